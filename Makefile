@@ -1,0 +1,40 @@
+# Each target makes its virtual environment itself, and makes it again where the dependencies changed.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lab lint bench constraints clean
+
+help:           ## what can be made
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; name it: make PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev]'
+	@touch $@
+
+demo: $(READY)  ## two generated tables, four reports: what this is, in two minutes
+	@$(BIN)/workbench demo
+
+lab: $(READY)   ## JupyterLab on the notebooks
+	@$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. notebooks/02_latest_state.ipynb
+
+test: $(READY)  ## every test
+	@$(BIN)/python -m pytest workbench tests
+
+lint: $(READY)  ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: $(READY) ## the figures README shows
+	@$(BIN)/python benchmarks/latest_state.py
+
+constraints: $(READY) ## pin anew, without the address of any package index
+	@$(BIN)/uv pip compile --quiet --no-emit-index-url --no-header --no-annotate --universal --python-version 3.11 \
+		--all-extras pyproject.toml -o constraints.txt --upgrade
+
+clean:          ## everything made here, but not the data in .workbench
+	@rm -rf $(VENV) reports build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

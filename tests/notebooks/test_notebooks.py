@@ -1,0 +1,93 @@
+"""The notebooks keep the house rules, and run alone, in order and again."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from workbench.reports import describe, run_report, write_index
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+ALL = sorted(FOLDER.glob("*.ipynb"))
+SMALL = {"items": 60, "changes": 400}
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    node = nbformat.read(path, as_version=4)
+    nbformat.validate(node)
+    return node
+
+
+def code(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("WORKBENCH_HOME", "WORKBENCH_SOURCE"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+class TestHouseRules:
+    def test_is_committed_without_outputs_for_the_kernel_python3(self, path):
+        node = read(path)
+        assert (node.nbformat, node.nbformat_minor) == (4, 5)
+        assert node.metadata.kernelspec.name == "python3"
+        assert all(not cell.outputs and cell.execution_count is None for cell in code(path))
+
+    def test_has_stable_speaking_cell_ids(self, path):
+        ids = [cell.id for cell in read(path).cells]
+        assert len(set(ids)) == len(ids)
+        assert all(re.fullmatch(r"[a-z-]+", each) for each in ids)
+
+    def test_declares_parameters_each_with_help(self, path):
+        assert describe(path)
+        assert all(parameter.help for parameter in describe(path))
+
+    def test_asks_a_question_before_every_cell(self, path):
+        node = read(path)
+        for before, cell in zip(node.cells, node.cells[1:], strict=False):
+            if cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", []):
+                heading, *rest = before.source.splitlines()
+                assert re.match(r"#+ .+\?$", heading)
+                assert rest
+
+    def test_has_eight_lines_a_cell_at_most(self, path):
+        cells = [cell for cell in code(path) if "parameters" not in cell.metadata.get("tags", [])]
+        assert all(len([line for line in cell.source.splitlines() if line.strip()]) <= 8 for cell in cells)
+
+    def test_has_no_definitions_no_sql_and_no_aws_client(self, path):
+        for cell in code(path):
+            tree = ast.parse(cell.source)
+            assert not any(
+                isinstance(part, ast.FunctionDef | ast.ClassDef | ast.Lambda) for part in ast.walk(tree)
+            )
+            assert not re.search(r"(?i)boto3|awswrangler|duckdb|\bselect\b.+\bfrom\b|plt\.", cell.source)
+
+
+def test_the_notebooks_run_in_order_and_again(elsewhere):
+    reports = []
+    for again in (False, True):
+        for path in ALL:
+            given = SMALL if path.stem.startswith("01") else {}
+            report = run_report(path, given, elsewhere / "reports", overwrite=again)
+            assert report.failed_cell is None, (path.stem, report.failed_cell)
+            reports.append(report)
+    assert write_index(elsewhere / "reports", reports[-len(ALL) :]).is_file()
+    frequency = next(report for report in reports if report.notebook.stem.startswith("03"))
+    assert frequency.html.read_text().count('src="data:image/png') == 4  # each chart once, not twice
+
+
+@pytest.mark.parametrize("stem", ["02_latest_state", "03_change_frequency"])
+def test_without_data_a_notebook_says_in_one_line_what_to_do(elsewhere, stem):
+    report = run_report(FOLDER / f"{stem}.ipynb", {}, elsewhere / "reports")
+    assert report.failed_cell is not None
+    assert "workbench generate" in report.failed_cell[2]
+    assert "workbench generate" in report.html.read_text()

@@ -1,0 +1,263 @@
+"""Reports: strict parameters, both files whatever happens, and HTML that needs nothing but itself."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from workbench.errors import ParameterError, ReportError
+from workbench.reports import Report, describe, run_report, write_index
+
+PARAMETERS = """\
+from typing import Optional
+
+table: str = "persons"  # which table
+key: Optional[str] = None  # a key = or none
+limit: int = 10
+share: float = 0.5  # between 0 and 1
+fail: bool = False
+wait: Optional[int] = None
+"""
+CHART = """\
+import matplotlib.figure as f, io, sys
+from tqdm.auto import tqdm
+for _ in tqdm(range(3)): print("noise", file=sys.stderr)
+figure = f.Figure(figsize=(2, 1)); figure.add_subplot().plot([1, 2]); out = io.BytesIO(); figure.savefig(out)
+from IPython.display import display, Image, HTML, Javascript
+display(Image(out.getvalue()))"""
+HOSTILE = """\
+display(HTML("<script src='https://cdn.example/x.js'></script><img src='http://x.example/y.png' alt='pic'>"
+             "<link rel='stylesheet' href='//cdn.example/a.css'><table><tr><td>kept</td></tr></table>"))
+display(Javascript("alert('no')"))
+print(repr(key), table)"""
+REMOTE_MARKDOWN = "## What is it like?\nSee ![logo](https://x.example/logo.png) here."
+
+
+def notebook(folder: Path, *cells: nbformat.NotebookNode, parameters: str | None = PARAMETERS) -> Path:
+    node = new_notebook(metadata={"kernelspec": {"name": "elsewhere", "display_name": "x"}})
+    node.cells.append(new_markdown_cell("# How are persons?\nRead on."))
+    if parameters is not None:
+        node.cells.append(new_code_cell(parameters, metadata={"tags": ["parameters"]}))
+    node.cells += cells
+    path = folder / "sample.ipynb"
+    nbformat.write(node, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("reports {braces}")  # papermill formats paths
+
+
+@pytest.fixture(scope="module")
+def sample(folder) -> Path:
+    return notebook(
+        folder,
+        new_markdown_cell(REMOTE_MARKDOWN),
+        new_code_cell(CHART),
+        new_code_cell(HOSTILE),
+        new_markdown_cell("## Does it end?"),
+        new_code_cell("import time\nif fail: raise KeyError('gone\\nfor good')\nif wait: time.sleep(wait)"),
+        new_markdown_cell("## What came of it?"),
+        new_code_cell("import os; print('after', os.getcwd()); import workbench"),
+    )
+
+
+@pytest.fixture(scope="module")
+def done(sample, folder) -> Report:
+    return run_report(sample, {"key": "00123"}, folder / "out")
+
+
+@pytest.fixture(scope="module")
+def failed(sample, folder) -> Report:
+    return run_report(sample, {"fail": "true"}, folder / "out", name="failed")
+
+
+class Links(HTMLParser):
+    """Collects what a page would load."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        if tag != "a":
+            self.found += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data")]
+
+
+def test_describe_reads_name_type_default_and_help(sample):
+    found = {each.name: (each.type, each.default, each.help) for each in describe(sample)}
+    assert found == {
+        "table": ("str", "persons", "which table"),
+        "key": ("Optional[str]", None, "a key = or none"),
+        "limit": ("int", 10, ""),
+        "share": ("float", 0.5, "between 0 and 1"),
+        "fail": ("bool", False, ""),
+        "wait": ("Optional[int]", None, ""),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("key", "00123", "00123"), ("key", "1e5", "1e5"), ("key", "None", None), ("key", "", ""),
+        ("table", "None", "None"), ("table", "True", "True"), ("limit", "007", 7), ("limit", "-3", -3),
+        ("share", "1e-7", 1e-7), ("share", "3", 3.0), ("share", 3, 3.0), ("fail", "True", True),
+        ("fail", "false", False), ("wait", "None", None), ("wait", None, None), ("wait", "5", 5),
+    ],
+)  # fmt: skip
+def test_values_become_the_declared_type(sample, name, text, value):
+    parameter = next(each for each in describe(sample) if each.name == name)
+    assert (parameter.coerce(text), type(parameter.coerce(text))) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("limit", "1e5"), ("limit", "1.0"), ("limit", ""), ("limit", " 5"), ("limit", "1_000"),
+        ("limit", True), ("limit", "None"), ("limit", 1.5), ("limit", "٣"), ("share", "nan"),
+        ("share", "inf"), ("share", "1e999"), ("share", "half"), ("share", True), ("share", None),
+        ("fail", "yes"), ("fail", "1"), ("fail", 1), ("fail", ""), ("table", None), ("table", 5),
+        ("wait", "none"), ("wait", "x"), ("share", "1.2.3"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused_in_one_line(sample, folder, name, text):
+    with pytest.raises(ParameterError, match=f"parameter {name!r} is ") as caught:
+        run_report(sample, {name: text}, folder / "never")
+    assert "\n" not in str(caught.value)
+    assert not (folder / "never").exists()
+
+
+def test_an_unknown_parameter_is_refused_with_the_one_that_was_meant(sample, folder):
+    with pytest.raises(ParameterError, match=r"no parameter 'tabel'.*Did you mean 'table'\?"):
+        run_report(sample, {"tabel": "persons"}, folder / "never")
+
+
+def test_a_notebook_without_a_parameter_cell_takes_none(tmp_path):
+    path = notebook(tmp_path, parameters=None)
+    assert describe(path) == []
+    with pytest.raises(ParameterError, match="no cell tagged 'parameters'"):
+        run_report(path, {"table": "x"}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a = 1", "a: str = 1", "a: int = int(5)", "a: list = []", "a: str | None = None", "print(1)", "a: int"],
+)
+def test_a_line_that_declares_nothing_is_refused_with_its_number(tmp_path, line):
+    with pytest.raises(ReportError, match=r"sample.ipynb, parameter cell, line 2: .*name: type = literal"):
+        describe(notebook(tmp_path, parameters=f"x: int = 1\n{line}"))
+
+
+def test_a_missing_notebook_is_named_with_its_neighbours(sample, folder):
+    with pytest.raises(ReportError, match=r"Did you mean 'sample.ipynb'\?"):
+        run_report(sample.with_name("smaple.ipynb"), {}, folder)
+
+
+def test_a_file_that_is_no_notebook_is_refused_in_one_line(tmp_path):
+    (tmp_path / "x.ipynb").write_text("not json")
+    with pytest.raises(ReportError, match=r"x.ipynb is no notebook"):
+        describe(tmp_path / "x.ipynb")
+
+
+def test_a_report_is_the_executed_notebook_and_a_page(done, folder):
+    assert (done.notebook, done.html) == (folder / "out" / "sample.ipynb", folder / "out" / "sample.html")
+    assert done.failed_cell is None
+    assert done.title == "How are persons?"
+    assert done.parameters["key"] == "00123"
+    assert done.parameters["limit"] == 10
+    assert sorted(path.name for path in (folder / "out").iterdir() if "sample" in path.name) == [
+        "sample.html", "sample.ipynb"]  # fmt: skip
+    assert "'00123' persons" in nbformat.writes(nbformat.read(done.notebook, as_version=4))
+
+
+def test_the_kernel_works_in_the_callers_folder_and_finds_this_package(done):
+    assert f"after {Path.cwd()}" in done.html.read_text()
+
+
+@pytest.mark.parametrize("which", ["done", "failed"])
+def test_the_page_loads_nothing_and_runs_nothing(which, request):
+    links = Links(request.getfixturevalue(which).html.read_text())
+    assert all(link.startswith(("data:", "#")) for link in links.found)
+    assert any(link.startswith("data:image/png") for link in links.found)
+    assert not links.tags & {"script", "link", "iframe", "object", "embed"}
+
+
+def test_the_page_has_no_code_no_noise_and_what_the_reader_needs(done):
+    page = done.html.read_text()
+    assert "import" not in re.sub(r"data:[^\"]+", "", page.split("</style>")[1])
+    assert "noise" not in page
+    assert "kept" in page
+    assert "[pic: not in this file]" in page
+    assert re.search(r"<dt>key</dt><dd>00123</dd>", page)
+    assert re.search(r"Run on <b>20\d\d-\d\d-\d\d \d\d:\d\d</b> UTC", page)
+    assert "Python 3." in page
+    assert page.count("<h1>") == 1
+    assert 'name="viewport"' in page
+
+
+def test_a_failing_cell_leaves_both_files_and_is_named(failed):
+    assert failed.failed_cell == (5, "Does it end?", "KeyError: 'gone\\nfor good'")
+    page = failed.html.read_text()
+    assert "This report is not complete" in page
+    assert "Does it end?" in page
+    assert "Traceback" not in page
+    assert "What came of it" not in page
+    errors = [output for cell in nbformat.read(failed.notebook, as_version=4).cells
+              for output in cell.get("outputs", []) if output.output_type == "error"]  # fmt: skip
+    assert errors[0].traceback
+
+
+def test_a_cell_that_does_not_end_in_time_is_named(sample, folder):
+    report = run_report(sample, {"wait": 60}, folder / "out", name="slow", timeout=2)
+    assert report.failed_cell == (5, "Does it end?", "CellTimeout: no end within 2 s")
+    assert report.seconds < 30
+    assert "no end within 2 s" in report.html.read_text()
+
+
+def test_a_kernel_that_dies_is_a_failed_cell(tmp_path):
+    path = notebook(tmp_path, new_code_cell("import os; os._exit(1)"), parameters=None)
+    number, _, error = run_report(path, {}, tmp_path / "out").failed_cell or (0, "", "")
+    assert number == 1
+    assert error.startswith("DeadKernel: ")
+
+
+def test_what_exists_is_kept_unless_told_otherwise(done, sample, folder):
+    before = done.html.read_bytes()
+    with pytest.raises(ReportError, match=r"sample.ipynb exists"):
+        run_report(sample, {}, folder / "out")
+    assert done.html.read_bytes() == before
+
+
+def test_a_notebook_is_never_its_own_report(sample):
+    with pytest.raises(ReportError, match="the notebook itself"):
+        run_report(sample, {}, sample.parent, overwrite=True)
+
+
+def test_the_index_links_reports_with_their_state_and_loads_nothing(done, failed, folder):
+    page = write_index(folder / "out", [done, failed]).read_text()
+    assert 'href="sample.html"' in page
+    assert 'href="failed.html"' in page
+    assert "1 failed" in page
+    assert "Does it end?" in page
+    assert "<b>persons</b>" in page
+    assert all(link.startswith("data:") for link in Links(page).found)
+
+
+def test_a_scheduled_run_is_silent_even_when_a_cell_takes_too_long(sample, tmp_path):
+    call = f"run_report({str(sample)!r}, {{'wait': '9'}}, {str(tmp_path)!r}, timeout=1)"
+    code = f"from workbench.reports import run_report; {call}"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert (run.stdout, run.stderr) == ("", "")

@@ -1,0 +1,335 @@
+"""DynamoDB JSON ↔ Python and pandas, typed and lossless.
+
+An item becomes a row; its maps become dotted columns (``person.address.city``), its lists and sets stay
+whole in one cell. In a cell a missing value (`pandas.NA`, or NaN in a float64 column) is an attribute
+the item does not have, `None` is DynamoDB's NULL, and ``''`` is an empty text.
+"""
+
+from __future__ import annotations
+
+import base64
+import gc
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workbench.errors import ParameterError, RecordRefused
+from workbench.records import canonical_json, canonical_number
+
+Numbers = Literal["auto", "decimal"]
+RESERVED = frozenset({"_changed_at", "_deleted_at", "_by_ttl"})  # the columns a result adds to an item's own
+_PART = re.compile(r'"((?:[^"]|"")*)"(?:\.|$)|([^."]+)(?:\.|$)')
+_PYTHON_TYPE = {"S": str, "N": str, "B": str, "BOOL": bool, "NULL": bool, "M": dict, "L": list,
+                "SS": list, "NS": list, "BS": list}  # fmt: skip
+
+
+def column_name(path: Sequence[str]) -> str:
+    """Join the names of an attribute path; a name that would be misread is put in double quotes.
+
+    >>> column_name(("person", "first.name"))
+    'person."first.name"'
+    """
+    bare = (len(path) > 1 or path[0] not in RESERVED) and all(part and not set(part) & {".", '"'} for part in path)
+    return ".".join(path if bare else [_quoted(part, len(path) == 1) for part in path])
+
+
+def column_path(name: str) -> tuple[str, ...]:
+    """Split a column name into the attribute path it was made from; the inverse of `column_name`.
+
+    Raises
+    ------
+    ParameterError
+        Where quotes or dots are out of place.
+    """
+    parts, at = [], 0
+    while at < len(name) or not parts or name[at - 1] == ".":
+        match = _PART.match(name, at)
+        if not match:
+            raise ParameterError(f"{name!r} is no attribute path: quote a name that holds dots or quotes, "
+                                 'like person."first.name"')  # fmt: skip
+        parts.append(match[2] if match[1] is None else match[1].replace('""', '"'))
+        at = match.end()
+    return tuple(parts)
+
+
+def from_dynamodb(image: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a DynamoDB JSON image into Python values.
+
+    N becomes int where it is an integer of up to 38 digits, else Decimal; B bytes; sets frozenset;
+    NULL None. Binary is expected base64-encoded once.
+
+    Raises
+    ------
+    RecordRefused
+        Where the image is not DynamoDB JSON.
+    """
+    try:
+        return {name: _from_value(value) for name, value in image.items()}
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
+        canonical_json(dict(image))  # says which attribute it is, and why
+        raise RecordRefused(str(error)) from error
+
+
+def to_dynamodb(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn Python values into a DynamoDB JSON image; the inverse of `from_dynamodb`.
+
+    Raises
+    ------
+    ParameterError
+        For a value DynamoDB cannot hold: a number of more than 38 digits or out of range, an empty or
+        mixed set, NaN, any other type. The message names the attribute.
+    """
+    image = {}
+    for name, value in item.items():
+        try:
+            image[name] = _to_value(value)
+        except ParameterError as error:
+            raise ParameterError(f"attribute {name!r}: {error}") from error
+    return image
+
+
+def frame(images: Iterable[str | bytes], *, keys: Sequence[str] = (), numbers: Numbers = "auto") -> pd.DataFrame:
+    """Read images, given as DynamoDB JSON text, into a DataFrame of typed, flattened columns.
+
+    Parameters
+    ----------
+    keys
+        Names of the key attributes: these columns come first and are there even without a row.
+    numbers
+        ``"auto"``: an N column is Int64 where every value is an integer that fits, float64 where every
+        value survives the round trip exactly, else Decimal. ``"decimal"``: always Decimal.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The keys, then the other attributes by name. S is ``str``, BOOL ``boolean``, everything else
+        ``object``: bytes, frozenset, list, dict (an empty map), Decimal, or, where an attribute's type
+        differs between items, each value in its own type.
+
+    Raises
+    ------
+    RecordRefused
+        Where a text is not DynamoDB JSON.
+
+    >>> frame(['{"pk":{"S":"a"},"n":{"N":"1.5"}}'], keys=["pk"]).to_dict("records")
+    [{'pk': 'a', 'n': 1.5}]
+    """
+    root, rows = _Node(), 0
+    with _without_gc():  # millions of small lists live on, and none of them in a cycle: half the time saved
+        for rows, text in enumerate(images, start=1):  # noqa: B007 (the count is used below)
+            try:
+                _collect(orjson.loads(text), root, rows - 1)
+            except (AttributeError, TypeError, ValueError) as error:
+                raise RecordRefused(f"an image is not DynamoDB JSON: {str(text)[:200]}") from error
+        for name in keys:
+            root.child(name)
+        columns = {column_name(path): _column(node.kinds, rows, numbers)
+                   for path, node in root.leaves(tuple(keys))}  # fmt: skip
+    return pd.DataFrame(columns, index=pd.RangeIndex(rows))
+
+
+def to_images(df: pd.DataFrame) -> list[dict[str, Any]]:
+    """Turn a frame of flattened columns back into DynamoDB JSON images; the inverse of `frame`."""
+    images: list[dict[str, Any]] = [{} for _ in range(len(df))]
+    for name in (column for column in df.columns if column not in RESERVED):
+        *parents, last = column_path(str(name))
+        floats = df[name].dtype.kind == "f"
+        for image, value in zip(images, df[name].astype(object), strict=True):
+            if value is pd.NA or (isinstance(value, float) and value != value and (floats or df[name].dtype == "str")):
+                continue
+            target = image
+            for parent in parents:
+                target = target.setdefault(parent, {"M": {}})["M"]
+            target.setdefault(last, _to_value(value))
+    return images
+
+
+@contextmanager
+def _without_gc() -> Iterator[None]:
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _quoted(part: str, top: bool) -> str:
+    plain = part and not set(part) & {".", '"'} and not (top and part in RESERVED)
+    return part if plain else '"' + part.replace('"', '""') + '"'
+
+
+def _from_value(value: Mapping[str, Any]) -> Any:
+    ((kind, inner),) = value.items()
+    if type(inner) is not _PYTHON_TYPE[kind]:
+        raise TypeError(f"{kind} holds a {type(inner).__name__}")
+    if kind == "S":
+        return inner
+    if kind == "N":
+        return _number(inner)
+    if kind == "BOOL":
+        return inner
+    if kind == "M":
+        return {name: _from_value(child) for name, child in inner.items()}
+    if kind == "L":
+        return [_from_value(child) for child in inner]
+    if kind == "NULL":
+        return None
+    if kind == "B":
+        return base64.b64decode(inner, validate=True)
+    if kind == "SS":
+        return frozenset(inner)
+    return frozenset(map(_number, inner) if kind == "NS" else (base64.b64decode(b, validate=True) for b in inner))
+
+
+def _number(text: str) -> int | Decimal:
+    canonical = canonical_number(text)
+    return Decimal(canonical) if "." in canonical or "E" in canonical else int(canonical)
+
+
+def _to_value(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"S": str(value)}
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, bool | np.bool_):
+        return {"BOOL": bool(value)}
+    if isinstance(value, int | float | Decimal | np.number):
+        return {"N": _number_text(value)}
+    if isinstance(value, bytes | bytearray):
+        return {"B": base64.b64encode(value).decode()}
+    if isinstance(value, Mapping):
+        return {"M": to_dynamodb(value)}
+    if isinstance(value, list | tuple | np.ndarray):
+        return {"L": [_to_value(element) for element in value]}
+    if isinstance(value, set | frozenset):
+        return _to_set(value)
+    raise ParameterError(f"a {type(value).__name__} cannot be stored in DynamoDB")
+
+
+def _to_set(value: set[Any] | frozenset[Any]) -> dict[str, Any]:
+    members = [_to_value(element) for element in value]
+    kinds = {kind for member in members for kind in member}
+    if len(kinds) != 1 or not kinds <= {"S", "N", "B"}:
+        raise ParameterError("a set must hold at least one member, and only texts, only numbers or only bytes")
+    (kind,) = kinds
+    order = Decimal if kind == "N" else str
+    return {kind + "S": sorted((member[kind] for member in members), key=order)}
+
+
+def _number_text(value: Any) -> str:
+    number = Decimal(repr(float(value))) if isinstance(value, float | np.floating) else Decimal(int(value)) \
+        if not isinstance(value, Decimal) else value  # fmt: skip
+    if not number.is_finite():
+        raise ParameterError(f"{value} is not a number DynamoDB can store")
+    text = canonical_number(str(number))
+    digits = re.sub(r"E.*|[-.]", "", text).strip("0")
+    if len(digits) > 38 or (text != "0" and not -130 <= Decimal(text).adjusted() <= 125):
+        raise ParameterError(f"{value} has more than 38 digits or is outside DynamoDB's range of 1E-130 to 9.9E+125")
+    return text
+
+
+class _Node:
+    """One attribute path while a frame is read: its children, and its values by type."""
+
+    __slots__ = ("children", "kinds")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.kinds: dict[str, tuple[list[int], list[Any]]] = {}
+
+    def child(self, name: str) -> _Node:
+        return self.children.setdefault(name, _Node())
+
+    def leaves(self, first: tuple[str, ...], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], _Node]]:
+        """Yield the paths that hold values, `first` before the others, which come by name."""
+        if path and (self.kinds or not self.children):
+            yield path, self
+        for name in [*first, *sorted(self.children.keys() - set(first))]:
+            yield from self.children[name].leaves((), (*path, name))
+
+
+def _collect(image: Mapping[str, Any], node: _Node, row: int) -> None:
+    children = node.children
+    for name, value in image.items():
+        child = children.get(name) or node.child(name)
+        ((kind, inner),) = value.items()
+        if kind == "M" and inner:
+            _collect(inner, child, row)
+        elif kind in child.kinds:
+            rows, values = child.kinds[kind]
+            rows.append(row)
+            values.append(inner)
+        else:
+            child.kinds[kind] = ([row], [inner])
+
+
+def _column(kinds: Mapping[str, tuple[list[int], list[Any]]], rows: int, numbers: Numbers) -> pd.Series:
+    for kind, (_, values) in kinds.items():
+        if set(map(type, values)) - {_PYTHON_TYPE.get(kind)}:
+            raise RecordRefused(f"an image is not DynamoDB JSON: an attribute of type {kind!r} holds another type")
+    if len(kinds) <= 1:
+        kind = next(iter(kinds), "S")
+        positions, values = kinds.get(kind, ([], []))
+        if kind == "S":
+            return _filled(positions, values, rows, np.nan).astype("str")
+        if kind == "BOOL":
+            return _filled(positions, values, rows, pd.NA).astype("boolean")
+        if kind == "N" and numbers == "auto":
+            return _numbers(positions, values, rows)
+    merged = _filled([], [], rows, pd.NA)
+    for kind, (positions, values) in kinds.items():
+        if kind == "N":
+            whole = numbers == "auto" and len(kinds) > 1
+            converted = [_number(text) if whole else Decimal(canonical_number(text)) for text in values]
+        else:
+            converted = [_from_value({kind: value}) for value in values]
+        merged.iloc[positions] = _objects(converted)
+    return merged
+
+
+def _numbers(positions: list[int], texts: list[str], rows: int) -> pd.Series:
+    """Choose the narrowest of Int64, float64 and Decimal that holds every number exactly."""
+    try:
+        integers = pc.cast(pa.array(texts, pa.string()), pa.int64())
+    except pa.ArrowInvalid:
+        pass
+    else:
+        return _masked(positions, integers.to_numpy(), rows)
+    exact = [Decimal(canonical_number(text)) for text in texts]
+    if all(number == number.to_integral_value() and abs(number) < 2**63 for number in exact):
+        return _masked(positions, np.array([int(number) for number in exact], dtype="int64"), rows)
+    floats = [float(number) for number in exact]
+    if all(Decimal(repr(value)) == number for value, number in zip(floats, exact, strict=True)):
+        column = np.full(rows, np.nan)
+        column[positions] = floats
+        return pd.Series(column)
+    return _filled(positions, exact, rows, pd.NA)
+
+
+def _masked(positions: list[int], integers: Any, rows: int) -> pd.Series:
+    data, missing = np.zeros(rows, dtype="int64"), np.ones(rows, dtype=bool)
+    data[positions], missing[positions] = integers, False
+    return pd.Series(pd.arrays.IntegerArray(data, missing))
+
+
+def _filled(positions: list[int], values: list[Any], rows: int, absent: object) -> pd.Series:
+    column = np.full(rows, absent, dtype=object)
+    column[positions] = _objects(values)
+    return pd.Series(column, dtype=object)
+
+
+def _objects(values: list[Any]) -> Any:
+    """Make a one-dimensional array of objects, also of lists of equal length."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array

@@ -1,0 +1,76 @@
+"""Settings: a keyword wins over WORKBENCH_* in the environment, that over workbench.toml, that over the default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from workbench.errors import ConfigError, did_you_mean
+
+
+class Settings(BaseSettings):
+    """Where the change log is and how it is read; frozen. Make one with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WORKBENCH_", toml_file="workbench.toml", frozen=True, extra="forbid", validate_default=True
+    )
+
+    engine: Literal["duckdb"] = "duckdb"
+    home: Path = Path(".workbench")
+    """Folder of the embedded lake and item store."""
+    source: str | None = None
+    """A folder, file or glob of change logs to read instead of the embedded lake."""
+    keys: tuple[str, ...] = ()
+    """Names of the key attributes, for `flat` logs that do not carry them."""
+    numbers: Literal["auto", "decimal"] = "auto"
+    memory_limit: str | None = None
+    """DuckDB's memory limit, such as ``2GB``; what does not fit is spilled to `home`/tmp."""
+    threads: int | None = None
+
+    @property
+    def lake(self) -> Path:
+        """The embedded lake: a bucket's `data/` and `errors/` on disk."""
+        return self.home / "lake"
+
+    @property
+    def store(self) -> Path:
+        """The embedded item store."""
+        return self.home / "store.sqlite"
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings now; a keyword that is None counts as not given.
+
+    Raises
+    ------
+    ConfigError
+        Naming the setting, the value and what would do.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(name, Settings.model_fields)
+            raise ConfigError(f"there is no setting {name!r}.{hint}") from error
+        raise ConfigError(f"setting {name!r} is {first['input']!r}: {first['msg']} (a keyword, WORKBENCH_"
+                          f"{name.upper()} or workbench.toml sets it)") from error  # fmt: skip
+    except ValueError as error:
+        raise ConfigError(f"workbench.toml cannot be read: {error}") from error

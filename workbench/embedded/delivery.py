@@ -1,0 +1,171 @@
+"""What Kinesis and Firehose do: takes the captured changes and writes objects of them into the lake."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import random
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workbench.embedded.store import ItemStore
+from workbench.objects import SCHEMA
+from workbench.records import RecordRefused, canonical_change
+
+Written = Literal["envelope", "parquet", "raw"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = 1_000_000
+_ENDING = {"envelope": ".json.gz", "raw": ".json.gz", "parquet": ".parquet"}
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Shares of the changes that are delivered twice, hours late, or minutes late, after newer ones."""
+
+    duplicates: float = 0.0
+    late: float = 0.0
+    reordered: float = 0.0
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What was delivered: records (those sent twice counted twice), objects, and records refused."""
+
+    deliveries: int
+    objects: int
+    refused: int
+
+
+def deliver(
+    store: ItemStore, lake: Path, table: str, *, layout: Written = "envelope", buffer_seconds: int = 300,
+    buffer_records: int = 20_000, faults: Faults | None = None, seed: int = 0,
+    progress: Callable[[int], object] = lambda records: None,
+) -> Delivered:  # fmt: skip
+    """Deliver the pending changes of a table.
+
+    Objects lie in ``data/TABLE/year=/month=/day=/hour=`` by the arrival (UTC) of their oldest record;
+    records that are no changes go to ``errors/TABLE/processing-failed``, in Firehose's form. An object is
+    written under a temporary name, then renamed, and only then are its changes forgotten: a process killed
+    at any moment loses none and leaves no half object, but may deliver again what it had delivered.
+
+    Parameters
+    ----------
+    layout
+        ``envelope`` (JSON, gzip), ``parquet`` (the same, format converted) or ``raw``.
+    faults
+        For generated tables: arrivals are then reckoned from the changes' own times, with these faults.
+        Without, everything arrives now.
+    """
+    numbered = list(store.pending(table))
+    if not numbered:
+        return Delivered(0, 0, 0)
+    _clean_up(lake, table)
+    now = int((datetime.now(UTC) - _EPOCH) / timedelta(microseconds=1))
+    arrivals = _arrivals(numbered, faults, random.Random(seed), now) if faults else [(now, seq) for seq, _ in numbered]
+    refused = 0
+    objects = 0
+    for batch in _buffers(arrivals, buffer_seconds * _SECOND, buffer_records):
+        refused += _write_object(store, lake, table, batch, layout)
+        objects += 1
+        progress(len(batch))
+    store.delivered(table, numbered[-1][0])
+    return Delivered(len(arrivals) - refused, objects, refused)
+
+
+def _arrivals(numbered: Sequence[tuple[int, int]], faults: Faults, rng: random.Random, now: int) -> list[tuple[int, int]]:
+    """Draw when each change arrives: most within two seconds, none in the future."""
+    arrivals = []
+    for seq, micros in numbered:
+        delay = rng.uniform(0.2, 1.5)
+        drawn = rng.random()
+        if drawn < faults.late:
+            delay = rng.uniform(2, 30) * 3600
+        elif drawn < faults.late + faults.reordered:
+            delay = rng.uniform(60, 3600)
+        arrivals.append((min(micros + int(delay * _SECOND), now), seq))
+        if rng.random() < faults.duplicates:
+            again = rng.choice((rng.uniform(0, 2), rng.uniform(60, 4 * 3600)))
+            arrivals.append((min(micros + int((delay + again) * _SECOND), now), seq))
+    return sorted(arrivals)
+
+
+def _buffers(arrivals: Sequence[tuple[int, int]], micros: int, records: int) -> Iterator[list[tuple[int, int]]]:
+    buffer: list[tuple[int, int]] = []
+    for arrival in arrivals:
+        if buffer and (arrival[0] - buffer[0][0] > micros or len(buffer) >= records):
+            yield buffer
+            buffer = []
+        buffer.append(arrival)
+    if buffer:
+        yield buffer
+
+
+def _write_object(store: ItemStore, lake: Path, table: str, batch: Sequence[tuple[int, int]], layout: Written) -> int:
+    changes: list[dict[str, Any]] = []
+    lines: list[bytes] = []
+    failed: list[bytes] = []
+    for record in store.records([seq for _, seq in batch]):
+        try:
+            change = canonical_change(orjson.loads(record))
+        except (RecordRefused, ValueError) as error:
+            failed.append(_failure(record, str(error), batch[0][0]))
+            continue
+        if layout == "parquet":
+            changes.append(change | {"ts": datetime.fromisoformat(change["ts"])})
+        else:
+            lines.append(record if layout == "raw" else orjson.dumps(change))
+    moment = _EPOCH + timedelta(microseconds=batch[0][0])
+    # The name follows from what is in the object, so the same batch delivered again takes its own place.
+    name = uuid.uuid5(uuid.NAMESPACE_OID, f"{table} {batch[0]} {batch[-1]} {len(batch)}")
+    stem = f"{moment:year=%Y/month=%m/day=%d/hour=%H}/{table}-1-{moment:%Y-%m-%d-%H-%M-%S}-{name}"
+    if changes:
+        _place(lake / "data" / table / f"{stem}.parquet", lambda path: pq.write_table(
+            pa.Table.from_pylist(changes, schema=SCHEMA), path, compression="zstd"))  # fmt: skip
+    if lines:
+        _place(lake / "data" / table / f"{stem}{_ENDING[layout]}", lambda path: path.write_bytes(_zipped(lines)))
+    if failed:
+        _place(lake / "errors" / table / "processing-failed" / f"{stem}.json.gz",
+               lambda path: path.write_bytes(_zipped(failed)))  # fmt: skip
+    return len(failed)
+
+
+def _zipped(lines: Sequence[bytes]) -> bytes:
+    return gzip.compress(b"\n".join(lines) + b"\n", compresslevel=6, mtime=0)
+
+
+def _failure(record: bytes, why: str, arrival: int) -> bytes:
+    # https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html, "Data transformation failure handling"
+    millis = arrival // 1000
+    return json.dumps({
+        "attemptsMade": 1, "arrivalTimestamp": millis, "errorCode": "Lambda.FunctionError", "errorMessage": why,
+        "attemptEndingTimestamp": millis, "rawData": base64.b64encode(record).decode(),
+    }).encode()  # fmt: skip
+
+
+def _place(path: Path, write: Callable[[Path], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    write(part)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _clean_up(lake: Path, table: str) -> None:
+    for part in (part for kind in ("data", "errors") for part in (lake / kind / table).rglob(".*.part")):
+        part.unlink(missing_ok=True)

@@ -1,0 +1,369 @@
+"""An item store with DynamoDB's put, update, delete, batch and TTL semantics and change capture, on SQLite.
+
+Every write stores the item and its change record in one transaction: when a method returns, both are on
+disk. The change records are those Kinesis Data Streams for DynamoDB writes, and wait here for delivery.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from workbench.attributes import from_dynamodb, to_dynamodb
+from workbench.errors import ParameterError, StoreError
+from workbench.records import TTL_PRINCIPAL
+
+_SCHEMA = """
+create table if not exists tables (name text primary key, key text not null, ttl text, note text);
+create table if not exists items (
+    name text not null, key blob not null, image blob not null, expires integer, primary key (name, key)
+) without rowid;
+create index if not exists expiring on items (name, expires) where expires is not null;
+create table if not exists changes (
+    seq integer primary key autoincrement, name text not null, micros integer not null, record blob not null
+);
+create index if not exists pending on changes (name, seq);
+"""
+# Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+_LARGEST_ITEM = 400 * 1024
+_DEEPEST = 32
+_DIGITS = 38
+_BATCH = 25
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ItemStore:
+    """Tables of items in one SQLite file; a context manager.
+
+    Raises
+    ------
+    StoreError
+        Where DynamoDB would refuse the write, for its reason; nothing was written then.
+    """
+
+    def __init__(self, path: str | Path, *, event_id: Callable[[], str] = lambda: str(uuid.uuid4())) -> None:
+        self.event_id = event_id
+        self._bulk = False
+        self._known: dict[str, tuple[dict[str, str], str | None]] = {}
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = full")
+            self._db.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"the item store {path} cannot be opened: {error}") from error
+
+    def __enter__(self) -> ItemStore:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._db.close()
+
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """Make the writes within one transaction: acknowledged together, at the end."""
+        with self._transaction():
+            self._bulk = True
+            try:
+                yield
+            finally:
+                self._bulk = False
+
+    def create_table(self, table: str, key: Mapping[str, str], *, ttl: str | None = None) -> None:
+        """Create a table, `key` giving its one or two key attributes and their types S, N or B.
+
+        `ttl` names the attribute that holds an item's time to live, in seconds since 1970.
+        """
+        if not re.fullmatch(r"[a-zA-Z0-9_.-]{3,255}", table):
+            raise StoreError(f"{table!r} is no table name: 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'")
+        if not 1 <= len(key) <= 2 or set(key.values()) - {"S", "N", "B"}:
+            raise StoreError(f"table {table!r}: a key is one or two attributes of type S, N or B, not {dict(key)}")
+        if table in self.tables():
+            raise StoreError(f"table {table!r} exists already")
+        self._db.execute("insert into tables values (?, ?, ?, null)", (table, json.dumps(dict(key)), ttl))
+
+    def drop_table(self, table: str) -> None:
+        """Remove a table with its items and what was not delivered yet."""
+        with self._transaction():
+            for held in ("items", "changes", "tables"):
+                self._db.execute(f"delete from {held} where name = ?", (table,))
+        self._known.pop(table, None)
+
+    def tables(self) -> list[str]:
+        """Name the tables."""
+        return [name for (name,) in self._db.execute("select name from tables order by name")]
+
+    def key_names(self, table: str) -> list[str]:
+        """Name the key attributes of a table."""
+        return list(self._table(table)[0])
+
+    def note(self, table: str, text: str | None = None) -> str | None:
+        """Read the note kept with a table, or replace it."""
+        if text is not None:
+            self._db.execute("update tables set note = ? where name = ?", (text, table))
+        row = self._db.execute("select note from tables where name = ?", (table,)).fetchone()
+        return row[0] if row else None
+
+    def get_item(self, table: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return an item, or None."""
+        image = self._image(table, self._key(table, self._encoded(table, key), exact=True))
+        return from_dynamodb(orjson.loads(image)) if image else None
+
+    def scan(self, table: str) -> Iterator[dict[str, Any]]:
+        """Yield every item."""
+        self._table(table)
+        for (image,) in self._db.execute("select image from items where name = ?", (table,)):
+            yield from_dynamodb(orjson.loads(image))
+
+    def put_item(self, table: str, item: Mapping[str, Any], *, now: datetime | None = None) -> None:
+        """Write an item, in place of one with its key."""
+        image = self._encoded(table, item)
+        with self._transaction():
+            self._write(table, self._key(table, image), image, now)
+
+    def update_item(
+        self, table: str, key: Mapping[str, Any], *, put: Mapping[str, Any] | None = None,
+        add: Mapping[str, Any] | None = None, delete: Mapping[str, Any] | Sequence[str] = (),
+        now: datetime | None = None,
+    ) -> None:  # fmt: skip
+        """Change attributes of an item, which is made where there is none, as AttributeUpdates does.
+
+        Parameters
+        ----------
+        put
+            Attributes to set.
+        add
+            Numbers to add to numbers, or sets whose members to add.
+        delete
+            Names of attributes to remove, or a mapping: None removes it, a set those members of it.
+        """
+        encoded = self._encoded(table, key)
+        text = self._key(table, encoded, exact=True)
+        removed = delete if isinstance(delete, Mapping) else dict.fromkeys(delete)
+        touched = [*(put or {}), *(add or {}), *removed]
+        if wrong := sorted(set(touched) & set(key)) or sorted({name for name in touched if touched.count(name) > 1}):
+            raise StoreError(f"table {table!r}: {wrong[0]!r} is part of the key, or named twice, in one update")
+        with self._transaction():
+            old = self._image(table, text)
+            item = from_dynamodb(orjson.loads(old)) if old else dict(key)
+            item |= put or {}
+            for name, value in (add or {}).items():
+                item[name] = _added(item.get(name), value, f"table {table!r}: cannot add to {name!r}")
+            for name, members in removed.items():
+                _remove(item, name, members, f"table {table!r}: cannot delete from {name!r}")
+            self._write(table, text, self._encoded(table, item), now)
+
+    def delete_item(self, table: str, key: Mapping[str, Any], *, now: datetime | None = None) -> None:
+        """Remove an item; where there is none, nothing happens."""
+        text = self._key(table, self._encoded(table, key), exact=True)
+        with self._transaction():
+            self._write(table, text, None, now)
+
+    def batch_write(self, table: str, *, puts: Iterable[Mapping[str, Any]] = (),
+                    deletes: Iterable[Mapping[str, Any]] = (), now: datetime | None = None) -> None:  # fmt: skip
+        """Write and remove up to 25 items, each key at most once."""
+        images = [self._encoded(table, item) for item in puts]
+        writes: list[tuple[bytes, dict[str, Any] | None]] = [(self._key(table, image), image) for image in images]
+        writes += [(self._key(table, self._encoded(table, key), exact=True), None) for key in deletes]
+        if not 1 <= len(writes) <= _BATCH:
+            raise StoreError(f"table {table!r}: a batch holds 1 to {_BATCH} writes, not {len(writes)}")
+        if len({key for key, _ in writes}) < len(writes):
+            raise StoreError(f"table {table!r}: a batch names a key twice")
+        with self._transaction():
+            for key, image in writes:
+                self._write(table, key, image, now)
+
+    def expire(self, table: str, now: datetime | None = None, *, limit: int = -1) -> int:
+        """Remove the items whose time to live is over, as the TTL process does, and count them.
+
+        Items that expired more than five years ago are left alone
+        (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html).
+        """
+        moment = now or datetime.now(UTC)
+        second = int(moment.timestamp())
+        oldest = int((moment - timedelta(days=5 * 365)).timestamp())
+        with self._transaction():
+            due = self._db.execute(
+                "select key from items where name = ? and expires between ? and ? order by expires, key limit ?",
+                (table, oldest, second, limit)).fetchall()  # fmt: skip
+            for (key,) in due:
+                self._write(table, key, None, moment, by_ttl=True)
+        return len(due)
+
+    def pending(self, table: str) -> Iterator[tuple[int, int]]:
+        """Yield the sequence number and time (microseconds since 1970) of each change not delivered yet."""
+        yield from self._db.execute("select seq, micros from changes where name = ? order by seq", (table,))
+
+    def records(self, numbers: Sequence[int]) -> list[bytes]:
+        """Return change records by sequence number, in the order asked."""
+        fetch = "select record from changes where seq = ?"
+        return [self._db.execute(fetch, (number,)).fetchone()[0] for number in numbers]
+
+    def delivered(self, table: str, last: int) -> None:
+        """Forget the changes up to a sequence number: they are in the lake."""
+        with self._transaction():
+            self._db.execute("delete from changes where name = ? and seq <= ?", (table, last))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        if self._bulk:
+            yield
+            return
+        try:
+            self._db.execute("begin immediate")
+            yield
+            self._db.execute("commit")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("rollback")
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"the item store could not write: {error}") from error
+            raise
+
+    def _table(self, table: str) -> tuple[dict[str, str], str | None]:
+        if table not in self._known:
+            row = self._db.execute("select key, ttl from tables where name = ?", (table,)).fetchone()
+            if not row:
+                raise StoreError(f"there is no table {table!r} in the item store, but: {', '.join(self.tables()) or 'none'}")
+            self._known[table] = json.loads(row[0]), row[1]
+        return self._known[table]
+
+    def _encoded(self, table: str, item: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return to_dynamodb(item)
+        except ParameterError as error:
+            raise StoreError(f"table {table!r}: {error}") from error
+
+    def _key(self, table: str, image: Mapping[str, Any], *, exact: bool = False) -> bytes:
+        key, _ = self._table(table)
+        for name, kind in key.items():
+            value = image.get(name)
+            if value is None or kind not in value or value[kind] == "":
+                raise StoreError(f"table {table!r}: the key attribute {name!r} must be there, of type {kind} and not empty")
+        if exact and len(image) > len(key):
+            raise StoreError(f"table {table!r}: its key is {', '.join(key)}, not {', '.join(image)}")
+        return orjson.dumps({name: image[name] for name in key}, option=orjson.OPT_SORT_KEYS)
+
+    def _image(self, table: str, key: bytes) -> bytes | None:
+        row = self._db.execute("select image from items where name = ? and key = ?", (table, key)).fetchone()
+        return row[0] if row else None
+
+    def _write(self, table: str, key: bytes, image: Mapping[str, Any] | None, now: datetime | None,
+               by_ttl: bool = False) -> None:  # fmt: skip
+        old, new = self._image(table, key), None
+        if image is not None:
+            size, depth = item_size(image)
+            if size > _LARGEST_ITEM or depth > _DEEPEST:
+                raise StoreError(f"table {table!r}: the item has {size:,} bytes and {depth} levels; at most "
+                                 f"{_LARGEST_ITEM:,} and {_DEEPEST} are allowed")  # fmt: skip
+            new = orjson.dumps(image, option=orjson.OPT_SORT_KEYS)
+        if old == new:
+            return  # DynamoDB captures no change where there is none
+        if new is None or image is None:
+            self._db.execute("delete from items where name = ? and key = ?", (table, key))
+        else:
+            expires = float(image.get(self._table(table)[1] or "", {}).get("N", "nan"))
+            self._db.execute("insert or replace into items values (?, ?, ?, ?)",
+                             (table, key, new, int(expires) if abs(expires) < 2**62 else None))  # fmt: skip
+        micros = (now or datetime.now(UTC)) - _EPOCH
+        number = micros // timedelta(microseconds=1)
+        record = _record(self.event_id(), table, number, key, new, old, by_ttl)
+        self._db.execute("insert into changes (name, micros, record) values (?, ?, ?)", (table, number, record))
+
+
+def item_size(image: Mapping[str, Any]) -> tuple[int, int]:
+    """Return an item's size in bytes, as DynamoDB counts it, and how many levels deep it is.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    size, depth = 0, 0
+    for name, value in image.items():
+        ((kind, inner),) = value.items()
+        inside, below = _value_size(kind, inner)
+        size += len(name.encode()) + inside
+        depth = max(depth, below)
+    return size, depth + 1
+
+
+def _value_size(kind: str, inner: Any) -> tuple[int, int]:
+    if kind == "S":
+        return len(inner.encode()), 0
+    if kind == "N":
+        return (len(inner.strip("-").replace(".", "")) + 1) // 2 + 1, 0
+    if kind == "B":
+        return len(inner) * 3 // 4, 0
+    if kind in ("BOOL", "NULL"):
+        return 1, 0
+    if kind == "M":
+        size, depth = item_size(inner)
+        return size + 3 + len(inner), depth
+    if kind == "L":
+        parts = [_value_size(*next(iter(value.items()))) for value in inner]
+        return sum(size for size, _ in parts) + 3 + len(parts), max((depth for _, depth in parts), default=0) + 1
+    return sum(_value_size(kind[0], member)[0] for member in inner), 0
+
+
+def _record(event_id: str, table: str, micros: int, key: bytes, new: bytes | None, old: bytes | None,
+            by_ttl: bool) -> bytes:  # fmt: skip
+    event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
+    identity = f'{{"type":"Service","principalId":"{TTL_PRINCIPAL}"}}' if by_ttl else "null"
+    images = b"".join(b',"%s":%s' % (name, _twice(image))
+                      for name, image in ((b"NewImage", new), (b"OldImage", old)) if image)  # fmt: skip
+    size = len(key) + len(new or b"") + len(old or b"")
+    return (
+        f'{{"awsRegion":"local","eventID":"{event_id}","eventName":"{event}","userIdentity":{identity},'
+        f'"recordFormat":"application/json","tableName":"{table}","dynamodb":{{"ApproximateCreationDateTime":{micros},'
+        f'"ApproximateCreationDateTimePrecision":"MICROSECOND","Keys":'
+    ).encode() + b'%s%s,"SizeBytes":%d},"eventSource":"aws:dynamodb"}' % (_twice(key), images, size)
+
+
+def _twice(image: bytes) -> bytes:
+    """Encode binary a second time, as Kinesis Data Streams for DynamoDB does."""
+    if b'B":' not in image and b'BS":' not in image:
+        return image
+    return orjson.dumps({name: _twice_value(value) for name, value in orjson.loads(image).items()})
+
+
+def _twice_value(value: dict[str, Any]) -> dict[str, Any]:
+    ((kind, inner),) = value.items()
+    if kind == "B":
+        return {"B": base64.b64encode(inner.encode()).decode()}
+    if kind == "BS":
+        return {"BS": [base64.b64encode(member.encode()).decode() for member in inner]}
+    if kind == "M":
+        return {"M": {name: _twice_value(child) for name, child in inner.items()}}
+    if kind == "L":
+        return {"L": [_twice_value(child) for child in inner]}
+    return value
+
+
+def _added(old: Any, value: Any, what: str) -> Any:
+    if isinstance(value, set | frozenset) and (old is None or isinstance(old, frozenset)):
+        return frozenset(old or ()) | value
+    if all(isinstance(number, int | float | Decimal) and not isinstance(number, bool) for number in (value, old or 0)):
+        with localcontext(prec=_DIGITS):  # DynamoDB's own precision
+            return value if old is None else Decimal(str(old)) + Decimal(str(value))
+    raise StoreError(f"{what}: ADD takes numbers and sets")
+
+
+def _remove(item: dict[str, Any], name: str, members: Any, what: str) -> None:
+    if members is None:
+        item.pop(name, None)
+    elif name in item:
+        if not isinstance(item[name], frozenset) or not isinstance(members, set | frozenset):
+            raise StoreError(f"{what}: members can be deleted from sets only")
+        item[name] = item[name] - members
+        if not item[name]:
+            del item[name]

@@ -1,0 +1,179 @@
+"""Reads the objects of a change log into one DuckDB table: a row a delivered change.
+
+DuckDB reads what is clean at full speed. A line it cannot read comes back as a row without keys; the
+objects that hold one are read again by `workbench.objects`, which keeps their good changes and says what
+is wrong with the others. Only objects that came since the last question are read again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from workbench import render
+from workbench.errors import QueryError
+from workbench.objects import SCHEMA, Layout, Object, Unreadable, layout_of, list_objects, read_changes
+from workbench.records import RecordRefused, canonical_json, canonical_keys
+
+_IMAGES = ("new_image", "old_image")
+_TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
+_BATCH = 20_000  # rows read line by line before they are handed to DuckDB
+_SAMPLE = 8  # objects looked into, spread over the log, before the rest is taken to be of their layouts
+
+
+class StagedLog:
+    """The change records under one source, staged in a DuckDB connection."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, name: str, source: str, keys: Sequence[str]) -> None:
+        self.table = render.identifier(name)
+        self.source = source
+        self.objects: list[Object] = []
+        self._con, self._keys = con, tuple(keys)
+        self._known_keys: set[tuple[str, ...]] = set()
+        self._unreadable: dict[int, list[Unreadable]] = {}
+        self._has_images = False
+        self._line_by_line = False
+        self._clear(images=False)
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """Every line of the log that is no change record, by object and line."""
+        return tuple(sorted((found for every in self._unreadable.values() for found in every),
+                            key=lambda found: (found.object, found.line)))  # fmt: skip
+
+    def refresh(self, *, images: bool) -> None:
+        """Bring the table up to the objects there are now; `images` says whether images are needed too."""
+        objects = list_objects(self.source)
+        known = set(self.objects)
+        if known - set(objects) or (images and not self._has_images):
+            self._clear(images=images or self._has_images)
+            known = set()
+        if not (new := [item for item in objects if item not in known]):
+            return
+        try:
+            self._add(new)
+        except BaseException as error:  # also Ctrl-C: a half-read log must not answer the next question
+            self._clear(images=images)
+            if isinstance(error, duckdb.Error):
+                raise QueryError(f"{self.source} could not be read: {str(error).splitlines()[0]}") from error
+            raise
+
+    def reread(self) -> None:
+        """Read the whole log line by line, for what only the slow reader can tell."""
+        self._line_by_line = True
+        self._clear(images=True)
+        self.refresh(images=True)
+
+    def layouts(self) -> set[Layout]:
+        """Name the layouts seen in a sample of the objects."""
+        return {layout_of(item)[0] for item in _sample(list_objects(self.source))}
+
+    def _clear(self, *, images: bool) -> None:
+        self.objects, self._unreadable, self._has_images = [], {}, images
+        columns = [f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in self._columns()]
+        self._con.execute(f"create or replace temp table {self.table} ({', '.join(columns)}, object INTEGER)")
+
+    def _columns(self) -> list[str]:
+        return [name for name in SCHEMA.names if self._has_images or name not in _IMAGES]
+
+    def _add(self, objects: list[Object]) -> None:
+        for (kind, reader), items in self._by_reader(objects).items():
+            first = len(self.objects)
+            self.objects += items
+            if reader:
+                self._read(first, items, kind, reader)
+            else:
+                self._read_lines(range(first, first + len(items)))
+        again = self._con.execute(f"select distinct object from {self.table} where keys is null").fetchall()
+        self._read_lines(sorted(number for (number,) in again))
+
+    def _by_reader(self, objects: list[Object]) -> dict[tuple[str, str], list[Object]]:
+        """Group the objects by format and DuckDB's reader for them, '' where there is none."""
+        looked = {item: layout_of(item) for item in _sample(objects)}
+        usual = {"envelope", "raw"}
+        unusual = any(layout not in usual or joined for layout, joined, _ in looked.values())
+        groups: dict[tuple[str, str], list[Object]] = {}
+        for item in objects:
+            if item not in looked and (unusual or item.format == "parquet"):
+                looked[item] = layout_of(item)
+            layout, joined, names = looked.get(item, ("raw", False, ()))
+            self._known_keys |= {tuple(sorted(names))} - {()}
+            reader = "unstructured" if joined else "newline_delimited"
+            groups.setdefault((item.format, reader if layout in usual and not self._line_by_line else ""), []).append(item)
+        return groups
+
+    def _read(self, first: int, items: Sequence[Object], kind: str, reader: str) -> None:
+        # DuckDB takes [ and * in a path for a pattern, so they are written as one-letter classes.
+        paths = [re.sub(r"([*?\[])", r"[\1]", item.path) for item in items]
+        values: dict[str, object] = {"paths": paths, "first": first}
+        if kind != "parquet":
+            values |= {"compression": "gzip" if kind == "gzip" else "none", "format": reader,
+                       "ignore_errors": reader == "newline_delimited", "key_pattern": self._key_pattern()}  # fmt: skip
+        query = render.fill(render.load("parts/read_parquet" if kind == "parquet" else "parts/read_json"), values)
+        columns = ", ".join([*self._columns(), "object"])
+        try:
+            self._con.execute(f"insert into {self.table} select {columns} from ({query})")
+        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException):
+            # One damaged object stops the whole statement: halve until it is found, and read it line by line.
+            if len(items) == 1:
+                self._read_lines([first])
+                return
+            half = len(items) // 2
+            self._read(first, items[:half], kind, reader)
+            self._read(first + half, items[half:], kind, reader)
+
+    def _read_lines(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._con.execute(f"delete from {self.table} where object = {number}")
+            unreadable = self._unreadable.setdefault(number, [])
+            changes = _changes(read_changes(self.objects[number], self._keys), unreadable)
+            while batch := list(islice(changes, _BATCH)):
+                rows = pa.Table.from_pylist(batch, schema=SCHEMA).select(self._columns())  # noqa: F841
+                self._con.execute(f"insert into {self.table} select *, {number} from rows")
+
+    def _key_pattern(self) -> str:
+        """Match keys that are canonical as they stand: known names in order, plain texts and numbers."""
+        text = r'"S":"(?:[^"\\]|\\["\\bfnrt])*"'
+        number = r'"N":"(?:0|-?[1-9][0-9]{0,37}|-?(?:0|[1-9][0-9]{0,37})\.[0-9]{0,37}[1-9])"'
+        plain = [names for names in sorted(self._known_keys) if not re.search(r'["\\\x00-\x1f]', "".join(names))]
+        patterns = (",".join(rf'"{re.escape(name)}":\{{(?:{text}|{number})\}}' for name in names) for names in plain)
+        return "|".join(rf"\{{{pattern}\}}" for pattern in patterns) or r"[^\s\S]"
+
+
+def register_functions(con: duckdb.DuckDBPyConnection) -> None:
+    """Give DuckDB our canonical forms, for the values whose text may not be canonical as it is."""
+    con.create_function("canonical_image", _canonical_image, ["VARCHAR", "BOOLEAN"], "VARCHAR")  # type: ignore[list-item, arg-type]
+    con.create_function("canonical_keys", _canonical_keys, ["VARCHAR", "BOOLEAN"], "VARCHAR")  # type: ignore[list-item, arg-type]
+
+
+def _canonical_image(text: str, twice: bool) -> str:
+    try:
+        return canonical_json(orjson.loads(text), twice=twice)
+    except (RecordRefused, ValueError):
+        return text  # noticed where it is used: it cannot be read into a frame, and the log is read line by line
+
+
+def _canonical_keys(text: str, twice: bool) -> str | None:
+    try:
+        return canonical_keys(orjson.loads(text), twice=twice)
+    except (RecordRefused, ValueError, TypeError):
+        return None
+
+
+def _sample(objects: Sequence[Object]) -> list[Object]:
+    return list(islice(objects, 0, None, max(1, -(-len(objects) // _SAMPLE))))
+
+
+def _changes(found: Iterable[dict[str, Any] | Unreadable], unreadable: list[Unreadable]) -> Iterator[dict[str, Any]]:
+    for row in found:
+        if isinstance(row, Unreadable):
+            unreadable.append(row)
+        else:
+            yield row | {"ts": datetime.fromisoformat(row["ts"])}

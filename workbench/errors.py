@@ -1,0 +1,57 @@
+"""Errors: each says in one line what is wrong, where, and what to do next.
+
+WorkbenchError
+├── ConfigError       a setting is unknown, malformed or contradicts another
+├── ParameterError    an argument or a SQL or report parameter is missing, unknown or malformed
+├── TableNotFound     no such table; names the tables there are
+├── RecordRefused     a line or record that is no change record (defined in records.py)
+├── StoreError        the embedded item store refused a write
+├── QueryError        the engine could not run a query
+├── ExportError       a result could not be written
+└── ReportError       a notebook could not be run as a report
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from workbench.records import RecordRefused as RecordRefused
+
+
+class WorkbenchError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class ConfigError(WorkbenchError):
+    """A setting is unknown, malformed or contradicts another."""
+
+
+class ParameterError(WorkbenchError, ValueError):
+    """An argument or a SQL or report parameter is missing, unknown or malformed."""
+
+
+class TableNotFound(WorkbenchError, LookupError):
+    """No such table."""
+
+
+class StoreError(WorkbenchError):
+    """The embedded item store refused a write, for the reason DynamoDB would give."""
+
+
+class QueryError(WorkbenchError):
+    """The engine could not run a query."""
+
+
+class ExportError(WorkbenchError):
+    """A result could not be written."""
+
+
+class ReportError(WorkbenchError):
+    """A notebook could not be run as a report."""
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the closest of `names`, or an empty text."""
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

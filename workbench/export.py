@@ -1,0 +1,176 @@
+"""Writes a DataFrame as Parquet, CSV, Excel or JSON, exactly and atomically."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from workbench.errors import ExportError
+
+_EXCEL_ROWS = 1_048_575  # Excel's limit of 1,048,576 less the heading
+_EXCEL_TEXT = 32_767
+
+
+def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwrite: bool = False) -> Path:
+    """Write a frame to a file, under a temporary name first, and return its path.
+
+    Numbers keep every digit, times are UTC, and ``''`` stays apart from a missing value (in CSV: ``""``
+    against nothing). Sets and lists are written as lists in Parquet where their elements are of one type,
+    as JSON text elsewhere; bytes as base64 in text formats; in Excel, numbers of more than 15 digits are
+    text, since Excel would round them, and times are written without their zone.
+
+    Parameters
+    ----------
+    kind
+        parquet, csv, xlsx or json; by the file's ending where not given.
+
+    Raises
+    ------
+    ExportError
+        Where the file exists and `overwrite` is not set, the kind is unknown, or the file cannot be written.
+    """
+    target = Path(path).expanduser()
+    kind = kind or target.suffix.lstrip(".").lower()
+    if kind not in _WRITERS:
+        raise ExportError(f"{target}: cannot write {kind or 'a file without ending'!r}; "
+                          f"use one of .{', .'.join(_WRITERS)}")  # fmt: skip
+    if target.exists() and not overwrite:
+        raise ExportError(f"{target} exists already: choose another name or overwrite it (--overwrite)")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _WRITERS[kind](df, part)
+        os.replace(part, target)
+    except OSError as error:
+        raise ExportError(f"{target} could not be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def to_arrow(df: pd.DataFrame, *, nested: bool = True) -> pa.Table:
+    """Turn a frame into an Arrow table without losing a digit; `nested` keeps lists and bytes as they are."""
+    arrays = {str(name): _arrow(df[name], nested) for name in df.columns}
+    return pa.table(arrays) if arrays else pa.table({})
+
+
+def _arrow(column: pd.Series, nested: bool) -> pa.Array:
+    if column.dtype != object:
+        return pa.Array.from_pandas(column)
+    values = [None if value is pd.NA else value for value in column]
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {Decimal}:
+        return _decimals(values)
+    if nested and kinds <= {list, frozenset, bytes} and len(kinds) == 1:
+        try:
+            plain = [sorted(value) if isinstance(value, frozenset) else value for value in values]
+            return pa.array(plain, from_pandas=False)
+        except (pa.ArrowException, TypeError, OverflowError):
+            pass  # elements of several types: JSON text holds them
+    return pa.array([None if value is None else _text(value) for value in values], pa.string())
+
+
+def _decimals(values: list[Decimal | None]) -> pa.Array:
+    try:
+        array = pa.array(values)  # the smallest decimal type that holds all
+        if array.to_pylist() == values:
+            return array
+    except pa.ArrowException:
+        pass
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, Decimal):
+        return str(value)
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    """Write JSON with every digit of a Decimal, sets as sorted arrays, bytes as base64."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_json(child)}" for key, child in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_json, value)) + "]"
+    if isinstance(value, frozenset | set):
+        return "[" + ",".join(map(_json, sorted(value))) + "]"
+    if isinstance(value, bytes):
+        return json.dumps(base64.b64encode(value).decode())
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, pd.Timestamp):
+        return json.dumps(value.isoformat())
+    if hasattr(value, "item"):
+        value = value.item()
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _write_parquet(df: pd.DataFrame, path: Path) -> None:
+    pq.write_table(to_arrow(df), path, compression="zstd")
+
+
+def _write_csv(df: pd.DataFrame, path: Path) -> None:
+    pacsv.write_csv(to_arrow(df, nested=False), path)
+
+
+def _write_excel(df: pd.DataFrame, path: Path) -> None:
+    if len(df) > _EXCEL_ROWS:
+        raise ExportError(f"{len(df):,} rows do not fit an Excel sheet (1,048,576): write .parquet or .csv")
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("result")
+    sheet.freeze_panes = "A2"
+
+    def cell(value: Any) -> Any:
+        if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value):
+            return None
+        if isinstance(value, pd.Timestamp):
+            return value.tz_convert(None).to_pydatetime() if value.tzinfo else value.to_pydatetime()
+        if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**15):
+            return value
+        if isinstance(value, Decimal) and len(value.normalize().as_tuple().digits) <= 15 and abs(value) < 10**300:
+            return value
+        text = _text(value) if not isinstance(value, int) else str(value)
+        if len(text) > _EXCEL_TEXT:
+            raise ExportError(f"a text of {len(text):,} characters does not fit an Excel cell: write .parquet or .csv")
+        written = WriteOnlyCell(sheet, value=text)
+        written.data_type = "s"  # a text that begins with = is a text, not a formula
+        return written
+
+    sheet.append([cell(str(name)) for name in df.columns])
+    for row in zip(*(df[name].astype(object) for name in df.columns), strict=True):
+        sheet.append([cell(value) for value in row])
+    book.save(path)
+
+
+def _write_json(df: pd.DataFrame, path: Path) -> None:
+    names = [json.dumps(str(name), ensure_ascii=False) for name in df.columns]
+    columns = [df[name].astype(object) for name in df.columns]
+    with path.open("w", encoding="utf-8") as file:
+        file.write("[")
+        for number, row in enumerate(zip(*columns, strict=True)):
+            cells = (f"{name}:{_json(value)}" for name, value in zip(names, row, strict=True)
+                     if not (value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)))  # fmt: skip
+            file.write(("," if number else "") + "\n{" + ",".join(cells) + "}")
+        file.write("\n]\n")
+
+
+_WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+    "parquet": _write_parquet, "csv": _write_csv, "xlsx": _write_excel, "json": _write_json,
+}  # fmt: skip

@@ -1,0 +1,221 @@
+"""Reports: run a notebook with strict parameters, keep it and one offline HTML file without code.
+
+A cell that fails or does not end in time still leaves both, with the cell named in them and in the `Report`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from workbench import report_html
+from workbench.errors import ReportError, did_you_mean
+from workbench.parameters import Parameter, Value, coerce_all, read_parameters
+
+
+@dataclass(frozen=True)
+class Report:
+    """A notebook that was run.
+
+    Attributes
+    ----------
+    notebook, html
+        The executed notebook, and the report made of it.
+    title
+        The notebook's first heading.
+    parameters
+        What it ran with, defaults included.
+    seconds
+        How long it ran.
+    failed_cell
+        None, or the number of the code cell that failed, the heading above it, and the error in one line.
+    """
+
+    notebook: Path
+    html: Path
+    title: str
+    parameters: Mapping[str, Value]
+    seconds: float
+    failed_cell: tuple[int, str, str] | None = None
+
+
+def describe(notebook: str | Path) -> list[Parameter]:
+    """Return the parameters of a notebook: name, type, default, help.
+
+    Raises
+    ------
+    ReportError
+        When there is no such notebook, or its parameter cell cannot be read.
+    """
+    return read_parameters(_read(Path(notebook)), Path(notebook))
+
+
+def run_report(
+    notebook: str | Path, parameters: Mapping[str, Value], out: str | Path, *, name: str | None = None,
+    timeout: int = 600, overwrite: bool = False, progress: bool | None = None,
+) -> Report:  # fmt: skip
+    """Run a notebook and write ``out/NAME.ipynb`` and ``out/NAME.html``.
+
+    Parameters
+    ----------
+    parameters
+        Values by name, as text or already of the declared type; see `workbench.parameters`.
+    out
+        A folder, made when missing.
+    name
+        Name of the two files, the notebook's own by default.
+    timeout
+        Seconds a cell may take.
+    progress
+        Whether a bar is drawn on stderr; by default when that is a terminal.
+
+    Raises
+    ------
+    ReportError
+        When the notebook is missing or malformed, or an output exists and `overwrite` is not set, or
+        cannot be written.
+    ParameterError
+        When a parameter is unknown or not of its type. Nothing ran then.
+
+    Examples
+    --------
+    >>> run_report("notebooks/03_change_frequency.ipynb", {"table": "persons", "every": "1d"}, "reports")
+    """
+    source, folder = Path(notebook), Path(out)
+    node = _read(source)
+    declared = read_parameters(node, source)
+    given = coerce_all(parameters, declared, source)
+    files = [folder / f"{name or source.stem}{ending}" for ending in (".ipynb", ".html")]
+    for file in files:
+        if file.exists() and not overwrite:
+            raise ReportError(f"{file} exists: choose another name or folder, or allow overwriting it")
+        if file.resolve() == source.resolve():
+            raise ReportError(f"{file} is the notebook itself: choose another folder for its report")
+    started, clock = datetime.now(UTC), time.perf_counter()
+    done, failed = _execute(node, given, timeout, sys.stderr.isatty() if progress is None else progress)
+    used = {parameter.name: given.get(parameter.name, parameter.default) for parameter in declared}
+    seconds = time.perf_counter() - clock
+    shown = [(key, value, key in given) for key, value in used.items() if key in given or value is not None]
+    report = Report(files[0], files[1], report_html.title(node, source.stem), used, seconds, failed)
+    page = report_html.render(
+        done, title=report.title, parameters=shown,
+        started=started, seconds=seconds, failed=failed, source=source.name, notebook_name=files[0].name,
+    )  # fmt: skip
+    _write(files[0], nbformat.writes(done) + "\n")  # type: ignore[no-untyped-call]
+    _write(files[1], page)
+    return report
+
+
+def write_index(out: str | Path, reports: Iterable[Report]) -> Path:
+    """Write ``out/index.html``, which links reports with a line on each; an older index is replaced."""
+    index = Path(out) / "index.html"
+    _write(index, report_html.render_index(list(reports), index.parent))
+    return index
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise ReportError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> NotebookNode:
+    if not path.is_file():
+        others = sorted(other.name for other in path.parent.glob("*.ipynb"))
+        raise ReportError(f"there is no notebook {path}.{did_you_mean(path.name, others)}"
+                          + (f" There are: {', '.join(others)}" if others else ""))  # fmt: skip
+    try:
+        node: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    except Exception as error:  # nbformat raises whatever its JSON parser and validator do
+        raise ReportError(f"{path} is no notebook: {str(error).splitlines()[0]}") from error
+    return node
+
+
+def _execute(
+    node: NotebookNode, given: Mapping[str, Value], timeout: int, progress: bool
+) -> tuple[NotebookNode, tuple[int, str, str] | None]:
+    # heavy, and `describe` and the rest of the command line do without
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill import PapermillExecutionError, execute_notebook
+
+    with tempfile.TemporaryDirectory(prefix="workbench-report-") as scratch, _kernel_environment():
+        kept = f"{scratch}/executed.ipynb"  # papermill formats paths: one of ours, without braces in it
+        lost = ""
+        try:
+            execute_notebook(node, kept, dict(given), kernel_name="python3", language="python",
+                             progress_bar=progress, execution_timeout=timeout,
+                             extra_arguments=["--log-level=CRITICAL"])  # fmt: skip
+        except PapermillExecutionError:
+            pass
+        except CellTimeoutError:
+            lost = f"CellTimeout: no end within {timeout} s"
+        except DeadKernelError:
+            lost = "DeadKernel: the notebook's Python process died, perhaps of lack of memory"
+        done = _read(Path(kept))
+    # papermill marks a failure by cells of its own, red and large; ours say more
+    marks = {"papermill-error-cell-tag"}
+    done.cells = [cell for cell in done.cells if marks.isdisjoint(cell.metadata.get("tags", []))]
+    return done, _failure(done, lost)
+
+
+def _failure(done: NotebookNode, lost: str) -> tuple[int, str, str] | None:
+    """Return which code cell failed, under which heading and how; a lost one gets the error as its output."""
+    started, number, heading = None, 0, "before the first heading"
+    for cell in done.cells:
+        if cell.cell_type == "markdown":
+            heading = report_html.heading(cell.source) or heading
+        if cell.cell_type != "code":
+            continue
+        number += 1
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        if errors and not lost:
+            message = f"{errors[0].ename}: {errors[0].evalue}".strip()
+            return number, heading, message.splitlines()[0]
+        if cell.metadata.get("papermill", {}).get("start_time"):
+            started, last = (number, heading, lost), cell
+    if not lost or started is None:
+        return None
+    ename, evalue = lost.split(": ", 1)
+    # without the KeyboardInterrupt that stopping the kernel left there
+    last.outputs = [output for output in last.outputs if output.output_type != "error"]
+    error = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": [lost]}
+    last.outputs.append(nbformat.from_dict(error))  # type: ignore[no-untyped-call]
+    return started
+
+
+@contextmanager
+def _kernel_environment() -> Iterator[None]:
+    """Let the kernel find this very package, and keep progress bars out of what nobody watches."""
+    package = str(Path(__file__).resolve().parent.parent)
+    paths = [] if package == sysconfig.get_path("purelib") else [package]
+    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "TQDM_DISABLE")}
+    paths += [before["PYTHONPATH"]] if before["PYTHONPATH"] else []
+    os.environ.update({"PYTHONPATH": os.pathsep.join(paths), "TQDM_DISABLE": "1"})
+    quiet = logging.NullHandler()  # else Python prints papermill's warnings where nobody set up logging
+    logging.getLogger("papermill").addHandler(quiet)
+    try:
+        yield
+    finally:
+        logging.getLogger("papermill").removeHandler(quiet)
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value

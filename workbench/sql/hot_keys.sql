@@ -1,0 +1,36 @@
+-- Which items change most?
+-- Parameters: :start (inclusive) and :end (exclusive), times in UTC; :limit, how many items.
+-- Rows: one an item, the most changed first: keys, changes, inserts, modifies, removes, share (of all changes
+-- in the window), first_change and last_change (UTC). A change that was delivered twice counts once.
+with changes as (
+    select event_id, event_name, keys, ts
+    from {deliveries}
+    where ts >= :start and ts < :end
+    group by event_id, event_name, keys, ts
+),
+
+items as (
+    select
+        keys,
+        count(*) as changes,
+        count_if(event_name = 'INSERT') as inserts,
+        count_if(event_name = 'MODIFY') as modifies,
+        count_if(event_name = 'REMOVE') as removes,
+        min(ts) as first_change,
+        max(ts) as last_change
+    from changes
+    group by keys
+)
+
+select
+    keys,
+    changes,
+    inserts,
+    modifies,
+    removes,
+    cast(changes as double) / sum(changes) over () as share,
+    first_change,
+    last_change
+from items
+order by changes desc, keys
+limit :limit

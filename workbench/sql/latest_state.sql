@@ -1,0 +1,102 @@
+-- What is in the table, or what was in it at :as_of?
+-- Parameters: :as_of, a time in UTC, inclusive; :include_deleted, true to show items that are gone too.
+-- Rows: one an item. keys; image (DynamoDB JSON, null where the item is gone); ts, its last change (UTC);
+-- by_ttl, whether that was a removal by TTL; ambiguous, whether only event_id could settle changes of the
+-- same instant, because a record is missing or nothing before them is known.
+-- Changes of one instant are settled by their images: each change takes its old image away and leaves its
+-- new one, and the one image left over is the state. '' stands for no image.
+with candidates as (
+    {candidates}
+),
+
+sides as (  -- one row a distinct change and image: side 1 is the image it left, -1 the one it found
+    select
+        keys,
+        group_no,
+        event_id,
+        side,
+        max(peers) as peers,
+        max(ts) as ts,
+        max(case when by_ttl then 1 else 0 end) as by_ttl,
+        max(case when event_name <> 'INSERT' and old_image is null then 1 else 0 end) as old_unknown,
+        max(coalesce(case when side = 1 then new_image else old_image end, '')) as image
+    from candidates
+    cross join (values (1), (-1)) as both_sides (side)
+    where peers > 1 or side = 1
+    group by keys, group_no, event_id, side
+),
+
+images as (  -- one row an image of a group: how often it is left over
+    select
+        keys,
+        group_no,
+        case when peers > 1 then {canonical} end as canonical,
+        max(image) as image,
+        max(peers) as peers,
+        max(ts) as ts,
+        max(case when side = 1 then by_ttl else 0 end) as by_ttl,
+        max(old_unknown) as old_unknown,
+        sum(side) as left_over,
+        max(case when side = 1 then event_id end) as last_event_id
+    from sides
+    group by keys, group_no, case when peers > 1 then {canonical} end
+),
+
+instants as (  -- one row a group of changes of one item at one instant
+    select
+        keys,
+        group_no,
+        max(ts) as ts,
+        max(by_ttl) as by_ttl,
+        case
+            when max(peers) = 1 or count(*) = 1 then 'decided'
+            when max(old_unknown) = 1 then 'undecided'
+            when sum(abs(left_over)) = 2 then 'decided'
+            when sum(abs(left_over)) = 0 then 'cycle'
+            else 'undecided'
+        end as verdict,
+        max_by(image, left_over) as left_image,
+        max_by(image, last_event_id) as last_image,
+        array_agg(canonical) filter (where peers > 1) as images
+    from images
+    group by keys, group_no
+),
+
+items as (  -- one row an item: its last group, and before_image from the last group that is no cycle
+    select
+        keys,
+        max(ts) as ts,
+        max_by(by_ttl, -group_no) as by_ttl,
+        max_by(verdict, -group_no) as verdict,
+        max_by(images, -group_no) as images,
+        max_by(last_image, -group_no) as last_image,
+        max_by(
+            case verdict when 'decided' then left_image else last_image end,
+            case when verdict <> 'cycle' then -group_no end
+        ) as image,
+        max_by(verdict, case when verdict <> 'cycle' then -group_no end) as before_verdict
+    from instants
+    group by keys
+),
+
+states as (  -- fits: the state before a cycle is one of its images, as it must be where no record is missing
+    select
+        keys,
+        ts,
+        by_ttl,
+        verdict,
+        before_verdict,
+        image,
+        last_image,
+        case when verdict = 'cycle' then coalesce(contains(images, {canonical}), false) else true end as fits
+    from items
+)
+
+select
+    keys,
+    nullif(case when fits then image else last_image end, '') as image,
+    ts,
+    by_ttl = 1 and case when fits then image else last_image end = '' as by_ttl,
+    not fits or before_verdict = 'undecided' or verdict = 'undecided' as ambiguous
+from states
+where :include_deleted or case when fits then image else last_image end <> ''
