@@ -21,9 +21,7 @@ COLUMNS = ["inserts", "modifies", "removes", "ttl_removes"]
 
 def frequency(buckets: int, every: str = "1h", zone: str = "UTC", scale: int = 50) -> pd.DataFrame:
     random = np.random.default_rng(buckets)
-    df = pd.DataFrame(
-        {"bucket": pd.date_range("2026-03-02", periods=buckets, freq=every, tz=zone).as_unit("us")}
-    )
+    df = pd.DataFrame({"bucket": pd.date_range("2026-03-02", periods=buckets, freq=every, tz=zone).as_unit("us")})
     for name, part in zip(COLUMNS, (0.2, 1, 0.1, 0), strict=True):
         df[name] = random.poisson(scale * part, buckets)
     df["ttl_removes"] = df["removes"] // 2

@@ -36,6 +36,7 @@ HOSTILE = """\
 display(HTML("<script src='https://cdn.example/x.js'></script><img src='http://x.example/y.png' alt='pic'>"
              "<link rel='stylesheet' href='//cdn.example/a.css'><table><tr><td>kept</td></tr></table>"))
 display(Javascript("alert('no')"))
+display({"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "bar noise"}, raw=True)
 print(repr(key), table)"""
 REMOTE_MARKDOWN = "## What is it like?\nSee ![logo](https://x.example/logo.png) here."
 
@@ -257,7 +258,5 @@ def test_the_index_links_reports_with_their_state_and_loads_nothing(done, failed
 def test_a_scheduled_run_is_silent_even_when_a_cell_takes_too_long(sample, tmp_path):
     call = f"run_report({str(sample)!r}, {{'wait': '9'}}, {str(tmp_path)!r}, timeout=1)"
     code = f"from workbench.reports import run_report; {call}"
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
-    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert (run.stdout, run.stderr) == ("", "")

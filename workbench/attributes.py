@@ -27,7 +27,7 @@ from workbench.records import canonical_json, canonical_number
 Numbers = Literal["auto", "decimal"]
 RESERVED = frozenset({"_changed_at", "_deleted_at", "_by_ttl"})  # the columns a result adds to an item's own
 _PART = re.compile(r'"((?:[^"]|"")*)"(?:\.|$)|([^."]+)(?:\.|$)')
-_PYTHON_TYPE = {"S": str, "N": str, "B": str, "BOOL": bool, "NULL": bool, "M": dict, "L": list,
+_PYTHON_TYPE: dict[str, Any] = {"S": str, "N": str, "B": str, "BOOL": bool, "NULL": bool, "M": dict, "L": list,
                 "SS": list, "NS": list, "BS": list}  # fmt: skip
 
 
@@ -49,7 +49,8 @@ def column_path(name: str) -> tuple[str, ...]:
     ParameterError
         Where quotes or dots are out of place.
     """
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     while at < len(name) or not parts or name[at - 1] == ".":
         match = _PART.match(name, at)
         if not match:
@@ -124,7 +125,7 @@ def frame(images: Iterable[str | bytes], *, keys: Sequence[str] = (), numbers: N
     """
     root, rows = _Node(), 0
     with _without_gc():  # millions of small lists live on, and none of them in a cycle: half the time saved
-        for rows, text in enumerate(images, start=1):  # noqa: B007 (the count is used below)
+        for rows, text in enumerate(images, start=1):
             try:
                 _collect(orjson.loads(text), root, rows - 1)
             except (AttributeError, TypeError, ValueError) as error:
@@ -169,6 +170,8 @@ def _quoted(part: str, top: bool) -> str:
 
 
 def _from_value(value: Mapping[str, Any]) -> Any:
+    kind: str
+    inner: Any
     ((kind, inner),) = value.items()
     if type(inner) is not _PYTHON_TYPE[kind]:
         raise TypeError(f"{kind} holds a {type(inner).__name__}")

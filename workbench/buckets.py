@@ -91,6 +91,6 @@ def _all_buckets(first: pd.Timestamp, last: pd.Timestamp, every: str, timezone: 
     if every not in ("1w", "1mo") and pd.Timedelta(width) <= pd.Timedelta("1h"):
         steps = pd.date_range(begin.tz_convert("UTC"), last.tz_convert("UTC"), freq=width)
         # the last step may fall short of the bucket `last` lies in where the zone's offset changes in between
-        return _floor(steps.append(pd.DatetimeIndex([last.tz_convert("UTC")])), every, timezone).unique().sort_values()
+        return _floor(pd.DatetimeIndex([*steps, last.tz_convert("UTC")]), every, timezone).unique().sort_values()
     wall = pd.date_range(begin.tz_localize(None), last.tz_convert(timezone).tz_localize(None), freq=width)
     return _from_wall(wall, timezone).unique()

@@ -40,9 +40,7 @@ MOST_KEYS = 25
 
 
 @styled
-def change_frequency(
-    df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = None, subject: str = ""
-) -> Axes:
+def change_frequency(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = None, subject: str = "") -> Axes:
     """Draw changes per bucket, stacked by event.
 
     Parameters
@@ -90,9 +88,7 @@ def change_frequency(
 
 
 @styled
-def live_items(
-    df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = None, subject: str = ""
-) -> Axes:
+def live_items(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = None, subject: str = "") -> Axes:
     """Draw how the number of items moved: inserts less removes, summed from the first bucket on.
 
     The log does not say how many items there were before its first bucket, so this is a net count, and can
@@ -122,9 +118,7 @@ def live_items(
 
 
 @styled
-def weekday_hour(
-    df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = None, subject: str = ""
-) -> Axes:
+def weekday_hour(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = None, subject: str = "") -> Axes:
     """Draw when in the week changes happen: the mean number of changes in each hour of each weekday.
 
     `df` as in `change_frequency`, in buckets of an hour or less. Hours that the window never reaches are
@@ -144,9 +138,7 @@ def weekday_hour(
         return empty(ax, df, title, subject, "changes")
     bucket = df["bucket"]
     if (bucket.diff() > pd.Timedelta("1h")).any():
-        raise ParameterError(
-            "weekday_hour needs buckets of an hour or less: ask change_frequency for every='1h'"
-        )
+        raise ParameterError("weekday_hour needs buckets of an hour or less: ask change_frequency for every='1h'")
     # not dt.floor, which refuses the hour that a clock change repeats
     past = pd.to_timedelta(bucket.dt.minute * 60 + bucket.dt.second, unit="s")
     hours = df.groupby(bucket - past)["changes"].sum()
@@ -175,9 +167,7 @@ def weekday_hour(
 
 
 @styled
-def hot_keys(
-    df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = None, subject: str = ""
-) -> Axes:
+def hot_keys(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = None, subject: str = "") -> Axes:
     """Draw the items that change most, hottest first, stacked by event.
 
     Parameters

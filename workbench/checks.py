@@ -97,6 +97,7 @@ def show_checks(checks: pd.DataFrame) -> Styler:
     look: list[CSSDict] = [
         {"selector": "td", "props": "text-align: left; vertical-align: top; white-space: normal"},
         {"selector": "td.col0, td.col1", "props": "white-space: nowrap"},
+        {"selector": "td.col2", "props": "max-width: 36rem"},
         {"selector": "th", "props": "text-align: left"},
     ]
     return style.set_uuid("checks").set_table_styles(look)
@@ -184,9 +185,7 @@ def _disk(home: Path) -> Check:
     free = shutil.disk_usage(_existing(home)).free
     detail = f"{free / 1e9:,.1f} GB free"
     if free < MIN_FREE:
-        return Check(
-            "free disk", "warning", f"{detail}: large answers spill to disk and may fail", "make clean"
-        )
+        return Check("free disk", "warning", f"{detail}: large answers spill to disk and may fail", "make clean")
     return Check("free disk", "ok", detail)
 
 

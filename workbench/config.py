@@ -20,7 +20,11 @@ class Settings(BaseSettings):
     """Where the change log is and how it is read; frozen. Make one with `load_settings`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WORKBENCH_", toml_file="workbench.toml", frozen=True, extra="forbid", validate_default=True
+        env_prefix="WORKBENCH_",
+        toml_file="workbench.toml",
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
     )
 
     engine: Literal["duckdb"] = "duckdb"
@@ -51,6 +55,7 @@ class Settings(BaseSettings):
         env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        """Say where settings come from, the first winning."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 

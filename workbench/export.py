@@ -103,7 +103,11 @@ def _text(value: Any) -> str:
 def _json(value: Any) -> str:
     """Write JSON with every digit of a Decimal, sets as sorted arrays, bytes as base64."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_json(child)}" for key, child in value.items()) + "}"
+        return (
+            "{"
+            + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_json(child)}" for key, child in value.items())
+            + "}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_json, value)) + "]"
     if isinstance(value, frozenset | set):
@@ -138,7 +142,7 @@ def _write_excel(df: pd.DataFrame, path: Path) -> None:
     sheet.freeze_panes = "A2"
 
     def cell(value: Any) -> Any:
-        if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value):
+        if value is None or _missing(value):
             return None
         if isinstance(value, pd.Timestamp):
             return value.tz_convert(None).to_pydatetime() if value.tzinfo else value.to_pydatetime()
@@ -159,16 +163,23 @@ def _write_excel(df: pd.DataFrame, path: Path) -> None:
     book.save(path)
 
 
-def _write_json(df: pd.DataFrame, path: Path) -> None:
+def to_json(df: pd.DataFrame) -> str:
+    """Return the JSON array that `write` writes: an object a row, without what the row does not have."""
     names = [json.dumps(str(name), ensure_ascii=False) for name in df.columns]
     columns = [df[name].astype(object) for name in df.columns]
-    with path.open("w", encoding="utf-8") as file:
-        file.write("[")
-        for number, row in enumerate(zip(*columns, strict=True)):
-            cells = (f"{name}:{_json(value)}" for name, value in zip(names, row, strict=True)
-                     if not (value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)))  # fmt: skip
-            file.write(("," if number else "") + "\n{" + ",".join(cells) + "}")
-        file.write("\n]\n")
+    rows = []
+    for row in zip(*columns, strict=True):
+        cells = (f"{name}:{_json(value)}" for name, value in zip(names, row, strict=True) if not _missing(value))
+        rows.append("{" + ",".join(cells) + "}")
+    return "[" + ",\n ".join(rows) + "]"
+
+
+def _write_json(df: pd.DataFrame, path: Path) -> None:
+    path.write_text(to_json(df) + "\n", encoding="utf-8")
+
+
+def _missing(value: Any) -> bool:
+    return value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
 
 
 _WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {

@@ -24,7 +24,32 @@ from workbench.errors import ParameterError, StoreError, did_you_mean
 
 _HOUR = timedelta(hours=1)
 _BULK = 5_000  # changes a transaction
-_DAILY = (2, 1, 1, 1, 1, 2, 5, 9, 12, 13, 12, 12, 13, 12, 11, 11, 12, 14, 16, 17, 15, 11, 7, 4)  # weight by hour
+_DAILY = (
+    2,
+    1,
+    1,
+    1,
+    1,
+    2,
+    5,
+    9,
+    12,
+    13,
+    12,
+    12,
+    13,
+    12,
+    11,
+    11,
+    12,
+    14,
+    16,
+    17,
+    15,
+    11,
+    7,
+    4,
+)  # weight by hour
 
 
 @dataclass(frozen=True)
@@ -77,7 +102,9 @@ def generate(
     if dataset not in DATASETS:
         raise ParameterError(f"there is no dataset {dataset!r}; there are: {', '.join(DATASETS)}."
                              f"{did_you_mean(dataset, DATASETS)}")  # fmt: skip
-    arguments = json.dumps([items, changes, seed, start, end, duplicates, late, reordered, same_instant, layout], default=str)
+    arguments = json.dumps(
+        [items, changes, seed, start, end, duplicates, late, reordered, same_instant, layout], default=str
+    )
     if dataset in store.tables():
         kept = _kept(store, dataset, arguments)
         if kept:
@@ -128,7 +155,16 @@ def _make(store: ItemStore, lake: Path, table: str, arguments: str, items: int |
         writer = _Writer(store, table, data, rng, items or max(1, int(changes * data.items_a_change)), changes)
         _write_changes(writer, _times(rng, span, changes), same_instant, bar.update)
         bar.set_description(f"{table}: deliveries")
-        done = deliver(store, lake, table, layout=layout, buffer_seconds=900, faults=faults, seed=seed, progress=bar.update)
+        done = deliver(
+            store,
+            lake,
+            table,
+            layout=layout,
+            buffer_seconds=900,
+            faults=faults,
+            seed=seed,
+            progress=bar.update,
+        )
     made = Generated(table, writer.made, changes, done.deliveries, done.objects, round(time.perf_counter() - began, 2))
     store.note(table, json.dumps({"arguments": arguments, "generated": asdict(made)}))
     return made
@@ -140,7 +176,9 @@ def _times(rng: random.Random, span: tuple[datetime, datetime], changes: int) ->
     starts = [span[0] + hour * _HOUR for hour in range(hours)]
     weights = [_DAILY[at.hour] * (0.55 if at.weekday() >= 5 else 1) for at in starts]
     seconds = (span[1] - span[0]).total_seconds()
-    drawn = [at + timedelta(microseconds=rng.randrange(3_600_000_000)) for at in rng.choices(starts, weights, k=changes)]
+    drawn = [
+        at + timedelta(microseconds=rng.randrange(3_600_000_000)) for at in rng.choices(starts, weights, k=changes)
+    ]
     last = span[1] - timedelta(microseconds=1)
     return sorted(at if at <= last else span[0] + timedelta(seconds=rng.random() * seconds) for at in drawn)
 
@@ -304,7 +342,10 @@ class _Persons:
         elif drawn < 0.65:
             new["phone"] = self._phone(now)
         elif drawn < 0.75 and now >= self._turn:
-            new["loyalty"] = {"level": rng.choice(("bronze", "silver", "gold")), "points": rng.randrange(5_000)}
+            new["loyalty"] = {
+                "level": rng.choice(("bronze", "silver", "gold")),
+                "points": rng.randrange(5_000),
+            }
         return new
 
     def _address(self) -> dict[str, Any]:
@@ -330,7 +371,9 @@ class _Heartrate:
         rng = self._rng
         sensor = int(40 * rng.random() ** 1.7)
         awake = _DAILY[now.hour] / 17
-        beats = self._resting[sensor] + 25 * awake * rng.random() + (rng.expovariate(1 / 25) if rng.random() < 0.2 else 0)
+        beats = (
+            self._resting[sensor] + 25 * awake * rng.random() + (rng.expovariate(1 / 25) if rng.random() < 0.2 else 0)
+        )
         item = {
             "sensor_id": f"sensor-{sensor:02d}",
             "report_time": int(now.timestamp() * 1000) * 1000 + number % 1000,

@@ -11,6 +11,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -89,7 +90,11 @@ def layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
     """Tell an object's layout, whether records share a line, and the key names, from its first record."""
     if item.format == "parquet":
         try:
-            return ("envelope" if set(pq.read_schema(item.path).names) >= set(COLUMNS) else "unknown"), False, ()
+            return (
+                ("envelope" if set(pq.read_schema(item.path).names) >= set(COLUMNS) else "unknown"),
+                False,
+                (),
+            )
         except (pa.ArrowException, OSError):
             return "unknown", False, ()
     line = next((line for line in _lines(item) if isinstance(line, bytes) and line.strip()), b"")
@@ -137,10 +142,11 @@ def _object(path: Path) -> Object:
         magic = file.read(4)
     found: Format = "gzip" if magic[:2] == b"\x1f\x8b" else "parquet" if magic == b"PAR1" else "json"
     partition = _ARRIVAL.search(path.as_posix())
-    try:
-        arrival = datetime(*(int(part or 0) for part in partition.groups()), tzinfo=UTC) if partition else None  # type: ignore[misc, arg-type]
-    except ValueError:
-        arrival = None
+    arrival = None
+    if partition:
+        year, month, day, hour = (int(part or 0) for part in partition.groups())
+        with suppress(ValueError):  # digits that are no date
+            arrival = datetime(year, month, day, hour, tzinfo=UTC)
     return Object(str(path), stat.st_size, stat.st_mtime_ns, found, arrival)
 
 
@@ -193,11 +199,11 @@ def _read_parquet(item: Object) -> Iterator[dict[str, Any] | Unreadable]:
             yield Unreadable(item.path, number, str(error))
 
 
-def _change(value: object, keys: Sequence[str], folder: str) -> dict[str, Any]:
-    if isinstance(value, dict) and not {"dynamodb", "new_image", "old_image"} & set(value):
-        if "event_name" in {_METADATA.get(_plain(name)) for name in value}:
-            return _flat_change(value, keys, folder)
-    return canonical_change(value)  # type: ignore[arg-type]
+def _change(value: Any, keys: Sequence[str], folder: str) -> dict[str, Any]:
+    single_level = isinstance(value, dict) and not {"dynamodb", "new_image", "old_image"} & set(value)
+    if single_level and "event_name" in {_METADATA.get(_plain(name)) for name in value}:
+        return _flat_change(value, keys, folder)
+    return canonical_change(value)
 
 
 def _flat_change(row: dict[str, Any], keys: Sequence[str], folder: str) -> dict[str, Any]:

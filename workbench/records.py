@@ -176,7 +176,7 @@ def _table_name(record: Mapping[str, Any]) -> str:
     return arn[1] if arn and not record.get("tableName") else _text(record, "tableName")
 
 
-def canonical_time(value: object, precision: object = None) -> str:
+def canonical_time(value: Any, precision: object = None) -> str:
     """Normalise milliseconds, microseconds (and the seconds of DynamoDB Streams), record by record.
 
     >>> canonical_time(1719347890250), canonical_time(1719347890250647, "MICROSECOND")
@@ -191,7 +191,8 @@ def canonical_time(value: object, precision: object = None) -> str:
     elif precision == "MILLISECOND":
         scale = 1_000
     else:  # without the field, the number of digits tells: 10 are seconds, 13 milliseconds, 16 microseconds
-        scale = 1_000_000 if abs(value) < 10**11 else 1_000 if abs(value) < 10**14 else 1
+        size: Any = abs(value)
+        scale = 1_000_000 if size < 10**11 else 1_000 if size < 10**14 else 1
     try:
         moment = _EPOCH + timedelta(microseconds=round(value * scale))
     except OverflowError as error:
@@ -210,7 +211,7 @@ def canonical_keys(keys: Mapping[str, Any], *, twice: bool = False) -> str:
 
 
 def _checked_envelope(row: Mapping[str, Any]) -> dict[str, Any]:
-    change = {column: row.get(column) for column in COLUMNS}
+    change: dict[str, Any] = {column: row.get(column) for column in COLUMNS}
     for name in ("keys", "new_image", "old_image"):
         if change[name] is None and name != "keys":
             continue

@@ -22,7 +22,9 @@ _TOKEN = re.compile(
 
 def questions() -> list[str]:
     """Name the questions there is a `.sql` file for."""
-    return sorted(entry.name[:-4] for entry in resources.files("workbench.sql").iterdir() if entry.name.endswith(".sql"))
+    return sorted(
+        entry.name[:-4] for entry in resources.files("workbench.sql").iterdir() if entry.name.endswith(".sql")
+    )
 
 
 def load(name: str) -> str:
@@ -31,6 +33,11 @@ def load(name: str) -> str:
         raise ParameterError(f"there is no question {name!r}; there are: {', '.join(questions())}."
                              f"{did_you_mean(name, questions())}")  # fmt: skip
     return (resources.files("workbench.sql") / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def whole(name: str) -> str:
+    """Return the text of a question with the parts it is made of."""
+    return load(name).replace("{candidates}", load("parts/candidates"))
 
 
 def fill(sql: str, values: Mapping[str, object] | None = None, names: Mapping[str, str] | None = None) -> str:
@@ -83,7 +90,7 @@ def literal(value: object) -> str:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ParameterError(f"{value} has no time zone: write it like {value.isoformat()}Z")
-        return f"timestamp '{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"
+        return f"timestamp '{value.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'microseconds')}'"
     if isinstance(value, date):
         return f"date '{value.isoformat()}'"
     if isinstance(value, str):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.reports import Report
 
 HERE = Path(__file__).parent
+WIDGET = "application/vnd.jupyter.widget-view+json"
 LIBRARIES = ("duckdb", "pandas", "matplotlib", "papermill")
 
 
@@ -52,7 +53,9 @@ def render(
             cell.source = re.sub(r"^#\s+.+$", "", cell.source, count=1, flags=re.MULTILINE)
             break
     for number, cell in enumerate(shown.cells):
-        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+        # progress bars: without a kernel nothing but their text would be left
+        cell.outputs = [output for output in cell.get("outputs", []) if WIDGET not in output.get("data", {})]
+        if any(output.output_type == "error" for output in cell.outputs):
             del shown.cells[number + 1 :]  # no headings without answers
             break
     about = {

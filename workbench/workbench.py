@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from workbench import attributes, buckets
+from workbench import attributes, buckets, render
 from workbench.checks import run_checks
 from workbench.config import load_settings
+from workbench.embedded import ItemStore
 from workbench.engines import Answer
 from workbench.engines.duckdb import DuckDBEngine
-from workbench.embedded import ItemStore
 from workbench.errors import ParameterError, RecordRefused
 from workbench.generate import Generated, generate
 from workbench.result import Result, Stats
 
-Moment = str | datetime | pd.Timestamp
 _START_OF_TIME = datetime(1, 1, 1, tzinfo=UTC)
 _END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+_DEFAULTS = {"as_of": _END_OF_TIME, "include_deleted": False, "start": _START_OF_TIME, "end": _END_OF_TIME,
+             "unit": "hour", "limit": 20}  # fmt: skip
+Moment = str | datetime | pd.Timestamp
 
 
 class Workbench:
@@ -127,6 +129,20 @@ class Workbench:
         df = buckets.into_buckets(answer.rows.to_pandas(), every, timezone, begin or None, until or None)
         return _result(answer, df)
 
+    def sql(self, question: str, table: str, **values: Any) -> str:
+        """Return the text of a question over a table, in Athena's dialect, without running it.
+
+        Parameters
+        ----------
+        question
+            The name of a `.sql` file in ``workbench/sql``: latest_state, change_frequency or hot_keys.
+        **values
+            Its parameters; the others have the defaults the question's method has.
+        """
+        defaults = {name: value for name, value in _DEFAULTS.items() if f":{name}" in render.whole(question)}
+        times = {name: instant(value) for name, value in values.items() if name in ("as_of", "start", "end")}
+        return self._engine.sql(question, table, **(defaults | values | times))
+
     def generate(self, dataset: str, **options: Any) -> Generated:
         """Make a realistic table and its change log in the embedded lake; see `workbench.generate.generate`."""
         with ItemStore(self.settings.store) as store:
@@ -152,7 +168,8 @@ class Workbench:
     def _hot_keys_frame(self, answer: Answer, table: str) -> pd.DataFrame:
         rows = answer.rows
         keys = attributes.frame(rows.column("keys").to_pylist(), keys=self._engine.key_names(table))
-        counts = rows.drop_columns(["keys"]).to_pandas()
+        counts: pd.DataFrame = rows.drop_columns(["keys"]).to_pandas()
+        counts = counts.astype(dict.fromkeys(("changes", "inserts", "modifies", "removes"), "int64"))
         for name in ("first_change", "last_change"):
             counts[name] = counts[name].astype("datetime64[us]").dt.tz_localize("UTC")
         return pd.concat([keys, counts], axis="columns")
@@ -170,10 +187,9 @@ class Workbench:
             df["_deleted_at"] = changed.where(gone)
             df["_by_ttl"] = rows.column("by_ttl").to_pandas().astype(bool)
         order = [attributes.column_name((name,)) for name in names]
-        try:
-            return df.sort_values(order, ignore_index=True)
-        except TypeError:  # a key of two types has no order of its own
-            return df.sort_values(order, key=lambda column: column.astype("str"), ignore_index=True)
+        mixed = any(df[name].dtype == object for name in order)  # of two types, which have no order of their own
+        by_text = (lambda column: column.astype("str")) if mixed else None
+        return df.sort_values(order, key=by_text, ignore_index=True)
 
 
 def instant(value: Moment) -> datetime:

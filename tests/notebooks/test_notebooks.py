@@ -66,9 +66,7 @@ class TestHouseRules:
     def test_has_no_definitions_no_sql_and_no_aws_client(self, path):
         for cell in code(path):
             tree = ast.parse(cell.source)
-            assert not any(
-                isinstance(part, ast.FunctionDef | ast.ClassDef | ast.Lambda) for part in ast.walk(tree)
-            )
+            assert not any(isinstance(part, ast.FunctionDef | ast.ClassDef | ast.Lambda) for part in ast.walk(tree))
             assert not re.search(r"(?i)boto3|awswrangler|duckdb|\bselect\b.+\bfrom\b|plt\.", cell.source)
 
 

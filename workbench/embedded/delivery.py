@@ -82,7 +82,9 @@ def deliver(
     return Delivered(len(arrivals) - refused, objects, refused)
 
 
-def _arrivals(numbered: Sequence[tuple[int, int]], faults: Faults, rng: random.Random, now: int) -> list[tuple[int, int]]:
+def _arrivals(
+    numbered: Sequence[tuple[int, int]], faults: Faults, rng: random.Random, now: int
+) -> list[tuple[int, int]]:
     """Draw when each change arrives: most within two seconds, none in the future."""
     arrivals = []
     for seq, micros in numbered:

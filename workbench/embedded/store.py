@@ -236,7 +236,9 @@ class ItemStore:
         if table not in self._known:
             row = self._db.execute("select key, ttl from tables where name = ?", (table,)).fetchone()
             if not row:
-                raise StoreError(f"there is no table {table!r} in the item store, but: {', '.join(self.tables()) or 'none'}")
+                raise StoreError(
+                    f"there is no table {table!r} in the item store, but: {', '.join(self.tables()) or 'none'}"
+                )
             self._known[table] = json.loads(row[0]), row[1]
         return self._known[table]
 
@@ -251,7 +253,9 @@ class ItemStore:
         for name, kind in key.items():
             value = image.get(name)
             if value is None or kind not in value or value[kind] == "":
-                raise StoreError(f"table {table!r}: the key attribute {name!r} must be there, of type {kind} and not empty")
+                raise StoreError(
+                    f"table {table!r}: the key attribute {name!r} must be there, of type {kind} and not empty"
+                )
         if exact and len(image) > len(key):
             raise StoreError(f"table {table!r}: its key is {', '.join(key)}, not {', '.join(image)}")
         return orjson.dumps({name: image[name] for name in key}, option=orjson.OPT_SORT_KEYS)

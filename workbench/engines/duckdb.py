@@ -109,7 +109,9 @@ class DuckDBEngine:
         if held:
             raise TableNotFound(f"{log.source} holds no changes of a table {table!r}, but of: {', '.join(held)}."
                                 f"{did_you_mean(table, held)}")  # fmt: skip
-        first = f"; {len(log.unreadable):,} lines cannot be read, the first: {log.unreadable[0]}" if log.unreadable else ""
+        first = (
+            f"; {len(log.unreadable):,} lines cannot be read, the first: {log.unreadable[0]}" if log.unreadable else ""
+        )
         raise TableNotFound(f"{log.source} holds no change records{first}")
 
     def _sources(self) -> dict[str, list[str]]:
@@ -129,8 +131,10 @@ class DuckDBEngine:
         if table in names:
             return names[table]
         if not names:
-            raise TableNotFound(f"there is no table {table!r}: the lake {self._settings.lake} is empty. Run "
-                                "`workbench generate persons`, or name a folder of change logs by --from (source=)")  # fmt: skip
+            raise TableNotFound(
+                f"there is no table {table!r}: the lake {self._settings.lake} is empty. Run `workbench generate "
+                "persons`, or name a folder of change logs by --from (source=)"
+            )
         raise TableNotFound(f"there is no table {table!r} in {self._settings.lake}, but: {', '.join(names)}."
                             f"{did_you_mean(table, names)}")  # fmt: skip
 

@@ -106,7 +106,9 @@ class StagedLog:
             layout, joined, names = looked.get(item, ("raw", False, ()))
             self._known_keys |= {tuple(sorted(names))} - {()}
             reader = "unstructured" if joined else "newline_delimited"
-            groups.setdefault((item.format, reader if layout in usual and not self._line_by_line else ""), []).append(item)
+            groups.setdefault((item.format, reader if layout in usual and not self._line_by_line else ""), []).append(
+                item
+            )
         return groups
 
     def _read(self, first: int, items: Sequence[Object], kind: str, reader: str) -> None:
@@ -149,8 +151,8 @@ class StagedLog:
 
 def register_functions(con: duckdb.DuckDBPyConnection) -> None:
     """Give DuckDB our canonical forms, for the values whose text may not be canonical as it is."""
-    con.create_function("canonical_image", _canonical_image, ["VARCHAR", "BOOLEAN"], "VARCHAR")  # type: ignore[list-item, arg-type]
-    con.create_function("canonical_keys", _canonical_keys, ["VARCHAR", "BOOLEAN"], "VARCHAR")  # type: ignore[list-item, arg-type]
+    con.create_function("canonical_image", _canonical_image, ["VARCHAR", "BOOLEAN"], "VARCHAR")
+    con.create_function("canonical_keys", _canonical_keys, ["VARCHAR", "BOOLEAN"], "VARCHAR")
 
 
 def _canonical_image(text: str, twice: bool) -> str:

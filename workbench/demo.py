@@ -1,0 +1,49 @@
+"""The demonstration: two tables, four reports, and what was found in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from workbench.errors import ReportError
+from workbench.reports import run_report, write_index
+from workbench.workbench import Workbench
+
+_REPORTS = {
+    "00_setup_check": "",
+    "01_generate_data": "",
+    "02_latest_state": "persons",
+    "03_change_frequency": "heartrate",
+}
+
+
+def run_demo(wb: Workbench, notebooks: Path, out: Path, *, changes: int = 20_000) -> Iterator[str]:
+    """Generate both tables where they are missing, run the notebooks, and yield lines that say what was found.
+
+    Raises
+    ------
+    ReportError
+        Naming the first cell that failed, once all reports and their index are written.
+    """
+    for dataset in ("persons", "heartrate"):
+        if dataset not in set(wb.tables()["table"]):
+            wb.generate(dataset, changes=changes)
+    now = wb.latest_state("persons")
+    yield f"persons: {len(now.df):,} items now, from {now.stats.objects:,} objects in {now.stats.seconds:.2f} s"
+    week = wb.change_frequency("heartrate", every="1h").df
+    busiest = week.sort_values("changes", ascending=False).iloc[0]
+    yield (
+        f"heartrate: {week['changes'].sum():,} changes, {week['ttl_removes'].sum():,} of them expiries; "
+        f"busiest hour {busiest['bucket']:%a %d %b %H:%M} UTC ({busiest['changes']:,} changes)"
+    )
+    reports = []
+    for name, table in _REPORTS.items():
+        parameters = {"table": table} if table else {}
+        reports.append(run_report(notebooks / f"{name}.ipynb", parameters, out, overwrite=True))
+        yield f"{reports[-1].html} ({reports[-1].seconds:.1f} s)"
+    index = write_index(out, reports)
+    yield f"Look at {index}; ask more with `.venv/bin/workbench --help` or `make lab`."
+    for made in reports:
+        if made.failed_cell:
+            number, heading, why = made.failed_cell
+            raise ReportError(f"{made.notebook.name}: cell {number} ({heading}) failed: {why}; see {made.html}")
