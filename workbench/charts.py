@@ -57,7 +57,8 @@ def change_frequency(df: pd.DataFrame, *, ax: Axes | None = None, title: str | N
 
     Examples
     --------
-    >>> charts.change_frequency(wb.change_frequency("persons", every="1h").df, subject="persons")
+    >>> hourly = wb.change_frequency("persons", every="1h").df  # doctest: +SKIP
+    >>> charts.change_frequency(hourly, subject="persons")  # doctest: +SKIP
     """
     ax = ax or own_axes(3.8)
     if df.empty or not df["changes"].sum():
@@ -96,7 +97,7 @@ def live_items(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = 
 
     Examples
     --------
-    >>> charts.live_items(wb.change_frequency("persons", every="1h").df)
+    >>> charts.live_items(wb.change_frequency("persons", every="1h").df)  # doctest: +SKIP
     """
     ax = ax or own_axes(3.3)
     if df.empty or not (df["inserts"].sum() or df["removes"].sum()):
@@ -131,7 +132,8 @@ def weekday_hour(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None 
 
     Examples
     --------
-    >>> charts.weekday_hour(wb.change_frequency("persons", every="1h", timezone="Europe/Berlin").df)
+    >>> hourly = wb.change_frequency("persons", timezone="Europe/Berlin").df  # doctest: +SKIP
+    >>> charts.weekday_hour(hourly)  # doctest: +SKIP
     """
     ax = ax or own_axes(3.2)
     if df.empty or not df["changes"].sum():
@@ -180,7 +182,7 @@ def hot_keys(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = No
 
     Examples
     --------
-    >>> charts.hot_keys(wb.change_frequency("persons", by="key", limit=10).df)
+    >>> charts.hot_keys(wb.change_frequency("persons", by="key", limit=10).df)  # doctest: +SKIP
     """
     top = df.head(MOST_KEYS)
     ax = ax or own_axes(1.5 + 0.27 * max(len(top), 3))

@@ -65,6 +65,9 @@ def to_arrow(df: pd.DataFrame, *, nested: bool = True) -> pa.Table:
 
 
 def _arrow(column: pd.Series, nested: bool) -> pa.Array:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        utc = column.dt.tz_convert("UTC").dt.tz_localize(None)
+        return pa.array(utc.to_numpy("datetime64[us]"), pa.timestamp("us", "UTC"))
     if column.dtype != object:
         return pa.Array.from_pandas(column)
     values = [None if value is pd.NA else value for value in column]

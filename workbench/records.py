@@ -147,8 +147,10 @@ def parse_objects(text: str) -> Iterator[Any]:
         try:
             value, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
-            why = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-            yield RecordRefused(f"not JSON at character {at + 1}: {why}")
+            if isinstance(error, json.JSONDecodeError):
+                yield RecordRefused(f"not JSON at character {error.pos + 1}: {error.msg}")
+            else:
+                yield RecordRefused("nested too deeply")
             return
         yield value
 

@@ -91,7 +91,7 @@ def run_report(
 
     Examples
     --------
-    >>> run_report("notebooks/03_change_frequency.ipynb", {"table": "persons", "every": "1d"}, "reports")
+    >>> run_report("notebooks/02_latest_state.ipynb", {"table": "persons"}, "reports")  # doctest: +SKIP
     """
     source, folder = Path(notebook), Path(out)
     node = _read(source)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from workbench import attributes, buckets, render
 from workbench.checks import run_checks
@@ -175,7 +176,7 @@ class Workbench:
         return pd.concat([keys, counts], axis="columns")
 
     def _item_frame(self, answer: Answer, table: str, include_deleted: bool) -> pd.DataFrame:
-        rows = answer.rows
+        rows = answer.rows if include_deleted else answer.rows.filter(pc.is_valid(answer.rows.column("image")))
         keys, images = rows.column("keys").to_pylist(), rows.column("image").to_pylist()
         names = self._engine.key_names(table)
         shown = (image or key for key, image in zip(keys, images, strict=True))

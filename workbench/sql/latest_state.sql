@@ -1,10 +1,11 @@
 -- What is in the table, or what was in it at :as_of?
 -- Parameters: :as_of, a time in UTC, inclusive; :include_deleted, true to show items that are gone too.
--- Rows: one an item. keys; image (DynamoDB JSON, null where the item is gone); ts, its last change (UTC);
--- by_ttl, whether that was a removal by TTL; ambiguous, whether only event_id could settle changes of the
--- same instant, because a record is missing or nothing before them is known.
--- Changes of one instant are settled by their images: each change takes its old image away and leaves its
--- new one, and the one image left over is the state. '' stands for no image.
+-- Rows: one an item; gone ones also where they are ambiguous. keys; image (DynamoDB JSON, null where the item
+-- is gone); ts, its last change (UTC); by_ttl, whether that was a removal by TTL; ambiguous, whether changes of
+-- the same instant could not be settled by their images, because a record is missing or nothing before them is
+-- known: then event_id decides, or, for an item that came and went in its first instant, that it was not there.
+-- Changes of one instant are settled by their images: each change takes its old image away and leaves its new
+-- one, and the one image left over is the state; where none is, the state is the one before. '' is no image.
 with candidates as (
     {candidates}
 ),
@@ -70,10 +71,10 @@ items as (  -- one row an item: its last group, and before_image from the last g
         max_by(verdict, -group_no) as verdict,
         max_by(images, -group_no) as images,
         max_by(last_image, -group_no) as last_image,
-        max_by(
+        coalesce(max_by(
             case verdict when 'decided' then left_image else last_image end,
             case when verdict <> 'cycle' then -group_no end
-        ) as image,
+        ), '') as image,
         max_by(verdict, case when verdict <> 'cycle' then -group_no end) as before_verdict
     from instants
     group by keys
@@ -97,6 +98,10 @@ select
     nullif(case when fits then image else last_image end, '') as image,
     ts,
     by_ttl = 1 and case when fits then image else last_image end = '' as by_ttl,
-    not fits or before_verdict = 'undecided' or verdict = 'undecided' as ambiguous
+    not fits or coalesce(before_verdict, 'undecided') = 'undecided' as ambiguous
 from states
-where :include_deleted or case when fits then image else last_image end <> ''
+where
+    :include_deleted
+    or case when fits then image else last_image end <> ''
+    or not fits
+    or coalesce(before_verdict, 'undecided') = 'undecided'
