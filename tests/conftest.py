@@ -77,7 +77,9 @@ def micros(text: str) -> int:
     return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1_000_000)
 
 
-def chain(key: dict[str, Any], states: Sequence[tuple[int, dict | None]], ids: Sequence[str] | None = None, **more: Any):
+def chain(
+    key: dict[str, Any], states: Sequence[tuple[int, dict | None]], ids: Sequence[str] | None = None, **more: Any
+):
     """Records that take one item from state to state: (microseconds, image or None)."""
     old, made = None, []
     for number, (at, new) in enumerate(states):

@@ -26,7 +26,7 @@ from workbench.records import canonical_json, canonical_number
 
 Numbers = Literal["auto", "decimal"]
 RESERVED = frozenset({"_changed_at", "_deleted_at", "_by_ttl"})  # the columns a result adds to an item's own
-_PART = re.compile(r'"((?:[^"]|"")*)"(?:\.|$)|([^."]+)(?:\.|$)')
+_PART = re.compile(r'"((?:[^"]|"")*)"(?:\.|\Z)|([^."]+)(?:\.|\Z)')
 _PYTHON_TYPE: dict[str, Any] = {"S": str, "N": str, "B": str, "BOOL": bool, "NULL": bool, "M": dict, "L": list,
                 "SS": list, "NS": list, "BS": list}  # fmt: skip
 
@@ -90,6 +90,8 @@ def to_dynamodb(item: Mapping[str, Any]) -> dict[str, Any]:
     """
     image = {}
     for name, value in item.items():
+        if not isinstance(name, str):
+            raise ParameterError(f"attribute name {name!r} is a {type(name).__name__}, not a text")
         try:
             image[name] = _to_value(value)
         except ParameterError as error:
@@ -132,9 +134,11 @@ def frame(images: Iterable[str | bytes], *, keys: Sequence[str] = (), numbers: N
                 raise RecordRefused(f"an image is not DynamoDB JSON: {str(text)[:200]}") from error
         for name in keys:
             root.child(name)
-        columns = {column_name(path): _column(node.kinds, rows, numbers)
-                   for path, node in root.leaves(tuple(keys))}  # fmt: skip
-    return pd.DataFrame(columns, index=pd.RangeIndex(rows))
+        columns = {}
+        for path, node in root.leaves(tuple(keys)):
+            columns[column_name(path)] = _column(node.kinds, rows, numbers)
+            node.kinds = {}  # hundreds of megabytes for a million items
+    return pd.DataFrame(columns, index=pd.RangeIndex(rows), copy=False)
 
 
 def to_images(df: pd.DataFrame) -> list[dict[str, Any]]:
@@ -189,6 +193,8 @@ def _from_value(value: Mapping[str, Any]) -> Any:
         return None
     if kind == "B":
         return base64.b64decode(inner, validate=True)
+    if not all(isinstance(element, str) for element in inner):
+        raise TypeError(f"{kind} holds something that is no text")
     if kind == "SS":
         return frozenset(inner)
     return frozenset(map(_number, inner) if kind == "NS" else (base64.b64decode(b, validate=True) for b in inner))
@@ -226,7 +232,7 @@ def _to_set(value: set[Any] | frozenset[Any]) -> dict[str, Any]:
         raise ParameterError("a set must hold at least one member, and only texts, only numbers or only bytes")
     (kind,) = kinds
     order = Decimal if kind == "N" else str
-    return {kind + "S": sorted((member[kind] for member in members), key=order)}
+    return {kind + "S": sorted({member[kind] for member in members}, key=order)}
 
 
 def _number_text(value: Any) -> str:
@@ -234,10 +240,10 @@ def _number_text(value: Any) -> str:
         if not isinstance(value, Decimal) else value  # fmt: skip
     if not number.is_finite():
         raise ParameterError(f"{value} is not a number DynamoDB can store")
-    text = canonical_number(str(number))
-    digits = re.sub(r"E.*|[-.]", "", text).strip("0")
-    if len(digits) > 38 or (text != "0" and not -130 <= Decimal(text).adjusted() <= 125):
-        raise ParameterError(f"{value} has more than 38 digits or is outside DynamoDB's range of 1E-130 to 9.9E+125")
+    text = canonical_number(str(number)) if not number or -130 <= number.adjusted() <= 125 else ""
+    if not text or len(re.sub(r"E.*|[-.]", "", text).strip("0")) > 38:
+        raise ParameterError(f"{str(number)[:60]} has more than 38 digits or is outside DynamoDB's range of 1E-130 "
+                             "to 9.9E+125")  # fmt: skip
     return text
 
 
@@ -295,7 +301,10 @@ def _column(kinds: Mapping[str, tuple[list[int], list[Any]]], rows: int, numbers
             whole = numbers == "auto" and len(kinds) > 1
             converted = [_number(text) if whole else Decimal(canonical_number(text)) for text in values]
         else:
-            converted = [_from_value({kind: value}) for value in values]
+            try:
+                converted = [_from_value({kind: value}) for value in values]
+            except (AttributeError, TypeError, ValueError, KeyError) as error:
+                raise RecordRefused(f"an image is not DynamoDB JSON: {error}, within type {kind!r}") from error
         merged.iloc[positions] = _objects(converted)
     return merged
 
@@ -303,13 +312,14 @@ def _column(kinds: Mapping[str, tuple[list[int], list[Any]]], rows: int, numbers
 def _numbers(positions: list[int], texts: list[str], rows: int) -> pd.Series:
     """Choose the narrowest of Int64, float64 and Decimal that holds every number exactly."""
     try:
-        integers = pc.cast(pa.array(texts, pa.string()), pa.int64())
+        written = pa.array(texts, pa.string())
+        integers = pc.cast(written, pa.int64())
     except pa.ArrowInvalid:
-        pass
-    else:
+        integers = None
+    if integers is not None and not pc.any(pc.match_substring(written, "x", ignore_case=True)).as_py():  # 0x10 is none
         return _masked(positions, integers.to_numpy(), rows)
     exact = [Decimal(canonical_number(text)) for text in texts]
-    if all(number == number.to_integral_value() and abs(number) < 2**63 for number in exact):
+    if all(number == number.to_integral_value() and -(2**63) <= number < 2**63 for number in exact):
         return _masked(positions, np.array([int(number) for number in exact], dtype="int64"), rows)
     floats = [float(number) for number in exact]
     if all(Decimal(repr(value)) == number for value, number in zip(floats, exact, strict=True)):

@@ -64,33 +64,54 @@ def into_buckets(counts: pd.DataFrame, every: str, timezone: str, start: datetim
     else:
         buckets = _all_buckets(first, last, every, timezone)
     starts = _floor(units, every, timezone)
+    buckets = buckets.union(starts.unique())  # also where a clock change turns back past the start of a day
     summed = counts[COUNTS].groupby(starts).sum().reindex(buckets, fill_value=0).astype("int64")
     return summed.rename_axis("bucket").reset_index().astype({"bucket": f"datetime64[us, {timezone}]"})
 
 
 def _floor(moments: pd.DatetimeIndex, every: str, timezone: str) -> pd.DatetimeIndex:
-    local = moments.tz_convert(timezone)
-    wall = local.tz_localize(None)
+    if _by_calendar(every):
+        return _from_wall(_floor_wall(moments.tz_convert(timezone).tz_localize(None), every), timezone)
+    offset = _offset(moments, timezone)  # the same offset as before keeps a repeated hour apart
+    floored = (moments + offset).floor(_WIDTHS[every]) - offset
+    cut = _offset(floored, timezone) != offset
+    if cut.any():  # the clock changed in between, by half an hour: the bucket begins there
+        floored = pd.DatetimeIndex([_clock_change(begin, moment, timezone) if changed else begin
+                                    for begin, moment, changed in zip(floored, moments, cut, strict=True)])  # fmt: skip
+    return floored.tz_convert(timezone)
+
+
+def _by_calendar(every: str) -> bool:
+    return every in ("1w", "1mo") or pd.Timedelta(_WIDTHS[every]) > pd.Timedelta("1h")
+
+
+def _floor_wall(wall: pd.DatetimeIndex, every: str) -> pd.DatetimeIndex:
     if every in ("1w", "1mo"):
-        return _from_wall(wall.to_period("W-SUN" if every == "1w" else "M").start_time, timezone)
-    floored = wall.floor(_WIDTHS[every])
-    if pd.Timedelta(_WIDTHS[every]) <= pd.Timedelta("1h"):  # the same offset as before keeps a repeated hour apart
-        return (floored - (wall - moments.tz_localize(None))).tz_localize("UTC").tz_convert(timezone)
-    return _from_wall(floored, timezone)
+        return wall.to_period("W-SUN" if every == "1w" else "M").start_time
+    return wall.floor(_WIDTHS[every])
 
 
 def _from_wall(wall: pd.DatetimeIndex, timezone: str) -> pd.DatetimeIndex:
     return wall.tz_localize(timezone, ambiguous=[True] * len(wall), nonexistent="shift_forward")  # type: ignore[arg-type]
 
 
+def _offset(moments: pd.DatetimeIndex, timezone: str) -> pd.TimedeltaIndex:
+    return moments.tz_convert(timezone).tz_localize(None) - moments.tz_localize(None)
+
+
+def _clock_change(before: pd.Timestamp, after: pd.Timestamp, timezone: str) -> pd.Timestamp:
+    """Find the minute between two moments, in UTC, from which the clock shows the offset it has at the later."""
+    minutes = pd.date_range(before.ceil("1min"), after, freq="1min")
+    return minutes[_offset(minutes, timezone) == _offset(minutes[-1:], timezone)[0]][0]
+
+
 def _all_buckets(first: pd.Timestamp, last: pd.Timestamp, every: str, timezone: str) -> pd.DatetimeIndex:
-    width = _WIDTHS[every]
-    begin = _floor(pd.DatetimeIndex([first]), every, timezone)[0]
-    if every not in ("1w", "1mo") and (last - begin) / pd.Timedelta(width) > _MOST:
+    width, ends = _WIDTHS[every], pd.DatetimeIndex([first, last]).tz_convert("UTC")
+    if every not in ("1w", "1mo") and (last - first) / pd.Timedelta(width) > _MOST:
         raise ParameterError(f"more than {_MOST:,} buckets of {every}: use wider buckets or a narrower window")
-    if every not in ("1w", "1mo") and pd.Timedelta(width) <= pd.Timedelta("1h"):
-        steps = pd.date_range(begin.tz_convert("UTC"), last.tz_convert("UTC"), freq=width)
-        # the last step may fall short of the bucket `last` lies in where the zone's offset changes in between
-        return _floor(pd.DatetimeIndex([*steps, last.tz_convert("UTC")]), every, timezone).unique().sort_values()
-    wall = pd.date_range(begin.tz_localize(None), last.tz_convert(timezone).tz_localize(None), freq=width)
-    return _from_wall(wall, timezone).unique()
+    if _by_calendar(every):  # stepped on the wall clock, whose days begin at midnight even where a zone skips it
+        begin, end = _floor_wall(ends.tz_convert(timezone).tz_localize(None), every)
+        return _from_wall(pd.date_range(begin, end, freq=width), timezone).unique()
+    steps = pd.date_range(_floor(ends[:1], every, timezone)[0].tz_convert("UTC"), ends[1], freq=width)
+    # the last step may fall short of the bucket `last` lies in where the zone's offset changes in between
+    return _floor(pd.DatetimeIndex([*steps, ends[1]]), every, timezone).unique().sort_values()

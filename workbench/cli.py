@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from workbench.errors import WorkbenchError
+from workbench.errors import RecordRefused, WorkbenchError
 from workbench.result import Result
 
 _ROWS = 20  # shown on a terminal; --out and --json give all
@@ -26,7 +26,9 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except WorkbenchError as error:
+        except (WorkbenchError, RecordRefused, OSError) as error:
+            if isinstance(error, BrokenPipeError):  # the reader of a pipe has seen enough: click ends quietly
+                raise
             if ctx.params.get("debug"):
                 raise
             raise click.ClickException(" ".join(str(error).split())) from error
@@ -94,7 +96,8 @@ def tables(source: str | None, keys: tuple[str, ...], as_json: bool) -> None:
 @click.option("--late", type=float, default=0.01, show_default=True, help="Share delivered hours late.")
 @click.option("--reordered", type=float, default=0.02, show_default=True, help="Share delivered after newer ones.")
 @click.option("--same-instant", type=float, default=0.03, show_default=True, help="Share that carry one time.")
-@click.option("--layout", type=click.Choice(["envelope", "parquet", "raw"]), default="envelope", show_default=True)
+@click.option("--layout", type=click.Choice(["envelope", "parquet", "raw"]), default="envelope", show_default=True,
+              help="Form of the delivered objects.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Make the table anew.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **options: Any) -> None:
@@ -135,7 +138,8 @@ def latest(table: str, as_of: str | None, include_deleted: bool, source: str | N
 @click.option("--every", default="1h", show_default=True, help="1min 5min 15min 30min 1h 3h 6h 12h 1d 1w 1mo.")
 @click.option("--start", metavar="TIME", help="Changes from here on.")
 @click.option("--end", metavar="TIME", help="Changes before.")
-@click.option("--by", type=click.Choice(["event", "key"]), default="event", show_default=True)
+@click.option("--by", type=click.Choice(["event", "key"]), default="event", show_default=True,
+              help="Over time, or the most changed items.")  # fmt: skip
 @click.option("--timezone", default="UTC", show_default=True, help="Zone of the buckets, like Europe/Berlin.")
 @click.option("--limit", type=int, default=20, show_default=True, help="Items, with --by key.")
 @_result_options
@@ -200,7 +204,7 @@ def report(notebook: str, parameters: tuple[str, ...], describe: bool, as_json: 
 
 
 @main.command()
-@click.option("--out", default="reports", show_default=True, metavar="FOLDER")
+@click.option("--out", default="reports", show_default=True, metavar="FOLDER", help="Where the reports go.")
 @click.option("--changes", type=int, default=20_000, show_default=True, help="Changes of each table.")
 def demo(out: str, changes: int) -> None:
     """Generate both tables, run the four notebooks on them and say what was found.

@@ -10,6 +10,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -77,5 +78,8 @@ def load_settings(**given: Any) -> Settings:
             raise ConfigError(f"there is no setting {name!r}.{hint}") from error
         raise ConfigError(f"setting {name!r} is {first['input']!r}: {first['msg']} (a keyword, WORKBENCH_"
                           f"{name.upper()} or workbench.toml sets it)") from error  # fmt: skip
-    except ValueError as error:
+    except SettingsError as error:
+        name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
+        raise ConfigError(f'WORKBENCH_{name.upper()} is not JSON, such as ["pk"]: {error.__cause__}') from error
+    except (ValueError, OSError) as error:
         raise ConfigError(f"workbench.toml cannot be read: {error}") from error

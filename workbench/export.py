@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from workbench.errors import ExportError
 
 _EXCEL_ROWS = 1_048_575  # Excel's limit of 1,048,576 less the heading
 _EXCEL_TEXT = 32_767
+# What XML cannot hold or would change, and a text that looks like Excel's way (ECMA-376, ST_Xstring) of writing it.
+_EXCEL_ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwrite: bool = False) -> Path:
@@ -26,8 +30,9 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
 
     Numbers keep every digit, times are UTC, and ``''`` stays apart from a missing value (in CSV: ``""``
     against nothing). Sets and lists are written as lists in Parquet where their elements are of one type,
-    as JSON text elsewhere; bytes as base64 in text formats; in Excel, numbers of more than 15 digits are
-    text, since Excel would round them, and times are written without their zone.
+    as JSON text elsewhere; bytes as base64 in text formats; numbers of more than 38 digits in one column
+    are text. In Excel, numbers of more than 15 digits and times finer than a millisecond are text, since
+    Excel would round them, times are without their zone, and control characters are written ``_x0001_``.
 
     Parameters
     ----------
@@ -39,6 +44,8 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
     ExportError
         Where the file exists and `overwrite` is not set, the kind is unknown, or the file cannot be written.
     """
+    if "://" in str(path):
+        raise ExportError(f"{path}: only files can be written so far; write one and copy it there")
     target = Path(path).expanduser()
     kind = kind or target.suffix.lstrip(".").lower()
     if kind not in _WRITERS:
@@ -54,7 +61,8 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
     except OSError as error:
         raise ExportError(f"{target} could not be written: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return target
 
 
@@ -72,25 +80,14 @@ def _arrow(column: pd.Series, nested: bool) -> pa.Array:
         return pa.Array.from_pandas(column)
     values = [None if value is pd.NA else value for value in column]
     kinds = {type(value) for value in values if value is not None}
-    if kinds == {Decimal}:
-        return _decimals(values)
-    if nested and kinds <= {list, frozenset, bytes} and len(kinds) == 1:
-        try:
-            plain = [sorted(value) if isinstance(value, frozenset) else value for value in values]
-            return pa.array(plain, from_pandas=False)
-        except (pa.ArrowException, TypeError, OverflowError):
-            pass  # elements of several types: JSON text holds them
+    plain = [sorted(value) if isinstance(value, frozenset) else value for value in values]
+    if kinds and (kinds <= {int, Decimal} or kinds == {bool} or (nested and kinds in ({list}, {frozenset}, {bytes}))):
+        with suppress(pa.ArrowException, TypeError, OverflowError):  # elements of several types: JSON text holds them
+            array = pa.array(plain, from_pandas=False)
+            # What a reader would get otherwise: absent names as null, or more digits than a decimal of 38 holds.
+            if array.to_pylist() == plain and not re.search("struct<>|decimal256", str(array.type)):
+                return array
     return pa.array([None if value is None else _text(value) for value in values], pa.string())
-
-
-def _decimals(values: list[Decimal | None]) -> pa.Array:
-    try:
-        array = pa.array(values)  # the smallest decimal type that holds all
-        if array.to_pylist() == values:
-            return array
-    except pa.ArrowException:
-        pass
-    return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
 def _text(value: Any) -> str:
@@ -143,26 +140,38 @@ def _write_excel(df: pd.DataFrame, path: Path) -> None:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("result")
     sheet.freeze_panes = "A2"
+    fine = {name for name in df.columns if pd.api.types.is_datetime64_any_dtype(df[name])
+            and (df[name].dt.microsecond % 1000).any()}  # fmt: skip
 
-    def cell(value: Any) -> Any:
+    def typed(text: str, kind: str) -> Any:
+        written = WriteOnlyCell(sheet, value=text)
+        written.data_type = kind
+        return written
+
+    def cell(value: Any, name: Any = None) -> Any:
         if value is None or _missing(value):
             return None
         if isinstance(value, pd.Timestamp):
-            return value.tz_convert(None).to_pydatetime() if value.tzinfo else value.to_pydatetime()
-        if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**15):
+            value = value.tz_convert(None) if value.tzinfo else value
+            return value.isoformat(" ", "microseconds") if name in fine else value.to_pydatetime()
+        if isinstance(value, float):  # openpyxl would write 16 digits of the 17 some need
+            return value if float(f"{value:.16g}") == value else typed(repr(value), "n")
+        if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 10**15):
             return value
         if isinstance(value, Decimal) and len(value.normalize().as_tuple().digits) <= 15 and abs(value) < 10**300:
             return value
-        text = _text(value) if not isinstance(value, int) else str(value)
+        text = _EXCEL_ESCAPED.sub(lambda match: f"_x{ord(match[0]):04X}_", _text(value))
         if len(text) > _EXCEL_TEXT:
             raise ExportError(f"a text of {len(text):,} characters does not fit an Excel cell: write .parquet or .csv")
-        written = WriteOnlyCell(sheet, value=text)
-        written.data_type = "s"  # a text that begins with = is a text, not a formula
-        return written
+        return typed(text, "s")  # a text that begins with = is a text, not a formula
 
-    sheet.append([cell(str(name)) for name in df.columns])
-    for row in zip(*(df[name].astype(object) for name in df.columns), strict=True):
-        sheet.append([cell(value) for value in row])
+    try:
+        sheet.append([cell(str(name)) for name in df.columns])
+        for row in zip(*(df[name].astype(object) for name in df.columns), strict=True):
+            sheet.append([cell(value, name) for name, value in zip(df.columns, row, strict=True)])
+    except ExportError:
+        sheet.close()  # else openpyxl complains at the end of the process
+        raise
     book.save(path)
 
 

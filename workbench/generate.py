@@ -9,13 +9,12 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
-from faker import Faker
 from tqdm.auto import tqdm
 
 from workbench.embedded import Faults, ItemStore, deliver
@@ -24,32 +23,7 @@ from workbench.errors import ParameterError, StoreError, did_you_mean
 
 _HOUR = timedelta(hours=1)
 _BULK = 5_000  # changes a transaction
-_DAILY = (
-    2,
-    1,
-    1,
-    1,
-    1,
-    2,
-    5,
-    9,
-    12,
-    13,
-    12,
-    12,
-    13,
-    12,
-    11,
-    11,
-    12,
-    14,
-    16,
-    17,
-    15,
-    11,
-    7,
-    4,
-)  # weight by hour
+_DAILY = (2, 1, 1, 1, 1, 2, 5, 9, 12, 13, 12, 12, 13, 12, 11, 11, 12, 14, 16, 17, 15, 11, 7, 4)  # weight by hour
 
 
 @dataclass(frozen=True)
@@ -84,7 +58,8 @@ def generate(
         How many different items, and how many changes of them. By default one item in ten changes
         (persons) or four in five (heartrate).
     start, end
-        The span of the changes; by default the seven days before the last full hour.
+        The span of the changes, UTC where they name no zone; by default the seven days before the last
+        full hour.
     duplicates, late, reordered
         Shares of the changes delivered twice, hours late, or minutes late, after newer ones.
     same_instant
@@ -105,66 +80,58 @@ def generate(
     arguments = json.dumps(
         [items, changes, seed, start, end, duplicates, late, reordered, same_instant, layout], default=str
     )
-    if dataset in store.tables():
-        kept = _kept(store, dataset, arguments)
-        if kept:
-            return kept
-        if not replace:
-            raise StoreError(f"table {dataset!r} is there already, made with other arguments or by hand: "
-                             "pass replace=True (--replace) to make it anew")  # fmt: skip
+    folder, note = lake / "data" / dataset, json.loads(store.note(dataset) or "{}")
+    whole = "generated" in note and folder.exists()
+    if whole and note["arguments"] == arguments:
+        return Generated(**note["generated"] | {"kept": True})
+    interrupted = note and not whole
+    if not (replace or interrupted) and (dataset in store.tables() or folder.exists()):
+        raise StoreError(f"table {dataset!r} is there already, made with other arguments or by hand: "
+                         "pass replace=True (--replace) to make it anew")  # fmt: skip
     span = _span(start, end)
     shares = {"duplicates": duplicates, "late": late, "reordered": reordered, "same_instant": same_instant}
     for name, share in shares.items():
         if not 0 <= share <= 0.5:
             raise ParameterError(f"{name}={share} is no share: 0 to 0.5")
-    if changes < 1 or not 1 <= (items or 1) <= changes:
+    if changes < 1 or not 1 <= (1 if items is None else items) <= changes:
         raise ParameterError(f"items={items}, changes={changes}: at least one change, and one for each item")
     return _make(store, lake, dataset, arguments, items, changes, seed, span, same_instant,
                  Faults(duplicates, late, reordered), layout, progress)  # fmt: skip
 
 
-def _kept(store: ItemStore, table: str, arguments: str) -> Generated | None:
-    note = json.loads(store.note(table) or "{}")
-    return replace(Generated(**note["generated"]), kept=True) if note.get("arguments") == arguments else None
-
-
 def _span(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
-    until = (end or datetime.now(UTC)).astimezone(UTC)
-    if end is None:
-        until = until.replace(minute=0, second=0, microsecond=0)
-    since = (start or until - timedelta(days=7)).astimezone(UTC)
+    until = _utc(end) if end else datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    since = _utc(start) if start else until - timedelta(days=7)
     if since >= until:
         raise ParameterError(f"the span is empty: start {since} is not before end {until}")
     return since, until
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _make(store: ItemStore, lake: Path, table: str, arguments: str, items: int | None, changes: int, seed: int,
           span: tuple[datetime, datetime], same_instant: float, faults: Faults, layout: Written,
           progress: bool) -> Generated:  # fmt: skip
     began = time.perf_counter()
-    for kind in ("data", "errors"):
-        shutil.rmtree(lake / kind / table, ignore_errors=True)
-    store.drop_table(table)
     rng = random.Random(f"{seed} {table}")
-    store.event_id = lambda: str(uuid.UUID(int=rng.getrandbits(128), version=4))
     data = DATASETS[table](rng, span)
-    store.create_table(table, data.key, ttl="expires_at")
+    with store.bulk():
+        store.drop_table(table)
+        store.create_table(table, data.key, ttl="expires_at")
+        store.note(table, json.dumps({"arguments": arguments}))  # says whose it is, should this be interrupted
+    for folder in (lake / kind / table for kind in ("data", "errors")):
+        if folder.exists():
+            shutil.rmtree(folder)
     bar = tqdm(total=2 * changes, desc=f"{table}: changes", unit=" changes", unit_scale=True,
                disable=None if progress else True)  # fmt: skip
     with bar:
         writer = _Writer(store, table, data, rng, items or max(1, int(changes * data.items_a_change)), changes)
         _write_changes(writer, _times(rng, span, changes), same_instant, bar.update)
         bar.set_description(f"{table}: deliveries")
-        done = deliver(
-            store,
-            lake,
-            table,
-            layout=layout,
-            buffer_seconds=900,
-            faults=faults,
-            seed=seed,
-            progress=bar.update,
-        )
+        done = deliver(store, lake, table, layout=layout, buffer_seconds=900, faults=faults, seed=seed,
+                       progress=bar.update)  # fmt: skip
     made = Generated(table, writer.made, changes, done.deliveries, done.objects, round(time.perf_counter() - began, 2))
     store.note(table, json.dumps({"arguments": arguments, "generated": asdict(made)}))
     return made
@@ -175,25 +142,30 @@ def _times(rng: random.Random, span: tuple[datetime, datetime], changes: int) ->
     hours = math.ceil((span[1] - span[0]) / _HOUR)
     starts = [span[0] + hour * _HOUR for hour in range(hours)]
     weights = [_DAILY[at.hour] * (0.55 if at.weekday() >= 5 else 1) for at in starts]
-    seconds = (span[1] - span[0]).total_seconds()
-    drawn = [
+    drawn = (
         at + timedelta(microseconds=rng.randrange(3_600_000_000)) for at in rng.choices(starts, weights, k=changes)
-    ]
-    last = span[1] - timedelta(microseconds=1)
-    return sorted(at if at <= last else span[0] + timedelta(seconds=rng.random() * seconds) for at in drawn)
+    )
+    micros = (span[1] - span[0]) // timedelta(microseconds=1)
+    return sorted(at if at < span[1] else span[0] + timedelta(microseconds=rng.randrange(micros)) for at in drawn)
 
 
 def _write_changes(writer: _Writer, times: list[datetime], same_instant: float, done: Callable[[int], object]) -> None:
-    while writer.left:
-        before = writer.left
-        with writer.store.bulk():
-            while writer.left and before - writer.left < _BULK:
-                now = times[len(times) - writer.left]
-                if writer.rng.random() < same_instant / 3 and writer.left >= 3:
-                    writer.burst(now)
-                else:
-                    writer.change(now)
-        done(before - writer.left)
+    store, rng, event_id = writer.store, writer.rng, writer.store.event_id
+    store.event_id = lambda: str(uuid.UUID(int=rng.getrandbits(128), version=4))
+    bursts = same_instant / (2.25 - 1.25 * same_instant)  # a burst makes 2.25 changes on average
+    try:
+        while writer.left:
+            before = writer.left
+            with store.bulk():
+                while writer.left and before - writer.left < _BULK:
+                    now = times[len(times) - writer.left]
+                    if rng.random() < bursts and writer.spare >= 3:
+                        writer.burst(now)
+                    else:
+                        writer.change(now)
+            done(before - writer.left)
+    finally:
+        store.event_id = event_id
 
 
 class _Data(Protocol):
@@ -215,17 +187,22 @@ class _Writer:
         self._table, self._data, self._items = table, data, items
         self._live: list[dict[str, Any]] = []
         self._gone: list[dict[str, Any]] = []
-        self._expiring: list[tuple[int, dict[str, Any]]] = []
         self._swept = datetime.min.replace(tzinfo=UTC)
+
+    @property
+    def spare(self) -> int:
+        """How many changes are left beyond those that make new items."""
+        return self.left - (self._items - self.made)
 
     def change(self, now: datetime) -> None:
         """Make one change, or the removals by TTL that are due."""
-        if now - self._swept > _HOUR / 4:
-            self._swept = now
-            if gone := self.store.expire(self._table, now, limit=self.left):
-                self.left -= gone
-                second = int(now.timestamp())
+        if now - self._swept > _HOUR:
+            self._swept, second = now, int(now.timestamp())
+            due = [item for item in self._live if item.get("expires_at", second + 1) <= second]
+            if 0 < len(due) <= self.spare:
+                self.left -= self.store.expire(self._table, now)
                 self._live = [item for item in self._live if item.get("expires_at", second + 1) > second]
+                self._gone += due
                 return
         drawn = self.rng.random()
         wanted = (self._items - self.made) / self.left
@@ -234,14 +211,15 @@ class _Writer:
         elif drawn > 0.97:
             self._remove(self._pick(), now)
         elif drawn > 0.955 and self._gone:
-            self._put(self._gone.pop(self.rng.randrange(len(self._gone))), now, fresh=True)
+            self._put(self._gone.pop(self.rng.randrange(len(self._gone))), now)
         else:
             self._modify(self._pick(), now)
 
     def burst(self, now: datetime) -> None:
         """Make two or three changes of one item at one instant: a chain, there and back, or removed and put back."""
         if not self._live:
-            self._insert(now)
+            self.change(now)
+            return
         at = self._pick()
         item, kind = self._live[at], self.rng.random()
         if kind < 0.5:
@@ -252,20 +230,20 @@ class _Writer:
             self._put_back(at, item, now)
         else:
             self._remove(at, now)
-            self._put(item, now, fresh=True)
+            self._put(self._gone.pop(), now)
 
     def _pick(self) -> int:
         return int(len(self._live) * self.rng.random() ** 3)  # a few items change much more often than most
 
     def _insert(self, now: datetime) -> None:
         if self.made >= self._items and self._gone:
-            self._put(self._gone.pop(), now, fresh=True)
+            self._put(self._gone.pop(), now)
             return
-        self._put(self._data.new(self.made, now), now, fresh=True)
+        self._put(self._data.new(self.made, now), now)
         self.made += 1
 
-    def _put(self, item: dict[str, Any], now: datetime, *, fresh: bool) -> None:
-        if fresh and item.get("expires_at", math.inf) <= now.timestamp():
+    def _put(self, item: dict[str, Any], now: datetime) -> None:
+        if item.get("expires_at", math.inf) <= now.timestamp():
             item = {name: value for name, value in item.items() if name != "expires_at"}
         self.store.put_item(self._table, item, now=now)
         self._live.append(item)
@@ -295,6 +273,8 @@ class _Persons:
     items_a_change = 0.1
 
     def __init__(self, rng: random.Random, span: tuple[datetime, datetime]) -> None:
+        from faker import Faker  # slow to import, and no question needs it
+
         fake = Faker(["en_GB", "de_DE", "fr_FR", "ja_JP"])
         fake.seed_instance(rng.getrandbits(32))
         self._rng, self._turn = rng, span[0] + (span[1] - span[0]) / 2

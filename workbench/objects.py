@@ -74,14 +74,15 @@ def list_objects(source: str | Path) -> list[Object]:
     As Athena does, names that begin with a dot or an underscore are passed over.
     """
     root = Path(source).expanduser()
+    named, start = [root], len(root.parts)
     if root.is_dir():
-        files, start = (path for path in root.rglob("*") if path.is_file()), len(root.parts)
-    else:
-        files = (Path(name) for name in glob.glob(str(root), recursive=True) if Path(name).is_file())
-        start = len(root.parts) - 1
+        named = list(root.rglob("*"))
+    elif not root.is_file():
+        named, start = [Path(name) for name in glob.glob(str(root), recursive=True)], start - 1
+    files = (path for path in named if path.is_file())
     visible = sorted(path for path in files if not any(part[0] in "._" for part in path.parts[start:]))
     objects = [_object(path) for path in visible]
-    if not objects and not root.is_dir() and not glob.has_magic(str(root)):
+    if not objects and not root.exists() and not glob.has_magic(str(root)):
         raise ParameterError(f"{source} does not exist: give a folder, file or glob of change logs")
     return [item for item in objects if item.size]
 
@@ -141,10 +142,9 @@ def _object(path: Path) -> Object:
     with path.open("rb") as file:
         magic = file.read(4)
     found: Format = "gzip" if magic[:2] == b"\x1f\x8b" else "parquet" if magic == b"PAR1" else "json"
-    partition = _ARRIVAL.search(path.as_posix())
     arrival = None
-    if partition:
-        year, month, day, hour = (int(part or 0) for part in partition.groups())
+    if partitions := _ARRIVAL.findall(path.as_posix()):
+        year, month, day, hour = (int(part or 0) for part in partitions[-1])
         with suppress(ValueError):  # digits that are no date
             arrival = datetime(year, month, day, hour, tzinfo=UTC)
     return Object(str(path), stat.st_size, stat.st_mtime_ns, found, arrival)
@@ -182,8 +182,10 @@ def _chunks(item: Object) -> Iterator[bytes | RecordRefused]:
             read += len(chunk)
             yield chunk
         if not inflate.eof:
-            yield inflate.flush()
-            yield RecordRefused(f"gzip object is truncated after {read:,} bytes of content")
+            rest = inflate.flush()
+            yield rest
+            if not inflate.eof:
+                yield RecordRefused(f"gzip object is truncated after {read + len(rest):,} bytes of content")
 
 
 def _read_parquet(item: Object) -> Iterator[dict[str, Any] | Unreadable]:
@@ -208,11 +210,12 @@ def _change(value: Any, keys: Sequence[str], folder: str) -> dict[str, Any]:
 
 def _flat_change(row: dict[str, Any], keys: Sequence[str], folder: str) -> dict[str, Any]:
     """Read a single-level row: event metadata, and one plain column an attribute (null: absent)."""
-    known = {_METADATA[_plain(name)]: value for name, value in row.items() if _plain(name) in _METADATA}
+    known = {_METADATA[_plain(name)]: value for name, value in row.items()
+             if _plain(name) in _METADATA and value is not None}  # fmt: skip
     image: dict[str, Any] = {}
     for name, value in row.items():
         if _plain(name) not in _METADATA and value is not None:
-            _place(image, column_path(name), _plain_value(value))
+            _place(image, _path(name), _plain_value(value))
     missing = [name for name in keys if name not in image]
     if known.get("keys") is None and (missing or not keys):
         why = f"no key attribute {missing[0]!r}" if keys else "no 'keys': name the key attributes, keys=(…)"
@@ -225,6 +228,13 @@ def _flat_change(row: dict[str, Any], keys: Sequence[str], folder: str) -> dict[
     known.setdefault("event_id", f"{zlib.crc32(text.encode()):08x}-{known['keys']}-{moment}")
     known.setdefault("table_name", folder)
     return canonical_change(known | {"ts": moment, "new_image": None if known["event_name"] == "REMOVE" else text})
+
+
+def _path(name: str) -> tuple[str, ...]:
+    try:
+        return column_path(name)
+    except ParameterError:  # dots or quotes that are no path: one attribute, called that
+        return (name,)
 
 
 def _place(image: dict[str, Any], path: tuple[str, ...], value: dict[str, Any]) -> None:

@@ -83,12 +83,10 @@ def canonical_json(image: Mapping[str, Any], *, twice: bool = False) -> str:
     >>> canonical_json({"b": {"NS": ["10", "9.0"]}, "a": {"S": ""}})
     '{"a":{"S":""},"b":{"NS":["9","10"]}}'
     """
-    text = _encode(_attributes(image, _decode_once if twice else _binary))
     try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise RecordRefused("a text is not valid Unicode (lone surrogate)") from error
-    return text
+        return _unicode(_encode(_attributes(image, _decode_once if twice else _binary)))
+    except RecursionError as error:
+        raise RecordRefused("nested too deeply") from error
 
 
 def canonical_change(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +125,7 @@ def canonical_change(record: Mapping[str, Any]) -> dict[str, Any]:
         "keys": canonical_keys(keys, twice=True),
         "new_image": None if new is None else canonical_json(new, twice=True),
         "old_image": None if old is None else canonical_json(old, twice=True),
-        "size_bytes": change.get("SizeBytes") if isinstance(change.get("SizeBytes"), int) else None,
+        "size_bytes": _size(change.get("SizeBytes")),
         "by_ttl": event == "REMOVE" and isinstance(identity, Mapping)
         and {"Service", TTL_PRINCIPAL} <= {str(value) for value in identity.values()},
     }  # fmt: skip
@@ -146,11 +144,14 @@ def parse_objects(text: str) -> Iterator[Any]:
             return
         try:
             value, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError) as error:
-            if isinstance(error, json.JSONDecodeError):
-                yield RecordRefused(f"not JSON at character {error.pos + 1}: {error.msg}")
-            else:
-                yield RecordRefused("nested too deeply")
+        except json.JSONDecodeError as error:
+            yield RecordRefused(f"not JSON at character {error.pos + 1}: {error.msg}")
+            return
+        except RecursionError:
+            yield RecordRefused("nested too deeply")
+            return
+        except ValueError:  # Python reads integers of up to 4,300 digits
+            yield RecordRefused("a number of thousands of digits")
             return
         yield value
 
@@ -167,9 +168,21 @@ def _event(event: object, has_new: bool, has_old: bool) -> str:
 
 def _text(record: Mapping[str, Any], name: str) -> str:
     value = record.get(name)
-    if not isinstance(value, str | int) or value == "":
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise RecordRefused(f"no {name!r}")
-    return str(value)
+    return _unicode(str(value))
+
+
+def _size(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
+
+
+def _unicode(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RecordRefused("a text is not valid Unicode (lone surrogate)") from error
+    return text
 
 
 def _table_name(record: Mapping[str, Any]) -> str:
@@ -184,7 +197,7 @@ def canonical_time(value: Any, precision: object = None) -> str:
     >>> canonical_time(1719347890250), canonical_time(1719347890250647, "MICROSECOND")
     ('2024-06-25 20:38:10.250000', '2024-06-25 20:38:10.250647')
     """
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) < 20:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or value != value:
         raise RecordRefused(f"ApproximateCreationDateTime is {value!r}, not a number")
@@ -193,12 +206,11 @@ def canonical_time(value: Any, precision: object = None) -> str:
     elif precision == "MILLISECOND":
         scale = 1_000
     else:  # without the field, the number of digits tells: 10 are seconds, 13 milliseconds, 16 microseconds
-        size: Any = abs(value)
-        scale = 1_000_000 if size < 10**11 else 1_000 if size < 10**14 else 1
+        scale = 1_000_000 if -(10**11) < value < 10**11 else 1_000 if -(10**14) < value < 10**14 else 1
     try:
         moment = _EPOCH + timedelta(microseconds=round(value * scale))
-    except OverflowError as error:
-        raise RecordRefused(f"ApproximateCreationDateTime {value!r} is out of range") from error
+    except ArithmeticError as error:
+        raise RecordRefused(f"ApproximateCreationDateTime {str(value)[:60]} is out of range") from error
     return moment.strftime("%Y-%m-%d %H:%M:%S.%f").rjust(26, "0")
 
 
@@ -221,19 +233,20 @@ def _checked_envelope(row: Mapping[str, Any]) -> dict[str, Any]:
             raise RecordRefused(f"{name} is not JSON text")
         try:
             parsed = json.loads(change[name])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RecordRefused(f"{name} is not JSON: {error}") from error
         change[name] = canonical_keys(parsed) if name == "keys" else canonical_json(parsed)
     _event(change["event_name"], change["new_image"] is not None, change["old_image"] is not None)
-    for name in ("event_id", "table_name"):
-        _text(change, name)
     try:
         moment = datetime.fromisoformat(str(change["ts"]).replace("Z", "+00:00"))
-    except ValueError as error:
+        moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError) as error:
         raise RecordRefused(f"ts is {change['ts']!r}, not a time") from error
-    if moment.tzinfo:
-        moment = (moment - moment.utcoffset()).replace(tzinfo=None)  # type: ignore[operator]
-    return change | {"ts": moment.isoformat(" ", "microseconds"), "by_ttl": bool(change["by_ttl"])}
+    return change | {
+        "event_id": _text(change, "event_id"), "table_name": _text(change, "table_name"),
+        "ts": moment.isoformat(" ", "microseconds"), "size_bytes": _size(change["size_bytes"]),
+        "by_ttl": change["event_name"] == "REMOVE" and str(change["by_ttl"]).lower() == "true",
+    }  # fmt: skip
 
 
 def _binary(text: str) -> str:

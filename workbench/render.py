@@ -6,6 +6,7 @@ unknown and an unused one raise.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -58,7 +59,8 @@ def fill(sql: str, values: Mapping[str, object] | None = None, names: Mapping[st
     >>> fill("select * from {t} where x = :x -- not :y", {"x": "it's"}, {"t": '"a"'})
     'select * from "a" where x = \\'it\\'\\'s\\' -- not :y'
     """
-    values, names, used = values or {}, names or {}, set()
+    values, names = values or {}, names or {}
+    used: set[str] = set()
 
     def replace(match: re.Match[str]) -> str:
         if match["skip"]:
@@ -71,7 +73,8 @@ def fill(sql: str, values: Mapping[str, object] | None = None, names: Mapping[st
 
     text = _TOKEN.sub(replace, sql)
     if unused := sorted({*values, *names} - used):
-        raise ParameterError(f"the query has no parameter {unused[0]!r}; give only those it names")
+        raise ParameterError(f"the query has no parameter {unused[0]!r}; give only those it names."
+                             f"{did_you_mean(unused[0], used)}")  # fmt: skip
     return text
 
 
@@ -82,9 +85,11 @@ def literal(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)
+        return str(value) if value >= 0 else f"({value})"  # x -:n must not become the comment x --1
+    if isinstance(value, Decimal | float) and not math.isfinite(value):
+        raise ParameterError(f"{value} is no number that can be compared")
     if isinstance(value, Decimal):
-        return f"decimal '{value:f}'"
+        return _decimal(value)
     if isinstance(value, float):
         return f"double '{value!r}'"
     if isinstance(value, datetime):
@@ -100,6 +105,16 @@ def literal(value: object) -> str:
     if isinstance(value, list | tuple | set | frozenset) and value:
         return "(" + ", ".join(literal(element) for element in value) + ")"
     raise ParameterError(f"a {type(value).__name__} cannot be a SQL value")
+
+
+def _decimal(value: Decimal) -> str:
+    """Write a decimal with its precision, without which DuckDB would cut it to three decimals."""
+    text = f"{value:f}"
+    whole, _, fraction = text.lstrip("-").partition(".")
+    digits = len(whole.lstrip("0")) + len(fraction)
+    if digits > 38:
+        raise ParameterError(f"{value} needs {digits} digits, more than the 38 a SQL decimal has")
+    return f"cast('{text}' as decimal({max(digits, 1)}, {len(fraction)}))"
 
 
 def identifier(name: str) -> str:

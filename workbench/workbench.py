@@ -173,7 +173,8 @@ class Workbench:
         counts = counts.astype(dict.fromkeys(("changes", "inserts", "modifies", "removes"), "int64"))
         for name in ("first_change", "last_change"):
             counts[name] = counts[name].astype("datetime64[us]").dt.tz_localize("UTC")
-        return pd.concat([keys, counts], axis="columns")
+        taken = {name: f'"{name}"' for name in keys.columns if name in counts.columns}
+        return pd.concat([keys.rename(columns=taken), counts], axis="columns")
 
     def _item_frame(self, answer: Answer, table: str, include_deleted: bool) -> pd.DataFrame:
         rows = answer.rows if include_deleted else answer.rows.filter(pc.is_valid(answer.rows.column("image")))

@@ -28,11 +28,11 @@ def state(folder: Path, **asked) -> pd.DataFrame:
 
 
 def test_changes_of_one_instant_are_settled_by_their_images_and_not_by_their_ids(tmp_path):
-    records = chain(KEY, [(NOON, A), (NOON + 5, B), (NOON + 5, C), (NOON + 5, A)], ids=["4", "9", "2", "1"])
-    write_log(tmp_path, reversed(records))
-    result = Workbench(tmp_path).latest_state("things")
-    assert list(result.df["v"]) == ["A"]
-    assert result.stats.ambiguous_ties == 0
+    for last in (D, A):
+        records = chain(KEY, [(NOON, A), (NOON + 5, B), (NOON + 5, C), (NOON + 5, last)], ids=["4", "9", "2", "1"])
+        result = Workbench(write_log(tmp_path, reversed(records))).latest_state("things")
+        assert list(result.df["v"]) == [last["v"]["S"]]
+        assert result.stats.ambiguous_ties == 0
 
 
 def test_a_cycle_within_an_instant_leaves_the_state_before_it_however_deep(tmp_path):
@@ -106,7 +106,10 @@ def test_milliseconds_and_microseconds_of_one_table_are_told_apart_by_record(tmp
 def test_composite_and_numeric_keys_are_equal_as_numbers_and_in_any_order(tmp_path):
     one = {"user": {"N": "3"}, "when": {"N": "1E+2"}}
     same = {"when": {"N": "100.0"}, "user": {"N": "3"}}
-    write_log(tmp_path, [record("INSERT", one, NOON, new=one | A), record("MODIFY", same, NOON + 1, new=same | B, old=one | A)])
+    write_log(
+        tmp_path,
+        [record("INSERT", one, NOON, new=one | A), record("MODIFY", same, NOON + 1, new=same | B, old=one | A)],
+    )
     df = state(tmp_path)
     assert df[["user", "when", "v"]].to_numpy().tolist() == [[3, 100, "B"]]
     assert df["user"].dtype == "Int64"
@@ -190,7 +193,9 @@ def test_published_records_are_read_with_every_type_they_hold(shared):
     assert df["map.a"][0] == "some-string"
     assert df["null"][0] is None
     assert list(wb.latest_state("flight").df["flight_number"]) == [' "BA28"']
-    assert list(Workbench(shared / "data" / "concatenated-no-newline.json").latest_state("businfo").df["RemainSeatCnt"]) == ["45", "45"]
+    assert list(
+        Workbench(shared / "data" / "concatenated-no-newline.json").latest_state("businfo").df["RemainSeatCnt"]
+    ) == ["45", "45"]
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +211,9 @@ def test_a_public_repository_is_right_at_all_five_instants(history, tmp_path):
     for number, (at, blobs) in enumerate([(None, truth["latest"]), *truth["as_of"]]):
         out = tmp_path / f"{number}.parquet"
         options = ["--as-of", at] if at else []
-        ran = CliRunner().invoke(main, ["latest", "git-files", "--from", str(history / "data"), *options, "--out", str(out)])
+        ran = CliRunner().invoke(
+            main, ["latest", "git-files", "--from", str(history / "data"), *options, "--out", str(out)]
+        )
         assert ran.exit_code == 0, ran.output
         df = pd.read_parquet(out)
         assert dict(zip(df["path"], df["blob"], strict=True)) == blobs

@@ -44,10 +44,14 @@ KEYS = [
     {"pk": {"S": 'ö"\\\n'}, "sk": {"N": "-2.5"}},
 ]  # fmt: skip
 # One step of a history: which item, what it becomes (one of a few images, or gone), and how much later.
-STEP = st.tuples(st.sampled_from([0, 0, 1, 2]), st.sampled_from([0, 1, 2, None]), st.sampled_from([0, 0, 1, 1_000, 7_200_000_000]))
+STEP = st.tuples(
+    st.sampled_from([0, 0, 1, 2]), st.sampled_from([0, 1, 2, None]), st.sampled_from([0, 0, 1, 1_000, 7_200_000_000])
+)
 
 
-def history(steps: list[tuple[int, int | None, int]], pool: list[dict], rng: random.Random, apart: bool) -> tuple[list, list]:
+def history(
+    steps: list[tuple[int, int | None, int]], pool: list[dict], rng: random.Random, apart: bool
+) -> tuple[list, list]:
     """Make the records of a history, and the table after each instant: (microseconds, {key: canonical image})."""
     now, table, records, states = BASE, {}, [], []
     for number, (which, to, later) in enumerate(steps):

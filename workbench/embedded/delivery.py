@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 import os
 import random
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,39 +67,38 @@ def deliver(
         For generated tables: arrivals are then reckoned from the changes' own times, with these faults.
         Without, everything arrives now.
     """
-    numbered = list(store.pending(table))
-    if not numbered:
+    now, pending = (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1), store.pending(table)
+    arrivals = _arrivals(pending, faults, random.Random(seed), now) if faults else [(now, seq) for seq, _ in pending]
+    if not arrivals:
         return Delivered(0, 0, 0)
     _clean_up(lake, table)
-    now = int((datetime.now(UTC) - _EPOCH) / timedelta(microseconds=1))
-    arrivals = _arrivals(numbered, faults, random.Random(seed), now) if faults else [(now, seq) for seq, _ in numbered]
-    refused = 0
-    objects = 0
+    refused = objects = 0
     for batch in _buffers(arrivals, buffer_seconds * _SECOND, buffer_records):
         refused += _write_object(store, lake, table, batch, layout)
         objects += 1
         progress(len(batch))
-    store.delivered(table, numbered[-1][0])
+    store.delivered(table, max(seq for _, seq in arrivals))
     return Delivered(len(arrivals) - refused, objects, refused)
 
 
-def _arrivals(
-    numbered: Sequence[tuple[int, int]], faults: Faults, rng: random.Random, now: int
-) -> list[tuple[int, int]]:
+def _arrivals(pending: Iterable[tuple[int, int]], faults: Faults, rng: random.Random,
+              now: int) -> list[tuple[int, int]]:  # fmt: skip
     """Draw when each change arrives: most within two seconds, none in the future."""
-    arrivals = []
-    for seq, micros in numbered:
-        delay = rng.uniform(0.2, 1.5)
-        drawn = rng.random()
+    arrivals: list[tuple[int, int]] = []
+    steady = 0
+    for seq, micros in pending:
+        steady = max(steady, micros + int(rng.uniform(0.2, 1.5) * _SECOND))  # what has no fault keeps its order
+        arrival, drawn = steady, rng.random()
         if drawn < faults.late:
-            delay = rng.uniform(2, 30) * 3600
+            arrival += int(rng.uniform(2, 30) * 3600 * _SECOND)
         elif drawn < faults.late + faults.reordered:
-            delay = rng.uniform(60, 3600)
-        arrivals.append((min(micros + int(delay * _SECOND), now), seq))
+            arrival += int(rng.uniform(60, 3600) * _SECOND)
+        arrivals.append((min(arrival, now), seq))
         if rng.random() < faults.duplicates:
             again = rng.choice((rng.uniform(0, 2), rng.uniform(60, 4 * 3600)))
-            arrivals.append((min(micros + int((delay + again) * _SECOND), now), seq))
-    return sorted(arrivals)
+            arrivals.append((min(arrival + int(again * _SECOND), now), seq))
+    arrivals.sort()
+    return arrivals
 
 
 def _buffers(arrivals: Sequence[tuple[int, int]], micros: int, records: int) -> Iterator[list[tuple[int, int]]]:
@@ -116,7 +116,8 @@ def _write_object(store: ItemStore, lake: Path, table: str, batch: Sequence[tupl
     changes: list[dict[str, Any]] = []
     lines: list[bytes] = []
     failed: list[bytes] = []
-    for record in store.records([seq for _, seq in batch]):
+    records = store.records([seq for _, seq in batch])
+    for record in records:
         try:
             change = canonical_change(orjson.loads(record))
         except (RecordRefused, ValueError) as error:
@@ -128,8 +129,8 @@ def _write_object(store: ItemStore, lake: Path, table: str, batch: Sequence[tupl
             lines.append(record if layout == "raw" else orjson.dumps(change))
     moment = _EPOCH + timedelta(microseconds=batch[0][0])
     # The name follows from what is in the object, so the same batch delivered again takes its own place.
-    name = uuid.uuid5(uuid.NAMESPACE_OID, f"{table} {batch[0]} {batch[-1]} {len(batch)}")
-    stem = f"{moment:year=%Y/month=%m/day=%d/hour=%H}/{table}-1-{moment:%Y-%m-%d-%H-%M-%S}-{name}"
+    digest = hashlib.blake2b(b"\n".join((b"%d" % batch[0][0], *records)), digest_size=16).digest()
+    stem = f"{moment:year=%Y/month=%m/day=%d/hour=%H}/{table}-1-{moment:%Y-%m-%d-%H-%M-%S}-{uuid.UUID(bytes=digest)}"
     if changes:
         _place(lake / "data" / table / f"{stem}.parquet", lambda path: pq.write_table(
             pa.Table.from_pylist(changes, schema=SCHEMA), path, compression="zstd"))  # fmt: skip
@@ -146,11 +147,12 @@ def _zipped(lines: Sequence[bytes]) -> bytes:
 
 
 def _failure(record: bytes, why: str, arrival: int) -> bytes:
-    # https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html, "Data transformation failure handling"
+    # https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
     millis = arrival // 1000
     return json.dumps({
-        "attemptsMade": 1, "arrivalTimestamp": millis, "errorCode": "Lambda.FunctionError", "errorMessage": why,
-        "attemptEndingTimestamp": millis, "rawData": base64.b64encode(record).decode(),
+        "attemptsMade": 1, "arrivalTimestamp": millis, "errorCode": "Lambda.ProcessingFailedStatus",
+        "errorMessage": why, "attemptEndingTimestamp": millis, "rawData": base64.b64encode(record).decode(),
+        "lambdaArn": "local",
     }).encode()  # fmt: skip
 
 

@@ -16,18 +16,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from workbench.attributes import from_dynamodb, to_dynamodb
-from workbench.errors import ParameterError, StoreError
+from workbench.errors import StoreError
 from workbench.records import TTL_PRINCIPAL
 
 _SCHEMA = """
 create table if not exists tables (name text primary key, key text not null, ttl text, note text);
 create table if not exists items (
-    name text not null, key blob not null, image blob not null, expires integer, primary key (name, key)
+    name text not null, key blob not null, image blob not null, size integer not null, expires integer,
+    primary key (name, key)
 ) without rowid;
 create index if not exists expiring on items (name, expires) where expires is not null;
 create table if not exists changes (
@@ -38,9 +39,14 @@ create index if not exists pending on changes (name, seq);
 # Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 _LARGEST_ITEM = 400 * 1024
 _DEEPEST = 32
-_DIGITS = 38
+_LONGEST_KEYS = (2048, 1024)  # bytes of the partition key, and of the sort key
 _BATCH = 25
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Image(NamedTuple):
+    attributes: dict[str, Any]
+    size: int
 
 
 class ItemStore:
@@ -59,6 +65,7 @@ class ItemStore:
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db.execute("pragma auto_vacuum = full")  # the file shrinks with each delivery
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
             self._db.executescript(_SCHEMA)
@@ -118,7 +125,7 @@ class ItemStore:
 
     def get_item(self, table: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return an item, or None."""
-        image = self._image(table, self._key(table, self._encoded(table, key), exact=True))
+        image, _ = self._image(table, self._only_key(table, key))
         return from_dynamodb(orjson.loads(image)) if image else None
 
     def scan(self, table: str) -> Iterator[dict[str, Any]]:
@@ -131,7 +138,7 @@ class ItemStore:
         """Write an item, in place of one with its key."""
         image = self._encoded(table, item)
         with self._transaction():
-            self._write(table, self._key(table, image), image, now)
+            self._write(table, self._key(table, image.attributes), image, now)
 
     def update_item(
         self, table: str, key: Mapping[str, Any], *, put: Mapping[str, Any] | None = None,
@@ -149,25 +156,35 @@ class ItemStore:
         delete
             Names of attributes to remove, or a mapping: None removes it, a set those members of it.
         """
-        encoded = self._encoded(table, key)
-        text = self._key(table, encoded, exact=True)
-        removed = delete if isinstance(delete, Mapping) else dict.fromkeys(delete)
-        touched = [*(put or {}), *(add or {}), *removed]
+        text = self._only_key(table, key)
+        put, add, removed = put or {}, add or {}, delete if isinstance(delete, Mapping) else dict.fromkeys(delete)
+        members = {name: value for name, value in removed.items() if value is not None}
+        touched = [*put, *add, *removed]
         if wrong := sorted(set(touched) & set(key)) or sorted({name for name in touched if touched.count(name) > 1}):
             raise StoreError(f"table {table!r}: {wrong[0]!r} is part of the key, or named twice, in one update")
+        operands = self._encoded(table, {**put, **add, **members}).attributes
         with self._transaction():
-            old = self._image(table, text)
-            item = from_dynamodb(orjson.loads(old)) if old else dict(key)
-            item |= put or {}
-            for name, value in (add or {}).items():
-                item[name] = _added(item.get(name), value, f"table {table!r}: cannot add to {name!r}")
-            for name, members in removed.items():
-                _remove(item, name, members, f"table {table!r}: cannot delete from {name!r}")
+            old, _ = self._image(table, text)
+            if not (old or put or add) and removed:
+                return  # nothing is deleted from no item
+            image = orjson.loads(old or text)
+            for name in (*add, *members):
+                kinds = {*operands[name], *image.get(name, ())}
+                if len(kinds) > 1 or not kinds <= {"SS", "NS", "BS", "N" if name in add else "SS"}:
+                    raise StoreError(f"table {table!r}: {name!r}: ADD takes a number or a set, DELETE a set, "
+                                     f"of the attribute's own type, not {' and '.join(sorted(kinds))}")  # fmt: skip
+            item = {**from_dynamodb(image), **put}
+            for name, value in add.items():
+                item[name] = _sum(item[name], value) if name in item else value
+            for name in removed:
+                item[name] = item.get(name, frozenset()) - members[name] if name in members else None
+                if not item[name]:
+                    del item[name]
             self._write(table, text, self._encoded(table, item), now)
 
     def delete_item(self, table: str, key: Mapping[str, Any], *, now: datetime | None = None) -> None:
         """Remove an item; where there is none, nothing happens."""
-        text = self._key(table, self._encoded(table, key), exact=True)
+        text = self._only_key(table, key)
         with self._transaction():
             self._write(table, text, None, now)
 
@@ -175,8 +192,8 @@ class ItemStore:
                     deletes: Iterable[Mapping[str, Any]] = (), now: datetime | None = None) -> None:  # fmt: skip
         """Write and remove up to 25 items, each key at most once."""
         images = [self._encoded(table, item) for item in puts]
-        writes: list[tuple[bytes, dict[str, Any] | None]] = [(self._key(table, image), image) for image in images]
-        writes += [(self._key(table, self._encoded(table, key), exact=True), None) for key in deletes]
+        writes: list[tuple[bytes, _Image | None]] = [(self._key(table, image.attributes), image) for image in images]
+        writes += [(self._only_key(table, key), None) for key in deletes]
         if not 1 <= len(writes) <= _BATCH:
             raise StoreError(f"table {table!r}: a batch holds 1 to {_BATCH} writes, not {len(writes)}")
         if len({key for key, _ in writes}) < len(writes):
@@ -185,7 +202,7 @@ class ItemStore:
             for key, image in writes:
                 self._write(table, key, image, now)
 
-    def expire(self, table: str, now: datetime | None = None, *, limit: int = -1) -> int:
+    def expire(self, table: str, now: datetime | None = None) -> int:
         """Remove the items whose time to live is over, as the TTL process does, and count them.
 
         Items that expired more than five years ago are left alone
@@ -196,8 +213,8 @@ class ItemStore:
         oldest = int((moment - timedelta(days=5 * 365)).timestamp())
         with self._transaction():
             due = self._db.execute(
-                "select key from items where name = ? and expires between ? and ? order by expires, key limit ?",
-                (table, oldest, second, limit)).fetchall()  # fmt: skip
+                "select key from items where name = ? and expires between ? and ? order by expires, key",
+                (table, oldest, second)).fetchall()  # fmt: skip
             for (key,) in due:
                 self._write(table, key, None, moment, by_ttl=True)
         return len(due)
@@ -242,49 +259,53 @@ class ItemStore:
             self._known[table] = json.loads(row[0]), row[1]
         return self._known[table]
 
-    def _encoded(self, table: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    def _encoded(self, table: str, item: Mapping[str, Any]) -> _Image:
         try:
-            return to_dynamodb(item)
-        except ParameterError as error:
+            image = to_dynamodb(item)
+            size, depth = item_size(image)
+        except (ValueError, RecursionError) as error:  # ValueError: also a text that is not valid Unicode
             raise StoreError(f"table {table!r}: {error}") from error
+        if size > _LARGEST_ITEM or depth > _DEEPEST:
+            raise StoreError(f"table {table!r}: the item has {size:,} bytes and {depth} levels; at most "
+                             f"{_LARGEST_ITEM:,} and {_DEEPEST} are allowed")  # fmt: skip
+        return _Image(image, size)
 
-    def _key(self, table: str, image: Mapping[str, Any], *, exact: bool = False) -> bytes:
+    def _key(self, table: str, image: Mapping[str, Any]) -> bytes:
         key, _ = self._table(table)
-        for name, kind in key.items():
-            value = image.get(name)
-            if value is None or kind not in value or value[kind] == "":
-                raise StoreError(
-                    f"table {table!r}: the key attribute {name!r} must be there, of type {kind} and not empty"
-                )
-        if exact and len(image) > len(key):
-            raise StoreError(f"table {table!r}: its key is {', '.join(key)}, not {', '.join(image)}")
+        for (name, kind), longest in zip(key.items(), _LONGEST_KEYS, strict=False):
+            value = image.get(name, {})
+            if kind not in value or not 1 <= _value_size(kind, value[kind])[0] <= longest:
+                raise StoreError(f"table {table!r}: the key attribute {name!r} must be there, of type {kind} and "
+                                 f"of 1 to {longest:,} bytes")  # fmt: skip
         return orjson.dumps({name: image[name] for name in key}, option=orjson.OPT_SORT_KEYS)
 
-    def _image(self, table: str, key: bytes) -> bytes | None:
-        row = self._db.execute("select image from items where name = ? and key = ?", (table, key)).fetchone()
-        return row[0] if row else None
+    def _only_key(self, table: str, key: Mapping[str, Any]) -> bytes:
+        text = self._key(table, self._encoded(table, key).attributes)
+        if len(key) > len(self.key_names(table)):
+            raise StoreError(f"table {table!r}: its key is {', '.join(self.key_names(table))}, not {', '.join(key)}")
+        return text
 
-    def _write(self, table: str, key: bytes, image: Mapping[str, Any] | None, now: datetime | None,
+    def _image(self, table: str, key: bytes) -> tuple[bytes | None, int]:
+        found = self._db.execute("select image, size from items where name = ? and key = ?", (table, key)).fetchone()
+        return found or (None, 0)
+
+    def _write(self, table: str, key: bytes, image: _Image | None, now: datetime | None,
                by_ttl: bool = False) -> None:  # fmt: skip
-        old, new = self._image(table, key), None
-        if image is not None:
-            size, depth = item_size(image)
-            if size > _LARGEST_ITEM or depth > _DEEPEST:
-                raise StoreError(f"table {table!r}: the item has {size:,} bytes and {depth} levels; at most "
-                                 f"{_LARGEST_ITEM:,} and {_DEEPEST} are allowed")  # fmt: skip
-            new = orjson.dumps(image, option=orjson.OPT_SORT_KEYS)
+        micros = ((now or datetime.now(UTC)) - _EPOCH) // timedelta(microseconds=1)
+        old, size = self._image(table, key)
+        new = None if image is None else orjson.dumps(image.attributes, option=orjson.OPT_SORT_KEYS)
         if old == new:
             return  # DynamoDB captures no change where there is none
-        if new is None or image is None:
+        size += item_size(orjson.loads(key))[0]
+        if image is None:
             self._db.execute("delete from items where name = ? and key = ?", (table, key))
         else:
-            expires = float(image.get(self._table(table)[1] or "", {}).get("N", "nan"))
-            self._db.execute("insert or replace into items values (?, ?, ?, ?)",
-                             (table, key, new, int(expires) if abs(expires) < 2**62 else None))  # fmt: skip
-        micros = (now or datetime.now(UTC)) - _EPOCH
-        number = micros // timedelta(microseconds=1)
-        record = _record(self.event_id(), table, number, key, new, old, by_ttl)
-        self._db.execute("insert into changes (name, micros, record) values (?, ?, ?)", (table, number, record))
+            size += image.size
+            expires = float(image.attributes.get(self._table(table)[1] or "", {}).get("N", "nan"))
+            self._db.execute("insert or replace into items values (?, ?, ?, ?, ?)",
+                             (table, key, new, image.size, int(expires) if abs(expires) < 2**62 else None))  # fmt: skip
+        record = _record(self.event_id(), table, micros, key, new, old, size, by_ttl)
+        self._db.execute("insert into changes (name, micros, record) values (?, ?, ?)", (table, micros, record))
 
 
 def item_size(image: Mapping[str, Any]) -> tuple[int, int]:
@@ -305,9 +326,9 @@ def _value_size(kind: str, inner: Any) -> tuple[int, int]:
     if kind == "S":
         return len(inner.encode()), 0
     if kind == "N":
-        return (len(inner.strip("-").replace(".", "")) + 1) // 2 + 1, 0
+        return (len(inner.partition("E")[0].replace(".", "").strip("-0")) + 1) // 2 + 1, 0
     if kind == "B":
-        return len(inner) * 3 // 4, 0
+        return len(inner) * 3 // 4 - inner[-2:].count("="), 0
     if kind in ("BOOL", "NULL"):
         return 1, 0
     if kind == "M":
@@ -319,13 +340,12 @@ def _value_size(kind: str, inner: Any) -> tuple[int, int]:
     return sum(_value_size(kind[0], member)[0] for member in inner), 0
 
 
-def _record(event_id: str, table: str, micros: int, key: bytes, new: bytes | None, old: bytes | None,
+def _record(event_id: str, table: str, micros: int, key: bytes, new: bytes | None, old: bytes | None, size: int,
             by_ttl: bool) -> bytes:  # fmt: skip
     event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
     identity = f'{{"type":"Service","principalId":"{TTL_PRINCIPAL}"}}' if by_ttl else "null"
     images = b"".join(b',"%s":%s' % (name, _twice(image))
                       for name, image in ((b"NewImage", new), (b"OldImage", old)) if image)  # fmt: skip
-    size = len(key) + len(new or b"") + len(old or b"")
     return (
         f'{{"awsRegion":"local","eventID":"{event_id}","eventName":"{event}","userIdentity":{identity},'
         f'"recordFormat":"application/json","tableName":"{table}","dynamodb":{{"ApproximateCreationDateTime":{micros},'
@@ -353,21 +373,8 @@ def _twice_value(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def _added(old: Any, value: Any, what: str) -> Any:
-    if isinstance(value, set | frozenset) and (old is None or isinstance(old, frozenset)):
-        return frozenset(old or ()) | value
-    if all(isinstance(number, int | float | Decimal) and not isinstance(number, bool) for number in (value, old or 0)):
-        with localcontext(prec=_DIGITS):  # DynamoDB's own precision
-            return value if old is None else Decimal(str(old)) + Decimal(str(value))
-    raise StoreError(f"{what}: ADD takes numbers and sets")
-
-
-def _remove(item: dict[str, Any], name: str, members: Any, what: str) -> None:
-    if members is None:
-        item.pop(name, None)
-    elif name in item:
-        if not isinstance(item[name], frozenset) or not isinstance(members, set | frozenset):
-            raise StoreError(f"{what}: members can be deleted from sets only")
-        item[name] = item[name] - members
-        if not item[name]:
-            del item[name]
+def _sum(old: Any, value: Any) -> Any:
+    if isinstance(old, frozenset):
+        return old | value
+    with localcontext(prec=300):  # any sum of two numbers, exactly: one of more than 38 digits is refused, not rounded
+        return Decimal(str(old)) + Decimal(str(value))

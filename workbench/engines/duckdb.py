@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
 import time
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -146,7 +151,8 @@ class DuckDBEngine:
     @property
     def _con(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
-            spill = self._settings.home / "tmp"
+            home = self._settings.home if self._settings.home.is_dir() else Path(tempfile.gettempdir())
+            spill = home / f"spill-{os.getpid()}"  # made by DuckDB where it needs it, and removed
             options: dict[str, str | bool | int | float | list[str]] = {
                 "preserve_insertion_order": False, "integer_division": True, "temp_directory": str(spill),
             }  # fmt: skip
@@ -159,6 +165,8 @@ class DuckDBEngine:
             except duckdb.Error as error:
                 raise QueryError(f"DuckDB does not start: {str(error).splitlines()[0]}") from error
             con.execute("set TimeZone = 'UTC'")
+            with suppress(duckdb.InvalidInputException):  # in a kernel without ipywidgets, where there is no bar
+                con.execute(f"set enable_progress_bar = {sys.stdout.isatty()}")  # else drawn into a pipe too
             register_functions(con)
             self._connection = con
             weakref.finalize(self, con.close)  # else DuckDB's binding complains at the end of the process

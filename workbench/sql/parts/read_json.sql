@@ -30,7 +30,7 @@ with lines as (
         file_index
     from read_json(
         list_value :paths, format = :format, compression = :compression, ignore_errors = :ignore_errors,
-        records = true, auto_detect = false,
+        records = true, auto_detect = false, maximum_object_size = 4194304,
         columns = {
             event_id: 'VARCHAR', event_name: 'VARCHAR', table_name: 'VARCHAR', ts: 'VARCHAR', keys: 'VARCHAR',
             new_image: 'VARCHAR', old_image: 'VARCHAR', size_bytes: 'BIGINT', by_ttl: 'BOOLEAN',
@@ -59,7 +59,9 @@ select
     event_name,
     table_name,
     ts,
-    case when event_id <> '' and table_name <> '' and ts is not null and case event_name
+    case when event_id <> '' and table_name <> '' and ts is not null
+        and event_id[1] not in ('{', '[') and table_name[1] not in ('{', '[') -- JSON that is no text
+        and case event_name
         when 'INSERT' then new_image is not null and old_image is null
         when 'MODIFY' then new_image is not null
         when 'REMOVE' then new_image is null

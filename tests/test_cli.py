@@ -1,0 +1,286 @@
+"""The command line: a verb for every question, one line for every error."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from tests.conftest import chain, micros, record, write_log
+from workbench import Workbench
+from workbench.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+NOON = micros("2026-01-01T12:00:00")
+KEY = {"pk": {"S": "x"}}
+A, B = (KEY | {"n": {"N": number}} for number in ("1", "2.5"))
+VERBS = sorted(main.commands)
+QUESTIONS = {
+    "latest_state": "latest",
+    "change_frequency": "frequency",
+    "item_history": "history",
+    "data_quality": "quality",
+}
+HEAVY = {"awswrangler", "matplotlib", "papermill", "faker", "boto3", "nbconvert"}
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A folder without settings or a lake."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("WORKBENCH_")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Two items, one of which changed and went."""
+    other = {"pk": {"S": "y"}}
+    records = chain(KEY, [(NOON, A), (NOON + 1_000_000, B)]) + chain(
+        other, [(NOON, other), (NOON + 7_200_000_000, None)]
+    )
+    return str(write_log(tmp_path / "log", records))
+
+
+def run(*arguments: str, code: int = 0):
+    ran = CliRunner().invoke(main, arguments)
+    assert ran.exit_code == code, ran.output
+    return ran
+
+
+def failed(*arguments: str) -> str:
+    """The one line an error gives."""
+    ran = run(*arguments, code=1)
+    assert "Traceback" not in ran.output
+    assert ran.stdout == ""
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("Error: ")
+    return line
+
+
+def process(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        **options,
+    )
+
+
+# --- verbs
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example_that_names_it(verb):
+    shown = run(verb, "--help").stdout
+    assert f"Example: workbench {verb}" in shown
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_option_says_what_it_is(verb):
+    for parameter in main.commands[verb].params:
+        if parameter.param_type_name == "option":
+            assert parameter.help, parameter.name
+
+
+def test_every_question_of_the_workbench_has_a_verb():
+    asked = {name for name, _ in inspect.getmembers(Workbench, inspect.isfunction) if not name.startswith("_")} - {
+        "close"
+    }
+    assert {QUESTIONS.get(name, name) for name in asked} <= set(VERBS)
+
+
+def test_the_example_of_every_verb_names_options_it_has():
+    for verb, command in main.commands.items():
+        known = {option for parameter in command.params for option in parameter.opts}
+        line = next(line for line in command.help.splitlines() if "Example:" in line)
+        assert {word for word in line.split() if word.startswith("-")} <= known, verb
+
+
+@pytest.mark.skipif(not list(metadata.distributions(name="workbench")), reason="workbench is not installed here")
+def test_the_version_is_shown():
+    assert "version 0." in run("--version").stdout
+
+
+# --- answers
+
+
+def test_latest_reads_any_folder_of_logs_with_nothing_else_configured(log, tmp_path):
+    out = tmp_path / "out.parquet"
+    ran = run("latest", "things", "--from", log, "--as-of", "2026-01-01T12:00:00Z", "--out", str(out))
+    df = pd.read_parquet(out)
+    assert df["pk"].tolist() == ["x", "y"]
+    assert df["n"].iloc[0] == 1
+    assert ran.stdout == ""
+    assert "2 rows from 1 objects" in ran.stderr
+    assert str(out) in ran.stderr
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "xlsx", "json"])
+def test_latest_writes_each_kind_and_never_over_another_file(log, tmp_path, kind):
+    out = str(tmp_path / f"out.{kind}")
+    run("latest", "things", "--from", log, "--out", out)
+    assert "exists already" in failed("latest", "things", "--from", log, "--out", out)
+    run("latest", "things", "--from", log, "--out", out, "--overwrite")
+
+
+def test_latest_prints_a_table_for_people_and_json_for_programs(log):
+    assert "x" in run("latest", "things", "--from", log).stdout
+    (row,) = json.loads(run("latest", "things", "--from", log, "--json").stdout, parse_float=Decimal)
+    assert (row["pk"], row["n"], row["_changed_at"]) == ("x", Decimal("2.5"), "2026-01-01T12:00:01+00:00")
+
+
+def test_deleted_items_are_shown_on_request(log):
+    rows = json.loads(run("latest", "things", "--from", log, "--include-deleted", "--json").stdout)
+    assert {row["pk"]: row.get("_deleted_at") for row in rows} == {"x": None, "y": "2026-01-01T14:00:00+00:00"}
+
+
+def test_frequency_counts_over_time_and_by_item(log):
+    hours = json.loads(run("frequency", "things", "--from", log, "--timezone", "Asia/Kolkata", "--json").stdout)
+    assert [(row["bucket"], row["changes"]) for row in hours] == [
+        ("2026-01-01T17:00:00+05:30", 3),
+        ("2026-01-01T18:00:00+05:30", 0),
+        ("2026-01-01T19:00:00+05:30", 1),
+    ]
+    items = json.loads(run("frequency", "things", "--from", log, "--by", "key", "--limit", "1", "--json").stdout)
+    assert [(row["pk"], row["changes"], row["share"]) for row in items] == [("x", 2, 0.5)]
+    (window,) = json.loads(
+        run(
+            "frequency",
+            "things",
+            "--from",
+            log,
+            "--every",
+            "1d",
+            "--start",
+            "2020-01-01",
+            "--end",
+            "2020-01-02",
+            "--json",
+        ).stdout
+    )
+    assert window["changes"] == 0
+
+
+def test_tables_of_a_folder_are_listed(log):
+    (row,) = json.loads(run("tables", "--from", log, "--json").stdout)
+    assert (row["table"], row["layout"], row["objects"]) == ("things", "raw", 1)
+
+
+def test_sql_prints_text_that_can_be_pasted():
+    shown = run("sql", "latest_state", "persons", "-p", "as_of=2026-01-01T12:00Z").stdout
+    assert "timestamp '2026-01-01 12:00:00.000000'" in shown
+    assert '"persons"' in shown
+
+
+def test_a_key_of_a_flat_log_can_be_named(tmp_path):
+    row = {"eventID": "1", "eventName": "INSERT", "tableName": "t", "ts": "2026-01-01T12:00:00Z", "id": "00123", "v": 1}
+    (tmp_path / "flat.json").write_text(json.dumps(row))
+    (found,) = json.loads(run("latest", "t", "--from", str(tmp_path / "flat.json"), "--key", "id", "--json").stdout)
+    assert (found["id"], found["v"]) == ("00123", 1)
+
+
+def test_a_long_answer_is_cut_for_people_and_whole_for_programs(tmp_path):
+    items = [{"pk": {"S": f"{n:03}"}} for n in range(30)]
+    log = str(write_log(tmp_path / "log", [record("INSERT", item, NOON, new=item) for item in items]))
+    assert "10 more rows" in run("latest", "things", "--from", log).stdout
+    assert len(json.loads(run("latest", "things", "--from", log, "--json").stdout)) == 30
+
+
+def test_markup_in_a_value_is_shown_as_it_is(tmp_path):
+    item = KEY | {"v": {"S": "[bold]x[/nothing]"}}
+    log = str(write_log(tmp_path / "log", [record("INSERT", KEY, NOON, new=item)]))
+    assert "[bold]x[/nothing]" in run("latest", "things", "--from", log).stdout
+
+
+def test_unreadable_lines_are_named_on_stderr_and_the_others_answered(tmp_path):
+    good = [json.dumps(each) for each in chain(KEY, [(NOON, A), (NOON + 1, B)])]
+    path = tmp_path / "log.json"
+    path.write_text("\n".join([good[0], *["{half"] * 7, good[1]]))
+    ran = run("latest", "things", "--from", str(path), "--json")
+    assert json.loads(ran.stdout)[0]["n"] == 2.5
+    named = [line for line in ran.stderr.splitlines() if line.startswith("unreadable: ")]
+    assert named[0].startswith(f"unreadable: {path}:2: not JSON")
+    assert [f"{path}:{line}:" in named[line - 2] for line in range(2, 7)] == [True] * 5
+    assert named[5] == "unreadable: and 2 more lines"
+
+
+# --- errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["latest", "thing", "--from", "LOG"], "Did you mean 'things'?"),
+        (["latest", "things", "--from", "nowhere"], "nowhere does not exist"),
+        (["latest", "things", "--from", "LOG", "--as-of", "noon"], "'noon' is not an instant: write it like"),
+        (["latest", "things", "--from", "LOG", "--out", "x.txt"], "use one of .parquet"),
+        (["frequency", "things", "--from", "LOG", "--every", "1x"], "every='1x' is no bucket"),
+        (["frequency", "things", "--from", "LOG", "--timezone", "Mars"], "'Mars' is no time zone"),
+        (
+            ["frequency", "things", "--from", "LOG", "--start", "2026-01-02", "--end", "2026-01-01"],
+            "the window is empty",
+        ),
+        (["sql", "latest", "things"], "Did you mean 'latest_state'?"),
+        (["sql", "latest_state", "things", "-p", "as_off=2026-01-01"], "as_off"),
+    ],
+)
+def test_an_error_is_one_line_that_says_what_to_do(log, arguments, what):
+    assert what in failed(*(log if each == "LOG" else each for each in arguments))
+
+
+def test_debug_shows_the_traceback(log):
+    ran = CliRunner().invoke(main, ["--debug", "latest", "thing", "--from", log])
+    assert ran.exit_code == 1
+    assert type(ran.exception).__name__ == "TableNotFound"
+    shown = process("-c", "from workbench.cli import main; main()", "--debug", "latest", "thing", "--from", log)
+    assert shown.returncode == 1
+    assert "Traceback" in shown.stderr
+
+
+def test_a_wrong_parameter_is_a_mistake_of_usage():
+    assert "'as_of' is not NAME=VALUE" in run("sql", "latest_state", "persons", "-p", "as_of", code=2).output
+    assert "No such option" in run("latest", "things", "--nothing", code=2).output
+
+
+def test_a_folder_that_may_not_be_read_is_one_line_too(log, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied", log)
+
+    monkeypatch.setattr("workbench.workbench.Workbench.tables", denied)
+    assert "Permission denied" in failed("tables", "--from", log)
+
+
+# --- start
+
+
+def test_help_and_the_package_import_nothing_that_no_question_needs():
+    show = f"import sys; print(sorted(set(sys.modules) & {HEAVY!r}))"
+    for script in (
+        "import workbench.cli",
+        "from workbench import Workbench; Workbench()",
+        "from workbench.cli import main; main(['latest', '--help'], standalone_mode=False)",
+    ):
+        ran = process("-c", f"{script}; {show}", check=True)
+        assert ran.stdout.splitlines()[-1] == "[]", script
+
+
+def test_a_process_of_its_own_answers_and_fails_as_it_should(log):
+    start = ("-c", "from workbench.cli import main; main()")
+    good = process(*start, "latest", "things", "--from", log, "--json")
+    assert (good.returncode, json.loads(good.stdout)[0]["pk"]) == (0, "x")
+    bad = process(*start, "latest", "thing", "--from", log)
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert bad.stderr.startswith("Error: ")
+    assert len(bad.stderr.splitlines()) == 1
