@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from workbench.embedded import Faults, ItemStore, deliver
 from workbench.embedded.delivery import Written
@@ -124,8 +126,10 @@ def _make(store: ItemStore, lake: Path, table: str, arguments: str, items: int |
     for folder in (lake / kind / table for kind in ("data", "errors")):
         if folder.exists():
             shutil.rmtree(folder)
+    # On a terminal and in a notebook; scheduled runs, which set TQDM_DISABLE, and pipes stay silent.
+    watched = sys.stderr.isatty() or ("ipykernel" in sys.modules and not os.environ.get("TQDM_DISABLE"))
     bar = tqdm(total=2 * changes, desc=f"{table}: changes", unit=" changes", unit_scale=True,
-               disable=None if progress else True)  # fmt: skip
+               file=sys.stderr if sys.stderr.isatty() else sys.stdout, disable=not (progress and watched))  # fmt: skip
     with bar:
         writer = _Writer(store, table, data, rng, items or max(1, int(changes * data.items_a_change)), changes)
         _write_changes(writer, _times(rng, span, changes), same_instant, bar.update)
