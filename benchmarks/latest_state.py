@@ -34,7 +34,7 @@ MAXIMA = {
     "envelope": "max(event_id), max(event_name), max(table_name), max(ts), max(keys), max(new_image), max(old_image)",
 }
 LATEST = """
-result = Workbench("{data}").latest_state("persons")
+result = Workbench("{data}", memory_limit={limit!r}).latest_state("persons")
 extra = dict(query=result.stats.seconds, rows=len(result.df), ties=result.stats.ambiguous_ties)
 """
 FREQUENCY = """
@@ -71,7 +71,8 @@ def main(changes: int = 1_000_000, rounds: int = 3) -> None:
         )
         bodies = {
             "DuckDB bare scan": (SCAN.format(columns=MAXIMA[layout], data=data, types=types), "import duckdb"),
-            "latest_state": (LATEST.format(data=data), "from workbench import Workbench"),
+            "latest_state": (LATEST.format(data=data, limit=None), "from workbench import Workbench"),
+            "the same in 1 GB": (LATEST.format(data=data, limit="1GB"), "from workbench import Workbench"),
             "change_frequency": (FREQUENCY.format(data=data), "from workbench import Workbench"),
         }
         runs: dict[str, list[dict[str, float]]] = {name: [] for name in bodies}

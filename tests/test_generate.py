@@ -306,7 +306,7 @@ def test_the_layout_is_the_one_asked_for(tmp_path, layout):
     ("wrong", "told"),
     [({"dataset": "person"}, "Did you mean"), ({"late": 0.6}, "late=0.6"), ({"duplicates": -0.1}, "duplicates=-0.1"),
      ({"changes": 0}, "changes=0"), ({"items": 0}, "items=0"), ({"items": 11, "changes": 10}, "items=11"),
-     ({"start": END, "end": START}, "the span is empty")],
+     ({"start": END, "end": START}, "the span is empty"), ({"layout": "xml", "replace": True}, "no layout 'xml'")],
 )  # fmt: skip
 def test_arguments_that_make_no_sense_are_refused_before_anything_is_made(tmp_path, wrong, told):
     with pytest.raises(ParameterError, match=told):

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from tqdm import tqdm
 
@@ -90,6 +90,9 @@ def generate(
     if not (replace or interrupted) and (dataset in store.tables() or folder.exists()):
         raise StoreError(f"table {dataset!r} is there already, made with other arguments or by hand: "
                          "pass replace=True (--replace) to make it anew")  # fmt: skip
+    if layout not in get_args(Written):
+        raise ParameterError(f"there is no layout {layout!r}; there are: {', '.join(get_args(Written))}."
+                             f"{did_you_mean(layout, get_args(Written))}")  # fmt: skip
     span = _span(start, end)
     shares = {"duplicates": duplicates, "late": late, "reordered": reordered, "same_instant": same_instant}
     for name, share in shares.items():

@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import random
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,12 +22,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.embedded.store import ItemStore
+from workbench.errors import StoreError
 from workbench.objects import SCHEMA
 from workbench.records import RecordRefused, canonical_change
 
 Written = Literal["envelope", "parquet", "raw"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
+_LARGEST_OBJECT = 64 << 20  # bytes of records: 20,000 of the largest items would not fit the memory
 _ENDING = {"envelope": ".json.gz", "raw": ".json.gz", "parquet": ".parquet"}
 
 
@@ -57,7 +61,8 @@ def deliver(
     Objects lie in ``data/TABLE/year=/month=/day=/hour=`` by the arrival (UTC) of their oldest record;
     records that are no changes go to ``errors/TABLE/processing-failed``, in Firehose's form. An object is
     written under a temporary name, then renamed, and only then are its changes forgotten: a process killed
-    at any moment loses none and leaves no half object, but may deliver again what it had delivered.
+    at any moment loses none and leaves no half object. What is then delivered again takes the place of what
+    was delivered, for the time of arrival is noted first.
 
     Parameters
     ----------
@@ -66,19 +71,41 @@ def deliver(
     faults
         For generated tables: arrivals are then reckoned from the changes' own times, with these faults.
         Without, everything arrives now.
+
+    Raises
+    ------
+    StoreError
+        Where another process has been delivering into this lake for more than a minute.
     """
-    now, pending = (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1), store.pending(table)
-    arrivals = _arrivals(pending, faults, random.Random(seed), now) if faults else [(now, seq) for seq, _ in pending]
-    if not arrivals:
+    if not next(store.pending(table), None):
         return Delivered(0, 0, 0)
-    _clean_up(lake, table)
-    refused = objects = 0
-    for batch in _buffers(arrivals, buffer_seconds * _SECOND, buffer_records):
-        refused += _write_object(store, lake, table, batch, layout)
-        objects += 1
-        progress(len(batch))
-    store.delivered(table, max(seq for _, seq in arrivals))
+    with _alone(lake):
+        now, pending = (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1), list(store.pending(table))
+        if not pending:  # the one before has delivered them
+            return Delivered(0, 0, 0)
+        arrivals = _arrivals(pending, faults, random.Random(seed), now) if faults else \
+            store.arrive(table, [seq for seq, _ in pending], now)  # fmt: skip
+        _clean_up(lake, table)
+        refused = objects = 0
+        for batch in _buffers(store, arrivals, buffer_seconds * _SECOND, buffer_records):
+            refused += _write_object(store, lake, table, batch, layout, objects)
+            objects += 1
+            progress(len(batch))
+        store.delivered(table, pending[-1][0])
     return Delivered(len(arrivals) - refused, objects, refused)
+
+
+@contextmanager
+def _alone(lake: Path) -> Iterator[None]:
+    """Wait until nobody else delivers into this lake: SQLite's lock ends with its process, on every system."""
+    lake.mkdir(parents=True, exist_ok=True)
+    beside = lake.with_name(f".{lake.name}.delivering")  # not in it: a lake holds objects only
+    with closing(sqlite3.connect(beside, isolation_level=None, timeout=60)) as lock:
+        try:
+            lock.execute("begin exclusive")
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"another process is delivering into {lake}: try again when it has ended") from error
+        yield
 
 
 def _arrivals(pending: Iterable[tuple[int, int]], faults: Faults, rng: random.Random,
@@ -101,18 +128,23 @@ def _arrivals(pending: Iterable[tuple[int, int]], faults: Faults, rng: random.Ra
     return arrivals
 
 
-def _buffers(arrivals: Sequence[tuple[int, int]], micros: int, records: int) -> Iterator[list[tuple[int, int]]]:
+def _buffers(store: ItemStore, arrivals: Sequence[tuple[int, int]], micros: int,
+             records: int) -> Iterator[list[tuple[int, int]]]:  # fmt: skip
     buffer: list[tuple[int, int]] = []
+    held = 0
     for arrival in arrivals:
-        if buffer and (arrival[0] - buffer[0][0] > micros or len(buffer) >= records):
+        size = store.record_size(arrival[1])
+        if buffer and (arrival[0] - buffer[0][0] > micros or len(buffer) >= records or held + size > _LARGEST_OBJECT):
             yield buffer
-            buffer = []
+            buffer, held = [], 0
         buffer.append(arrival)
+        held += size
     if buffer:
         yield buffer
 
 
-def _write_object(store: ItemStore, lake: Path, table: str, batch: Sequence[tuple[int, int]], layout: Written) -> int:
+def _write_object(store: ItemStore, lake: Path, table: str, batch: Sequence[tuple[int, int]], layout: Written,
+                  number: int) -> int:  # fmt: skip
     changes: list[dict[str, Any]] = []
     lines: list[bytes] = []
     failed: list[bytes] = []
@@ -128,8 +160,8 @@ def _write_object(store: ItemStore, lake: Path, table: str, batch: Sequence[tupl
         else:
             lines.append(record if layout == "raw" else orjson.dumps(change))
     moment = _EPOCH + timedelta(microseconds=batch[0][0])
-    # The name follows from what is in the object, so the same batch delivered again takes its own place.
-    digest = hashlib.blake2b(b"\n".join((b"%d" % batch[0][0], *records)), digest_size=16).digest()
+    # Named by its number and first record: delivered again, perhaps with later records, it takes its own place.
+    digest = hashlib.blake2b(b"%d %d %s" % (number, batch[0][0], records[0]), digest_size=16).digest()
     stem = f"{moment:year=%Y/month=%m/day=%d/hour=%H}/{table}-1-{moment:%Y-%m-%d-%H-%M-%S}-{uuid.UUID(bytes=digest)}"
     if changes:
         _place(lake / "data" / table / f"{stem}.parquet", lambda path: pq.write_table(

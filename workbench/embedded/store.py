@@ -35,6 +35,7 @@ create table if not exists changes (
     seq integer primary key autoincrement, name text not null, micros integer not null, record blob not null
 );
 create index if not exists pending on changes (name, seq);
+create table if not exists arrivals (name text not null, seq integer not null, micros integer not null);
 """
 # Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 _LARGEST_ITEM = 400 * 1024
@@ -104,7 +105,7 @@ class ItemStore:
     def drop_table(self, table: str) -> None:
         """Remove a table with its items and what was not delivered yet."""
         with self._transaction():
-            for held in ("items", "changes", "tables"):
+            for held in ("items", "changes", "arrivals", "tables"):
                 self._db.execute(f"delete from {held} where name = ?", (table,))
         self._known.pop(table, None)
 
@@ -228,10 +229,25 @@ class ItemStore:
         fetch = "select record from changes where seq = ?"
         return [self._db.execute(fetch, (number,)).fetchone()[0] for number in numbers]
 
+    def record_size(self, number: int) -> int:
+        """Return the bytes of a change record, without reading it."""
+        return int(self._db.execute("select length(record) from changes where seq = ?", (number,)).fetchone()[0])
+
+    def arrive(self, table: str, numbers: Sequence[int], micros: int) -> list[tuple[int, int]]:
+        """Note that these changes, in sequence, arrive now, and pair each with its arrival: some arrived before."""
+        with self._transaction():
+            self._db.execute("insert into arrivals values (?, ?, ?)", (table, numbers[-1], micros))
+        noted = "select seq, micros from arrivals where name = ? order by rowid desc"
+        arrived = dict.fromkeys(numbers, micros)
+        for last, moment in self._db.execute(noted, (table,)):  # the first that includes a change is when it arrived
+            arrived |= {number: moment for number in numbers if number <= last}
+        return [(moment, number) for number, moment in arrived.items()]
+
     def delivered(self, table: str, last: int) -> None:
         """Forget the changes up to a sequence number: they are in the lake."""
         with self._transaction():
-            self._db.execute("delete from changes where name = ? and seq <= ?", (table, last))
+            for held in ("changes", "arrivals"):
+                self._db.execute(f"delete from {held} where name = ? and seq <= ?", (table, last))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

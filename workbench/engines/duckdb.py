@@ -14,12 +14,13 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlglot
 
 from workbench import render
 from workbench.config import Settings
 from workbench.engines import Answer
-from workbench.engines.staging import StagedLog, register_functions
+from workbench.engines.staging import StagedLog, canonical_image, register_functions
 from workbench.errors import QueryError, TableNotFound, did_you_mean
 from workbench.objects import list_objects
 
@@ -81,10 +82,10 @@ class DuckDBEngine:
              ) -> pa.Table:  # fmt: skip
         log = self._log(self._source_of(table))
         log.refresh(images=images)
-        names = {"deliveries": self._deliveries(log, table), "canonical": "canonical_image(image, false)"}
+        names = {"deliveries": self._deliveries(log, table), "canonical": "canonical_image(image)"}
         sql = sqlglot.transpile(self._text(question, values or {}, names, "row_id"), read="athena", write="duckdb")[0]
         try:
-            return self._con.sql(sql).to_arrow_table()
+            return _decoded(self._con.sql(sql).to_arrow_table())
         except duckdb.Error as error:
             raise QueryError(f"{question} over {table!r} failed: {str(error).splitlines()[0]}") from error
 
@@ -171,3 +172,14 @@ class DuckDBEngine:
             self._connection = con
             weakref.finalize(self, con.close)  # else DuckDB's binding complains at the end of the process
         return self._connection
+
+
+def _decoded(rows: pa.Table) -> pa.Table:
+    """Decode the images that are still marked as holding binary encoded twice."""
+    at = rows.schema.get_field_index("image")
+    if at < 0:
+        return rows
+    images = rows.column(at).combine_chunks()
+    marked = pc.fill_null(pc.starts_with(images, " "), False)
+    decoded = pa.array(map(canonical_image, images.filter(marked).to_pylist()), images.type)
+    return rows.set_column(at, "image", pc.replace_with_mask(images, marked, decoded))

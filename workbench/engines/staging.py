@@ -151,13 +151,14 @@ class StagedLog:
 
 def register_functions(con: duckdb.DuckDBPyConnection) -> None:
     """Give DuckDB our canonical forms, for the values whose text may not be canonical as it is."""
-    con.create_function("canonical_image", _canonical_image, ["VARCHAR", "BOOLEAN"], "VARCHAR")
+    con.create_function("canonical_image", canonical_image, ["VARCHAR"], "VARCHAR")
     con.create_function("canonical_keys", _canonical_keys, ["VARCHAR", "BOOLEAN"], "VARCHAR")
 
 
-def _canonical_image(text: str, twice: bool) -> str:
+def canonical_image(text: str) -> str:
+    """Return a staged image in canonical form; a space before it says that binary is encoded twice."""
     try:
-        return canonical_json(orjson.loads(text), twice=twice)
+        return canonical_json(orjson.loads(text), twice=text.startswith(" "))
     except (RecordRefused, ValueError):
         return text  # noticed where it is used: it cannot be read into a frame, and the log is read line by line
 

@@ -3,8 +3,8 @@
 -- as they stand; :first, the number of the first object.
 -- Rows: deliveries; keys are null where the line is no change record.
 -- An envelope and a raw record have no name in common, so one reader takes both, row by row. Binary comes
--- twice encoded in raw records only, so their images are canonicalised here where they hold any; other images
--- are compared in canonical form only where the answer depends on it.
+-- twice encoded in raw records only: an image that may hold any is marked by a space before it, and decoded
+-- only where it is compared or answered.
 with lines as (
     select
         event_id is not null as is_envelope,
@@ -68,11 +68,11 @@ select
     end then keys end as keys,
     case
         when not is_envelope and (contains(new_image, 'B":') or contains(new_image, 'BS":'))
-        then canonical_image(new_image, true) else new_image
+        then ' ' || new_image else new_image
     end as new_image,
     case
         when not is_envelope and (contains(old_image, 'B":') or contains(old_image, 'BS":'))
-        then canonical_image(old_image, true) else old_image
+        then ' ' || old_image else old_image
     end as old_image,
     size_bytes,
     by_ttl,
