@@ -21,7 +21,7 @@ demo: $(READY)  ## two generated tables, four reports: what this is, in two minu
 
 # Jupyter starts a notebook in its own folder, and the lake is here.
 lab: $(READY)   ## JupyterLab on the notebooks
-	@WORKBENCH_HOME="$(CURDIR)/.workbench" $(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. notebooks/02_latest_state.ipynb
+	@WORKBENCH_HOME="$(CURDIR)/.workbench" $(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. $(LABFLAGS) notebooks/02_latest_state.ipynb
 
 test: $(READY)  ## every test
 	@$(BIN)/python -m pytest workbench tests

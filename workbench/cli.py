@@ -260,7 +260,10 @@ def _print(df: pd.DataFrame, as_json: bool) -> None:
         click.echo(export.to_json(df))
         return
     console = Console(width=None if sys.stdout.isatty() else 160)
-    shown = df.iloc[:_ROWS, :_COLUMNS] if len(df.columns) > _COLUMNS + 1 else df.iloc[:_ROWS]
+    shown = df.head(_ROWS)
+    if len(df.columns) > _COLUMNS:  # the first that hold something, and the last, which says when
+        *filled, last = [name for name in df.columns if not len(df) or shown[name].notna().any()]
+        shown = shown[[*filled[: _COLUMNS - 1], last]]
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in shown.columns:
         numeric = pd.api.types.is_numeric_dtype(shown[name]) and not pd.api.types.is_bool_dtype(shown[name])
@@ -270,7 +273,7 @@ def _print(df: pd.DataFrame, as_json: bool) -> None:
         table.add_row(*(Text(_cell(value)) for value in row))
     console.print(table)
     rest = [f"{len(df) - _ROWS:,} more rows"] * (len(df) > _ROWS)
-    rest += [f"{len(df.columns) - _COLUMNS} more columns"] * (len(shown.columns) < len(df.columns))
+    rest += [f"{len(df.columns) - len(shown.columns)} more columns"] * (len(shown.columns) < len(df.columns))
     if rest:
         console.print(Text(f"… {', '.join(rest)}", style="dim"))
 
