@@ -284,3 +284,11 @@ def test_a_process_of_its_own_answers_and_fails_as_it_should(log):
     assert (bad.returncode, bad.stdout) == (1, "")
     assert bad.stderr.startswith("Error: ")
     assert len(bad.stderr.splitlines()) == 1
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_question_is_asked(tmp_path):
+    (tmp_path / "there.csv").write_text("mine")
+    for out, why in (("answer.txt", "cannot write 'txt'"), ("there.csv", "exists already")):
+        ran = CliRunner().invoke(main, ["latest", "things", "--from", "/nowhere", "--out", str(tmp_path / out)])
+        assert ran.exit_code == 1
+        assert why in ran.output

@@ -130,6 +130,7 @@ def latest(table: str, as_of: str | None, include_deleted: bool, source: str | N
     \b
     Example: workbench latest persons --as-of 2026-11-18T12:00Z --out persons.parquet
     """
+    _checked(**show)
     _show(_workbench(source, keys).latest_state(table, as_of=as_of, include_deleted=include_deleted), **show)
 
 
@@ -150,6 +151,7 @@ def frequency(table: str, source: str | None, keys: tuple[str, ...], as_json: bo
     \b
     Example: workbench frequency persons --every 1d --timezone Europe/Berlin
     """
+    _checked(out=out, overwrite=overwrite)
     _show(
         _workbench(source, keys).change_frequency(table, **asked),
         out=out,
@@ -234,6 +236,14 @@ def _pairs(given: tuple[str, ...]) -> Mapping[str, str]:
         if "=" not in pair:
             raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="-p")
     return dict(pair.split("=", 1) for pair in given)
+
+
+def _checked(*, out: str | None, overwrite: bool, **_: Any) -> None:
+    """Refuse a file that could not be written before the question is asked, which may take long."""
+    from workbench import export
+
+    if out:
+        export.destination(out, overwrite=overwrite)
 
 
 def _show(result: Result, *, out: str | None, overwrite: bool, as_json: bool) -> None:

@@ -44,15 +44,7 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
     ExportError
         Where the file exists and `overwrite` is not set, the kind is unknown, or the file cannot be written.
     """
-    if "://" in str(path):
-        raise ExportError(f"{path}: only files can be written so far; write one and copy it there")
-    target = Path(path).expanduser()
-    kind = kind or target.suffix.lstrip(".").lower()
-    if kind not in _WRITERS:
-        raise ExportError(f"{target}: cannot write {kind or 'a file without ending'!r}; "
-                          f"use one of .{', .'.join(_WRITERS)}")  # fmt: skip
-    if target.exists() and not overwrite:
-        raise ExportError(f"{target} exists already: choose another name or overwrite it (--overwrite)")
+    target, kind = destination(path, kind, overwrite=overwrite)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +56,20 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
         with suppress(OSError):
             part.unlink(missing_ok=True)
     return target
+
+
+def destination(path: str | Path, kind: str | None = None, *, overwrite: bool = False) -> tuple[Path, str]:
+    """Check where `write` would write, and as what, before a long question is asked for it."""
+    if "://" in str(path):
+        raise ExportError(f"{path}: only files can be written so far; write one and copy it there")
+    target = Path(path).expanduser()
+    kind = kind or target.suffix.lstrip(".").lower()
+    if kind not in _WRITERS:
+        raise ExportError(f"{target}: cannot write {kind or 'a file without ending'!r}; "
+                          f"use one of .{', .'.join(_WRITERS)}")  # fmt: skip
+    if target.exists() and not overwrite:
+        raise ExportError(f"{target} exists already: choose another name or overwrite it (--overwrite)")
+    return target, kind
 
 
 def to_arrow(df: pd.DataFrame, *, nested: bool = True) -> pa.Table:
