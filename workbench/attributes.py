@@ -193,7 +193,7 @@ def _from_value(value: Mapping[str, Any]) -> Any:
         return None
     if kind == "B":
         return base64.b64decode(inner, validate=True)
-    if not all(isinstance(element, str) for element in inner):
+    if {*map(type, inner)} - {str}:
         raise TypeError(f"{kind} holds something that is no text")
     if kind == "SS":
         return frozenset(inner)
@@ -295,7 +295,7 @@ def _column(kinds: Mapping[str, tuple[list[int], list[Any]]], rows: int, numbers
             return _filled(positions, values, rows, pd.NA).astype("boolean")
         if kind == "N" and numbers == "auto":
             return _numbers(positions, values, rows)
-    merged = _filled([], [], rows, pd.NA)
+    merged = np.full(rows, pd.NA, dtype=object)
     for kind, (positions, values) in kinds.items():
         if kind == "N":
             whole = numbers == "auto" and len(kinds) > 1
@@ -305,8 +305,8 @@ def _column(kinds: Mapping[str, tuple[list[int], list[Any]]], rows: int, numbers
                 converted = [_from_value({kind: value}) for value in values]
             except (AttributeError, TypeError, ValueError, KeyError) as error:
                 raise RecordRefused(f"an image is not DynamoDB JSON: {error}, within type {kind!r}") from error
-        merged.iloc[positions] = _objects(converted)
-    return merged
+        merged[positions] = _objects(converted)
+    return pd.Series(merged, dtype=object)
 
 
 def _numbers(positions: list[int], texts: list[str], rows: int) -> pd.Series:
