@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +15,7 @@ from workbench import attributes, buckets, render
 from workbench.checks import run_checks
 from workbench.config import load_settings
 from workbench.embedded import ItemStore
-from workbench.engines import Answer
+from workbench.engines import Answer, Engine
 from workbench.engines.duckdb import DuckDBEngine
 from workbench.errors import ParameterError, RecordRefused
 from workbench.generate import Generated, generate
@@ -43,7 +45,7 @@ class Workbench:
 
     def __init__(self, source: str | Path | None = None, **settings: Any) -> None:
         self.settings = load_settings(source=None if source is None else str(source), **settings)
-        self._engine = DuckDBEngine(self.settings)
+        self._engine: Engine = DuckDBEngine(self.settings)
 
     def tables(self) -> pd.DataFrame:
         """List the tables there are.
@@ -166,9 +168,13 @@ class Workbench:
             answer = self._engine.ask("latest_state", table, as_of=at, include_deleted=include_deleted)
             return answer, self._item_frame(answer, table, include_deleted)
 
+    def _key_names(self, keys: Sequence[str], table: str) -> Sequence[str]:
+        """Take the names from the rows there are; only without one has the log to be asked again."""
+        return tuple(json.loads(keys[0])) if keys else self._engine.key_names(table)
+
     def _hot_keys_frame(self, answer: Answer, table: str) -> pd.DataFrame:
-        rows = answer.rows
-        keys = attributes.frame(rows.column("keys").to_pylist(), keys=self._engine.key_names(table))
+        rows, texts = answer.rows, answer.rows.column("keys").to_pylist()
+        keys = attributes.frame(texts, keys=self._key_names(texts, table))
         counts: pd.DataFrame = rows.drop_columns(["keys"]).to_pandas()
         counts = counts.astype(dict.fromkeys(("changes", "inserts", "modifies", "removes"), "int64"))
         for name in ("first_change", "last_change"):
@@ -179,7 +185,7 @@ class Workbench:
     def _item_frame(self, answer: Answer, table: str, include_deleted: bool) -> pd.DataFrame:
         rows = answer.rows if include_deleted else answer.rows.filter(pc.is_valid(answer.rows.column("image")))
         keys, images = rows.column("keys").to_pylist(), rows.column("image").to_pylist()
-        names = self._engine.key_names(table)
+        names = self._key_names(keys, table)
         shown = (image or key for key, image in zip(keys, images, strict=True))
         df = attributes.frame(shown, keys=names, numbers=self.settings.numbers)
         changed = rows.column("ts").to_pandas().astype("datetime64[us]").dt.tz_localize("UTC")

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,18 +24,6 @@ from workbench.embedded import Faults, ItemStore, deliver
 from workbench.records import canonical_json
 
 START = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ItemStore]:
-    with ItemStore(tmp_path / "items.sqlite") as made:
-        made.create_table("things", {"pk": "S"})
-        yield made
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Path:
-    return tmp_path / "lake"
 
 
 def write(store: ItemStore, count: int, *, seconds: float = 60.0) -> None:

@@ -6,25 +6,10 @@ import gzip
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from workbench.embedded import ItemStore, deliver
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ItemStore]:
-    with ItemStore(tmp_path / "store.sqlite") as opened:
-        opened.create_table("things", {"pk": "S"})
-        yield opened
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Path:
-    return tmp_path / "lake"
 
 
 def fill(store: ItemStore, count: int, **more: Any) -> None:
@@ -49,7 +34,7 @@ def test_several_deliveries_at_once_deliver_every_change_exactly_once(store, lak
 
     def work() -> None:
         try:
-            with ItemStore(tmp_path / "store.sqlite") as mine:
+            with ItemStore(tmp_path / "items.sqlite") as mine:
                 deliver(mine, lake, "things", buffer_records=50)
         except BaseException as error:
             failures.append(error)

@@ -39,5 +39,8 @@ class Engine(Protocol):
     def sql(self, question: str, table: str, **values: object) -> str:
         """Return the text `ask` would run, in Athena's dialect."""
 
+    def close(self) -> None:
+        """Free what the engine holds; the next question opens it again."""
+
     def reread(self, table: str) -> None:
         """Read the table's log again line by line, because a fast reader let something wrong pass."""

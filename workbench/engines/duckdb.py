@@ -20,7 +20,7 @@ import sqlglot
 from workbench import render
 from workbench.config import Settings
 from workbench.engines import Answer
-from workbench.engines.staging import StagedLog, canonical_image, register_functions
+from workbench.engines.staging import StagedLog, canonical_image, layouts, register_functions
 from workbench.errors import QueryError, TableNotFound, did_you_mean
 from workbench.objects import list_objects
 
@@ -49,7 +49,7 @@ class DuckDBEngine:
             objects = list_objects(source)
             arrivals = [item.arrival for item in objects if item.arrival]
             for name in names:
-                rows.append((name, " + ".join(sorted(self._log(source).layouts())), len(objects),
+                rows.append((name, " + ".join(sorted(layouts(objects))), len(objects),
                              sum(item.size for item in objects), min(arrivals, default=None),
                              max(arrivals, default=None)))  # fmt: skip
         df = pd.DataFrame(rows, columns=["table", "layout", "objects", "bytes", "first_arrival", "last_arrival"])

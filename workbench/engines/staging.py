@@ -71,10 +71,6 @@ class StagedLog:
         self._clear(images=True)
         self.refresh(images=True)
 
-    def layouts(self) -> set[Layout]:
-        """Name the layouts seen in a sample of the objects."""
-        return {layout_of(item)[0] for item in _sample(list_objects(self.source))}
-
     def _clear(self, *, images: bool) -> None:
         self.objects, self._unreadable, self._has_images = [], {}, images
         columns = [f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in self._columns()]
@@ -147,6 +143,11 @@ class StagedLog:
         plain = [names for names in sorted(self._known_keys) if not re.search(r'["\\\x00-\x1f]', "".join(names))]
         patterns = (",".join(rf'"{re.escape(name)}":\{{(?:{text}|{number})\}}' for name in names) for names in plain)
         return "|".join(rf"\{{{pattern}\}}" for pattern in patterns) or r"[^\s\S]"
+
+
+def layouts(objects: Sequence[Object]) -> set[Layout]:
+    """Name the layouts seen in a sample of the objects."""
+    return {layout_of(item)[0] for item in _sample(objects)}
 
 
 def register_functions(con: duckdb.DuckDBPyConnection) -> None:
