@@ -31,14 +31,21 @@ _PYTHON_TYPE: dict[str, Any] = {"S": str, "N": str, "B": str, "BOOL": bool, "NUL
                 "SS": list, "NS": list, "BS": list}  # fmt: skip
 
 
-def column_name(path: Sequence[str]) -> str:
+def column_name(path: Sequence[str | int]) -> str:
     """Join the names of an attribute path; a name that would be misread is put in double quotes.
 
-    >>> column_name(("person", "first.name"))
-    'person."first.name"'
+    A number is the index of a list's element.
+
+    >>> column_name(("person", "first.name")), column_name(("phones", 0, "number"))
+    ('person."first.name"', 'phones[0].number')
     """
-    bare = (len(path) > 1 or path[0] not in RESERVED) and all(part and not set(part) & {".", '"'} for part in path)
-    return ".".join(path if bare else [_quoted(part, len(path) == 1) for part in path])
+    text = ""
+    for part in path:
+        if isinstance(part, str):
+            text += ("." if text else "") + _quoted(part, len(path) == 1)
+        else:
+            text += f"[{part}]"
+    return text
 
 
 def column_path(name: str) -> tuple[str, ...]:
@@ -169,7 +176,7 @@ def _without_gc() -> Iterator[None]:
 
 
 def _quoted(part: str, top: bool) -> str:
-    plain = part and not set(part) & {".", '"'} and not (top and part in RESERVED)
+    plain = part and not set(part) & {".", '"', "["} and not (top and part in RESERVED)
     return part if plain else '"' + part.replace('"', '""') + '"'
 
 

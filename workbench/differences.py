@@ -1,0 +1,172 @@
+"""What changed between two images of an item, attribute by attribute.
+
+An image is seen as its leaves: the attributes at the ends of its maps (an empty map is a leaf), as in the
+columns of `workbench.attributes.frame`. Lists that are in both images are compared element by element, sets
+member by member; a list, or an element of a list, that comes or goes is one difference.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from workbench.records import canonical_json
+
+Change = Literal["added", "removed", "changed", "type changed", "members added", "members removed"]
+Path = tuple[str | int, ...]
+Value = Mapping[str, Any]
+_HOLE: dict[str, Any] = {}  # where a list's element was taken away
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One attribute that differs; `before` and `after` are DynamoDB JSON values, None where absent.
+
+    For ``members added`` and ``members removed`` they are the sets of these members only.
+    """
+
+    path: Path
+    change: Change
+    before: Value | None
+    after: Value | None
+
+
+def differences(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Iterator[Difference]:
+    """Yield what differs between two DynamoDB JSON images, in the order of the attributes' names.
+
+    None is an item that is not there. Numbers are compared as numbers, sets as sets.
+
+    >>> [(d.path, d.change) for d in differences({"a": {"N": "1"}}, {"a": {"N": "1.0"}, "b": {"S": ""}})]
+    [(('b',), 'added')]
+    """
+    return _maps(old or {}, new or {}, ())
+
+
+def apply(image: Mapping[str, Any] | None, found: Iterable[Difference]) -> dict[str, Any]:
+    """Return the image that differences lead to from the one they were found in, which stays as it is.
+
+    >>> apply({"a": {"N": "1"}}, differences({"a": {"N": "1"}}, {"b": {"M": {}}}))
+    {'b': {'M': {}}}
+    """
+    root, found = _copy({"M": image or {}}), list(found)
+    for difference in found:  # all that goes, first: a map's last leaf may make place for an empty map
+        if difference.change == "removed":
+            _remove(root, difference.path)
+    for difference in found:
+        if difference.change != "removed":
+            _put(root, difference)
+    result: dict[str, Any] = _without_holes(root)["M"]
+    return result
+
+
+def same(one: Value | None, other: Value | None) -> bool:
+    """Tell whether two DynamoDB JSON values are equal: numbers as numbers, sets as sets."""
+    if one == other:
+        return True
+    return one is not None and other is not None and canonical_json({"": one}) == canonical_json({"": other})
+
+
+def _maps(old: Mapping[str, Any], new: Mapping[str, Any], path: Path) -> Iterator[Difference]:
+    for name in sorted(old.keys() | new.keys()):
+        before, after = old.get(name), new.get(name)
+        if before != after:
+            yield from _values(before, after, (*path, name))
+
+
+def _values(before: Value | None, after: Value | None, path: Path) -> Iterator[Difference]:
+    if before is None or after is None:
+        for place, leaf in _leaves(before or after or {}, path):
+            yield Difference(place, "added", None, leaf) if before is None else Difference(place, "removed", leaf, None)
+        return
+    ((kind, old),), ((new_kind, new),) = before.items(), after.items()
+    if kind != new_kind:
+        yield Difference(path, "type changed", before, after)
+    elif kind == "M":
+        if not old and new:  # an empty map is a leaf
+            yield Difference(path, "removed", before, None)
+        yield from _maps(old, new, path)
+        if old and not new:
+            yield Difference(path, "added", None, after)
+    elif kind == "L":
+        for index in range(max(len(old), len(new))):
+            if index >= len(old):
+                yield Difference((*path, index), "added", None, new[index])
+            elif index >= len(new):
+                yield Difference((*path, index), "removed", old[index], None)
+            elif old[index] != new[index]:
+                yield from _values(old[index], new[index], (*path, index))
+    elif kind in ("SS", "NS", "BS"):
+        had, has = _members(before), _members(after)
+        if gone := [member for member in had if member not in has]:
+            yield Difference(path, "members removed", {kind: gone}, None)
+        if more := [member for member in has if member not in had]:
+            yield Difference(path, "members added", None, {kind: more})
+    elif not same(before, after):
+        yield Difference(path, "changed", before, after)
+
+
+def _leaves(value: Value, path: Path) -> Iterator[tuple[Path, Value]]:
+    if not value.get("M"):
+        yield path, value
+    for name in sorted(value.get("M") or ()):
+        yield from _leaves(value["M"][name], (*path, name))
+
+
+def _members(value: Value) -> dict[str, None]:
+    """Return the members in their canonical order and spelling."""
+    (members,) = json.loads(canonical_json({"": value}))[""].values()
+    return dict.fromkeys(members)
+
+
+def _copy(value: Value) -> dict[str, Any]:
+    if "M" in value:
+        return {"M": {name: _copy(child) for name, child in value["M"].items()}}
+    return {"L": [_copy(child) for child in value["L"]]} if "L" in value else dict(value)
+
+
+def _remove(value: dict[str, Any], path: Path) -> None:
+    """Take a leaf away, and with it the maps it leaves empty."""
+    first, *rest = path
+    inner = value["M" if isinstance(first, str) else "L"]
+    if rest:
+        _remove(inner[first], tuple(rest))
+    if rest and inner[first].get("M") != {}:
+        return
+    if isinstance(first, str):
+        del inner[first]
+    else:
+        inner[first] = _HOLE
+
+
+def _put(value: dict[str, Any], difference: Difference) -> None:
+    for part, following in zip(difference.path, [*difference.path[1:], ...], strict=True):
+        inner = value["M" if isinstance(part, str) else "L"]
+        if isinstance(inner, list):
+            inner += [_HOLE] * (part + 1 - len(inner))  # type: ignore[operator]
+        elif part not in inner:
+            inner[part] = _HOLE
+        if following is ...:
+            inner[part] = _changed(inner[part], difference)
+        elif inner[part] is _HOLE:
+            inner[part] = {"M": {}}
+        value = inner[part]
+
+
+def _changed(value: Value, difference: Difference) -> dict[str, Any]:
+    if difference.change == "members removed":
+        ((kind, gone),) = (difference.before or {}).items()
+        return {kind: [member for member in _members(value) if member not in set(gone)]}
+    if difference.change == "members added":
+        ((kind, more),) = (difference.after or {}).items()
+        return {kind: [*(_members(value) if value[kind] else ()), *more]}
+    return _copy(difference.after or {})
+
+
+def _without_holes(value: dict[str, Any]) -> dict[str, Any]:
+    if "M" in value:
+        return {"M": {name: _without_holes(child) for name, child in value["M"].items()}}
+    if "L" in value:
+        return {"L": [_without_holes(child) for child in value["L"] if child is not _HOLE]}
+    return value
