@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import tarfile
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -30,6 +31,15 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared is not here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def public_history(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight years of a public repository's files as a change log, with the truth at five instants."""
+    folder = tmp_path_factory.mktemp("history")
+    with tarfile.open(shared / "data" / "sqlite-utils-history.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "sqlite-utils"
 
 
 def record(

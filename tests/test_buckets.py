@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.buckets import COUNTS, into_buckets, unit_of
+from workbench.buckets import into_buckets, unit_of
 from workbench.errors import ParameterError
+
+COUNTS = ["inserts", "modifies", "removes", "ttl_removes", "changes"]
 
 MINUTES = {"1min": 1, "5min": 5, "15min": 15, "30min": 30, "1h": 60}
 HOURS = {"3h": 3, "6h": 6, "12h": 12, "1d": 24}

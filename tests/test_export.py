@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+import zipfile
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -18,10 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 
+from tests.conftest import chain, micros, write_log
 from workbench import export
-from workbench.attributes import frame
-from workbench.errors import ExportError
+from workbench.attributes import column_path, frame, from_dynamodb
+from workbench.errors import ExportError, ParameterError
 from workbench.result import Result, Stats
+from workbench.workbench import Workbench
 
 KINDS = ("parquet", "csv", "xlsx", "json")
 LONG = Decimal("12345678901234567890.123456789012345678")  # 38 digits
@@ -364,3 +369,389 @@ def test_a_result_writes_itself_in_each_format(tmp_path):
             method(tmp_path / f"o.{kind}")
         method(tmp_path / f"o.{kind}", overwrite=True)
     assert result.to_json(tmp_path / "named.txt").read_text() == '[{"a":"x"}]\n'
+
+
+# --- durations, and columns of any types
+
+
+def test_durations_are_exact_seconds_in_text_formats_and_durations_in_parquet(write):
+    values = [1, 40_000 * 86_400_000_000 + 1, 60_000_000, -1_500_000, None]
+    df = pd.DataFrame({"a": pd.to_timedelta(values, unit="us").astype("timedelta64[us]")})
+    seconds = [each if each is None else Decimal(each) / 1_000_000 for each in values]
+    path = write(df, "parquet")
+    assert str(pq.read_schema(path).field("a").type) == "duration[us]"
+    assert pd.read_parquet(path)["a"].equals(df["a"])
+    assert [each for (each,) in duckdb.sql(f"select a from '{path}'").fetchall()] == values
+    assert [Decimal(each) if each else None for each in lines(write(df, "csv"))[1:6]] == seconds
+    assert [row.get("a") for row in loaded(write(df, "json"))] == seconds
+    assert [Decimal(str(row[0])) for row in sheet(write(df, "xlsx"))[1:]] == seconds[:-1]
+    assert [round(float(each) * 1e6) for each in lines(write(df, "csv"))[1:5]] == values[:-1], "floats are enough"
+
+
+def test_a_duration_or_a_time_within_a_column_of_objects_can_be_written(write):
+    df = objects(pd.Timedelta("1.5s"), MICROS, MICROS.to_pydatetime(), "x")
+    for kind in KINDS:
+        assert write(df, kind).exists()
+    assert [row["a"] for row in loaded(write(df, "json"))] == [
+        Decimal("1.5"), "2026-01-01T12:00:00.123457+00:00", "2026-01-01T12:00:00.123457+00:00", "x"]  # fmt: skip
+
+
+ANY = ["x", "", 7, 2**70, LONG, True, b"\x00\xff", frozenset({Decimal("1.5"), 1}), frozenset({b"b"}), [1, "a", None],
+       {"m": [LONG]}, {}, None, pd.NA]  # fmt: skip
+ANY_TEXT = ["x", "", "7", str(2**70), str(LONG), "true", "AP8=", "[1,1.5]", '["Yg=="]', '[1,"a",null]',
+            f'{{"m":[{LONG}]}}', "{}"]  # fmt: skip
+
+
+def test_values_of_all_types_in_one_column_keep_every_digit(write):
+    df = objects(*ANY)
+    assert parquet(write(df, "parquet")) == [*ANY_TEXT, None, None]
+    assert [row[0] if row else "" for row in table(write(df, "csv"))][1:] == [*ANY_TEXT, "", ""]
+    assert [None if row[0] is None else str(row[0]) for row in sheet(write(df, "xlsx"))][1:] == [
+        "x", None, "7", *ANY_TEXT[3:5], "True", *ANY_TEXT[6:]]  # fmt: skip
+    rows = loaded(write(df, "json"))
+    assert [row.get("a", "absent") for row in rows] == [
+        "x", "", 7, 2**70, LONG, True, "AP8=", [1, Decimal("1.5")], ["Yg=="], [1, "a", None], {"m": [LONG]}, {},
+        None, "absent"]  # fmt: skip
+
+
+def test_flags_and_texts_that_are_missing_stay_so(write):
+    df = frame(['{"b":{"BOOL":false},"s":{"S":""}}', "{}", '{"b":{"BOOL":true},"s":{"S":"NA"}}'])
+    assert pq.read_table(write(df, "parquet")).to_pydict() == {"b": [False, None, True], "s": ["", None, "NA"]}
+    assert lines(write(df, "csv"))[1:4] == ['false,""', ",", 'true,"NA"']
+    assert loaded(write(df, "json")) == [{"b": False, "s": ""}, {}, {"b": True, "s": "NA"}]
+    assert sheet(write(df, "xlsx"))[1:] == [[False, None], [None, None], [True, "NA"]]
+    assert duckdb.sql(f"select * from '{write(df, 'parquet')}'").fetchall() == [(False, ""), (None, None), (True, "NA")]
+
+
+# --- nested
+
+PEOPLE = frame([
+    '{"pk":{"S":"a"},"p":{"M":{"age":{"N":"41"},"first.name":{"S":"Ann"},"home":{"M":{"zip":{"N":"12345678901234567890.123456789012345678"}}},'
+    '"tags":{"SS":["y","x"]},"none":{"NULL":true},"raw":{"B":"AP8="}}},"a.b":{"M":{"c":{"S":""}}}}',
+    '{"pk":{"S":"b"},"p":{"M":{"age":{"N":"7"}}}}',
+    '{"pk":{"S":"c"},"p":{"M":{}}}',
+    '{"pk":{"S":"d"}}',
+], keys=["pk"])  # fmt: skip
+WHOLE = [
+    {"pk": "a", '"a.b"': {"c": ""},
+     "p": {"age": 41, "first.name": "Ann", "home": {"zip": LONG}, "none": None, "raw": "AP8=", "tags": ["x", "y"]}},
+    {"pk": "b", "p": {"age": 7}},
+    {"pk": "c", "p": {}},
+    {"pk": "d"},
+]  # fmt: skip
+
+
+@pytest.fixture
+def nested(tmp_path):
+    """Write a frame nested to a new file of a kind."""
+    numbers = count()
+    return lambda df, kind: export.write(df, tmp_path / f"{next(numbers)}.{kind}", nested=True)
+
+
+def test_nested_json_has_the_maps_that_the_items_have(nested):
+    assert loaded(nested(PEOPLE, "json")) == WHOLE
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_nested_csv_and_excel_have_maps_as_json_text(nested, kind):
+    heading, *rows = (table if kind == "csv" else sheet)(nested(PEOPLE, kind))
+    assert heading == ["pk", '"a.b"', "p"]
+    for row, whole in zip(rows, WHOLE, strict=True):
+        row = dict(zip(heading, row, strict=False))
+        for name in ('"a.b"', "p"):
+            assert (json.loads(row[name], parse_float=Decimal) if row.get(name) else None) == whole.get(name)
+
+
+def test_nested_parquet_has_structs_that_pandas_and_duckdb_read(nested):
+    path = nested(PEOPLE, "parquet")
+    nothing = dict.fromkeys(("age", "first.name", "home", "none", "raw", "tags"))
+    expected = [WHOLE[0]["p"] | {"raw": b"\x00\xff"}, nothing | {"age": 7}, nothing, None]
+    for read in (pq.read_table(path)["p"].to_pylist(),
+                 [each for (each,) in duckdb.sql(f"select p from '{path}'").fetchall()]):  # fmt: skip
+        assert read == expected, "an empty map is there, an absent one is not"
+    assert [None if each is None else each["age"] for each in pd.read_parquet(path)["p"]] == [41, 7, None, None]
+    assert duckdb.sql(f"""select p.home.zip, p."first.name" from '{path}'""").fetchall()[0] == (LONG, "Ann")
+
+
+def test_a_field_of_several_types_is_json_text_within_its_struct(nested):
+    df = frame([f'{{"p":{{"M":{{"x":{value},"y":{{"N":"1"}}}}}}}}' for value in
+                ('{"S":"1"}', '{"N":"1"}', '{"M":{"z":{"S":"é"}}}', '{"NULL":true}')])  # fmt: skip
+    read = parquet_of(nested(df, "parquet"), "p")
+    assert [each["x"] and json.loads(each["x"]) for each in read] == ["1", 1, {"z": "é"}, None]
+    assert [each["y"] for each in read] == [1, 1, 1, 1]
+
+
+def parquet_of(path: Path, name: str) -> list:
+    return pq.read_table(path).column(name).to_pylist()
+
+
+def test_an_attribute_that_is_a_map_in_one_item_and_none_in_the_next_is_whole_in_each(nested):
+    df = frame(['{"p":{"M":{"x":{"N":"1"}}}}', '{"p":{"S":"text"}}', '{"p":{"NULL":true}}', '{"p":{"M":{}}}', "{}"])
+    assert export.nest(df)["p"].tolist()[:4] == [{"x": 1}, "text", None, {}]
+    assert export.nest(df)["p"].tolist()[4] is pd.NA
+    assert parquet_of(nested(df, "parquet"), "p") == ['{"x":1}', "text", None, "{}", None]
+    assert loaded(nested(df, "json")) == [{"p": {"x": 1}}, {"p": "text"}, {"p": None}, {"p": {}}, {}]
+
+
+def test_nest_leaves_the_columns_of_a_result_and_what_is_no_path_as_they_are():
+    df = pd.DataFrame({"ts": [MICROS], 'count("x")': [1], '"ts"': ["k"], '"_changed_at"': ["mine"], 5: [2],
+                       "new.a": [1], "old.a.b": [2], "_changed_at": [MICROS]}, index=[7])  # fmt: skip
+    whole = export.nest(df)
+    assert list(whole) == ["ts", 'count("x")', '"ts"', '"_changed_at"', 5, "new", "old", "_changed_at"]
+    assert whole[["new", "old"]].loc[7].to_list() == [{"a": 1}, {"a": {"b": 2}}]
+    pd.testing.assert_frame_equal(whole[["ts", 5, "_changed_at"]], df[["ts", 5, "_changed_at"]])
+
+
+def test_nest_never_loses_a_value_that_stands_where_another_has_something_under_it():
+    df = pd.DataFrame({"new": ["key", "key"], "new.a": [1, 2], "m.a": [1, 2]})
+    assert list(export.nest(df)) == ["new", "new.a", "m"]
+    assert export.nest(pd.DataFrame()).empty
+    assert list(export.nest(frame([], keys=["pk"]))) == ["pk"]
+
+
+images = st.recursive(
+    st.one_of(st.builds(lambda n: {"N": str(n)}, st.integers(-9, 9)), st.just({"NULL": True}),
+              st.builds(lambda s: {"S": s}, st.text(max_size=2)), st.builds(lambda b: {"BOOL": b}, st.booleans()),
+              st.just({"L": [{"M": {"x": {"N": "1"}}}]})),
+    lambda inner: st.builds(lambda m: {"M": m}, st.dictionaries(st.text('ab."[]', min_size=1, max_size=2), inner, max_size=3)),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "a.b", "new"]), images, max_size=3), min_size=1, max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_nesting_a_frame_gives_the_items_it_was_made_from(tmp_path_factory, given_images):
+    given_images = [{"pk": {"S": "x"}} | image for image in given_images]
+    df = frame(map(json.dumps, given_images))
+    whole = export.nest(df)
+    for at, image in enumerate(given_images):
+        item = {name: whole.loc[at, name if name != "a.b" else '"a.b"'] for name in image}
+        assert item == from_dynamodb(image)
+    folder = tmp_path_factory.mktemp("out")
+    for kind in KINDS:
+        export.write(df, folder / f"o.{kind}", nested=True)
+    read = loaded(folder / "o.json")
+    assert [{column_path(name)[0]: value for name, value in row.items()} for row in read] == [
+        from_dynamodb(image) for image in given_images]  # fmt: skip
+
+
+# --- where a file is from
+
+ASKED = {"question": "latest_state", "table": "persons", "as_of": datetime(2026, 1, 1, 12, tzinfo=UTC),
+         "key": {"pk": LONG}, "every": pd.Timedelta("1h")}  # fmt: skip
+STATS = Stats(rows=1, seconds=0.5, objects=2, bytes=10, ambiguous_ties=3, notes=("a note",),
+              first_arrival=datetime(2026, 1, 1, tzinfo=UTC), last_arrival=datetime(2026, 1, 2, tzinfo=UTC))  # fmt: skip
+
+
+def answer(df: pd.DataFrame, sql: str = "select 'é'", **asked: object) -> Result:
+    return Result(df, sql, STATS, ASKED | asked)
+
+
+def sidecar(path: Path) -> dict:
+    return json.loads(export.sidecar_of(path).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_beside_a_results_file_stands_where_it_is_from(tmp_path, kind):
+    path = answer(PEOPLE).write(tmp_path / f"o.{kind}")
+    about = sidecar(path)
+    assert datetime.fromisoformat(about.pop("written_at")).utcoffset().total_seconds() == 0
+    assert about.pop("workbench") in (None, "0.1.0")
+    assert about.pop("columns")["pk"] == "str"
+    assert about == {
+        "question": "latest_state", "table": "persons", "sql": "select 'é'",
+        "parameters": {"as_of": "2026-01-01T12:00:00+00:00", "key": {"pk": str(LONG)}, "every": "0 days 01:00:00"},
+        "window": {"as_of": "2026-01-01T12:00:00+00:00", "first_arrival": "2026-01-01T00:00:00+00:00",
+                   "last_arrival": "2026-01-02T00:00:00+00:00"},
+        "objects": 2, "bytes": 10, "seconds": 0.5, "unreadable": 0, "ambiguous_ties": 3, "notes": ["a note"],
+        "masked": {}, "nested": False, "rows": 4, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }  # fmt: skip
+    assert """\n  "sql": "select 'é'",\n""" in export.sidecar_of(path).read_text(encoding="utf-8")
+
+
+def test_a_sidecar_tells_of_the_frame_that_was_written(tmp_path):
+    about = sidecar(answer(PEOPLE).to_json(tmp_path / "o.json", nested=True, mask="pk", mask_with="redact"))
+    assert (about["nested"], list(about["columns"]), about["masked"]) == (True, ["pk", '"a.b"', "p"], {"pk": "redact"})
+
+
+@pytest.mark.parametrize("there", ["o.csv", "o.csv.meta.json"])
+def test_neither_file_is_overwritten_unless_told_and_then_both(tmp_path, there):
+    (tmp_path / there).write_text("old")
+    with pytest.raises(ExportError, match=f"{there} exists already"):
+        answer(PEOPLE).to_csv(tmp_path / "o.csv")
+    assert [file.name for file in tmp_path.iterdir()] == [there]
+    path = answer(PEOPLE).to_csv(tmp_path / "o.csv", overwrite=True)
+    assert sidecar(path)["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_failure_leaves_both_old_files(tmp_path, monkeypatch):
+    path = answer(PEOPLE).to_csv(tmp_path / "o.csv")
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def fails(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export, "_described", fails)
+    with pytest.raises(ExportError, match="No space left on device"):
+        answer(texts("new")).to_csv(path, overwrite=True)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_frame_alone_is_written_without_a_second_file(tmp_path):
+    export.write(PEOPLE, tmp_path / "o.csv")
+    assert [file.name for file in tmp_path.iterdir()] == ["o.csv"]
+
+
+# --- masked
+
+
+def everything(folder: Path) -> bytes:
+    """The bytes of all files of a folder, with what is compressed in them uncompressed."""
+    found = b""
+    for path in folder.iterdir():
+        found += path.read_bytes()
+        if path.suffix == ".xlsx":
+            with zipfile.ZipFile(path) as archive:
+                found += b"".join(map(archive.read, archive.namelist()))
+        if path.suffix == ".parquet":
+            pq.write_table(pq.read_table(path), folder / "plain", compression="none", use_dictionary=False)
+            found += (folder / "plain").read_bytes()
+            (folder / "plain").unlink()
+    return found
+
+
+SECRET = "s3cret@example.com"
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_of_a_masked_value_is_in_any_file(tmp_path, kind, nested):
+    df = frame([f'{{"pk":{{"S":"{SECRET}"}},"p":{{"M":{{"email":{{"S":"{SECRET}"}}}}}},"people":{{"L":[{{"M":{{"email":{{"S":"{SECRET}"}}}}}}]}}}}'])  # fmt: skip
+    asked = {"key": {"pk": SECRET}, "where": f"p.email = '{SECRET}'"}
+    result = answer(df, f"select * from t where p.M.email.S = '{SECRET}'", **asked)
+    masks = ("pk", "p.email", "people.email")
+    result.write(tmp_path / f"o.{kind}", nested=nested, overwrite=True)
+    assert SECRET.encode() in everything(tmp_path), "it would be found"
+    path = result.write(tmp_path / f"o.{kind}", nested=nested, overwrite=True, mask=masks, mask_salt="pepper")
+    for secret in (SECRET.encode(), b"s3cret", b"pepper"):
+        assert secret not in everything(tmp_path)
+    about = sidecar(path)
+    assert (about["sql"], about["parameters"]["key"], about["window"]["as_of"]) == (
+        "[masked]", "[masked]", "2026-01-01T12:00:00+00:00")  # fmt: skip
+    assert about["masked"] == dict.fromkeys(masks, "hash")
+
+
+def test_what_was_masked_before_is_said_and_kept_out_of_the_sidecar(tmp_path):
+    result = answer(texts("x"), f"select '{SECRET}' as email", mask=("p.email",), mask_with="redact")
+    about = sidecar(result.to_csv(tmp_path / "o.csv", mask=["a"]))
+    assert about["masked"] == {"p.email": "redact", "a": "hash"}
+    assert SECRET not in str(about)
+    assert "mask" not in about["parameters"]
+
+
+def test_the_sql_of_a_question_that_names_nothing_masked_is_kept(tmp_path):
+    about = sidecar(answer(PEOPLE).to_csv(tmp_path / "o.csv", mask=["p"]))
+    assert (about["sql"], about["parameters"]["key"]) == ("select 'é'", {"pk": str(LONG)})
+
+
+def test_a_malformed_mask_writes_nothing(tmp_path):
+    with pytest.raises(ParameterError):
+        answer(PEOPLE).to_csv(tmp_path / "o.csv", mask=["p."])
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- every answer
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    log = tmp_path_factory.mktemp("log")
+    key, at = {"pk": {"S": "p-1"}}, micros("2026-01-01T12:00:00") + 123_457
+    first = key | {"n": {"N": str(LONG)}, "s": {"S": ""}, "m": {"M": {"x": {"N": "1"}}}, "t": {"SS": ["a", "b"]},
+                   "l": {"L": [{"M": {"x": {"NULL": True}}}, {"S": "=1"}]}, "b": {"B": "QVA4PQ=="}}  # fmt: skip
+    second = key | {"n": {"S": "x"}, "m": {"M": {}}, "t": {"SS": ["b"]}, "l": {"L": []}, "f": {"BOOL": True}}
+    states = [(at, first), (at + 61_000_001, second), (at + 10**10, None)]
+    write_log(log / "2026" / "01" / "01" / "12", chain(key, states))
+    wb = Workbench(log)
+    return {
+        "latest": wb.latest_state("things", as_of="2026-01-01T12:00:30Z"),
+        "deleted": wb.latest_state("things", include_deleted=True),
+        "changes": wb.changes("things"),
+        "history": wb.item_history("things", {"pk": "p-1"}),
+        "diff": wb.diff("things", "2026-01-01T12:00:30Z", "2026-01-01T12:02Z"),
+        "quality": wb.data_quality("things"),
+        **{by: wb.change_frequency("things", by=by)
+           for by in ("event", "attribute", "key", "concentration", "interval")},
+    }  # fmt: skip
+
+
+def plain(value: object) -> object:
+    """A value as JSON can have it."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    if isinstance(value, pd.Timestamp):
+        return value.tz_convert("UTC").isoformat()
+    if isinstance(value, pd.Timedelta):
+        return Decimal(value // pd.Timedelta("1us")) / 1_000_000
+    if isinstance(value, dict):
+        return {name: plain(child) for name, child in value.items()}
+    return "AP8=" if value == b"\x00\xff" else value
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("name", ["latest", "deleted", "changes", "history", "diff", "quality", "event", "attribute",
+                                  "key", "concentration", "interval"])  # fmt: skip
+def test_every_answer_reads_back(answers, name, nested, tmp_path):
+    result = answers[name]
+    df = export.nest(result.df) if nested else result.df
+    assert len(df), "there is something to write"
+    for kind in KINDS:
+        result.write(tmp_path / f"o.{kind}", nested=nested)
+    rows = [[None if value is None or export.absent(value) else value for value in row]
+            for row in zip(*(df[column].astype(object) for column in df), strict=True)]  # fmt: skip
+
+    assert list(pd.read_parquet(tmp_path / "o.parquet")) == list(df)
+    relation = duckdb.sql(f"select * from '{tmp_path}/o.parquet'")
+    assert (relation.columns, len(relation)) == (list(df), len(df))
+    for column in df.select_dtypes(["datetimetz", "timedelta"]):
+        pd.testing.assert_series_equal(pd.read_parquet(tmp_path / "o.parquet")[column], df[column], check_dtype=False)
+
+    def given_back(row: dict) -> dict:
+        return {key: each for key, each in row.items() if each is not None}
+
+    assert [given_back({key: pd.Timestamp(each).tz_convert("UTC").isoformat() if str(df[key].dtype).startswith("datetime")
+                        else each for key, each in row.items()}) for row in loaded(tmp_path / "o.json")] == [
+        {key: plain(each) for key, each in zip(df, row, strict=True) if each is not None} for row in rows]  # fmt: skip
+
+    for read in (table(tmp_path / "o.csv"), sheet(tmp_path / "o.xlsx")):
+        heading, *lines = read
+        assert heading == list(df)
+        for line, row in zip(lines, rows, strict=True):
+            for cell, value in zip(line, row, strict=True):
+                assert (cell in ("", None)) is (value is None or value == ""), (cell, value)
+                if isinstance(value, Decimal):
+                    assert Decimal(cell) == value
+                if isinstance(value, pd.Timedelta):
+                    assert Decimal(str(cell)) == plain(value)
+                if isinstance(value, pd.Timestamp):
+                    assert pd.to_datetime(cell, utc=True) == value
+
+
+# --- in a notebook
+
+
+def test_a_results_html_shows_markup_in_values_names_and_notes_as_text():
+    evil = "<script>alert(1)</script>"
+    df = objects(evil, [evil], {evil: evil}, frozenset({evil}), None, pd.NA).rename(columns={"a": evil})
+    df.index = pd.Index([evil] * 6, name=evil)
+    stats = Stats(rows=6, seconds=0.1, objects=1, bytes=10, notes=(evil,))
+    html = Result(df, "", stats)._repr_html_()
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert html.count("<table") == html.count("</table>") == 1
+
+
+def test_a_results_html_does_not_take_dollars_for_a_formula():
+    assert "mathjax_ignore" in answer(texts("from $5 to $6"))._repr_html_()

@@ -17,7 +17,8 @@ from workbench.errors import ParameterError
 from workbench.render import fill, identifier, literal
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
-FILLED: dict[str, object] = {"as_of": AT, "include_deleted": True, "start": AT, "end": AT, "unit": "hour", "limit": 5}
+FILLED: dict[str, object] = {"as_of": AT, "include_deleted": True, "start": AT, "end": AT, "unit": "hour", "limit": 5,
+                            "examples": 3, "late_arrival": 86_400, "large": 500_000}  # fmt: skip
 hostile = st.text() | st.lists(
     st.sampled_from(["'", "''", '"', "\\", "--", "/*", "*/", ";", ":x", "{t}", "\n", " or 1=1", "a"])
 ).map("".join)
@@ -201,15 +202,15 @@ def test_a_question_says_what_it_answers_and_is_one_statement_in_athenas_dialect
     values = {each: FILLED[each] for each in FILLED if f":{each}" in text}
     names = {
         each: made
-        for each, made in {"deliveries": '"t"', "canonical": "image", "columns": "keys, ts"}.items()
+        for each, made in {"deliveries": '"t"', "canonical": "image", "columns": "keys, ts", "matching": "true"}.items()
         if f"{{{each}}}" in text
     }
-    assert isinstance(one(fill(text, values, names)), exp.Select)
+    assert isinstance(one(fill(text, values, names)), exp.Query)
     assert set(values) == {each for each in FILLED if f":{each}" in "\n".join(header)}, (
         "the header names its parameters"
     )
 
 
-@pytest.mark.parametrize("part", ["parts/candidates", "parts/read_json", "parts/read_parquet"])
+@pytest.mark.parametrize("part", ["candidates", "from_baseline", "read_json", "read_parquet", "read_export"])
 def test_every_part_has_a_comment_that_says_what_it_is(part):
-    assert render.load(part).startswith("-- ")
+    assert render.load(f"parts/{part}").startswith("-- ")

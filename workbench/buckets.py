@@ -9,7 +9,6 @@ import pandas as pd
 
 from workbench.errors import ParameterError, did_you_mean
 
-COUNTS = ["inserts", "modifies", "removes", "ttl_removes", "changes"]
 _WIDTHS = {
     "1min": "1min", "5min": "5min", "15min": "15min", "30min": "30min", "1h": "1h", "3h": "3h", "6h": "6h",
     "12h": "12h", "1d": "1D", "1w": "W-MON", "1mo": "MS",
@@ -47,14 +46,14 @@ def into_buckets(counts: pd.DataFrame, every: str, timezone: str, start: datetim
     Parameters
     ----------
     counts
-        ``bucket`` (datetime64, UTC) and `COUNTS`.
+        ``bucket`` (datetime64, UTC), and counts in all other columns.
     start, end
         The window; without them, from the first to the last bucket with a change.
 
     Returns
     -------
     pandas.DataFrame
-        ``bucket``, the start of each (datetime64[us, `timezone`]), and `COUNTS` (int64).
+        ``bucket``, the start of each (datetime64[us, `timezone`]), and the counts (int64).
     """
     units = pd.DatetimeIndex(counts["bucket"]).tz_localize("UTC")
     first = pd.Timestamp(start) if start else units.min()
@@ -65,7 +64,7 @@ def into_buckets(counts: pd.DataFrame, every: str, timezone: str, start: datetim
         buckets = _all_buckets(first, last, every, timezone)
     starts = _floor(units, every, timezone)
     buckets = buckets.union(starts.unique())  # also where a clock change turns back past the start of a day
-    summed = counts[COUNTS].groupby(starts).sum().reindex(buckets, fill_value=0).astype("int64")
+    summed = counts.drop(columns="bucket").groupby(starts).sum().reindex(buckets, fill_value=0).astype("int64")
     return summed.rename_axis("bucket").reset_index().astype({"bucket": f"datetime64[us, {timezone}]"})
 
 

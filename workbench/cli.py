@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import pandas as pd
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from workbench.errors import RecordRefused, WorkbenchError
-from workbench.result import Result
+from workbench.records import EVENTS
 
 _ROWS = 20  # shown on a terminal; --out and --json give all
 _COLUMNS = 8
+_DISAGREES = 3  # exit code; 1 is an error, 2 a wrong use
+KINDS = ("event", "attribute", "key", "concentration", "interval")
+_QUESTIONS = {"latest": "latest_state", "changes": "changes", "history": "item_history", "diff": "diff",
+              "frequency": "change_frequency", "quality": "data_quality", "reconcile": "reconcile"}  # fmt: skip
 
 
 class _Group(click.Group):
@@ -37,7 +44,14 @@ class _Group(click.Group):
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--from", "source", metavar="PATH", help="Folder, file or glob of change logs; else the lake."),
-        click.option("--key", "keys", multiple=True, metavar="NAME", help="Key attribute of a flat log; may repeat."),
+        click.option(
+            "--key-name",
+            "keys",
+            multiple=True,
+            metavar="NAME",
+            help="Key attribute of a flat log or an export; may repeat.",
+        ),
+        click.option("--baseline", metavar="FOLDER", help="Exports to S3: states to begin with."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
     ):
         command = option(command)
@@ -48,9 +62,32 @@ def _result_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--out", metavar="FILE", help="Write all rows to FILE.(parquet|csv|xlsx|json)."),
         click.option("--overwrite", is_flag=True, help="Replace FILE where it exists."),
-    ):
+        click.option("--nested", is_flag=True, help="Write maps as they are, not as a column an attribute."),
+        click.option("--mask", multiple=True, metavar="PATH", help="Hide this attribute's values in FILE; may repeat."),
+        click.option("--mask-with", type=click.Choice(["hash", "redact"]), default="hash", show_default=True,
+                     help="How."),
+    ):  # fmt: skip
         command = option(command)
     return _common(command)
+
+
+def _item_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--key", multiple=True, metavar="NAME=VALUE",
+                     help="An item's key; once for each attribute, and again for another item."),
+        click.option("--prefix", is_flag=True, help="The last --key is what the items' begin with."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _window_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--start", metavar="TIME", help="Changes from here on, ISO 8601, UTC where it names no zone."),
+        click.option("--end", metavar="TIME", help="Changes before."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -76,13 +113,13 @@ def check(as_json: bool) -> None:
 
 @main.command()
 @_common
-def tables(source: str | None, keys: tuple[str, ...], as_json: bool) -> None:
+def tables(as_json: bool, **where: Any) -> None:
     """List the tables there are.
 
     \b
     Example: workbench tables --from ~/synced-bucket/data
     """
-    _print(_workbench(source, keys).tables(), as_json)
+    _print(_workbench(**where).tables(), as_json)
 
 
 @main.command()
@@ -122,42 +159,159 @@ def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **
 @click.argument("table")
 @click.option("--as-of", metavar="TIME", help="An instant, ISO 8601, UTC where it names no zone.")
 @click.option("--include-deleted", is_flag=True, help="Show items that are gone too, with when.")
+@click.option("--where", metavar="CONDITION", help='Only items of which it holds: "person.age > 40".')
 @_result_options
-def latest(table: str, as_of: str | None, include_deleted: bool, source: str | None, keys: tuple[str, ...],
-           **show: Any) -> None:  # fmt: skip
+def latest(table: str, as_of: str | None, include_deleted: bool, where: str | None, **show: Any) -> None:
     """Show what is in TABLE, or what was in it at an instant.
 
     \b
     Example: workbench latest persons --as-of 2026-11-18T12:00Z --out persons.parquet
     """
-    _checked(**show)
-    _show(_workbench(source, keys).latest_state(table, as_of=as_of, include_deleted=include_deleted), **show)
+    asked = {"as_of": as_of, "include_deleted": include_deleted, "where": where}
+    _answer("latest_state", table, asked, show)
 
 
 @main.command()
 @click.argument("table")
-@click.option("--every", default="1h", show_default=True, help="1min 5min 15min 30min 1h 3h 6h 12h 1d 1w 1mo.")
-@click.option("--start", metavar="TIME", help="Changes from here on.")
-@click.option("--end", metavar="TIME", help="Changes before.")
-@click.option("--by", type=click.Choice(["event", "key"]), default="event", show_default=True,
-              help="Over time, or the most changed items.")  # fmt: skip
+@_window_options
+@click.option("--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only this; may repeat.")
+@click.option("--where", metavar="CONDITION", help="Only changes of which it holds, for either image.")
+@_item_options
+@_result_options
+def changes(table: str, start: str | None, end: str | None, events: tuple[str, ...], where: str | None,
+            key: tuple[str, ...], prefix: bool, **show: Any) -> None:  # fmt: skip
+    """List the changes of TABLE in a window of time.
+
+    \b
+    Example: workbench changes heartrate --event MODIFY --where "HeartRate > 120 and old.HeartRate <= 120"
+    """
+    asked = {"start": start, "end": end, "events": events, "where": where, "key": shlex.join(key) or None, "prefix": prefix}
+    _answer("changes", table, asked, show)
+
+
+@main.command()
+@click.argument("table")
+@_item_options
+@_window_options
+@_result_options
+def history(table: str, key: tuple[str, ...], prefix: bool, start: str | None, end: str | None, **show: Any) -> None:
+    """Tell what happened to items of TABLE, attribute by attribute; without --key, to the one that changed most.
+
+    \b
+    Example: workbench history persons --key pk=p-000003
+    """
+    asked = {"key": shlex.join(key) or None, "prefix": prefix, "start": start, "end": end}
+    _answer("item_history", table, asked, show, _print_history)
+
+
+@main.command()
+@click.argument("table")
+@click.argument("before")
+@click.argument("after", required=False)
+@_item_options
+@_result_options
+def diff(table: str, before: str, after: str | None, key: tuple[str, ...], prefix: bool, **show: Any) -> None:
+    """Compare TABLE, or items of it, at two instants: BEFORE, and AFTER or now.
+
+    \b
+    Example: workbench diff persons 2026-11-18 2026-11-19 --out diff.xlsx
+    """
+    asked = {"before": before, "after": after, "key": shlex.join(key) or None, "prefix": prefix}
+    _answer("diff", table, asked, show, _print_comparison)
+
+
+@main.command()
+@click.argument("table")
+@click.option("--every", help="1min 5min 15min 30min 1h 3h 6h 12h 1d 1w 1mo; by event 1h where not given.")
+@_window_options
+@click.option("--by", type=click.Choice(KINDS), default="event", show_default=True,
+              help="Over time, by attribute, the most changed items, how unequal, how long in between.")  # fmt: skip
 @click.option("--timezone", default="UTC", show_default=True, help="Zone of the buckets, like Europe/Berlin.")
 @click.option("--limit", type=int, default=20, show_default=True, help="Items, with --by key.")
 @_result_options
-def frequency(table: str, source: str | None, keys: tuple[str, ...], as_json: bool, out: str | None, overwrite: bool,
-              **asked: Any) -> None:  # fmt: skip
-    """Count the changes of TABLE over time, or by item.
+def frequency(table: str, every: str | None, start: str | None, end: str | None, by: str, timezone: str, limit: int,
+              **show: Any) -> None:  # fmt: skip
+    """Count the changes of TABLE over time, by attribute or by item.
 
     \b
     Example: workbench frequency persons --every 1d --timezone Europe/Berlin
     """
-    _checked(out=out, overwrite=overwrite)
-    _show(
-        _workbench(source, keys).change_frequency(table, **asked),
-        out=out,
-        overwrite=overwrite,
-        as_json=as_json,
-    )
+    asked = {"every": every, "start": start, "end": end, "by": by, "timezone": timezone, "limit": limit}
+    _answer("change_frequency", table, asked, show)
+
+
+@main.command()
+@click.argument("table")
+@_window_options
+@click.option("--late-arrival", default="24h", show_default=True, help="How late changes may arrive.")
+@_result_options
+def quality(table: str, start: str | None, end: str | None, late_arrival: str, **show: Any) -> None:
+    """Tell whether the log of TABLE can be trusted; the exit code is 3 where it is not complete.
+
+    \b
+    Example: workbench quality persons --late-arrival 6h
+    """
+    asked = {"start": start, "end": end, "late_arrival": late_arrival}
+    if (_answer("data_quality", table, asked, show, _print_quality).df["status"] == "failed").any():
+        sys.exit(_DISAGREES)
+
+
+@main.command()
+@click.argument("table")
+@click.option("--against", default="live", show_default=True, metavar="live|FOLDER",
+              help="The table as it is, or an export of it.")  # fmt: skip
+@click.option("--lag", default="15min", show_default=True, help="Younger changes may still be on their way.")
+@_result_options
+def reconcile(table: str, against: str, lag: str, **show: Any) -> None:
+    """Compare what the log of TABLE leads to with the table itself; the exit code is 3 where they do not agree.
+
+    \b
+    Example: workbench reconcile persons --against exports/AWSDynamoDB/01760000000000-a1b2c3d4
+    """
+    if not _answer("reconcile", table, {"against": against, "lag": lag}, show, _print_comparison).agrees:
+        sys.exit(_DISAGREES)
+
+
+@main.command()
+@click.argument("question", type=click.Choice(sorted(_QUESTIONS)))
+@click.argument("table")
+@click.argument("file")
+@click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="May repeat.")
+@_item_options
+@_result_options
+def export(question: str, table: str, file: str, parameters: tuple[str, ...], key: tuple[str, ...], prefix: bool,
+           **show: Any) -> None:  # fmt: skip
+    """Write the answer to a QUESTION about TABLE to FILE.(parquet|csv|xlsx|json), with FILE.meta.json beside it.
+
+    \b
+    Example: workbench export latest persons persons.xlsx -p as_of=2026-11-18 --mask person.email --overwrite
+    """
+    method = _QUESTIONS[question]
+    taken = inspect.signature(getattr(_face(), method)).parameters
+    asked = {name: _typed(name, value, taken) for name, value in _pairs(parameters).items()}
+    asked |= {"key": shlex.join(key), "prefix": prefix} if key else {}
+    _answer(method, table, asked, show | {"out": file})
+
+
+@main.group()
+def baseline() -> None:
+    """Make exports of tables, to begin with or to reconcile with.
+
+    \b
+    Example: workbench baseline start persons
+    """
+
+
+@baseline.command()
+@click.argument("table")
+@click.option("--to", default="exports", show_default=True, metavar="FOLDER", help="Where it goes.")
+def start(table: str, to: str) -> None:
+    """Export TABLE as it is now, as DynamoDB's export to S3 would.
+
+    \b
+    Example: workbench baseline start persons --to exports
+    """
+    click.echo(_workbench().export_baseline(table, to))
 
 
 @main.command()
@@ -209,7 +363,7 @@ def report(notebook: str, parameters: tuple[str, ...], describe: bool, as_json: 
 @click.option("--out", default="reports", show_default=True, metavar="FOLDER", help="Where the reports go.")
 @click.option("--changes", type=int, default=20_000, show_default=True, help="Changes of each table.")
 def demo(out: str, changes: int) -> None:
-    """Generate both tables, run the four notebooks on them and say what was found.
+    """Generate both tables, run the notebooks on them and say what was found.
 
     \b
     Example: workbench demo
@@ -220,10 +374,52 @@ def demo(out: str, changes: int) -> None:
         click.echo(line)
 
 
-def _workbench(source: str | None = None, keys: tuple[str, ...] = ()) -> Any:
+def _face() -> Any:
     from workbench.workbench import Workbench  # heavy; --help does without
 
-    return Workbench(source, keys=keys or None)
+    return Workbench
+
+
+def _workbench(source: str | None = None, keys: tuple[str, ...] = (), baseline: str | None = None) -> Any:
+    return _face()(source, keys=keys or None, baseline=baseline)
+
+
+def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str, Any],
+            printed: Callable[[Any], None] | None = None) -> Any:  # fmt: skip
+    """Ask a question, and show or write the answer."""
+    from workbench import export
+
+    show = dict(show)
+    wb = _workbench(show.pop("source"), show.pop("keys"), show.pop("baseline"))
+    out, as_json = show.pop("out"), show.pop("as_json")
+    if out:  # refuse what could not be written before the question is asked, which may take long
+        export.destination(out, overwrite=show["overwrite"])
+    result = getattr(wb, method)(table, **asked)
+    if out:
+        result.write(out, **show)
+    if as_json:
+        _print(result.df, True)
+    elif not out:
+        (printed or (lambda result: _print(result.df, False)))(result)
+    click.echo(result.summary + (f" → {out}" if out else ""), err=True)
+    for found in result.stats.unreadable[:5]:
+        place = f"{found.object}:{found.line}" if found.line else found.object
+        click.echo(f"unreadable: {place}: {found.reason}", err=True)
+    if (more := len(result.stats.unreadable) - 5) > 0:
+        click.echo(f"unreadable: and {more:,} more lines", err=True)
+    return result
+
+
+def _typed(name: str, value: str, taken: Mapping[str, inspect.Parameter]) -> Any:
+    if name not in taken or name in ("self", "table", "key"):
+        names = ", ".join(each for each in taken if each not in ("self", "table", "key"))
+        raise click.BadParameter(f"{name!r} is none; there are: {names}", param_hint="-p")
+    default = taken[name].default
+    if isinstance(default, bool):
+        if value.lower() not in ("true", "false"):
+            raise click.BadParameter(f"{name} is true or false", param_hint="-p")
+        return value.lower() == "true"
+    return int(value) if isinstance(default, int) else value
 
 
 def _notebook(name: str) -> Path:
@@ -238,29 +434,32 @@ def _pairs(given: tuple[str, ...]) -> Mapping[str, str]:
     return dict(pair.split("=", 1) for pair in given)
 
 
-def _checked(*, out: str | None, overwrite: bool, **_: Any) -> None:
-    """Refuse a file that could not be written before the question is asked, which may take long."""
-    from workbench import export
+def _print_history(result: Any) -> None:
+    from workbench import timeline
 
-    if out:
-        export.destination(out, overwrite=overwrite)
+    _console().print(timeline.to_text(result.df))
 
 
-def _show(result: Result, *, out: str | None, overwrite: bool, as_json: bool) -> None:
-    from workbench import export
-
-    if out:
-        export.write(result.df, out, overwrite=overwrite)
-    if as_json:
-        _print(result.df, True)
-    elif not out:
+def _print_comparison(result: Any) -> None:
+    _console().print(Text(result.verdict, style="bold"))
+    if len(result.df):
         _print(result.df, False)
-    click.echo(result.summary + (f" → {out}" if out else ""), err=True)
-    for found in result.stats.unreadable[:5]:
-        place = f"{found.object}:{found.line}" if found.line else found.object
-        click.echo(f"unreadable: {place}: {found.reason}", err=True)
-    if (more := len(result.stats.unreadable) - 5) > 0:
-        click.echo(f"unreadable: and {more:,} more lines", err=True)
+
+
+def _print_quality(result: Any) -> None:
+    console, styles = _console(), {"ok": "green", "note": "cyan", "warning": "yellow", "failed": "red"}
+    console.print(Text(result.verdict, style="bold"))
+    for row in result.df.to_dict("records"):
+        said = f": {row['count']:,} ({row['share']:.2%} of {row['of']})" if row["count"] else ""
+        said = said or (f": {row['meaning']}" if not row["of"] else "")
+        console.print(Text.assemble((f"{row['status']:8}", styles[row["status"]]), (row["finding"], "bold"), said))
+        lines = [row["meaning"], *row["examples"], f"→ {row['remedy']}"] if row["status"] != "ok" else []
+        for line in lines:
+            console.print(Padding(Text(line, style="dim" if line == row["meaning"] else ""), (0, 0, 0, 8)))
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
 def _print(df: pd.DataFrame, as_json: bool) -> None:
@@ -269,7 +468,7 @@ def _print(df: pd.DataFrame, as_json: bool) -> None:
     if as_json:
         click.echo(export.to_json(df))
         return
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = _console()
     shown = df.head(_ROWS)
     if len(df.columns) > _COLUMNS:  # the first that hold something, and the last, which says when
         *filled, last = [name for name in df.columns if not len(df) or shown[name].notna().any()]
@@ -299,4 +498,10 @@ def _cell(value: Any) -> str:
         return "{" + ", ".join(map(str, sorted(value))) + "}"
     if isinstance(value, bytes):
         return f"0x{value.hex()}"
+    if isinstance(value, timedelta):
+        from workbench.frames import words
+
+        return words(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1 else str(value)

@@ -35,6 +35,13 @@ class Settings(BaseSettings):
     """A folder, file or glob of change logs to read instead of the embedded lake."""
     keys: tuple[str, ...] = ()
     """Names of the key attributes, for `flat` logs that do not carry them."""
+    baseline: str | None = None
+    """A folder with exports of tables to S3: states to begin with, for items older than the log."""
+    mask: tuple[str, ...] = ()
+    """Attributes whose values no answer shows, such as ``person.email``."""
+    mask_with: Literal["hash", "redact"] = "hash"
+    mask_salt: str = ""
+    """Key of the hashes; without one, values that can be guessed can be found out."""
     numbers: Literal["auto", "decimal"] = "auto"
     memory_limit: str | None = None
     """DuckDB's memory limit, such as ``2GB``; what does not fit is spilled to `home`/tmp."""

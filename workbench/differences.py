@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from workbench.records import canonical_json
+from workbench.records import canonical_json, canonical_number
 
 Change = Literal["added", "removed", "changed", "type changed", "members added", "members removed"]
 Path = tuple[str | int, ...]
@@ -65,7 +65,11 @@ def same(one: Value | None, other: Value | None) -> bool:
     """Tell whether two DynamoDB JSON values are equal: numbers as numbers, sets as sets."""
     if one == other:
         return True
-    return one is not None and other is not None and canonical_json({"": one}) == canonical_json({"": other})
+    if one is None or other is None or one.keys() != other.keys() or {"S", "BOOL"} & one.keys():
+        return False
+    if "N" in one:
+        return canonical_number(one["N"]) == canonical_number(other["N"])
+    return canonical_json({"": one}) == canonical_json({"": other})
 
 
 def _maps(old: Mapping[str, Any], new: Mapping[str, Any], path: Path) -> Iterator[Difference]:

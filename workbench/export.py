@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from importlib import metadata
+from itertools import permutations
+from operator import and_
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from workbench.errors import ExportError
+from workbench.attributes import RESERVED, column_name, column_path
+from workbench.errors import ExportError, ParameterError
 
 _EXCEL_ROWS = 1_048_575  # Excel's limit of 1,048,576 less the heading
 _EXCEL_TEXT = 32_767
@@ -25,40 +32,57 @@ _EXCEL_TEXT = 32_767
 _EXCEL_ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
-def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwrite: bool = False) -> Path:
+def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwrite: bool = False,
+          nested: bool = False, meta: Mapping[str, Any] | None = None) -> Path:  # fmt: skip
     """Write a frame to a file, under a temporary name first, and return its path.
 
     Numbers keep every digit, times are UTC, and ``''`` stays apart from a missing value (in CSV: ``""``
     against nothing). Sets and lists are written as lists in Parquet where their elements are of one type,
     as JSON text elsewhere; bytes as base64 in text formats; numbers of more than 38 digits in one column
-    are text. In Excel, numbers of more than 15 digits and times finer than a millisecond are text, since
-    Excel would round them, times are without their zone, and control characters are written ``_x0001_``.
+    are text. Durations are of microseconds in Parquet, elsewhere exact numbers of seconds. In Excel, numbers of
+    more than 15 digits and times finer than a millisecond are text, since Excel would round them, times are
+    without their zone, and control characters are written ``_x0001_``.
 
     Parameters
     ----------
     kind
         parquet, csv, xlsx or json; by the file's ending where not given.
+    nested
+        Put flattened columns together again, see `nest`: structs in Parquet, objects in JSON, JSON text in CSV
+        and Excel. A field of a struct is null where it is absent or NULL, and JSON text where its values are of
+        several types or empty maps.
+    meta
+        What to say of the frame in a second file, ``FILE.meta.json``, beside what is said there of every file:
+        rows, columns and their types, nested, when and by which version it was written, its SHA-256.
 
     Raises
     ------
     ExportError
-        Where the file exists and `overwrite` is not set, the kind is unknown, or the file cannot be written.
+        Where a file exists and `overwrite` is not set, the kind is unknown, or a file cannot be written.
     """
-    target, kind = destination(path, kind, overwrite=overwrite)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    target, kind = destination(path, kind, overwrite=overwrite, sidecar=meta is not None)
+    parts = {name: name.with_name(f".{name.name}.{os.getpid()}.part")
+             for name in (target, sidecar_of(target))[: 1 if meta is None else 2]}  # fmt: skip
+    df = nest(df) if nested else df
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _WRITERS[kind](df, part)
-        os.replace(part, target)
+        _WRITERS[kind](df, parts[target])
+        if meta is not None:
+            about = _described(df, parts[target], {**meta, "nested": nested})
+            parts[sidecar_of(target)].write_text(about, encoding="utf-8")
+        for name, part in parts.items():  # cut short in between, the old sidecar does not have the new file's hash
+            os.replace(part, name)
     except OSError as error:
         raise ExportError(f"{target} could not be written: {error.strerror or error}") from error
     finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
     return target
 
 
-def destination(path: str | Path, kind: str | None = None, *, overwrite: bool = False) -> tuple[Path, str]:
+def destination(path: str | Path, kind: str | None = None, *, overwrite: bool = False, sidecar: bool = False,
+                ) -> tuple[Path, str]:  # fmt: skip
     """Check where `write` would write, and as what, before a long question is asked for it."""
     if "://" in str(path):
         raise ExportError(f"{path}: only files can be written so far; write one and copy it there")
@@ -67,9 +91,91 @@ def destination(path: str | Path, kind: str | None = None, *, overwrite: bool = 
     if kind not in _WRITERS:
         raise ExportError(f"{target}: cannot write {kind or 'a file without ending'!r}; "
                           f"use one of .{', .'.join(_WRITERS)}")  # fmt: skip
-    if target.exists() and not overwrite:
-        raise ExportError(f"{target} exists already: choose another name or overwrite it (--overwrite)")
+    for file in (target, sidecar_of(target))[: 2 if sidecar else 1]:
+        if file.exists() and not overwrite:
+            raise ExportError(f"{file} exists already: choose another name or overwrite it (--overwrite)")
     return target, kind
+
+
+def sidecar_of(path: Path) -> Path:
+    """Name the file that says what another one holds, and where it is from."""
+    return Path(f"{path}.meta.json")
+
+
+def nest(df: pd.DataFrame) -> pd.DataFrame:
+    """Put flattened columns together again: one column a top-level attribute, its maps as dicts.
+
+    An absent attribute is in no dict, NULL is None. Columns that are no part of a map stay as they are, and so
+    do columns of which one holds a value where another has something under it.
+
+    >>> nest(pd.DataFrame({"pk": ["a"], "person.age": [41], 'person."first.name"': ["Ann"]})).loc[0].to_list()
+    ['a', {'age': 41, 'first.name': 'Ann'}]
+    """
+    paths = {name: _path(name) for name in df.columns}
+    tops = {path[0] for path in paths.values() if len(path) > 1}
+    columns: dict[Any, pd.Series] = {}
+    for name, path in paths.items():
+        if not path or path[0] not in tops:
+            columns[name] = df[name]
+        elif column_name(path[:1]) not in columns and name not in columns:
+            group = {each: other for each, other in paths.items() if other[:1] == path[:1]}
+            cells = {each: list(df[each].astype(object)) for each in group}
+            columns |= {each: df[each] for each in group} if _overlap(group, cells) else \
+                {column_name(path[:1]): _together(group, cells, df.index)}  # fmt: skip
+    return pd.DataFrame(columns, index=df.index)
+
+
+def _path(name: Any) -> tuple[str, ...]:
+    try:
+        return () if name in RESERVED else column_path(str(name))
+    except ParameterError:
+        return ()
+
+
+def _overlap(paths: Mapping[str, tuple[str, ...]], cells: Mapping[str, list[Any]]) -> bool:
+    """Tell whether a row has a value in one column and under it in another."""
+    filled = {name: [not absent(value) for value in values] for name, values in cells.items()}
+    pairs = ((one, other) for one, other in permutations(paths, 2) if paths[other][: len(paths[one])] == paths[one])
+    return any(any(map(and_, filled[one], filled[other])) for one, other in pairs)
+
+
+def _together(paths: Mapping[str, tuple[str, ...]], cells: Mapping[str, list[Any]], index: pd.Index) -> pd.Series:
+    rows = np.full(len(index), pd.NA, dtype=object)
+    for name, (_, *parents) in paths.items():
+        for at, value in enumerate(cells[name]):
+            if absent(value):
+                continue
+            if not parents:
+                rows[at] = value
+                continue
+            target = rows[at] = {} if rows[at] is pd.NA else rows[at]
+            for parent in parents[:-1]:
+                target = target.setdefault(parent, {})
+            target[parents[-1]] = value
+    return pd.Series(rows, index, dtype=object)
+
+
+def _described(df: pd.DataFrame, file: Path, meta: Mapping[str, Any]) -> str:
+    with file.open("rb") as written:
+        digest = hashlib.file_digest(written, "sha256").hexdigest()
+    try:
+        version = metadata.version("workbench")
+    except metadata.PackageNotFoundError:
+        version = None
+    about = {**meta, "rows": len(df), "columns": {str(name): str(df[name].dtype) for name in df.columns},
+             "written_at": datetime.now(UTC), "workbench": version, "sha256": digest}  # fmt: skip
+    return json.dumps(about, indent=2, ensure_ascii=False, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Turn what JSON does not have into what it has, for people to read."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return sorted(value, key=str) if isinstance(value, set | frozenset) else str(value)
 
 
 def to_arrow(df: pd.DataFrame, *, nested: bool = True) -> pa.Table:
@@ -82,18 +188,42 @@ def _arrow(column: pd.Series, nested: bool) -> pa.Array:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         utc = column.dt.tz_convert("UTC").dt.tz_localize(None)
         return pa.array(utc.to_numpy("datetime64[us]"), pa.timestamp("us", "UTC"))
-    if column.dtype != object:
-        return pa.Array.from_pandas(column)
-    values = [None if value is pd.NA else value for value in column]
+    if column.dtype.kind == "m":
+        micros = column.to_numpy("timedelta64[us]")
+        return pa.array(micros, pa.duration("us")) if nested else _array(_cells(column), nested)
+    return pa.Array.from_pandas(column) if column.dtype != object else _array(_cells(column), nested)
+
+
+def _array(cells: Iterable[Any], nested: bool, text: Callable[[Any], str] | None = None) -> pa.Array:
+    values = [None if absent(value) else value for value in cells]
     kinds = {type(value) for value in values if value is not None}
+    if nested and kinds == {dict} and any(values):
+        return _struct(values)
     plain = [sorted(value) if isinstance(value, frozenset) else value for value in values]
-    if kinds and (kinds <= {int, Decimal} or kinds == {bool} or (nested and kinds in ({list}, {frozenset}, {bytes}))):
+    if kinds and (kinds <= {int, Decimal} or kinds in ({bool}, {float})
+                  or (nested and kinds in ({list}, {frozenset}, {bytes}))):  # fmt: skip
         with suppress(pa.ArrowException, TypeError, OverflowError):  # elements of several types: JSON text holds them
             array = pa.array(plain, from_pandas=False)
             # What a reader would get otherwise: absent names as null, or more digits than a decimal of 38 holds.
             if array.to_pylist() == plain and not re.search("struct<>|decimal256", str(array.type)):
                 return array
-    return pa.array([None if value is None else _text(value) for value in values], pa.string())
+    text = text if text and len(kinds) > 1 else _text
+    return pa.array([None if value is None else text(value) for value in values], pa.string())
+
+
+def _struct(values: Sequence[dict[str, Any] | None]) -> pa.Array:
+    names = list(dict.fromkeys(name for value in values for name in value or ()))
+    fields = [_array([(value or {}).get(name) for value in values], True, _json) for name in names]
+    return pa.StructArray.from_arrays(fields, names, mask=pa.array([value is None for value in values]))
+
+
+def _cells(column: pd.Series) -> Iterable[Any]:
+    """Yield the values of a column as Python has them, durations as exact numbers of seconds."""
+    if column.dtype.kind != "m":
+        return column.astype(object)
+    micros = column.to_numpy("timedelta64[us]")
+    return [pd.NA if missing else Decimal(int(value)) / 1_000_000
+            for value, missing in zip(micros.astype("int64"), np.isnat(micros), strict=True)]  # fmt: skip
 
 
 def _text(value: Any) -> str:
@@ -122,8 +252,10 @@ def _json(value: Any) -> str:
         return json.dumps(base64.b64encode(value).decode())
     if isinstance(value, Decimal):
         return str(value)
-    if isinstance(value, pd.Timestamp):
+    if isinstance(value, date):
         return json.dumps(value.isoformat())
+    if isinstance(value, timedelta):
+        return str(Decimal(value // timedelta(microseconds=1)) / 1_000_000)
     if hasattr(value, "item"):
         value = value.item()
     return json.dumps(value, ensure_ascii=False)
@@ -155,7 +287,7 @@ def _write_excel(df: pd.DataFrame, path: Path) -> None:
         return written
 
     def cell(value: Any, name: Any = None) -> Any:
-        if value is None or _missing(value):
+        if value is None or absent(value):
             return None
         if isinstance(value, pd.Timestamp):
             value = value.tz_convert(None) if value.tzinfo else value
@@ -173,7 +305,7 @@ def _write_excel(df: pd.DataFrame, path: Path) -> None:
 
     try:
         sheet.append([cell(str(name)) for name in df.columns])
-        for row in zip(*(df[name].astype(object) for name in df.columns), strict=True):
+        for row in zip(*(_cells(df[name]) for name in df.columns), strict=True):
             sheet.append([cell(value, name) for name, value in zip(df.columns, row, strict=True)])
     except ExportError:
         sheet.close()  # else openpyxl complains at the end of the process
@@ -184,10 +316,10 @@ def _write_excel(df: pd.DataFrame, path: Path) -> None:
 def to_json(df: pd.DataFrame) -> str:
     """Return the JSON array that `write` writes: an object a row, without what the row does not have."""
     names = [json.dumps(str(name), ensure_ascii=False) for name in df.columns]
-    columns = [df[name].astype(object) for name in df.columns]
+    columns = [_cells(df[name]) for name in df.columns]
     rows = []
     for row in zip(*columns, strict=True):
-        cells = (f"{name}:{_json(value)}" for name, value in zip(names, row, strict=True) if not _missing(value))
+        cells = (f"{name}:{_json(value)}" for name, value in zip(names, row, strict=True) if not absent(value))
         rows.append("{" + ",".join(cells) + "}")
     return "[" + ",\n ".join(rows) + "]"
 
@@ -196,7 +328,8 @@ def _write_json(df: pd.DataFrame, path: Path) -> None:
     path.write_text(to_json(df) + "\n", encoding="utf-8")
 
 
-def _missing(value: Any) -> bool:
+def absent(value: Any) -> bool:
+    """Tell whether a cell holds nothing, which NULL and an empty text are not."""
     return value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
 
 

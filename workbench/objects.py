@@ -38,6 +38,9 @@ SCHEMA = pa.schema({name: pa.string() for name in COLUMNS} | {
     "ts": pa.timestamp("us"), "size_bytes": pa.int64(), "by_ttl": pa.bool_()})  # fmt: skip
 
 _ARRIVAL = re.compile(r"(?:year=)?(\d{4})/(?:month=)?(\d\d)/(?:day=)?(\d\d)(?:/(?:hour=)?(\d\d))?/")
+# Firehose ends an object's name in when its oldest record arrived and a random text:
+# https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html
+_NAMED = re.compile(r"-(\d{4})-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-[^/]*\Z")
 _PARTITION = re.compile(r"\w+=.*|\d+")
 _CHUNK = 1 << 20
 _METADATA = {
@@ -56,7 +59,7 @@ class Object:
     modified: int
     format: Format
     arrival: datetime | None
-    """The hour of its partition, in UTC; None outside year/month/day/hour partitions."""
+    """When its oldest record arrived, in UTC: by its name, else the hour of its partition; None where neither tells."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +146,9 @@ def _object(path: Path) -> Object:
         magic = file.read(4)
     found: Format = "gzip" if magic[:2] == b"\x1f\x8b" else "parquet" if magic == b"PAR1" else "json"
     arrival = None
-    if partitions := _ARRIVAL.findall(path.as_posix()):
-        year, month, day, hour = (int(part or 0) for part in partitions[-1])
+    if told := _NAMED.findall(path.name) or _ARRIVAL.findall(path.as_posix())[-1:]:
         with suppress(ValueError):  # digits that are no date
-            arrival = datetime(year, month, day, hour, tzinfo=UTC)
+            arrival = datetime(*(int(part or 0) for part in told[0]), tzinfo=UTC)  # type: ignore[misc, arg-type]
     return Object(str(path), stat.st_size, stat.st_mtime_ns, found, arrival)
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from workbench import export
+from workbench.mask import REDACTED, How, names_masked
+from workbench.mask import mask as masked
 from workbench.objects import Unreadable
 
 
@@ -27,6 +33,11 @@ class Stats:
     """Lines that are no change record; the answer stands on all others."""
     ambiguous_ties: int = 0
     """Items whose changes of one instant only event_id could settle."""
+    first_arrival: datetime | None = None
+    last_arrival: datetime | None = None
+    """When the first and the last object read arrived, in UTC; None where they do not tell."""
+    notes: tuple[str, ...] = ()
+    """What else to know about the answer."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +52,14 @@ class Result:
         The text that ran, in Athena's dialect.
     stats
         What it took, and what could not be read.
+    asked
+        The question, the table and the other parameters.
     """
 
     df: pd.DataFrame
     sql: str
     stats: Stats
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -53,23 +67,79 @@ class Result:
         s = self.stats
         return (f"{s.rows:,} rows from {s.objects:,} objects ({s.bytes / 1e6:,.1f} MB) in {s.seconds:.2f} s"
                 + (f" · {s.ambiguous_ties:,} ambiguous ties" if s.ambiguous_ties else "")
-                + (f" · {len(s.unreadable):,} unreadable lines" if s.unreadable else ""))  # fmt: skip
+                + (f" · {len(s.unreadable):,} unreadable lines" if s.unreadable else "")
+                + "".join(f" · {note}" for note in s.notes))  # fmt: skip
 
-    def to_parquet(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the answer as Parquet; see `workbench.export.write`."""
-        return export.write(self.df, path, "parquet", overwrite=overwrite)
+    def write(self, path: str | Path, kind: str | None = None, *, overwrite: bool = False, nested: bool = False,
+              mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "") -> Path:  # fmt: skip
+        """Write the answer, and beside it ``FILE.meta.json``, which tells where it is from.
 
-    def to_csv(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the answer as CSV; see `workbench.export.write`."""
-        return export.write(self.df, path, "csv", overwrite=overwrite)
+        The second file holds the question, its parameters and window, the SQL, what was read and what could not be,
+        what is masked, and the first file's columns and SHA-256. Where the SQL or a parameter names a masked
+        attribute, the SQL and all parameters but times and flags are ``[masked]``, since they may hold its values.
 
-    def to_excel(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the answer as an Excel sheet; see `workbench.export.write`."""
-        return export.write(self.df, path, "xlsx", overwrite=overwrite)
+        Parameters
+        ----------
+        kind
+            parquet, csv, xlsx or json; by the file's ending where not given.
+        nested
+            Maps whole instead of flattened; see `workbench.export.write`, which also says how values are written.
+        mask, mask_with, mask_salt
+            Attributes whose values are not to be written; see `workbench.mask.mask`.
 
-    def to_json(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the answer as a JSON array of objects; see `workbench.export.write`."""
-        return export.write(self.df, path, "json", overwrite=overwrite)
+        Raises
+        ------
+        ExportError
+            Where a file exists and `overwrite` is not set, or cannot be written.
+        ParameterError
+            Where a path in `mask` is malformed.
+        """
+        df = masked(self.df, mask, mask_with, mask_salt)
+        meta = self._meta(dict.fromkeys([mask] if isinstance(mask, str) else mask, mask_with))
+        return export.write(df, path, kind, overwrite=overwrite, nested=nested, meta=meta)
+
+    def to_parquet(self, path: str | Path, *, overwrite: bool = False, nested: bool = False,
+                   mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "") -> Path:  # fmt: skip
+        """Write the answer as Parquet; see `write`."""
+        return self.write(path, "parquet", overwrite=overwrite, nested=nested,
+                          mask=mask, mask_with=mask_with, mask_salt=mask_salt)  # fmt: skip
+
+    def to_csv(self, path: str | Path, *, overwrite: bool = False, nested: bool = False,
+               mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "") -> Path:  # fmt: skip
+        """Write the answer as CSV; see `write`."""
+        return self.write(path, "csv", overwrite=overwrite, nested=nested,
+                          mask=mask, mask_with=mask_with, mask_salt=mask_salt)  # fmt: skip
+
+    def to_excel(self, path: str | Path, *, overwrite: bool = False, nested: bool = False,
+                 mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "") -> Path:  # fmt: skip
+        """Write the answer as an Excel sheet; see `write`."""
+        return self.write(path, "xlsx", overwrite=overwrite, nested=nested,
+                          mask=mask, mask_with=mask_with, mask_salt=mask_salt)  # fmt: skip
+
+    def to_json(self, path: str | Path, *, overwrite: bool = False, nested: bool = False,
+                mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "") -> Path:  # fmt: skip
+        """Write the answer as a JSON array of objects; see `write`."""
+        return self.write(path, "json", overwrite=overwrite, nested=nested,
+                          mask=mask, mask_with=mask_with, mask_salt=mask_salt)  # fmt: skip
+
+    def _meta(self, hidden: Mapping[str, How]) -> dict[str, Any]:
+        parameters = dict(self.asked)
+        question, table = parameters.pop("question", None), parameters.pop("table", None)
+        hidden = dict.fromkeys(parameters.pop("mask", ()), parameters.pop("mask_with", "hash")) | dict(hidden)
+        sql, s = self.sql, self.stats
+        if any(names_masked(str(each), list(hidden)) for each in (sql, *parameters, *parameters.values())):
+            sql = REDACTED
+            parameters = {name: value if isinstance(value, datetime | timedelta | bool | None) else REDACTED
+                          for name, value in parameters.items()}  # fmt: skip
+        window = {name: parameters[name] for name in ("start", "end", "as_of") if name in parameters}
+        return {
+            "question": question, "table": table, "parameters": parameters, "sql": sql,
+            "window": window | {"first_arrival": s.first_arrival, "last_arrival": s.last_arrival},
+            "objects": s.objects, "bytes": s.bytes, "seconds": s.seconds, "unreadable": len(s.unreadable),
+            "ambiguous_ties": s.ambiguous_ties, "notes": s.notes, "masked": hidden,
+        }  # fmt: skip
 
     def _repr_html_(self) -> str:
-        return f"{self.df.to_html(max_rows=20, border=0)}<p><small>{self.summary}</small></p>"
+        with pd.option_context("display.html.use_mathjax", False):  # else a text with two $ in it becomes a formula
+            table = self.df.to_html(max_rows=20, border=0)
+        return f"{table}<p><small>{escape(self.summary)}</small></p>"

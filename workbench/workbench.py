@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+import orjson
 import pandas as pd
-import pyarrow.compute as pc
+import pyarrow as pa
 
-from workbench import attributes, buckets, render
+from workbench import buckets, frequency, quality, render
 from workbench.checks import run_checks
 from workbench.config import load_settings
-from workbench.embedded import ItemStore
+from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer, Engine
 from workbench.engines.duckdb import DuckDBEngine
-from workbench.errors import ParameterError, RecordRefused
+from workbench.errors import ParameterError, RecordRefused, did_you_mean
+from workbench.frames import change_frame, item_frame
 from workbench.generate import Generated, generate
+from workbench.history import Comparison, History, Row, compare, history, with_baseline
+from workbench.keys import Key, read_keys
+from workbench.quality import Quality
+from workbench.reconciliation import actual_state
+from workbench.records import EVENTS
 from workbench.result import Result, Stats
+from workbench.where import Condition, holds, parse
 
 _START_OF_TIME = datetime(1, 1, 1, tzinfo=UTC)
 _END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 _DEFAULTS = {"as_of": _END_OF_TIME, "include_deleted": False, "start": _START_OF_TIME, "end": _END_OF_TIME,
-             "unit": "hour", "limit": 20}  # fmt: skip
+             "unit": "hour", "limit": 20, "examples": quality.EXAMPLES, "late_arrival": 86_400,
+             "large": quality.LARGEST_RECORD // 2}  # fmt: skip
 Moment = str | datetime | pd.Timestamp
+Kind = Literal["event", "attribute", "key", "concentration", "interval"]
+R = TypeVar("R", bound=Result)
+T = TypeVar("T")
 
 
 class Workbench:
@@ -53,12 +65,13 @@ class Workbench:
         Returns
         -------
         pandas.DataFrame
-            table, layout, objects (how many), bytes (stored), first_arrival and last_arrival (UTC, hour of
-            the partition; NaT outside dated partitions).
+            table, layout, objects (how many), bytes (stored), first_arrival and last_arrival (UTC, of
+            objects; NaT where neither name nor partition tells).
         """
         return self._engine.tables()
 
-    def latest_state(self, table: str, *, as_of: Moment | None = None, include_deleted: bool = False) -> Result:
+    def latest_state(self, table: str, *, as_of: Moment | None = None, include_deleted: bool = False,
+                     where: str | None = None) -> Result:  # fmt: skip
         """Show what is in a table, or what was in it at an instant.
 
         Parameters
@@ -68,6 +81,8 @@ class Workbench:
             they arrived.
         include_deleted
             Show items that are gone too, by their keys, with when they went.
+        where
+            A condition on attributes, such as ``person.age > 40``; see `workbench.where`.
 
         Returns
         -------
@@ -80,25 +95,195 @@ class Workbench:
         ------
         TableNotFound
             Naming the tables there are.
+        ParameterError
+            Where `where` or `as_of` cannot be read; the message says at which character.
         """
-        at = _END_OF_TIME if as_of is None else instant(as_of)
-        answer, df = self._items(table, at, include_deleted)
+        at, condition = _END_OF_TIME if as_of is None else instant(as_of), parse(where) if where else None
+        answer, df = self._state(table, at, include_deleted, condition)
         if df.empty and at < _END_OF_TIME:  # nothing there yet: show the columns there will be
-            df = self._items(table, _END_OF_TIME, include_deleted)[1].iloc[:0]
+            df = self._state(table, _END_OF_TIME, include_deleted, condition)[1].iloc[:0]
+        asked = {"as_of": at if as_of else None, "include_deleted": include_deleted, "where": where}
         ambiguous = sum(answer.rows.column("ambiguous").to_pylist())
-        return _result(answer, df, ambiguous_ties=ambiguous)
+        return self._result(Result, df, answer, "latest_state", table, asked, ambiguous, notes=self._notes(table, at))
 
-    def change_frequency(self, table: str, *, every: str = "1h", start: Moment | None = None,
-                         end: Moment | None = None, by: Literal["event", "key"] = "event",
-                         timezone: str = "UTC", limit: int = 20) -> Result:  # fmt: skip
-        """Count the changes of a table over time by event, or by item.
+    def changes(self, table: str, *, start: Moment | None = None, end: Moment | None = None,
+                key: Key | Sequence[Key] | None = None, prefix: bool = False, events: str | Sequence[str] = (),
+                where: str | None = None) -> Result:  # fmt: skip
+        """List the changes of a table in a window of time.
+
+        Parameters
+        ----------
+        start, end
+            The window of event time, `start` inclusive, `end` exclusive, UTC where they name no zone.
+        key, prefix
+            Only of these items; see `workbench.keys.read_keys`.
+        events
+            Only INSERT, MODIFY or REMOVE, or several of them.
+        where
+            A condition on attributes of either image, or of ``new.`` and ``old.`` ones; see `workbench.where`.
+
+        Returns
+        -------
+        Result
+            One row a distinct change, by time: the key attributes, ts (UTC, microseconds), event_name, by_ttl,
+            size_bytes, event_id, and the images' attributes as flattened columns that begin with ``new.`` and ``old.``.
+        """
+        begin, until = _window(start, end)
+        chosen = [events] if isinstance(events, str) else list(events)
+        if unknown := [event for event in chosen if event not in EVENTS]:
+            raise ParameterError(
+                f"{unknown[0]!r} is no event: use {', '.join(EVENTS)}.{did_you_mean(unknown[0], EVENTS)}"
+            )
+        condition, keys = parse(where) if where else None, self._keys(table, key, prefix)
+        sql = condition and render.condition(condition, new="new_image", old="old_image")
+        matching = render.matching(keys, chosen, sql or "")
+
+        def ask() -> tuple[Answer, pd.DataFrame]:
+            answer = self._engine.ask("changes", table, start=begin, end=until, matching=matching)
+            rows = _holding(answer.rows, condition, "new_image", "old_image")
+            return answer, change_frame(rows, self._key_names(table), numbers=self.settings.numbers)
+
+        answer, df = self._trying(table, ask)
+        asked = {"start": start and begin, "end": end and until, "key": key, "prefix": prefix, "events": chosen,
+                 "where": where}  # fmt: skip
+        return self._result(Result, df, answer, "changes", table, asked)
+
+    def item_history(self, table: str, key: Key | Sequence[Key] | None = None, *, prefix: bool = False,
+                     start: Moment | None = None, end: Moment | None = None) -> History:  # fmt: skip
+        """Tell what happened to an item, or to a few: every change in order, attribute by attribute.
+
+        Parameters
+        ----------
+        key, prefix
+            The item's key, such as ``{"pk": "p-1"}`` or ``"pk=p-1"``, or several; without one, the item that changed
+            most. One attribute of a composite key is all items that have it; with `prefix` the last attribute
+            given is what the items' begin with.
+        start, end
+            Show only the changes of this window.
+
+        Returns
+        -------
+        History
+            One row an attribute change, by item and in the order of the changes: the key attributes, life (1, then
+            one more after each deletion), ts (UTC, microseconds), event_name (INSERT, MODIFY, REMOVE, or BASELINE for
+            what an export knows), by_ttl, since_previous (the time since the item's change before), path, change
+            (added, removed, changed, type changed, members added, members removed), before and after (Python values;
+            <NA> is absent, None is NULL), before_type and after_type (DynamoDB's), missing (a change before this one
+            is not in the log, since what it found is not what was left), event_id. A change that changed no
+            attribute but the key's is one row without a path.
+
+        Raises
+        ------
+        ParameterError
+            Where an attribute is none of the key, or a value not of its type.
+        """
+        begin, until = _window(start, end)
+        keys = self._keys(table, key, prefix)
+        if key is None:
+            busiest = self._engine.ask("hot_keys", table, start=begin, end=until, limit=1).rows
+            keys = busiest.column("keys").to_pylist() or [""]  # which is no item's
+
+        def ask() -> tuple[Answer, pd.DataFrame]:
+            answer = self._engine.ask("changes", table, start=_START_OF_TIME, end=until, matching=render.matching(keys))
+            rows = _rows(answer.rows)
+            if known := self._engine.baseline(table, None if until == _END_OF_TIME else until):
+                exported = self._engine.ask("changes", table, start=_START_OF_TIME, end=_END_OF_TIME, over="baseline",
+                                            matching=render.matching(keys))  # fmt: skip
+                rows = with_baseline(rows, _rows(exported.rows), known.time)
+            return answer, history(rows, self._key_names(table), start=begin)
+
+        answer, df = self._trying(table, ask)
+        asked = {"key": key, "prefix": prefix, "start": start and begin, "end": end and until}
+        return self._result(History, df, answer, "changes", table, asked, notes=self._notes(table, until))
+
+    def diff(self, table: str, before: Moment, after: Moment | None = None, *, key: Key | Sequence[Key] | None = None,
+             prefix: bool = False) -> Comparison:  # fmt: skip
+        """Compare a table, or items of it, at two instants.
+
+        Parameters
+        ----------
+        before, after
+            The instants, both inclusive, UTC where they name no zone; without `after`, now.
+        key, prefix
+            Only these items, as in `item_history`.
+
+        Returns
+        -------
+        Comparison
+            One row an attribute that differs: the key attributes, item (added, removed, changed), path, change, before,
+            after, before_type, after_type, as in `item_history`.
+        """
+        instants = instant(before), _END_OF_TIME if after is None else instant(after)
+        if instants[0] > instants[1]:
+            raise ParameterError(f"the instants are the wrong way round: {instants[0]} is after {instants[1]}")
+        matching = render.matching(self._keys(table, key, prefix))
+
+        def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
+            answers = [self._engine.ask("latest_state", table, over="state", as_of=at, include_deleted=False,
+                                        matching=matching) for at in instants]  # fmt: skip
+            one, other = (_images(answer.rows) for answer in answers)
+            df, items = compare(one, other, self._key_names(table), ("added", "removed", "changed"))
+            return answers[-1], df, items
+
+        answer, df, items = self._trying(table, ask)
+        asked = {"before": instants[0], "after": after and instants[1], "key": key, "prefix": prefix}
+        return self._result(Comparison, df, answer, "latest_state", table, asked, items=items,
+                            notes=self._notes(table, instants[0]))  # fmt: skip
+
+    def reconcile(self, table: str, against: str | Path = "live", *, lag: str = "15min") -> Comparison:
+        """Compare the state the log leads to with the table itself.
+
+        Parameters
+        ----------
+        against
+            ``live``, the table as it is (here the embedded item store), or the folder of an export to S3, which
+            is compared with the state at the time of the export.
+        lag
+            How long delivery may take: items with younger changes that are not in the log are in flight, and
+            count for no difference.
+
+        Returns
+        -------
+        Comparison
+            One row an attribute that differs, before in the log and after in the table: the key attributes, item
+            (``missing`` in the log, ``extra`` in it, ``differing``, ``in flight``), path, change, before, after,
+            before_type, after_type.
+
+        Raises
+        ------
+        StoreError
+            Where there is no such table in the item store.
+        ParameterError
+            Where `against` holds no export of the table.
+        """
+        slack = _duration(lag)
+        at, actual, in_flight = actual_state(self.settings, table, against, slack, self._key_names(table))
+
+        def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
+            answer = self._engine.ask("latest_state", table, over="state" if at is None else "log",
+                                      as_of=at or _END_OF_TIME, include_deleted=False)  # fmt: skip
+            df, items = compare(_images(answer.rows), actual, self._key_names(table), ("missing", "extra", "differing"),
+                                in_flight)  # fmt: skip
+            return answer, df, items
+
+        answer, df, items = self._trying(table, ask)
+        asked = {"against": str(against), "lag": lag, "as_of": at}
+        return self._result(Comparison, df, answer, "latest_state", table, asked, items=items)
+
+    def change_frequency(self, table: str, *, every: str | None = None, start: Moment | None = None,
+                         end: Moment | None = None, by: Kind = "event", timezone: str = "UTC", limit: int = 20,
+                         ) -> Result:  # fmt: skip
+        """Count the changes of a table over time by event, or by attribute, by item, by the time in between.
 
         Parameters
         ----------
         every
-            Width of a bucket: 1min, 5min, 15min, 30min, 1h, 3h, 6h, 12h, 1d, 1w (from Monday) or 1mo.
+            Width of a bucket: 1min, 5min, 15min, 30min, 1h, 3h, 6h, 12h, 1d, 1w (from Monday) or 1mo; by event 1h
+            where not given.
         start, end
             The window of event time, `start` inclusive, `end` exclusive, UTC where they name no zone.
+        by
+            What is counted, see below.
         timezone
             Zone whose days and hours the buckets follow, such as ``Europe/Berlin``.
         limit
@@ -108,8 +293,21 @@ class Workbench:
         -------
         Result
             ``by="event"``: bucket (datetime64[us, `timezone`], its start; empty ones too), inserts, modifies,
-            removes, ttl_removes (part of removes) and changes. ``by="key"``: the key attributes, changes,
-            inserts, modifies, removes, share (0 to 1), first_change and last_change (UTC), most changed first.
+            removes, ttl_removes (part of removes) and changes.
+
+            ``by="attribute"``, of MODIFY changes, since an INSERT or REMOVE touches every attribute: path, changes,
+            and of these added, removed, changed and type_changed, items, share (of all MODIFY changes, 0 to 1),
+            first_change and last_change (UTC), most changed first; with `every` instead path, bucket and changes.
+            Writes that changed nothing are counted in ``stats.notes``.
+
+            ``by="key"``: the key attributes, changes, inserts, modifies, removes, share, first_change and
+            last_change, most changed first.
+
+            ``by="concentration"``: changes_per_item, items that have so many, and item_share and change_share,
+            cumulative from the most changed items on.
+
+            ``by="interval"``, the time from one change of an item to its next: longer_than and up_to (timedelta),
+            changes and share.
 
         Raises
         ------
@@ -118,19 +316,55 @@ class Workbench:
         ParameterError
             For an unknown bucket, time zone or `by`, or a window that ends before it starts.
         """
-        begin, until = start and instant(start), end and instant(end)
-        if begin and until and begin >= until:
-            raise ParameterError(f"the window is empty: start {begin} is not before end {until}")
-        window = {"start": begin or _START_OF_TIME, "end": until or _END_OF_TIME}
+        begin, until = _window(start, end)
+        window: dict[str, Any] = {"start": begin, "end": until}
+        asked = {"by": by, "every": every, "start": start and begin, "end": end and until, "timezone": timezone}
+        unit, ends = buckets.unit_of(every or "1h", timezone), (begin if start else None, until if end else None)
+        if by == "event":
+            answer = self._engine.ask("change_frequency", table, **window, unit=unit)
+            df = buckets.into_buckets(answer.rows.to_pandas(), every or "1h", timezone, *ends)
+            return self._result(Result, df, answer, "change_frequency", table, asked)
+        if by == "attribute":
+            answer, df, notes = self._trying(table, lambda: self._by_attribute(table, window, every, timezone, ends))
+            return self._result(Result, df, answer, "changes", table, asked, notes=notes)
         if by == "key":
             answer = self._engine.ask("hot_keys", table, **window, limit=int(limit))
-            return _result(answer, self._hot_keys_frame(answer, table))
-        if by != "event":
-            raise ParameterError(f"by={by!r} is unknown; use 'event' or 'key'")
-        unit = buckets.unit_of(every, timezone)
-        answer = self._engine.ask("change_frequency", table, **window, unit=unit)
-        df = buckets.into_buckets(answer.rows.to_pandas(), every, timezone, begin or None, until or None)
-        return _result(answer, df)
+            df = frequency.hot_keys(answer.rows, self._key_names(table))
+            return self._result(Result, df, answer, "hot_keys", table, asked | {"limit": limit})
+        questions: dict[str, tuple[str, Callable[[pa.Table], pd.DataFrame]]] = {
+            "concentration": ("key_concentration", frequency.concentration),
+            "interval": ("change_intervals", frequency.intervals)}  # fmt: skip
+        if by not in questions:
+            raise ParameterError(f"by={by!r} is unknown; use event, attribute, key, concentration or interval")
+        question, read = questions[by]
+        answer = self._engine.ask(question, table, **window)
+        return self._result(Result, read(answer.rows), answer, question, table, asked)
+
+    def data_quality(self, table: str, *, start: Moment | None = None, end: Moment | None = None,
+                     late_arrival: str = "24h") -> Quality:  # fmt: skip
+        """Tell whether the log can be trusted: what is missing, twice, late, ambiguous or unreadable in it.
+
+        Parameters
+        ----------
+        start, end
+            The window of event time, `start` inclusive, `end` exclusive, UTC where they name no zone.
+        late_arrival
+            How late changes may arrive, such as ``24h``.
+
+        Returns
+        -------
+        Quality
+            ``df`` with one row a finding: finding, status (ok, note, warning, failed), count, share (0 to 1), of
+            (what the share is of), examples, meaning, remedy; and the frames ``gaps``, ``lag`` and ``drift``, and
+            ``verdict``.
+        """
+        begin, until = _window(start, end)
+        slack = _duration(late_arrival)
+        found, answer = self._trying(table, lambda: quality.examine(self._engine, table, self._key_names(table),
+                                                                    begin, until, slack))  # fmt: skip
+        df = found.pop("df")
+        asked = {"start": start and begin, "end": end and until, "late_arrival": late_arrival}
+        return self._result(Quality, df, answer, "chain_gaps", table, asked, **found)
 
     def sql(self, question: str, table: str, **values: Any) -> str:
         """Return the text of a question over a table, in Athena's dialect, without running it.
@@ -138,18 +372,35 @@ class Workbench:
         Parameters
         ----------
         question
-            The name of a `.sql` file in ``workbench/sql``: latest_state, change_frequency or hot_keys.
+            The name of a `.sql` file in ``workbench/sql``, such as latest_state or change_frequency.
         **values
-            Its parameters; the others have the defaults the question's method has.
+            Its parameters; the others have the defaults the question's method has. `where` is a condition, for
+            latest_state and changes.
         """
-        defaults = {name: value for name, value in _DEFAULTS.items() if f":{name}" in render.whole(question)}
+        text, where = render.whole(question), values.pop("where", None)
+        defaults = {name: value for name, value in _DEFAULTS.items() if f":{name}" in text}
         times = {name: instant(value) for name, value in values.items() if name in ("as_of", "start", "end")}
-        return self._engine.sql(question, table, **(defaults | values | times))
+        if where and "{matching}" not in text:
+            raise ParameterError(f"{question} takes no where; latest_state and changes do")
+        sides = {"new": "image"} if question == "latest_state" else {"new": "new_image", "old": "old_image"}
+        matching = render.condition(parse(where), **sides) if where else "true"
+        return self._engine.sql(question, table, matching=matching, **(defaults | values | times))
 
     def generate(self, dataset: str, **options: Any) -> Generated:
         """Make a realistic table and its change log in the embedded lake; see `workbench.generate.generate`."""
         with ItemStore(self.settings.store) as store:
             return generate(store, self.settings.lake, dataset, **options)
+
+    def export_baseline(self, table: str, folder: str | Path = "exports") -> Path:
+        """Export a table of the item store as it is now, in the form of DynamoDB's export to S3.
+
+        Returns
+        -------
+        pathlib.Path
+            The export's own folder, for ``Workbench(baseline=…)`` and for `reconcile`.
+        """
+        with ItemStore(self.settings.store) as store:
+            return export_table(store, table, Path(folder).expanduser())
 
     def check(self) -> pd.DataFrame:
         """Check that this machine and the lake are ready; see `workbench.checks.run_checks`."""
@@ -159,45 +410,62 @@ class Workbench:
         """Free what the engine holds; the next question opens it again."""
         self._engine.close()
 
-    def _items(self, table: str, at: datetime, include_deleted: bool) -> tuple[Answer, pd.DataFrame]:
-        answer = self._engine.ask("latest_state", table, as_of=at, include_deleted=include_deleted)
+    def _state(self, table: str, at: datetime, include_deleted: bool, condition: Condition | None,
+               ) -> tuple[Answer, pd.DataFrame]:  # fmt: skip
+        matching = render.condition(condition, new="image") if condition else "true"
+
+        def ask() -> tuple[Answer, pd.DataFrame]:
+            answer = self._engine.ask("latest_state", table, over="state", as_of=at, include_deleted=include_deleted,
+                                      matching=matching)  # fmt: skip
+            rows = answer.rows if include_deleted else answer.rows.filter(answer.rows.column("image").is_valid())
+            rows = _holding(rows, condition, "image")
+            keys = self._key_names(table)
+            return answer, item_frame(rows, keys, numbers=self.settings.numbers, include_deleted=include_deleted)
+
+        return self._trying(table, ask)
+
+    def _by_attribute(self, table: str, window: Mapping[str, Any], every: str | None, timezone: str,
+                      ends: tuple[datetime | None, datetime | None],
+                      ) -> tuple[Answer, pd.DataFrame, list[str]]:  # fmt: skip
+        found = frequency.AttributeChanges(self._key_names(table))
+        answer = None
+        for answer in self._engine.batches("changes", table, matching=render.matching(events=["MODIFY"]), **window):
+            found.add(answer.rows)
+        answer = answer or self._engine.ask("changes", table, matching="false", **window)
+        df = found.over_time(every, timezone, *ends) if every else found.total()
+        notes = [f"{found.no_op_writes:,} writes that changed nothing"] if found.no_op_writes else []
+        notes += [f"{found.unknown:,} changes without an old image not compared"] if found.unknown else []
+        return answer, df, notes
+
+    def _trying(self, table: str, ask: Callable[[], T]) -> T:
         try:
-            return answer, self._item_frame(answer, table, include_deleted)
+            return ask()
         except RecordRefused:  # an image is none: find the lines, and answer from the others
             self._engine.reread(table)
-            answer = self._engine.ask("latest_state", table, as_of=at, include_deleted=include_deleted)
-            return answer, self._item_frame(answer, table, include_deleted)
+            return ask()
 
-    def _key_names(self, keys: Sequence[str], table: str) -> Sequence[str]:
-        """Take the names from the rows there are; only without one has the log to be asked again."""
-        return tuple(json.loads(keys[0])) if keys else self._engine.key_names(table)
+    def _key_names(self, table: str) -> Sequence[str]:
+        return tuple(self._engine.key_types(table))
 
-    def _hot_keys_frame(self, answer: Answer, table: str) -> pd.DataFrame:
-        rows, texts = answer.rows, answer.rows.column("keys").to_pylist()
-        keys = attributes.frame(texts, keys=self._key_names(texts, table))
-        counts: pd.DataFrame = rows.drop_columns(["keys"]).to_pandas()
-        counts = counts.astype(dict.fromkeys(("changes", "inserts", "modifies", "removes"), "int64"))
-        for name in ("first_change", "last_change"):
-            counts[name] = counts[name].astype("datetime64[us]").dt.tz_localize("UTC")
-        taken = {name: f'"{name}"' for name in keys.columns if name in counts.columns}
-        return pd.concat([keys.rename(columns=taken), counts], axis="columns")
+    def _keys(self, table: str, key: Key | Sequence[Key] | None, prefix: bool) -> list[Any]:
+        return [] if key is None else read_keys(key, self._engine.key_types(table), prefix=prefix)
 
-    def _item_frame(self, answer: Answer, table: str, include_deleted: bool) -> pd.DataFrame:
-        rows = answer.rows if include_deleted else answer.rows.filter(pc.is_valid(answer.rows.column("image")))
-        keys, images = rows.column("keys").to_pylist(), rows.column("image").to_pylist()
-        names = self._key_names(keys, table)
-        shown = (image or key for key, image in zip(keys, images, strict=True))
-        df = attributes.frame(shown, keys=names, numbers=self.settings.numbers)
-        changed = rows.column("ts").to_pandas().astype("datetime64[us]").dt.tz_localize("UTC")
-        df["_changed_at"] = changed
-        if include_deleted:
-            gone = pd.Series([image is None for image in images], dtype=bool)
-            df["_deleted_at"] = changed.where(gone)
-            df["_by_ttl"] = rows.column("by_ttl").to_pandas().astype(bool)
-        order = [attributes.column_name((name,)) for name in names]
-        mixed = any(df[name].dtype == object for name in order)  # of two types, which have no order of their own
-        by_text = (lambda column: column.astype("str")) if mixed else None
-        return df.sort_values(order, key=by_text, ignore_index=True)
+    def _notes(self, table: str, at: datetime) -> list[str]:
+        known = self._engine.baseline(table, None if at == _END_OF_TIME else at)
+        return [f"from the export of {known.time:%Y-%m-%d %H:%M:%S} UTC on", *known.problems] if known else []
+
+    def _result(self, kind: type[R], df: pd.DataFrame, answer: Answer, question: str, table: str,
+                asked: Mapping[str, Any], ambiguous: int = 0, notes: Iterable[str] = (), **more: Any) -> R:  # fmt: skip
+        stats = Stats(rows=len(df), seconds=answer.seconds, objects=answer.objects, bytes=answer.bytes,
+                      unreadable=answer.unreadable, ambiguous_ties=ambiguous, first_arrival=answer.first_arrival,
+                      last_arrival=answer.last_arrival, notes=tuple(notes))  # fmt: skip
+        if self.settings.mask:
+            from workbench.mask import mask
+
+            df = mask(df, self.settings.mask, self.settings.mask_with, self.settings.mask_salt)
+            asked = {**asked, "mask": self.settings.mask, "mask_with": self.settings.mask_with}
+        given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
+        return kind(df, answer.sql, stats, {"question": question, "table": table, **given}, **more)
 
 
 def instant(value: Moment) -> datetime:
@@ -217,7 +485,37 @@ def instant(value: Moment) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _result(answer: Answer, df: pd.DataFrame, ambiguous_ties: int = 0) -> Result:
-    stats = Stats(rows=len(df), seconds=answer.seconds, objects=answer.objects, bytes=answer.bytes,
-                  unreadable=answer.unreadable, ambiguous_ties=ambiguous_ties)  # fmt: skip
-    return Result(df, answer.sql, stats)
+def _window(start: Moment | None, end: Moment | None) -> tuple[datetime, datetime]:
+    begin, until = _START_OF_TIME if start is None else instant(start), _END_OF_TIME if end is None else instant(end)
+    if begin >= until:
+        raise ParameterError(f"the window is empty: start {begin} is not before end {until}")
+    return begin, until
+
+
+def _duration(text: str) -> pd.Timedelta:
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)\s*", text)
+    if not found:
+        raise ParameterError(f"{text!r} is no length of time: write it like 15min, 24h or 7d")
+    return pd.Timedelta(float(found[1]), found[2].replace("d", "D"))  # type: ignore[arg-type]
+
+
+def _holding(rows: pa.Table, condition: Condition | None, new: str, old: str | None = None) -> pa.Table:
+    """Keep the rows of which a condition holds exactly: SQL compares numbers as doubles."""
+    if condition is None:
+        return rows
+    images = [[image and orjson.loads(image) for image in rows.column(name).to_pylist()] for name in (new, old) if name]
+    olds = images[1] if old else [None] * len(rows)
+    return rows.filter(
+        pa.array([holds(condition, one, two) for one, two in zip(images[0], olds, strict=True)], pa.bool_())
+    )
+
+
+def _rows(rows: pa.Table) -> list[Row]:
+    """Return the rows of `changes.sql`, their times in UTC."""
+    return [row | {"ts": row["ts"].replace(tzinfo=UTC)} for row in rows.to_pylist()]
+
+
+def _images(rows: pa.Table) -> dict[str, str]:
+    """Return the images of the items that are there, by their keys."""
+    pairs = zip(rows.column("keys").to_pylist(), rows.column("image").to_pylist(), strict=True)
+    return {key: image for key, image in pairs if image is not None}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -198,32 +197,24 @@ def test_published_records_are_read_with_every_type_they_hold(shared):
     ) == ["45", "45"]
 
 
-@pytest.fixture(scope="module")
-def history(shared, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("history")
-    with tarfile.open(shared / "data" / "sqlite-utils-history.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
-    return folder / "sqlite-utils"
-
-
-def test_a_public_repository_is_right_at_all_five_instants(history, tmp_path):
-    truth = json.loads((history / "truth.json").read_text())
+def test_a_public_repository_is_right_at_all_five_instants(public_history, tmp_path):
+    truth = json.loads((public_history / "truth.json").read_text())
     for number, (at, blobs) in enumerate([(None, truth["latest"]), *truth["as_of"]]):
         out = tmp_path / f"{number}.parquet"
         options = ["--as-of", at] if at else []
         ran = CliRunner().invoke(
-            main, ["latest", "git-files", "--from", str(history / "data"), *options, "--out", str(out)]
+            main, ["latest", "git-files", "--from", str(public_history / "data"), *options, "--out", str(out)]
         )
         assert ran.exit_code == 0, ran.output
         df = pd.read_parquet(out)
         assert dict(zip(df["path"], df["blob"], strict=True)) == blobs
 
 
-def test_the_query_people_copy_brings_deleted_items_back_and_doubles_ties(history):
+def test_the_query_people_copy_brings_deleted_items_back_and_doubles_ties(public_history):
     """The seed query of many posts: the last INSERT or MODIFY, by a correlated MAX over the new image's key."""
-    truth = json.loads((history / "truth.json").read_text())["latest"]
+    truth = json.loads((public_history / "truth.json").read_text())["latest"]
     con = duckdb.connect()
-    con.execute(f"create table log as select * from read_json('{history}/data/**/*.gz', columns={{eventName: 'VARCHAR', "
+    con.execute(f"create table log as select * from read_json('{public_history}/data/**/*.gz', columns={{eventName: 'VARCHAR', "
                 "dynamodb: 'STRUCT(ApproximateCreationDateTime BIGINT, NewImage JSON)'}, format='newline_delimited')")  # fmt: skip
     rows = con.execute("""
         select dynamodb.NewImage->>'$.path.S' from log as a
@@ -236,7 +227,7 @@ def test_the_query_people_copy_brings_deleted_items_back_and_doubles_ties(histor
     paths = [path for (path,) in rows]
     assert set(paths) - set(truth), "deleted items come back"
     assert len(paths) > len(set(paths)), "ties and duplicates are doubled"
-    df = Workbench(history / "data").latest_state("git-files").df
+    df = Workbench(public_history / "data").latest_state("git-files").df
     assert sorted(df["path"]) == sorted(truth)
 
 

@@ -135,6 +135,12 @@ class ItemStore:
         for (image,) in self._db.execute("select image from items where name = ?", (table,)):
             yield from_dynamodb(orjson.loads(image))
 
+    def images(self, table: str) -> Iterator[tuple[str, str]]:
+        """Yield the key and the image of every item, as DynamoDB JSON texts."""
+        self._table(table)
+        for key, image in self._db.execute("select key, image from items where name = ?", (table,)):
+            yield key.decode(), image.decode()
+
     def put_item(self, table: str, item: Mapping[str, Any], *, now: datetime | None = None) -> None:
         """Write an item, in place of one with its key."""
         image = self._encoded(table, item)

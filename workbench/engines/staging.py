@@ -25,6 +25,7 @@ from workbench.records import RecordRefused, canonical_json, canonical_keys
 _IMAGES = ("new_image", "old_image")
 _TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
 _BATCH = 20_000  # rows read line by line before they are handed to DuckDB
+_PART = 4  # up to one in so many objects are read for the images of a few items, else all of them
 _SAMPLE = 8  # objects looked into, spread over the log, before the rest is taken to be of their layouts
 
 
@@ -65,11 +66,35 @@ class StagedLog:
                 raise QueryError(f"{self.source} could not be read: {str(error).splitlines()[0]}") from error
             raise
 
+    @property
+    def has_images(self) -> bool:
+        """Whether images are staged too."""
+        return self._has_images
+
+    def part(self, matching: str) -> StagedLog | None:
+        """Return the objects that hold changes of a few items, with images, as a log; None where they are many."""
+        found = self._con.execute(f"select distinct object from {self.table} where {matching} order by 1").fetchall()
+        if len(found) > len(self.objects) // _PART:
+            return None
+        part = StagedLog(self._con, f"part of {self.source}", self.source, self._keys)
+        part._known_keys, part._line_by_line = self._known_keys, self._line_by_line
+        part._clear(images=True)
+        part._add([self.objects[number] for (number,) in found])
+        return part
+
     def reread(self) -> None:
         """Read the whole log line by line, for what only the slow reader can tell."""
         self._line_by_line = True
         self._clear(images=True)
         self.refresh(images=True)
+
+    def arrivals(self) -> str:
+        """Return a relation of the objects: object, their number, and arrival (UTC, null where not known)."""
+        arrivals = [item.arrival and item.arrival.replace(tzinfo=None) for item in self.objects]
+        numbers = pa.array(range(len(arrivals)), pa.int32())
+        rows = pa.table({"object": numbers, "arrival": pa.array(arrivals, pa.timestamp("us"))})  # noqa: F841
+        self._con.execute("create or replace temp table arrivals as select * from rows")
+        return "arrivals"
 
     def _clear(self, *, images: bool) -> None:
         self.objects, self._unreadable, self._has_images = [], {}, images
@@ -154,6 +179,7 @@ def register_functions(con: duckdb.DuckDBPyConnection) -> None:
     """Give DuckDB our canonical forms, for the values whose text may not be canonical as it is."""
     con.create_function("canonical_image", canonical_image, ["VARCHAR"], "VARCHAR")
     con.create_function("canonical_keys", _canonical_keys, ["VARCHAR", "BOOLEAN"], "VARCHAR")
+    con.execute("create temp macro xxhash64(bytes) as hash(bytes)")
 
 
 def canonical_image(text: str) -> str:

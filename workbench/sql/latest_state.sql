@@ -1,5 +1,6 @@
 -- What is in the table, or what was in it at :as_of?
--- Parameters: :as_of, a time in UTC, inclusive; :include_deleted, true to show items that are gone too.
+-- Parameters: :as_of, a time in UTC, inclusive; :include_deleted, true to show items that are gone too. {matching} is a
+-- condition on keys and image; one on numbers may let through what equals its number but for digits beyond the 15th.
 -- Rows: one an item; gone ones also where they are ambiguous. keys; image (DynamoDB JSON, null where the item
 -- is gone); ts, its last change (UTC); by_ttl, whether that was a removal by TTL; ambiguous, whether changes of
 -- the same instant could not be settled by their images, because a record is missing or nothing before them is
@@ -91,17 +92,18 @@ states as (  -- fits: the state before a cycle is one of its images, as it must 
         last_image,
         case when verdict = 'cycle' then coalesce(contains(images, {canonical}), false) else true end as fits
     from items
+),
+
+answers as (
+    select
+        keys,
+        nullif(case when fits then image else last_image end, '') as image,
+        ts,
+        by_ttl = 1 and case when fits then image else last_image end = '' as by_ttl,
+        not fits or coalesce(before_verdict, 'undecided') = 'undecided' as ambiguous
+    from states
 )
 
-select
-    keys,
-    nullif(case when fits then image else last_image end, '') as image,
-    ts,
-    by_ttl = 1 and case when fits then image else last_image end = '' as by_ttl,
-    not fits or coalesce(before_verdict, 'undecided') = 'undecided' as ambiguous
-from states
-where
-    :include_deleted
-    or case when fits then image else last_image end <> ''
-    or not fits
-    or coalesce(before_verdict, 'undecided') = 'undecided'
+select keys, image, ts, by_ttl, ambiguous
+from answers
+where (:include_deleted or image is not null or ambiguous) and ({matching})

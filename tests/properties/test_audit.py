@@ -1,0 +1,155 @@
+"""The laws of history, diff and gap detection, over random histories in any delivery."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import write_log
+from tests.properties.test_replay import BASE, EPOCH, IMAGE, STEP, delivered, history
+from tests.test_chain import fits
+from workbench import Workbench
+from workbench.attributes import to_dynamodb
+from workbench.chain import ABSENT, Link
+from workbench.differences import Difference, apply
+from workbench.records import canonical_change, canonical_json
+
+LAYOUTS = ["raw", "joined", "envelope", "parquet"]
+STEPS = st.lists(STEP, min_size=1, max_size=12)
+POOL = st.lists(IMAGE, min_size=3, max_size=3)
+_PART = re.compile(r'"((?:[^"]|"")*)"|\[(\d+)\]|([^.\["]+)')
+
+
+def difference(row: dict) -> Difference:
+    """What a row of a frame says, read back from its texts and Python values."""
+    path = tuple(int(index) if index else bare or quoted.replace('""', '"')
+                 for quoted, index, bare in _PART.findall(row["path"]))  # fmt: skip
+    sides = [None if value is pd.NA else to_dynamodb({"": value})[""] for value in (row["before"], row["after"])]
+    return Difference(path, row["change"], *sides)
+
+
+def key_of(row: dict) -> str:
+    return canonical_json(to_dynamodb({"pk": row["pk"], "sk": row["sk"]}))
+
+
+def moment(micros: int):
+    return EPOCH + timedelta(microseconds=micros - BASE)
+
+
+def states_of(wb: Workbench, at) -> dict[str, dict]:
+    """The items there were at an instant, by the engine, without their keys' text."""
+    rows = wb._engine.ask("latest_state", "things", as_of=at, include_deleted=False).rows.to_pylist()
+    return {row["keys"]: json.loads(canonical_json(json.loads(row["image"]))) for row in rows if row["image"]}
+
+
+@given(steps=STEPS, pool=POOL, seed=st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_diff_applied_to_the_earlier_state_gives_the_later_one(steps, pool, seed):
+    rng = random.Random(seed)
+    records, states = history(steps, pool, rng, apart=False)
+    if not records:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for number, each in enumerate(delivered(records, rng)):
+            write_log(Path(folder), each, rng.choice(LAYOUTS), f"object {number}")
+        wb = Workbench(folder)
+        one, other = sorted(rng.choices([BASE - 1, *(at for at, _ in states)], k=2))
+        found = wb.diff("things", moment(one), moment(other))
+        state = states_of(wb, moment(one))
+        for key, rows in groups(found.df):
+            changed = apply(state.get(key), [difference(row) for row in rows if isinstance(row["path"], str)])
+            if rows[0]["item"] == "removed":
+                assert key not in states_of(wb, moment(other))
+                state.pop(key)
+            else:
+                state[key] = json.loads(canonical_json(json.loads(key) | changed))
+        assert sorted(map(canonical_json, state.values())) == dict([(BASE - 1, []), *states])[other]
+        assert sum(found.items.values()) == len(states_of(wb, moment(one)).keys() | states_of(wb, moment(other)).keys())
+        wb.close()
+
+
+@given(steps=STEPS, pool=POOL, seed=st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_the_histories_of_all_items_replayed_give_the_table_and_have_no_gap(steps, pool, seed):
+    rng = random.Random(seed)
+    records, states = history(steps, pool, rng, apart=False)
+    if not records:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for number, each in enumerate(delivered(records, rng)):
+            write_log(Path(folder), each, rng.choice(LAYOUTS), f"object {number}")
+        wb = Workbench(folder)
+        told = wb.item_history("things", {"pk": ""}, prefix=True).df
+        assert not told["missing"].any()
+        assert set(told["event_id"]) == {record["eventID"] for record in records}
+        table: dict[str, dict | None] = {}
+        for key, rows in groups(told):
+            lives, there = 0, False
+            for _, change in by_change(rows):
+                item = apply(table.get(key), [difference(row) for row in change if isinstance(row["path"], str)])
+                gone = change[0]["event_name"] == "REMOVE"
+                lives += not there and not gone
+                assert change[0]["life"] == lives
+                there, table[key] = not gone, None if gone else item
+        items = [canonical_json(json.loads(key) | item) for key, item in table.items() if item is not None]
+        assert sorted(items) == states[-1][1]
+        wb.close()
+
+
+@given(steps=STEPS, pool=POOL, seed=st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_lost_change_is_found_unless_its_neighbours_fit_and_nothing_on_a_complete_log(steps, pool, seed):
+    rng = random.Random(seed)
+    records, _ = history(steps, pool, rng, apart=False)
+    if not records:
+        return
+    lost = rng.choice([None, *records])
+    rest = [record for record in records if record is not lost]
+    if not rest:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for number, each in enumerate(delivered(rest, rng)):
+            write_log(Path(folder), each, rng.choice(LAYOUTS), f"object {number}")
+        wb = Workbench(folder)
+        told = wb.data_quality("things")
+        counts = dict(zip(told.df["finding"], told.df["count"], strict=True))
+        chain = [link(record) for record in rest if lost and same_item(record, lost)]
+        assert counts["missing changes"] + counts["unseen beginnings"] == (0 if lost is None or fits(chain) else 1)
+        assert len(told.gaps) == counts["missing changes"]
+        if len(told.gaps):
+            gap = told.gaps.iloc[0].to_dict()
+            assert key_of(gap) == canonical_change(lost)["keys"]
+            assert gap["lost_after"] <= pd.Timestamp(canonical_change(lost)["ts"], tz="UTC") <= gap["lost_before"]
+        wb.close()
+
+
+def link(record: dict) -> Link:
+    change = canonical_change(record)
+    at = pd.Timestamp(change["ts"], tz="UTC")
+    return Link(at, change["event_id"], change["old_image"] or ABSENT, change["new_image"] or ABSENT)
+
+
+def same_item(one: dict, other: dict) -> bool:
+    return canonical_change(one)["keys"] == canonical_change(other)["keys"]
+
+
+def groups(df: pd.DataFrame):
+    found: dict[str, list] = {}
+    for row in df.to_dict("records"):
+        found.setdefault(key_of(row), []).append(row)
+    return found.items()
+
+
+def by_change(rows: list[dict]):
+    found: dict[str, list] = {}
+    for row in rows:
+        found.setdefault(row["event_id"], []).append(row)
+    return found.items()

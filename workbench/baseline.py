@@ -1,0 +1,394 @@
+"""A table's exports to S3 as a baseline: finding them, checking them, and staging the state they know.
+
+Their form is that of "DynamoDB table export output format"
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html). A window of
+an incremental export includes its first instant and not its last
+(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_IncrementalExportSpecification.html).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import pyarrow as pa
+
+from workbench import render
+from workbench.engines.staging import canonical_image, register_functions
+from workbench.errors import ParameterError, QueryError
+from workbench.objects import SCHEMA, Unreadable, _lines, _object
+from workbench.records import RecordRefused, canonical_json, canonical_keys, canonical_time, parse_objects
+
+_SUMMARY, _MANIFEST = "manifest-summary.json", "manifest-files.json"
+_TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
+_COLUMNS = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in SCHEMA.names) + ", object INTEGER"
+_CHANGES = '"changes of exports"'
+_KEYLESS = "no key attribute"
+_BATCH = 20_000  # rows read line by line before they are handed to DuckDB
+# Values of key attributes that are canonical as DuckDB writes them: plain texts and numbers, base64 without loose bits.
+_PLAIN = (
+    r'\{"S":"(?:[^"\\]|\\["\\bfnrt])*"\}'
+    r'|\{"N":"(?:0|-?[1-9][0-9]{0,37}|-?(?:0|[1-9][0-9]{0,37})\.[0-9]{0,37}[1-9])"\}'
+    r'|\{"B":"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?"\}'
+)
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A data file, and what the manifest says of it."""
+
+    path: Path
+    items: int
+    md5: str
+    """Of the file as it is stored, in base64."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """One finished export of a table."""
+
+    folder: Path
+    table: str
+    arn: str
+    table_id: str
+    """Another one where a table was removed and made again under its name."""
+    kind: Literal["full", "incremental"]
+    time: datetime
+    """exportTime, or the end of an incremental export's window, exportToTime; in UTC."""
+    since: datetime | None
+    """The beginning of an incremental export's window, exportFromTime."""
+    items: int
+    files: tuple[DataFile, ...]
+    problems: tuple[str, ...]
+    """What its manifests and its folder tell without reading the data; `choose` reads it."""
+
+    @property
+    def instant(self) -> datetime:
+        """The last instant whose changes it holds."""
+        return self.time if self.since is None else self.time - timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The state of a table at an instant: a full export, and the incremental ones that follow on."""
+
+    exports: tuple[Export, ...]
+    time: datetime
+    """The last instant whose changes the state holds, in UTC."""
+    problems: tuple[str, ...]
+
+
+def find_exports(source: str | Path) -> list[Export]:
+    """Find the finished exports under a folder, or the one that it is, ordered by time.
+
+    A bucket may have been synced without the first parts of its keys: data files are found by name, in
+    the export's ``data`` folder or, for incremental exports, in the one beside it.
+
+    Raises
+    ------
+    ParameterError
+        Where there is none, a manifest is damaged, or an export is in Amazon Ion.
+    """
+    root = Path(source).expanduser()
+    if found := sorted(root.rglob(_SUMMARY)):
+        return sorted(map(_export, found), key=lambda export: (export.time, export.instant, export.folder))
+    if started := next(root.rglob("_started"), None):
+        raise ParameterError(f"the export {started.parent} has not finished: it has no {_SUMMARY} yet; "
+                             "sync the folder again when it has")  # fmt: skip
+    raise ParameterError(f"{source} holds no export of a table to S3, for there is no {_SUMMARY} in it: "
+                         "give an export's folder, AWSDynamoDB/EXPORT-ID, or one above it, synced from S3")  # fmt: skip
+
+
+def choose(exports: Sequence[Export], table: str, at: datetime | None = None) -> Baseline | None:
+    """Choose the newest state of a table at or before an instant (None: the newest), and check its files.
+
+    That is the newest full export, and after it every incremental export whose window begins where the
+    state so far ends, or before. The data files are read once, to compare them with their manifests.
+
+    Raises
+    ------
+    ParameterError
+        Where the exports are of several tables of that name.
+    """
+    own = [export for export in exports if export.table == table and (at is None or export.instant <= at)]
+    if len(arns := sorted({export.arn for export in own})) > 1:
+        raise ParameterError(f"there are exports of {len(arns)} tables {table!r}: {', '.join(arns)}; "
+                             "name the folder of one of them")  # fmt: skip
+    full = max((export for export in own if export.since is None), key=lambda export: export.time, default=None)
+    if full is None:
+        return None
+    later = [(export.since, export) for export in own if export.since and export.table_id == full.table_id]
+    chain, problems = [full], []
+    while following := [(since, export.time, export) for since, export in later
+                        if since <= chain[-1].time < export.time]:  # fmt: skip
+        since, _, export = max(following, key=lambda each: each[:2])
+        if since < (end := chain[-1].time):
+            # An item made and removed within one window is in no export of it.
+            problems.append(f"{export.folder.name}: begins at {since}, before the state it follows on ends, at {end}: "
+                            "an item made between the two and removed after them is still counted")  # fmt: skip
+        chain.append(export)
+    problems += [f"{export.folder.name}: not joined on, for it begins at {since} and the state before it ends at "
+                 f"{chain[-1].time}: an incremental export of the time between is missing"
+                 for since, export in later if since > chain[-1].time]  # fmt: skip
+    found = [problem for export in chain for problem in (*export.problems, *_misread(export))]
+    return Baseline(tuple(chain), chain[-1].instant, (*found, *problems))
+
+
+def stage(
+    con: duckdb.DuckDBPyConnection, name: str, baseline: Baseline, key_names: Sequence[str]
+) -> tuple[Unreadable, ...]:
+    """Stage a baseline's state in a temporary table: a row an item, an INSERT at the baseline's time.
+
+    Its columns are those of `workbench.objects.SCHEMA`, keys canonical, and `object` (null). DuckDB reads
+    the files; one that is damaged or holds lines that are no items is read again line by line.
+
+    Parameters
+    ----------
+    con
+        Has the functions of `workbench.engines.staging.register_functions`.
+    name
+        The table, quoted; it is replaced.
+    key_names
+        The attributes that make the key: a full export does not say.
+
+    Returns
+    -------
+    tuple of Unreadable
+        Every line that is no item or change, by file and line; what stands around it is staged.
+
+    Raises
+    ------
+    ParameterError
+        Where `key_names` are not the key: no item has them, or several share their values.
+    """
+    reader = _Reader(con, tuple(sorted(key_names)), baseline.time)
+    try:
+        for target in (name, _CHANGES):
+            con.execute(f"create or replace temp table {target} ({_COLUMNS})")
+        full, *later = baseline.exports
+        reader.read(full, name)
+        reader.check(name)
+        for export in later:
+            reader.read(export, _CHANGES)
+        con.execute(f"delete from {name} where keys in (select keys from {_CHANGES})")
+        last = f"from {_CHANGES} qualify row_number() over (partition by keys order by ts desc, object desc) = 1"
+        con.execute(f"insert into {name} select * replace ({render.literal(baseline.time)} as ts) "
+                    f"from (select * {last}) where event_name = 'INSERT'")  # fmt: skip
+        con.execute(f"update {name} set object = null")
+        con.execute(f"drop table {_CHANGES}")
+    except BaseException as error:  # also Ctrl-C: half a state must not answer the next question
+        con.execute(f"drop table if exists {_CHANGES}; drop table if exists {name}")
+        if isinstance(error, duckdb.Error):
+            where = baseline.exports[0].folder
+            raise QueryError(f"the export {where} could not be read: {str(error).splitlines()[0]}") from error
+        raise
+    return tuple(sorted(reader.unreadable, key=lambda found: (found.object, found.line)))
+
+
+def read_items(baseline: Baseline, key_names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the key and the image of every item of a baseline, in canonical form.
+
+    Raises
+    ------
+    QueryError
+        Where a line cannot be read: the items that are there would not be all there were.
+    ParameterError
+        Where `key_names` are not the key.
+    """
+    with duckdb.connect() as con:
+        register_functions(con)
+        if unreadable := stage(con, "items", baseline, key_names):
+            raise QueryError(f"{len(unreadable):,} lines of the export cannot be read, the first: "
+                             f"{_place(unreadable[0])}; sync its folder again")  # fmt: skip
+        items = con.execute("select keys, new_image from items")
+        while batch := items.fetchmany(_BATCH):
+            yield from ((keys, canonical_image(image)) for keys, image in batch)
+
+
+class _Reader:
+    """Reads data files into tables, those that DuckDB cannot read line by line."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, keys: tuple[str, ...], time: datetime) -> None:
+        if not 1 <= len(keys) <= 2:
+            raise ParameterError("a full export does not say what its key is: name its one or two attributes, keys=(…)")
+        self.unreadable: list[Unreadable] = []
+        self._con, self._keys, self._time = con, keys, time
+        self._files: list[Path] = []
+
+    def read(self, export: Export, target: str) -> None:
+        """Append the items of an export, or its changes, to a table."""
+        files = [file.path for file in export.files if file.path.is_file() and file.path.stat().st_size]
+        first = len(self._files)
+        self._files += files
+        if files:
+            self._read(range(first, len(self._files)), export, target)
+            damaged = self._con.execute(f"select distinct object from {target} where keys is null").fetchall()
+            for (number,) in sorted(damaged):
+                self._read_lines(number, export, target)
+
+    def check(self, target: str) -> None:
+        """Refuse key attributes that are not the key of the items read."""
+        called = " and ".join(map(repr, self._keys))
+        keyless = next((found for found in self.unreadable if found.reason.startswith(_KEYLESS)), None)
+        if keyless and not self._con.execute(f"select 1 from {target} limit 1").fetchone():
+            raise ParameterError(f"no item of the export has the key {called}, such as {_place(keyless)}; "
+                                 "name the key attributes, keys=(…)")  # fmt: skip
+        twice = f"select keys, count(*) from {target} group by keys having count(*) > 1 order by keys limit 1"
+        if found := self._con.execute(twice).fetchone():
+            raise ParameterError(f"the export holds {found[1]} items with the key {found[0]}: {called} cannot be "
+                                 "the whole key; name the key attributes, keys=(…)")  # fmt: skip
+
+    def _read(self, numbers: range, export: Export, target: str) -> None:
+        # DuckDB takes [ and * in a path for a pattern, so they are written as one-letter classes.
+        paths = [re.sub(r"([*?\[])", r"[\1]", str(self._files[number])) for number in numbers]
+        pointers = ["/" + key.replace("~", "~0").replace("/", "~1") for key in self._keys]
+        starts = [f"{',' if at else '{'}{json.dumps(key, ensure_ascii=False)}:" for at, key in enumerate(self._keys)]
+        keys = " || ".join(f"{render.literal(start)} || parts[{at}]" for at, start in enumerate(starts, start=1))
+        query = render.fill(render.load("parts/read_export"), {
+            "paths": paths, "first": numbers.start, "event_id": f"baseline {export.folder.name}",
+            "table": export.table, "time": self._time, "names": len(pointers), "pointers": pointers, "plain": _PLAIN,
+        }, {"keys": f"{keys} || '}}'"})  # fmt: skip
+        try:
+            self._con.execute(f"insert into {target} {query}")
+        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException):
+            # One damaged file stops the whole statement: halve until it is found, and read it line by line.
+            if len(numbers) == 1:
+                self._read_lines(numbers.start, export, target)
+                return
+            half = len(numbers) // 2
+            self._read(numbers[:half], export, target)
+            self._read(numbers[half:], export, target)
+
+    def _read_lines(self, number: int, export: Export, target: str) -> None:
+        self._con.execute(f"delete from {target} where object = {number}")
+        constant = {"event_id": f"baseline {export.folder.name}", "table_name": export.table, "by_ttl": False}
+        rows = self._rows(self._files[number])
+        while batch := [row | constant for row in islice(rows, _BATCH)]:
+            found = pa.Table.from_pylist(batch, schema=SCHEMA)  # noqa: F841
+            self._con.execute(f"insert into {target} select *, {number} from found")
+
+    def _rows(self, path: Path) -> Iterator[dict[str, Any]]:
+        for number, line in enumerate(_lines(_object(path)), start=1):
+            values: Iterable[Any] = (line,)
+            if isinstance(line, bytes):
+                try:
+                    values = parse_objects(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                except UnicodeDecodeError as error:
+                    values = (RecordRefused(f"not UTF-8: {error.reason} at byte {error.start}"),)
+            for value in values:
+                try:
+                    if isinstance(value, RecordRefused):
+                        raise value
+                    yield self._row(value)
+                except RecordRefused as error:
+                    self.unreadable.append(Unreadable(str(path), number, str(error)))
+
+    def _row(self, value: Any) -> dict[str, Any]:
+        """Read an item, or a change of an incremental export."""
+        item = value.get("Item") if isinstance(value, dict) else None
+        key = item if item is not None else value.get("Keys") if isinstance(value, dict) else None
+        if not isinstance(key, dict):
+            raise RecordRefused("neither an 'Item' nor 'Keys' of a change: no line of an export")
+        if missing := [name for name in self._keys if name not in key]:
+            raise RecordRefused(f"{_KEYLESS} {missing[0]!r}")
+        if item is None and len(key) > len(self._keys):
+            raise RecordRefused(f"its key is {', '.join(key)}, not {', '.join(self._keys)}")
+        keys = canonical_keys({name: key[name] for name in self._keys})
+        new, ts = item if item is not None else value.get("NewImage"), self._time.replace(tzinfo=None)
+        if item is None:
+            try:
+                micros = value["Metadata"]["WriteTimestampMicros"]["N"]
+            except (KeyError, TypeError) as error:
+                raise RecordRefused("no Metadata.WriteTimestampMicros") from error
+            ts = datetime.fromisoformat(canonical_time(micros, "MICROSECOND"))
+        return {"event_name": "REMOVE" if new is None else "INSERT", "keys": keys, "ts": ts,
+                "new_image": None if new is None else canonical_json(new)}  # fmt: skip
+
+
+def _place(found: Unreadable) -> str:
+    return f"{found.object}, line {found.line}: {found.reason}"
+
+
+def _export(summary: Path) -> Export:
+    folder = summary.parent
+    try:
+        told = json.loads(summary.read_bytes())
+        if told["outputFormat"] != "DYNAMODB_JSON":
+            raise ParameterError(f"the export {folder} is in the format {told['outputFormat']}, which cannot be read: "
+                                 "export the table as DynamoDB JSON")  # fmt: skip
+        table = re.fullmatch(r"arn:.*:table/([^/]+)", told["tableArn"])
+        incremental = told.get("exportType") == "INCREMENTAL_EXPORT" or told.get("exportFromTime") is not None
+        since = _time(told["exportFromTime"]) if incremental else None
+        time, items = _time(told["exportToTime" if incremental else "exportTime"]), int(told["itemCount"])
+        entries = [json.loads(line) for line in (folder / _MANIFEST).read_bytes().splitlines() if line.strip()]
+        files = tuple(DataFile(_found(folder, entry["dataFileS3Key"]), int(entry["itemCount"]), entry["md5Checksum"])
+                      for entry in entries)  # fmt: skip
+        if not table:
+            raise ValueError(f"tableArn is {told['tableArn']!r}")
+        return Export(folder, table[1], told["tableArn"], str(told.get("tableId")),
+                      "incremental" if incremental else "full", time, since, items, files,
+                      tuple(_mismatches(folder, items, files)))  # fmt: skip
+    except ParameterError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"no {error}" if isinstance(error, KeyError) else error
+        raise ParameterError(
+            f"the manifests of the export {folder} cannot be read: {why}; sync the folder again"
+        ) from error
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _found(folder: Path, key: str) -> Path:
+    name = key.rpartition("/")[2]
+    places = [folder / "data" / name, folder.parent / "data" / name, folder / name]
+    return next((path for path in places if path.is_file()), places[0])
+
+
+def _mismatches(folder: Path, items: int, files: Sequence[DataFile]) -> Iterator[str]:
+    """Say where the manifests, and the files there are, do not agree."""
+    for file in files:
+        if not file.path.is_file():
+            yield f"{folder.name}: the data file {file.path.name}, of {file.items:,} items, is missing"
+    if (total := sum(file.items for file in files)) != items:
+        yield f"{folder.name}: {_SUMMARY} counts {items:,} items, {_MANIFEST} {total:,}"
+    named = {file.path.name for file in files}
+    for path in sorted((folder / "data").glob("*")):  # the folder that incremental exports share holds files of others
+        if path.name not in named and path.is_file() and not path.name.startswith("."):
+            yield f"{folder.name}: the data file {path.name} is not named by {_MANIFEST}, and not read"
+
+
+def _misread(export: Export) -> Iterator[str]:
+    """Compare the data files with what the manifest says of them."""
+    files = [file for file in export.files if file.path.is_file()]
+    with ThreadPoolExecutor() as pool:
+        stats = [file.path.stat() for file in files]
+        measures = pool.map(_measure, [str(file.path) for file in files], [stat.st_size for stat in stats],
+                            [stat.st_mtime_ns for stat in stats])  # fmt: skip
+        for file, (md5, items) in zip(files, measures, strict=True):
+            if items != file.items:
+                yield f"{export.folder.name}: {file.path.name} holds {items:,} items, {_MANIFEST} says {file.items:,}"
+            if md5 != file.md5:
+                yield f"{export.folder.name}: {file.path.name} has the MD5 {md5}, {_MANIFEST} says {file.md5}"
+
+
+@lru_cache(maxsize=100_000)
+def _measure(path: str, size: int, modified: int) -> tuple[str, int]:
+    """Return the MD5 of a file and its lines; its size and time are there to tell it from what it was."""
+    with open(path, "rb") as file:
+        md5 = base64.b64encode(hashlib.file_digest(file, "md5").digest()).decode()
+    return md5, sum(isinstance(line, bytes) and bool(line.strip()) for line in _lines(_object(Path(path))))

@@ -1,0 +1,76 @@
+"""Frames of items and of changes, their images flattened into typed columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+import pandas as pd
+import pyarrow as pa
+
+from workbench import attributes
+from workbench.attributes import Numbers
+
+_CHANGE = ("ts", "event_name", "by_ttl", "size_bytes", "event_id")
+
+
+def item_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers, include_deleted: bool) -> pd.DataFrame:
+    """Read `latest_state.sql`: one row an item, by key; see `Workbench.latest_state`."""
+    images = rows.column("image").to_pylist()
+    shown = (image or key for key, image in zip(rows.column("keys").to_pylist(), images, strict=True))
+    df = attributes.frame(shown, keys=keys, numbers=numbers)
+    changed = rows.column("ts").to_pandas().astype("datetime64[us]").dt.tz_localize("UTC")
+    df["_changed_at"] = changed
+    if include_deleted:
+        gone = pd.Series([image is None for image in images], dtype=bool)
+        df["_deleted_at"] = changed.where(gone)
+        df["_by_ttl"] = rows.column("by_ttl").to_pandas().astype(bool)
+    return _by_key(df, keys, [])
+
+
+def change_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers) -> pd.DataFrame:
+    """Read `changes.sql`: one row a change, by time; see `Workbench.changes`."""
+    df = key_frame(rows.column("keys").to_pylist(), keys, _CHANGE)
+    found = rows.select(list(_CHANGE)).to_pandas()
+    found["ts"] = found["ts"].astype("datetime64[us]").dt.tz_localize("UTC")
+    found = found.astype({"event_name": "str", "by_ttl": "bool", "size_bytes": "Int64", "event_id": "str"})
+    parts: list[pd.DataFrame] = [df, found]
+    for side in ("new", "old"):
+        images = rows.column(f"{side}_image").fill_null("{}").to_pylist()
+        parts.append(attributes.frame(images, numbers=numbers).add_prefix(f"{side}."))
+    return _by_key(pd.concat(parts, axis="columns"), list(df.columns), ["ts", "event_id"])
+
+
+def key_frame(texts: Sequence[str], keys: Sequence[str], columns: Iterable[str]) -> pd.DataFrame:
+    """Read keys into columns; one that is called like another of the result's columns is put in double quotes."""
+    different = list(dict.fromkeys(texts))
+    number = {text: at for at, text in enumerate(different)}
+    df = attributes.frame(different, keys=keys).take([number[text] for text in texts]).reset_index(drop=True)
+    return df.rename(columns={name: f'"{name}"' for name in df.columns if name in set(columns)})
+
+
+def words(length: timedelta) -> str:
+    """Write a length of time for people, in its two largest units.
+
+    >>> [words(timedelta(seconds=n)) for n in (0, 0.0125, 1.5, 3725, 266_400)]
+    ['0 s', '12.5 ms', '1.5 s', '1 h 2 min', '3 d 2 h']
+    """
+    micros = length // timedelta(microseconds=1)
+    if abs(micros) < 60_000_000:
+        scale, unit = next((each for each in ((1_000_000, "s"), (1_000, "ms")) if abs(micros) >= each[0]), (1, "µs"))
+        return f"{micros / scale:.4g} {unit}" if micros else "0 s"
+    parts: list[str] = []
+    rest = abs(micros)
+    for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000)):
+        count, rest = divmod(rest, size)
+        parts += [f"{count} {unit}"] if count or parts else []
+    shown = [part for part in parts[:2] if not part.startswith("0 ")]
+    return ("-" if micros < 0 else "") + " ".join(shown)
+
+
+def _by_key(df: pd.DataFrame, keys: Sequence[str], others: Sequence[str]) -> pd.DataFrame:
+    names = [name if name in df else attributes.column_name((name,)) for name in keys]
+    order = [*others[:1], *names, *others[1:]]
+    mixed = any(df[name].dtype == object for name in names)  # of two types, which have no order of their own
+    by_text = (lambda column: column.astype("str") if column.dtype == object else column) if mixed else None
+    return df.sort_values(order, key=by_text, ignore_index=True)

@@ -1,0 +1,125 @@
+"""Frames of how often things change: items, their attributes, and the time in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workbench import buckets
+from workbench.differences import differences
+from workbench.frames import key_frame
+from workbench.history import path_text
+
+STEPS = (0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0, None)
+"""Seconds up to which `change_intervals.sql` counts; None is longer."""
+_KINDS = {"added": 0, "removed": 1, "type changed": 3}  # else 2, changed
+_COUNTS = ("added", "removed", "changed", "type_changed")
+
+
+def hot_keys(rows: pa.Table, keys: Sequence[str]) -> pd.DataFrame:
+    """Read `hot_keys.sql`: the key attributes, then counts, share and first and last change (UTC)."""
+    counts: pd.DataFrame = rows.drop_columns(["keys"]).to_pandas()
+    counts = counts.astype(dict.fromkeys(("changes", "inserts", "modifies", "removes"), "int64"))
+    for name in ("first_change", "last_change"):
+        counts[name] = counts[name].astype("datetime64[us]").dt.tz_localize("UTC")
+    return pd.concat([key_frame(rows.column("keys").to_pylist(), keys, counts.columns), counts], axis="columns")
+
+
+def concentration(rows: pa.Table) -> pd.DataFrame:
+    """Read `key_concentration.sql`: cumulative shares of items and of their changes, the most changed items first."""
+    df: pd.DataFrame = rows.to_pandas().astype("int64").sort_values("changes_per_item", ascending=False)
+    changes = df["changes_per_item"] * df["items"]
+    df["item_share"] = df["items"].cumsum() / df["items"].sum()
+    df["change_share"] = changes.cumsum() / changes.sum()
+    return df.reset_index(drop=True)
+
+
+def intervals(rows: pa.Table) -> pd.DataFrame:
+    """Read `change_intervals.sql`: one row a step, those that did not occur included, unless nothing did."""
+    up_to = [None if step is None else float(step) for step in rows.column("up_to").to_pylist()]
+    found = dict(zip(up_to, rows.column("changes").to_pylist(), strict=True))
+    steps = [(longer, step) for longer, step in pairwise((None, *STEPS)) if found]
+    df = pd.DataFrame({
+        "longer_than": [pd.NaT if step == 0 or longer is None else timedelta(seconds=longer) for longer, step in steps],
+        "up_to": [pd.NaT if step is None else timedelta(seconds=step) for _, step in steps],
+        "changes": [found.get(step, 0) for _, step in steps],
+    }).astype({"longer_than": "timedelta64[us]", "up_to": "timedelta64[us]", "changes": "int64"})  # fmt: skip
+    df["share"] = df["changes"] / df["changes"].sum()
+    return df
+
+
+@dataclass
+class AttributeChanges:
+    """Which attributes the changes of a table touch, gathered batch by batch."""
+
+    keys: Sequence[str]
+    modifies: int = 0
+    """Changes of items that were there before and after."""
+    no_op_writes: int = 0
+    """Those that changed nothing."""
+    unknown: int = 0
+    """Those of which the log does not have the image before."""
+    _paths: dict[str, int] = field(default_factory=dict)
+    _items: dict[str, int] = field(default_factory=dict)
+    _found: list[tuple[int, int, int, int]] = field(default_factory=list)
+
+    def add(self, rows: pa.Table) -> None:
+        """Take in MODIFY changes, as `changes.sql` answers them."""
+        micros = pc.cast(rows.column("ts"), pa.int64()).to_pylist()
+        images = (rows.column("old_image").to_pylist(), rows.column("new_image").to_pylist())
+        self.modifies += len(micros)
+        for key, at, old, new in zip(rows.column("keys").to_pylist(), micros, *images, strict=True):
+            if old is None:
+                self.unknown += 1
+                continue
+            touched: dict[str, int] = {}
+            for each in differences(orjson.loads(old), orjson.loads(new)):
+                touched[path_text(each.path)] = _KINDS.get(each.change, 2)
+            if not touched:
+                self.no_op_writes += 1
+                continue
+            item = self._items.setdefault(key, len(self._items))
+            self._found += [(self._paths.setdefault(path, len(self._paths)), kind, item, at)
+                            for path, kind in touched.items()]  # fmt: skip
+
+    def total(self) -> pd.DataFrame:
+        """Return one row a path, the most changed first."""
+        df = self._rows()
+        for number, name in enumerate(_COUNTS):
+            df[name] = df["kind"] == number
+        paths = df.groupby("path", observed=True)
+        total = paths[list(_COUNTS)].sum().astype("int64")
+        total.insert(0, "changes", paths.size().astype("int64"))
+        total["items"] = paths["item"].nunique().astype("int64")
+        total["share"] = total["changes"] / max(self.modifies, 1)
+        total["first_change"], total["last_change"] = paths["ts"].min(), paths["ts"].max()
+        total = total.reset_index().astype({"path": "str"})
+        return total.sort_values(["changes", "path"], ascending=[False, True], ignore_index=True)
+
+    def over_time(self, every: str, timezone: str, start: datetime | None, end: datetime | None) -> pd.DataFrame:
+        """Return one row a path and bucket, the most changed path first, empty buckets included."""
+        df = self._rows()
+        df["bucket"] = df["ts"].dt.tz_localize(None).dt.floor(pd.Timedelta(1, buckets.unit_of(every, timezone)))  # type: ignore[arg-type]
+        counts = df.groupby(["bucket", "path"], observed=True).size().unstack(fill_value=0)
+        order = counts.sum().sort_values(ascending=False, kind="stable").index
+        wide = buckets.into_buckets(counts[order].reset_index(), every, timezone, start, end)
+        long = wide.melt("bucket", var_name="path", value_name="changes")
+        return long[["path", "bucket", "changes"]].astype({"path": "str"})
+
+    def _rows(self) -> pd.DataFrame:
+        found = np.array(self._found, dtype="int64").reshape(-1, 4)
+        df = pd.DataFrame(found, columns=["path", "kind", "item", "ts"])
+        df["path"] = pd.Categorical.from_codes(
+            df["path"], pd.Index(sorted(self._paths, key=self._paths.__getitem__), dtype="str")
+        )
+        df["ts"] = df["ts"].to_numpy().astype("datetime64[us]")
+        df["ts"] = df["ts"].dt.tz_localize("UTC")
+        return df

@@ -1,0 +1,199 @@
+"""Frames of what happened to items: their history, and what differs between two states of them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from workbench import attributes
+from workbench.chain import ABSENT, Link, follow
+from workbench.differences import differences
+from workbench.frames import key_frame
+from workbench.records import canonical_json
+from workbench.result import Result
+
+DIFFERENCE = {"path": "str", "change": "str", "before": "object", "after": "object", "before_type": "str",
+              "after_type": "str"}  # fmt: skip
+_CHANGE = {"life": "int64", "ts": "datetime64[us, UTC]", "event_name": "str", "by_ttl": "bool",
+           "since_previous": "timedelta64[us]", **DIFFERENCE, "missing": "bool", "event_id": "str"}  # fmt: skip
+Row = Mapping[str, Any]
+"""A change as `changes.sql` answers it."""
+
+
+@dataclass(frozen=True)
+class History(Result):
+    """The lives of items; shows itself as a timeline."""
+
+    def _repr_html_(self) -> str:
+        from workbench import timeline  # Jinja, which only notebooks need
+
+        return f"{timeline.to_html(self.df)}<p><small>{self.summary}</small></p>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Result):
+    """What differs between two states of a table.
+
+    Attributes
+    ----------
+    items
+        How many items, by what they are called in the column ``item``; ``same`` are the others.
+    """
+
+    items: Mapping[str, int]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no item differs, but for changes that are still in flight."""
+        return not any(count for name, count in self.items.items() if name not in ("same", "in flight"))
+
+    @property
+    def verdict(self) -> str:
+        """One line: how many items differ, and how."""
+        counts = [f"{count:,} {name}" for name, count in self.items.items() if count and name != "same"]
+        return f"{self.asked['table']}: {', '.join(counts) or 'no difference'}; {self.items['same']:,} items the same"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{html.escape(self.verdict)}</b></p>{super()._repr_html_() if len(self.df) else ''}"
+
+
+def history(rows: Iterable[Row], keys: Sequence[str], *, start: datetime | None = None) -> pd.DataFrame:
+    """Tell the lives of items from their changes, one row an attribute change; see `Workbench.item_history`.
+
+    Changes before `start` are reckoned with, but not shown.
+    """
+    found: list[tuple[Any, ...]] = []
+    for key, changes in groupby(sorted(rows, key=lambda row: row["keys"]), key=lambda row: row["keys"]):
+        for row, at, life, since, missing in _lives(list(changes)):
+            if start and row["ts"] < start:
+                continue
+            change = (life, row["ts"], row["event_name"], row["by_ttl"], since)
+            differing = list(_differing(at, image_of(row["new_image"]), keys)) or [_NOTHING]
+            found += ((key, *change, *each, missing, row["event_id"]) for each in differing)
+    return _frame(found, keys, _CHANGE)
+
+
+def with_baseline(rows: Iterable[Row], baseline: Iterable[Row], at: datetime) -> list[Row]:
+    """Add what an export knows of items at an instant, where their changes before it lead to something else."""
+    known = {row["keys"]: row for row in baseline}
+    changes = sorted(rows, key=lambda row: row["keys"])
+    log = {key: list(group) for key, group in groupby(changes, key=lambda row: row["keys"])}
+    for key in known.keys() | log.keys():
+        ordered = [row for row, _ in chained([row for row in log.get(key, []) if row["ts"] <= at])]
+        left = _canonical(ordered[-1]["new_image"]) if ordered else None
+        image = known[key]["new_image"] if key in known else None
+        if _canonical(image) != (left or ABSENT):
+            changes.append({"keys": key, "ts": at, "event_id": "", "event_name": "BASELINE", "by_ttl": False,
+                            "new_image": image, "old_image": None, "after_others": bool(ordered)})  # fmt: skip
+    return changes
+
+
+def compare(one: Mapping[str, str], other: Mapping[str, str], keys: Sequence[str], names: tuple[str, str, str],
+            in_flight: Container[str] = ()) -> tuple[pd.DataFrame, dict[str, int]]:  # fmt: skip
+    """Return how the items of one state differ from those of another, one row an attribute, and how many do.
+
+    Parameters
+    ----------
+    one, other
+        The items' images by their keys, as DynamoDB JSON texts.
+    names
+        What an item is called that only the other has, that only the one has, and that both have otherwise.
+    in_flight
+        Keys of items that are called ``in flight`` instead.
+    """
+    found: list[tuple[Any, ...]] = []
+    items = dict.fromkeys((*names, *(["in flight"] if in_flight else []), "same"), 0)
+    for key in sorted(one.keys() | other.keys()):
+        before, after = one.get(key), other.get(key)
+        differing = [] if before == after else list(_differing(image_of(before), image_of(after), keys))
+        if not differing and None not in (before, after):
+            items["same"] += 1
+            continue
+        name = names[0] if before is None else names[1] if after is None else names[2]
+        name = "in flight" if key in in_flight else name
+        items[name] += 1
+        found += ((key, name, *each) for each in differing or [_NOTHING])
+    return _frame(found, keys, {"item": "str", **DIFFERENCE}), items
+
+
+def image_of(text: str | None) -> dict[str, Any] | None:
+    """Parse an image; None where there is none."""
+    return None if text is None else orjson.loads(text)
+
+
+def chained(rows: Sequence[Row]) -> Iterator[tuple[Row, bool]]:
+    """Order the changes of one item by their images, and tell of each whether one before it is missing."""
+    links = {}
+    for row in rows:
+        found = _canonical(row["old_image"]) if _knows_found(row) else None
+        if row.get("after_others"):  # what an export says must be what the change before it left
+            found = _canonical(row["new_image"])
+        links[Link(row["ts"], row["event_id"], found, _canonical(row["new_image"]))] = row
+    for link, missing in follow(links):
+        yield links[link], missing
+
+
+def _knows_found(row: Row) -> bool:
+    return row["old_image"] is not None or row["event_name"] == "INSERT"
+
+
+def _canonical(text: str | None) -> str:
+    return ABSENT if text is None else canonical_json(orjson.loads(text))
+
+
+def _lives(rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, Any] | None, int, Any, bool]]:
+    """Yield the changes of an item with the image each found, its life, the time since the last, and `missing`."""
+    life, left, before = 1, None, None
+    for row, missing in chained(rows):
+        life += before is not None and left is None and row["new_image"] is not None
+        # In a log without old images, and for an export, what the last change left.
+        at = image_of(row["old_image"]) if _knows_found(row) else left
+        yield row, at, life, pd.NaT if before is None else row["ts"] - before, missing
+        left, before = image_of(row["new_image"]), row["ts"]
+
+
+_NOTHING = (pd.NA, pd.NA, pd.NA, pd.NA, pd.NA, pd.NA)
+
+
+def _differing(
+    old: dict[str, Any] | None, new: dict[str, Any] | None, keys: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    for each in differences(old, new):
+        if each.path[0] in keys:
+            continue
+        before, after = each.before or each.after, each.after or each.before
+        if each.change in ("added", "removed"):
+            before, after = each.before, each.after
+        yield (path_text(each.path), each.change, _plain(each.before), _plain(each.after), _kind(before), _kind(after))
+
+
+path_text: Callable[[tuple[str | int, ...]], str] = lru_cache(maxsize=10_000)(attributes.column_name)
+
+
+def _plain(value: Mapping[str, Any] | None) -> Any:
+    return pd.NA if value is None else attributes.from_dynamodb({"": value})[""]
+
+
+def _kind(value: Mapping[str, Any] | None) -> Any:
+    return pd.NA if value is None else next(iter(value))
+
+
+def _frame(rows: Sequence[tuple[Any, ...]], keys: Sequence[str], columns: Mapping[str, str]) -> pd.DataFrame:
+    """Make a frame of rows that begin with a key's text: the key's attributes first, then the columns."""
+    df = key_frame([row[0] for row in rows], keys, columns)
+    for number, (name, kind) in enumerate(columns.items(), start=1):
+        values = np.empty(len(rows), dtype=object)
+        values[:] = [row[number] for row in rows]
+        column = pd.Series(values, dtype=object)
+        column = pd.to_datetime(column, utc=True) if kind.startswith("datetime") else column
+        df[name] = column.astype(kind)  # type: ignore[call-overload]
+    return df

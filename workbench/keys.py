@@ -1,0 +1,105 @@
+"""Keys as people give them, ``{"userId": 3, "transactionId": "51"}``, typed as the table's key is."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Integral
+from typing import Any, TypeAlias
+
+from workbench.errors import ParameterError, RecordRefused, did_you_mean
+from workbench.records import canonical_json, canonical_number
+
+Key: TypeAlias = Mapping[str, Any] | str
+"""Attributes and their values, or both as text: ``userId=3 transactionId=51``."""
+
+
+@dataclass(frozen=True)
+class KeyPart:
+    """An attribute of a key and its value, as in DynamoDB JSON, or with `prefix` what its value begins with."""
+
+    name: str
+    kind: str
+    value: str
+    prefix: bool = False
+
+
+def read_keys(given: Key | Sequence[Key], types: Mapping[str, str], *, prefix: bool = False,
+              ) -> list[str | list[KeyPart]]:  # fmt: skip
+    """Return each key typed as the table's key attributes are: its canonical text, or its parts where it is not whole.
+
+    A text is taken for a number where the attribute is one, and ``0x0aff`` for binary. Of a composite key one
+    attribute alone will do: the key of all items that have it. In a key given as text, ``pk='a b' sk=1``, an
+    attribute that comes again begins the key of another item.
+
+    Parameters
+    ----------
+    types
+        The table's key attributes and their types, S, N or B.
+    prefix
+        The last attribute given is what the items' begin with.
+
+    Raises
+    ------
+    ParameterError
+        Where an attribute is none of the key, or a value not of its type.
+
+    >>> read_keys({"userId": "3"}, {"transactionId": "N", "userId": "N"})
+    [[KeyPart(name='userId', kind='N', value='3', prefix=False)]]
+    >>> read_keys({"pk": "p-1"}, {"pk": "S"})
+    ['{"pk":{"S":"p-1"}}']
+    """
+    keys = _split(given) if isinstance(given, str) else [given] if isinstance(given, Mapping) else [*given]
+    if not keys or not all(isinstance(key, Mapping) and key for key in keys):
+        raise ParameterError(
+            f"the key {given!r} is none: give its attributes, like {{{', '.join(map(repr, types))}: …}}"
+        )
+    found: list[str | list[KeyPart]] = []
+    for key in keys:
+        if unknown := [name for name in key if name not in types]:
+            raise ParameterError(f"{unknown[0]!r} is no attribute of the key, which is {', '.join(types)}."
+                                 f"{did_you_mean(unknown[0], types)}")  # fmt: skip
+        parts = [KeyPart(name, types[name], _value(name, types[name], value)) for name, value in key.items()]
+        if prefix:
+            *others, last = parts
+            if last.kind != "S":
+                raise ParameterError(f"a prefix needs a text, and {last.name!r} is of type {last.kind}")
+            parts = [*others, KeyPart(last.name, last.kind, last.value, prefix=True)]
+        whole = len(parts) == len(types) and not prefix
+        found.append(canonical_json({part.name: {part.kind: part.value} for part in parts}) if whole else parts)
+    return found
+
+
+def _split(text: str) -> list[Mapping[str, Any]]:
+    found: list[dict[str, Any]] = []
+    try:
+        pairs = shlex.split(text)
+    except ValueError as error:
+        raise ParameterError(f"the key {text!r} cannot be read: {error}") from error
+    for pair in pairs:
+        name, mark, value = pair.partition("=")
+        if not mark:
+            raise ParameterError(f"{pair!r} is no NAME=VALUE: write a key like userId=3 transactionId=51")
+        if not found or name in found[-1]:
+            found.append({})
+        found[-1][name] = value
+    return [*found]
+
+
+def _value(name: str, kind: str, value: Any) -> str:
+    try:
+        if kind == "S" and isinstance(value, str):
+            return value
+        if kind == "N" and isinstance(value, str | Integral | Decimal) and not isinstance(value, bool):
+            return canonical_number(str(value))
+        if kind == "B" and isinstance(value, bytes):
+            return base64.b64encode(value).decode()
+        if kind == "B" and isinstance(value, str) and value.startswith("0x"):
+            return base64.b64encode(bytes.fromhex(value[2:])).decode()
+    except (RecordRefused, ValueError):
+        pass
+    wanted = {"S": "a text", "N": "a number", "B": "binary, as bytes or in hex like 0x0aff"}[kind]
+    raise ParameterError(f"the key attribute {name!r} is {value!r}: it must be {wanted}")

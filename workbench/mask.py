@@ -1,0 +1,219 @@
+"""Masks: frames in which chosen attributes hold no value any more."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from workbench.attributes import RESERVED, column_path, from_dynamodb, to_dynamodb
+from workbench.errors import ParameterError, RecordRefused
+from workbench.export import absent
+from workbench.records import canonical_json
+
+How = Literal["hash", "redact"]
+Path = tuple[str, ...]
+REDACTED = "[masked]"
+_UNQUOTED = re.compile(r"[\"'\\]")
+_INDEX = re.compile(r'("(?:[^"]|"")*")|\[\d*\](?=[.\[]|\Z)')
+_IMAGES = frozenset({"keys", "image", "new_image", "old_image"})  # columns of DynamoDB JSON text
+# The columns a question adds to attributes; a key attribute called like one of them is in double quotes.
+_OWN = tuple(frozenset(names.split()) for names in (
+    "ts event_name by_ttl size_bytes event_id",
+    "life ts event_name by_ttl since_previous path change before after before_type after_type missing event_id",
+    "item path change before after before_type after_type",
+    "changes inserts modifies removes share first_change last_change",
+    "bucket inserts modifies removes ttl_removes changes",
+    "path changes added removed changed type_changed items share first_change last_change",
+    "path bucket changes",
+    "changes_per_item items item_share change_share",
+    "longer_than up_to changes share",
+    "lost_after lost_before event_id paths",
+    "path type items share first_seen last_seen",
+    "arrival changes p50 p90 p99 longest",
+    "finding status count share of examples meaning remedy",
+))  # fmt: skip
+
+
+def mask(df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: str = "") -> pd.DataFrame:
+    """Return the frame with no value left in the attributes at some paths, nor in anything under them.
+
+    They are found as columns of their own (also those that begin with ``new.`` and ``old.``), inside the maps and
+    lists of a column above them, in the columns before and after of a history, and in texts of DynamoDB JSON
+    (the columns keys, image, new_image and old_image). An absent attribute stays absent; NULL is masked too.
+
+    Parameters
+    ----------
+    paths
+        As in column names, ``person.email``; a list is passed through: ``people.email`` is that of all its elements.
+    how
+        ``"redact"``: the text ``[masked]``. ``"hash"``: the first 16 hex digits of the HMAC-SHA-256 of the value as
+        canonical DynamoDB JSON, such as ``{"N":"1"}``, so that equal values stay equal, within a frame and between.
+    salt
+        Key of the hashes. Without a secret one, a value that can be guessed (an email, a number, a yes or no) can be
+        found out by hashing the guesses.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A new frame, or the same one where nothing is to be masked. A masked column is ``str``.
+
+    Raises
+    ------
+    ParameterError
+        Where `how` is none of the two or a path is malformed.
+
+    >>> mask(pd.DataFrame({"pk": ["a"], "person.email": ["ann@example.com"]}), ["person"], "redact").loc[0].to_list()
+    ['a', '[masked]']
+    """
+    hide, masked = _hider(how, salt), _paths(paths)
+    names = set(map(str, df.columns))
+    items = bool(names & RESERVED)  # a state: all others are attributes
+    own = RESERVED if items else frozenset[str]().union(*(each for each in _OWN if each <= names))
+    found: dict[int, pd.Series] = {}
+    for at, name in enumerate(map(str, df.columns) if masked else ()):
+        column = df.iloc[:, at]
+        hidden = column
+        if not items and name in ("before", "after") and {"path", "before", "after"} <= names:
+            hidden = _differences(hidden, df["path"], masked, hide)
+        if name not in own:
+            hidden = _attribute(hidden, _places(name, prefixed=not items), masked, hide)
+        if name in _IMAGES and not items:
+            hidden = _images(hidden, masked, hide)
+        if hidden is not column:
+            found[at] = hidden
+    if not found:
+        return df
+    new = df.copy(deep=False)
+    for at, hidden in found.items():
+        new.isetitem(at, hidden.array)
+    return new
+
+
+def names_masked(text: str, paths: str | Sequence[str]) -> bool:
+    """Tell whether a text, such as SQL or a condition, speaks of an attribute at one of some paths.
+
+    By the attribute's own name, whatever stands above it: rather too often than not often enough.
+
+    >>> names_masked("json_extract_scalar(image, '$.person.M.email.S') = 'x'", ["person.email"])
+    True
+    """
+    plain = _UNQUOTED.sub("", text)
+    return any(re.search(rf"(?<!\w){re.escape(_UNQUOTED.sub('', path[-1]))}(?!\w)", plain, re.IGNORECASE)
+               for path in _paths(paths))  # fmt: skip
+
+
+def _paths(paths: str | Sequence[str]) -> list[Path]:
+    return [_path(path) for path in ([paths] if isinstance(paths, str) else paths)]
+
+
+def _path(text: str) -> Path:
+    """Split a path, without the indices of lists' elements; quoted, they belong to a name."""
+    return column_path(_INDEX.sub(lambda match: match[1] or "", text))
+
+
+def _places(name: str, *, prefixed: bool) -> list[Path]:
+    """Return the attribute paths a column may hold; none where its name is no path."""
+    try:
+        path = _path(name)
+    except ParameterError:
+        return []
+    return [path, path[1:]] if prefixed and path[0] in ("new", "old") else [path]
+
+
+def _below(place: Path, masked: Sequence[Path]) -> list[Path]:
+    """Return what is masked from a place on: nothing, all of it, which is an empty path, or paths inside of it."""
+    if any(place[: len(path)] == path for path in masked):
+        return [()]
+    return [path[len(place) :] for path in masked if path[: len(place)] == place]
+
+
+def _attribute(column: pd.Series, places: Sequence[Path], masked: Sequence[Path],
+               hide: Callable[[Any], Any]) -> pd.Series:  # fmt: skip
+    below = [path for place in places for path in _below(place, masked)]
+    scalar = column.dtype.kind != "O" or isinstance(column.dtype, pd.StringDtype)
+    if not below or (scalar and () not in below):
+        return column
+    if () not in below:
+        return _replaced(column, [_inside(value, below, hide) for value in column])
+    if scalar:  # values of one type, which repeat: hashing takes its time
+        return column.astype(object).map({value: hide(value) for value in column.dropna().unique()}).astype("str")
+    cells = [pd.NA if absent(value) else hide(value) for value in column]
+    return pd.Series(cells, column.index, "str", column.name)
+
+
+def _differences(column: pd.Series, paths: pd.Series, masked: Sequence[Path], hide: Callable[[Any], Any]) -> pd.Series:
+    """Mask the values before or after of attributes that are named in another column."""
+    below = {path: [part for place in _places(path, prefixed=False) for part in _below(place, masked)]
+             for path in paths.dropna().unique()}  # fmt: skip
+    if not any(below.values()):
+        return column
+    return _replaced(column, [_inside(value, below.get(path), hide) for path, value in zip(paths, column, strict=True)])
+
+
+def _images(column: pd.Series, masked: Sequence[Path], hide: Callable[[Any], Any]) -> pd.Series:
+    """Mask inside texts of DynamoDB JSON; a text that is none stays."""
+
+    def image(text: Any) -> Any:
+        with suppress(ValueError, TypeError, AttributeError):  # RecordRefused is a ValueError
+            item = from_dynamodb(json.loads(text))
+            changed = _inside(item, masked, hide)
+            return text if changed is item else canonical_json(to_dynamodb(changed))
+        return text
+
+    texts = {text: image(text) for text in column.dropna().unique() if isinstance(text, str)} \
+        if column.dtype == object or isinstance(column.dtype, pd.StringDtype) else {}  # fmt: skip
+    if all(text is hidden for text, hidden in texts.items()):
+        return column
+    return column.map(lambda value: texts.get(value, value)).astype(column.dtype)
+
+
+def _inside(value: Any, below: Sequence[Path] | None, hide: Callable[[Any], Any]) -> Any:
+    """Return the value with what is below it masked; the same value where nothing is."""
+    if not below:
+        return value
+    if () in below:
+        return hide(value)
+    if isinstance(value, Mapping):
+        changed = {name: _inside(child, [path[1:] for path in below if path[0] == name], hide)
+                   for name, child in value.items()}  # fmt: skip
+        return changed if any(changed[name] is not child for name, child in value.items()) else value
+    if isinstance(value, list | tuple | np.ndarray):
+        elements = [_inside(element, below, hide) for element in value]
+        return elements if any(new is not old for new, old in zip(elements, value, strict=True)) else value
+    return value
+
+
+def _replaced(column: pd.Series, values: Sequence[Any]) -> pd.Series:
+    if all(new is old for new, old in zip(values, column, strict=True)):
+        return column
+    cells = np.empty(len(column), dtype=object)
+    cells[:] = values
+    return pd.Series(cells, column.index, object, column.name)
+
+
+def _hider(how: str, salt: str) -> Callable[[Any], Any]:
+    if how not in ("hash", "redact"):
+        raise ParameterError(f"a mask cannot {how!r}: use 'hash' or 'redact'")
+    key = salt.encode()
+
+    def hide(value: Any) -> Any:
+        if absent(value):
+            return value
+        return REDACTED if how == "redact" else hmac.new(key, _canonical(value), hashlib.sha256).hexdigest()[:16]
+
+    return hide
+
+
+def _canonical(value: Any) -> bytes:
+    try:
+        return canonical_json(to_dynamodb({"": value}))[4:-1].encode()  # without the name and its braces
+    except (ParameterError, RecordRefused):  # nothing DynamoDB could hold, in a frame of other origin
+        return str(value).encode(errors="surrogatepass")
