@@ -185,7 +185,14 @@ def changes(table: str, start: str | None, end: str | None, events: tuple[str, .
     \b
     Example: workbench changes heartrate --event MODIFY --where "HeartRate > 120 and old.HeartRate <= 120"
     """
-    asked = {"start": start, "end": end, "events": events, "where": where, "key": shlex.join(key) or None, "prefix": prefix}
+    asked = {
+        "start": start,
+        "end": end,
+        "events": events,
+        "where": where,
+        "key": shlex.join(key) or None,
+        "prefix": prefix,
+    }
     _answer("changes", table, asked, show)
 
 
@@ -396,7 +403,7 @@ def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str
         export.destination(out, overwrite=show["overwrite"])
     result = getattr(wb, method)(table, **asked)
     if out:
-        result.write(out, **show)
+        result.write(out, mask_salt=wb.settings.mask_salt, **show)
     if as_json:
         _print(result.df, True)
     elif not out:

@@ -52,7 +52,7 @@ def read_keys(given: Key | Sequence[Key], types: Mapping[str, str], *, prefix: b
     >>> read_keys({"pk": "p-1"}, {"pk": "S"})
     ['{"pk":{"S":"p-1"}}']
     """
-    keys = _split(given) if isinstance(given, str) else [given] if isinstance(given, Mapping) else [*given]
+    keys: list[Any] = _split(given) if isinstance(given, str) else [given] if isinstance(given, Mapping) else [*given]
     if not keys or not all(isinstance(key, Mapping) and key for key in keys):
         raise ParameterError(
             f"the key {given!r} is none: give its attributes, like {{{', '.join(map(repr, types))}: …}}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -22,8 +22,10 @@ from workbench.engines import Answer, Engine
 from workbench.frames import key_frame, words
 from workbench.history import Row, chained, image_of, path_text
 from workbench.objects import Unreadable
+from workbench.records import RecordRefused
 from workbench.result import Result
 
+Hide = Callable[[pd.DataFrame], pd.DataFrame]
 EXAMPLES = 3
 _KEYS = 2_000  # asked about at a time
 _START_OF_TIME = datetime(1, 1, 1, tzinfo=UTC)
@@ -73,23 +75,29 @@ class Quality(Result):
         found = self.df.loc[self.df["status"] == worst, "finding"]
         return f"{self.asked['table']}: {VERDICTS[worst]}" + (f" ({', '.join(found)})" if worst != "ok" else "")
 
-
     def _repr_html_(self) -> str:
         rows = []
         for row in self.df.to_dict("records"):
             status, more = row["status"], [html.escape(text) for text in row["examples"]]
-            more = [f"<code>{text}</code>" for text in more] + ([f"→ {html.escape(row['remedy'])}"] if row["remedy"] else [])
+            more = [f"<code>{text}</code>" for text in more] + (
+                [f"→ {html.escape(row['remedy'])}"] if row["remedy"] else []
+            )
             told = "<br>".join([html.escape(row["meaning"]) if row["count"] or not row["of"] else "", *more])
             count = f"{row['count']:,}<br><small>{row['share']:.2%} of {row['of']}</small>" if row["count"] else ""
-            cells = (f'<b style="color:{_COLOURS[status]}">{status}</b>', f"<b>{html.escape(row['finding'])}</b>", count, told)
+            cells = (
+                f'<b style="color:{_COLOURS[status]}">{status}</b>',
+                f"<b>{html.escape(row['finding'])}</b>",
+                count,
+                told,
+            )
             rows.append("<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>")
         return (f"<p><b>{html.escape(self.verdict)}</b></p><table>{''.join(rows)}</table>"
                 f"<p><small>{html.escape(self.summary)}</small></p>")  # fmt: skip
 
 
 def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, end: datetime, late: pd.Timedelta,
-            ) -> tuple[dict[str, Any], Answer]:  # fmt: skip
-    """Ask all there is to ask of a log's quality; see `Workbench.data_quality`."""
+            hide: Hide) -> tuple[dict[str, Any], Answer]:  # fmt: skip
+    """Ask all there is to ask of a log's quality, `hide` masking what is shown; see `Workbench.data_quality`."""
     window: dict[str, Any] = {"start": start, "end": end}
     answer = engine.ask("chain_gaps", table, **window, examples=EXAMPLES)
     suspected, *beginnings = suspects(answer.rows)
@@ -103,20 +111,25 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
     delivery = engine.ask("delivery", table, **window, late_arrival=int(late.total_seconds()), examples=EXAMPLES).rows
     shapes, items = drift(engine.ask("schema_drift", table, **window).rows)
     sizes = engine.ask("record_sizes", table, **window, large=LARGEST_RECORD // 2, examples=EXAMPLES).rows
-    missing = gaps(chains, keys, start)
+    missing = hide(gaps(chains, keys, start))
     df = findings(
         delivery=delivery.filter(delivery.column("total")).to_pylist()[0] if len(delivery) else {},
         sizes=sizes.to_pylist()[0], gaps=missing, beginnings=beginnings, drift=shapes, items=items,
-        ties=[_example(row["keys"], row["ts"]) for row in ties], late=late, unreadable=answer.unreadable,
+        ties=[(row["keys"], row["ts"]) for row in ties], late=late, unreadable=answer.unreadable, hide=hide,
     )  # fmt: skip
     found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(delivery), "drift": shapes}
     return found, answer
 
 
 def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.DataFrame, beginnings: Sequence[Any],
-             drift: pd.DataFrame, items: int, ties: Sequence[str], late: pd.Timedelta,
-             unreadable: Sequence[Unreadable]) -> pd.DataFrame:  # fmt: skip
+             drift: pd.DataFrame, items: int, ties: Sequence[tuple[str, Any]], late: pd.Timedelta,
+             unreadable: Sequence[Unreadable], hide: Hide) -> pd.DataFrame:  # fmt: skip
     """Weigh what the questions of quality answered."""
+
+    def named(examples: Sequence[str] | Sequence[tuple[str, Any]] | None) -> list[str]:
+        pairs = [text.rsplit(" ", 2) if isinstance(text, str) else text for text in (examples or ())[:EXAMPLES]]
+        return [_example(hide(pd.DataFrame({"keys": [key]}))["keys"][0], *moment) for key, *moment in pairs]
+
     changes, timed = int(delivery.get("changes", 0)), int(delivery.get("timed") or 0)
     between, begun = gaps[gaps["lost_after"].notna()], gaps[gaps["lost_after"].isna()]
     types = drift[drift["type"] != "NULL"]
@@ -131,29 +144,29 @@ def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.
                  "look for it in Firehose's error prefix and in FailedToReplicateRecordCount; `workbench reconcile` "
                  "tells whether the present state is right"),
         _finding("unseen beginnings", "warning", beginnings[0] + len(begun), items, "items",
-                 [*beginnings[1], *_gap_examples(begun)][:EXAMPLES],
+                 [*named(beginnings[1]), *_gap_examples(begun)][:EXAMPLES],
                  "items that were there before their first change here: the log began later, or lacks a change",
                  "give a baseline, an export of the table made after the stream was switched on"),
-        _finding("ambiguous ties", "warning", len(ties), items, "items", ties[:EXAMPLES],
+        _finding("ambiguous ties", "warning", len(ties), items, "items", named(ties),
                  "changes of one instant that images do not put in order, as one is missing; event_id decides",
                  "see the missing changes; `workbench history` shows the item's"),
         _finding("no old images", "warning", int(sizes["no_old_image"] or 0), changes, "changes", (),
                  "changes that do not say what they found: missing changes cannot be noticed, nor attributes compared",
                  "deliver the envelope or raw layout, which keep both images"),
         _finding(f"arrivals later than {words(late)}", "warning", int(delivery.get("late") or 0), timed, "changes",
-                 _named(delivery["latest"]) if delivery.get("late") else (),
+                 named(delivery["latest"]) if delivery.get("late") else (),
                  "changes that arrived so late that a window with this slack would not read them",
                  "widen late_arrival, and look at Firehose's DataFreshness and the stream's iterator age"),
         _finding("reordered changes", "note", int(delivery.get("reordered") or 0), changes, "changes",
-                 _named(delivery.get("most_reordered")),
+                 named(delivery.get("most_reordered")),
                  "changes that arrived after a newer change of their item; the answers here go by DynamoDB's time",
                  "nothing; a consumer that takes the last to arrive would be wrong"),
         _finding("duplicates", "note", int(delivery.get("duplicates") or 0), changes, "changes",
-                 _named(delivery.get("most_duplicated")),
+                 named(delivery.get("most_duplicated")),
                  "deliveries of a change that was there already; each change counts once",
                  "nothing; a consumer that counts lines would be wrong"),
         _finding("large records", "warning", int(sizes["large"] or 0), changes, "changes",
-                 _named(sizes["largest_keys"]) if sizes["large"] else (),
+                 named(sizes["largest_keys"]) if sizes["large"] else (),
                  f"changes of over half of the {LARGEST_RECORD:,} bytes Kinesis takes; a larger one is skipped whole "
                  f"(median {int(sizes['p50'] or 0):,}, largest {int(sizes['largest'] or 0):,} bytes)",
                  "watch FailedToReplicateRecordCount; keep large values outside of the item"),
@@ -175,7 +188,7 @@ def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.
     )
 
 
-def suspects(rows: pa.Table) -> tuple[list[str], int, list[str]]:
+def suspects(rows: pa.Table) -> tuple[list[str], int, list[tuple[str, Any]]]:
     """Read `chain_gaps.sql`: the keys of items in which a change may be missing, and the unseen beginnings."""
     absent = next((value for value in rows.column("absent").to_pylist() if value is not None), None)
     begun = rows.filter(rows.column("beginnings").is_valid()).to_pylist()
@@ -190,7 +203,7 @@ def suspects(rows: pa.Table) -> tuple[list[str], int, list[str]]:
         )  # fmt: skip
         if any(missing for _, missing in follow(links)):
             found.append(key)
-    return found, (begun[0]["beginnings"] if begun else 0), [_example(row["keys"], row["ts"]) for row in begun]
+    return found, (begun[0]["beginnings"] if begun else 0), [(row["keys"], row["ts"]) for row in begun]
 
 
 def gaps(rows: Iterable[Row], keys: Sequence[str], start: Any) -> pd.DataFrame:
@@ -257,6 +270,8 @@ def _types(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
     if kind == "M" and inner:
         yield from _leaves(inner, path)
         return
+    if kind not in ("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"):
+        raise RecordRefused(f"unknown type {kind!r}")
     yield path, kind
     for element in inner if kind == "L" else ():
         yield from _types(element, f"{path}[]")
@@ -277,10 +292,6 @@ def _gap_examples(gaps: pd.DataFrame) -> list[str]:
         paths = ", ".join(row["paths"][:5]) + (", …" if len(row["paths"]) > 5 else "")
         found.append(f"{key} {since}before {row['lost_before'].isoformat()}: {paths or 'nothing but the key'}")
     return found
-
-
-def _named(examples: Sequence[str] | None) -> list[str]:
-    return [_example(*text.rsplit(" ", 2)) for text in examples or ()]
 
 
 def _example(key: str, *moment: Any) -> str:

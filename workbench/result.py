@@ -98,29 +98,21 @@ class Result:
         meta = self._meta(dict.fromkeys([mask] if isinstance(mask, str) else mask, mask_with))
         return export.write(df, path, kind, overwrite=overwrite, nested=nested, meta=meta)
 
-    def to_parquet(self, path: str | Path, *, overwrite: bool = False, nested: bool = False,
-                   mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "") -> Path:  # fmt: skip
-        """Write the answer as Parquet; see `write`."""
-        return self.write(path, "parquet", overwrite=overwrite, nested=nested,
-                          mask=mask, mask_with=mask_with, mask_salt=mask_salt)  # fmt: skip
+    def to_parquet(self, path: str | Path, **options: Any) -> Path:
+        """Write the answer as Parquet; `write` has the options."""
+        return self.write(path, "parquet", **options)
 
-    def to_csv(self, path: str | Path, *, overwrite: bool = False, nested: bool = False,
-               mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "") -> Path:  # fmt: skip
-        """Write the answer as CSV; see `write`."""
-        return self.write(path, "csv", overwrite=overwrite, nested=nested,
-                          mask=mask, mask_with=mask_with, mask_salt=mask_salt)  # fmt: skip
+    def to_csv(self, path: str | Path, **options: Any) -> Path:
+        """Write the answer as CSV; `write` has the options."""
+        return self.write(path, "csv", **options)
 
-    def to_excel(self, path: str | Path, *, overwrite: bool = False, nested: bool = False,
-                 mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "") -> Path:  # fmt: skip
-        """Write the answer as an Excel sheet; see `write`."""
-        return self.write(path, "xlsx", overwrite=overwrite, nested=nested,
-                          mask=mask, mask_with=mask_with, mask_salt=mask_salt)  # fmt: skip
+    def to_excel(self, path: str | Path, **options: Any) -> Path:
+        """Write the answer as an Excel sheet; `write` has the options."""
+        return self.write(path, "xlsx", **options)
 
-    def to_json(self, path: str | Path, *, overwrite: bool = False, nested: bool = False,
-                mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "") -> Path:  # fmt: skip
-        """Write the answer as a JSON array of objects; see `write`."""
-        return self.write(path, "json", overwrite=overwrite, nested=nested,
-                          mask=mask, mask_with=mask_with, mask_salt=mask_salt)  # fmt: skip
+    def to_json(self, path: str | Path, **options: Any) -> Path:
+        """Write the answer as a JSON array of objects; `write` has the options."""
+        return self.write(path, "json", **options)
 
     def _meta(self, hidden: Mapping[str, How]) -> dict[str, Any]:
         parameters = dict(self.asked)

@@ -18,11 +18,12 @@ from workbench.config import load_settings
 from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer, Engine
 from workbench.engines.duckdb import DuckDBEngine
-from workbench.errors import ParameterError, RecordRefused, did_you_mean
+from workbench.errors import ParameterError, QueryError, TableNotFound, did_you_mean
 from workbench.frames import change_frame, item_frame
 from workbench.generate import Generated, generate
 from workbench.history import Comparison, History, Row, compare, history, with_baseline
 from workbench.keys import Key, read_keys
+from workbench.mask import mask
 from workbench.quality import Quality
 from workbench.reconciliation import actual_state
 from workbench.records import EVENTS
@@ -361,7 +362,7 @@ class Workbench:
         begin, until = _window(start, end)
         slack = _duration(late_arrival)
         found, answer = self._trying(table, lambda: quality.examine(self._engine, table, self._key_names(table),
-                                                                    begin, until, slack))  # fmt: skip
+                                                                    begin, until, slack, self._masked))  # fmt: skip
         df = found.pop("df")
         asked = {"start": start and begin, "end": end and until, "late_arrival": late_arrival}
         return self._result(Quality, df, answer, "chain_gaps", table, asked, **found)
@@ -440,7 +441,10 @@ class Workbench:
     def _trying(self, table: str, ask: Callable[[], T]) -> T:
         try:
             return ask()
-        except RecordRefused:  # an image is none: find the lines, and answer from the others
+        except (ParameterError, TableNotFound):
+            raise
+        except (QueryError, ValueError, TypeError, AttributeError, LookupError):
+            # an image is no DynamoDB JSON: find its line, and answer from the others
             self._engine.reread(table)
             return ask()
 
@@ -454,15 +458,16 @@ class Workbench:
         known = self._engine.baseline(table, None if at == _END_OF_TIME else at)
         return [f"from the export of {known.time:%Y-%m-%d %H:%M:%S} UTC on", *known.problems] if known else []
 
+    def _masked(self, df: pd.DataFrame) -> pd.DataFrame:
+        return mask(df, self.settings.mask, self.settings.mask_with, self.settings.mask_salt)
+
     def _result(self, kind: type[R], df: pd.DataFrame, answer: Answer, question: str, table: str,
                 asked: Mapping[str, Any], ambiguous: int = 0, notes: Iterable[str] = (), **more: Any) -> R:  # fmt: skip
         stats = Stats(rows=len(df), seconds=answer.seconds, objects=answer.objects, bytes=answer.bytes,
                       unreadable=answer.unreadable, ambiguous_ties=ambiguous, first_arrival=answer.first_arrival,
                       last_arrival=answer.last_arrival, notes=tuple(notes))  # fmt: skip
+        df = self._masked(df)
         if self.settings.mask:
-            from workbench.mask import mask
-
-            df = mask(df, self.settings.mask, self.settings.mask_with, self.settings.mask_salt)
             asked = {**asked, "mask": self.settings.mask, "mask_with": self.settings.mask_with}
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
         return kind(df, answer.sql, stats, {"question": question, "table": table, **given}, **more)

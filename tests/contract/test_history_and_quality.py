@@ -18,6 +18,7 @@ from tests.test_chain import fits
 from workbench import Workbench
 from workbench.chain import ABSENT, Link
 from workbench.errors import ParameterError
+from workbench.records import canonical_change
 
 KEY = {"pk": {"S": "x"}}
 NOON = micros("2026-01-01T12:00:00")
@@ -363,3 +364,48 @@ def test_a_log_without_old_images_says_that_gaps_cannot_be_seen(tmp_path):
     assert told.df.set_index("finding").loc["no old images", ["status", "count"]].tolist() == ["warning", 1]
     with pytest.raises(ParameterError, match="'soon' is no length of time"):
         log(tmp_path, []).data_quality("things", late_arrival="soon")
+
+
+QUESTIONS = {
+    "latest_state": {}, "changes": {"where": "v = 'A'"}, "item_history": {"key": "pk=x"},
+    "diff": {"before": "2026-01-01T12:00:00"}, "change_frequency": {"by": "attribute"}, "data_quality": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize(
+    "image", [{"pk": "x", "v": "plain"}, {"v": {"N": "many"}}, {"v": {"L": [1]}}, {"v": {"X": ""}}]
+)
+def test_an_image_that_is_none_is_named_and_every_question_answered_from_the_others(tmp_path, question, image):
+    records = [*chain(KEY, [(NOON, A), (NOON + 1, B)]), record("MODIFY", KEY, NOON + 2, old=B, new=KEY | image)]
+    told = getattr(log(tmp_path, records), question)("things", **QUESTIONS[question])
+    wrong = [found.line for found in told.stats.unreadable]
+    unseen = question == "changes" or (question == "data_quality" and "N" in image["v"])
+    unseen |= question == "change_frequency" and image["v"] != "plain"
+    assert wrong == ([] if unseen else [3])  # an image is looked into as far as the question needs it
+
+
+def test_an_image_that_is_no_json_is_named_where_a_condition_is_asked(tmp_path):
+    rows = [canonical_change(each) for each in chain(KEY, [(NOON, A), (NOON + 1, B)])]
+    rows[1]["new_image"] = '{"v":{"S":"B"'
+    (tmp_path / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for question in ("latest_state", "changes"):
+        told = getattr(Workbench(tmp_path), question)("things", where="v = 'A' or v > 'A'")
+        assert [found.line for found in told.stats.unreadable] == [2]
+        assert len(told.df) == 1
+
+
+@pytest.mark.parametrize("how", ["hash", "redact"])
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_masked_attribute_is_in_no_answer(tmp_path, question, how):
+    secret = {"pk": {"S": "Geheimnis"}}
+    values = [{"S": "Verborgen"}, {"L": [{"S": "Verborgen"}]}, {"S": "Verborgen!"}, {"M": {"w": {"S": "Verborgen"}}}]
+    records = chain(secret, [(NOON + number, secret | {"v": value}) for number, value in enumerate(values)])
+    wb = Workbench(write_log(tmp_path, [records[0], records[0], *records[2:]]), mask=("pk", "v"), mask_with=how)
+    instead = {"changes": {"where": "pk like 'G%'"}, "item_history": {"key": "pk=Geheimnis"}}
+    told = getattr(wb, question)("things", **instead.get(question, QUESTIONS[question]))
+    frames = [value for value in vars(told).values() if isinstance(value, pd.DataFrame)]
+    assert len(told.df)
+    for text in [*(frame.to_csv() for frame in frames), told._repr_html_(), getattr(told, "verdict", "")]:
+        assert "Geheimnis" not in text
+        assert "Verborgen" not in text
