@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev]'
 	@touch $@
 
-demo: $(READY)  ## two generated tables, four reports: what this is, in two minutes
+demo: $(READY)  ## two generated tables, six reports: what this is, in two minutes
 	@$(BIN)/workbench demo
 
 # Jupyter starts a notebook in its own folder, and the lake is here.
@@ -30,7 +30,7 @@ lint: $(READY)  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 bench: $(READY) ## the figures README shows
-	@$(BIN)/python benchmarks/latest_state.py
+	@$(BIN)/python benchmarks/latest_state.py && $(BIN)/python benchmarks/audit.py
 
 constraints: $(READY) ## pin anew, without the address of any package index
 	@$(BIN)/uv pip compile --quiet --no-emit-index-url --no-header --no-annotate --universal --python-version 3.11 \

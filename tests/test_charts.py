@@ -43,6 +43,49 @@ def keys(names: list[str]) -> pd.DataFrame:
     )
 
 
+def attributes(changes: dict[str, list[int]], every: str = "1h", zone: str = "UTC") -> pd.DataFrame:
+    """What change_frequency(by="attribute", every=…) gives: every bucket for every path."""
+    longest = max(map(len, changes.values()), default=0)
+    bucket = pd.date_range("2026-03-02", periods=longest, freq=every, tz=zone).as_unit("us")
+    parts = [pd.DataFrame({"path": path, "bucket": bucket, "changes": each}) for path, each in changes.items()]
+    none = pd.DataFrame({"path": pd.Series(dtype="str"), "bucket": bucket[:0], "changes": pd.Series(dtype="int64")})
+    return pd.concat(parts, ignore_index=True) if parts else none
+
+
+def per_item(changes: list[int] | np.ndarray) -> pd.DataFrame:
+    """What change_frequency(by="concentration") gives, from the changes of each item."""
+    found, items = np.unique(np.array(changes, int), return_counts=True)
+    df = pd.DataFrame({"changes_per_item": found[::-1], "items": items[::-1]})
+    total = df["changes_per_item"] * df["items"]
+    df["item_share"] = df["items"].cumsum() / df["items"].sum()
+    df["change_share"] = total.cumsum() / total.sum()
+    return df
+
+
+STEPS = ["0s", "1ms", "1s", "1min", "1h", "1D", "30D", None]
+
+
+def between(changes: list[int]) -> pd.DataFrame:
+    """What change_frequency(by="interval") gives, with fewer steps."""
+    df = pd.DataFrame({
+        "longer_than": pd.to_timedelta([None, *STEPS[:-1]]).as_unit("us"),
+        "up_to": pd.to_timedelta(STEPS).as_unit("us"),
+        "changes": changes,
+        "share": np.array(changes) / max(sum(changes), 1),
+    })  # fmt: skip
+    df.loc[0, "longer_than"] = pd.NaT
+    return df if sum(changes) else df.head(0)
+
+
+def lags(hours: int, *, every: str = "1h", p50: float = 40) -> pd.DataFrame:
+    """The lag of data_quality: one row an hour of arrival."""
+    df = pd.DataFrame({"arrival": pd.date_range("2026-03-02", periods=hours, freq=every, tz="UTC").as_unit("us")})
+    df["changes"] = 10
+    for name, factor in {"p50": 1, "p90": 2, "p99": 10, "longest": 30}.items():
+        df[name] = pd.to_timedelta([p50 * factor + hour % 7 for hour in range(hours)], unit="s").as_unit("us")
+    return df
+
+
 def texts(ax) -> list[str]:
     return [text.get_text() for text in ax.get_figure().findobj(mpl.text.Text) if text.get_text()]
 
@@ -201,3 +244,288 @@ def test_drawing_leaves_no_global_state_behind():
     charts.change_frequency(frequency(3))
     assert mpl.rcParams.copy() == before
     assert ("matplotlib.pyplot" in sys.modules) == pyplot
+
+
+def said(ax) -> str:
+    return ax.get_title(loc="left").replace("\n", " ")
+
+
+def legend(ax) -> list[str]:
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+NAMES = ["person.address.city", "phones[0]", "名前.住所", "$cost_$x", "a_b^2", 'person."first.name"', "bucket"]
+MANY = {f"readings.sensor.number_{n}": [n % 5] * 3000 for n in range(60)}
+DRAWN = {
+    "attributes: none": (charts.attribute_heatmap, attributes({})),
+    "attributes: one": (charts.attribute_heatmap, attributes({"age": [3]})),
+    "attributes: few": (charts.attribute_heatmap, attributes({name: [1, 0, 40000] for name in NAMES})),
+    "attributes: many": (charts.attribute_heatmap, attributes(MANY, "15min")),
+    "items: none": (charts.concentration, per_item([])),
+    "items: one": (charts.concentration, per_item([12])),
+    "items: few": (charts.concentration, per_item([5, 2, 1])),
+    "items: many": (charts.concentration, per_item(np.arange(1, 100_001))),
+    "intervals: none": (charts.intervals, between([0] * 8)),
+    "intervals: one": (charts.intervals, between([1, 0, 0, 0, 0, 0, 0, 0])),
+    "intervals: many": (charts.intervals, between([10**n for n in range(8)])),
+    "lag: none": (charts.delivery_lag, lags(0)),
+    "lag: one": (charts.delivery_lag, lags(1)),
+    "lag: few": (charts.delivery_lag, lags(30)),
+    "lag: many": (charts.delivery_lag, lags(10080)),
+}
+
+
+@pytest.mark.parametrize("case", DRAWN)
+def test_charts_of_attributes_items_and_times_are_drawn_with_none_one_and_many_and_nothing_overlaps(case):
+    chart, df = DRAWN[case]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ax = chart(df, subject="таблица $x_1$")
+        assert_readable(ax)
+        data, _ = ax._repr_mimebundle_()
+    assert data["text/plain"].startswith("таблица $x_1$: ")
+
+
+@pytest.mark.parametrize("case", DRAWN)
+def test_a_narrow_place_among_others_wraps_and_thins_out_what_has_no_room(case):
+    chart, df = DRAWN[case]
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    ax = figure.subplots(1, 2)[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert chart(df, ax=ax, subject="persons") is ax
+    assert_readable(ax)
+
+
+def assert_readable(ax) -> None:
+    """No label touches the next, title and legend stay between the labels at the left and the right of the figure."""
+    figure = ax.get_figure()
+    for axis, (start, end) in {ax.xaxis: ("x0", "x1"), ax.yaxis: ("y0", "y1")}.items():
+        labels = [
+            tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_text() and tick.label1.get_visible()
+        ]
+        boxes = sorted(
+            (label.get_window_extent() for label in labels), key=lambda box, start=start: getattr(box, start)
+        )
+        assert all(getattr(one, end) < getattr(other, start) + 5 for one, other in itertools.pairwise(boxes))
+    written = [ax._left_title, ax.xaxis.label, *([ax.get_legend()] if ax.get_legend() else [])]
+    for each in written:
+        box = each.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.x1
+    title = ax._left_title.get_window_extent()
+    assert title.y1 <= figure.bbox.y1
+    assert not ax.get_legend() or title.y0 >= ax.get_legend().get_window_extent().y1
+
+
+def test_the_attribute_heatmap_says_which_attribute_changes_most_how_often_and_when():
+    ax = charts.attribute_heatmap(attributes({"name": [1, 1, 1], "person.age": [0, 9, 2]}), subject="persons")
+    assert said(ax) == "persons: person.age changes most, 11 times in 3 hours, busiest Mon 01:00 (9)"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["person.age", "name"]
+    assert "(UTC)" in ax.get_xlabel()
+    assert "Changes per hour" in texts(ax)
+
+
+def test_the_attribute_heatmap_tells_no_change_from_one_even_beside_a_million():
+    ax = charts.attribute_heatmap(attributes({"a": [0, 1, 1_000_000]}))
+    mesh = ax.collections[0]
+    assert mesh.get_array().mask.tolist() == [[True, False, False]]
+    one, million = mesh.to_rgba(1), mesh.to_rgba(1_000_000)
+    assert np.abs(np.array(one) - mpl.colors.to_rgba(ax.get_facecolor())).sum() > 0.2
+    assert np.abs(np.array(one) - million).sum() > 1
+    assert isinstance(mesh.norm, mpl.colors.LogNorm)
+    assert "grey: no changes" in ax.get_xlabel()
+
+
+def test_the_attribute_heatmap_sums_what_comes_after_the_most_changed_25():
+    ax = charts.attribute_heatmap(attributes({f"a{n}": [n, 0] for n in range(1, 41)}))
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels[0] == "a40"
+    assert labels[24:] == ["a16", "… and 15 more"]
+    grid = ax.collections[0].get_array()
+    assert grid.shape == (26, 2)
+    assert grid[25, 0] == sum(range(1, 16))
+
+
+def test_the_attribute_heatmap_leaves_the_scale_to_the_attributes_it_names():
+    ax = charts.attribute_heatmap(attributes({f"a{n}": [10] for n in range(100)}))
+    assert ax.collections[0].norm.vmax == 10
+
+
+def test_the_attribute_heatmap_draws_thousands_of_buckets_in_longer_ones_and_loses_no_change():
+    ax = charts.attribute_heatmap(attributes({"bucket": [1] * 5000, "path": [2] * 5000}))
+    grid = ax.collections[0].get_array()
+    assert grid.shape[1] <= 400
+    assert grid.sum() == 15000
+    assert "Changes per day" in texts(ax)
+    assert "10,000 times in 209 days" in said(ax)
+
+
+def test_an_attribute_that_never_changed_is_no_row_and_none_at_all_says_so():
+    ax = charts.attribute_heatmap(attributes({"quiet": [0, 0], "age": [0, 1]}))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["age"]
+    ax = charts.attribute_heatmap(attributes({"quiet": [0, 0]}, zone="Europe/Berlin"))
+    assert "No changes of attributes in this window" in texts(ax)
+    assert said(ax) == "No changes of attributes, 2 Mar 2026 (Europe/Berlin)"
+
+
+def test_long_paths_are_shortened_but_stay_apart():
+    paths = [f"person.addresses.{where}.geo.coordinates.latitude.value" for where in ("home", "work")]
+    ax = charts.attribute_heatmap(attributes({path: [1] for path in paths}))
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert len(set(labels)) == 2
+    assert max(map(len, labels)) < 45
+
+
+def test_concentration_says_what_the_hottest_make_and_how_many_make_half():
+    df = per_item([1000] * 10 + [10] * 990)  # 10,000 + 9,900 changes
+    assert said(charts.concentration(df, subject="persons")) == (
+        "persons: 1% of the items make 50.3% of the changes; half of the changes come from 1% of the items"
+    )
+
+
+def test_concentration_counts_items_where_there_are_few():
+    assert said(charts.concentration(per_item([6, 3, 2, 1]))) == (
+        "1 of 4 items makes 50% of the changes; half of the changes come from 1 item"
+    )
+    assert said(charts.concentration(per_item([4, 3, 3]))).endswith("half of the changes come from 2 items")
+    assert said(charts.concentration(per_item([9]))) == "1 item changed 9 times"
+    assert said(charts.concentration(per_item([1, 1]))) == "2 items changed 1 time each"
+
+
+def test_concentration_names_one_hot_item_among_a_hundred_thousand():
+    df = per_item([1_000_000] + [1] * 99_999)
+    assert said(charts.concentration(df)).endswith("half of the changes come from 1 item")
+
+
+def test_concentration_runs_from_nothing_to_everything_never_below_the_diagonal():
+    curve, diagonal = charts.concentration(per_item(np.arange(1, 500) ** 2)).lines[:2]
+    x, y = curve.get_data()
+    assert (x[0], y[0]) == (0, 0)
+    assert (x[-1], y[-1]) == pytest.approx((1, 1))
+    assert (y >= x).all()
+    assert diagonal.get_xydata().tolist() == [[0, 0], [1, 1]]
+
+
+def test_concentration_counts_items_and_changes_on_its_axes():
+    ax = charts.concentration(per_item([6, 3, 2, 1]))
+    assert ax.get_xlabel() == "Share of the items that changed (4)"
+    assert ax.get_ylabel() == "Share of the changes (12)"
+    assert {"0%", "100%"} <= {label.get_text() for label in ax.get_xticklabels()}
+
+
+def test_intervals_says_where_the_median_lies_and_how_much_comes_within_a_second():
+    ax = charts.intervals(between([1, 1, 8, 10, 60, 10, 5, 5]), subject="persons")
+    assert said(ax) == "persons: median time between changes of an item: 1 min – 1 h; 10% within a second"
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["same instant", "≤ 1 ms", "≤ 1 s", "≤ 1 min", "≤ 1 h", "≤ 1 d", "≤ 30 d", "> 30 d"]
+    assert "60 · 60%" in texts(ax)
+    assert "item's\nprevious change" in ax.get_ylabel()
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ([9, 0, 0, 0, 0, 0, 0, 1], "the same instant; 90% within a second"),
+        ([0, 9, 0, 0, 0, 0, 0, 1], "up to 1 ms; 90% within a second"),
+        ([0, 0, 0, 0, 0, 0, 1, 9], "over 30 d"),
+        ([0, 0, 0, 0, 5, 5, 0, 0], "1 min – 1 h"),
+    ],
+)
+def test_the_median_may_lie_in_the_first_and_the_last_step(changes, finding):
+    assert said(charts.intervals(between(changes))) == f"Median time between changes of an item: {finding}"
+
+
+def test_the_step_of_the_median_differs_by_more_than_its_colour():
+    ax = charts.intervals(between([0, 0, 0, 0, 9, 1, 0, 0]))
+    assert legend(ax) == ["the median"]
+    hatched = [bar for bar in ax.patches if bar.get_hatch()]
+    assert [bar.get_width() for bar in hatched] == [9]
+    assert hatched[0].get_y() + hatched[0].get_height() / 2 == pytest.approx(4)
+
+
+def test_items_that_changed_once_have_no_intervals_and_the_picture_says_so():
+    assert "No item that changed twice in this window" in texts(charts.intervals(between([0] * 8)))
+
+
+def test_delivery_lag_says_the_typical_and_the_worst_and_when():
+    df = lags(48)
+    df.loc[38, "longest"] = pd.Timedelta("3h 12min")
+    df.loc[0, ["changes", "p50"]] = [1, pd.Timedelta("1h")]  # one slow change is not typical
+    ax = charts.delivery_lag(df, subject="persons")
+    assert said(ax) == "persons: 43 s from change to arrival typically, 3 h 12 min at worst (Tue 14:00)"
+    assert ax.get_xlabel().startswith("Arrival, ")
+    assert "(UTC)" in ax.get_xlabel()
+
+
+def test_what_is_typical_weighs_hours_by_their_changes():
+    df = lags(3)
+    df["p50"] = pd.to_timedelta([5, 6, 300], unit="s").as_unit("us")
+    df["changes"] = [1, 1, 1000]
+    assert said(charts.delivery_lag(df)).startswith("5 min from change to arrival typically")
+
+
+def test_lag_is_told_in_units_of_time_on_a_logarithmic_axis():
+    ax = charts.delivery_lag(lags(24, p50=20))
+    assert ax.get_yscale() == "log"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["10 s", "1 min", "10 min", "1 h"]
+
+
+def test_percentiles_differ_by_more_than_their_colour_and_are_in_order():
+    few, many = charts.delivery_lag(lags(24)), charts.delivery_lag(lags(240))
+    assert legend(few) == ["longest", "99% within", "90% within", "half within"]
+    looks = {(line.get_marker(), line.get_linestyle(), line.get_linewidth()) for line in few.lines}
+    assert len(looks) == 4
+    for ax in (few, many):
+        assert len({(line.get_linestyle(), line.get_linewidth()) for line in ax.lines}) == 4
+        first = [line.get_ydata()[0] for line in ax.lines]
+        assert first == sorted(first, reverse=True)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0, -5])
+def test_no_lag_and_a_clock_that_is_ahead_are_drawn_as_up_to_a_second(seconds):
+    df = lags(24)
+    df.loc[3, ["p50", "p90", "p99", "longest"]] = pd.Timedelta(seconds=seconds)
+    ax = charts.delivery_lag(df)
+    assert ax.get_yticklabels()[0].get_text() == "≤ 1 s"
+    assert [line.get_ydata()[3] for line in ax.lines] == [1, 1, 1, 1]
+    assert ax.get_ylim()[0] < 1
+
+
+def test_only_zero_lag_is_no_problem():
+    df = lags(5)
+    df[["p50", "p90", "p99", "longest"]] = pd.Timedelta(0)
+    assert said(charts.delivery_lag(df)).startswith("0 s from change to arrival typically, 0 s at worst")
+
+
+def test_thousands_of_hours_are_drawn_as_the_worst_of_longer_ones_and_say_so():
+    df = lags(10080)
+    df.loc[5000, "longest"] = pd.Timedelta("9D")
+    ax = charts.delivery_lag(df)
+    assert ax.get_ylabel() == "Lag, worst hour in 12 hours"
+    assert max(ax.lines[0].get_ydata()) == 9 * 86400
+    assert len(ax.lines[0].get_ydata()) == 840
+    assert "9 d at worst" in said(ax)
+
+
+def test_hours_without_arrivals_are_left_out():
+    df = lags(40).drop(index=range(10, 30))
+    df["p99"] = df["p99"].where(df.index != 5)
+    ax = charts.delivery_lag(df)
+    assert len(ax.lines[0].get_ydata()) == 19
+    assert "No known arrivals in this window" in texts(charts.delivery_lag(lags(0)))
+
+
+def test_a_given_axes_of_another_style_never_reads_names_as_mathematics():
+    ax = Figure(layout="constrained").add_subplot()
+    charts.attribute_heatmap(attributes({"$\\frac{$": [1, 2], "$a$": [1, 1]}), ax=ax, subject="$\\x$")
+    labels = [*ax.get_yticklabels(), ax._left_title]
+    assert not any(label.get_parse_math() for label in labels)
+
+
+def test_a_wide_legend_takes_more_rows_and_the_title_stands_above_it():
+    ax = Figure(figsize=(3.5, 4), layout="constrained").add_subplot()
+    charts.change_frequency(frequency(24), ax=ax)
+    box = ax.get_legend().get_window_extent()
+    assert box.width <= ax.get_window_extent().width * 1.02
+    assert ax._left_title.get_window_extent().y0 >= box.y1

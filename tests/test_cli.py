@@ -188,7 +188,9 @@ def test_sql_prints_text_that_can_be_pasted():
 def test_a_key_of_a_flat_log_can_be_named(tmp_path):
     row = {"eventID": "1", "eventName": "INSERT", "tableName": "t", "ts": "2026-01-01T12:00:00Z", "id": "00123", "v": 1}
     (tmp_path / "flat.json").write_text(json.dumps(row))
-    (found,) = json.loads(run("latest", "t", "--from", str(tmp_path / "flat.json"), "--key-name", "id", "--json").stdout)
+    (found,) = json.loads(
+        run("latest", "t", "--from", str(tmp_path / "flat.json"), "--key-name", "id", "--json").stdout
+    )
     assert (found["id"], found["v"]) == ("00123", 1)
 
 

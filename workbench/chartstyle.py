@@ -1,4 +1,4 @@
-"""The look of the charts: style, own figures, time axes, and how times, counts and keys are written."""
+"""The look of the charts: style, own figures, fitting, and how counts, shares and keys are written."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import base64
 import functools
 import io
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any, Concatenate, ParamSpec
 
 import matplotlib as mpl
-import matplotlib.dates as mdates
-import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-from numpy.typing import NDArray
+from matplotlib.text import Text
 
 P = ParamSpec("P")
 Chart = Callable[Concatenate[pd.DataFrame, P], Axes]
@@ -29,11 +28,6 @@ EVENTS = {  # column: what the legend calls it, colour (petroff10), hatch, so th
     "removes": ("removes", "#bd1f01", "xxxx"),
     "ttl_removes": ("removes by TTL", "#94a4a2", "...."),
 }
-UNITS = {  # seconds: what a bucket of that length is called, and pandas' name for it
-    60: ("minute", "1min"), 300: ("5 minutes", "5min"), 900: ("15 minutes", "15min"),
-    1800: ("30 minutes", "30min"), 3600: ("hour", "1h"), 10800: ("3 hours", "3h"), 21600: ("6 hours", "6h"),
-    43200: ("12 hours", "12h"), 86400: ("day", "1D"), 604800: ("week", "W-MON"), 2629800: ("month", "MS"),
-}  # fmt: skip
 STYLE: dict[Any, Any] = {
     "font.size": 10, "text.color": INK, "axes.edgecolor": "#b8bec6", "axes.labelcolor": MUTED,
     "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlecolor": INK,
@@ -68,10 +62,7 @@ def styled(draw: Chart[P]) -> Chart[P]:
     def chart(df: pd.DataFrame, /, *args: P.args, **kwargs: P.kwargs) -> Axes:
         with mpl.rc_context({**STYLE, "font.family": list(_families())}):
             ax = draw(df, *args, **kwargs)
-            figure = ax.get_figure(root=True)
-            assert figure is not None
-            figure.draw_without_rendering()
-            return ax
+            return _fitted(ax)
 
     return chart
 
@@ -81,89 +72,93 @@ def own_axes(height: float) -> Axes:
     return Figure(figsize=(8.4, height), dpi=100, layout="constrained").add_subplot(axes_class=ChartAxes)
 
 
-def titled(ax: Axes, text: str, *, pad: float = 12, width: float = 72) -> Axes:
-    """Set the title, wrapped to `width` letters."""
-    lines = [line for part in text.splitlines() for line in textwrap.wrap(part, max(30, int(width)))]
-    ax.set_title("\n".join(map(drawable, lines)), pad=pad)
+def titled(ax: Axes, finding: str, title: str | None, subject: str) -> Axes:
+    """Set the title: the one given, else the finding with its subject before it."""
+    said = f"{subject}: {finding}" if subject else finding
+    ax.set_title("\n".join(map(drawable, (said if title is None else title).splitlines())))
     return ax
 
 
-def empty(ax: Axes, df: pd.DataFrame, title: str | None, subject: str, what: str) -> Axes:
-    """Draw the statement that there is nothing to draw, and in which window."""
-    ax.set(xticks=[], yticks=[], facecolor="#f5f6f8")
-    ax.spines[:].set_visible(False)
-    ax.text(0.5, 0.5, f"No {what} in this window", transform=ax.transAxes, ha="center", va="center",
-            size=12.5, color=MUTED)  # fmt: skip
-    finding = f"{subject}: no {what}" if subject else f"No {what}"
-    if len(df) and "bucket" in df:
-        finding += f", {_window(df['bucket'], bucket_edges(df['bucket'])[0])} ({df['bucket'].dt.tz})"
-    return titled(ax, finding if title is None else title)
+def room(ax: Axes) -> tuple[float, float]:
+    """Return width and height of an Axes in inches, as far as they are known before it is laid out."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    box = ax.get_window_extent()
+    return float(box.width / figure.dpi), float(box.height / figure.dpi)
 
 
-def bucket_edges(bucket: pd.Series[Any]) -> tuple[NDArray[np.float64], str]:
-    """Return where buckets start and the last ends, and what a bucket is called ('' when unknown)."""
-    utc = bucket.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
-    starts: NDArray[np.float64] = mdates.date2num(utc)  # type: ignore[no-untyped-call]
-    days = float(np.median(np.diff(starts))) if len(starts) > 1 else 1 / 24
-    seconds = min(UNITS, key=lambda known: abs(known - days * 86400))
-    return np.append(starts, starts[-1] + days), UNITS[seconds][0] if len(starts) > 1 else ""
+def _fitted(ax: Axes) -> Axes:
+    """Lay out, then wrap and thin out what has no room: only now is the width of the Axes known."""
+    figure, legend, pad = ax.get_figure(root=True), ax.get_legend(), 12.0
+    assert figure is not None
+    _dress(ax)
+    if legend:
+        legend.set_in_layout(False)  # a wide one would squeeze the Axes; the title makes room for it
+    figure.draw_without_rendering()
+    width = ax.get_window_extent().width
+    for columns in (3, 2, 1):
+        if legend and legend.get_window_extent().width > width * 1.02:
+            legend = ax.legend(**LEGEND | {"ncols": columns})
+    if legend:
+        pad = legend.get_window_extent().height * 72 / figure.dpi + 9
+        legend.set_in_layout(not ax.get_title(loc="left"))
+    title = ax.set_title(ax.get_title(loc="left"), pad=pad)
+    _wrap(title, width + _beside(ax))
+    _wrap(ax.xaxis.label, width * 1.1)
+    for text in ax.texts:
+        if text.get_transform() == ax.transAxes:
+            _wrap(text, width)
+    for axis in (ax.xaxis, ax.yaxis):
+        _thin(axis)
+    figure.draw_without_rendering()
+    title.set_x(-_beside(ax) / ax.get_window_extent().width)
+    return ax
 
 
-def thinned(df: pd.DataFrame, most: int = 1500) -> pd.DataFrame:
-    """Return the frame in longer buckets when there are more than a picture has room for."""
-    if len(df) <= most:
-        return df
-    edges, _ = bucket_edges(df["bucket"])
-    seconds = float(edges[-1] - edges[0]) * 86400 / most
-    every = next((name for length, (_, name) in UNITS.items() if length >= seconds), "MS")
-    return df.resample(every, on="bucket", closed="left", label="left").sum().reset_index()
+def _thin(axis: Axis) -> None:
+    """Hide labels evenly until none touches the next."""
+    shown = [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_text()]
+    boxes = [label.get_window_extent() for label in shown]
+    across = isinstance(axis, XAxis)
+    sides = sorted((box.x0, box.x1 + 5) if across else (box.y0 + 2, box.y1 - 2) for box in boxes)
+    step = 1
+    while any(one[1] >= other[0] for one, other in pairwise(sides[::step])):
+        step += 1
+    for place, label in enumerate(shown):
+        label.set_visible(place % step == 0)
 
 
-def time_axis(ax: Axes, bucket: pd.Series[Any], edges: NDArray[np.float64], ylabel: str) -> None:
-    """Give an Axes the dates below and the counts at its side."""
-    zone, days = bucket.dt.tz, edges[-1] - edges[0]
-    locator = mdates.AutoDateLocator(tz=zone, minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
-    day = "%a %d %b" if days <= 8 else "%d %b"
-    formatter = mdates.ConciseDateFormatter(  # type: ignore[no-untyped-call]
-        locator, tz=zone, show_offset=False, formats=["%Y", "%b", day, "%H:%M", "%H:%M", "%S"],
-        zero_formats=["", "%Y", "%b" if days > 62 else day, day, "%H:%M", "%H:%M"],
-    )  # fmt: skip
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(formatter)
-    if len(bucket) == 1:
-        ax.set_xticks([edges.mean()], [f"{bucket.iloc[0].day} {bucket.iloc[0]:%b %Y %H:%M}"])
-    room = 2 * days if len(bucket) == 1 else 0
-    ax.set(xlim=(edges[0] - room, edges[-1] + room), ylabel=ylabel)
-    ax.set_xlabel(f"Time of the change, {_window(bucket, edges)} ({zone})")
-    ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.grid(axis="y")
+def _dress(ax: Axes) -> None:
+    """Give an Axes that was made elsewhere what the house style would have given it."""
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.spines["bottom"].set_color(STYLE["axes.edgecolor"])
+    ax.tick_params(colors=MUTED, labelsize=9.5, grid_color=STYLE["grid.color"], grid_linewidth=STYLE["grid.linewidth"])
+    ax.tick_params(axis="y", length=0)
+    for label in (ax.xaxis.label, ax.yaxis.label):
+        label.set_color(MUTED)
+    for text in ax.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_parse_math(False)
+        text.set_fontfamily(list(_families()))
 
 
-def _window(bucket: pd.Series[Any], edges: NDArray[np.float64]) -> str:
-    last = bucket.iloc[-1] + pd.Timedelta(days=edges[-1] - edges[-2]) - pd.Timedelta("1s")
-    first, last = (f"{time.day} {time:%b %Y}" for time in (bucket.iloc[0], last))
-    return first if first == last else f"{first} – {last}"
+def _beside(ax: Axes) -> float:
+    """Return how many pixels the labels at the left of an Axes take, as far as they are in the figure."""
+    labels, left = ax.yaxis.get_tightbbox(), ax.get_window_extent().x0
+    return max(0.0, left - max(labels.x0, 2.0)) if labels else 0.0
 
 
-def bucket_name(bucket: pd.Timestamp, unit: str, days: float) -> str:
-    """Return a bucket's name, as short as a window of so many days allows."""
-    date = f"{bucket:%a} {bucket.day} {bucket:%b}" if days < 360 else f"{bucket.day} {bucket:%b %Y}"
-    if unit == "month":
-        return f"{bucket:%b %Y}"
-    if unit in ("day", "week"):
-        return date if unit == "day" else f"week of {date}"
-    return f"{bucket:%a %H:%M}" if days <= 7 else f"{date} {bucket:%H:%M}"
-
-
-def span(edges: NDArray[np.float64], unit: str) -> str:
-    """Return the length of the window in words."""
-    if unit in ("week", "month"):
-        return count(len(edges) - 1, unit)
-    days = float(edges[-1] - edges[0])
-    if days >= 2:
-        return count(round(days), "day")
-    return count(round(days * 24), "hour") if days >= 1 / 12 else count(round(days * 1440), "minute")
+def _wrap(text: Text, width: float) -> None:
+    lines, drawn = text.get_text().splitlines(), text.get_window_extent().width
+    if drawn <= width:
+        return
+    most = max(12, int(width / drawn * max(map(len, lines))))
+    parts = []
+    for line in lines:  # as short as it can be in as many lines, so that no word is left alone
+        tried = [textwrap.wrap(line, letters, break_on_hyphens=False) for letters in range(most, 8, -1)]
+        parts += [other for other in tried if len(other) == len(tried[0])][-1]
+    text.set_text("\n".join(parts))
 
 
 def count(number: float, noun: str, spec: str = ",.0f") -> str:
@@ -171,10 +166,27 @@ def count(number: float, noun: str, spec: str = ",.0f") -> str:
     return f"{number:{spec}} {noun}{'' if abs(number) == 1 else 's'}"
 
 
-def key_label(parts: tuple[str, ...], longest: int = 34) -> str:
-    """Return a key as a label: its attributes side by side, the middle of a long one left out."""
-    text = " · ".join(parts)
-    return drawable(text if len(text) <= longest else f"{text[: longest // 2]}…{text[1 - longest // 2 :]}")
+def percent(share: float) -> str:
+    """Return a share as a percentage that is never rounded to none or all.
+
+    >>> [percent(share) for share in (0, 0.0004, 0.125, 0.5, 0.9999, 1)]
+    ['0%', '<0.1%', '12.5%', '50%', '>99.9%', '100%']
+    """
+    if 0 < share < 0.001 or 0.999 < share < 1:
+        return "<0.1%" if share < 0.5 else ">99.9%"
+    return f"{share * 100:.1f}".removesuffix(".0") + "%"
+
+
+def labels(texts: Iterable[str], longest: float) -> list[str]:
+    """Return texts as labels, the middle of a long one left out: less of it where they would look the same."""
+    known = [drawable(text) for text in texts]
+    found = known
+    shortest = max(int(longest), 12)
+    for most in range(shortest, 3 * shortest, 4):
+        found = [text if len(text) <= most else f"{text[: most // 2]}…{text[1 - most // 2 :]}" for text in known]
+        if len(set(found)) == len(set(known)):
+            break
+    return found
 
 
 def drawable(text: str) -> str:

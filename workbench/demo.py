@@ -1,4 +1,4 @@
-"""The demonstration: two tables, four reports, and what was found in a few lines."""
+"""The demonstration: two tables, six reports, and what was found in a few lines."""
 
 from __future__ import annotations
 
@@ -33,11 +33,17 @@ def run_demo(wb: Workbench, notebooks: Path, out: Path, *, changes: int = 20_000
         f"heartrate: {week['changes'].sum():,} changes, {week['ttl_removes'].sum():,} of them expiries; "
         f"busiest hour {busiest['bucket']:%a %d %b %H:%M} UTC ({busiest['changes']:,} changes)"
     )
+    yield wb.data_quality("persons").verdict
     runs: list[tuple[str, dict[str, str]]] = [("00_setup_check", {})]
     if made:
         dataset = made[0] if len(made) == 1 else "both"
         runs.append(("01_generate_data", {"dataset": dataset, "changes": str(changes)}))
-    runs += [("02_latest_state", {"table": "persons"}), ("03_change_frequency", {"table": "heartrate"})]
+    runs += [
+        ("02_latest_state", {"table": "persons"}),
+        ("03_change_frequency", {"table": "heartrate"}),
+        ("04_item_history", {"table": "persons"}),
+        ("05_data_quality", {"table": "persons", "against": "live"}),
+    ]
     reports = []
     for name, parameters in runs:
         reports.append(run_report(notebooks / f"{name}.ipynb", parameters, out, overwrite=True))

@@ -73,10 +73,8 @@ def same(one: Value | None, other: Value | None) -> bool:
 
 
 def _maps(old: Mapping[str, Any], new: Mapping[str, Any], path: Path) -> Iterator[Difference]:
-    for name in sorted(old.keys() | new.keys()):
-        before, after = old.get(name), new.get(name)
-        if before != after:
-            yield from _values(before, after, (*path, name))
+    for name in sorted([name for name in old.keys() | new.keys() if old.get(name) != new.get(name)]):
+        yield from _values(old.get(name), new.get(name), (*path, name))
 
 
 def _values(before: Value | None, after: Value | None, path: Path) -> Iterator[Difference]:

@@ -112,7 +112,7 @@ class AttributeChanges:
         order = counts.sum().sort_values(ascending=False, kind="stable").index
         wide = buckets.into_buckets(counts[order].reset_index(), every, timezone, start, end)
         long = wide.melt("bucket", var_name="path", value_name="changes")
-        return long[["path", "bucket", "changes"]].astype({"path": "str"})
+        return long[["path", "bucket", "changes"]].astype({"path": "str", "changes": "int64"})
 
     def _rows(self) -> pd.DataFrame:
         found = np.array(self._found, dtype="int64").reshape(-1, 4)

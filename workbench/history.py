@@ -36,7 +36,7 @@ class History(Result):
     def _repr_html_(self) -> str:
         from workbench import timeline  # Jinja, which only notebooks need
 
-        return f"{timeline.to_html(self.df)}<p><small>{self.summary}</small></p>"
+        return f"{timeline.to_html(self.df, limit=40)}<p><small>{html.escape(self.summary)}</small></p>"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,7 +41,7 @@ VERDICTS = {
 }
 
 
-_CELL = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
+_CELL = "text-align:left;vertical-align:top;white-space:normal;max-width:none;overflow-wrap:anywhere"
 _COLOURS = {"ok": "#2e7d4f", "note": "#1f6fb8", "warning": "#9a6700", "failed": "#bd1f01"}
 
 
@@ -54,9 +55,9 @@ class Quality(Result):
         One row a finding: finding, status (ok, note, warning, failed), count, share (0 to 1, of what `of` says),
         of, examples (a list of texts), meaning, remedy.
     gaps
-        One row a place where a change is missing: the key attributes, lost_after (the change before; NaT where
-        the log has none), lost_before (the change that found something else), event_id of the latter, and paths,
-        the attributes that differ. Times are UTC.
+        One row a place where a change is missing: the key attributes, lost_after and lost_before (UTC, the instants
+        between which it was made), event_id of the change that did not find what was left, and paths, the
+        attributes that differ.
     lag
         One row an hour of arrival (UTC): arrival, changes, p50, p90, p99, longest, as delays from change to arrival.
     drift
@@ -85,7 +86,7 @@ class Quality(Result):
             told = "<br>".join([html.escape(row["meaning"]) if row["count"] or not row["of"] else "", *more])
             count = f"{row['count']:,}<br><small>{row['share']:.2%} of {row['of']}</small>" if row["count"] else ""
             cells = (
-                f'<b style="color:{_COLOURS[status]}">{status}</b>',
+                f'<b style="color:{_COLOURS[status]};white-space:nowrap">{status}</b>',
                 f"<b>{html.escape(row['finding'])}</b>",
                 count,
                 told,
@@ -135,6 +136,9 @@ def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.
     types = drift[drift["type"] != "NULL"]
     mixed = types[types["path"].duplicated(keep=False)]
     rows = [
+        _finding("no changes", "warning", int(not changes), 1, "windows", (),
+                 "the log holds no change of this window: there is nothing to judge",
+                 "widen the window, or look for objects that did not arrive"),
         _finding("unreadable lines", "failed", len(unreadable), changes, "changes",
                  [f"{found.object}:{found.line}: {found.reason}" for found in unreadable[:EXAMPLES]],
                  "lines or objects of the log that are no change records; what they told is missing here",
@@ -207,22 +211,35 @@ def suspects(rows: pa.Table) -> tuple[list[str], int, list[tuple[str, Any]]]:
 
 
 def gaps(rows: Iterable[Row], keys: Sequence[str], start: Any) -> pd.DataFrame:
-    """Locate the missing changes of items, given all their changes."""
+    """Locate the missing changes of items, given all their changes.
+
+    Within an instant of several changes, and on either side of it, more than one place may explain the same images:
+    the times given then reach to the next instants of one change.
+    """
     texts, found = [], []
     for key, changes in groupby(sorted(rows, key=lambda row: row["keys"]), key=lambda row: row["keys"]):
         before: Row | None = None
-        for row, missing in chained(list(changes)):
+        ordered = list(chained(list(changes)))
+        instants = Counter(row["ts"] for row, _ in ordered)
+        for row, missing in ordered:
             if missing and row["ts"] >= start:
                 left = image_of(before["new_image"]) if before else None
                 paths = sorted({path_text(each.path) for each in differences(left, image_of(row["old_image"]))})
                 texts.append(key)
-                found.append((before and before["ts"], row["ts"], row["event_id"], paths))
+                since = _alone(instants, before["ts"], -1) if before else None
+                found.append((since, _alone(instants, row["ts"], 1), row["event_id"], paths))
             before = row
     columns = ["lost_after", "lost_before", "event_id", "paths"]
     df = pd.DataFrame(found, columns=columns).astype({"event_id": "str"})
     for name in columns[:2]:
         df[name] = pd.to_datetime(df[name], utc=True).astype("datetime64[us, UTC]")
     return pd.concat([key_frame(texts, keys, columns), df], axis="columns")
+
+
+def _alone(instants: Counter[datetime], at: datetime, step: int) -> datetime:
+    """Return the nearest instant, from one on in a direction, that has one change; the last one where none has."""
+    way = sorted((each for each in instants if (each - at) * step >= timedelta(0)), reverse=step < 0)
+    return next((each for each in way if instants[each] == 1), way[-1])
 
 
 def lag(rows: pa.Table) -> pd.DataFrame:

@@ -2,181 +2,268 @@
 
 from __future__ import annotations
 
-import html
+import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Group
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
+from workbench.attributes import column_name
+from workbench.errors import ParameterError
 from workbench.frames import words
 
-_SIGNS = {"added": "+", "members added": "+", "removed": "−", "members removed": "−"}  # else ~
-_COLOURS = {"+": "green", "−": "red", "~": "yellow"}
-_EVENTS = {"INSERT": "green", "MODIFY": "yellow", "REMOVE": "red", "TTL": "red", "BASELINE": "cyan"}
-_FOLD = 8  # attributes of a change shown before the rest is folded away
+_COLOURS = {"added": "green", "removed": "red", "changed": "yellow",
+            "INSERT": "green", "REMOVE": "red", "TTL": "red", "MODIFY": "yellow", "BASELINE": "cyan"}  # fmt: skip
+_FOLD = 8  # attributes of a change that a notebook shows, the others at a click
 _LONG = 100  # characters of a value shown
-_LONGEST = 2_000  # characters of it that the tool tip has
-_NONE = "No change of this item is in the log."
+_CONTEXT = 20  # of them beside what differs
+_LONGEST = 2_000  # characters of a value in its tool tip
+_PATH = 24  # columns of a terminal that a path takes at least
+_EMPTY = "No change of this item is in the log."
+_NOTHING = {"INSERT": "nothing but its key", "BASELINE": "nothing but its key", "MODIFY": "changed no attribute"}
+_KINDS = {"added": ("+", "added", ""), "members added": ("~", "added", "+"), "removed": ("−", "removed", ""),
+          "members removed": ("~", "removed", "−")}  # fmt: skip
+# What a terminal would obey, what changes the direction of the text around it, and what cannot be seen; but not the
+# joiners that emoji and some scripts are written with.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f"
+                     "\ufeff\ufff9-\ufffb\ud800-\udfff\\\\]")  # fmt: skip
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """A change as it is told: what kind it is, when, and its attribute changes."""
+class _Value:
+    """A value as it is shown, and the whole of it where that is more."""
 
-    item: str
-    life: int
+    text: str
+    whole: str = ""
+
+
+@dataclass(frozen=True)
+class _Attribute:
+    """An attribute change: how it is called, its sign and colour, its values and its types where they differ."""
+
+    change: str
+    sign: str
+    colour: str
+    path: str
+    before: _Value | None
+    after: _Value | None
+    types: str
+
+
+@dataclass(frozen=True)
+class _Change:
     at: str
     event: str
-    since: str
-    missing: bool
-    rows: Sequence[Mapping[str, Any]]
+    remark: str
+    attributes: Sequence[_Attribute]
 
 
 def to_html(df: pd.DataFrame, *, limit: int = 200) -> str:
-    """Return a history (see `Workbench.item_history`) as self-contained HTML.
+    """Return a history (see `Workbench.item_history`) as HTML that needs nothing outside itself.
 
     Parameters
     ----------
     limit
         The most changes shown; of more, the first and the last ones.
+
+    Raises
+    ------
+    ParameterError
+        For a limit below 1.
     """
-    parts, life = [], ("", 0)
-    for entry, left_out in _entries(df, limit):
-        if left_out:
-            parts.append(f'<p class="wb-note">… {left_out:,} changes in between are not shown …</p>')
-        if entry.item != life[0]:
-            parts.append(f"<h4>{html.escape(entry.item)}</h4>")
-        if (entry.item, entry.life) != life and entry.life > 1:
-            parts.append(
-                f'<p class="wb-note">life {entry.life}: made again {entry.since} after it was gone</p>'
-            )
-        life = (entry.item, entry.life)
-        if entry.missing:
-            parts.append(f'<p class="wb-missing">⚠ {_missing(entry)}</p>')
-        lines = [_html_line(row) for row in entry.rows]
-        folded = "".join(lines[_FOLD:])
-        if len(lines) > _FOLD + 2:
-            folded = f"<details><summary>{len(lines) - _FOLD} more attributes</summary>{folded}</details>"
-        badge = f'<b class="wb-{entry.event.lower()}">{entry.event}</b>'
-        head = f"<time>{entry.at}</time> {badge} <small>{_since(entry)}</small>"
-        parts.append(f'<div class="wb-change"><div>{head}</div>{"".join(lines[:_FOLD])}{folded}</div>')
-    style = (resources.files("workbench") / "timeline.css").read_text(encoding="utf-8")
-    return f'<style>{style}</style><div class="wb-timeline">{"".join(parts) or f"<p>{_NONE}</p>"}</div>'
+    from jinja2 import Environment  # the terminal does without
+
+    here = Path(__file__).parent
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        (here / "timeline.html.j2").read_text(encoding="utf-8")
+    )
+    css = (here / "timeline.css").read_text(encoding="utf-8")
+    return template.render(told=_told(df, limit), css=css, empty="" if len(df) else _EMPTY, fold=_FOLD)
 
 
 def to_text(df: pd.DataFrame, *, limit: int = 50) -> Group:
-    """Return a history for a terminal, in colour where it has some; `limit` as in `to_html`."""
-    lines, life = [], ("", 0)
-    for entry, left_out in _entries(df, limit):
-        if left_out:
-            lines.append(Text(f"  … {left_out:,} changes in between are not shown …", style="dim"))
-        if entry.item != life[0]:
-            lines.append(Text(entry.item, style="bold underline"))
-        if (entry.item, entry.life) != life and entry.life > 1:
-            lines.append(Text(f"  life {entry.life}: made again {entry.since} after it was gone", style="bold"))
-        life = (entry.item, entry.life)
-        if entry.missing:
-            lines.append(Text(f"  ! {_missing(entry)}", style="bold red"))
-        lines.append(
-            Text.assemble(
-                f"  {entry.at}  ", (f"{entry.event:8}", f"bold {_EVENTS[entry.event]}"), (_since(entry), "dim")
-            )
-        )
-        lines += [_text_line(row) for row in entry.rows]
-    return Group(*(lines or [Text(_NONE)]))
+    """Return a history for a terminal, in colour where it has some; `limit` and errors as of `to_html`."""
+    lines: list[RenderableType] = []
+    styles = {"life": "bold", "missing": "bold red"}
+    for kind, told in _told(df, limit):
+        if kind == "item":
+            lines += [""] * bool(lines) + [Text(told[0], style="bold underline"), Text(told[1], style="dim")]
+        elif kind == "change":
+            event = (f"{told.event:8}", f"bold {_COLOURS[told.event]}")
+            lines.append(_hanging("", Text.assemble(f"{told.at:26}  ", event, "  ", (told.remark, "dim"))))
+            lines += [_hanging(f"    {each.sign}", _line(each), _COLOURS[each.colour]) for each in told.attributes]
+        elif kind == "left out":
+            lines.append(Text(f"  … {told:,} changes in between are not shown …", style="dim"))
+        else:
+            lines.append(_hanging("!" if kind == "missing" else "", Text(told, style=styles[kind])))
+    return Group(*(lines or [_EMPTY]))
 
 
-def _entries(df: pd.DataFrame, limit: int) -> Iterator[tuple[_Entry, int]]:
-    """Yield the changes that are shown, each with how many were left out before it."""
+def _hanging(sign: str, text: Text, style: str = "bold red") -> Table:
+    """Set a text beside its sign, so that its further lines do not run below the sign."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=max(len(sign), 1), style=style)
+    grid.add_column(overflow="fold")
+    grid.add_row(sign, text)
+    return grid
+
+
+def _line(each: _Attribute) -> Text:
+    line = Text.assemble((each.path, "bold"), " " * max(_PATH - cell_len(each.path), 2))
+    if each.before:
+        line.append(each.before.text, "red" if each.colour == "removed" else "dim")
+    if each.before and each.after:
+        line.append(" → ")
+    if each.after:
+        line.append(each.after.text, _COLOURS[each.colour])
+    return line.append(each.types and f"  ({each.types})", "dim")
+
+
+def _told(df: pd.DataFrame, limit: int) -> Iterator[tuple[str, Any]]:
+    """Yield the kind of what is told, and it: item (key, summary), life, missing (texts), left out (count), change."""
+    if limit < 1:
+        raise ParameterError(f"limit={limit}: a timeline shows at least one change")
+    df = df.reset_index(drop=True)
     names = list(df.columns[: list(df.columns).index("life")])
+    item, number = _numbered(df[names]), _numbered(df[[*names, "ts", "event_id"]])
+    total, head = int(number.max()) if len(df) else 0, limit // 2
+    tail = limit - head
+    shown = (number <= head) | (number > total - tail)
+    numbers, times = number.groupby(item).agg(["min", "max"]), df["ts"].groupby(item).agg(["min", "max"])
+    lives, life_before = df["life"].groupby(item).nunique(), df["life"].shift().where(item == item.shift())
+    told, life = 0, 0
+    for at, rows in groupby(_rows(df[shown], item[shown], number[shown], life_before[shown]), key=lambda row: row[1]):
+        change = list(rows)
+        which, _, before, first = change[0]
+        if total > limit and at == total - tail + 1:
+            yield "left out", total - limit
+        if which != told:
+            count = int(numbers["max"][which] - numbers["min"][which]) + 1
+            yield "item", (_key(first, names), _summary(count, times["min"][which], times["max"][which]))
+            told, life = which, 0
+        if first["life"] != life and (lives[which] > 1 or first["life"] > 1):
+            yield "life", _life(first, before)
+        life = first["life"]
+        if first["missing"]:
+            yield "missing", _missing(first)
+        event = "TTL" if first["by_ttl"] else first["event_name"]
+        found = [_attribute(row) for *_, row in change if isinstance(row["path"], str)]
+        yield "change", _Change(_moment(first["ts"]), event, _remark(first, found), found)
+
+
+def _numbered(df: pd.DataFrame) -> pd.Series:
+    """Return the number of the run of equal rows that each row is in, from 1 on."""
+    df = df.astype(object)
+    return df.ne(df.shift()).any(axis="columns").cumsum()
+
+
+def _rows(df: pd.DataFrame, *beside: pd.Series) -> Iterator[tuple[Any, ...]]:
     columns = [df[name].astype(object) for name in df.columns]  # to_dict would make None of NA
-    rows = [dict(zip(df.columns, row, strict=True)) for row in zip(*columns, strict=True)]
-    changes = [list(group) for _, group in groupby(rows, key=lambda row: (*(repr(row[name]) for name in names),
-                                                                          row["ts"], row["event_id"]))]  # fmt: skip
-    half = limit // 2
-    left_out = len(changes) - limit
-    shown = changes if left_out <= 0 else changes[: limit - half] + changes[-half:]
-    for number, group in enumerate(shown):
-        first = group[0]
-        since = "" if pd.isna(first["since_previous"]) else words(first["since_previous"].to_pytimedelta())
-        entry = _Entry(
-            ", ".join(f"{name} = {_value(first[name])}" for name in names), first["life"], _moment(first["ts"]),
-            "TTL" if first["by_ttl"] else first["event_name"], since, first["missing"],
-            [row for row in group if isinstance(row["path"], str)],
-        )  # fmt: skip
-        yield entry, left_out if left_out > 0 and number == limit - half else 0
+    rows = (dict(zip(df.columns, row, strict=True)) for row in zip(*columns, strict=True))
+    return zip(*beside, rows, strict=True)
+
+
+def _key(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    return ", ".join(f"{_seen(name)} = {_text(row[name])}" for name in names)
+
+
+def _summary(count: int, first: pd.Timestamp, last: pd.Timestamp) -> str:
+    if count == 1:
+        return f"1 change · {_moment(first)} UTC"
+    return f"{count:,} changes · {_moment(first)} to {_moment(last)} UTC"
+
+
+def _life(row: Mapping[str, Any], life_before: float) -> str:
+    # Of a window of time, or beside what is left out, the first change shown may be in the middle of a life.
+    begins = row["event_name"] == "INSERT" if pd.isna(life_before) else row["life"] != life_before
+    away = begins and not pd.isna(row["since_previous"])
+    return f"Life {row['life']}" + (f" · made again after {_length(row)} away" if away else "")
+
+
+def _missing(row: Mapping[str, Any]) -> str:
+    if row["event_name"] == "BASELINE":
+        return "A change is missing here: the export does not have what the change before it left."
+    if pd.isna(row["since_previous"]):
+        return "What was before is missing here: the first change in the log found the item there already."
+    return "A change is missing here: the next one did not find what the one before it left."
+
+
+def _remark(row: Mapping[str, Any], found: Sequence[_Attribute]) -> str:
+    remarks = []
+    if not pd.isna(row["since_previous"]):
+        remarks.append(f"+{_length(row)}" if row["since_previous"] else "same instant")
+    if row["by_ttl"]:
+        remarks.append("its time to live was over")
+    if row["event_name"] == "BASELINE":
+        remarks.append("as an export has it")
+    if not found and row["event_name"] in _NOTHING:
+        remarks.append(_NOTHING[row["event_name"]])
+    return " · ".join(remarks)
+
+
+def _length(row: Mapping[str, Any]) -> str:
+    return words(row["since_previous"].to_pytimedelta())
 
 
 def _moment(at: pd.Timestamp) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S" + (".%f" if at.microsecond else ""))
 
 
-def _since(entry: _Entry) -> str:
-    since = "same instant" if entry.since == "0 s" else entry.since and f"+{entry.since}"
-    return since + ("" if entry.rows else "  changed no attribute" if entry.event == "MODIFY" else "")
+def _attribute(row: Mapping[str, Any]) -> _Attribute:
+    # A set that members join or leave stays: the sign of its line is ~, that of the members is + or −.
+    sign, colour, members = _KINDS.get(row["change"], ("~", "changed", ""))
+    before, after = ("" if row[side] is pd.NA else members + _text(row[side]) for side in ("before", "after"))
+    types = f"{row['before_type']} → {row['after_type']}" if row["change"] == "type changed" else ""
+    return _Attribute(
+        row["change"], sign, colour, _seen(row["path"]), _value(before, after), _value(after, before), types
+    )
 
 
-def _missing(entry: _Entry) -> str:
-    if entry.since:
-        return "A change is missing here: the next one did not find what the one before it had left."
-    return "What was before is missing here: the item was there already when its first change was made."
+def _value(text: str, other: str) -> _Value | None:
+    """Shorten a long text to where it differs from the other one."""
+    if len(text) <= _LONG:
+        return _Value(text) if text else None
+    length = min(len(text), len(other))
+    head = bisect_left(range(length), True, key=lambda n: text[: n + 1] != other[: n + 1])
+    tail = bisect_left(range(length - head), True, key=lambda n: text[-n - 1 :] != other[-n - 1 :])
+    begin, end = max(head - _CONTEXT, 0), min(len(text) - tail + _CONTEXT, len(text))
+    shown = text[begin:end]
+    if len(shown) > _LONG:
+        shown = f"{shown[: _LONG * 2 // 3]} … {shown[-_LONG // 4 :]}"
+    whole = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text):,} characters)"
+    return _Value("… " * (begin > 0) + shown + " …" * (end < len(text)), whole)
 
 
-def _parts(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return the sign of an attribute change, and its value before and after."""
-    before, after = ("" if row[side] is pd.NA else _value(row[side]) for side in ("before", "after"))
-    if row["change"] == "type changed":
-        before, after = f"{before} ({row['before_type']})", f"{after} ({row['after_type']})"
-    return _SIGNS.get(row["change"], "~"), before, after
-
-
-def _html_line(row: Mapping[str, Any]) -> str:
-    sign, before, after = _parts(row)
-    shown = [
-        f"<{tag}{_title(text)}>{html.escape(_short(text))}</{tag}>"
-        for tag, text in (("del", before), ("ins", after))
-        if text
-    ]
-    name = {"+": "added", "−": "removed", "~": "changed"}[sign]
-    return f'<div class="wb-{name}"><b>{sign}</b> <code>{html.escape(row["path"])}</code> {" → ".join(shown)}</div>'
-
-
-def _text_line(row: Mapping[str, Any]) -> Text:
-    sign, before, after = _parts(row)
-    line = Text.assemble((f"    {sign} ", _COLOURS[sign]), (row["path"], "bold"), "  ")
-    if before:
-        line.append(_short(before), "strike dim" if sign == "−" else "dim")
-    if before and after:
-        line.append(" → ")
-    return line.append(_short(after), _COLOURS[sign] if after else "")
-
-
-def _title(text: str) -> str:
-    return f' title="{html.escape(text[:_LONGEST])}"' if len(text) > _LONG else ""
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONG else f"{text[: _LONG * 2 // 3]} … {text[-_LONG // 4 :]}"
-
-
-def _value(value: Any) -> str:
+def _text(value: Any) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, str):
-        return '"' + value.replace("\n", "\\n") + '"'
+        return f'"{_seen(value)}"'
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, bytes):
         return f"0x{value.hex()}"
     if isinstance(value, frozenset):
-        return "{" + ", ".join(map(_value, sorted(value))) + "}"
+        return "{" + ", ".join(map(_inner, sorted(value))) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(map(_inner, value)) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {_value(child)}" for name, child in value.items()) + "}"
+        return "{" + ", ".join(f"{_seen(column_name((name,)))}: {_inner(child)}" for name, child in value.items()) + "}"
     return str(value)
+
+
+def _inner(value: Any) -> str:
+    """Write a value within another one, where only a quote that is its own may look like one."""
+    return '"' + _seen(value).replace('"', '\\"') + '"' if isinstance(value, str) else _text(value)
+
+
+def _seen(text: str) -> str:
+    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

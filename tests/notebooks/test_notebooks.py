@@ -80,10 +80,10 @@ def test_the_notebooks_run_in_order_and_again(elsewhere):
             reports.append(report)
     assert write_index(elsewhere / "reports", reports[-len(ALL) :]).is_file()
     frequency = next(report for report in reports if report.notebook.stem.startswith("03"))
-    assert frequency.html.read_text().count('src="data:image/png') == 4  # each chart once, not twice
+    assert frequency.html.read_text().count('src="data:image/png') == 7  # each chart once, not twice
 
 
-@pytest.mark.parametrize("stem", ["02_latest_state", "03_change_frequency"])
+@pytest.mark.parametrize("stem", ["02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality"])
 def test_without_data_a_notebook_says_in_one_line_what_to_do(elsewhere, stem):
     report = run_report(FOLDER / f"{stem}.ipynb", {}, elsewhere / "reports")
     assert report.failed_cell is not None

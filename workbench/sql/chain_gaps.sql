@@ -47,7 +47,8 @@ moves as (  -- found and left_behind of the whole instant; to_follow where that 
             or first_left <> second_found and second_left = first_found)) as to_follow,
         case when changes = 1 or first_left = second_found then first_found else second_found end as found,
         case when changes = 1 or first_left = second_found then second_left else first_left end as left_behind,
-        known
+        known,
+        changes
     from instants
 ),
 
@@ -62,14 +63,16 @@ links as (
 items as (
     select keys
     from links
-    where ts >= :start and (to_follow or number > 1 and known and found <> before)
+    where ts >= :start and (to_follow or known and (
+        number > 1 and found <> before
+        or number = 1 and changes > 1 and found <> xxhash64(to_utf8(''))))
     group by keys
 ),
 
 beginnings as (
     select keys, ts, count(*) over () as beginnings, row_number() over (order by ts, keys) as number
     from links
-    where number = 1 and known and not to_follow and found <> xxhash64(to_utf8('')) and ts >= :start
+    where number = 1 and changes = 1 and known and found <> xxhash64(to_utf8('')) and ts >= :start
         and keys not in (select keys from items)
 )
 
