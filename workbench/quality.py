@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from workbench import attributes, render
 from workbench.chain import ABSENT, Link, follow
 from workbench.differences import differences
 from workbench.engines import Answer, Engine
+from workbench.fragments import fragment
 from workbench.frames import key_frame, words
 from workbench.history import Row, chained, image_of, path_text
 from workbench.objects import Unreadable
@@ -39,10 +39,6 @@ VERDICTS = {
     "warning": "the log can be trusted within limits",
     "failed": "the log is not complete: do not rely on it for what it lacks",
 }
-
-
-_CELL = "text-align:left;vertical-align:top;white-space:normal;max-width:none;overflow-wrap:anywhere"
-_COLOURS = {"ok": "#2e7d4f", "note": "#1f6fb8", "warning": "#9a6700", "failed": "#bd1f01"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,23 +73,11 @@ class Quality(Result):
         return f"{self.asked['table']}: {VERDICTS[worst]}" + (f" ({', '.join(found)})" if worst != "ok" else "")
 
     def _repr_html_(self) -> str:
-        rows = []
-        for row in self.df.to_dict("records"):
-            status, more = row["status"], [html.escape(text) for text in row["examples"]]
-            more = [f"<code>{text}</code>" for text in more] + (
-                [f"→ {html.escape(row['remedy'])}"] if row["remedy"] else []
-            )
-            told = "<br>".join([html.escape(row["meaning"]) if row["count"] or not row["of"] else "", *more])
-            count = f"{row['count']:,}<br><small>{row['share']:.2%} of {row['of']}</small>" if row["count"] else ""
-            cells = (
-                f'<b style="color:{_COLOURS[status]};white-space:nowrap">{status}</b>',
-                f"<b>{html.escape(row['finding'])}</b>",
-                count,
-                told,
-            )
-            rows.append("<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>")
-        return (f"<p><b>{html.escape(self.verdict)}</b></p><table>{''.join(rows)}</table>"
-                f"<p><small>{html.escape(self.summary)}</small></p>")  # fmt: skip
+        rows = self.df.to_dict("records")
+        shown = [row for row in rows if row["count"] or not row["of"]]  # what is measured is always shown
+        shown.sort(key=lambda row: -list(VERDICTS).index(row["status"]))
+        fine = [row["finding"] for row in rows if row not in shown]
+        return fragment("quality", verdict=self.verdict, found=shown, fine=fine, summary=self.summary)
 
 
 def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, end: datetime, late: pd.Timedelta,
@@ -136,7 +120,7 @@ def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.
     types = drift[drift["type"] != "NULL"]
     mixed = types[types["path"].duplicated(keep=False)]
     rows = [
-        _finding("no changes", "warning", int(not changes), 1, "windows", (),
+        _finding("empty window", "warning", int(not changes), 1, "windows", (),
                  "the log holds no change of this window: there is nothing to judge",
                  "widen the window, or look for objects that did not arrive"),
         _finding("unreadable lines", "failed", len(unreadable), changes, "changes",
@@ -154,7 +138,7 @@ def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.
         _finding("ambiguous ties", "warning", len(ties), items, "items", named(ties),
                  "changes of one instant that images do not put in order, as one is missing; event_id decides",
                  "see the missing changes; `workbench history` shows the item's"),
-        _finding("no old images", "warning", int(sizes["no_old_image"] or 0), changes, "changes", (),
+        _finding("changes without an old image", "warning", int(sizes["no_old_image"] or 0), changes, "changes", (),
                  "changes that do not say what they found: missing changes cannot be noticed, nor attributes compared",
                  "deliver the envelope or raw layout, which keep both images"),
         _finding(f"arrivals later than {words(late)}", "warning", int(delivery.get("late") or 0), timed, "changes",

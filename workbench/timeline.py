@@ -7,7 +7,6 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,6 +17,7 @@ from rich.text import Text
 
 from workbench.attributes import column_name
 from workbench.errors import ParameterError
+from workbench.fragments import fragment
 from workbench.frames import words
 
 _COLOURS = {"added": "green", "removed": "red", "changed": "yellow",
@@ -79,14 +79,7 @@ def to_html(df: pd.DataFrame, *, limit: int = 200) -> str:
     ParameterError
         For a limit below 1.
     """
-    from jinja2 import Environment  # the terminal does without
-
-    here = Path(__file__).parent
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        (here / "timeline.html.j2").read_text(encoding="utf-8")
-    )
-    css = (here / "timeline.css").read_text(encoding="utf-8")
-    return template.render(told=_told(df, limit), css=css, empty="" if len(df) else _EMPTY, fold=_FOLD)
+    return fragment("timeline", told=_told(df, limit), empty="" if len(df) else _EMPTY, fold=_FOLD)
 
 
 def to_text(df: pd.DataFrame, *, limit: int = 50) -> Group:

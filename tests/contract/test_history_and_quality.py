@@ -310,7 +310,7 @@ def test_each_finding_says_how_often_gives_examples_what_it_means_and_what_to_do
     found = told.df.set_index("finding")
     counts = found["count"].to_dict()
     assert counts | {} == {
-        "no changes": 0, "unreadable lines": 1, "missing changes": 1, "unseen beginnings": 0, "ambiguous ties": 0, "no old images": 0,
+        "empty window": 0, "unreadable lines": 1, "missing changes": 1, "unseen beginnings": 0, "ambiguous ties": 0, "changes without an old image": 0,
         "arrivals later than 1 d": 2, "reordered changes": 1, "duplicates": 1, "large records": 1,
         "attributes of several types": 1, "delivery lag": 0,
     }  # fmt: skip
@@ -361,7 +361,10 @@ def test_images_written_otherwise_raise_no_false_alarm(tmp_path):
 
 def test_a_log_without_old_images_says_that_gaps_cannot_be_seen(tmp_path):
     told = log(tmp_path, chain(KEY, [(NOON, A), (NOON + 1, B)]), "flat").data_quality("things")
-    assert told.df.set_index("finding").loc["no old images", ["status", "count"]].tolist() == ["warning", 1]
+    assert told.df.set_index("finding").loc["changes without an old image", ["status", "count"]].tolist() == [
+        "warning",
+        1,
+    ]
     with pytest.raises(ParameterError, match="'soon' is no length of time"):
         log(tmp_path, []).data_quality("things", late_arrival="soon")
 
@@ -376,7 +379,7 @@ def test_an_empty_window_is_answered_with_the_columns_there_would_be_and_is_not_
             assert list(none.columns) == list(full.columns)
             assert all(str(one) == str(other) for one, other in zip(none.dtypes, full.dtypes, strict=True)), by
     told = wb.data_quality("things", start="2027-01-01")
-    assert told.verdict == "things: the log can be trusted within limits (no changes)"
+    assert told.verdict == "things: the log can be trusted within limits (empty window)"
     assert told.lag.empty
     assert told.drift.empty
 

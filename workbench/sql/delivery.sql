@@ -36,8 +36,7 @@ newer as (
 
 lags as (
     select
-        changes.keys as keys,
-        changes.ts as ts,
+        changes.keys || ' ' || cast(changes.ts as varchar) as named,
         arrival,
         deliveries - 1 as duplicates,
         coalesce(newer_arrival < arrival, false) as reordered,
@@ -69,10 +68,8 @@ select
     max(case when place <= ceiling(timed * 0.9) then lag end) as p90,
     max(case when place <= ceiling(timed * 0.99) then lag end) as p99,
     max(lag) as longest,
-    max_by(keys || ' ' || cast(ts as varchar), case when total and duplicates > 0 then duplicates end, :examples)
-        as most_duplicated,
-    max_by(keys || ' ' || cast(ts as varchar), case when total and reordered then lag end, :examples)
-        as most_reordered,
-    max_by(keys || ' ' || cast(ts as varchar), case when total then lag end, :examples) as latest
+    max_by(named, row(duplicates, named), :examples) filter (where total and duplicates > 0) as most_duplicated,
+    max_by(named, row(lag, named), :examples) filter (where total and reordered) as most_reordered,
+    max_by(named, row(lag, named), :examples) filter (where total and lag is not null) as latest
 from ranked
 group by total, hour

@@ -27,5 +27,5 @@ select
     max(bytes) as largest,
     count_if(bytes > :large) as large,
     sum(no_old_image) as no_old_image,
-    max_by(keys || ' ' || cast(ts as varchar), bytes, :examples) as largest_keys
+    max_by(keys || ' ' || cast(ts as varchar), row(bytes, keys, ts), :examples) as largest_keys
 from ranked

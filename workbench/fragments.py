@@ -1,0 +1,16 @@
+"""HTML that an answer shows itself as in a notebook and in a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+
+
+def fragment(name: str, **values: object) -> str:
+    """Fill the template ``NAME.html.j2``, everything escaped; what comes needs nothing outside itself."""
+    from jinja2 import Environment  # heavy, and the terminal does without
+
+    text = (_HERE / f"{name}.html.j2").read_text(encoding="utf-8")
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
+    return template.render(css=(_HERE / "fragments.css").read_text(encoding="utf-8"), **values)
