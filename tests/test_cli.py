@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from tests.conftest import chain, micros, record, write_log
 from workbench import Workbench
 from workbench.cli import main
+from workbench.embedded import ItemStore
 
 ROOT = Path(__file__).resolve().parents[1]
 NOON = micros("2026-01-01T12:00:00")
@@ -115,6 +116,84 @@ def test_the_version_is_shown():
 
 
 # --- answers
+
+
+def test_history_tells_a_life_on_the_terminal_and_every_row_to_a_program(log):
+    shown = run("history", "things", "--from", log, "--key", "pk=x").stdout
+    assert [line.split() for line in shown.splitlines() if "→" in line] == [["~", "n", "1", "→", "2.5"]]
+    rows = json.loads(run("history", "things", "--from", log, "--key", "pk=x", "--key", "pk=y", "--json").stdout)
+    assert [(row["pk"], row["event_name"]) for row in rows] == [
+        ("x", "INSERT"), ("x", "MODIFY"), ("y", "INSERT"), ("y", "REMOVE")
+    ]  # fmt: skip
+    assert "'pk' is no attribute" not in shown
+    assert "is no attribute of the key, which is pk" in failed("history", "things", "--from", log, "--key", "id=x")
+    assert "is no NAME=VALUE" in failed("history", "things", "--from", log, "--key", "x")
+
+
+def test_a_composite_key_is_given_attribute_by_attribute(tmp_path):
+    records = []
+    for number in ("51", "52"):
+        key = {"userId": {"N": "3"}, "transactionId": {"N": number}}
+        records += chain(key, [(NOON, key)])
+    folder = str(write_log(tmp_path / "log", records))
+    keys = ("--key", "userId=3", "--key", "transactionId=51")
+    (found,) = json.loads(run("changes", "things", "--from", folder, *keys, "--json").stdout)
+    assert found["transactionId"] == 51
+    assert len(json.loads(run("changes", "things", "--from", folder, *keys[:2], "--json").stdout)) == 2
+
+
+def test_changes_and_latest_take_a_condition(log):
+    where = ("--where", "n > 1 and new.n is not null")
+    (found,) = json.loads(run("changes", "things", "--from", log, *where, "--event", "MODIFY", "--json").stdout)
+    assert (found["new.n"], found["old.n"]) == (2.5, 1)
+    (found,) = json.loads(run("latest", "things", "--from", log, "--where", "n >= 2.5", "--json").stdout)
+    assert found["pk"] == "x"
+    assert "expected" in failed("latest", "things", "--from", log, "--where", "n >=")
+    assert "one image only" in failed("latest", "things", "--from", log, "--where", "new.n > 1")
+
+
+def test_diff_says_how_many_items_differ_and_shows_them(log):
+    shown = run("diff", "things", "2026-01-01T12:00", "2026-01-01T13:00", "--from", log).stdout
+    assert shown.splitlines()[0] == "things: 1 changed; 1 items the same"
+    assert shown.splitlines()[-1].split() == ["x", "changed", "n", "changed", "1", "2.5", "N", "N"]
+
+
+def test_quality_exits_with_3_where_the_log_is_not_complete(log, tmp_path):
+    assert run("quality", "things", "--from", log).stdout.startswith("things: the log can be trusted")
+    gap = chain(KEY, [(NOON, A), (NOON + 1, B), (NOON + 2, A), (NOON + 3, None)])
+    folder = str(write_log(tmp_path / "gap", [gap[0], gap[2]]))
+    shown = run("quality", "things", "--from", folder, code=3).stdout
+    assert "failed  missing changes: 1 (50.00% of changes)" in shown
+    assert "→ look for it in Firehose's error prefix" in shown
+
+
+def test_reconcile_and_baseline_work_on_the_item_store_and_the_exit_code_says_whether_they_agree(elsewhere):
+    run("generate", "persons", "--items", "30", "--changes", "90")
+    assert "persons: no difference" in run("reconcile", "persons").stdout
+    folder = run("baseline", "start", "persons", "--to", "exports").stdout.strip()
+    assert "no difference" in run("reconcile", "persons", "--against", folder).stdout
+    with ItemStore(".workbench/store.sqlite") as store:
+        store.put_item("persons", {"pk": "planted"})
+        store.delivered("persons", list(store.pending("persons"))[-1][0])
+    assert "persons: 1 missing" in run("reconcile", "persons", code=3).stdout
+    assert "from the export of" in run("latest", "persons", "--baseline", "exports").stderr
+
+
+def test_export_writes_any_answer_masked_with_what_it_is_from_beside_it(log, tmp_path):
+    out = tmp_path / "history.csv"
+    run("export", "history", "things", str(out), "--from", log, "--key", "pk=x", "--mask", "n", "--mask-with", "redact")
+    df = pd.read_csv(out)
+    assert df.loc[df["path"] == "n", "after"].tolist() == ["[masked]", "[masked]"]
+    beside = json.loads((tmp_path / "history.csv.meta.json").read_text())
+    assert (beside["question"], beside["table"], beside["rows"]) == ("changes", "things", len(df))
+    asked = ("export", "latest", "things", str(tmp_path / "latest.json"), "--from", log)
+    run(*asked, "-p", "as_of=2026-01-01T12:00:00Z", "-p", "include_deleted=true")
+    assert "exists already" in failed(*asked)
+    assert json.loads((tmp_path / "latest.json.meta.json").read_text())["window"]["as_of"].startswith(
+        "2026-01-01T12:00"
+    )
+    ran = run("export", "frequency", "things", "x.csv", "--from", log, "-p", "evry=1h", code=2)
+    assert "'evry' is none; there are: every, start" in ran.stderr
 
 
 def test_latest_reads_any_folder_of_logs_with_nothing_else_configured(log, tmp_path):

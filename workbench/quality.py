@@ -208,7 +208,8 @@ def gaps(rows: Iterable[Row], keys: Sequence[str], start: Any) -> pd.DataFrame:
         for row, missing in ordered:
             if missing and row["ts"] >= start:
                 left = image_of(before["new_image"]) if before else None
-                paths = sorted({path_text(each.path) for each in differences(left, image_of(row["old_image"]))})
+                differing = differences(left, image_of(row["old_image"]))
+                paths = sorted({path_text(each.path) for each in differing if each.path[0] not in keys})
                 texts.append(key)
                 since = _alone(instants, before["ts"], -1) if before else None
                 found.append((since, _alone(instants, row["ts"], 1), row["event_id"], paths))

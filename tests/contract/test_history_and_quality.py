@@ -212,6 +212,30 @@ def test_an_item_that_is_not_in_the_log_has_an_empty_history(tmp_path):
     assert list(told.df.columns) == list(wb.item_history("things", {"pk": "x"}).df.columns)
 
 
+# --- diff
+
+
+def test_a_diff_names_items_added_removed_and_changed_and_can_be_asked_of_one_item(tmp_path):
+    def item(name: str, *values: str | None, first: int = 0) -> list[dict]:
+        key = {"pk": {"S": name}}
+        return chain(key, [(NOON + first + number, value and key | {"v": {"S": value}})
+                           for number, value in enumerate(values)])  # fmt: skip
+
+    records = item("same", "1") + item("changed", "1", "2") + item("new", "1", first=1) + item("gone", "1", None)
+    wb = log(tmp_path, records)
+    told = wb.diff("things", "2026-01-01T12:00", "2026-01-01T12:01")
+    assert told.df[["pk", "item", "path"]].values.tolist() == [
+        ["changed", "changed", "v"], ["gone", "removed", "v"], ["new", "added", "v"]
+    ]  # fmt: skip
+    assert told.items == {"added": 1, "removed": 1, "changed": 1, "same": 1}
+    assert told.verdict == "things: 1 added, 1 removed, 1 changed; 1 items the same"
+    one = wb.diff("things", "2026-01-01T12:00", key={"pk": "changed"})
+    assert one.df["pk"].tolist() == ["changed"]
+    assert one.items == {"added": 0, "removed": 0, "changed": 1, "same": 0}
+    with pytest.raises(ParameterError, match="the wrong way round"):
+        wb.diff("things", "2026-01-02", "2026-01-01")
+
+
 # --- changes
 
 
@@ -350,6 +374,38 @@ def test_a_log_that_begins_late_is_told_from_one_with_gaps(tmp_path):
     assert found.loc["unseen beginnings", ["count", "share"]].tolist() == [9, 1.0]
     assert len(found.loc["unseen beginnings", "examples"]) == 3
     assert told.gaps.empty
+
+
+def test_a_change_lost_within_an_instant_is_found_though_its_first_and_last_by_id_fit_what_is_around(tmp_path):
+    D, E = (KEY | {"v": {"S": letter}} for letter in "DE")
+    records = chain(KEY, [(NOON, A), (NOON + 1, B), (NOON + 1, C), (NOON + 1, D), (NOON + 1, E)], ids="09514")
+    del records[2]  # B > C
+    told = log(tmp_path, records).data_quality("things")
+    assert told.gaps[["pk", "paths"]].values.tolist() == [["x", ["v"]]]
+    assert told.df.set_index("finding").loc["missing changes", "count"] == 1
+
+
+def test_a_gap_is_located_as_far_as_images_tell_where_several_places_explain_them(tmp_path):
+    states = [(NOON, A), (NOON, B), (NOON, C), (NOON + 1, A), (NOON + 1, B), (NOON + 1, A)]
+    records = chain(KEY, states)
+    del records[2]  # B > C: before the second instant, or between B > A and C > A
+    told = log(tmp_path, records).data_quality("things").gaps
+    assert told["lost_after"].tolist() == [pd.Timestamp("2026-01-01T12:00Z")]
+    assert told["lost_before"].tolist() == [pd.Timestamp("2026-01-01T12:00:00.000001Z")]
+
+
+def test_a_first_change_lost_within_an_instant_is_an_unseen_beginning(tmp_path):
+    records = chain(KEY, [(NOON, A), (NOON, B), (NOON, C)])[1:]
+    told = log(tmp_path, records).data_quality("things").df.set_index("finding")
+    assert told.loc["unseen beginnings", "count"] == 1
+    assert told.loc["unseen beginnings", "examples"] == ["pk=x before 2026-01-01T12:00:00+00:00: v"]
+
+
+def test_an_item_that_came_and_went_at_once_with_its_image_written_otherwise_raises_no_alarm(tmp_path):
+    one, two = KEY | {"a": {"S": "1"}, "b": {"S": "2"}}, {"b": {"S": "2"}, "a": {"S": "1"}} | KEY
+    records = [record("INSERT", KEY, NOON, new=one, event_id="2"), record("REMOVE", KEY, NOON, old=two, event_id="1")]
+    told = log(tmp_path, records).data_quality("things").df.set_index("finding")
+    assert told["count"].drop("ambiguous ties").sum() == 0
 
 
 def test_images_written_otherwise_raise_no_false_alarm(tmp_path):

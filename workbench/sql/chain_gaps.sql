@@ -42,9 +42,8 @@ moves as (  -- found and left_behind of the whole instant; to_follow where that 
     select
         keys,
         ts,
-        changes > 1 and known and not (changes = 2 and (
-            first_left = second_found and second_left <> first_found
-            or first_left <> second_found and second_left = first_found)) as to_follow,
+        changes > 1 and known
+            and not (changes = 2 and (first_left = second_found or second_left = first_found)) as to_follow,
         case when changes = 1 or first_left = second_found then first_found else second_found end as found,
         case when changes = 1 or first_left = second_found then second_left else first_left end as left_behind,
         known,
@@ -72,7 +71,7 @@ items as (
 beginnings as (
     select keys, ts, count(*) over () as beginnings, row_number() over (order by ts, keys) as number
     from links
-    where number = 1 and changes = 1 and known and found <> xxhash64(to_utf8('')) and ts >= :start
+    where number = 1 and known and not to_follow and found <> xxhash64(to_utf8('')) and ts >= :start
         and keys not in (select keys from items)
 )
 
