@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.conftest import record, write_log
 from workbench import Workbench
+from workbench.baseline import find_exports
 from workbench.embedded import ItemStore, deliver
 from workbench.errors import ParameterError, StoreError
 
@@ -141,6 +143,18 @@ def test_items_the_stream_never_saw_are_in_the_latest_state_and_at_instants_afte
     at = told.df.set_index("pk").loc["old", "_changed_at"]
     assert exported.latest_state("things", as_of=at).df["pk"].tolist() == ["changed", "old", "removed"]
     assert exported.latest_state("things", as_of=at - pd.Timedelta("1s")).df.empty
+
+
+def test_a_change_of_the_very_instant_of_the_export_is_in_it_already(wb, tmp_path):
+    write(wb, puts=[{"pk": "a", "v": 2}], delivered=None)
+    (export,) = find_exports(wb.export_baseline("things", tmp_path / "exports"))
+    micros = (export.time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    key = {"pk": {"S": "a"}}
+    seen = record("MODIFY", key, micros, old=key | {"v": {"N": "1"}}, new=key | {"v": {"N": "2"}})
+    write_log(tmp_path / "log", [seen])
+    told = Workbench(tmp_path / "log", baseline=str(tmp_path / "exports")).latest_state("things")
+    assert told.df[["pk", "v"]].values.tolist() == [["a", 2]]
+    assert told.stats.ambiguous_ties == 0
 
 
 def test_the_history_of_an_item_begins_with_the_export_where_the_stream_saw_nothing_before(exported):
