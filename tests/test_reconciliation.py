@@ -84,6 +84,8 @@ def test_an_export_is_compared_with_the_state_at_its_time(wb, tmp_path):
     folder = wb.export_baseline("things", tmp_path / "exports")
     write(wb, puts=[{"pk": "a", "v": 2}], at=datetime.now(UTC) + timedelta(seconds=1))
     found = wb.reconcile("things", folder)
+    assert found.stats.notes == ("the export is younger than 15 min: what differs may be on its way; ask again then",)
+    assert wb.reconcile("things", folder, lag="0s").stats.notes == ()
     assert [row[:3] for row in rows(found)] == [("b", "differing", "v")]
     # an export that is the baseline too must not be compared with itself
     assert not Workbench(home=wb.settings.home, baseline=str(folder)).reconcile("things", folder).agrees

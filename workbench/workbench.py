@@ -258,7 +258,7 @@ class Workbench:
             Where `against` holds no export of the table.
         """
         slack = _duration(lag)
-        at, actual, in_flight = actual_state(self.settings, table, against, slack, self._key_names(table))
+        at, actual, in_flight, notes = actual_state(self.settings, table, against, slack, self._key_names(table))
 
         def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
             answer = self._engine.ask("latest_state", table, over="state" if at is None else "log",
@@ -269,7 +269,7 @@ class Workbench:
 
         answer, df, items = self._trying(table, ask)
         asked = {"against": str(against), "lag": lag, "as_of": at}
-        return self._result(Comparison, df, answer, "latest_state", table, asked, items=items)
+        return self._result(Comparison, df, answer, "latest_state", table, asked, items=items, notes=notes)
 
     def change_frequency(self, table: str, *, every: str | None = None, start: Moment | None = None,
                          end: Moment | None = None, by: Kind = "event", timezone: str = "UTC", limit: int = 20,
