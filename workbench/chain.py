@@ -1,20 +1,21 @@
 """The changes of one item in the order their images follow on, and where one is missing.
 
 Changes of one instant have no order of their own, but each says what it found and what it left: they are the
-edges of a graph between images, and the order is a walk along all of them (Hierholzer's algorithm). Where no
-walk takes all, changes are missing: then as few walks as will do are put one after another.
+edges of a graph between images, and the order is a walk along all of them. Where no walk takes all, changes are
+missing, and it jumps from one image to another, as rarely as will do over the whole of the item's changes.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
 ABSENT = ""
 """The image of an item that is not there."""
+_MANY = 16  # images of an instant up to which each is tried for its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +32,53 @@ def follow(changes: Iterable[Link]) -> Iterator[tuple[Link, bool]]:
     """Order the distinct changes of one item, and tell of each whether a change before it is missing.
 
     A change is missing where one did not find what the one before it left; before the item's first change,
-    where that found the item there already.
+    where that found the item there already. Of all orders that keep to the times, it is one with the fewest gaps.
     """
     instants = [list(group) for _, group in groupby(sorted(changes, key=_by_time), key=lambda change: change.ts)]
-    at: str | None = ABSENT
-    for group, after in zip(instants, [*instants[1:], []], strict=False):
-        if len(group) > 1 and all(change.found is not None for change in group):
-            group = _walk(group, at, _beginnings(after))
-        for change in group:
-            yield change, None not in (at, change.found) and at != change.found
+    ways: list[dict[str, _Way]] = [{ABSENT: _Way(0, ABSENT, ())}]  # by the image an instant ends with
+    for group in instants:
+        ways.append(_ways(group, ways[-1]))
+    end, chosen = min(ways[-1], key=lambda image: (ways[-1][image].gaps, image)), []
+    for group, ending in zip(reversed(instants), reversed(ways), strict=False):
+        chosen.append((group, ending[end]))
+        end = ending[end].begin
+    at = ABSENT
+    for group, way in reversed(chosen):
+        for change in _along(group, way):
+            yield change, change.found not in (None, at)
             at = change.left
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A walk along the changes of an instant: the gaps until its end, where it begins, and its jumps."""
+
+    gaps: int
+    begin: str
+    jumps: tuple[tuple[str, str], ...]
 
 
 def _by_time(change: Link) -> tuple[datetime, str]:
     return change.ts, change.event_id
 
 
-def _beginnings(group: Sequence[Link]) -> set[str]:
-    """Return the images a walk along the changes of an instant can begin with; none where that is not known."""
-    if any(change.found is None for change in group):
-        return set()
-    first = {image for image, surplus in _surplus(group).items() if surplus > 0}
-    return first or {str(change.found) for change in group}
+def _ways(group: Sequence[Link], before: Mapping[str, _Way]) -> dict[str, _Way]:
+    """Return the best way to each image that an instant can end with."""
+    first = group[0].found
+    if len(group) == 1 or any(change.found is None for change in group):
+        fits = len(group) > 1 or first is None
+        gaps, begin = min((way.gaps + (not fits and image != first), image) for image, way in before.items())
+        return {group[-1].left: _Way(gaps, begin, ())}
+    surplus, parts = _surplus(group), _parts(group)
+    ends = set(surplus)
+    if len(ends) > _MANY:
+        ends = {image for image in ends if surplus[image] < 0}.union(map(min, parts), before.keys() & ends)
+    found: dict[str, _Way] = {}
+    for end in sorted(ends):
+        ways = [(_jumps(surplus, parts, begin, end), begin) for begin in before]
+        gaps, begin, jumps = min((before[begin].gaps + len(jumps), begin, jumps) for jumps, begin in ways)
+        found[end] = _Way(gaps, begin, tuple(jumps))
+    return found
 
 
 def _surplus(group: Iterable[Link]) -> Counter[str]:
@@ -64,24 +90,19 @@ def _surplus(group: Iterable[Link]) -> Counter[str]:
     return count
 
 
-def _walk(group: Sequence[Link], at: str | None, after: set[str]) -> list[Link]:
-    """Order the changes of an instant: from image `at` to one of `after`, with the fewest gaps."""
-    surplus, parts = _surplus(group), _parts(group)
-    begins = [at] if at is not None else sorted(_beginnings(group))
-    last = after | {image for image, more in surplus.items() if more < 0}.union(map(min, parts), begins)
-    walks = ((_jumps(surplus, parts, begin, end), begin, end) for begin in begins for end in sorted(last))
-    jumps, begin, _ = min(
-        walks, key=lambda walk: (len(walk[0]) + bool(after and walk[2] not in after), len(walk[0]), *walk)
-    )
+def _along(group: Sequence[Link], way: _Way) -> list[Link]:
+    """Order the changes of an instant along a way (Hierholzer's algorithm)."""
+    if len(group) == 1 or any(change.found is None for change in group):
+        return list(group)
     leaving: dict[str, list[tuple[str, str, Link | None]]] = defaultdict(list)
     for change in group:
         leaving[str(change.found)].append((change.event_id, change.left, change))
-    for come, go in jumps:
+    for come, go in way.jumps:
         leaving[come].append(("", go, None))
     for edges in leaving.values():  # taken from the end
         edges.sort(key=lambda edge: edge[:2], reverse=True)
     walked: list[Link] = []
-    path: list[tuple[str, Link | None]] = [(begin, None)]
+    path: list[tuple[str, Link | None]] = [(way.begin, None)]
     while path:
         if leaving[path[-1][0]]:
             _, image, came_by = leaving[path[-1][0]].pop()
