@@ -400,7 +400,7 @@ def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str
     wb = _workbench(show.pop("source"), show.pop("keys"), show.pop("baseline"))
     out, as_json = show.pop("out"), show.pop("as_json")
     if out:  # refuse what could not be written before the question is asked, which may take long
-        export.destination(out, overwrite=show["overwrite"])
+        export.destination(out, overwrite=show["overwrite"], sidecar=True)
     result = getattr(wb, method)(table, **asked)
     if out:
         result.write(out, mask_salt=wb.settings.mask_salt, **show)
