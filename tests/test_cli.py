@@ -146,6 +146,8 @@ def test_changes_and_latest_take_a_condition(log):
     where = ("--where", "n > 1 and new.n is not null")
     (found,) = json.loads(run("changes", "things", "--from", log, *where, "--event", "MODIFY", "--json").stdout)
     assert (found["new.n"], found["old.n"]) == (2.5, 1)
+    ran = run("changes", "things", "--from", log, "--limit", "1", "--json")
+    assert (json.loads(ran.stdout)[0]["event_name"], "the newest of 4" in ran.stderr) == ("REMOVE", True)
     (found,) = json.loads(run("latest", "things", "--from", log, "--where", "n >= 2.5", "--json").stdout)
     assert found["pk"] == "x"
     assert "expected" in failed("latest", "things", "--from", log, "--where", "n >=")

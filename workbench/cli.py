@@ -176,23 +176,18 @@ def latest(table: str, as_of: str | None, include_deleted: bool, where: str | No
 @_window_options
 @click.option("--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only this; may repeat.")
 @click.option("--where", metavar="CONDITION", help="Only changes of which it holds, for either image.")
+@click.option("--limit", type=int, help="Only the newest so many.")
 @_item_options
 @_result_options
 def changes(table: str, start: str | None, end: str | None, events: tuple[str, ...], where: str | None,
-            key: tuple[str, ...], prefix: bool, **show: Any) -> None:  # fmt: skip
+            limit: int | None, key: tuple[str, ...], prefix: bool, **show: Any) -> None:  # fmt: skip
     """List the changes of TABLE in a window of time.
 
     \b
     Example: workbench changes heartrate --event MODIFY --where "HeartRate > 120 and old.HeartRate <= 120"
     """
-    asked = {
-        "start": start,
-        "end": end,
-        "events": events,
-        "where": where,
-        "key": shlex.join(key) or None,
-        "prefix": prefix,
-    }
+    asked = {"start": start, "end": end, "events": events, "where": where, "limit": limit}
+    asked |= {"key": shlex.join(key) or None, "prefix": prefix}
     _answer("changes", table, asked, show)
 
 

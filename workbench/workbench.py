@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import orjson
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workbench import buckets, frequency, quality, render
 from workbench.checks import run_checks
@@ -109,7 +110,7 @@ class Workbench:
 
     def changes(self, table: str, *, start: Moment | None = None, end: Moment | None = None,
                 key: Key | Sequence[Key] | None = None, prefix: bool = False, events: str | Sequence[str] = (),
-                where: str | None = None) -> Result:  # fmt: skip
+                where: str | None = None, limit: int | None = None) -> Result:  # fmt: skip
         """List the changes of a table in a window of time.
 
         Parameters
@@ -122,6 +123,8 @@ class Workbench:
             Only INSERT, MODIFY or REMOVE, or several of them.
         where
             A condition on attributes of either image, or of ``new.`` and ``old.`` ones; see `workbench.where`.
+        limit
+            Only the newest so many; a million changes as a DataFrame take minutes and gigabytes.
 
         Returns
         -------
@@ -139,15 +142,17 @@ class Workbench:
         sql = condition and render.condition(condition, new="new_image", old="old_image")
         matching = render.matching(keys, chosen, sql or "")
 
-        def ask() -> tuple[Answer, pd.DataFrame]:
+        def ask() -> tuple[Answer, pd.DataFrame, int]:
             answer = self._engine.ask("changes", table, start=begin, end=until, matching=matching)
             rows = _holding(answer.rows, condition, "new_image", "old_image")
-            return answer, change_frame(rows, self._key_names(table), numbers=self.settings.numbers)
+            shown = rows if limit is None else _newest(rows, limit)
+            return answer, change_frame(shown, self._key_names(table), numbers=self.settings.numbers), len(rows)
 
-        answer, df = self._trying(table, ask)
+        answer, df, found = self._trying(table, ask)
         asked = {"start": start and begin, "end": end and until, "key": key, "prefix": prefix, "events": chosen,
-                 "where": where}  # fmt: skip
-        return self._result(Result, df, answer, "changes", table, asked)
+                 "where": where, "limit": limit}  # fmt: skip
+        notes = [f"the newest of {found:,}"] if found > len(df) else []
+        return self._result(Result, df, answer, "changes", table, asked, notes=notes)
 
     def item_history(self, table: str, key: Key | Sequence[Key] | None = None, *, prefix: bool = False,
                      start: Moment | None = None, end: Moment | None = None) -> History:  # fmt: skip
@@ -513,6 +518,13 @@ def _holding(rows: pa.Table, condition: Condition | None, new: str, old: str | N
     return rows.filter(
         pa.array([holds(condition, one, two) for one, two in zip(images[0], olds, strict=True)], pa.bool_())
     )
+
+
+def _newest(rows: pa.Table, limit: int) -> pa.Table:
+    if limit < 0:
+        raise ParameterError(f"limit={limit} is less than nothing")
+    order = [("ts", "descending"), ("keys", "ascending"), ("event_id", "ascending")]
+    return rows.take(pc.sort_indices(rows, sort_keys=order)[:limit])
 
 
 def _rows(rows: pa.Table) -> list[Row]:

@@ -259,6 +259,16 @@ def test_changes_are_chosen_by_window_event_key_and_condition(tmp_path):
         found(events="UPDATE")
 
 
+def test_the_newest_changes_are_shown_by_time_and_how_many_there_are_is_said(tmp_path):
+    wb = log(tmp_path, chain(KEY, [(NOON, A), (NOON + 1, B), (NOON + 2, C), (NOON + 3, None)]))
+    told = wb.changes("things", limit=2)
+    assert told.df["event_name"].tolist() == ["MODIFY", "REMOVE"]
+    assert told.stats.notes == ("the newest of 4",)
+    assert wb.changes("things", where="v = 'A'", limit=5).stats.notes == ()
+    with pytest.raises(ParameterError, match="less than nothing"):
+        wb.changes("things", limit=-1)
+
+
 def test_numbers_are_compared_to_the_last_digit(tmp_path):
     digits = "1234567890123456789012345678901234567"
     records = [record("INSERT", {"pk": {"S": end}}, NOON, new={"pk": {"S": end}, "n": {"N": digits + end}})
