@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -84,6 +85,7 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
             hide: Hide) -> tuple[dict[str, Any], Answer]:  # fmt: skip
     """Ask all there is to ask of a log's quality, `hide` masking what is shown; see `Workbench.data_quality`."""
     window: dict[str, Any] = {"start": start, "end": end}
+    began = time.perf_counter()
     answer = engine.ask("chain_gaps", table, **window, examples=EXAMPLES)
     suspected, *beginnings = suspects(answer.rows)
     chains: list[Row] = []
@@ -103,7 +105,7 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
         ties=[(row["keys"], row["ts"]) for row in ties], late=late, unreadable=answer.unreadable, hide=hide,
     )  # fmt: skip
     found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(delivery), "drift": shapes}
-    return found, answer
+    return found, replace(answer, seconds=time.perf_counter() - began)
 
 
 def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.DataFrame, beginnings: Sequence[Any],
