@@ -84,17 +84,16 @@ class DuckDBEngine:
         began = time.perf_counter()
         rows = self._run(question, table, images=_needs_images(question), matching=matching, over=over, values=values)
         answer = self._answer(rows, self.sql(question, table, matching=matching, **values), table, began)
-        staged = over != "log" and self._staged is not None and self._staged[0] == table
-        return replace(answer, unreadable=answer.unreadable + self._not_staged) if staged else answer
+        if over == "log" or not self._staged or self._staged[0] != table:
+            return answer
+        return replace(answer, unreadable=answer.unreadable + self._not_staged)
 
     def batches(self, question: str, table: str, *, matching: str = "true", **values: object) -> Iterator[Answer]:
         """Run a question and yield its rows in parts, so that a large answer does not fill the memory."""
-        began = time.perf_counter()
-        sql = self._prepared(question, table, images=_needs_images(question), matching=matching, values=values)
-        text = self.sql(question, table, matching=matching, **values)
+        began, text = time.perf_counter(), self.sql(question, table, matching=matching, **values)
         try:
-            reader = self._con.sql(sql).to_arrow_reader(_BATCH)
-            for batch in reader:
+            sql = self._prepared(question, table, images=_needs_images(question), matching=matching, values=values)
+            for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
                 yield self._answer(_decoded(pa.Table.from_batches([batch])), text, table, began)
         except duckdb.Error as error:
             raise QueryError(f"{question} over {table!r} failed: {str(error).splitlines()[0]}") from error
@@ -117,8 +116,8 @@ class DuckDBEngine:
 
     def _run(self, question: str, table: str, *, images: bool, matching: str = "true", over: Over = "log",
              values: Mapping[str, object] | None = None) -> pa.Table:  # fmt: skip
-        sql = self._prepared(question, table, images=images, matching=matching, over=over, values=values)
         try:
+            sql = self._prepared(question, table, images=images, matching=matching, over=over, values=values)
             return _decoded(self._con.sql(sql).to_arrow_table())
         except duckdb.Error as error:
             raise QueryError(f"{question} over {table!r} failed: {str(error).splitlines()[0]}") from error
@@ -136,11 +135,10 @@ class DuckDBEngine:
         deliveries = self._deliveries(log, table, rows.table)
         if over != "log":
             deliveries = self._with_baseline(deliveries, table, over, (values or {}).get("as_of"))
-        if "arrival" in question or "arrival" in render.load(question if " " not in question else "latest_state"):
+        if "arrival" in _template(question):
             deliveries = f"(select * from {deliveries} as log join {log.arrivals()} as objects using (object))"
         names = {"deliveries": deliveries, "canonical": "canonical_image(image)", "matching": matching}
-        text = self._text(question, values or {}, names, "row_id")
-        return _translated(text)
+        return _translated(self._text(question, values or {}, names, "row_id"))
 
     def _with_baseline(self, deliveries: str, table: str, over: Over, at: object) -> str:
         """Return the deliveries that follow from a baseline where there is one."""
@@ -160,7 +158,7 @@ class DuckDBEngine:
 
     def _text(self, question: str, values: Mapping[str, object], names: dict[str, str], row: str = "") -> str:
         """Fill a question's template; with `row`, candidates are found by it alone and their images fetched after."""
-        template = render.load(question) if " " not in question else question
+        template = _template(question)
         if "{candidates}" in template:
             part, columns = render.load("parts/candidates"), row or ", ".join(_COLUMNS)
             inner = {"as_of": values["as_of"]}
@@ -243,8 +241,13 @@ class DuckDBEngine:
         return self._connection
 
 
+def _template(question: str) -> str:
+    """Return the text of a question given by its name, or of one that is SQL itself."""
+    return question if " " in question else render.load(question)
+
+
 def _needs_images(question: str) -> bool:
-    template = render.load(question)
+    template = _template(question)
     return "_image" in template or "{candidates}" in template
 
 
