@@ -194,6 +194,10 @@ def test_export_writes_any_answer_masked_with_what_it_is_from_beside_it(log, tmp
     assert json.loads((tmp_path / "latest.json.meta.json").read_text())["window"]["as_of"].startswith(
         "2026-01-01T12:00"
     )
+    run("export", "changes", "things", "newest.json", "--from", log, "-p", "limit=1", "-p", "events=INSERT")
+    assert len(json.loads(Path("newest.json").read_text())) == 1
+    ran = run("export", "changes", "things", "x.json", "--from", log, "-p", "limit=few", code=2)
+    assert "'few' is not a valid integer" in ran.stderr
     ran = run("export", "frequency", "things", "x.csv", "--from", log, "-p", "evry=1h", code=2)
     assert "'evry' is none; there are: every, start" in ran.stderr
 

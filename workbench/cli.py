@@ -416,12 +416,9 @@ def _typed(name: str, value: str, taken: Mapping[str, inspect.Parameter]) -> Any
     if name not in taken or name in ("self", "table", "key"):
         names = ", ".join(each for each in taken if each not in ("self", "table", "key"))
         raise click.BadParameter(f"{name!r} is none; there are: {names}", param_hint="-p")
-    default = taken[name].default
-    if isinstance(default, bool):
-        if value.lower() not in ("true", "false"):
-            raise click.BadParameter(f"{name} is true or false", param_hint="-p")
-        return value.lower() == "true"
-    return int(value) if isinstance(default, int) else value
+    kinds: Mapping[str, Any] = {"bool": click.BOOL, "int": click.INT}
+    kind = kinds.get(str(taken[name].annotation).split()[0], click.STRING)
+    return kind.convert(value, click.Option(["-p"]), None)
 
 
 def _notebook(name: str) -> Path:
