@@ -6,6 +6,8 @@ import json
 import random
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +28,17 @@ LAYOUTS = ["raw", "joined", "envelope", "parquet"]
 STEPS = st.lists(STEP, min_size=1, max_size=12)
 POOL = st.lists(IMAGE, min_size=3, max_size=3)
 _PART = re.compile(r'"((?:[^"]|"")*)"|\[(\d+)\]|([^.\["]+)')
+
+
+@contextmanager
+def workbench_of(records: list[dict], rng: random.Random) -> Iterator[Workbench]:
+    """Deliver records in any order and layout, some twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number, each in enumerate(delivered(records, rng)):
+            write_log(Path(folder), each, rng.choice(LAYOUTS), f"object {number}")
+        wb = Workbench(folder)
+        yield wb
+        wb.close()
 
 
 def difference(row: dict) -> Difference:
@@ -57,10 +70,7 @@ def test_a_diff_applied_to_the_earlier_state_gives_the_later_one(steps, pool, se
     records, states = history(steps, pool, rng, apart=False)
     if not records:
         return
-    with tempfile.TemporaryDirectory() as folder:
-        for number, each in enumerate(delivered(records, rng)):
-            write_log(Path(folder), each, rng.choice(LAYOUTS), f"object {number}")
-        wb = Workbench(folder)
+    with workbench_of(records, rng) as wb:
         one, other = sorted(rng.choices([BASE - 1, *(at for at, _ in states)], k=2))
         found = wb.diff("things", moment(one), moment(other))
         state = states_of(wb, moment(one))
@@ -73,7 +83,6 @@ def test_a_diff_applied_to_the_earlier_state_gives_the_later_one(steps, pool, se
                 state[key] = json.loads(canonical_json(json.loads(key) | changed))
         assert sorted(map(canonical_json, state.values())) == dict([(BASE - 1, []), *states])[other]
         assert sum(found.items.values()) == len(states_of(wb, moment(one)).keys() | states_of(wb, moment(other)).keys())
-        wb.close()
 
 
 @given(steps=STEPS, pool=POOL, seed=st.integers(0, 2**32))
@@ -83,10 +92,7 @@ def test_the_histories_of_all_items_replayed_give_the_table_and_have_no_gap(step
     records, states = history(steps, pool, rng, apart=False)
     if not records:
         return
-    with tempfile.TemporaryDirectory() as folder:
-        for number, each in enumerate(delivered(records, rng)):
-            write_log(Path(folder), each, rng.choice(LAYOUTS), f"object {number}")
-        wb = Workbench(folder)
+    with workbench_of(records, rng) as wb:
         told = wb.item_history("things", {"pk": ""}, prefix=True).df
         assert not told["missing"].any()
         assert set(told["event_id"]) == {record["eventID"] for record in records}
@@ -101,7 +107,6 @@ def test_the_histories_of_all_items_replayed_give_the_table_and_have_no_gap(step
                 there, table[key] = not gone, None if gone else item
         items = [canonical_json(json.loads(key) | item) for key, item in table.items() if item is not None]
         assert sorted(items) == states[-1][1]
-        wb.close()
 
 
 @given(steps=STEPS, pool=POOL, seed=st.integers(0, 2**32))
@@ -115,10 +120,7 @@ def test_a_lost_change_is_found_unless_its_neighbours_fit_and_nothing_on_a_compl
     rest = [record for record in records if record is not lost]
     if not rest:
         return
-    with tempfile.TemporaryDirectory() as folder:
-        for number, each in enumerate(delivered(rest, rng)):
-            write_log(Path(folder), each, rng.choice(LAYOUTS), f"object {number}")
-        wb = Workbench(folder)
+    with workbench_of(rest, rng) as wb:
         told = wb.data_quality("things")
         counts = dict(zip(told.df["finding"], told.df["count"], strict=True))
         chain = [link(record) for record in rest if lost and same_item(record, lost)]
@@ -128,7 +130,6 @@ def test_a_lost_change_is_found_unless_its_neighbours_fit_and_nothing_on_a_compl
             gap = told.gaps.iloc[0].to_dict()
             assert key_of(gap) == canonical_change(lost)["keys"]
             assert gap["lost_after"] <= pd.Timestamp(canonical_change(lost)["ts"], tz="UTC") <= gap["lost_before"]
-        wb.close()
 
 
 def link(record: dict) -> Link:
