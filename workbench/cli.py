@@ -143,7 +143,7 @@ def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **
     \b
     Example: workbench generate persons --items 2000 --changes 20000 --seed 7
     """
-    from workbench.workbench import instant
+    from workbench.instants import instant
 
     span = {"start": instant(start) if start else None, "end": instant(end) if end else None}
     made = _workbench().generate(dataset, **options, **span)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ByteSize, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,6 +15,15 @@ from pydantic_settings import (
 )
 
 from workbench.errors import ConfigError, did_you_mean
+from workbench.instants import duration
+
+
+def _length(text: str) -> str:
+    duration(text)
+    return text
+
+
+Length = Annotated[str, AfterValidator(_length)]
 
 
 class Settings(BaseSettings):
@@ -28,7 +37,7 @@ class Settings(BaseSettings):
         validate_default=True,
     )
 
-    engine: Literal["duckdb"] = "duckdb"
+    engine: Literal["duckdb", "athena"] = "duckdb"
     home: Path = Path(".workbench")
     """Folder of the embedded lake and item store."""
     source: str | None = None
@@ -43,6 +52,32 @@ class Settings(BaseSettings):
     mask_salt: str = ""
     """Key of the hashes; without one, values that can be guessed can be found out."""
     numbers: Literal["auto", "decimal"] = "auto"
+    late_arrival: Length = "24h"
+    """How late changes arrive at most: Athena reads the partitions of a window and of so long after it."""
+    profile: str | None = None
+    """Profile of the AWS configuration; without one, boto3's usual search."""
+    region: str | None = None
+    role: str | None = None
+    """ARN of a role to assume."""
+    endpoint: str | None = None
+    """URL that takes the place of every AWS endpoint, for emulators."""
+    database: str | None = None
+    """Glue database of the change logs."""
+    workgroup: str = "primary"
+    output: str | None = None
+    """Where Athena's results go for a moment, ``s3://…/``; without it, where the workgroup puts results."""
+    table_names: dict[str, str] = {}
+    """Glue tables by the names of the DynamoDB tables they log, where these are not the same."""
+    max_scan_bytes: ByteSize | None = None
+    """Athena queries that would scan more are refused before they start, such as ``10GB``."""
+    price_per_tb: float = 5.0
+    """Dollars a terabyte scanned costs, https://aws.amazon.com/athena/pricing/."""
+    query_timeout: Length = "30min"
+    """How long an Athena query may take; then it is stopped."""
+    result_reuse: Length = "0min"
+    """Answer again from a result of Athena that is no older."""
+    count_unreadable: bool = True
+    """Whether Athena also counts the lines that are no change record, which scans a log a second time."""
     memory_limit: str | None = None
     """DuckDB's memory limit, such as ``2GB``; what does not fit is spilled to `home`/tmp."""
     threads: int | None = None

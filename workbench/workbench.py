@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +22,8 @@ from workbench.errors import ParameterError, QueryError, TableNotFound, did_you_
 from workbench.frames import change_frame, item_frame
 from workbench.generate import Generated, generate
 from workbench.history import Comparison, History, Row, compare, history, with_baseline
+from workbench.instants import END_OF_TIME, START_OF_TIME, Moment, duration, instant
+from workbench.instants import window as time_window
 from workbench.keys import Key, read_keys
 from workbench.mask import mask
 from workbench.quality import Quality
@@ -31,12 +32,9 @@ from workbench.records import EVENTS
 from workbench.result import Result, Stats
 from workbench.where import Condition, holds, parse
 
-_START_OF_TIME = datetime(1, 1, 1, tzinfo=UTC)
-_END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-_DEFAULTS = {"as_of": _END_OF_TIME, "include_deleted": False, "start": _START_OF_TIME, "end": _END_OF_TIME,
+_DEFAULTS = {"as_of": END_OF_TIME, "include_deleted": False, "start": START_OF_TIME, "end": END_OF_TIME,
              "unit": "hour", "limit": 20, "examples": quality.EXAMPLES, "late_arrival": 86_400,
              "large": quality.LARGEST_RECORD // 2}  # fmt: skip
-Moment = str | datetime | pd.Timestamp
 Kind = Literal["event", "attribute", "key", "concentration", "interval"]
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
@@ -100,10 +98,10 @@ class Workbench:
         ParameterError
             Where `where` or `as_of` cannot be read; the message says at which character.
         """
-        at, condition = _END_OF_TIME if as_of is None else instant(as_of), parse(where) if where else None
+        at, condition = END_OF_TIME if as_of is None else instant(as_of), parse(where) if where else None
         answer, df = self._state(table, at, include_deleted, condition)
-        if df.empty and at < _END_OF_TIME:  # nothing there yet: show the columns there will be
-            df = self._state(table, _END_OF_TIME, include_deleted, condition)[1].iloc[:0]
+        if df.empty and at < END_OF_TIME:  # nothing there yet: show the columns there will be
+            df = self._state(table, END_OF_TIME, include_deleted, condition)[1].iloc[:0]
         asked = {"as_of": at if as_of else None, "include_deleted": include_deleted, "where": where}
         ambiguous = sum(answer.rows.column("ambiguous").to_pylist())
         return self._result(Result, df, answer, "latest_state", table, asked, ambiguous, notes=self._notes(table, at))
@@ -132,7 +130,7 @@ class Workbench:
             One row a distinct change, by time: the key attributes, ts (UTC, microseconds), event_name, by_ttl,
             size_bytes, event_id, and the images' attributes as flattened columns that begin with ``new.`` and ``old.``.
         """
-        begin, until = _window(start, end)
+        begin, until = time_window(start, end)
         chosen = [events] if isinstance(events, str) else list(events)
         if unknown := [event for event in chosen if event not in EVENTS]:
             raise ParameterError(
@@ -183,17 +181,17 @@ class Workbench:
         ParameterError
             Where an attribute is none of the key, or a value not of its type.
         """
-        begin, until = _window(start, end)
+        begin, until = time_window(start, end)
         keys = self._keys(table, key, prefix)
         if key is None:
             busiest = self._engine.ask("hot_keys", table, start=begin, end=until, limit=1).rows
             keys = busiest.column("keys").to_pylist() or [""]  # which is no item's
 
         def ask() -> tuple[Answer, pd.DataFrame]:
-            answer = self._engine.ask("changes", table, start=_START_OF_TIME, end=until, matching=render.matching(keys))
+            answer = self._engine.ask("changes", table, start=START_OF_TIME, end=until, matching=render.matching(keys))
             rows = _rows(answer.rows)
-            if known := self._engine.baseline(table, None if until == _END_OF_TIME else until):
-                exported = self._engine.ask("changes", table, start=_START_OF_TIME, end=_END_OF_TIME, over="baseline",
+            if known := self._engine.baseline(table, None if until == END_OF_TIME else until):
+                exported = self._engine.ask("changes", table, start=START_OF_TIME, end=END_OF_TIME, over="baseline",
                                             matching=render.matching(keys))  # fmt: skip
                 rows = with_baseline(rows, _rows(exported.rows), known.time)
             return answer, history(rows, self._key_names(table), start=begin)
@@ -219,7 +217,7 @@ class Workbench:
             One row an attribute that differs: the key attributes, item (added, removed, changed), path, change, before,
             after, before_type, after_type, as in `item_history`.
         """
-        instants = instant(before), _END_OF_TIME if after is None else instant(after)
+        instants = instant(before), END_OF_TIME if after is None else instant(after)
         if instants[0] > instants[1]:
             raise ParameterError(f"the instants are the wrong way round: {instants[0]} is after {instants[1]}")
         matching = render.matching(self._keys(table, key, prefix))
@@ -262,12 +260,12 @@ class Workbench:
         ParameterError
             Where `against` holds no export of the table.
         """
-        slack = _duration(lag)
+        slack = duration(lag)
         at, actual, in_flight, notes = actual_state(self.settings, table, against, slack, self._key_names(table))
 
         def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
             answer = self._engine.ask("latest_state", table, over="state" if at is None else "log",
-                                      as_of=at or _END_OF_TIME, include_deleted=False)  # fmt: skip
+                                      as_of=at or END_OF_TIME, include_deleted=False)  # fmt: skip
             df, items = compare(_images(answer.rows), actual, self._key_names(table), ("missing", "extra", "differing"),
                                 in_flight)  # fmt: skip
             return answer, df, items
@@ -322,7 +320,7 @@ class Workbench:
         ParameterError
             For an unknown bucket, time zone or `by`, or a window that ends before it starts.
         """
-        begin, until = _window(start, end)
+        begin, until = time_window(start, end)
         window: dict[str, Any] = {"start": begin, "end": until}
         asked = {"by": by, "every": every, "start": start and begin, "end": end and until, "timezone": timezone}
         unit, ends = buckets.unit_of(every or "1h", timezone), (begin if start else None, until if end else None)
@@ -364,8 +362,8 @@ class Workbench:
             (what the share is of), examples, meaning, remedy; and the frames ``gaps``, ``lag`` and ``drift``, and
             ``verdict``.
         """
-        begin, until = _window(start, end)
-        slack = _duration(late_arrival)
+        begin, until = time_window(start, end)
+        slack = duration(late_arrival)
         found, answer = self._trying(table, lambda: quality.examine(self._engine, table, self._key_names(table),
                                                                     begin, until, slack, self._masked))  # fmt: skip
         df = found.pop("df")
@@ -460,7 +458,7 @@ class Workbench:
         return [] if key is None else read_keys(key, self._engine.key_types(table), prefix=prefix)
 
     def _notes(self, table: str, at: datetime) -> list[str]:
-        known = self._engine.baseline(table, None if at == _END_OF_TIME else at)
+        known = self._engine.baseline(table, None if at == END_OF_TIME else at)
         return [f"from the export of {known.time:%Y-%m-%d %H:%M:%S} UTC on", *known.problems] if known else []
 
     def _masked(self, df: pd.DataFrame) -> pd.DataFrame:
@@ -476,37 +474,6 @@ class Workbench:
             asked = {**asked, "mask": self.settings.mask, "mask_with": self.settings.mask_with}
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
         return kind(df, answer.sql, stats, {"question": question, "table": table, **given}, **more)
-
-
-def instant(value: Moment) -> datetime:
-    """Read an instant: ISO 8601 text or a datetime, UTC where it names no zone.
-
-    >>> instant("2026-11-01T12:00+01:00")
-    datetime.datetime(2026, 11, 1, 11, 0, tzinfo=datetime.timezone.utc)
-    """
-    try:
-        moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
-    except ValueError as error:
-        raise ParameterError(f"{value!r} is not an instant: write it like 2026-11-01T12:00:00Z") from error
-    if isinstance(moment, pd.Timestamp):
-        moment = moment.to_pydatetime(warn=False)
-    if not isinstance(moment, datetime):
-        raise ParameterError(f"{value!r} is not an instant: write it like 2026-11-01T12:00:00Z")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _window(start: Moment | None, end: Moment | None) -> tuple[datetime, datetime]:
-    begin, until = _START_OF_TIME if start is None else instant(start), _END_OF_TIME if end is None else instant(end)
-    if begin >= until:
-        raise ParameterError(f"the window is empty: start {begin} is not before end {until}")
-    return begin, until
-
-
-def _duration(text: str) -> pd.Timedelta:
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)\s*", text)
-    if not found:
-        raise ParameterError(f"{text!r} is no length of time: write it like 15min, 24h or 7d")
-    return pd.Timedelta(float(found[1]), found[2].replace("d", "D"))  # type: ignore[arg-type]
 
 
 def _holding(rows: pa.Table, condition: Condition | None, new: str, old: str | None = None) -> pa.Table:

@@ -1,0 +1,75 @@
+"""The boto3 session everything on AWS goes through: profile, region, role, endpoint and retries in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workbench.config import Settings
+from workbench.errors import ConfigError
+
+# Adds a token bucket to the back-off, as https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
+# advises for clients that are throttled.
+_RETRIES = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_appid="dynamodb-workbench")
+
+
+class Session(boto3.Session):  # type: ignore[misc]
+    """A session whose clients use one endpoint, where one is set, and retry what is transient.
+
+    awswrangler takes it as ``boto3_session=``, so that its global configuration stays as it is.
+    """
+
+    endpoint: str | None = None
+
+    def client(self, service_name: Any, *args: Any, **options: Any) -> Any:
+        """Make a client."""
+        return super().client(service_name, *args, **self._with(options))
+
+    def resource(self, service_name: Any, *args: Any, **options: Any) -> Any:
+        """Make a resource."""
+        return super().resource(service_name, *args, **self._with(options))
+
+    def _with(self, options: dict[str, Any]) -> dict[str, Any]:
+        given = options.get("config")
+        config = given.merge(_RETRIES) if given else _RETRIES
+        return options | {"config": config, "endpoint_url": options.get("endpoint_url") or self.endpoint}
+
+
+def open_session(settings: Settings) -> Session:
+    """Make the session the settings describe; no request is made before a client is used.
+
+    Raises
+    ------
+    ConfigError
+        Where the profile is not configured, or no region is known.
+    """
+    try:
+        session = Session(profile_name=settings.profile, region_name=settings.region)
+    except BotoCoreError as error:
+        raise ConfigError(
+            f"{error}: set profile= or AWS_PROFILE to one that `aws configure list-profiles` shows"
+        ) from error
+    if not session.region_name:
+        raise ConfigError("no AWS region: set region=, WORKBENCH_REGION or AWS_REGION, such as eu-central-1")
+    session.endpoint = settings.endpoint
+    if settings.role:
+        source = session.get_credentials()
+        if source is None:
+            raise ConfigError(f"no AWS credentials to assume {settings.role} with: `aws configure` or `aws sso login`")
+        fetcher = AssumeRoleCredentialFetcher(
+            session.client, source, settings.role, extra_args={"RoleSessionName": "dynamodb-workbench"})  # fmt: skip
+        core = session._session
+        core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+    return session
+
+
+def said(error: Exception) -> str:
+    """Return AWS's own words of an error: the operation, the code and the message."""
+    if isinstance(error, ClientError):
+        told = error.response.get("Error", {})
+        return f"{error.operation_name}: {told.get('Code', '')} {told.get('Message', '')}".strip()
+    return f"{type(error).__name__}: {error}".splitlines()[0]
