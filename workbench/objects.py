@@ -7,6 +7,7 @@ layout, keeps every good change, and says of every other line why it is none.
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import re
 import zlib
@@ -37,13 +38,13 @@ Layout = Literal["envelope", "raw", "flat", "unknown"]
 SCHEMA = pa.schema({name: pa.string() for name in COLUMNS} | {
     "ts": pa.timestamp("us"), "size_bytes": pa.int64(), "by_ttl": pa.bool_()})  # fmt: skip
 
-_ARRIVAL = re.compile(r"(?:year=)?(\d{4})/(?:month=)?(\d\d)/(?:day=)?(\d\d)(?:/(?:hour=)?(\d\d))?/")
+_ARRIVAL = re.compile(r"(?:^|[/=])(\d{4})[/-](?:month=)?(\d\d)[/-](?:day=)?(\d\d)(?:[/-](?:hour=)?(\d\d))?/")
 # Firehose ends an object's name in when its oldest record arrived and a random text:
 # https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html
 _NAMED = re.compile(r"-(\d{4})-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-[^/]*\Z")
 _PARTITION = re.compile(r"\w+=.*|\d+")
 _CHUNK = 1 << 20
-_METADATA = {
+METADATA = {
     "eventid": "event_id", "eventname": "event_name", "tablename": "table_name", "ts": "ts", "keys": "keys",
     "approximatecreationdatetime": "ts", "sizebytes": "size_bytes", "byttl": "by_ttl",
     "approximatecreationdatetimeprecision": "precision",
@@ -112,7 +113,7 @@ def layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
         names = tuple(json.loads(first["keys"]))
     except (KeyError, TypeError, ValueError):
         names = ()
-    known = {_plain(name) for name in first}
+    known = {plain_name(name) for name in first}
     envelope = bool(names) and ("new_image" in first or "old_image" in first)
     return "envelope" if envelope else "flat" if "eventname" in known else "unknown", bool(others), names
 
@@ -145,11 +146,15 @@ def _object(path: Path) -> Object:
     with path.open("rb") as file:
         magic = file.read(4)
     found: Format = "gzip" if magic[:2] == b"\x1f\x8b" else "parquet" if magic == b"PAR1" else "json"
-    arrival = None
-    if told := _NAMED.findall(path.name) or _ARRIVAL.findall(path.as_posix())[-1:]:
+    return Object(str(path), stat.st_size, stat.st_mtime_ns, found, arrival_of(path.as_posix()))
+
+
+def arrival_of(path: str) -> datetime | None:
+    """Tell when the oldest record of an object arrived, in UTC: by its name, else by its folders."""
+    if told := _NAMED.findall(path.rpartition("/")[2]) or _ARRIVAL.findall(path)[-1:]:
         with suppress(ValueError):  # digits that are no date
-            arrival = datetime(*(int(part or 0) for part in told[0]), tzinfo=UTC)  # type: ignore[misc, arg-type]
-    return Object(str(path), stat.st_size, stat.st_mtime_ns, found, arrival)
+            return datetime(*(int(part or 0) for part in told[0]), tzinfo=UTC)  # type: ignore[misc, arg-type]
+    return None
 
 
 def _lines(item: Object) -> Iterator[bytes | RecordRefused]:
@@ -205,19 +210,19 @@ def _read_parquet(item: Object) -> Iterator[dict[str, Any] | Unreadable]:
 
 def _change(value: Any, keys: Sequence[str], folder: str) -> dict[str, Any]:
     single_level = isinstance(value, dict) and not {"dynamodb", "new_image", "old_image"} & set(value)
-    if single_level and "event_name" in {_METADATA.get(_plain(name)) for name in value}:
+    if single_level and "event_name" in {METADATA.get(plain_name(name)) for name in value}:
         return _flat_change(value, keys, folder)
     return canonical_change(value)
 
 
 def _flat_change(row: dict[str, Any], keys: Sequence[str], folder: str) -> dict[str, Any]:
     """Read a single-level row: event metadata, and one plain column an attribute (null: absent)."""
-    known = {_METADATA[_plain(name)]: value for name, value in row.items()
-             if _plain(name) in _METADATA and value is not None}  # fmt: skip
+    known = {METADATA[plain_name(name)]: value for name, value in row.items()
+             if plain_name(name) in METADATA and value is not None}  # fmt: skip
     image: dict[str, Any] = {}
     for name, value in row.items():
-        if _plain(name) not in _METADATA and value is not None:
-            _place(image, _path(name), _plain_value(value))
+        if plain_name(name) not in METADATA and value is not None:
+            _place(image, flat_path(name), _plain_value(value))
     missing = [name for name in keys if name not in image]
     if known.get("keys") is None and (missing or not keys):
         why = f"no key attribute {missing[0]!r}" if keys else "no 'keys': name the key attributes, keys=(…)"
@@ -227,12 +232,14 @@ def _flat_change(row: dict[str, Any], keys: Sequence[str], folder: str) -> dict[
         moment = canonical_time(moment, known.pop("precision", None))
     known.setdefault("keys", canonical_json({name: image[name] for name in keys} if keys else {}))
     # Some flatteners leave out the event's id: then equal content is the same change.
-    known.setdefault("event_id", f"{zlib.crc32(text.encode()):08x}-{known['keys']}-{moment}")
+    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    known.setdefault("event_id", f"{digest}-{known['keys']}-{moment}")
     known.setdefault("table_name", folder)
     return canonical_change(known | {"ts": moment, "new_image": None if known["event_name"] == "REMOVE" else text})
 
 
-def _path(name: str) -> tuple[str, ...]:
+def flat_path(name: str) -> tuple[str, ...]:
+    """Return the path of the attribute that a column of a flat log holds."""
     try:
         return column_path(name)
     except ParameterError:  # dots or quotes that are no path: one attribute, called that
@@ -263,5 +270,6 @@ def _plain_value(value: Any) -> dict[str, Any]:
     return {"M": {name: _plain_value(child) for name, child in value.items()}}
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a name without what spellings of metadata differ in."""
     return name.replace("_", "").replace("-", "").lower()

@@ -45,6 +45,12 @@ def whole(name: str) -> str:
     return load(name).replace("{candidates}", load("parts/candidates"))
 
 
+def part(name: str, **names: str) -> str:
+    """Return a part of a query, without its comment, filled with SQL."""
+    text = "\n".join(line for line in load(f"parts/{name}").splitlines() if not line.startswith("--"))
+    return fill(text, names=names)
+
+
 def fill(sql: str, values: Mapping[str, object] | None = None, names: Mapping[str, str] | None = None) -> str:
     """Fill in the parameters of a SQL text.
 
