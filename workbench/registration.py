@@ -1,0 +1,124 @@
+"""The description of a table over a change log, as Glue and Athena take it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from workbench.errors import ParameterError
+
+Stored = Literal["json", "parquet"]
+_COLUMNS = {
+    "envelope": {"event_id": "string", "event_name": "string", "table_name": "string", "ts": "string", "keys": "string",
+                 "new_image": "string", "old_image": "string", "size_bytes": "bigint", "by_ttl": "boolean"},
+    "raw": {"eventid": "string", "eventname": "string", "tablename": "string", "useridentity": "string",
+            "dynamodb": "struct<approximatecreationdatetime:bigint,approximatecreationdatetimeprecision:string,"
+                        "keys:string,newimage:string,oldimage:string,sizebytes:bigint>"},
+}  # fmt: skip
+_READ_BY: dict[Stored, tuple[str, str, dict[str, str]]] = {
+    "json": ("org.apache.hadoop.mapred.TextInputFormat", "org.openx.data.jsonserde.JsonSerDe",
+             {"ignore.malformed.json": "true", "case.insensitive": "true"}),
+    "parquet": ("org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+                "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe", {"serialization.format": "1"}),
+}  # fmt: skip
+_WRITTEN_BY = {"json": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+               "parquet": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"}  # fmt: skip
+_UNITS = {"year": (4, ""), "month": (2, "1,12"), "day": (2, "1,31"), "hour": (2, "0,23")}
+YEARS = 10
+"""How many years from the first on are projected: Athena looks into every hour of them when a query names no time."""
+
+
+def table_input(name: str, location: str, *, layout: str = "envelope", stored: Stored = "json",
+                partitions: Literal["units", "text", "none"] = "units", form: str = "yyyy/MM/dd/HH",
+                template: str = "", first_year: int = 2024) -> dict[str, Any]:  # fmt: skip
+    """Describe a table over a prefix, as Glue takes it, with explicit columns and projected partitions.
+
+    Parameters
+    ----------
+    location
+        Where the objects are, ``s3://bucket/prefix/``.
+    layout
+        envelope or raw.
+    partitions
+        ``units``: folders ``year=2026/month=11/day=18/hour=09/``; ``text``: one column ``arrival`` over folders whose
+        names are times, such as Firehose's own ``2026/11/18/09/``; ``none``.
+    form
+        The folders' form with ``text``, in Java's letters.
+    template
+        Where a partition lies below `location`, such as ``dt=${arrival}/``, where it is not as above.
+    first_year
+        The first year projected; `YEARS` are.
+    """
+    if layout not in _COLUMNS:
+        raise ParameterError(
+            f"layout={layout!r} has no columns of its own: use envelope or raw, and a crawler for others"
+        )
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise ParameterError(f"{name!r} is no name for Athena: use lower-case letters, digits and _, and map the "
+                             "DynamoDB table's name to it by the setting table_names")  # fmt: skip
+    location = location.rstrip("/") + "/"
+    if not location.startswith("s3://"):
+        raise ParameterError(f"{location!r} is no place in S3: write it like s3://bucket/data/persons/")
+    keys: list[dict[str, str]] = []
+    parameters = {"EXTERNAL": "TRUE", "classification": stored}
+    if partitions == "units":
+        keys = [{"Name": unit, "Type": "int"} for unit in _UNITS]
+        template = template or "".join(f"{unit}=${{{unit}}}/" for unit in _UNITS)
+        for unit, (digits, values) in _UNITS.items():
+            span = values or f"{first_year},{first_year + YEARS - 1}"
+            parameters |= {f"projection.{unit}.type": "integer", f"projection.{unit}.range": span,
+                           f"projection.{unit}.digits": str(digits)}  # fmt: skip
+    elif partitions == "text":
+        keys = [{"Name": "arrival", "Type": "string"}]
+        template = template or "${arrival}/"
+        first = {"yyyy": str(first_year), "MM": "01", "dd": "01", "HH": "00"}
+        unit = "HOURS" if "HH" in form else "DAYS"
+        parameters |= {"projection.arrival.type": "date", "projection.arrival.format": form,
+                       "projection.arrival.range": f"{re.sub('yyyy|MM|dd|HH', lambda m: first[m[0]], form)},NOW",
+                       "projection.arrival.interval": "1", "projection.arrival.interval.unit": unit}  # fmt: skip
+    if keys:
+        parameters |= {"projection.enabled": "true", "storage.location.template": location + template}
+    reader, serde, serde_parameters = _READ_BY[stored]
+    return {
+        "Name": name, "TableType": "EXTERNAL_TABLE", "Parameters": parameters, "PartitionKeys": keys,
+        "StorageDescriptor": {
+            "Columns": [{"Name": column, "Type": kind} for column, kind in _COLUMNS[layout].items()],
+            "Location": location, "InputFormat": reader, "OutputFormat": _WRITTEN_BY[stored],
+            "SerdeInfo": {"SerializationLibrary": serde, "Parameters": serde_parameters},
+        },
+    }  # fmt: skip
+
+
+def ddl(database: str, table: Mapping[str, Any]) -> str:
+    """Write the statement that makes a table, in Athena's DDL."""
+    stored = table["StorageDescriptor"]
+
+    def columns(listed: Sequence[Mapping[str, str]]) -> str:
+        return ",\n".join(f"  {_tick(column['Name'])} {column['Type']}" for column in listed)
+
+    def properties(given: Mapping[str, str]) -> str:
+        pairs = ",\n".join(f"  {_quoted(name)} = {_quoted(value)}" for name, value in sorted(given.items()))
+        return f"(\n{pairs}\n)"
+
+    lines = [f"CREATE EXTERNAL TABLE {_tick(database)}.{_tick(table['Name'])} (\n{columns(stored['Columns'])}\n)"]
+    if table.get("PartitionKeys"):
+        lines.append(f"PARTITIONED BY (\n{columns(table['PartitionKeys'])}\n)")
+    serde = stored["SerdeInfo"]
+    lines.append(f"ROW FORMAT SERDE {_quoted(serde['SerializationLibrary'])}")
+    if serde.get("Parameters"):
+        lines.append(f"WITH SERDEPROPERTIES {properties(serde['Parameters'])}")
+    lines.append(
+        f"STORED AS INPUTFORMAT {_quoted(stored['InputFormat'])}\n  OUTPUTFORMAT {_quoted(stored['OutputFormat'])}"
+    )
+    lines.append(f"LOCATION {_quoted(stored['Location'])}")
+    told = {name: value for name, value in table.get("Parameters", {}).items() if name != "EXTERNAL"}
+    return "\n".join([*lines, *([f"TBLPROPERTIES {properties(told)}"] if told else [])])
+
+
+def _tick(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
