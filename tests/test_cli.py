@@ -26,6 +26,9 @@ KEY = {"pk": {"S": "x"}}
 A, B = (KEY | {"n": {"N": number}} for number in ("1", "2.5"))
 VERBS = sorted(main.commands)
 QUESTIONS = {
+    "estimate": "sql",
+    "create_table": "table",
+    "table_ddl": "table",
     "latest_state": "latest",
     "change_frequency": "frequency",
     "item_history": "history",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import awswrangler as wr
@@ -14,10 +17,11 @@ from workbench import layouts, render
 from workbench.aws import Session, said
 from workbench.config import Settings
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
-from workbench.objects import Object, arrival_of
+from workbench.objects import Object, arrival_of, layout_of, list_objects
 from workbench.partitions import Partitions, partitions_of
-from workbench.registration import Stored, ddl
-from workbench.registration import table_input as table_input
+from workbench.registration import Stored, ddl, table_input
+
+_DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<last>[-/]?)\d\d)?/")
 
 
 @dataclass(frozen=True)
@@ -114,9 +118,9 @@ class Catalog:
                              f"is s3:ListBucket on {bucket}") from error  # fmt: skip
         return found
 
-    def create(self, name: str, location: str, **options: Any) -> str:
-        """Register a table over a prefix and return its DDL; `table_input` has the options."""
-        made = table_input(name, location, **options)
+    def register(self, name: str, location: str, *, first_year: int | None = None) -> str:
+        """Register a table over a prefix as its objects are, and return its DDL."""
+        made = table_input(name, location, **self._seen(location, first_year))
         try:
             self.session.client("glue").create_table(DatabaseName=self.database, TableInput=made)
         except ClientError as error:
@@ -125,6 +129,35 @@ class Catalog:
                                      "it; choose another name") from error  # fmt: skip
             self._refused(error)
         return ddl(self.database, made)
+
+    def _seen(self, location: str, first_year: int | None) -> dict[str, Any]:
+        """Look at the objects under a prefix: their layout, their form, and how their folders tell the time."""
+        place = LogTable("", self.database, location, None, {}, "json", Partitions(), False)
+        objects = self.objects(place)
+        if not objects:
+            raise ParameterError(
+                f"{location} holds no objects: give the prefix of a change log, s3://bucket/data/table/"
+            )
+        newest = max(objects, key=lambda item: item.modified)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, newest.path.rpartition("/")[2])
+            wr.s3.download(newest.path, str(path), boto3_session=self.session)
+            layout, joined, _ = layout_of(list_objects(path)[0])
+        if layout not in ("envelope", "raw"):
+            raise ParameterError(f"{newest.path} is of the layout {layout!r}: a crawler makes a table for it")
+        if joined:
+            raise ParameterError(f"{newest.path} has records without a line end between them, of which Athena would "
+                                 "read the first only: let Firehose add one (AppendDelimiterToRecord)")  # fmt: skip
+        found: dict[str, Any] = {"layout": layout, "stored": "parquet" if newest.format == "parquet" else "json"}
+        years = [moment.year for moment, _ in by_folder(objects) if moment]
+        found["first_year"] = first_year or min(years, default=datetime.now(UTC).year)
+        below = newest.path.removeprefix(location.rstrip("/") + "/")
+        if re.match(r"year=\d{4}/month=\d\d/day=\d\d/hour=\d\d/", below):
+            return found
+        if dated := _DATED.match(below):
+            form = "yyyy{0}MM{0}dd".format(dated["by"]) + (f"{dated['last']}HH" if dated["last"] else "")
+            return found | {"partitions": "text", "form": form, "template": f"{dated['name'] or ''}${{arrival}}/"}
+        return found | {"partitions": "none"}
 
     def ddl(self, name: str) -> str:
         """Return the statement that would make a table."""

@@ -92,9 +92,20 @@ def _window_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--engine", type=click.Choice(["duckdb", "athena"]), help="Where questions are answered; else duckdb.")
+@click.option("--database", help="Glue database, on athena.")
+@click.option("--workgroup", help="Athena workgroup; else primary.")
+@click.option("--profile", help="Profile of the AWS configuration.")
+@click.option("--region", help="AWS Region.")
+@click.option("--max-scan-bytes", metavar="SIZE", help="Refuse queries that would scan more, such as 10GB.")
 @click.version_option(package_name="workbench")
-def main(debug: bool) -> None:
-    """Ask a DynamoDB table's change log: what is in it, what was in it, what changes and how often."""
+@click.pass_context
+def main(ctx: click.Context, /, debug: bool, **settings: Any) -> None:
+    """Ask a DynamoDB table's change log: what is in it, what was in it, what changes and how often.
+
+    These options come before the verb; `workbench config` shows all settings, and where they are from.
+    """
+    ctx.obj = settings
 
 
 @main.command()
@@ -320,13 +331,67 @@ def start(table: str, to: str) -> None:
 @click.argument("question")
 @click.argument("table")
 @click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="May repeat.")
-def sql(question: str, table: str, parameters: tuple[str, ...]) -> None:
+@click.option("--estimate", is_flag=True, help="Print what it would scan, and cost, instead.")
+def sql(question: str, table: str, parameters: tuple[str, ...], estimate: bool) -> None:
     """Print the SQL of a QUESTION over TABLE, in Athena's dialect, ready to paste.
 
     \b
     Example: workbench sql latest_state persons -p as_of=2026-11-18T12:00Z
     """
-    click.echo(_workbench().sql(question, table, **_pairs(parameters)))
+    wb = _workbench()
+    click.echo((wb.estimate if estimate else wb.sql)(question, table, **_pairs(parameters)))
+
+
+@main.group()
+def table() -> None:
+    """Register change logs in the Glue catalog, and show their definitions.
+
+    \b
+    Example: workbench table create persons s3://my-bucket/data/persons/
+    """
+
+
+@table.command()
+@click.argument("name")
+@click.argument("location")
+@click.option("--first-year", type=int, help="The first year of the log; else that of its first object.")
+def create(name: str, location: str, first_year: int | None) -> None:
+    """Register the change log under LOCATION, s3://…, as the table NAME; its layout is read off its objects.
+
+    \b
+    Example: workbench table create persons s3://my-bucket/data/persons/
+    """
+    click.echo(_workbench().create_table(name, location, first_year=first_year))
+
+
+@table.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print the statement that makes the table NAME.
+
+    \b
+    Example: workbench table show persons
+    """
+    click.echo(_workbench().table_ddl(name))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def config(as_json: bool) -> None:
+    """Show every setting, its value, and where that is from.
+
+    \b
+    Example: workbench config --json
+    """
+    from workbench.config import explain
+
+    found = explain(**click.get_current_context().obj)
+    if as_json:
+        _print(found, True)
+        return
+    console = _console()
+    for row in found.to_dict("records"):
+        console.print(Text.assemble((f"{row['setting']:17}", "bold"), f"{row['value']:25}", (row["source"], "dim")))
 
 
 @main.command()
@@ -383,7 +448,7 @@ def _face() -> Any:
 
 
 def _workbench(source: str | None = None, keys: tuple[str, ...] = (), baseline: str | None = None) -> Any:
-    return _face()(source, keys=keys or None, baseline=baseline)
+    return _face()(source, keys=keys or None, baseline=baseline, **click.get_current_context().obj)
 
 
 def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str, Any],

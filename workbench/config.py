@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import pandas as pd
 from pydantic import AfterValidator, ByteSize, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -35,9 +38,11 @@ class Settings(BaseSettings):
         frozen=True,
         extra="forbid",
         validate_default=True,
+        use_attribute_docstrings=True,
     )
 
     engine: Literal["duckdb", "athena"] = "duckdb"
+    """Where questions are answered: by the embedded engine, or on AWS."""
     home: Path = Path(".workbench")
     """Folder of the embedded lake and item store."""
     source: str | None = None
@@ -49,14 +54,17 @@ class Settings(BaseSettings):
     mask: tuple[str, ...] = ()
     """Attributes whose values no answer shows, such as ``person.email``."""
     mask_with: Literal["hash", "redact"] = "hash"
+    """Whether hidden values that are equal can be seen to be."""
     mask_salt: str = ""
     """Key of the hashes; without one, values that can be guessed can be found out."""
     numbers: Literal["auto", "decimal"] = "auto"
+    """Whether numbers are integers and floats where they lose nothing by it, or always decimals."""
     late_arrival: Length = "24h"
     """How late changes arrive at most: Athena reads the partitions of a window and of so long after it."""
     profile: str | None = None
     """Profile of the AWS configuration; without one, boto3's usual search."""
     region: str | None = None
+    """AWS Region, such as eu-central-1; without one, boto3's usual search."""
     role: str | None = None
     """ARN of a role to assume."""
     endpoint: str | None = None
@@ -64,6 +72,7 @@ class Settings(BaseSettings):
     database: str | None = None
     """Glue database of the change logs."""
     workgroup: str = "primary"
+    """Athena workgroup the queries run in."""
     output: str | None = None
     """Where Athena's results go for a moment, ``s3://…/``; without it, where the workgroup puts results."""
     table_names: dict[str, str] = {}
@@ -81,6 +90,7 @@ class Settings(BaseSettings):
     memory_limit: str | None = None
     """DuckDB's memory limit, such as ``2GB``; what does not fit is spilled to `home`/tmp."""
     threads: int | None = None
+    """DuckDB's threads; without it, one a core."""
 
     @property
     def lake(self) -> Path:
@@ -100,6 +110,30 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
         """Say where settings come from, the first winning."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def explain(**given: Any) -> pd.DataFrame:
+    """Tell each setting's value and where it is from.
+
+    Returns
+    -------
+    pandas.DataFrame
+        setting, value (as text), source (``keyword``, the name of a variable, ``workbench.toml`` or ``default``) and
+        what it is for.
+    """
+    settings = load_settings(**given)
+    path = Path(str(Settings.model_config.get("toml_file")))
+    told = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    environment = {name.upper(): name for name in os.environ}
+    rows = []
+    for name, field in Settings.model_fields.items():
+        variable = environment.get(f"WORKBENCH_{name}".upper())
+        source = variable or ("workbench.toml" if name in told else "default")
+        value = "(hidden)" if name == "mask_salt" and settings.mask_salt else getattr(settings, name)
+        purpose = " ".join((field.description or "").split())
+        shown = "" if value is None else str(value)
+        rows.append((name, shown, "keyword" if given.get(name) is not None else source, purpose))
+    return pd.DataFrame(rows, columns=["setting", "value", "source", "purpose"])
 
 
 def load_settings(**given: Any) -> Settings:

@@ -7,6 +7,7 @@ WorkbenchError
 ├── RecordRefused     a line or record that is no change record (defined in records.py)
 ├── StoreError        the embedded item store refused a write
 ├── QueryError        the engine could not run a query
+│   └── ScanRefused   it would scan more than `max_scan_bytes`
 ├── ExportError       a result could not be written
 └── ReportError       a notebook could not be run as a report
 """
@@ -41,6 +42,10 @@ class StoreError(WorkbenchError):
 
 class QueryError(WorkbenchError):
     """The engine could not run a query."""
+
+
+class ScanRefused(QueryError):
+    """A query would scan more than `max_scan_bytes` allow; it was not started."""
 
 
 class ExportError(WorkbenchError):

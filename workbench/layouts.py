@@ -104,7 +104,7 @@ def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", 
     strict
         Look into images whether they are JSON.
     readable
-        False for the rows that are no change records, with their object as ``path``.
+        False for the rows that are no change records, with the path of their object in place of `arrival`.
     arrival
         Whether the column `arrival` is asked for.
     """
@@ -166,6 +166,7 @@ def _raw(columns: Mapping[str, str], keys: Sequence[str], folder: str) -> dict[s
         names = ("ApproximateCreationDateTime", "ApproximateCreationDateTimePrecision", "SizeBytes")
         stamp, precision, size = (f"json_extract_scalar(dynamodb, '$.{name}')" for name in names)
         stamped = _TEXT
+    found["keys"] = render.part("unescaped", text=found["keys"])
     return found | {
         "event_id": "eventid", "event_name": "eventname",
         "table_name": "tablename" if "tablename" in columns else render.literal(folder),
@@ -186,7 +187,7 @@ def _flat(columns: Mapping[str, str], keys: Sequence[str], folder: str) -> dict[
                                  f"{missing[0]!r} is none of {', '.join(attributes)}")  # fmt: skip
         parts: Members = {(name,): (render.identifier(name), attributes[name]) for name in keys}
         there = " and ".join(f"{column} is not null" for column, _ in parts.values())
-        has["keys"] = f"case when {there} then {_object(parts, _plain)} end"
+        has["keys"] = render.part("unescaped", text=f"(case when {there} then {_object(parts, _plain)} end)")
     kind = glue_type(columns[metadata["ts"]]) if "ts" in metadata else _TEXT
     stamp = _instant(has["ts"], has["precision"], kind)
     if kind.name == "string":
@@ -297,7 +298,11 @@ def _plain(column: str, kind: GlueType) -> str:
     if kind.name == "boolean":
         return f"'{{\"BOOL\":' || cast({column} as varchar) || '}}'"
     if kind.is_number:
-        return f"'{{\"N\":\"' || {render.part('number', text=f'cast({column} as varchar)')} || '\"}}'"
+        text = f"cast({column} as varchar)"
+        if kind.name in ("double", "float", "real"):  # which Trino writes as 4.1E1
+            whole = f"cast({column} as bigint)"
+            text = f"case when {column} = try({whole}) then cast({whole} as varchar) else {text} end"
+        return f"'{{\"N\":\"' || {render.part('number', text=text)} || '\"}}'"
     if kind.name == "array":
         written = _list(column, lambda element: f"coalesce({_plain(element, kind.inner[''])}, {_NULL})")
         return f"'{{\"L\":' || {written} || '}}'"

@@ -23,6 +23,7 @@ _TOKEN = re.compile(
     r"(?P<skip>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::)|:(?P<value>[a-z_]\w*)|\{(?P<name>\w+)\}",
     re.DOTALL,
 )
+_CANDIDATE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "by_ttl")
 
 
 def questions() -> list[str]:
@@ -43,6 +44,29 @@ def load(name: str) -> str:
 def whole(name: str) -> str:
     """Return the text of a question with the parts it is made of."""
     return load(name).replace("{candidates}", load("parts/candidates"))
+
+
+def template(question: str) -> str:
+    """Return the text of a question given by its name, or of one that is SQL itself."""
+    return question if " " in question else load(question)
+
+
+def compose(question: str, values: Mapping[str, object], names: Mapping[str, str], *, row: str = "") -> str:
+    """Fill a question's template with what it needs of `names`: deliveries, canonical and matching.
+
+    With `row`, a column that tells deliveries apart, the candidates of latest_state are found by it alone and their
+    images fetched after.
+    """
+    text = template(question)
+    if "{candidates}" in text:
+        inner = {"deliveries": names["deliveries"], "columns": row or ", ".join(_CANDIDATE)}
+        candidates = fill(load("parts/candidates"), {"as_of": values["as_of"]}, inner)
+        if row:
+            candidates = (f"select * from {names['deliveries']} as deliveries "
+                          f"join ({candidates}) as found using ({row})")  # fmt: skip
+        names = {**names, "candidates": candidates}
+        values = {name: value for name, value in values.items() if name != "as_of"}
+    return fill(text, values, {name: sql for name, sql in names.items() if "{" + name + "}" in text})
 
 
 def part(name: str, **names: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from workbench import export
+from workbench.engines import Query, size, total
 from workbench.mask import REDACTED, How, names_masked
 from workbench.mask import mask as masked
 from workbench.objects import Unreadable
@@ -38,6 +39,20 @@ class Stats:
     """When the first and the last object read arrived, in UTC; None where they do not tell."""
     notes: tuple[str, ...] = ()
     """What else to know about the answer."""
+    queries: tuple[Query, ...] = ()
+    """On Athena: the queries it took."""
+    spent: float = 0.0
+    """On Athena: the dollars that all queries of this workbench have cost so far, these included."""
+
+    @property
+    def scanned(self) -> int:
+        """Bytes that Athena scanned."""
+        return total(self.queries).scanned
+
+    @property
+    def cost(self) -> float:
+        """Dollars, by the setting `price_per_tb`."""
+        return total(self.queries).cost
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,7 @@ class Result:
         """One line: how many rows, from how much, how long, and what to mind."""
         s = self.stats
         return (f"{s.rows:,} rows from {s.objects:,} objects ({s.bytes / 1e6:,.1f} MB) in {s.seconds:.2f} s"
+                + (f" · scanned {size(s.scanned)}, ${s.cost:,.4f} (${s.spent:,.4f} so far)" if s.queries else "")
                 + (f" · {s.ambiguous_ties:,} ambiguous ties" if s.ambiguous_ties else "")
                 + (f" · {len(s.unreadable):,} unreadable lines" if s.unreadable else "")
                 + "".join(f" · {note}" for note in s.notes))  # fmt: skip
@@ -127,6 +143,7 @@ class Result:
         return {
             "question": question, "table": table, "parameters": parameters, "sql": sql,
             "window": window | {"first_arrival": s.first_arrival, "last_arrival": s.last_arrival},
+            "queries": [vars(query) for query in s.queries],
             "objects": s.objects, "bytes": s.bytes, "seconds": s.seconds, "unreadable": len(s.unreadable),
             "ambiguous_ties": s.ambiguous_ties, "notes": s.notes, "masked": hidden,
         }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import orjson
 import pandas as pd
@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 
 from workbench import buckets, frequency, quality, render
 from workbench.checks import run_checks
-from workbench.config import load_settings
+from workbench.config import Settings, load_settings
 from workbench.embedded import ItemStore, export_table
-from workbench.engines import Answer, Engine
+from workbench.engines import Answer, Engine, Estimate, Query, total
 from workbench.engines.duckdb import DuckDBEngine
-from workbench.errors import ParameterError, QueryError, TableNotFound, did_you_mean
+from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
 from workbench.frames import change_frame, item_frame
 from workbench.generate import Generated, generate
 from workbench.history import Comparison, History, Row, compare, history, with_baseline
@@ -31,6 +31,9 @@ from workbench.reconciliation import actual_state
 from workbench.records import EVENTS
 from workbench.result import Result, Stats
 from workbench.where import Condition, holds, parse
+
+if TYPE_CHECKING:
+    from workbench.catalog import Catalog
 
 _DEFAULTS = {"as_of": END_OF_TIME, "include_deleted": False, "start": START_OF_TIME, "end": END_OF_TIME,
              "unit": "hour", "limit": 20, "examples": quality.EXAMPLES, "late_arrival": 86_400,
@@ -57,7 +60,7 @@ class Workbench:
 
     def __init__(self, source: str | Path | None = None, **settings: Any) -> None:
         self.settings = load_settings(source=None if source is None else str(source), **settings)
-        self._engine: Engine = DuckDBEngine(self.settings)
+        self._engine: Engine = _engine(self.settings)
 
     def tables(self) -> pd.DataFrame:
         """List the tables there are.
@@ -381,14 +384,43 @@ class Workbench:
             Its parameters; the others have the defaults the question's method has. `where` is a condition, for
             latest_state and changes.
         """
-        text, where = render.whole(question), values.pop("where", None)
-        defaults = {name: value for name, value in _DEFAULTS.items() if f":{name}" in text}
-        times = {name: instant(value) for name, value in values.items() if name in ("as_of", "start", "end")}
-        if where and "{matching}" not in text:
+        where = values.pop("where", None)
+        if where and "{matching}" not in render.load(question):
             raise ParameterError(f"{question} takes no where; latest_state and changes do")
         sides = {"new": "image"} if question == "latest_state" else {"new": "new_image", "old": "old_image"}
         matching = render.condition(parse(where), **sides) if where else "true"
-        return self._engine.sql(question, table, matching=matching, **(defaults | values | times))
+        return self._engine.sql(question, table, matching=matching, **_values(question, values))
+
+    def estimate(self, question: str, table: str, **values: Any) -> Estimate:
+        """Tell what a question would scan on Athena, and what that would cost, without running it; see `sql`.
+
+        It is the size of the objects in the partitions the question's window needs; columns that are not asked for
+        make it less where the log is in Parquet. The embedded engine reads the same objects, at no cost.
+        """
+        values.pop("where", None)
+        return self._engine.estimate(question, table, **_values(question, values))
+
+    @property
+    def spent(self) -> Query:
+        """What all queries of this workbench have taken so far, as one; nothing on the embedded engine."""
+        return total(self._engine.finished)
+
+    def create_table(self, name: str, location: str, *, first_year: int | None = None) -> str:
+        """Register the change log under a prefix of S3 in the Glue catalog, and return the statement that does it.
+
+        The layout (envelope or raw), JSON or Parquet and how its folders tell the time are read off its objects; the
+        table has explicit columns and projected partitions.
+
+        Raises
+        ------
+        ParameterError
+            Where there are no objects, they are of another layout, or the table exists.
+        """
+        return self._catalog().register(name, location, first_year=first_year)
+
+    def table_ddl(self, name: str) -> str:
+        """Return the statement that makes a table of the Glue catalog, in Athena's DDL."""
+        return self._catalog().ddl(name)
 
     def generate(self, dataset: str, **options: Any) -> Generated:
         """Make a realistic table and its change log in the embedded lake; see `workbench.generate.generate`."""
@@ -441,6 +473,12 @@ class Workbench:
         notes += [f"{found.unknown:,} changes without an old image not compared"] if found.unknown else []
         return answer, df, notes
 
+    def _catalog(self) -> Catalog:
+        if self.settings.engine == "duckdb":
+            raise ConfigError("the embedded lake has no catalog, its folders are the tables: set engine=athena")
+        catalog: Catalog = self._engine.catalog  # type: ignore[attr-defined]
+        return catalog
+
     def _trying(self, table: str, ask: Callable[[], T]) -> T:
         try:
             return ask()
@@ -468,12 +506,29 @@ class Workbench:
                 asked: Mapping[str, Any], ambiguous: int = 0, notes: Iterable[str] = (), **more: Any) -> R:  # fmt: skip
         stats = Stats(rows=len(df), seconds=answer.seconds, objects=answer.objects, bytes=answer.bytes,
                       unreadable=answer.unreadable, ambiguous_ties=ambiguous, first_arrival=answer.first_arrival,
-                      last_arrival=answer.last_arrival, notes=tuple(notes))  # fmt: skip
+                      last_arrival=answer.last_arrival, notes=(*notes, *answer.notes), queries=answer.queries,
+                      spent=self.spent.cost)  # fmt: skip
         df = self._masked(df)
         if self.settings.mask:
             asked = {**asked, "mask": self.settings.mask, "mask_with": self.settings.mask_with}
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
         return kind(df, answer.sql, stats, {"question": question, "table": table, **given}, **more)
+
+
+def _engine(settings: Settings) -> Engine:
+    if settings.engine == "duckdb":
+        return DuckDBEngine(settings)
+    from workbench.engines.athena import AthenaEngine  # awswrangler takes a second to import
+
+    return AthenaEngine(settings)
+
+
+def _values(question: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a question, those not given with the defaults its method has."""
+    text = render.whole(question)
+    defaults = {name: value for name, value in _DEFAULTS.items() if f":{name}" in text}
+    times = {name: instant(value) for name, value in values.items() if name in ("as_of", "start", "end")}
+    return defaults | dict(values) | times
 
 
 def _holding(rows: pa.Table, condition: Condition | None, new: str, old: str | None = None) -> pa.Table:

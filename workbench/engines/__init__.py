@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -20,6 +20,59 @@ Over = Literal["log", "state", "baseline"]
 
 
 @dataclass(frozen=True)
+class Query:
+    """What one query on Athena took."""
+
+    id: str
+    scanned: int
+    """Bytes."""
+    cost: float
+    """Dollars, by the setting `price_per_tb`: each query is charged for 10 MB at least."""
+    queued: float
+    """Seconds, as are the next two."""
+    planned: float
+    ran: float
+    reused: bool = False
+    """Whether an earlier result was taken."""
+
+
+def total(queries: Iterable[Query]) -> Query:
+    """Add queries up."""
+    each = list(queries)
+    return Query(", ".join(query.id for query in each if query.id), sum(query.scanned for query in each),
+                 sum(query.cost for query in each), sum(query.queued for query in each),
+                 sum(query.planned for query in each), sum(query.ran for query in each),
+                 bool(each) and all(query.reused for query in each))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a question will scan at most: the size of the objects it reads."""
+
+    bytes: int
+    objects: int
+    cost: float
+    """Dollars."""
+
+    def __str__(self) -> str:
+        """Write it in a line."""
+        return f"at most {size(self.bytes)} in {self.objects:,} objects, ${self.cost:,.4f}"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes for people.
+
+    >>> size(1_234_567)
+    '1.2 MB'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"
+
+
+@dataclass(frozen=True)
 class Answer:
     """What an engine brings back: rows, the SQL in Athena's dialect, and what was read for it."""
 
@@ -31,10 +84,16 @@ class Answer:
     unreadable: tuple[Unreadable, ...]
     first_arrival: datetime | None = None
     last_arrival: datetime | None = None
+    queries: tuple[Query, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
     """Runs questions over the change log of a table."""
+
+    @property
+    def finished(self) -> Sequence[Query]:
+        """Every paid query that has run."""
 
     def tables(self) -> pd.DataFrame:
         """List the tables there are."""
@@ -51,6 +110,9 @@ class Engine(Protocol):
 
     def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
         """Return the text `ask` would run, in Athena's dialect."""
+
+    def estimate(self, question: str, table: str, **values: object) -> Estimate:
+        """Tell what `ask` would read at most."""
 
     def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""

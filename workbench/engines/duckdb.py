@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -26,14 +26,13 @@ from sqlglot import exp
 from workbench import render
 from workbench.baseline import Baseline, choose, find_exports, stage
 from workbench.config import Settings
-from workbench.engines import Answer, Over
+from workbench.engines import Answer, Estimate, Over, Query
 from workbench.engines.staging import StagedLog, canonical_image, layouts, register_functions
 from workbench.errors import QueryError, TableNotFound, did_you_mean
 from workbench.objects import Unreadable, list_objects
 
 _BASELINE = "baseline"
 _BATCH = 50_000  # rows of a large answer handed over at a time
-_COLUMNS = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "by_ttl")
 
 
 class DuckDBEngine:
@@ -53,6 +52,11 @@ class DuckDBEngine:
         if self._connection:
             self._connection.close()
             self._connection = None
+
+    @property
+    def finished(self) -> Sequence[Query]:
+        """No query costs anything here."""
+        return ()
 
     def tables(self) -> pd.DataFrame:
         """List the tables of the lake, or of the source, with their objects."""
@@ -76,7 +80,12 @@ class DuckDBEngine:
     def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
         """Return the question's text in Athena's dialect, with its values filled in."""
         names = {"deliveries": render.identifier(table), "canonical": "image", "matching": matching}
-        return self._text(question, values, names)
+        return render.compose(question, values, names)
+
+    def estimate(self, question: str, table: str, **values: object) -> Estimate:
+        """Tell how much a question reads: all there is, at no cost."""
+        objects = list_objects(self._source_of(table))
+        return Estimate(sum(item.size for item in objects), len(objects), 0.0)
 
     def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log", **values: object,
             ) -> Answer:  # fmt: skip
@@ -135,10 +144,10 @@ class DuckDBEngine:
         deliveries = self._deliveries(log, table, rows.table)
         if over != "log":
             deliveries = self._with_baseline(deliveries, table, over, (values or {}).get("as_of"))
-        if "arrival" in _template(question):
+        if "arrival" in render.template(question):
             deliveries = f"(select * from {deliveries} as log join {log.arrivals()} as objects using (object))"
         names = {"deliveries": deliveries, "canonical": "canonical_image(image)", "matching": matching}
-        return _translated(self._text(question, values or {}, names, "row_id"))
+        return _translated(render.compose(question, values or {}, names, row="row_id"))
 
     def _with_baseline(self, deliveries: str, table: str, over: Over, at: object) -> str:
         """Return the deliveries that follow from a baseline where there is one."""
@@ -155,21 +164,6 @@ class DuckDBEngine:
                            {"deliveries": deliveries, "baseline": _BASELINE})  # fmt: skip
         self._con.execute(f"create or replace temp table state as {part}")
         return "(select *, rowid as row_id from state)"
-
-    def _text(self, question: str, values: Mapping[str, object], names: dict[str, str], row: str = "") -> str:
-        """Fill a question's template; with `row`, candidates are found by it alone and their images fetched after."""
-        template = _template(question)
-        if "{candidates}" in template:
-            part, columns = render.load("parts/candidates"), row or ", ".join(_COLUMNS)
-            inner = {"as_of": values["as_of"]}
-            candidates = render.fill(part, inner, {"deliveries": names["deliveries"], "columns": columns})
-            if row:
-                candidates = (f"select * from {names['deliveries']} as deliveries "
-                              f"join ({candidates}) as found using ({row})")  # fmt: skip
-            names = names | {"candidates": candidates}
-            values = {name: value for name, value in values.items() if name != "as_of"}
-        wanted = {name: sql for name, sql in names.items() if "{" + name + "}" in template}
-        return render.fill(template, values, wanted)
 
     def _deliveries(self, log: StagedLog, table: str, staged: str) -> str:
         held = sorted(name for (name,) in self._con.execute(
@@ -241,13 +235,8 @@ class DuckDBEngine:
         return self._connection
 
 
-def _template(question: str) -> str:
-    """Return the text of a question given by its name, or of one that is SQL itself."""
-    return question if " " in question else render.load(question)
-
-
 def _needs_images(question: str) -> bool:
-    template = _template(question)
+    template = render.template(question)
     return "_image" in template or "{candidates}" in template
 
 

@@ -1,0 +1,361 @@
+"""The engine on AWS: Amazon Athena over change logs in the Glue catalog."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import awswrangler as wr
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlglot
+from botocore.exceptions import BotoCoreError, ClientError
+from sqlglot import exp
+
+from workbench import render
+from workbench.aws import Session, open_session, said
+from workbench.baseline import Baseline, choose, find_exports, stage
+from workbench.catalog import Catalog, LogTable, by_folder
+from workbench.config import Settings
+from workbench.engines import Answer, Estimate, Over, Query
+from workbench.engines.duckdb import _translated
+from workbench.engines.queries import Queries, Running
+from workbench.engines.scan import Window, refuse, window_of
+from workbench.engines.staging import register_functions
+from workbench.errors import QueryError, TableNotFound
+from workbench.instants import END_OF_TIME, START_OF_TIME, duration
+from workbench.objects import SCHEMA, Object, Unreadable, list_objects, read_changes
+from workbench.registration import table_input
+
+_BATCH = 50_000  # rows of a large answer handed over at a time
+_LOOKED_INTO = 20  # objects with unreadable lines that are fetched to name the lines
+_REUSED = 20  # results kept for `result_reuse`
+
+
+class AthenaEngine:
+    """Answers questions by Athena; see `workbench.engines.Engine`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._session = open_session(settings)
+        self.catalog = Catalog(self._session, settings)
+        self._queries = Queries(self._session, settings)
+        self._keys: dict[str, Mapping[str, str]] = {}
+        self._strict: set[str] = set()
+        self._counted: dict[str, dict[Object, tuple[Unreadable, ...]]] = {}
+        self._kept: dict[str, tuple[float, pa.Table]] = {}
+        self._staged: tuple[str, Baseline, str, tuple[Unreadable, ...]] | None = None
+        self._forget: Callable[[], object] = lambda: None
+        self._left: list[str] = []
+
+    def close(self) -> None:
+        """Forget what was learnt, and remove what is in the catalog for a while."""
+        self._queries.close()
+        self._forget()
+        self._staged = None
+        self._keys.clear()
+        self._counted.clear()
+        self._kept.clear()
+
+    @property
+    def finished(self) -> Sequence[Query]:
+        """Every query that has run."""
+        return self._queries.finished
+
+    def tables(self) -> pd.DataFrame:
+        """List the change logs of the database, with their objects."""
+        rows = []
+        for log in self.catalog.tables():
+            objects = self.catalog.objects(log)
+            arrivals = [item.arrival for item in objects if item.arrival]
+            rows.append((log.only or log.name, log.layout, len(objects), sum(item.size for item in objects),
+                         min(arrivals, default=None), max(arrivals, default=None)))  # fmt: skip
+        df = pd.DataFrame(rows, columns=["table", "layout", "objects", "bytes", "first_arrival", "last_arrival"])
+        return df.astype({"table": "str", "layout": "str", "objects": "int64", "bytes": "int64",
+                          "first_arrival": "datetime64[us, UTC]", "last_arrival": "datetime64[us, UTC]"})  # fmt: skip
+
+    def key_types(self, table: str) -> Mapping[str, str]:
+        """Name the key attributes of a table and their types S, N or B, from one of its newest changes."""
+        if table not in self._keys:
+            log = self.catalog.table(table)
+            objects = self._objects(log, Window())
+            newest = max((moment for moment, _ in by_folder(objects) if moment), default=None)
+            last_hour = [item for moment, item in by_folder(objects) if moment == newest]
+            for some in (last_hour, objects) if len(last_hour) < len(objects) else (objects,):
+                refuse(self._estimate(some), self._settings.max_scan_bytes, some, Window())
+                text = f"select keys from {self._deliveries(log, table, Window(), some)} as log limit 1"
+                (query,) = self._queries.run([text])
+                try:
+                    found = [key for part in self._queries.batches(query) for key in part.column("keys").to_pylist()]
+                finally:
+                    self._clean([query])
+                if found:
+                    self._keys[table] = {name: kind for name, value in json.loads(found[0]).items() for kind in value}
+                    return self._keys[table]
+            raise TableNotFound(f"{log.location} holds no change records")
+        return self._keys[table]
+
+    def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
+        """Return the question's text in Athena's dialect, with its values filled in."""
+        log, window = self.catalog.table(table), self._window(question, values)
+        deliveries, _ = self._relation(question, log, table, window, self._objects(log, window), "log", values)
+        return self._text(question, values, deliveries, matching)
+
+    def estimate(self, question: str, table: str, **values: object) -> Estimate:
+        """Tell what a question would scan, from the sizes of the objects it would read; nothing is run."""
+        objects = self._objects(self.catalog.table(table), self._window(question, values))
+        known = self._counted.get(table, {})
+        new = [item for item in objects if item not in known] * self._settings.count_unreadable
+        return self._estimate(objects, new)
+
+    def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log", **values: object,
+            ) -> Answer:  # fmt: skip
+        """Run a question over a table's deliveries."""
+        *answers, last = self._answers(question, table, matching, over, values)
+        rows = pa.concat_tables([answer.rows for answer in [*answers, last]])
+        return replace(last, rows=_sorted(rows, last.sql))
+
+    def batches(self, question: str, table: str, *, matching: str = "true", **values: object) -> Iterator[Answer]:
+        """Run a question and yield its rows in parts, so that a large answer does not fill the memory."""
+        yield from self._answers(question, table, matching, "log", values, _BATCH)
+
+    def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
+        """Return the newest state an export knows of a table at an instant, where a baseline is set."""
+        if not self._settings.baseline:
+            return None
+        return choose(find_exports(self._settings.baseline), table, at)
+
+    def reread(self, table: str) -> None:
+        """From now on pass over the changes whose images are no JSON."""
+        if table in self._strict:
+            raise QueryError(f"the log of {table!r} holds images that are no DynamoDB JSON: `workbench quality {table} "
+                             "--from COPY` over a copy of the bucket names their lines")  # fmt: skip
+        self._strict.add(table)
+        self._counted.pop(table, None)
+
+    def _answers(self, question: str, table: str, matching: str, over: Over, values: Mapping[str, object],
+                 rows: int | None = None) -> Iterator[Answer]:  # fmt: skip
+        began, log = time.perf_counter(), self.catalog.table(table)
+        window = self._window(question, values)
+        objects = self._objects(log, window)
+        deliveries, unstaged = self._relation(question, log, table, window, objects, over, values)
+        text, schema = self._text(question, values, deliveries, matching), _schema(question, values)
+        new = [item for item in objects if item not in self._counted.get(table, {})] * self._settings.count_unreadable
+        if over == "baseline" or not objects:
+            new = []
+        before = len(self._queries.finished)
+
+        def answer(part: pa.Table) -> Answer:
+            arrivals = [item.arrival for item in objects if item.arrival]
+            counted = self._counted.get(table, {})
+            unreadable = tuple(each for item in objects for each in counted.get(item, ()))
+            return Answer(_typed(part, schema), text, time.perf_counter() - began, len(objects),
+                          sum(item.size for item in objects), unreadable + unstaged, min(arrivals, default=None),
+                          max(arrivals, default=None), tuple(self._queries.finished[before:]),
+                          window.notes(self._settings.late_arrival) + tuple(self._left))  # fmt: skip
+
+        if (kept := self._kept.get(text)) and time.time() - kept[0] < duration(
+            self._settings.result_reuse
+        ).total_seconds():
+            self._queries.finished.append(Query("", 0, 0.0, 0.0, 0.0, 0.0, reused=True))
+            yield answer(kept[1])
+            return
+        if not objects and over != "baseline":
+            if window == Window(starts=window.starts):
+                raise TableNotFound(f"{log.location} holds no objects of change records")
+            yield answer(schema.empty_table())
+            return
+        texts = [_portable(text, schema)]
+        if new:
+            unreadable = self._deliveries(log, table, window, new, readable=False)
+            texts.append(f"select arrival as path, count(*) as lines from {unreadable} as unreadable group by arrival")
+        refuse(self._estimate(objects, new), self._settings.max_scan_bytes, objects, window)
+        running = self._queries.run(texts)
+        try:
+            if new:
+                self._note(log, table, new, self._whole(running[1]))
+            parts = self._queries.batches(running[0], rows)
+            first = next(parts, None)
+            if first is None:
+                first = schema.empty_table()
+            if rows is None:
+                self._keep(text, first)
+                self._clean(running)
+            yield answer(first)
+            for part in parts:
+                yield answer(part)
+        finally:
+            self._clean(running)
+
+    def _relation(self, question: str, log: LogTable, table: str, window: Window, objects: Sequence[Object], over: Over,
+                  values: Mapping[str, object]) -> tuple[str, tuple[Unreadable, ...]]:  # fmt: skip
+        """Return what a question is asked of, as SQL, and the lines of the export in it that cannot be read."""
+        log_rows = self._deliveries(log, table, window, objects, arrival="arrival" in render.template(question))
+        if over == "log":
+            return log_rows, ()
+        at = values.get("as_of")
+        known = self.baseline(table, at if isinstance(at, datetime) else None)
+        if known is None:
+            return (log_rows if over == "state" else f"(select * from {log_rows} as log where false)"), ()
+        exported, unstaged = self._exported(table, known)
+        if over == "baseline":
+            return exported, unstaged
+        part = render.part("from_baseline", deliveries=log_rows, baseline=exported)
+        return f"({render.fill(part, {'since': known.time})})", unstaged
+
+    def _exported(self, table: str, known: Baseline) -> tuple[str, tuple[Unreadable, ...]]:
+        """Put the state that exports know into a table of its own, for as long as this engine is open."""
+        if self._staged and self._staged[:2] == (table, known):
+            return self._staged[2:]
+        self._forget()
+        name = f"workbench_baseline_{uuid.uuid4().hex}"
+        place = f"{self._queries.output}workbench/{name}/"
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
+            register_functions(con)
+            unstaged = stage(con, "state", known, tuple(self._settings.keys) or tuple(self.key_types(table)))
+            path = Path(folder, "state.parquet")
+            con.execute("copy (select * replace (cast(ts as varchar) as ts, canonical_image(new_image) as new_image) "
+                        f"exclude (object) from state) to {render.literal(str(path))} (format parquet)")  # fmt: skip
+            wr.s3.upload(str(path), f"{place}state.parquet", boto3_session=self._session)
+        self._forget = weakref.finalize(self, _remove, self._session, self.catalog.database, name, place)
+        made = table_input(name, place, stored="parquet", partitions="none")
+        glue = self._session.client("glue")
+        try:
+            glue.create_table(DatabaseName=self.catalog.database, TableInput=made)
+        except ClientError as error:
+            self._forget()
+            raise QueryError(f"the baseline needs a table of its own for a while: {said(error)}; the permissions are "
+                             "glue:CreateTable and glue:DeleteTable") from error  # fmt: skip
+        exported = self.catalog.table(name).deliveries()
+        self._staged = (table, known, exported, unstaged)
+        return exported, unstaged
+
+    def _window(self, question: str, values: Mapping[str, object]) -> Window:
+        return window_of(question, values, duration(self._settings.late_arrival))
+
+    def _objects(self, log: LogTable, window: Window) -> list[Object]:
+        return self.catalog.objects(log, window.first, window.last)
+
+    def _deliveries(self, log: LogTable, table: str, window: Window, objects: Iterable[Object], **options: bool) -> str:
+        """Read the partitions the objects are in: where they are known, no others need be looked for."""
+        folders = [moment for moment, _ in by_folder(list(objects))]
+        first, last = window.first or START_OF_TIME, window.last or END_OF_TIME
+        if folders and None not in folders:
+            moments = [moment for moment in folders if moment]
+            first, last = min(moments), max(moments)
+        within = log.partitions.within(first, last)
+        return log.deliveries(within=within, keys=self._settings.keys, strict=table in self._strict, **options)
+
+    def _text(self, question: str, values: Mapping[str, object], deliveries: str, matching: str) -> str:
+        return render.compose(question, values, {"deliveries": deliveries, "canonical": "image", "matching": matching})
+
+    def _estimate(self, objects: Sequence[Object], counted: Sequence[Object] = ()) -> Estimate:
+        scanned = sum(item.size for item in (*objects, *counted))
+        return Estimate(scanned, len(objects), self._queries.cost(scanned, 1 + bool(counted)))
+
+    def _whole(self, query: Running) -> pa.Table:
+        parts = list(self._queries.batches(query))
+        return pa.concat_tables(parts) if parts else pa.table({"path": [], "lines": []})
+
+    def _reused(self, text: str) -> pa.Table | None:
+        """Return an earlier result of the same text: Athena's own reuse does not take UNLOAD."""
+        at, rows = self._kept.get(text, (0.0, None))
+        if time.time() - at >= duration(self._settings.result_reuse).total_seconds():
+            return None
+        self._queries.finished.append(Query("", 0, 0.0, 0.0, 0.0, 0.0, reused=True))
+        return rows
+
+    def _keep(self, text: str, rows: pa.Table) -> None:
+        if duration(self._settings.result_reuse):
+            self._kept[text] = (time.time(), rows)
+            while len(self._kept) > _REUSED:
+                self._kept.pop(next(iter(self._kept)))
+
+    def _clean(self, running: Iterable[Running]) -> None:
+        for query in running:
+            if query.target and (left := self._queries.clean(query)):
+                self._left = [left]
+            query.target = ""
+
+    def _note(self, log: LogTable, table: str, objects: Sequence[Object], counts: pa.Table) -> None:
+        """Note the lines that are no change records, by object: a few objects are fetched to name the lines."""
+        bad = dict(zip(counts.column("path").to_pylist(), counts.column("lines").to_pylist(), strict=True))
+        noted = self._counted.setdefault(table, {})
+        for item in objects:
+            noted[item] = ()
+        for number, item in enumerate(item for item in objects if item.path in bad):
+            found = self._lines(item) if number < _LOOKED_INTO else []
+            if (rest := bad[item.path] - len(found)) > 0:
+                found.append(
+                    Unreadable(item.path, 0, f"{rest:,} {'more ' if len(found) else ''}lines are no change record")
+                )
+            noted[item] = tuple(found)
+
+    def _lines(self, item: Object) -> list[Unreadable]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, item.path.rpartition("/")[2])
+            try:
+                wr.s3.download(item.path, str(path), boto3_session=self._session)
+            except (ClientError, BotoCoreError):
+                return []
+            changes = (each for local in list_objects(path) for each in read_changes(local, self._settings.keys))
+            return [replace(each, object=item.path) for each in changes if isinstance(each, Unreadable)]
+
+
+def _remove(session: Session, database: str, table: str, place: str) -> None:
+    with suppress(ClientError, BotoCoreError):
+        session.client("glue").delete_table(DatabaseName=database, Name=table)
+    with suppress(ClientError, BotoCoreError, wr.exceptions.ServiceApiError):
+        wr.s3.delete_objects(place, boto3_session=session)
+
+
+def _schema(question: str, values: Mapping[str, object]) -> pa.Schema:
+    """Return the columns and types of a question's answer: those DuckDB gives for it over a log without changes."""
+    with duckdb.connect(config={"integer_division": True}) as con:
+        register_functions(con)
+        kinds = {name: {"ts": "timestamp", "size_bytes": "bigint", "by_ttl": "boolean"}.get(name, "varchar")
+                 for name in SCHEMA.names} | {"arrival": "timestamp"}  # fmt: skip
+        con.execute(f"create table deliveries ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
+        names = {"deliveries": "deliveries", "canonical": "image", "matching": "true"}
+        return con.sql(_translated(render.compose(question, values, names))).to_arrow_table().schema
+
+
+def _portable(text: str, schema: pa.Schema) -> str:
+    """Cast times to text, in which Parquet files of Athena's keep their microseconds."""
+    columns = [f"cast({name} as varchar) as {name}" if pa.types.is_timestamp(kind) else name
+               for name, kind in zip(schema.names, schema.types, strict=True)]  # fmt: skip
+    return f"select {', '.join(columns)}\nfrom (\n{text}\n) as answer"
+
+
+def _typed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give columns the types of the embedded engine; digests, which Athena has as bytes, stay what they are."""
+    columns = []
+    for field in schema:
+        column = rows.column(field.name)
+        if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
+            column = pc.cast(column, field.type)
+        columns.append(column)
+    return pa.table(columns, names=schema.names)
+
+
+def _sorted(rows: pa.Table, text: str) -> pa.Table:
+    """Put rows into the order the question asks for, which files of a result do not keep."""
+    order = sqlglot.parse_one(text, read="athena").args.get("order")
+    if order is None or not len(rows):
+        return rows
+    keys = []
+    for each in order.expressions:
+        by = each.this
+        name = rows.column_names[int(by.this) - 1] if isinstance(by, exp.Literal) else by.name
+        keys.append((name, "descending" if each.args.get("desc") else "ascending"))
+    return rows.take(pc.sort_indices(rows, sort_keys=keys))

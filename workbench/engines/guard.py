@@ -1,0 +1,61 @@
+"""Stops paid queries whose process is gone: ``python -m workbench.engines.guard`` beside it, told by standard input.
+
+A line ``+ID`` is a query that runs, ``-ID`` one that has ended. When the input ends with queries still running, the
+process has died, however it did, and they are stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from typing import IO, Any
+
+from workbench.config import Settings
+
+
+class Guard:
+    """The watching process, started with the first query."""
+
+    def __init__(self, settings: Settings) -> None:
+        names = ("profile", "region", "role", "endpoint")
+        self._given = json.dumps({name: getattr(settings, name) for name in names})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def tell(self, query: str, *, running: bool) -> None:
+        """Say that a query has begun to run, or has ended."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, self._given], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip  # Ctrl-C must not reach it
+        with contextlib.suppress(BrokenPipeError):
+            pipe: Any = self._process.stdin
+            pipe.write(f"{'+' if running else '-'}{query}\n".encode())
+            pipe.flush()
+
+    def close(self) -> None:
+        """End the watching process."""
+        if self._process and self._process.stdin:
+            self._process.stdin.close()
+            self._process.wait()
+            self._process = None
+
+
+def watch(told: IO[str], given: str) -> None:
+    """Follow which queries run, and stop those that do when nothing more is told."""
+    running: set[str] = set()
+    for line in told:
+        (running.add if line[0] == "+" else running.discard)(line[1:].strip())
+    if running:
+        from workbench.aws import open_session
+        from workbench.config import load_settings
+
+        athena = open_session(load_settings(**json.loads(given))).client("athena")
+        for query in running:
+            with contextlib.suppress(Exception):  # one that has ended; the others are to be stopped all the same
+                athena.stop_query_execution(QueryExecutionId=query)
+
+
+if __name__ == "__main__":
+    watch(sys.stdin, sys.argv[1])

@@ -1,0 +1,25 @@
+"""Progress of long work: a line on a terminal or in a notebook, nothing in a pipe or a scheduled run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+
+def seen() -> dict[str, Any]:
+    """Return tqdm's options for where it is shown: scheduled runs, which set TQDM_DISABLE, stay silent."""
+    terminal = sys.stderr.isatty()
+    watched = terminal or ("ipykernel" in sys.modules and not os.environ.get("TQDM_DISABLE"))
+    return {"file": sys.stderr if terminal else sys.stdout, "disable": not watched}
+
+
+@contextmanager
+def progress(name: str) -> Iterator[Callable[[str], None]]:
+    """Show how far something is, with the time it has taken, while the block runs."""
+    with tqdm(desc=name, bar_format="{desc} · {elapsed}", leave=False, **seen()) as bar:
+        yield lambda text: bar.set_description_str(f"{name}: {text}")
