@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import settings
 
-from workbench.objects import SCHEMA
+from workbench.objects import PARQUET
 from workbench.records import canonical_change
 
 settings.register_profile("ci", derandomize=True)  # a submission is judged on its own change, not on luck
@@ -65,8 +65,8 @@ def write_log(folder: Path, records: Iterable[dict[str, Any]], layout: str = "ra
     folder.mkdir(parents=True, exist_ok=True)
     records = list(records)
     if layout == "parquet":
-        rows = [row | {"ts": datetime.fromisoformat(row["ts"])} for row in map(canonical_change, records)]
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / f"{name}.parquet")
+        rows = [canonical_change(row) for row in records]
+        pq.write_table(pa.Table.from_pylist(rows, schema=PARQUET), folder / f"{name}.parquet")
         return folder
     shape = {"envelope": canonical_change, "flat": flat}.get(layout, lambda row: row)
     lines = [json.dumps(shape(row), ensure_ascii=False) for row in records]

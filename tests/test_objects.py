@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -231,6 +234,19 @@ def test_a_gzip_object_of_any_size_that_is_whole_is_not_called_truncated(tmp_pat
 
 
 # --- Parquet
+
+
+def test_the_times_of_a_parquet_object_may_be_timestamps(tmp_path):
+    write_log(tmp_path / "texts", RECORDS, "parquet")
+    texts = pq.read_table(tmp_path / "texts" / "object.parquet")
+    times = texts.column("ts").cast(pa.timestamp("us"))
+    (tmp_path / "times").mkdir()
+    pq.write_table(texts.set_column(3, "ts", times), tmp_path / "times" / "object.parquet")
+    one, other = (Workbench(tmp_path / name).changes("things").df for name in ("texts", "times"))
+    pd.testing.assert_frame_equal(one, other)
+    assert len(one)
+    found = [change["ts"] for item in list_objects(tmp_path / "times") for change in read_changes(item)]
+    assert found == texts.column("ts").to_pylist()
 
 
 def test_a_broken_parquet_object_is_named(tmp_path):

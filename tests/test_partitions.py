@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,8 +43,10 @@ def kept(scheme: Partitions, values: list[tuple[str, ...]], condition: str) -> s
     columns = ", ".join(f'"{name}" {kind.replace("string", "varchar")}' for name, kind in scheme.columns)
     with duckdb.connect() as con:
         con.execute(f"create table hours ({columns}, number integer)")
-        con.executemany(f"insert into hours values ({', '.join('?' * len(values[0]))}, ?)",
-                        [(*row, number) for number, row in enumerate(values)])  # fmt: skip
+        rows = pa.table(
+            [*map(list, zip(*values, strict=True)), list(range(len(values)))], [*"abcd"[: len(values[0])], "number"]
+        )  # noqa: F841
+        con.execute("insert into hours select * from rows")
         return {number for (number,) in con.execute(f"select number from hours where {condition}").fetchall()}
 
 

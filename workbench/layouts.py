@@ -282,6 +282,8 @@ def _by_kind(column: str, name: str, kind: GlueType) -> str:
         text = f"json_format(cast(cast({inner} as varchar) as json))"
     elif tag in ("BOOL", "NULL"):
         text = f"cast({inner} as varchar)"
+    elif tag in ("M", "L") and not kind.inner:
+        text = f"json_format(json_parse({inner}))"
     elif tag == "M":
         text = _object(_members(inner, kind), _typed)
     elif tag == "L":

@@ -38,6 +38,9 @@ Layout = Literal["envelope", "raw", "flat", "unknown"]
 SCHEMA = pa.schema({name: pa.string() for name in COLUMNS} | {
     "ts": pa.timestamp("us"), "size_bytes": pa.int64(), "by_ttl": pa.bool_()})  # fmt: skip
 
+# Athena reads a timestamp of Parquet with milliseconds only: the time travels as text.
+PARQUET = pa.schema([field.with_type(pa.string()) if field.name == "ts" else field for field in SCHEMA])
+
 _ARRIVAL = re.compile(r"(?:^|[/=])(\d{4})[/-](?:month=)?(\d\d)[/-](?:day=)?(\d\d)(?:[/-](?:hour=)?(\d\d))?/")
 # Firehose ends an object's name in when its oldest record arrived and a random text:
 # https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html

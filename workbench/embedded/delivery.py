@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from workbench.embedded.store import ItemStore
 from workbench.errors import StoreError
-from workbench.objects import SCHEMA
+from workbench.objects import PARQUET
 from workbench.records import RecordRefused, canonical_change
 
 Written = Literal["envelope", "parquet", "raw"]
@@ -156,7 +156,7 @@ def _write_object(store: ItemStore, lake: Path, table: str, batch: Sequence[tupl
             failed.append(_failure(record, str(error), batch[0][0]))
             continue
         if layout == "parquet":
-            changes.append(change | {"ts": datetime.fromisoformat(change["ts"])})
+            changes.append(change)
         else:
             lines.append(record if layout == "raw" else orjson.dumps(change))
     moment = _EPOCH + timedelta(microseconds=batch[0][0])
@@ -165,7 +165,7 @@ def _write_object(store: ItemStore, lake: Path, table: str, batch: Sequence[tupl
     stem = f"{moment:year=%Y/month=%m/day=%d/hour=%H}/{table}-1-{moment:%Y-%m-%d-%H-%M-%S}-{uuid.UUID(bytes=digest)}"
     if changes:
         _place(lake / "data" / table / f"{stem}.parquet", lambda path: pq.write_table(
-            pa.Table.from_pylist(changes, schema=SCHEMA), path, compression="zstd"))  # fmt: skip
+            pa.Table.from_pylist(changes, schema=PARQUET), path, compression="zstd"))  # fmt: skip
     if lines:
         _place(lake / "data" / table / f"{stem}{_ENDING[layout]}", lambda path: path.write_bytes(_zipped(lines)))
     if failed:
