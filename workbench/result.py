@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from workbench import export
-from workbench.engines import Query, size, total
+from workbench.engines import Query, size, spent
 from workbench.mask import REDACTED, How, names_masked
 from workbench.mask import mask as masked
 from workbench.objects import Unreadable
@@ -47,12 +47,12 @@ class Stats:
     @property
     def scanned(self) -> int:
         """Bytes that Athena scanned."""
-        return total(self.queries).scanned
+        return spent(self.queries).scanned
 
     @property
     def cost(self) -> float:
         """Dollars, by the setting `price_per_tb`."""
-        return total(self.queries).cost
+        return spent(self.queries).cost
 
 
 @dataclass(frozen=True)

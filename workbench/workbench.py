@@ -16,7 +16,7 @@ from workbench import buckets, frequency, quality, render
 from workbench.checks import run_checks
 from workbench.config import Settings, load_settings
 from workbench.embedded import ItemStore, export_table
-from workbench.engines import Answer, Engine, Estimate, Query, total
+from workbench.engines import Answer, Engine, Estimate, Spent, spent
 from workbench.engines.duckdb import DuckDBEngine
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
 from workbench.frames import change_frame, item_frame
@@ -401,9 +401,9 @@ class Workbench:
         return self._engine.estimate(question, table, **_values(question, values))
 
     @property
-    def spent(self) -> Query:
-        """What all queries of this workbench have taken so far, as one; nothing on the embedded engine."""
-        return total(self._engine.finished)
+    def spent(self) -> Spent:
+        """What all queries of this workbench have taken so far; nothing on the embedded engine."""
+        return spent(self._engine.finished)
 
     def create_table(self, name: str, location: str, *, first_year: int | None = None) -> str:
         """Register the change log under a prefix of S3 in the Glue catalog, and return the statement that does it.
@@ -527,8 +527,9 @@ def _values(question: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a question, those not given with the defaults its method has."""
     text = render.whole(question)
     defaults = {name: value for name, value in _DEFAULTS.items() if f":{name}" in text}
-    times = {name: instant(value) for name, value in values.items() if name in ("as_of", "start", "end")}
-    return defaults | dict(values) | times
+    given = {name: value for name, value in values.items() if value is not None}
+    times = {name: instant(value) for name, value in given.items() if name in ("as_of", "start", "end")}
+    return defaults | given | times
 
 
 def _holding(rows: pa.Table, condition: Condition | None, new: str, old: str | None = None) -> pa.Table:

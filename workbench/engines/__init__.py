@@ -36,13 +36,25 @@ class Query:
     """Whether an earlier result was taken."""
 
 
-def total(queries: Iterable[Query]) -> Query:
+@dataclass(frozen=True)
+class Spent:
+    """What queries have taken."""
+
+    queries: int
+    scanned: int
+    """Bytes."""
+    cost: float
+    """Dollars."""
+
+    def __str__(self) -> str:
+        """Write it in a line."""
+        return f"{self.queries:,} queries, {size(self.scanned)} scanned, ${self.cost:,.4f}"
+
+
+def spent(queries: Iterable[Query]) -> Spent:
     """Add queries up."""
     each = list(queries)
-    return Query(", ".join(query.id for query in each if query.id), sum(query.scanned for query in each),
-                 sum(query.cost for query in each), sum(query.queued for query in each),
-                 sum(query.planned for query in each), sum(query.ran for query in each),
-                 bool(each) and all(query.reused for query in each))  # fmt: skip
+    return Spent(len(each), sum(query.scanned for query in each), sum(query.cost for query in each))
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ class Estimate:
 
     def __str__(self) -> str:
         """Write it in a line."""
-        return f"at most {size(self.bytes)} in {self.objects:,} objects, ${self.cost:,.4f}"
+        return f"at most {size(self.bytes)} in {self.objects:,} objects" + (f", ${self.cost:,.4f}" if self.cost else "")
 
 
 def size(count: float) -> str:
