@@ -552,7 +552,7 @@ def test_an_export_of_which_no_line_can_be_read_is_an_empty_state_with_every_lin
 def test_a_folder_without_an_export_is_refused(tmp_path):
     with pytest.raises(ParameterError, match="holds no export of a table to S3"):
         find_exports(tmp_path)
-    with pytest.raises(ParameterError, match="holds no export of a table to S3"):
+    with pytest.raises(ParameterError, match="is in S3: sync it and give the folder"):
         find_exports("s3://a-bucket/AWSDynamoDB")
 
 

@@ -14,12 +14,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -29,6 +29,11 @@ from workbench.engines.staging import canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError
 from workbench.objects import SCHEMA, Unreadable, _lines, _object
 from workbench.records import RecordRefused, canonical_json, canonical_keys, canonical_time, parse_objects
+
+if TYPE_CHECKING:
+    import boto3
+
+    from workbench.exports import Mirror
 
 _SUMMARY, _MANIFEST = "manifest-summary.json", "manifest-files.json"
 _TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
@@ -72,6 +77,8 @@ class Export:
     files: tuple[DataFile, ...]
     problems: tuple[str, ...]
     """What its manifests and its folder tell without reading the data; `choose` reads it."""
+    mirror: Mirror | None = field(default=None, repr=False, compare=False)
+    """Brings its data files, where it is in S3."""
 
     @property
     def instant(self) -> datetime:
@@ -89,8 +96,10 @@ class Baseline:
     problems: tuple[str, ...]
 
 
-def find_exports(source: str | Path) -> list[Export]:
-    """Find the finished exports under a folder, or the one that it is, ordered by time.
+def find_exports(source: str | Path, session: boto3.Session | None = None) -> list[Export]:
+    """Find the finished exports under a folder or an ``s3://`` prefix, or the one that it is, ordered by time.
+
+    Of those in S3 only the manifests are brought here; `choose` brings the data of what it chooses.
 
     A bucket may have been synced without the first parts of its keys: data files are found by name, in
     the export's ``data`` folder or, for incremental exports, in the one beside it.
@@ -100,9 +109,18 @@ def find_exports(source: str | Path) -> list[Export]:
     ParameterError
         Where there is none, a manifest is damaged, or an export is in Amazon Ion.
     """
-    root = Path(source).expanduser()
+    root, mirror = Path(source).expanduser(), None
+    if str(source).startswith("s3://"):
+        if session is None:
+            raise ParameterError(f'{source} is in S3: sync it and give the folder, or ask by engine="athena"')
+        from workbench import exports  # awswrangler, which takes a second to import
+
+        mirror = exports.mirror(str(source), session)
+        mirror.refresh()
+        root = mirror.root
     if found := sorted(root.rglob(_SUMMARY)):
-        return sorted(map(_export, found), key=lambda export: (export.time, export.instant, export.folder))
+        each = (_export(summary, mirror) for summary in found)
+        return sorted(each, key=lambda export: (export.time, export.instant, export.folder))
     if started := next(root.rglob("_started"), None):
         raise ParameterError(f"the export {started.parent} has not finished: it has no {_SUMMARY} yet; "
                              "sync the folder again when it has")  # fmt: skip
@@ -141,6 +159,9 @@ def choose(exports: Sequence[Export], table: str, at: datetime | None = None) ->
     problems += [f"{export.folder.name}: not joined on, for it begins at {since} and the state before it ends at "
                  f"{chain[-1].time}: an incremental export of the time between is missing"
                  for since, export in later if since > chain[-1].time]  # fmt: skip
+    for export in chain:
+        if export.mirror:
+            export.mirror.fetch(file.path for file in export.files)
     found = [problem for export in chain for problem in (*export.problems, *_misread(export))]
     return Baseline(tuple(chain), chain[-1].instant, (*found, *problems))
 
@@ -320,7 +341,7 @@ def _place(found: Unreadable) -> str:
     return f"{found.object}, line {found.line}: {found.reason}"
 
 
-def _export(summary: Path) -> Export:
+def _export(summary: Path, mirror: Mirror | None) -> Export:
     folder = summary.parent
     try:
         told = json.loads(summary.read_bytes())
@@ -338,7 +359,7 @@ def _export(summary: Path) -> Export:
             raise ValueError(f"tableArn is {told['tableArn']!r}")
         return Export(folder, table[1], told["tableArn"], str(told.get("tableId")),
                       "incremental" if incremental else "full", time, since, items, files,
-                      tuple(_mismatches(folder, items, files)))  # fmt: skip
+                      tuple(_mismatches(folder, items, files)), mirror)  # fmt: skip
     except ParameterError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -6,11 +6,11 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -20,27 +20,14 @@ if TYPE_CHECKING:  # pandas imports its styling only when somebody styles
     from pandas.io.formats.style import Styler
     from pandas.io.formats.style_render import CSSDict
 
+    from workbench.config import Settings
+
 Status = Literal["ok", "warning", "failed"]
-LIBRARIES = ("pandas", "duckdb", "pyarrow", "sqlglot", "matplotlib", "papermill", "ipykernel")
+LIBRARIES = ("pandas", "duckdb", "pyarrow", "sqlglot", "matplotlib", "papermill", "ipykernel", "boto3",
+             "awswrangler")  # fmt: skip
 INSTALL = "make lab  (or: pip install -e .)"
 GENERATE = "workbench generate persons && workbench generate heartrate"
 MIN_FREE = 2e9
-
-
-class Settings(Protocol):
-    """What the checks read of `workbench.config.Settings`."""
-
-    @property
-    def home(self) -> Path:
-        """Folder of the embedded lake and item store."""
-
-    @property
-    def lake(self) -> Path:
-        """The embedded lake."""
-
-    @property
-    def source(self) -> str | None:
-        """A folder, file or glob of change logs to read instead."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +40,11 @@ class Check:
     remedy: str = ""
 
 
+_Part = tuple[str, Callable[[], "Check | Iterable[Check]"], str]
+
+
 def run_checks(settings: Settings) -> pd.DataFrame:
-    """Try every part of the embedded engine.
+    """Try every part of the engine that is set.
 
     A check that itself breaks is a failed check, never an error.
 
@@ -68,16 +58,21 @@ def run_checks(settings: Settings) -> pd.DataFrame:
     >>> run_checks(load_settings()).query("status != 'ok'")  # doctest: +SKIP
     """
     store = settings.home / "store.sqlite"
-    parts: list[tuple[str, Callable[[], Check | Iterator[Check]], str]] = [
+    parts: list[_Part] = [
         ("Python", _python, INSTALL),
         ("libraries", _libraries, INSTALL),
-        ("DuckDB", _duckdb, INSTALL),
         ("Jupyter kernel", _kernel, INSTALL),
-        ("home folder", lambda: _home(settings.home), "set WORKBENCH_HOME to a folder that can be written"),
-        ("free disk", lambda: _disk(settings.home), "set WORKBENCH_HOME to a folder that is there"),
-        ("change log", lambda: _log(settings), "workbench tables --debug"),
-        ("item store", lambda: _store(store), "workbench check --debug"),
+        ("DuckDB", _duckdb, INSTALL),
     ]
+    if settings.engine == "athena":
+        parts.append(("AWS", lambda: _aws(settings), "workbench check --debug"))
+    else:
+        parts += [
+            ("home folder", lambda: _home(settings.home), "set WORKBENCH_HOME to a folder that can be written"),
+            ("free disk", lambda: _disk(settings.home), "set WORKBENCH_HOME to a folder that is there"),
+            ("change log", lambda: _log(settings), "workbench tables --debug"),
+            ("item store", lambda: _store(store), "workbench check --debug"),
+        ]
     found: list[Check] = []
     for name, part, remedy in parts:
         try:
@@ -86,6 +81,12 @@ def run_checks(settings: Settings) -> pd.DataFrame:
         except Exception as error:
             found.append(Check(name, "failed", f"{type(error).__name__}: {error}".splitlines()[0], remedy))
     return pd.DataFrame([astuple(check) for check in found], columns=["check", "status", "detail", "remedy"])
+
+
+def _aws(settings: Settings) -> Iterable[Check]:
+    from workbench.checks_aws import check_aws  # awswrangler, which takes a second to import
+
+    return check_aws(settings)
 
 
 def show_checks(checks: pd.DataFrame) -> Styler:

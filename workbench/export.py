@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +16,7 @@ from importlib import metadata
 from itertools import permutations
 from operator import and_
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,15 +27,20 @@ import pyarrow.parquet as pq
 from workbench.attributes import RESERVED, column_name, column_path
 from workbench.errors import ExportError, ParameterError
 
+if TYPE_CHECKING:
+    import boto3
+
 _EXCEL_ROWS = 1_048_575  # Excel's limit of 1,048,576 less the heading
 _EXCEL_TEXT = 32_767
+_EXISTS = "{} exists already: choose another name or overwrite it (--overwrite)"
 # What XML cannot hold or would change, and a text that looks like Excel's way (ECMA-376, ST_Xstring) of writing it.
 _EXCEL_ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwrite: bool = False,
-          nested: bool = False, meta: Mapping[str, Any] | None = None) -> Path:  # fmt: skip
-    """Write a frame to a file, under a temporary name first, and return its path.
+          nested: bool = False, meta: Mapping[str, Any] | None = None,
+          session: boto3.Session | None = None) -> Path | str:  # fmt: skip
+    """Write a frame to a file or an object in S3, whole or not at all, and return its path.
 
     Numbers keep every digit, times are UTC, and ``''`` stays apart from a missing value (in CSV: ``""``
     against nothing). Sets and lists are written as lists in Parquet where their elements are of one type,
@@ -54,13 +60,24 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
     meta
         What to say of the frame in a second file, ``FILE.meta.json``, beside what is said there of every file:
         rows, columns and their types, nested, when and by which version it was written, its SHA-256.
+    session
+        For ``s3://bucket/key``.
 
     Raises
     ------
     ExportError
         Where a file exists and `overwrite` is not set, the kind is unknown, or a file cannot be written.
     """
-    target, kind = destination(path, kind, overwrite=overwrite, sidecar=meta is not None)
+    place, kind = destination(path, kind, overwrite=overwrite, sidecar=meta is not None, session=session)
+    if isinstance(place, str):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, place.rpartition("/")[2])
+            write(df, file, kind, nested=nested, meta=meta)
+            _upload(file, place, session, overwrite)
+            if meta is not None:
+                _upload(sidecar_of(file), f"{place}.meta.json", session, overwrite)
+        return place
+    target = place
     parts = {name: name.with_name(f".{name.name}.{os.getpid()}.part")
              for name in (target, sidecar_of(target))[: 1 if meta is None else 2]}  # fmt: skip
     df = nest(df) if nested else df
@@ -82,19 +99,56 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
 
 
 def destination(path: str | Path, kind: str | None = None, *, overwrite: bool = False, sidecar: bool = False,
-                ) -> tuple[Path, str]:  # fmt: skip
-    """Check where `write` would write, and as what, before a long question is asked for it."""
-    if "://" in str(path):
-        raise ExportError(f"{path}: only files can be written so far; write one and copy it there")
+                session: boto3.Session | None = None) -> tuple[Path | str, str]:  # fmt: skip
+    """Check where `write` would write, and as what, before a long question is asked for it.
+
+    Returns
+    -------
+    tuple
+        The file, or the object's ``s3://`` address as text, and the kind.
+    """
+    remote = re.fullmatch(r"s3://[^/]+/(?:.*/)?[^/]+", str(path)) is not None
+    if "://" in str(path) and not (remote and session):
+        raise ExportError(f"{path}: " + ("write to S3 with engine=\"athena\", or write a file and copy it there" if
+                          remote else "write a file, or an object, s3://bucket/key"))  # fmt: skip
     target = Path(path).expanduser()
     kind = kind or target.suffix.lstrip(".").lower()
     if kind not in _WRITERS:
-        raise ExportError(f"{target}: cannot write {kind or 'a file without ending'!r}; "
+        raise ExportError(f"{path}: cannot write {kind or 'a file without ending'!r}; "
                           f"use one of .{', .'.join(_WRITERS)}")  # fmt: skip
-    for file in (target, sidecar_of(target))[: 2 if sidecar else 1]:
-        if file.exists() and not overwrite:
-            raise ExportError(f"{file} exists already: choose another name or overwrite it (--overwrite)")
-    return target, kind
+    places: list[Path | str] = [str(path), f"{path}.meta.json"] if remote else [target, sidecar_of(target)]
+    for place in places[: 2 if sidecar else 1]:
+        if not overwrite and (_stored(place, session) if isinstance(place, str) else place.exists()):
+            raise ExportError(_EXISTS.format(place))
+    return places[0], kind
+
+
+def _stored(path: str, session: boto3.Session | None) -> bool:
+    import awswrangler as wr  # takes a second to import
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return bool(wr.s3.does_object_exist(path, boto3_session=session))
+    except (ClientError, BotoCoreError) as error:
+        raise ExportError(f"{path} cannot be looked for: {error}; the permissions are s3:GetObject and "
+                          "s3:ListBucket") from error  # fmt: skip
+
+
+def _upload(file: Path, path: str, session: boto3.Session | None, overwrite: bool) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    assert session
+    bucket, _, key = path.removeprefix("s3://").partition("/")
+    try:
+        # awswrangler's upload would hold the file in memory, and try a refused one again when it is forgotten.
+        with file.open("rb") as body:
+            session.client("s3").put_object(Bucket=bucket, Key=key, Body=body,
+                                            **({} if overwrite else {"IfNoneMatch": "*"}))  # fmt: skip
+    except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "PreconditionFailed":
+            raise ExportError(_EXISTS.format(path)) from error
+        raise ExportError(f"{path} could not be written: {error}; the permissions are s3:PutObject and, where a KMS "
+                          "key encrypts it, kms:GenerateDataKey") from error  # fmt: skip
 
 
 def sidecar_of(path: Path) -> Path:

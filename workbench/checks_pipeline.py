@@ -1,0 +1,237 @@
+"""Checks of what fills a change log on AWS: DynamoDB's stream, Firehose, and what they say in CloudWatch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workbench.checks import Check, Status
+from workbench.permissions import is_unauthenticated, refusal
+
+Clients = Mapping[str, Any]
+_SLOW = 900  # seconds
+_LISTED = 20_000
+
+
+def delivery_streams(clients: Clients) -> list[dict[str, Any]]:
+    """Describe the Firehose streams of the account that read from Kinesis."""
+    firehose, names, more = clients["firehose"], list[str](), dict[str, str]()
+    while True:
+        page = firehose.list_delivery_streams(DeliveryStreamType="KinesisStreamAsSource", Limit=100, **more)
+        names += page["DeliveryStreamNames"]
+        if not page["HasMoreDeliveryStreams"] or not page["DeliveryStreamNames"]:
+            return [firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+                    for name in names]  # fmt: skip
+        more = {"ExclusiveStartDeliveryStreamName": names[-1]}
+
+
+def check_pipeline(clients: Clients, table: str, location: str, delivery: Sequence[Mapping[str, Any]] | Exception,
+                   ) -> Iterator[Check]:  # fmt: skip
+    """Check how the changes of a table reach its log.
+
+    Parameters
+    ----------
+    location
+        Where the log is, ``s3://…``.
+    delivery
+        What `delivery_streams` told, or why it did not.
+    """
+    name = f"stream of {table}"
+    try:
+        told = clients["dynamodb"].describe_kinesis_streaming_destination(TableName=table)
+    except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException":
+            yield Check(name, "warning", f"there is no table {table!r} in DynamoDB here: nothing about its "
+                                         "stream is known",
+                        "name the account and region of the table (profile=, region=), or its name "
+                        "(table_names=)")  # fmt: skip
+            return
+        yield refusal(name, error, f"table/{table}", "warning")
+        told = None
+    arns = []
+    if told is not None:
+        destinations = told.get("KinesisDataStreamDestinations", [])
+        arns = [each["StreamArn"] for each in destinations]
+        yield from _destinations(name, table, destinations)
+    yield from _tried(f"point-in-time recovery of {table}", f"table/{table}", lambda: _recovery(clients, table))
+    yield from _tried(f"replication of {table}", "*", lambda: _replication(clients, table))
+    if not arns:
+        return
+    if isinstance(delivery, Exception):
+        yield refusal(f"Firehose of {table}", delivery, "*", "warning")
+        return
+    own = [each for each in delivery if _source(each) in arns]
+    if not own:
+        yield Check(f"Firehose of {table}", "warning", f"no Firehose stream of this account reads {', '.join(arns)}",
+                    "where another account or program delivers, look there; else deploy infra_cdk")  # fmt: skip
+    for stream in own:
+        yield from _firehose(clients, table, location, stream)
+
+
+def _source(stream: Mapping[str, Any]) -> str | None:
+    arn: str | None = stream.get("Source", {}).get("KinesisStreamSourceDescription", {}).get("KinesisStreamARN")
+    return arn
+
+
+def _destinations(name: str, table: str, destinations: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
+    enable = f"aws dynamodb enable-kinesis-streaming-destination --table-name {table} --stream-arn STREAM"
+    if not destinations:
+        yield Check(name, "failed", "changes go to no Kinesis stream: none is logged", enable)
+    for each in destinations:
+        state, stream = each["DestinationStatus"], each["StreamArn"].rpartition("/")[2]
+        why = f": {each['DestinationStatusDescription']}" if each.get("DestinationStatusDescription") else ""
+        precision = each.get("ApproximateCreationDateTimePrecision", "MILLISECOND").lower()
+        if state == "ACTIVE":
+            yield Check(name, "ok", f"changes go to {stream}, their times in {precision}s")
+        elif state in ("ENABLING", "UPDATING"):
+            yield Check(
+                name, "warning", f"{stream} is {state.lower()}{why}: changes of now may be missing", "wait a minute"
+            )
+        else:
+            yield Check(name, "failed", f"{stream} is {state}{why}: changes are not logged", f"{enable}; then make a "
+                        f"baseline of what was missed: workbench baseline start {table}")  # fmt: skip
+
+
+def _recovery(clients: Clients, table: str) -> Iterator[Check]:
+    told = clients["dynamodb"].describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    name = f"point-in-time recovery of {table}"
+    if told.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED":
+        yield Check(name, "ok", "on: exports to S3 are possible")
+    else:
+        yield Check(name, "warning", "off: the table cannot be exported as a baseline", "aws dynamodb "
+                                                                                        "update-continuous-"
+                    f"backups --table-name {table} --point-in-time-recovery-specification "
+                    "PointInTimeRecoveryEnabled=true")  # fmt: skip
+
+
+def _replication(clients: Clients, table: str) -> Iterator[Check]:
+    """Check the metrics of "Configuring shards and monitoring change data capture".
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds_using-shards-and-metrics.html
+    """
+    by_table = [{"Name": "TableName", "Value": table}]
+    name, lost, oldest = f"replication of {table}", 0.0, 0.0
+    for metric, days in (("FailedToReplicateRecordCount", 14), ("AgeOfOldestUnreplicatedRecord", 1)):
+        # They have a second dimension, DelegatedOperation; only metrics of the last two weeks are listed.
+        found = clients["cloudwatch"].list_metrics(Namespace="AWS/DynamoDB", MetricName=metric, Dimensions=by_table)
+        for each in found["Metrics"]:
+            dimensions = each["Dimensions"]
+            if days == 14:
+                lost += sum(_values(clients, "AWS/DynamoDB", metric, dimensions, "Sum", timedelta(days=days), 86_400))
+            else:
+                ages = _values(clients, "AWS/DynamoDB", metric, dimensions, "Maximum", timedelta(hours=1), 300)
+                oldest = max([oldest, *ages[:1]])
+    if lost:
+        yield Check(name, "failed", f"{lost:,.0f} changes of the last 14 days never reached Kinesis "
+                    "(FailedToReplicateRecordCount): the log lacks them; items of more than about 34 KB can "
+                    "be too large",
+                    f"workbench reconcile {table} finds the items; make them smaller, begin anew with a "
+                    "baseline")  # fmt: skip
+    elif oldest > _SLOW * 1000:
+        yield Check(name, "warning", "the oldest change that has not reached Kinesis is "
+                                     f"{oldest / 60_000:,.0f} min old: "
+                    "after 168 h DynamoDB gives up", "give the Kinesis stream more shards, or on-demand "
+                                                     "capacity")  # fmt: skip
+    else:
+        yield Check(name, "ok", "no change of the last 14 days was lost on its way to Kinesis")
+
+
+def _firehose(clients: Clients, table: str, location: str, stream: Mapping[str, Any]) -> Iterator[Check]:
+    called = stream["DeliveryStreamName"]
+    name, state = f"Firehose {called}", stream["DeliveryStreamStatus"]
+    s3 = next((each["ExtendedS3DestinationDescription"] for each in stream.get("Destinations", [])
+               if "ExtendedS3DestinationDescription" in each), None)  # fmt: skip
+    describe = f"aws firehose describe-delivery-stream --delivery-stream-name {called}"
+    if state != "ACTIVE":
+        why = stream.get("FailureDescription", {}).get("Details", "")
+        yield Check(name, "failed", f"is {state}{f': {why}' if why else ''}: nothing is delivered", describe)
+        return
+    if s3 is None:
+        yield Check(name, "warning", f"is active, and delivers the changes of {table} elsewhere than to S3", describe)
+        return
+    bucket = s3["BucketARN"].rpartition(":")[2]
+    target = f"s3://{bucket}/{_static(s3.get('Prefix', ''))}"
+    if location.startswith(target.rstrip("/")) or target.startswith(location.rstrip("/")):
+        wait = s3.get("BufferingHints", {}).get("IntervalInSeconds", 300)
+        yield Check(name, "ok", f"is active, delivers to {target} every {wait} s or sooner")
+    else:
+        yield Check(name, "warning", f"delivers to {target}, but the table is over {location}",
+                    f"workbench table create over {target}, or compare: {describe}")  # fmt: skip
+    hints = s3.get("BufferingHints", {}).get("IntervalInSeconds", 300)
+    yield from _tried(f"delivery by {called}", "*", lambda: _delivery(clients, called, hints))
+    yield from _tried(f"errors of {called}", bucket, lambda: _errors(clients, called, bucket, s3))
+
+
+def _delivery(clients: Clients, called: str, interval: int) -> Iterator[Check]:
+    by_stream = [{"Name": "DeliveryStreamName", "Value": called}]
+
+    def values(metric: str, statistic: str, hours: int) -> list[float]:
+        return _values(clients, "AWS/Firehose", metric, by_stream, statistic, timedelta(hours=hours), 300)
+
+    name = f"delivery by {called}"
+    logs = f"look at /aws/kinesisfirehose/{called} in CloudWatch Logs"
+    fresh, success = values("DeliveryToS3.DataFreshness", "Maximum", 1), values("DeliveryToS3.Success", "Minimum", 24)
+    processing = values("ExecuteProcessing.Success", "Minimum", 24)
+    if any(value < 1 for value in success):
+        yield Check(name, "failed", "in the last 24 h some deliveries to S3 failed (DeliveryToS3.Success)",
+                    f"{logs}: the role needs s3:PutObject, and kms:GenerateDataKey where a key encrypts")  # fmt: skip
+    elif any(value < 1 for value in processing):
+        yield Check(name, "warning", "in the last 24 h the transform failed for some records "
+                                     "(ExecuteProcessing.Success)",
+                    f"{logs}; the records are under the error prefix")  # fmt: skip
+    elif fresh and fresh[0] > interval + _SLOW:
+        yield Check(name, "warning", f"the oldest record not delivered is {fresh[0] / 60:,.0f} min old: "
+                                     "answers lack what "
+                    "is younger", logs)  # fmt: skip
+    else:
+        detail = f"the oldest record not delivered was {fresh[0]:,.0f} s old" if fresh else "nothing in the last hour"
+        yield Check(name, "ok", f"{detail}, no delivery failed in the last 24 h")
+
+
+def _errors(clients: Clients, called: str, bucket: str, s3: Mapping[str, Any]) -> Iterator[Check]:
+    name, prefix = f"errors of {called}", _static(s3.get("ErrorOutputPrefix", ""))
+    if not prefix:
+        yield Check(name, "warning", "there is no error prefix: failed records lie among the data",
+                    "set ErrorOutputPrefix to errors/!{firehose:error-output-type}/")  # fmt: skip
+        return
+    pages = clients["s3"].get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=prefix, PaginationConfig={"MaxItems": _LISTED})  # fmt: skip
+    found = [each["LastModified"] for page in pages for each in page.get("Contents", [])]
+    recent = sum(moment > datetime.now(UTC) - timedelta(days=7) for moment in found)
+    place = f"s3://{bucket}/{prefix}"
+    many = f"{len(found):,}{' or more' if len(found) == _LISTED else ''}"
+    if recent or len(found) == _LISTED:
+        yield Check(name, "warning", f"{many} objects under {place}, {recent:,} of the last 7 days, the newest of "
+                    f"{max(found):%Y-%m-%d %H:%M} UTC: changes in them are not in the log",
+                    f"aws s3 ls --recursive {place}; each line says why (errorMessage) and holds the record "
+                    "(rawData)")  # fmt: skip
+    else:
+        yield Check(name, "ok", f"none of the last 7 days under {place}" + (f" ({many} older)" if found else ""))
+
+
+def _static(prefix: str) -> str:
+    """Return what of a prefix is there before anything is put into it."""
+    return prefix.partition("!{")[0]
+
+
+def _values(clients: Clients, namespace: str, metric: str, dimensions: Any, statistic: str, back: timedelta,
+            period: int) -> list[float]:  # fmt: skip
+    """Return a metric's values, the newest first."""
+    now = datetime.now(UTC)
+    told = clients["cloudwatch"].get_metric_data(
+        StartTime=now - back, EndTime=now, ScanBy="TimestampDescending",
+        MetricDataQueries=[{"Id": "m", "MetricStat": {
+            "Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions},
+            "Period": period, "Stat": statistic}}],
+    )  # fmt: skip
+    return [value for result in told["MetricDataResults"] for value in result["Values"]]
+
+
+def _tried(name: str, resource: str, part: Callable[[], Iterator[Check]], status: Status = "warning") -> list[Check]:
+    try:
+        return list(part())
+    except (ClientError, BotoCoreError) as error:
+        return [refusal(name, error, resource, "failed" if is_unauthenticated(error) else status)]

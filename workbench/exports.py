@@ -1,0 +1,218 @@
+"""A table's exports to S3 on AWS: asking for one, how far it is, and bringing those under a prefix here."""
+
+from __future__ import annotations
+
+import glob
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import awswrangler as wr
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workbench.errors import ParameterError, StoreError
+from workbench.instants import START_OF_TIME, Moment, instant
+from workbench.live import describe, refused
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MANIFESTS = ("manifest-summary.json", "manifest-files.json")
+_STATUS = {"export": "str", "table": "str", "kind": "str", "status": "str", "since": "datetime64[us, UTC]",
+           "time": "datetime64[us, UTC]", "started": "datetime64[us, UTC]", "ended": "datetime64[us, UTC]",
+           "items": "Int64", "billed_bytes": "Int64", "location": "str", "problem": "str"}  # fmt: skip
+_TIMES = ("since", "time", "started", "ended")
+_EXPORT_ID = re.compile(r"\d+-[0-9a-f]{8}")
+_THREADS = 8
+
+
+def start_export(session: boto3.Session, table: str, to: str, *, at: Moment | None = None, since: Moment | None = None,
+                 kms_key: str | None = None) -> str:  # fmt: skip
+    """Ask DynamoDB to export a table to S3, and return the export's ARN; `export_status` tells how far it is.
+
+    An export takes no read capacity, and at least some minutes. It costs by the table's size.
+
+    Parameters
+    ----------
+    to
+        Where to, ``s3://bucket/prefix/``; the export is ``AWSDynamoDB/EXPORT-ID`` below it.
+    at
+        The instant, of the last 35 days; now where not given.
+    since
+        Export the changes from that instant, inclusive, to `at`, exclusive, between 15 minutes and 24 hours.
+    kms_key
+        Encrypt by this key instead of as the bucket does.
+
+    Raises
+    ------
+    ParameterError
+        Where `to` is no place in S3.
+    StoreError
+        Where point-in-time recovery is off, or DynamoDB refuses; the message says what to do.
+    """
+    bucket, prefix = _place(to)
+    client, arn = session.client("dynamodb"), _arn(session, table)
+    options: dict[str, Any] = {"S3Prefix": prefix} if prefix else {}
+    if kms_key:
+        options |= {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": kms_key}
+    if since:
+        window = {"ExportFromTime": instant(since)} | ({"ExportToTime": instant(at)} if at else {})
+        options |= {"ExportType": "INCREMENTAL_EXPORT",
+                    "IncrementalExportSpecification": window | {"ExportViewType": "NEW_AND_OLD_IMAGES"}}  # fmt: skip
+    elif at:
+        options["ExportTime"] = instant(at)
+    try:
+        told = client.export_table_to_point_in_time(
+            TableArn=arn, S3Bucket=bucket, ExportFormat="DYNAMODB_JSON", **options)  # fmt: skip
+    except (ClientError, BotoCoreError) as error:
+        if isinstance(error, client.exceptions.PointInTimeRecoveryUnavailableException):
+            raise StoreError(f"table {table!r} cannot be exported: its point-in-time recovery is off. Do `aws dynamodb "
+                             f"update-continuous-backups --table-name {table} --point-in-time-recovery-specification "
+                             "PointInTimeRecoveryEnabled=true`, and ask again") from error  # fmt: skip
+        raise refused(error, table, "the permissions are dynamodb:ExportTableToPointInTime, and s3:PutObject and "
+                                     f"s3:AbortMultipartUpload on {bucket}/{prefix}*") from error  # fmt: skip
+    return str(told["ExportDescription"]["ExportArn"])
+
+
+def export_status(session: boto3.Session, table: str, export: str | None = None) -> pd.DataFrame:
+    """Tell how far a table's exports are: those of the last 90 days, or one by its ARN.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Newest first: export (its ARN), table, kind (full, incremental), status (IN_PROGRESS, COMPLETED, FAILED), since
+        (where the window of an incremental one begins), time (of the state, or the end of the window), started, ended
+        (UTC, NaT where not known), items, billed_bytes, location (its folder, for ``baseline=`` and for `reconcile`),
+        problem.
+
+    Raises
+    ------
+    StoreError
+        Where there is no such table or export, or DynamoDB refuses.
+    """
+    import pandas as pd
+
+    client = session.client("dynamodb")
+    try:
+        arns = [export] if export else list(_listed(client, _arn(session, table)))
+        told = [client.describe_export(ExportArn=arn)["ExportDescription"] for arn in arns]
+    except (ClientError, BotoCoreError) as error:
+        raise refused(error, table, "the permissions are dynamodb:ListExports and "
+                                     "dynamodb:DescribeExport") from error  # fmt: skip
+    rows = sorted((_row(table, each) for each in told), key=lambda row: row["started"] or START_OF_TIME, reverse=True)
+    df = pd.DataFrame(rows, columns=list(_STATUS))
+    return df.assign(**{name: pd.to_datetime(df[name], utc=True) for name in _TIMES}).astype(_STATUS)
+
+
+class Mirror:
+    """The exports under a prefix in S3, in a temporary folder that goes with the process.
+
+    Their manifests are there; a data file is empty until `fetch` brings it.
+    """
+
+    def __init__(self, source: str, session: boto3.Session) -> None:
+        bucket, prefix = _place(source)
+        above, _, last = prefix.rpartition("/")
+        # The data of an incremental export is not in its folder, but in one beside it.
+        alone = _EXPORT_ID.fullmatch(last) is not None
+        self._bucket, self._prefix, self._session = bucket, above if alone else prefix, session
+        self._below = (f"{last}/", "data/") if alone else ("",)
+        root = tempfile.mkdtemp(prefix="workbench-exports-")
+        weakref.finalize(self, shutil.rmtree, root, ignore_errors=True)
+        self.root = Path(root, bucket, self._prefix)
+        self.root.mkdir(parents=True)
+        self._here: set[Path] = set()
+
+    def refresh(self) -> None:
+        """List the prefix again, and bring the manifests that are new; an export's never change."""
+        top, found = self._key(self.root), list[str]()
+        try:
+            for below in self._below:
+                found += wr.s3.list_objects(glob.escape(top + below) + "*", boto3_session=self._session)
+        except (ClientError, BotoCoreError) as error:
+            raise ParameterError(f"{top} cannot be listed: {str(error).splitlines()[0]}; the permission is "
+                                 f"s3:ListBucket on {self._bucket}") from error  # fmt: skip
+        files = [self.root / key[len(top) :] for key in found if not key.endswith("/")]
+        for file in files:
+            if file.name not in _MANIFESTS and not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.touch()
+        self.fetch(file for file in files if file.name in _MANIFESTS)
+
+    def fetch(self, files: Iterable[Path]) -> None:
+        """Bring the files that are not here yet and were listed."""
+        missing = [file for file in files if file not in self._here and (file.name in _MANIFESTS or file.exists())]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(self._bring, missing))
+
+    def _bring(self, file: Path) -> None:
+        key, part = self._key(file), file.with_name(f".{file.name}.part")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            wr.s3.download(key, str(part), use_threads=False, boto3_session=self._session)
+        except (ClientError, BotoCoreError, OSError) as error:
+            part.unlink(missing_ok=True)
+            raise ParameterError(f"{key} cannot be read: {str(error).splitlines()[0]}; the permissions are "
+                                 "s3:GetObject and, where a KMS key encrypts it, kms:Decrypt") from error  # fmt: skip
+        part.replace(file)
+        self._here.add(file)
+
+    def _key(self, path: Path) -> str:
+        below = path.relative_to(self.root).as_posix()
+        parts = filter(None, (self._bucket, self._prefix, "" if path == self.root else below))
+        return f"s3://{'/'.join(parts)}" + ("/" if path == self.root else "")
+
+
+@lru_cache(maxsize=8)
+def mirror(source: str, session: boto3.Session) -> Mirror:
+    """Return the mirror of a prefix, the same one as before, so that no data file is brought twice."""
+    return Mirror(source, session)
+
+
+def _listed(client: Any, arn: str) -> Iterator[str]:
+    token: dict[str, str] = {}
+    while True:  # boto3 has no paginator for it
+        page = client.list_exports(TableArn=arn, **token)
+        yield from (each["ExportArn"] for each in page["ExportSummaries"])
+        if not page.get("NextToken"):
+            return
+        token = {"NextToken": page["NextToken"]}
+
+
+def _row(table: str, told: dict[str, Any]) -> dict[str, Any]:
+    window = told.get("IncrementalExportSpecification") or {}
+    manifest, bucket = told.get("ExportManifest"), told.get("S3Bucket")
+    prefix = f"{told['S3Prefix'].strip('/')}/" if told.get("S3Prefix") else ""
+    folder = manifest.rpartition("/")[0] if manifest else f"{prefix}AWSDynamoDB/{told['ExportArn'].rpartition('/')[2]}"
+    problem = " ".join(filter(None, (told.get("FailureCode"), told.get("FailureMessage"))))
+    return {
+        "export": told["ExportArn"], "table": table,
+        "kind": "incremental" if told.get("ExportType") == "INCREMENTAL_EXPORT" else "full",
+        "status": told["ExportStatus"], "since": window.get("ExportFromTime"),
+        "time": window.get("ExportToTime") or told.get("ExportTime"), "started": told.get("StartTime"),
+        "ended": told.get("EndTime"), "items": told.get("ItemCount"), "billed_bytes": told.get("BilledSizeBytes"),
+        "location": f"s3://{bucket}/{folder}/", "problem": problem,
+    }  # fmt: skip
+
+
+def _arn(session: boto3.Session, table: str) -> str:
+    if table.startswith("arn:"):
+        return table
+    if (told := describe(session, table)) is None:
+        raise StoreError(f"there is no table {table!r} in DynamoDB in {session.region_name}: name another table, "
+                         "region or profile")  # fmt: skip
+    return str(told["TableArn"])
+
+
+def _place(location: str) -> tuple[str, str]:
+    found = re.fullmatch(r"s3://([^/]+)(?:/(.*?))?/*", location)
+    if not found:
+        raise ParameterError(f"{location!r} is no place in S3: write it like s3://bucket/exports/")
+    return found[1], found[2] or ""

@@ -1,0 +1,86 @@
+"""What AWS refuses, read: the permission that is missing, or what else to do."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+
+from workbench.aws import said
+from workbench.checks import Check, Status
+
+_DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationErrorException", "403", "UnauthorizedOperation",
+           "UnauthorizedException", "KMS.AccessDeniedException"}  # fmt: skip
+_INVALID = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "InvalidAccessKeyId",
+            "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure",
+            "InvalidToken", "UnauthorizedSSOToken"}  # fmt: skip
+_LOGIN = "aws sso login (or aws configure), then again; profile= or AWS_PROFILE chooses another profile"
+# Operations that are called otherwise in policies: https://docs.aws.amazon.com/service-authorization/latest/reference/
+_ACTIONS = {"ListObjectsV2": "s3:ListBucket", "HeadObject": "s3:GetObject", "HeadBucket": "s3:ListBucket",
+            "GetBucketEncryption": "s3:GetEncryptionConfiguration", "GetMetricData": "cloudwatch:GetMetricData",
+            "ListMetrics": "cloudwatch:ListMetrics", "GetWorkGroup": "athena:GetWorkGroup",
+            "DescribeKey": "kms:DescribeKey", "AssumeRole": "sts:AssumeRole", "DescribeTable": "dynamodb:DescribeTable",
+            "DescribeKinesisStreamingDestination": "dynamodb:DescribeKinesisStreamingDestination",
+            "DescribeContinuousBackups": "dynamodb:DescribeContinuousBackups",
+            "ListDeliveryStreams": "firehose:ListDeliveryStreams",
+            "DescribeDeliveryStream": "firehose:DescribeDeliveryStream"}  # fmt: skip
+_BY_NAME = {"Object": "s3", "Bucket": "s3", "Database": "glue", "Table": "glue", "Partition": "glue"}
+
+
+def is_denied(error: Exception) -> bool:
+    """Tell whether a permission is missing."""
+    return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in _DENIED
+
+
+def is_unauthenticated(error: Exception) -> bool:
+    """Tell whether there are no credentials, or none that are valid now."""
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code") in _INVALID
+    return isinstance(error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError | SSOError
+                      | TokenRetrievalError)  # fmt: skip
+
+
+def is_unreachable(error: Exception) -> bool:
+    """Tell whether there was no answer at all."""
+    return isinstance(error, ConnectionError | HTTPClientError)
+
+
+def missing(error: ClientError, resource: str = "") -> str:
+    """Name the missing permission, such as ``glue:GetTables on database/logs``: as AWS says, else by the operation."""
+    message = error.response.get("Error", {}).get("Message", "")
+    told = re.search(r"not authorized to perform: (\w+:\w+)(?: on (?:the )?resource: \"?([^\s\",]+))?", message)
+    if told:
+        return told[1] + (f" on {told[2] or resource}" if told[2] or resource else "")
+    operation = error.operation_name
+    service = next((service for name, service in _BY_NAME.items() if re.search(f"{name}s?$", operation)), "")
+    action = _ACTIONS.get(operation) or (f"{service}:{operation}" if service else operation)
+    return action + (f" on {resource}" if resource else "")
+
+
+def refusal(check: str, error: Exception, resource: str = "", status: Status = "failed") -> Check:
+    """Turn an error into a check that says what it means and what mends it."""
+    cause = error if isinstance(error, ClientError | BotoCoreError) else error.__cause__ or error
+    assert isinstance(cause, Exception)
+    told = textwrap.shorten(said(cause), 400, placeholder=" …")  # one line, also where a proxy answers with a page
+    if is_unauthenticated(cause):
+        return Check(check, "failed", told, _LOGIN)
+    if isinstance(cause, ClientError) and is_denied(cause):
+        if "Lake Formation" in str(cause):
+            return Check(check, status, told, "ask for it in Lake Formation: aws lakeformation "
+                         f"grant-permissions … {resource}".rstrip())  # fmt: skip
+        return Check(check, status, f"not allowed: {told}", f"ask for the permission {missing(cause, resource)}")
+    if is_unreachable(cause):
+        return Check(check, status, told, "look at the network: proxy (HTTPS_PROXY), VPC endpoint, region=, "
+                     "endpoint=")  # fmt: skip
+    return Check(check, status, told, "workbench check --debug")
