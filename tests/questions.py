@@ -18,7 +18,9 @@ QUESTIONS: dict[str, Callable[[Workbench], pd.DataFrame]] = {
     "before it began": lambda wb: wb.latest_state("things", as_of="2026-11-01").df,
     "changes": lambda wb: wb.changes("things").df,
     "changes in a window": lambda wb: wb.changes("things", start=LATER, end="2026-11-19").df,
-    "changes where": lambda wb: wb.changes("things", events="MODIFY", where="new.name like '%a%' or old.age is absent").df,
+    "changes where": lambda wb: (
+        wb.changes("things", events="MODIFY", where="new.name like '%a%' or old.age is absent").df
+    ),
     "changes of an item": lambda wb: wb.changes("things", key={"pk": "p-1", "sk": 1}).df,
     "history": lambda wb: wb.item_history("things").df,
     "history by prefix": lambda wb: wb.item_history("things", "pk=p-", prefix=True).df,
@@ -34,3 +36,22 @@ QUESTIONS: dict[str, Callable[[Workbench], pd.DataFrame]] = {
     "quality's lag": lambda wb: wb.data_quality("things").lag,
     "quality's drift": lambda wb: wb.data_quality("things").drift,
 }
+
+
+def same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """Assert that two answers are the same: columns, their types, and every value, nested ones too."""
+    assert list(found.columns) == list(expected.columns)
+    assert found.dtypes.astype(str).to_dict() == expected.dtypes.astype(str).to_dict()
+    for name in expected.columns:
+        values, wanted = ([_plain(value) for value in df[name]] for df in (found, expected))
+        assert values == wanted, name
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, frozenset):
+        return ("set", *sorted(map(repr, value)))
+    if isinstance(value, list | tuple):
+        return [_plain(element) for element in value]
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return repr(value)

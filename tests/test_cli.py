@@ -29,6 +29,7 @@ QUESTIONS = {
     "estimate": "sql",
     "create_table": "table",
     "table_ddl": "table",
+    "export_status": "baseline",
     "latest_state": "latest",
     "change_frequency": "frequency",
     "item_history": "history",

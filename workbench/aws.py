@@ -35,7 +35,7 @@ class Session(boto3.Session):  # type: ignore[misc]
 
     def _with(self, options: dict[str, Any]) -> dict[str, Any]:
         given = options.get("config")
-        config = given.merge(_RETRIES) if given else _RETRIES
+        config = _RETRIES.merge(given) if given else _RETRIES
         return options | {"config": config, "endpoint_url": options.get("endpoint_url") or self.endpoint}
 
 

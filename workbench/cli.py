@@ -158,12 +158,7 @@ def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **
 
     span = {"start": instant(start) if start else None, "end": instant(end) if end else None}
     made = _workbench().generate(dataset, **options, **span)
-    if as_json:
-        click.echo(json.dumps(vars(made)))
-        return
-    how = "kept as it was, made before with" if made.kept else f"made in {made.seconds:.1f} s:"
-    click.echo(f"{made.table}: {how} {made.changes:,} changes of {made.items:,} items, {made.deliveries:,} deliveries "
-               f"in {made.objects:,} objects")  # fmt: skip
+    click.echo(json.dumps(vars(made)) if as_json else made)
 
 
 @main.command()
@@ -274,14 +269,19 @@ def quality(table: str, start: str | None, end: str | None, late_arrival: str, *
 @click.option("--against", default="live", show_default=True, metavar="live|FOLDER",
               help="The table as it is, or an export of it.")  # fmt: skip
 @click.option("--lag", default="15min", show_default=True, help="Younger changes may still be on their way.")
+@click.option("--wait", is_flag=True, help="On DynamoDB: look at what differs again when the lag is over.")
+@click.option("--segments", type=int, default=4, show_default=True, help="On DynamoDB: segments scanned side by side.")
+@click.option("--rate", type=float, metavar="UNITS", help="On DynamoDB: read capacity units a second at most.")
 @_result_options
-def reconcile(table: str, against: str, lag: str, **show: Any) -> None:
+def reconcile(table: str, against: str, lag: str, wait: bool, segments: int, rate: float | None, **show: Any,
+              ) -> None:  # fmt: skip
     """Compare what the log of TABLE leads to with the table itself; the exit code is 3 where they do not agree.
 
     \b
     Example: workbench reconcile persons --against exports/AWSDynamoDB/01760000000000-a1b2c3d4
     """
-    if not _answer("reconcile", table, {"against": against, "lag": lag}, show, _print_comparison).agrees:
+    asked = {"against": against, "lag": lag, "wait": wait, "segments": segments, "rate": rate}
+    if not _answer("reconcile", table, asked, show, _print_comparison).agrees:
         sys.exit(_DISAGREES)
 
 
@@ -317,14 +317,26 @@ def baseline() -> None:
 
 @baseline.command()
 @click.argument("table")
-@click.option("--to", default="exports", show_default=True, metavar="FOLDER", help="Where it goes.")
+@click.option("--to", default="exports", show_default=True, metavar="FOLDER|s3://…", help="Where it goes.")
 def start(table: str, to: str) -> None:
-    """Export TABLE as it is now, as DynamoDB's export to S3 would.
+    """Export TABLE as it is now: the embedded one in the form of DynamoDB's export to S3, or by DynamoDB itself.
 
     \b
     Example: workbench baseline start persons --to exports
     """
     click.echo(_workbench().export_baseline(table, to))
+
+
+@baseline.command()
+@click.argument("table")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def status(table: str, as_json: bool) -> None:
+    """Tell how far DynamoDB is with the exports of TABLE.
+
+    \b
+    Example: workbench baseline status persons
+    """
+    _print(_workbench().export_status(table), as_json)
 
 
 @main.command()
@@ -460,7 +472,7 @@ def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str
     wb = _workbench(show.pop("source"), show.pop("keys"), show.pop("baseline"))
     out, as_json = show.pop("out"), show.pop("as_json")
     if out:  # refuse what could not be written before the question is asked, which may take long
-        export.destination(out, overwrite=show["overwrite"], sidecar=True)
+        export.destination(out, overwrite=show["overwrite"], sidecar=True, session=wb.session)
     result = getattr(wb, method)(table, **asked)
     if out:
         result.write(out, mask_salt=wb.settings.mask_salt, **show)

@@ -109,7 +109,8 @@ class AttributeChanges:
         df = self._rows()
         df["bucket"] = df["ts"].dt.tz_localize(None).dt.floor(pd.Timedelta(1, buckets.unit_of(every, timezone)))  # type: ignore[arg-type]
         counts = df.groupby(["bucket", "path"], observed=True).size().unstack(fill_value=0)
-        order = counts.sum().sort_values(ascending=False, kind="stable").index
+        sums = counts.sum()
+        order = sorted(sums.index, key=lambda path: (-sums[path], path))
         wide = buckets.into_buckets(counts[order].reset_index(), every, timezone, start, end)
         long = wide.melt("bucket", var_name="path", value_name="changes")
         return long[["path", "bucket", "changes"]].astype({"path": "str", "changes": "int64"})

@@ -37,6 +37,12 @@ class Generated:
     seconds: float
     kept: bool = False
 
+    def __str__(self) -> str:
+        """Write it in a line."""
+        how = "kept as it was, made before with" if self.kept else f"made in {self.seconds:.1f} s:"
+        return (f"{self.table}: {how} {self.changes:,} changes of {self.items:,} items, {self.deliveries:,} deliveries "
+                f"in {self.objects:,} objects")  # fmt: skip
+
 
 def generate(
     store: ItemStore, lake: Path, dataset: str, *, items: int | None = None, changes: int = 10_000, seed: int = 0,

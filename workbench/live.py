@@ -46,6 +46,11 @@ class Written:
     """Writes that it took at a later try only."""
     seconds: float
 
+    def __str__(self) -> str:
+        """Write it in a line."""
+        return f"{self.table}: {self.changes:,} writes of {self.items:,} items in {self.seconds:.1f} s" + (
+            f", {self.retried:,} at a later try" if self.retried else "")  # fmt: skip
+
 
 def write(
     session: boto3.Session, dataset: str, *, table: str | None = None, items: int | None = None, changes: int = 1_000,

@@ -69,12 +69,15 @@ class Result:
         What it took, and what could not be read.
     asked
         The question, the table and the other parameters.
+    session
+        The AWS session with which it may be written to S3; None from the embedded engine.
     """
 
     df: pd.DataFrame
     sql: str
     stats: Stats
     asked: Mapping[str, Any] = field(default_factory=dict)
+    session: Any = field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def summary(self) -> str:
@@ -87,8 +90,9 @@ class Result:
                 + "".join(f" · {note}" for note in s.notes))  # fmt: skip
 
     def write(self, path: str | Path, kind: str | None = None, *, overwrite: bool = False, nested: bool = False,
-              mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "") -> Path:  # fmt: skip
-        """Write the answer, and beside it ``FILE.meta.json``, which tells where it is from.
+              mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "",
+              ) -> Path | str:  # fmt: skip
+        """Write the answer to a file or, from Athena, to ``s3://…``, and beside it ``FILE.meta.json`` on its origin.
 
         The second file holds the question, its parameters and window, the SQL, what was read and what could not be,
         what is masked, and the first file's columns and SHA-256. Where the SQL or a parameter names a masked
@@ -112,21 +116,21 @@ class Result:
         """
         df = masked(self.df, mask, mask_with, mask_salt)
         meta = self._meta(dict.fromkeys([mask] if isinstance(mask, str) else mask, mask_with))
-        return export.write(df, path, kind, overwrite=overwrite, nested=nested, meta=meta)
+        return export.write(df, path, kind, overwrite=overwrite, nested=nested, meta=meta, session=self.session)
 
-    def to_parquet(self, path: str | Path, **options: Any) -> Path:
+    def to_parquet(self, path: str | Path, **options: Any) -> Path | str:
         """Write the answer as Parquet; `write` has the options."""
         return self.write(path, "parquet", **options)
 
-    def to_csv(self, path: str | Path, **options: Any) -> Path:
+    def to_csv(self, path: str | Path, **options: Any) -> Path | str:
         """Write the answer as CSV; `write` has the options."""
         return self.write(path, "csv", **options)
 
-    def to_excel(self, path: str | Path, **options: Any) -> Path:
+    def to_excel(self, path: str | Path, **options: Any) -> Path | str:
         """Write the answer as an Excel sheet; `write` has the options."""
         return self.write(path, "xlsx", **options)
 
-    def to_json(self, path: str | Path, **options: Any) -> Path:
+    def to_json(self, path: str | Path, **options: Any) -> Path | str:
         """Write the answer as a JSON array of objects; `write` has the options."""
         return self.write(path, "json", **options)
 
@@ -143,7 +147,7 @@ class Result:
         return {
             "question": question, "table": table, "parameters": parameters, "sql": sql,
             "window": window | {"first_arrival": s.first_arrival, "last_arrival": s.last_arrival},
-            "queries": [vars(query) for query in s.queries],
+            **({"queries": [vars(query) for query in s.queries]} if s.queries else {}),
             "objects": s.objects, "bytes": s.bytes, "seconds": s.seconds, "unreadable": len(s.unreadable),
             "ambiguous_ties": s.ambiguous_ties, "notes": s.notes, "masked": hidden,
         }  # fmt: skip

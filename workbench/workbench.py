@@ -27,13 +27,14 @@ from workbench.instants import window as time_window
 from workbench.keys import Key, read_keys
 from workbench.mask import mask
 from workbench.quality import Quality
-from workbench.reconciliation import actual_state
+from workbench.reconciliation import actual_state, against_live, scanned
 from workbench.records import EVENTS
 from workbench.result import Result, Stats
 from workbench.where import Condition, holds, parse
 
 if TYPE_CHECKING:
     from workbench.catalog import Catalog
+    from workbench.live import Written
 
 _DEFAULTS = {"as_of": END_OF_TIME, "include_deleted": False, "start": START_OF_TIME, "end": END_OF_TIME,
              "unit": "hour", "limit": 20, "examples": quality.EXAMPLES, "late_arrival": 86_400,
@@ -61,6 +62,11 @@ class Workbench:
     def __init__(self, source: str | Path | None = None, **settings: Any) -> None:
         self.settings = load_settings(source=None if source is None else str(source), **settings)
         self._engine: Engine = _engine(self.settings)
+
+    @property
+    def session(self) -> Any:
+        """The boto3 session of the Athena engine; None of the embedded one."""
+        return getattr(self._engine, "session", None)
 
     def tables(self) -> pd.DataFrame:
         """List the tables there are.
@@ -237,17 +243,22 @@ class Workbench:
         return self._result(Comparison, df, answer, "latest_state", table, asked, items=items,
                             notes=self._notes(table, instants[0]))  # fmt: skip
 
-    def reconcile(self, table: str, against: str | Path = "live", *, lag: str = "15min") -> Comparison:
+    def reconcile(self, table: str, against: str | Path = "live", *, lag: str = "15min", wait: bool = False,
+                  segments: int = 4, rate: float | None = None) -> Comparison:  # fmt: skip
         """Compare the state the log leads to with the table itself.
 
         Parameters
         ----------
         against
-            ``live``, the table as it is (here the embedded item store), or the folder of an export to S3, which
-            is compared with the state at the time of the export.
+            ``live``, the table as it is (the embedded item store; with ``engine="athena"`` a scan of the table of
+            DynamoDB), or an export to S3, which is compared with the state at the time of the export.
         lag
             How long delivery may take: items with younger changes that are not in the log are in flight, and
             count for no difference.
+        wait
+            On DynamoDB: look at what differs again when `lag` is over, so that what is missing then is missing.
+        segments, rate
+            On DynamoDB: segments scanned side by side, and the read capacity units a second they may take.
 
         Returns
         -------
@@ -259,23 +270,35 @@ class Workbench:
         Raises
         ------
         StoreError
-            Where there is no such table in the item store.
+            Where there is no such table in the item store, or the table of DynamoDB cannot be read.
         ParameterError
-            Where `against` holds no export of the table.
+            Where `against` holds no export of the table, or the log's keys are not the table's.
         """
-        slack = duration(lag)
-        at, actual, in_flight, notes = actual_state(self.settings, table, against, slack, self._key_names(table))
+        slack, keys, sides = duration(lag), self._key_names(table), ("missing", "extra", "differing")
+        asked = {"against": str(against), "lag": lag}
+        if self.session is not None and str(against) == "live":
+            scan, notes = scanned(self.session, table, keys, segments=segments, rate=rate)
+
+            def ask_about(some: Sequence[str]) -> Answer:
+                matching = render.matching(list(some))
+                return self._engine.ask("latest_state", table, over="state", as_of=END_OF_TIME, include_deleted=True,
+                                        matching=matching)  # fmt: skip
+
+            found = self._trying(table, lambda: against_live(self.session, table, scan, ask_about, slack, wait=wait))
+            df, items = compare(found.logged, found.actual, keys, sides, found.in_flight)
+            return self._result(Comparison, df, found.answer, "latest_state", table, asked, items=items,
+                                notes=[*notes, *found.notes])  # fmt: skip
+        at, actual, in_flight, notes = actual_state(self.settings, table, against, slack, keys, self.session)
 
         def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
             answer = self._engine.ask("latest_state", table, over="state" if at is None else "log",
                                       as_of=at or END_OF_TIME, include_deleted=False)  # fmt: skip
-            df, items = compare(_images(answer.rows), actual, self._key_names(table), ("missing", "extra", "differing"),
-                                in_flight)  # fmt: skip
+            df, items = compare(_images(answer.rows), actual, keys, sides, in_flight)
             return answer, df, items
 
         answer, df, items = self._trying(table, ask)
-        asked = {"against": str(against), "lag": lag, "as_of": at}
-        return self._result(Comparison, df, answer, "latest_state", table, asked, items=items, notes=notes)
+        return self._result(Comparison, df, answer, "latest_state", table, asked | {"as_of": at}, items=items,
+                            notes=notes)  # fmt: skip
 
     def change_frequency(self, table: str, *, every: str | None = None, start: Moment | None = None,
                          end: Moment | None = None, by: Kind = "event", timezone: str = "UTC", limit: int = 20,
@@ -422,21 +445,48 @@ class Workbench:
         """Return the statement that makes a table of the Glue catalog, in Athena's DDL."""
         return self._catalog().ddl(name)
 
-    def generate(self, dataset: str, **options: Any) -> Generated:
-        """Make a realistic table and its change log in the embedded lake; see `workbench.generate.generate`."""
-        with ItemStore(self.settings.store) as store:
-            return generate(store, self.settings.lake, dataset, **options)
+    def generate(self, dataset: str, **options: Any) -> Generated | Written:
+        """Make a realistic table and its change log in the embedded lake; see `workbench.generate.generate`.
 
-    def export_baseline(self, table: str, folder: str | Path = "exports") -> Path:
-        """Export a table of the item store as it is now, in the form of DynamoDB's export to S3.
+        With ``engine="athena"`` the same items are written to the table of DynamoDB, whose pipeline then logs the
+        changes; see `workbench.live.write`. How the log is delivered (duplicates, late, reordered, layout) is then
+        the pipeline's affair, and these options are left alone.
+        """
+        if self.session is None:
+            with ItemStore(self.settings.store) as store:
+                return generate(store, self.settings.lake, dataset, **options)
+        from workbench import live
+
+        if options.pop("replace", False):
+            raise ParameterError("replace is for the embedded lake: a table of DynamoDB is not removed by this")
+        faults = ("duplicates", "late", "reordered", "layout")
+        return live.write(
+            self.session, dataset, **{name: given for name, given in options.items() if name not in faults}
+        )
+
+    def export_baseline(self, table: str, to: str | Path = "exports") -> Path | str:
+        """Export a table as it is now, in the form of DynamoDB's export to S3.
 
         Returns
         -------
-        pathlib.Path
-            The export's own folder, for ``Workbench(baseline=…)`` and for `reconcile`.
+        pathlib.Path or str
+            The export's own folder, for ``Workbench(baseline=…)`` and for `reconcile`. With ``engine="athena"``, where
+            DynamoDB makes the export under ``s3://…`` in its own time, its ARN: `export_status` tells how far it is.
         """
-        with ItemStore(self.settings.store) as store:
-            return export_table(store, table, Path(folder).expanduser())
+        if self.session is None:
+            with ItemStore(self.settings.store) as store:
+                return export_table(store, table, Path(to).expanduser())
+        from workbench.exports import start_export
+
+        return start_export(self.session, table, str(to))
+
+    def export_status(self, table: str) -> pd.DataFrame:
+        """Tell how far the exports of a table of DynamoDB are; see `workbench.exports.export_status`."""
+        if self.session is None:
+            raise ConfigError("an export of the embedded store is made at once: set engine=athena for DynamoDB's")
+        from workbench.exports import export_status
+
+        return export_status(self.session, table)
 
     def check(self) -> pd.DataFrame:
         """Check that this machine and the lake are ready; see `workbench.checks.run_checks`."""
@@ -484,9 +534,9 @@ class Workbench:
             return ask()
         except (ParameterError, TableNotFound):
             raise
-        except (QueryError, ValueError, TypeError, AttributeError, LookupError):
+        except (QueryError, ValueError, TypeError, AttributeError, LookupError) as error:
             # an image is no DynamoDB JSON: find its line, and answer from the others
-            self._engine.reread(table)
+            self._engine.reread(table, error)
             return ask()
 
     def _key_names(self, table: str) -> Sequence[str]:
@@ -512,7 +562,9 @@ class Workbench:
         if self.settings.mask:
             asked = {**asked, "mask": self.settings.mask, "mask_with": self.settings.mask_with}
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
-        return kind(df, answer.sql, stats, {"question": question, "table": table, **given}, **more)
+        return kind(
+            df, answer.sql, stats, {"question": question, "table": table, **given}, session=self.session, **more
+        )
 
 
 def _engine(settings: Settings) -> Engine:

@@ -132,5 +132,5 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free what the engine holds; the next question opens it again."""
 
-    def reread(self, table: str) -> None:
-        """Read the table's log again line by line, because a fast reader let something wrong pass."""
+    def reread(self, table: str, error: Exception) -> None:
+        """Leave out from now on what a fast reader let pass, or raise the error that made it seen."""

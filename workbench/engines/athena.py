@@ -47,9 +47,9 @@ class AthenaEngine:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._session = open_session(settings)
-        self.catalog = Catalog(self._session, settings)
-        self._queries = Queries(self._session, settings)
+        self.session = open_session(settings)
+        self.catalog = Catalog(self.session, settings)
+        self._queries = Queries(self.session, settings)
         self._keys: dict[str, Mapping[str, str]] = {}
         self._strict: set[str] = set()
         self._counted: dict[str, dict[Object, tuple[Unreadable, ...]]] = {}
@@ -133,13 +133,12 @@ class AthenaEngine:
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""
         if not self._settings.baseline:
             return None
-        return choose(find_exports(self._settings.baseline), table, at)
+        return choose(find_exports(self._settings.baseline, self.session), table, at)
 
-    def reread(self, table: str) -> None:
-        """From now on pass over the changes whose images are no JSON."""
-        if table in self._strict:
-            raise QueryError(f"the log of {table!r} holds images that are no DynamoDB JSON: `workbench quality {table} "
-                             "--from COPY` over a copy of the bucket names their lines")  # fmt: skip
+    def reread(self, table: str, error: Exception) -> None:
+        """From now on pass over, and count, the changes whose images are no JSON; raise what that does not mend."""
+        if isinstance(error, QueryError) or table in self._strict:
+            raise error
         self._strict.add(table)
         self._counted.pop(table, None)
 
@@ -226,10 +225,10 @@ class AthenaEngine:
             path = Path(folder, "state.parquet")
             con.execute("copy (select * replace (cast(ts as varchar) as ts, canonical_image(new_image) as new_image) "
                         f"exclude (object) from state) to {render.literal(str(path))} (format parquet)")  # fmt: skip
-            wr.s3.upload(str(path), f"{place}state.parquet", boto3_session=self._session)
-        self._forget = weakref.finalize(self, _remove, self._session, self.catalog.database, name, place)
+            wr.s3.upload(str(path), f"{place}state.parquet", boto3_session=self.session)
+        self._forget = weakref.finalize(self, _remove, self.session, self.catalog.database, name, place)
         made = table_input(name, place, stored="parquet", partitions="none")
-        glue = self._session.client("glue")
+        glue = self.session.client("glue")
         try:
             glue.create_table(DatabaseName=self.catalog.database, TableInput=made)
         except ClientError as error:
@@ -305,7 +304,7 @@ class AthenaEngine:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, item.path.rpartition("/")[2])
             try:
-                wr.s3.download(item.path, str(path), boto3_session=self._session)
+                wr.s3.download(item.path, str(path), boto3_session=self.session)
             except (ClientError, BotoCoreError):
                 return []
             changes = (each for local in list_objects(path) for each in read_changes(local, self._settings.keys))

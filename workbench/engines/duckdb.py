@@ -113,7 +113,7 @@ class DuckDBEngine:
             return None
         return choose(find_exports(self._settings.baseline), table, at)
 
-    def reread(self, table: str) -> None:
+    def reread(self, table: str, error: Exception) -> None:
         """Read a table's log again line by line."""
         self._log(self._source_of(table)).reread()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,7 +101,8 @@ class Queries:
                 return
             read: Any = wr.s3.read_parquet(paths, dtype_backend="pyarrow", boto3_session=self._session,
                                            chunked=rows or False)  # fmt: skip
-            for df in [read] if isinstance(read, pd.DataFrame) else read:
+            parts = iter([read] if isinstance(read, pd.DataFrame) else read)
+            while (df := _next(parts)) is not None:
                 yield pa.Table.from_pandas(df, preserve_index=False)
         except (ClientError, BotoCoreError, pa.ArrowException, OSError, wr.exceptions.NoFilesFound) as error:
             raise QueryError(f"the result of query {query.id} in {query.target} cannot be read: {said(error)}; "
@@ -240,6 +242,12 @@ class Queries:
     def _failed(self, words: str) -> QueryError:
         advice = _advice(words)
         return QueryError(f"Athena: {words}{'; ' + advice if advice else ''}")
+
+
+def _next(parts: Iterator[pd.DataFrame]) -> pd.DataFrame | None:
+    with warnings.catch_warnings():  # awswrangler concatenates with an argument pandas 3 warns of
+        warnings.filterwarnings("ignore", message="The copy keyword is deprecated")
+        return next(parts, None)
 
 
 def _advice(words: str) -> str:
