@@ -3,17 +3,22 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+INFRA := $(VENV)/.infra
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lint bench constraints clean
+.PHONY: help demo test test-infra test-trino engines lab lint bench synth constraints clean
 
 help:           ## what can be made
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; name it: make PYTHON=…"; exit 1; }
 	@test -x $(BIN)/python && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev]'
+	@touch $@
+
+$(INFRA): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev,infra]'
 	@touch $@
 
 demo: $(READY)  ## two generated tables, six reports: what this is, in two minutes
@@ -23,10 +28,22 @@ demo: $(READY)  ## two generated tables, six reports: what this is, in two minut
 lab: $(READY)   ## JupyterLab on the notebooks
 	@WORKBENCH_HOME="$(CURDIR)/.workbench" $(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. $(LABFLAGS) notebooks/02_latest_state.ipynb
 
-test: $(READY)  ## every test
+test: $(INFRA)  ## every test
 	@$(BIN)/python -m pytest workbench tests
 
-lint: $(READY)  ## ruff and mypy
+test-infra: $(INFRA) ## the tests of infra_cdk
+	@$(BIN)/python -m pytest tests/infra
+
+test-trino: $(READY) ## the SQL on a real Trino server, as Athena is: Java and Maven needed
+	@$(BIN)/python -m pytest tests/trino
+
+engines: $(READY) ## question by layout by engine: DuckDB, Athena's path, Trino
+	@$(BIN)/python -m pytest tests/aws/test_questions.py tests/trino -q --matrix
+
+synth: $(INFRA) ## the CDK app in every variant
+	@$(BIN)/python -m infra_cdk.synth
+
+lint: $(INFRA)  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 bench: $(READY) ## the figures README shows

@@ -50,7 +50,7 @@ _CHUNK = 1 << 20
 METADATA = {
     "eventid": "event_id", "eventname": "event_name", "tablename": "table_name", "ts": "ts", "keys": "keys",
     "approximatecreationdatetime": "ts", "sizebytes": "size_bytes", "byttl": "by_ttl",
-    "approximatecreationdatetimeprecision": "precision",
+    "approximatecreationdatetimeprecision": "precision", "attributevalues": "attribute_values",
 }  # fmt: skip
 
 
@@ -226,6 +226,8 @@ def _flat_change(row: dict[str, Any], keys: Sequence[str], folder: str) -> dict[
     for name, value in row.items():
         if plain_name(name) not in METADATA and value is not None:
             _place(image, flat_path(name), _plain_value(value))
+    for name, value in _untold(known.pop("attribute_values", "{}")).items():
+        _place(image, flat_path(name), value)
     missing = [name for name in keys if name not in image]
     if known.get("keys") is None and (missing or not keys):
         why = f"no key attribute {missing[0]!r}" if keys else "no 'keys': name the key attributes, keys=(…)"
@@ -247,6 +249,17 @@ def flat_path(name: str) -> tuple[str, ...]:
         return column_path(name)
     except ParameterError:  # dots or quotes that are no path: one attribute, called that
         return (name,)
+
+
+def _untold(text: Any) -> dict[str, Any]:
+    """Read the DynamoDB JSON of the columns whose plain value does not tell it, such as sets."""
+    try:
+        values = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RecordRefused(f"attribute_values is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise RecordRefused("attribute_values is no object")
+    return values
 
 
 def _place(image: dict[str, Any], path: tuple[str, ...], value: dict[str, Any]) -> None:

@@ -1,0 +1,60 @@
+"""The app: reads the settings from CDK context and makes the stacks. ``cdk deploy`` in this folder runs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):  # run as a file, as cdk.json does: the CDK wants this folder to be the working directory
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import infra_cdk  # noqa: F401, I001  (before aws_cdk: says which Node to take)
+
+import aws_cdk as cdk
+
+from infra_cdk.config import Config, read_config
+from infra_cdk.nag import REASONS, Reason, Rules
+from infra_cdk.stacks.pipeline import Consumer, Pipeline, Producer
+from workbench.errors import ConfigError
+
+
+def build(context: Mapping[str, Any] | None = None, outdir: str | None = None, *, reasons: Sequence[Reason] = REASONS,
+          ) -> tuple[cdk.App, Rules]:  # fmt: skip
+    """Make the app, and the rules it is checked against when it is synthesised."""
+    app = cdk.App(context=dict(context or {}), outdir=outdir, analytics_reporting=False)
+    config = read_config(app.node.get_all_context())
+    if config.variant == "cross-account":
+        Producer(app, f"{config.name}Producer", config=config, env=_in(config.producer_account, config))
+        Consumer(app, f"{config.name}Consumer", config=config, env=_in(config.consumer_account, config))
+    else:
+        Pipeline(app, config.name, config=config, env=_place(config))
+    rules = Rules(app, reasons)
+    cdk.Validations.of(app).add_plugins(rules)
+    return app, rules
+
+
+def _in(account: str, config: Config) -> cdk.Environment:
+    return cdk.Environment(account=account, region=config.region)
+
+
+def _place(config: Config) -> cdk.Environment:
+    """Return where an existing table is, else where the CDK's caller is; without either, any place does."""
+    region, account = config.table_place or (None, None)
+    return cdk.Environment(account=account or os.environ.get("CDK_DEFAULT_ACCOUNT"),
+                           region=region or os.environ.get("CDK_DEFAULT_REGION"))  # fmt: skip
+
+
+def main() -> None:
+    """Synthesise where the CDK wants it; a wrong setting is one line."""
+    try:
+        app, _ = build()
+    except ConfigError as error:
+        sys.exit(f"infra_cdk: {error}")
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

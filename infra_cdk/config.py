@@ -1,0 +1,190 @@
+"""Config: what is deployed, read from CDK context (``-c name=value``, or `context` in cdk.json) and checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+from workbench.errors import ConfigError, did_you_mean
+
+_TABLE_ARN = re.compile(r"arn:aws[\w-]*:dynamodb:([\w-]+):(\d{12}):table/([\w.-]{3,255})")
+_YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
+
+
+def option(
+    default: Any, help: str, *, choices: tuple[str, ...] = (), pattern: str = "", example: str = "",
+    between: tuple[int, int] | None = None,
+) -> Any:  # fmt: skip
+    """Describe a setting: its default, and what may be given."""
+    return field(default=default, metadata={
+        "help": help, "choices": choices, "pattern": pattern, "example": example, "between": between})  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What is deployed; frozen and valid. Make one with `read_config`."""
+
+    name: str = option("Workbench", "Name of the stacks; what must have a fixed name is called after it, so that "
+                       "copies with different names live side by side in one account",
+                       pattern=r"[A-Za-z][A-Za-z0-9-]{0,29}", example="Orders")  # fmt: skip
+    variant: str = option("single", "All in one account, or the table and its stream in one and the lake in another",
+                          choices=("single", "cross-account"))  # fmt: skip
+
+    table: str = option("", "Name or ARN of an existing table whose changes are captured; without it a table is made",
+                        pattern=rf"|[\w.-]{{3,255}}|{_TABLE_ARN.pattern}", example="orders")  # fmt: skip
+    log: str = option("", "Name of the change log: the folder under data/ and the table in Glue; by default the "
+                      "table's name in lower case, or the generator's, or `items`",
+                      pattern=r"|[a-z][a-z0-9_]{0,100}", example="orders")  # fmt: skip
+    partition_key: str = option("pk:S", "Partition key of a new table, with its type",
+                                pattern=r".{1,255}:[SNB]", example="pk:S")  # fmt: skip
+    sort_key: str = option("", "Sort key of a new table", pattern=r"|.{1,255}:[SNB]", example="at:N")
+    ttl_attribute: str = option("expires_at", "Attribute of a new table by which items expire")
+    generator: str = option("", "A function that writes generated items into a new table, whose keys it then sets",
+                            choices=("", "persons", "heartrate"))  # fmt: skip
+
+    stream_shards: int = option(0, "Shards of the Kinesis stream; 0 is on-demand", between=(0, 500))
+    stream_retention_hours: int = option(24, "How long the stream keeps what is not delivered yet", between=(24, 8760))
+    transform: str = option("envelope", "What is stored: the workbench's own columns, one column an attribute, the "
+                            "record with a line feed by the Lambda function, or by Firehose itself, without any",
+                            choices=("envelope", "flat", "newline", "delimiter"))  # fmt: skip
+    lambda_memory: int = option(512, "Memory of the transform function, MB", between=(128, 10240))
+    format: str = option("json", "Objects of gzip JSON, or Parquet by Firehose's format conversion",
+                         choices=("json", "parquet"))  # fmt: skip
+    buffer_mb: int = option(64, "Firehose writes an object when so much has come …", between=(1, 128))
+    buffer_seconds: int = option(300, "… or after so long", between=(0, 900))
+
+    catalog: str = option("table", "An explicit table with projected partitions, a crawler, or both",
+                          choices=("table", "crawler", "both"))  # fmt: skip
+    crawler_schedule: str = option("", "When the crawler runs (UTC); without it, on demand",
+                                   pattern=r"|cron\(\S+( \S+){5}\)", example="cron(15 3 * * ? *)")  # fmt: skip
+    first_year: int = option(2025, "First year the table's partitions are projected for", between=(2012, 2100))
+    scan_cutoff_gb: int = option(100, "Athena cancels a query that scans more", between=(1, 7_000_000))
+    results_days: int = option(7, "Query results expire after", between=(1, 3650))
+
+    noncurrent_days: int = option(30, "Overwritten and deleted versions of objects are kept", between=(1, 3650))
+    archive_days: int = option(0, "The log moves to S3 Standard-IA after; 0 is never", between=(0, 3650))
+    log_days: int = option(30, "CloudWatch keeps logs; access logs of buckets are kept a year", between=(1, 3653))
+    keep: bool = option(True, "`cdk destroy` leaves table, buckets and key; false empties and deletes them")
+    production: bool = option(False, "Refuses what loses data, such as keep=false")
+
+    producer_account: str = option("", "cross-account: account of the table and its stream", pattern=r"|\d{12}",
+                                   example="123456789012")  # fmt: skip
+    consumer_account: str = option("", "cross-account: account of the lake", pattern=r"|\d{12}",
+                                   example="210987654321")  # fmt: skip
+    region: str = option("", "cross-account: the Region of both", pattern=r"|[a-z]{2}(-[a-z]+)+-\d",
+                         example="eu-central-1")  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            _check(each, getattr(self, each.name))
+        for wrong, why in self._contradictions():
+            if wrong:
+                raise ConfigError(why)
+
+    def _contradictions(self) -> list[tuple[bool, str]]:
+        accounts = (self.producer_account, self.consumer_account, self.region)
+        return [
+            (self.slug in ("primary", "default"),
+             f"name={self.name}: Athena and Glue have a workgroup and a database of this name; take another"),
+            (self.format == "parquet" and self.transform != "envelope",
+             f"format=parquet needs transform=envelope, whose columns Firehose can convert, not {self.transform}"),
+            (self.format == "parquet" and self.buffer_mb < 64, "format=parquet needs buffer_mb=64 or more"),
+            (self.transform == "flat" and self.catalog != "crawler",
+             f"transform=flat needs catalog=crawler, not {self.catalog}: which columns there are, only the items tell"),
+            (bool(self.crawler_schedule) and self.catalog == "table",
+             "crawler_schedule needs catalog=crawler or both; catalog is table"),
+            (bool(self.table or self.generator) and self.keys != [("pk", "S")],
+             "partition_key and sort_key are a new table's without a generator: leave them out"),
+            (len({name for name, _ in self.keys}) < len(self.keys),
+             f"sort_key={self.sort_key}: the partition key has this name"),
+            (bool(self.table and self.generator), "generator writes into a new table: leave out table or generator"),
+            (self.production and not self.keep, "keep=false would delete a production log: leave out one of the two"),
+            (self.variant == "cross-account" and not all(accounts),
+             "variant=cross-account needs producer_account, consumer_account and region"),
+            (self.variant == "cross-account" and self.producer_account == self.consumer_account,
+             "producer_account and consumer_account are the same: take variant=single"),
+            (self.variant == "cross-account" and self.table_place not in (None, (self.region, self.producer_account)),
+             f"table={self.table}: not in region {self.region} of producer_account {self.producer_account}"),
+            (self.variant == "single" and any(accounts),
+             "producer_account, consumer_account and region are for variant=cross-account; otherwise CDK's own "
+             "environment decides (AWS_PROFILE, --profile)"),
+            (not self.log_name[:1].isalpha(), f"table {self.table!r} makes no name for a Glue table: give log=…"),
+        ]  # fmt: skip
+
+    @cached_property
+    def slug(self) -> str:
+        """The name as names of buckets, workgroups and roles may be."""
+        return self.name.lower()
+
+    @cached_property
+    def database(self) -> str:
+        """Name of the Glue database."""
+        return self.slug.replace("-", "_")
+
+    @cached_property
+    def log_name(self) -> str:
+        """Name of the change log: the folder under ``data/`` and the table in Glue."""
+        existing = self.table.rpartition("/")[2]
+        return self.log or re.sub(r"[^a-z0-9_]", "_", existing.lower()) or self.generator or "items"
+
+    @cached_property
+    def table_place(self) -> tuple[str, str] | None:
+        """Region and account of an existing table that is named by its ARN."""
+        match = re.fullmatch(_TABLE_ARN, self.table)
+        return (match[1], match[2]) if match else None
+
+    @cached_property
+    def layout(self) -> str:
+        """The layout of the log, as `workbench.catalog` names it."""
+        return "raw" if self.transform in ("newline", "delimiter") else self.transform
+
+    @cached_property
+    def keys(self) -> list[tuple[str, str]]:
+        """Names and types of a new table's key attributes."""
+        return [(name, kind) for name, _, kind in (key.rpartition(":") for key in (self.partition_key, self.sort_key)
+                                                   if key)]  # fmt: skip
+
+
+def read_config(context: Mapping[str, Any]) -> Config:
+    """Read the settings from CDK context, in which the CDK's own have ``:``, ``@`` or ``/`` in their names.
+
+    Raises
+    ------
+    ConfigError
+        In one line: the setting, the value, and what would do.
+    """
+    known = {each.name: each for each in fields(Config)}
+    given = {name: value for name, value in context.items() if not set(name) & set(":@/")}
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"there is no setting {name!r} (-c {name}=…).{did_you_mean(name, known)}")
+    return Config(**{name: _converted(known[name], value) for name, value in given.items()})
+
+
+def _converted(each: Field[Any], value: Any) -> Any:
+    """Turn the text that ``-c`` gives into the setting's type."""
+    text = str(value).strip()
+    if isinstance(each.default, bool):
+        if text.lower() not in _YES + _NO:
+            raise ConfigError(f"{each.name}={value}: give true or false")
+        return text.lower() in _YES
+    if isinstance(each.default, int):
+        if not re.fullmatch(r"\d+", text, re.ASCII):
+            raise ConfigError(f"{each.name}={value}: give a whole number")
+        return int(text)
+    return text
+
+
+def _check(each: Field[Any], value: Any) -> None:
+    choices, pattern = each.metadata["choices"], each.metadata["pattern"]
+    between, example = each.metadata["between"], each.metadata["example"]
+    if choices and value not in choices:
+        raise ConfigError(f"{each.name}={value}: give one of {', '.join(filter(None, choices))}."
+                          f"{did_you_mean(value, choices)}")  # fmt: skip
+    if pattern and not re.fullmatch(pattern, value):
+        raise ConfigError(f"{each.name}={value}: give something like {example}")
+    if between and not between[0] <= value <= between[1]:
+        raise ConfigError(f"{each.name}={value}: give {between[0]} to {between[1]}")

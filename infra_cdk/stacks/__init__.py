@@ -1,0 +1,1 @@
+"""One subject of the deployment a module; `pipeline` puts them together."""

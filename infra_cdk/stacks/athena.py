@@ -1,0 +1,84 @@
+"""Athena: a workgroup with a limit to what a query scans, the workbench's questions, and the rights to ask them."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_athena as athena
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infra_cdk.config import Config
+from infra_cdk.named_query import named_query
+from infra_cdk.stacks.catalog import Catalog
+from infra_cdk.stacks.encryption import bucket_key_use
+from infra_cdk.stacks.storage import Storage
+from workbench import render
+
+
+class Athena(Construct):
+    """`workgroup`, the named queries in it, and `analyst`, the policy of people and programs who ask them."""
+
+    def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey, storage: Storage,
+                 catalog: Catalog) -> None:  # fmt: skip
+        super().__init__(scope, id)
+        self.workgroup = athena.CfnWorkGroup(
+            self, "WorkGroup", name=config.slug, description=f"{config.name}: the log of {config.log_name}",
+            recursive_delete_option=True,  # what it holds is the history of queries
+            work_group_configuration={
+                "enforceWorkGroupConfiguration": True, "publishCloudWatchMetricsEnabled": True,
+                "requesterPaysEnabled": False, "bytesScannedCutoffPerQuery": config.scan_cutoff_gb * 10**9,
+                "engineVersion": {"selectedEngineVersion": "Athena engine version 3"},
+                "resultConfiguration": {
+                    "outputLocation": f"s3://{storage.results.bucket_name}/results/",
+                    "expectedBucketOwner": cdk.Stack.of(self).account,
+                    "encryptionConfiguration": {"encryptionOption": "SSE_KMS", "kmsKey": key.key_arn}}},
+        )  # fmt: skip
+        if config.layout != "flat":
+            self._name_queries(config, catalog)
+        self.analyst = iam.ManagedPolicy(self, "Analyst", description=f"{config.name}: ask the log of item changes",
+                                         statements=self._rights(config, key, storage))  # fmt: skip
+
+    def _name_queries(self, config: Config, catalog: Catalog) -> None:
+        for question in render.questions():
+            asked = render.load(question).partition("\n")[0].lstrip("- ")
+            query = athena.CfnNamedQuery(
+                self, question.title().replace("_", ""), name=f"{config.log_name}: {question}", description=asked,
+                database=config.database, work_group=self.workgroup.name, query_string=named_query(
+                    question, database=config.database, table=config.log_name, layout=config.layout),
+            )  # fmt: skip
+            query.node.add_dependency(self.workgroup, catalog.database)
+
+    def _rights(self, config: Config, key: kms.IKey, storage: Storage) -> list[iam.PolicyStatement]:
+        stack, lake, results = cdk.Stack.of(self), storage.lake.bucket_arn, storage.results.bucket_arn
+        return [
+            iam.PolicyStatement(
+                sid="Ask", resources=[stack.format_arn(service="athena", resource="workgroup",
+                                                       resource_name=config.slug)],
+                actions=["athena:BatchGetNamedQuery", "athena:BatchGetQueryExecution", "athena:GetNamedQuery",
+                         "athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetWorkGroup",
+                         "athena:ListNamedQueries", "athena:ListQueryExecutions", "athena:StartQueryExecution",
+                         "athena:StopQueryExecution"]),
+            iam.PolicyStatement(
+                sid="ReadCatalog",
+                actions=["glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable",
+                         "glue:GetTables"],
+                resources=[stack.format_arn(service="glue", resource=part) for part in
+                           ("catalog", f"database/{config.database}", f"table/{config.database}/*")]),
+            iam.PolicyStatement(  # the state of an export, for as long as a Workbench asks it
+                sid="StageBaseline", actions=["glue:CreateTable", "glue:DeleteTable"],
+                resources=[stack.format_arn(service="glue", resource=part) for part in
+                           ("catalog", f"database/{config.database}",
+                            f"table/{config.database}/workbench_baseline_*")]),
+            iam.PolicyStatement(sid="ReadLog", actions=["s3:GetObject"],
+                                resources=[f"{lake}/data/*", f"{lake}/errors/*"]),
+            iam.PolicyStatement(
+                sid="WriteResults", resources=[f"{results}/results/*"],
+                actions=["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts",
+                         "s3:PutObject"]),
+            iam.PolicyStatement(
+                sid="Buckets", resources=[lake, results],
+                actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]),
+            bucket_key_use(self, key.key_arn, lake, "Decrypt"),
+            bucket_key_use(self, key.key_arn, results, "Decrypt", "GenerateDataKey", sid="KeyOfResults"),
+        ]  # fmt: skip

@@ -1,0 +1,159 @@
+"""Firehose: reads the stream, has records transformed, and writes objects into the lake, wherever that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra_cdk.config import Config
+from infra_cdk.stacks.encryption import stream_key_use
+from infra_cdk.stacks.functions import log_group
+
+_ARRIVAL = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
+# Firehose fills this before it calls the function, and may add the record that does not fit. Of two MB come at most
+# 5.6: an image's text grows by half as JSON in JSON, twofold if it were all quotes, and then by a third as base64.
+# The response may have 6.
+_LAMBDA_BUFFER_MB, _LAMBDA_BUFFER_SECONDS = 1, 60
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The bucket objects are written to, and the right to its key."""
+
+    bucket_arn: str
+    key_use: iam.PolicyStatement
+    key_arn: str | None = None
+    """None: the bucket's own default encryption is relied on, since its key is another account's."""
+
+
+class Delivery(Construct):
+    """`stream` (Firehose), its `role`, and `log`, where it says what it could not deliver."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, config: Config, source: kinesis.IStream, key: kms.IKey,
+        destination: Destination, transform: lambda_.IFunction | None, schema: glue.CfnTable | None = None,
+        role_name: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(scope, id)
+        stack = cdk.Stack.of(self)
+        self.log = log_group(self, "Log", config, key)
+        self.role = iam.Role(
+            self, "Role", role_name=role_name, description=f"{config.name}: Firehose delivers the change log",
+            assumed_by=iam.ServicePrincipal("firehose.amazonaws.com",
+                                            conditions={"StringEquals": {"sts:ExternalId": stack.account}}),
+        )  # fmt: skip
+        for statement in (
+            _reading(source), stream_key_use(self, key.key_arn, source.stream_arn),
+            *_writing(destination, config), *_converting(schema, stack), *_calling(transform),
+        ):  # fmt: skip
+            self.role.add_to_policy(statement)
+        log = logs.LogStream(self, "DeliveryLog", log_group=self.log, log_stream_name="Delivery",
+                             removal_policy=cdk.RemovalPolicy.DESTROY)  # fmt: skip
+        self.role.add_to_policy(iam.PolicyStatement(
+            sid="Log", actions=["logs:PutLogEvents"], resources=[stack.format_arn(
+                service="logs", resource="log-group", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                resource_name=f"{self.log.log_group_name}:log-stream:Delivery")]))  # fmt: skip
+        self.stream = firehose.CfnDeliveryStream(
+            self, "Stream", delivery_stream_type="KinesisStreamAsSource",
+            kinesis_stream_source_configuration=firehose.CfnDeliveryStream.KinesisStreamSourceConfigurationProperty(
+                kinesis_stream_arn=source.stream_arn, role_arn=self.role.role_arn),
+            extended_s3_destination_configuration=(
+                firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty(
+                    bucket_arn=destination.bucket_arn, role_arn=self.role.role_arn,
+                    prefix=f"data/{config.log_name}/{_ARRIVAL}",
+                    error_output_prefix=f"errors/{config.log_name}/!{{firehose:error-output-type}}/{_ARRIVAL}",
+                    buffering_hints={"intervalInSeconds": config.buffer_seconds, "sizeInMBs": config.buffer_mb},
+                    cloud_watch_logging_options={"enabled": True, "logGroupName": self.log.log_group_name,
+                                                 "logStreamName": log.log_stream_name},
+                    processing_configuration={"enabled": True, "processors": _processors(transform, self.role)},
+                    encryption_configuration=None if destination.key_arn is None else {
+                        "kmsEncryptionConfig": {"awskmsKeyArn": destination.key_arn}},
+                    **_stored(schema, self.role, stack),
+                )
+            ),
+        )  # fmt: skip
+        self.stream.node.add_dependency(self.role)
+
+    @property
+    def name(self) -> str:
+        """Name of the Firehose stream."""
+        return self.stream.ref
+
+
+def _stored(schema: glue.CfnTable | None, role: iam.Role, stack: cdk.Stack) -> dict[str, Any]:
+    if schema is None:
+        return {"compression_format": "GZIP", "file_extension": ".json.gz"}
+    return {
+        "compression_format": "UNCOMPRESSED",  # what Parquet compresses itself
+        "data_format_conversion_configuration": {
+            "enabled": True,
+            "inputFormatConfiguration": {"deserializer": {"openXJsonSerDe": {}}},
+            "outputFormatConfiguration": {"serializer": {"parquetSerDe": {"compression": "SNAPPY"}}},
+            "schemaConfiguration": {"roleArn": role.role_arn, "catalogId": stack.account, "region": stack.region,
+                                     "databaseName": schema.database_name, "tableName": schema.ref,
+                                     "versionId": "LATEST"},
+        },
+    }  # fmt: skip
+
+
+def _processors(transform: lambda_.IFunction | None, role: iam.Role) -> list[dict[str, Any]]:
+    if transform is None:
+        return [_processor("AppendDelimiterToRecord", Delimiter="\\n")]
+    return [_processor("Lambda", LambdaArn=f"{transform.function_arn}:$LATEST", RoleArn=role.role_arn,
+                       NumberOfRetries="3", BufferSizeInMBs=str(_LAMBDA_BUFFER_MB),
+                       BufferIntervalInSeconds=str(_LAMBDA_BUFFER_SECONDS))]  # fmt: skip
+
+
+def _processor(kind: str, **parameters: str) -> dict[str, Any]:
+    listed = [{"parameterName": name, "parameterValue": value} for name, value in parameters.items()]
+    return {"type": kind, "parameters": listed}
+
+
+def _reading(source: kinesis.IStream) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid="ReadStream", resources=[source.stream_arn],
+        actions=["kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"],
+    )  # fmt: skip
+
+
+def _writing(destination: Destination, config: Config) -> Sequence[iam.PolicyStatement]:
+    # An ACL that hands the object to the bucket's owner comes with objects for another account's bucket:
+    # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#cross-account-delivery-s3
+    foreign = ["s3:PutObjectAcl"] if destination.key_arn is None else []
+    return (
+        iam.PolicyStatement(
+            sid="WriteObjects", actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", *foreign],
+            resources=[f"{destination.bucket_arn}/{kind}/{config.log_name}/*" for kind in ("data", "errors")]),
+        iam.PolicyStatement(
+            sid="Bucket", actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            resources=[destination.bucket_arn]),
+        destination.key_use,
+    )  # fmt: skip
+
+
+def _converting(schema: glue.CfnTable | None, stack: cdk.Stack) -> Sequence[iam.PolicyStatement]:
+    if schema is None:
+        return ()
+    parts = ("catalog", f"database/{schema.database_name}", f"table/{schema.database_name}/{schema.ref}")
+    return (iam.PolicyStatement(
+        sid="ReadSchema", actions=["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"],
+        resources=[stack.format_arn(service="glue", resource=part) for part in parts]),)  # fmt: skip
+
+
+def _calling(transform: lambda_.IFunction | None) -> Sequence[iam.PolicyStatement]:
+    if transform is None:
+        return ()
+    return (iam.PolicyStatement(
+        sid="Transform", actions=["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
+        resources=[transform.function_arn, f"{transform.function_arn}:$LATEST"]),)  # fmt: skip

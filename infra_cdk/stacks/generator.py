@@ -1,0 +1,37 @@
+"""The function that writes generated items into the table: ``{"batchSize": 5}`` writes five."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra_cdk.bundling import package
+from infra_cdk.config import Config
+from infra_cdk.stacks.encryption import table_key_use
+from infra_cdk.stacks.functions import function
+from infra_cdk.stacks.source import Source
+
+# As for the transform function, no more of the package than is needed, and no __init__; boto3 is Lambda's own.
+FILES = {f"workbench/{name}": f"workbench/{name}" for name in
+         ("datasets.py", "errors.py", "live.py", "records.py")}  # fmt: skip
+REQUIREMENTS = ("Faker",)
+
+
+def generator_function(scope: Construct, config: Config, source: Source, key: kms.IKey) -> lambda_.Function | None:
+    """Make the function, where one is wanted."""
+    if not config.generator:
+        return None
+    made = function(
+        scope, "Generator", config=config, key=key, code=package(FILES, REQUIREMENTS),
+        handler="workbench.live.handler", description=f"Writes generated items: {config.generator}",
+        environment={"TABLE": source.table.table_name, "DATASET": config.generator}, memory=256,
+        timeout=cdk.Duration.minutes(1),
+    )  # fmt: skip
+    made.add_to_role_policy(iam.PolicyStatement(
+        sid="WriteItems", resources=[source.table.table_arn],
+        actions=["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"]))  # fmt: skip
+    made.add_to_role_policy(table_key_use(scope, key.key_arn))
+    return made

@@ -1,0 +1,94 @@
+"""What changes are captured from: the DynamoDB table, and the Kinesis stream they go to."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kms as kms
+from aws_cdk import custom_resources as custom
+from constructs import Construct
+
+from infra_cdk.config import Config
+from infra_cdk.stacks.encryption import removal
+from infra_cdk.stacks.functions import log_group
+from workbench.datasets import DATASETS
+
+_TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER, "B": dynamodb.AttributeType.BINARY}
+
+
+class Source(Construct):
+    """`stream`, and `table`: a new one, or an existing one whose changes are made to go to the stream too."""
+
+    def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        on_demand = not config.stream_shards
+        self.stream = kinesis.Stream(
+            self, "Stream", encryption=kinesis.StreamEncryption.KMS, encryption_key=key,
+            stream_mode=kinesis.StreamMode.ON_DEMAND if on_demand else kinesis.StreamMode.PROVISIONED,
+            shard_count=None if on_demand else config.stream_shards,
+            retention_period=cdk.Duration.hours(config.stream_retention_hours),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )  # fmt: skip
+        self.table = self._existing(config, key) if config.table else self._new(config, key)
+
+    def _new(self, config: Config, key: kms.IKey) -> dynamodb.ITable:
+        partition, *sort = [dynamodb.Attribute(name=name, type=_TYPES[kind]) for name, kind in _keys(config)]
+        return dynamodb.Table(
+            self, "Table", partition_key=partition, sort_key=sort[0] if sort else None,
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST, time_to_live_attribute=config.ttl_attribute or None,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED, encryption_key=key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True),
+            deletion_protection=config.keep, removal_policy=removal(config), kinesis_stream=self.stream,
+            kinesis_precision_timestamp=dynamodb.ApproximateCreationDateTimePrecision.MICROSECOND,
+        )  # fmt: skip
+
+    def _existing(self, config: Config, key: kms.IKey) -> dynamodb.ITable:
+        """Send the changes of a table that another stack, or nobody, manages.
+
+        CloudFormation can say so of a table it makes only; for others there are two calls of DynamoDB's API.
+        """
+        stack = cdk.Stack.of(self)
+        arn = config.table if config.table.startswith("arn:") else stack.format_arn(
+            service="dynamodb", resource="table", resource_name=config.table)  # fmt: skip
+        table = dynamodb.Table.from_table_arn(self, "Table", arn)
+        call = custom.AwsSdkCall(
+            service="DynamoDB", action="enableKinesisStreamingDestination",
+            parameters={"TableName": table.table_name, "StreamArn": self.stream.stream_arn,
+                        "EnableKinesisStreamingConfiguration": {"ApproximateCreationDateTimePrecision": "MICROSECOND"}},
+            physical_resource_id=custom.PhysicalResourceId.of(f"{table.table_name} {self.stream.stream_name}"),
+        )  # fmt: skip
+        role = "AWSServiceRoleForDynamoDBKinesisDataStreamsReplication"
+        service = "kinesisreplication.dynamodb.amazonaws.com"
+        policy = custom.AwsCustomResourcePolicy.from_statements([
+            iam.PolicyStatement(
+                actions=["dynamodb:DescribeKinesisStreamingDestination", "dynamodb:DisableKinesisStreamingDestination",
+                         "dynamodb:EnableKinesisStreamingDestination"],
+                resources=[table.table_arn]),
+            iam.PolicyStatement(
+                actions=["kinesis:DescribeStream", "kinesis:PutRecord", "kinesis:PutRecords"],
+                resources=[self.stream.stream_arn]),
+            iam.PolicyStatement(
+                actions=["iam:CreateServiceLinkedRole"],
+                resources=[stack.format_arn(service="iam", region="", resource="role",
+                                            resource_name=f"aws-service-role/{service}/{role}")],
+                conditions={"StringEquals": {"iam:AWSServiceName": service}}),
+        ])  # fmt: skip
+        custom.AwsCustomResource(
+            self, "Capture", resource_type="Custom::KinesisStreamingDestination", on_update=call, policy=policy,
+            on_delete=custom.AwsSdkCall(
+                service="DynamoDB", action="disableKinesisStreamingDestination",
+                parameters={"TableName": table.table_name, "StreamArn": self.stream.stream_arn},
+                ignore_error_codes_matching="ResourceNotFoundException|ValidationException"),
+            install_latest_aws_sdk=False, log_group=log_group(self, "CaptureLog", config, key),
+        )  # fmt: skip
+        return table
+
+
+def _keys(config: Config) -> list[tuple[str, str]]:
+    if not config.generator:
+        return config.keys
+    keys: dict[str, str] = DATASETS[config.generator].key  # type: ignore[attr-defined]
+    return list(keys.items())

@@ -1,0 +1,26 @@
+"""The function through which Firehose sends every record before it stores it."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra_cdk.bundling import package
+from infra_cdk.config import Config
+from infra_cdk.stacks.functions import function
+
+# `workbench` without its __init__ is a namespace: the function gets this one module of the package, as it is.
+FILES = {"handler.py": "infra_cdk/lambdas/transform/handler.py", "workbench/records.py": "workbench/records.py"}
+
+
+def transform_function(scope: Construct, config: Config, key: kms.IKey) -> lambda_.Function | None:
+    """Make the function, or none where Firehose's own delimiter does."""
+    if config.transform == "delimiter":
+        return None
+    return function(
+        scope, "Transform", config=config, key=key, code=package(FILES), handler="handler.handler",
+        description="Turns change records into what the log stores", environment={"MODE": config.transform},
+        memory=config.lambda_memory, timeout=cdk.Duration.minutes(3),  # Firehose waits for 5 minutes
+    )  # fmt: skip

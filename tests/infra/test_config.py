@@ -1,0 +1,113 @@
+"""Config: what CDK context may say, and the one line when it says something else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("aws_cdk", reason="pip install -e '.[infra]'")
+
+from infra_cdk.config import Config, read_config
+from workbench.errors import ConfigError
+
+README = Path("infra_cdk/README.md")
+
+
+def test_settings_come_as_texts_from_the_command_line_and_as_values_from_cdk_json():
+    assert read_config({"stream_shards": "2", "keep": "no"}) == read_config({"stream_shards": 2, "keep": False})
+
+
+def test_the_cdks_own_context_is_passed_over():
+    assert read_config({"aws:cdk:enable-path-metadata": True, "@aws-cdk/core:x": True,
+                        "availability-zones:account=1": []}) == Config()  # fmt: skip
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        Config().name = "Other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        ({"formt": "json"}, "there is no setting 'formt' (-c formt=…). Did you mean 'format'?"),
+        ({"format": "parket"}, "format=parket: give one of json, parquet. Did you mean 'parquet'?"),
+        ({"stream_shards": "two"}, "stream_shards=two: give a whole number"),
+        ({"buffer_seconds": "901"}, "buffer_seconds=901: give 0 to 900"),
+        ({"keep": "maybe"}, "keep=maybe: give true or false"),
+        ({"table": "a/b"}, "table=a/b: give something like orders"),
+        ({"name": "my stack"}, "name=my stack: give something like Orders"),
+        ({"name": "Primary"},
+         "name=Primary: Athena and Glue have a workgroup and a database of this name; take another"),
+        ({"crawler_schedule": "daily", "catalog": "both"},
+         "crawler_schedule=daily: give something like cron(15 3 * * ? *)"),
+        ({"crawler_schedule": "cron(15 3 * * ? *)"},
+         "crawler_schedule needs catalog=crawler or both; catalog is table"),
+        ({"format": "parquet", "transform": "flat", "catalog": "crawler"},
+         "format=parquet needs transform=envelope, whose columns Firehose can convert, not flat"),
+        ({"format": "parquet", "buffer_mb": "5"}, "format=parquet needs buffer_mb=64 or more"),
+        ({"transform": "flat"},
+         "transform=flat needs catalog=crawler, not table: which columns there are, only the items tell"),
+        ({"table": "orders", "generator": "persons"},
+         "generator writes into a new table: leave out table or generator"),
+        ({"production": "true", "keep": "false"},
+         "keep=false would delete a production log: leave out one of the two"),
+        ({"variant": "cross-account", "producer_account": "123456789012"},
+         "variant=cross-account needs producer_account, consumer_account and region"),
+        ({"variant": "cross-account", "producer_account": "123456789012", "consumer_account": "210987654321",
+          "region": "eu-west-1", "table": "arn:aws:dynamodb:eu-central-1:123456789012:table/orders"},
+         "table=arn:aws:dynamodb:eu-central-1:123456789012:table/orders: not in region eu-west-1 of producer_account "
+         "123456789012"),
+        ({"generator": "persons", "sort_key": "at:N"},
+         "partition_key and sort_key are a new table's without a generator: leave them out"),
+        ({"sort_key": "pk:N"}, "sort_key=pk:N: the partition key has this name"),
+        ({"table": "123"}, "table '123' makes no name for a Glue table: give log=…"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_one_line_that_says_what_would_do(context, message):
+    with pytest.raises(ConfigError) as error:
+        read_config(context)
+    assert str(error.value) == message
+
+
+def run_app(context: dict[str, str], out: Path) -> subprocess.CompletedProcess[str]:
+    """Run the app as the CDK's command does, where there is neither Node nor Docker nor an account."""
+    told = json.loads(Path("infra_cdk/cdk.json").read_text())
+    program, *arguments = told["app"].split()
+    assert program == "python"
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd="infra_cdk", timeout=120,
+        env={"PATH": "/nowhere", "CDK_CONTEXT_JSON": json.dumps(told["context"] | context), "CDK_OUTDIR": str(out)},
+    )  # fmt: skip
+
+
+def test_the_app_is_synthesised_without_node_docker_or_an_account(tmp_path):
+    done = run_app({"table": "orders"}, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "Workbench.template.json").exists()
+
+
+def test_the_app_ends_with_that_line_and_no_traceback(tmp_path):
+    done = run_app({"variant": "singel"}, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.strip() == ("infra_cdk: variant=singel: give one of single, cross-account. "
+                                   "Did you mean 'single'?")  # fmt: skip
+
+
+def test_the_log_is_called_after_the_table():
+    assert Config(table="Orders-EU.v2").log_name == "orders_eu_v2"
+    assert Config(table="arn:aws:dynamodb:eu-central-1:123456789012:table/Orders").log_name == "orders"
+    assert Config(table="Orders", log="sales").log_name == "sales"
+    assert Config(generator="heartrate").log_name == "heartrate"
+
+
+def test_the_readme_has_every_setting_with_its_default():
+    text = README.read_text(encoding="utf-8")
+    for each in fields(Config):
+        default = str(each.default).lower() if isinstance(each.default, bool) else str(each.default)
+        assert f"| `{each.name}` | {f'`{default}`' if default else ''} |" in text, each.name

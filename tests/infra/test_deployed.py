@@ -1,0 +1,233 @@
+"""The pipeline deployed to a local CloudFormation emulator that enforces IAM: what its roles need they may, no more.
+
+ministack runs in an environment of its own, which uv makes, for it needs other versions than the workbench.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config as Tries
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra_cdk.synth import Synthesised, synthesise
+
+MINISTACK = "ministack==1.5.33"
+UNSUPPORTED = {"AWS::Athena::NamedQuery"}  # types it does not have; everything else is deployed as it is
+REGION = "eu-central-1"
+Client = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Make clients of an emulator that enforces policies, over TLS, without which the buckets refuse everything."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home = tmp_path_factory.mktemp("ministack")
+    with (home / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "uv", "tool", "run", "--from", MINISTACK, "ministack"], cwd=home, stdout=log,
+            stderr=log, start_new_session=True, env=os.environ | {
+                "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "AUTH": "true", "USE_SSL": "1"},
+        )  # fmt: skip
+
+    def client(service: str, **key: str) -> Any:
+        who = key or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}  # root
+        with warnings.catch_warnings(action="ignore"):
+            return boto3.client(service, endpoint_url=f"https://127.0.0.1:{port}", region_name=REGION, verify=False,
+                                config=Tries(retries={"total_max_attempts": 1}), **who)  # fmt: skip
+
+    try:
+        for _ in range(120):
+            with suppress(BotoCoreError, ClientError):
+                client("sts").get_caller_identity()
+                break
+            if server.poll() is not None:
+                pytest.skip(f"{MINISTACK} does not start: {(home / 'log').read_text()[-300:]}")
+            time.sleep(0.5)
+        yield client
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)  # asked kindly, it waits for its clients' connections to end
+        server.wait()
+
+
+@pytest.fixture(scope="module")
+def stack(aws: Client, variants: dict[str, Synthesised]) -> dict[str, str]:
+    """The deployed `single` variant: its outputs, and the physical names of its resources by logical ones."""
+    return deploy(aws, variants["single"])
+
+
+def deploy(aws: Client, made: Synthesised) -> dict[str, str]:
+    ((name, template),) = made.templates.items()
+    template = json.loads(json.dumps(template)) | {"Rules": {}, "Parameters": {}}
+    template["Resources"] = {
+        key: each for key, each in template["Resources"].items() if each["Type"] not in UNSUPPORTED
+    }
+    bucket = f"cdk-hnb659fds-assets-{aws('sts').get_caller_identity()['Account']}-{REGION}"
+    with suppress(ClientError):
+        aws("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    for asset in made.folder.glob("asset.*"):
+        aws("s3").put_object(Bucket=bucket, Key=f"{asset.name.removeprefix('asset.')}.zip", Body=zipped(asset))
+    cloudformation = aws("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template),
+                                Capabilities=["CAPABILITY_NAMED_IAM"])  # fmt: skip
+    for _ in range(120):
+        told = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        if not told["StackStatus"].endswith("IN_PROGRESS"):
+            break
+        time.sleep(0.25)
+    assert told["StackStatus"] == "CREATE_COMPLETE", cloudformation.describe_stack_events(StackName=name)
+    listed = cloudformation.list_stack_resources(StackName=name)["StackResourceSummaries"]
+    return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in listed} | {
+        each["OutputKey"]: each["OutputValue"] for each in told["Outputs"]}  # fmt: skip
+
+
+def zipped(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in folder.rglob("*"):
+            archive.write(path, path.relative_to(folder))
+    return buffer.getvalue()
+
+
+def physical(stack: Mapping[str, str], like: str) -> str:
+    (found,) = {value for name, value in stack.items() if name.startswith(like) and name[len(like) :].isalnum()
+                and len(name) == len(like) + 8}  # fmt: skip
+    return found
+
+
+def allowed(*calls: Callable[[], Any]) -> list[bool]:
+    """Whether each call is allowed; another error than that is one of the test."""
+    answers = []
+    with warnings.catch_warnings(action="ignore"):
+        for call in calls:
+            try:
+                call()
+                answers.append(True)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
+                    raise
+                answers.append(False)
+    return answers
+
+
+def user(aws: Client, name: str, *policies: Mapping[str, Any], arns: tuple[str, ...] = ()) -> dict[str, str]:
+    """Make a user with a role's policies: the emulator has no services that could assume the role."""
+    iam = aws("iam")
+    iam.create_user(UserName=name)
+    for number, policy in enumerate(policies):
+        iam.put_user_policy(UserName=name, PolicyName=str(number), PolicyDocument=json.dumps(policy))
+    for arn in arns:
+        iam.attach_user_policy(UserName=name, PolicyArn=arn)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+
+
+def policies_of(aws: Client, role: str) -> list[dict[str, Any]]:
+    iam = aws("iam")
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    return [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+
+
+def test_every_type_but_those_the_emulator_lacks_is_deployed(aws, stack, variants):
+    template = variants["single"].templates["Workbench"]["Resources"]
+    assert {name for name, each in template.items() if each["Type"] not in UNSUPPORTED} <= set(stack)
+    assert stack["Database"] == "workbench"
+    described = aws("dynamodb").describe_table(TableName=stack["TableName"])["Table"]
+    assert described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_a_second_copy_is_deployed_beside_the_first(aws, stack, tmp_path):
+    second = deploy(aws, synthesise({"name": "Second"}, tmp_path))
+    assert {second[name] for name in ("LakeBucket", "TableName", "Database", "WorkGroup")}.isdisjoint(stack.values())
+
+
+def test_firehose_may_read_its_stream_call_its_function_and_write_its_two_folders_and_nothing_else(aws, stack):
+    me = user(aws, "firehose", *policies_of(aws, physical(stack, "DeliveryRole")))
+    s3, kinesis, function = (aws(service, **me) for service in ("s3", "kinesis", "lambda"))
+    lake, results, stream = stack["LakeBucket"], physical(stack, "StorageResults"), stack["StreamName"]
+    name = physical(stack, "Transform")
+    assert allowed(
+        lambda: s3.put_object(Bucket=lake, Key="data/items/year=2026/x.json.gz", Body=b"x"),
+        lambda: s3.put_object(Bucket=lake, Key="errors/items/processing-failed/x", Body=b"x"),
+        lambda: s3.list_objects_v2(Bucket=lake),
+        lambda: kinesis.describe_stream(StreamName=stream),
+        lambda: kinesis.list_shards(StreamName=stream),
+        lambda: kinesis.get_shard_iterator(StreamName=stream, ShardId="shardId-000000000000",
+                                           ShardIteratorType="TRIM_HORIZON"),
+        lambda: function.get_function_configuration(FunctionName=name, Qualifier="$LATEST"),
+        lambda: function.invoke(FunctionName=name, Qualifier="$LATEST", Payload=b'{"records": []}'),
+    ) == [True] * 8  # fmt: skip
+    assert allowed(
+        lambda: s3.put_object(Bucket=lake, Key="data/others/x", Body=b"x"),
+        lambda: s3.put_object(Bucket=lake, Key="x", Body=b"x"),
+        lambda: s3.put_object(Bucket=results, Key="results/x", Body=b"x"),
+        lambda: s3.delete_object(Bucket=lake, Key="data/items/year=2026/x.json.gz"),
+        lambda: s3.put_bucket_policy(Bucket=lake, Policy="{}"),
+        lambda: kinesis.put_record(StreamName=stream, Data=b"x", PartitionKey="x"),
+        lambda: function.get_function(FunctionName=name),
+        lambda: aws("dynamodb", **me).scan(TableName=stack["TableName"]),
+        lambda: aws("glue", **me).get_table(DatabaseName=stack["Database"], Name="items"),
+    ) == [False] * 9  # fmt: skip
+
+
+def test_an_analyst_may_ask_and_read_and_nothing_else(aws, stack):
+    me = user(aws, "analyst", arns=(stack["AnalystPolicy"],))
+    s3, glue, athena = (aws(service, **me) for service in ("s3", "glue", "athena"))
+    lake, results, group = stack["LakeBucket"], physical(stack, "StorageResults"), stack["WorkGroup"]
+    aws("s3").put_object(Bucket=lake, Key="data/items/there", Body=b"x")
+    assert allowed(
+        lambda: s3.get_object(Bucket=lake, Key="data/items/there"),
+        lambda: s3.list_objects_v2(Bucket=lake, Prefix="data/items/"),
+        lambda: s3.put_object(Bucket=results, Key="results/x", Body=b"x"),
+        lambda: s3.delete_object(Bucket=results, Key="results/x"),
+        lambda: glue.get_table(DatabaseName=stack["Database"], Name="items"),
+        lambda: glue.get_tables(DatabaseName=stack["Database"]),
+        lambda: athena.get_work_group(WorkGroup=group),
+        lambda: athena.start_query_execution(QueryString="select 1", WorkGroup=group),
+    ) == [True] * 8  # fmt: skip
+    assert allowed(
+        lambda: s3.put_object(Bucket=lake, Key="data/items/x", Body=b"x"),
+        lambda: s3.delete_object(Bucket=lake, Key="data/items/there"),
+        lambda: s3.get_object(Bucket=results, Key="elsewhere"),
+        lambda: athena.start_query_execution(QueryString="select 1", WorkGroup="primary"),
+        lambda: athena.update_work_group(WorkGroup=group, Description="x"),
+        lambda: glue.update_table(DatabaseName=stack["Database"], TableInput={"Name": "items"}),
+        lambda: aws("dynamodb", **me).scan(TableName=stack["TableName"]),
+        lambda: aws("kinesis", **me).describe_stream(StreamName=stack["StreamName"]),
+        lambda: aws("lambda", **me).invoke(FunctionName=physical(stack, "Transform")),
+        lambda: aws("iam", **me).list_roles(),
+    ) == [False] * 10  # fmt: skip
+
+
+def test_the_transform_function_may_not_touch_the_data_it_is_sent(aws, stack):
+    # nor its own log, here: the emulator names a log group without the :* that AWS has at the end of it
+    me = user(aws, "transform", *policies_of(aws, physical(stack, "TransformRole")))
+    logs, own = aws("logs", **me), physical(stack, "TransformLog")
+    assert allowed(
+        lambda: logs.delete_log_group(logGroupName=own),
+        lambda: logs.create_log_stream(logGroupName=physical(stack, "DeliveryLog"), logStreamName="a"),
+        lambda: aws("s3", **me).list_objects_v2(Bucket=stack["LakeBucket"]),
+        lambda: aws("kinesis", **me).describe_stream(StreamName=stack["StreamName"]),
+        lambda: aws("dynamodb", **me).scan(TableName=stack["TableName"]),
+    ) == [False] * 5  # fmt: skip

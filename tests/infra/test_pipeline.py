@@ -1,0 +1,268 @@
+"""What each piece of the pipeline is, by the properties CloudFormation gets."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import sqlglot
+
+from infra_cdk.stacks.generator import FILES as GENERATOR
+from infra_cdk.variants import VARIANTS
+from tests.infra.conftest import only, resources
+from tests.infra.test_rules import rights, statements, written
+from workbench import render
+from workbench.registration import table_input
+
+ALL = list(VARIANTS)
+LAKES = [name for name in ALL if name != "delimiter"]
+HOUR = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
+
+
+def delivery(made: Any) -> dict[str, Any]:
+    return only(made, "AWS::KinesisFirehose::DeliveryStream")["ExtendedS3DestinationConfiguration"]
+
+
+def processor(made: Any) -> tuple[str, dict[str, Any]]:
+    (found,) = delivery(made)["ProcessingConfiguration"]["Processors"]
+    return found["Type"], {each["ParameterName"]: each["ParameterValue"] for each in found["Parameters"]}
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_keys_rotate_and_have_an_alias(variants, variant):
+    keys = resources(variants[variant], "AWS::KMS::Key").values()
+    assert keys
+    assert all(key["Properties"]["EnableKeyRotation"] for key in keys)
+    assert len(resources(variants[variant], "AWS::KMS::Alias")) == len(keys)
+
+
+@pytest.mark.parametrize("variant", ["single", "generator", "cross-account"])
+def test_a_new_table_is_on_demand_encrypted_recoverable_protected_and_captured_in_microseconds(variants, variant):
+    table = only(variants[variant], "AWS::DynamoDB::Table")
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"]["SSEType"] == "KMS"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["DeletionProtectionEnabled"] is True
+    assert table["KinesisStreamSpecification"]["ApproximateCreationDateTimePrecision"] == "MICROSECOND"
+    assert "TableName" not in table
+
+
+def test_the_generators_table_has_the_keys_of_its_dataset(variants):
+    keys = {name: only(variants[name], "AWS::DynamoDB::Table")["KeySchema"] for name in
+            ("generator", "generator-heartrate")}  # fmt: skip
+    assert keys == {
+        "generator": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "generator-heartrate": [{"AttributeName": "sensor_id", "KeyType": "HASH"},
+                                {"AttributeName": "report_time", "KeyType": "RANGE"}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("variant", "arn"), [
+    ("existing-table", "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/Orders.eu"),
+    ("existing-table-arn", "arn:aws:dynamodb:eu-central-1:123456789012:table/orders"),
+])  # fmt: skip
+def test_an_existing_table_is_not_made_but_sent_to_the_stream_until_the_stack_goes(variants, variant, arn):
+    made = variants[variant]
+    assert not resources(made, "AWS::DynamoDB::Table")
+    capture = only(made, "Custom::KinesisStreamingDestination")
+    create, delete = (json.loads(written(capture[step])) for step in ("Update", "Delete"))
+    assert create["action"] == "enableKinesisStreamingDestination"
+    assert create["parameters"]["TableName"] == arn.rpartition("/")[2]
+    assert create["parameters"]["EnableKinesisStreamingConfiguration"] == {
+        "ApproximateCreationDateTimePrecision": "MICROSECOND"}  # fmt: skip
+    assert delete["action"] == "disableKinesisStreamingDestination"
+    assert written(capture["Create"]) == written(capture["Update"])
+    allowed = {right.action: right.resource for right in rights(made) if right.action.startswith("dynamodb:")}
+    assert set(allowed.values()) == {arn}
+    assert set(allowed) == {f"dynamodb:{verb}KinesisStreamingDestination" for verb in ("Enable", "Disable", "Describe")}
+
+
+def test_the_stream_is_encrypted_and_on_demand_or_of_so_many_shards(variants):
+    for name, mode, shards, hours in (("single", "ON_DEMAND", None, 24), ("delimiter", "PROVISIONED", 2, 168)):
+        stream = only(variants[name], "AWS::Kinesis::Stream")
+        assert stream["StreamEncryption"]["EncryptionType"] == "KMS"
+        assert stream["StreamModeDetails"] == {"StreamMode": mode}
+        assert stream.get("ShardCount") == shards
+        assert stream["RetentionPeriodHours"] == hours
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_firehose_writes_by_the_hour_of_arrival_and_its_failures_outside_of_the_table(variants, variant):
+    to = delivery(variants[variant])
+    assert to["Prefix"].startswith("data/")
+    assert to["Prefix"].endswith("/" + HOUR)
+    assert to["ErrorOutputPrefix"].startswith("errors/")
+    assert "!{firehose:error-output-type}/" in to["ErrorOutputPrefix"]
+    assert to["CloudWatchLoggingOptions"]["Enabled"] is True
+    assert to["BufferingHints"] == {"IntervalInSeconds": 300, "SizeInMBs": 64}
+
+
+def test_objects_are_gzip_json_or_parquet_by_the_glue_tables_columns(variants):
+    as_json, parquet = delivery(variants["single"]), delivery(variants["parquet"])
+    assert (as_json["CompressionFormat"], as_json["FileExtension"]) == ("GZIP", ".json.gz")
+    assert "DataFormatConversionConfiguration" not in as_json
+    assert parquet["CompressionFormat"] == "UNCOMPRESSED"
+    conversion = parquet["DataFormatConversionConfiguration"]
+    assert conversion["Enabled"] is True
+    assert conversion["OutputFormatConfiguration"] == {"Serializer": {"ParquetSerDe": {"Compression": "SNAPPY"}}}
+    assert conversion["SchemaConfiguration"]["DatabaseName"] == "workbench"
+    assert "ReadSchema" in json.dumps(resources(variants["parquet"], "AWS::IAM::Policy"))
+
+
+def test_records_go_through_the_function_in_its_mode_or_through_firehoses_own_delimiter(variants):
+    for name, mode in (("single", "envelope"), ("newline", "newline"), ("flat", "flat")):
+        kind, given = processor(variants[name])
+        assert (kind, given["BufferSizeInMBs"]) == ("Lambda", "1")
+        function = only(variants[name], "AWS::Lambda::Function")
+        assert function["Environment"]["Variables"] == {"MODE": mode}
+        assert written(given["LambdaArn"]).endswith(":$LATEST")
+        assert function["Timeout"] <= 300
+    assert processor(variants["delimiter"]) == ("AppendDelimiterToRecord", {"Delimiter": "\\n"})
+    assert not resources(variants["delimiter"], "AWS::Lambda::Function")
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_every_bucket_is_versioned_encrypted_closed_tls_only_tidied_and_owns_its_objects(variants, variant):
+    buckets = resources(variants[variant], "AWS::S3::Bucket")
+    assert len(buckets) == 3
+    for name, bucket in buckets.items():
+        given = bucket["Properties"]
+        (encryption,) = given["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        kind = encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
+        assert kind == ("AES256" if "AccessLogs" in name else "aws:kms")
+        assert given["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert set(given["PublicAccessBlockConfiguration"].values()) == {True}
+        assert given["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        assert given["LifecycleConfiguration"]["Rules"][0]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+        assert "AccessLogs" in name or given["LoggingConfiguration"]["LogFilePrefix"] in ("lake/", "results/")
+    for policy in resources(variants[variant], "AWS::S3::BucketPolicy").values():
+        denied = [each["Condition"] for each in statements(policy) if each["Effect"] == "Deny"]
+        assert {"Bool": {"aws:SecureTransport": "false"}} in denied
+
+
+def test_the_log_moves_to_cheaper_storage_where_that_is_asked_for(variants):
+    rules = only(variants["parquet"], "AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
+    assert rules[1] == {"Id": "archive", "Prefix": "data/", "Status": "Enabled",
+                        "Transitions": [{"StorageClass": "STANDARD_IA", "TransitionInDays": 90}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(("variant", "layout", "stored"), [
+    ("single", "envelope", "json"), ("parquet", "envelope", "parquet"), ("newline", "raw", "json"),
+    ("delimiter", "raw", "json"), ("cross-account", "envelope", "json"),
+])  # fmt: skip
+def test_the_table_is_the_one_that_workbench_table_create_makes(variants, variant, layout, stored):
+    made = only(variants[variant], "AWS::Glue::Table")["TableInput"]
+    location = written(made["StorageDescriptor"]["Location"])
+    assert re.fullmatch(r"s3://\$\{StorageLake\w+\}/data/items/", location)
+    expected = table_input("items", location, layout=layout, stored=stored, first_year=2025)
+    assert json.loads(json.dumps(made), object_hook=lambda each: written(each) if "Fn::Join" in each else each) \
+        == expected  # fmt: skip
+    folders = re.sub(r"!\{timestamp:\w+\}", "", delivery(variants[variant])["Prefix"]).removeprefix("data/items/")
+    template = expected["Parameters"]["storage.location.template"].removeprefix(location)
+    assert folders == re.sub(r"\$\{\w+\}", "", template)
+
+
+def test_firehose_and_the_lake_of_two_accounts_have_one_table(variants):
+    tables = resources(variants["cross-account-parquet"], "AWS::Glue::Table").values()
+    columns = [table["Properties"]["TableInput"]["StorageDescriptor"]["Columns"] for table in tables]
+    assert len(columns) == 2
+    assert columns[0] == columns[1]
+
+
+def test_a_crawler_looks_at_the_data_alone_and_its_partitions_take_the_tables_schema(variants):
+    for name, schedule, prefix, tables in (
+        ("crawler", {"ScheduleExpression": "cron(15 3 * * ? *)"}, None, 0), ("flat", None, None, 0),
+        ("both-catalogs", None, "crawled_", 1),
+    ):  # fmt: skip
+        crawler = only(variants[name], "AWS::Glue::Crawler")
+        (target,) = crawler["Targets"]["S3Targets"]
+        assert written(target["Path"]).endswith("}/data/")
+        told = json.loads(crawler["Configuration"])
+        assert told["CrawlerOutput"]["Partitions"] == {"AddOrUpdateBehavior": "InheritFromTable"}
+        assert told["Grouping"]["TableLevelConfiguration"] == 3  # bucket, data, table
+        assert (crawler.get("Schedule"), crawler.get("TablePrefix")) == (schedule, prefix)
+        assert len(resources(variants[name], "AWS::Glue::Table")) == tables
+        assert crawler["CrawlerSecurityConfiguration"] == "workbench-crawler"
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_the_workgroup_enforces_its_limits_and_results_are_encrypted_and_expire(variants, variant):
+    group = only(variants[variant], "AWS::Athena::WorkGroup")["WorkGroupConfiguration"]
+    assert group["EnforceWorkGroupConfiguration"] is True
+    assert group["EngineVersion"] == {"SelectedEngineVersion": "Athena engine version 3"}
+    assert group["BytesScannedCutoffPerQuery"] == 100 * 10**9
+    assert group["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
+    rules = only(variants[variant], "AWS::S3::Bucket", "Results")["LifecycleConfiguration"]["Rules"]
+    assert rules[0]["ExpirationInDays"] == 7
+
+
+@pytest.mark.parametrize("variant", [name for name in ALL if name != "flat"])
+def test_every_question_is_a_named_query_that_athena_can_parse(variants, variant):
+    queries = [each["Properties"] for each in resources(variants[variant], "AWS::Athena::NamedQuery").values()]
+    assert sorted(each["Name"].partition(": ")[2] for each in queries) == render.questions()
+    for query in queries:
+        sql = query["QueryString"]
+        assert len(sql.encode()) < 262_144
+        parsed = sqlglot.parse_one(sql, dialect="athena")
+        tables = {(table.db, table.name) for table in parsed.find_all(sqlglot.exp.Table) if table.db}
+        assert len(tables) == 1
+        assert tables.pop()[0] == query["Database"]
+        assert "{" not in re.sub(r"'(?:[^']|'')*'|--.*", "", sql)
+        assert query["Description"].endswith("?")
+
+
+def test_the_other_account_may_write_this_log_by_firehoses_role_alone(variants):
+    made = variants["cross-account"]
+    role = only(made, "AWS::IAM::Role", "Delivery")["RoleName"]
+    stacks = {stack: list(statements(template["Resources"])) for stack, template in made.templates.items()}
+    foreign = [each for each in stacks["WorkbenchConsumer"]
+               if "123456789012" in json.dumps(each.get("Principal", {}))]  # fmt: skip
+    assert {each["Sid"] for each in foreign} == {"ProducerWrites", "ProducerLooks", "ProducerEncrypts"}
+    for each in foreign:
+        condition = written(each["Condition"]["ArnEquals"]["aws:PrincipalArn"])
+        assert condition == f"arn:${{AWS::Partition}}:iam::123456789012:role/{role}"
+    bucket = only(made, "AWS::S3::Bucket", "Lake")["BucketName"]
+    assert written(delivery(made)["BucketARN"]) == f"arn:${{AWS::Partition}}:s3:::{bucket}"
+    assert "EncryptionConfiguration" not in delivery(made)  # the bucket's own default
+    (key,) = [each for each in stacks["WorkbenchProducer"] if each.get("Sid") == "KeyOfBucket"]
+    alias = only(made, "AWS::KMS::Alias", "WorkbenchConsumer")["AliasName"]
+    assert key["Condition"]["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": alias}
+
+
+def test_neither_of_two_accounts_refers_to_what_the_other_must_have_made(variants):
+    for template in variants["cross-account-parquet"].templates.values():
+        assert "Fn::ImportValue" not in json.dumps(template)
+        assert set(template.get("Parameters", {})) <= {"BootstrapVersion"}
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_destroy_leaves_what_holds_data_unless_told_otherwise(variants, variant):
+    kinds = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key")
+    policies = {each["DeletionPolicy"] for kind in kinds for each in resources(variants[variant], kind).values()}
+    assert policies == {"Delete" if variant == "disposable" else "Retain"}
+    emptied = resources(variants[variant], "Custom::S3AutoDeleteObjects")
+    assert len(emptied) == (3 if variant == "disposable" else 0)
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_firehose_is_made_after_its_rights(variants, variant):
+    (stream,) = resources(variants[variant], "AWS::KinesisFirehose::DeliveryStream").values()
+    assert any("RoleDefaultPolicy" in name for name in stream["DependsOn"])
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_logs_are_encrypted_and_end(variants, variant):
+    groups = resources(variants[variant], "AWS::Logs::LogGroup").values()
+    assert all(each["Properties"]["KmsKeyId"] and each["Properties"]["RetentionInDays"] == 30 for each in groups)
+
+
+def test_the_generator_may_read_and_write_its_table_alone(variants):
+    function = only(variants["generator"], "AWS::Lambda::Function", "Generator")
+    assert function["Environment"]["Variables"]["DATASET"] == "persons"
+    assert function["Handler"].rpartition(".")[0].replace(".", "/") + ".py" in GENERATOR
+    items = {right.action: right.resource for right in rights(variants["generator"])
+             if right.action.startswith("dynamodb:")}  # fmt: skip
+    assert set(items) == {"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"}
+    assert all(re.fullmatch(r"\$\{SourceTable\w+\.Arn\}", each) for each in items.values())
