@@ -97,6 +97,8 @@ def glue_table(name: str, location: str, layout: str, made: Iterable[tuple[datet
     descriptor = table["StorageDescriptor"]
     if layout == "envelope, Hive JSON":
         descriptor["SerdeInfo"] = {"SerializationLibrary": "org.apache.hive.hcatalog.data.JsonSerDe", "Parameters": {}}
+    if layout in ("struct", "flat"):
+        descriptor["SerdeInfo"]["Parameters"] = {"ignore.malformed.json": "true"}
     if layout == "struct":
         changes = [change["dynamodb"] for change in made]
         image = struct_of(change.get(name) for change in changes for name in ("NewImage", "OldImage"))

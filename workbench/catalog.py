@@ -64,6 +64,8 @@ class Catalog:
         """List the change logs of the database, by the names of the DynamoDB tables where settings map these."""
         try:
             found = list(wr.catalog.get_tables(database=self.database, boto3_session=self.session))
+            if not found:  # nor does a database that is not there have tables
+                self.session.client("glue").get_database(Name=self.database)
         except (ClientError, BotoCoreError) as error:
             self._refused(error)
         logs = {table["Name"]: self._log(table) for table in found}

@@ -236,22 +236,7 @@ def _canonical(text: str) -> str:
 
 def _image(column: str, kind: GlueType) -> str:
     """Write a struct of attributes as DynamoDB JSON; one that is null is absent."""
-    return _attributes(f"cast({column} as json)", kind, 0)
-
-
-def _attributes(value: str, kind: GlueType, level: int) -> str:
-    """Write a struct or a list of attributes, as JSON, as DynamoDB JSON, as deep as the type goes."""
-    below = list(kind.inner.values())
-    for member in below:
-        if wrong := [tag for tag in member.inner if tag.upper() not in TAGS]:
-            raise ParameterError(f"a struct has a member {wrong[0]!r}, which is none of DynamoDB's types")
-    nested = {tag: [each.inner[tag] for each in below if tag in each.inner] for tag in ("m", "l")}
-    merged = GlueType("struct", {str(number): inner for number, inner in enumerate(
-        inner for kinds in nested.values() for each in kinds for inner in each.inner.values())})  # fmt: skip
-    element = f"element_at(types_{level}, tag_{level})"
-    inner = (_attributes(element, merged, level + 1) if any(nested.values())
-             else f"json_format(json_parse(json_extract_scalar({element}, '$')))")  # fmt: skip
-    return render.part("attributes", json=value, level=str(level), inner=inner)
+    return f"case when {column} is not null then {_object(_members(column, kind), _typed)} end"
 
 
 def _object(members: Members, value: Callable[[str, GlueType], str]) -> str:
@@ -280,6 +265,33 @@ def _json(text: str) -> str:
 def _name(name: str) -> str:
     """Write a name in a JSON object, with what separates it from its value."""
     return render.literal(_json(name) + ":")
+
+
+def _typed(column: str, kind: GlueType) -> str:
+    """Write a struct of DynamoDB's types, such as ``struct<s:string,n:string>``, as an attribute's value."""
+    if not kind.inner:
+        return f"json_format(json_parse({column}))"  # a text of JSON, for a crawler could not tell its types
+    kinds = [_by_kind(column, name, inner) for name, inner in kind.inner.items()]
+    return f"coalesce({', '.join(kinds)}, {_NULL})"
+
+
+def _by_kind(column: str, name: str, kind: GlueType) -> str:
+    inner, tag = f"{column}.{render.identifier(name)}", name.upper()
+    if tag in ("S", "B", "N"):
+        text = f"json_format(cast(cast({inner} as varchar) as json))"
+    elif tag in ("BOOL", "NULL"):
+        text = f"cast({inner} as varchar)"
+    elif tag in ("M", "L") and not kind.inner:
+        text = f"json_format(json_parse({inner}))"
+    elif tag == "M":
+        text = _object(_members(inner, kind), _typed)
+    elif tag == "L":
+        text = _list(inner, lambda element: _typed(element, kind.inner[""]))
+    elif tag in ("SS", "NS", "BS"):
+        text = f"json_format(cast(transform({inner}, member -> cast(member as varchar)) as json))"
+    else:
+        raise ParameterError(f"{column} has a member {name!r}, which is none of DynamoDB's types")
+    return f"case when {inner} is not null then '{{\"{tag}\":' || {text} || '}}' end"
 
 
 def _plain(column: str, kind: GlueType) -> str:
@@ -317,6 +329,5 @@ def _split(text: str) -> list[str]:
     return parts
 
 
-TAGS = ("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS")
 _TEXT = GlueType("string", {})
 _NULL = """'{"NULL":true}'"""

@@ -18,10 +18,15 @@ _COLUMNS = {
 }  # fmt: skip
 _READ_BY: dict[Stored, tuple[str, str, dict[str, str]]] = {
     "json": ("org.apache.hadoop.mapred.TextInputFormat", "org.openx.data.jsonserde.JsonSerDe",
-             {"ignore.malformed.json": "true", "case.insensitive": "true"}),
+             {"ignore.malformed.json": "true"}),
     "parquet": ("org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
                 "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe", {"serialization.format": "1"}),
 }  # fmt: skip
+# Taking names without regard to case, OpenX drops all but the last of attributes that differ in case only, in the text
+# of a nested object too: so names are taken as they are, and those of the record mapped.
+_EXACT = {"case.insensitive": "false"} | {f"mapping.{name.lower()}": name for name in (
+    "eventID", "eventName", "tableName", "userIdentity", "Keys", "NewImage", "OldImage", "SizeBytes",
+    "ApproximateCreationDateTime", "ApproximateCreationDateTimePrecision")}  # fmt: skip
 _WRITTEN_BY = {"json": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
                "parquet": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"}  # fmt: skip
 _UNITS = {"year": (4, ""), "month": (2, "1,12"), "day": (2, "1,31"), "hour": (2, "0,23")}
@@ -80,6 +85,8 @@ def table_input(name: str, location: str, *, layout: str = "envelope", stored: S
     if keys:
         parameters |= {"projection.enabled": "true", "storage.location.template": location + template}
     reader, serde, serde_parameters = _READ_BY[stored]
+    if layout == "raw":
+        serde_parameters = serde_parameters | _EXACT
     return {
         "Name": name, "TableType": "EXTERNAL_TABLE", "Parameters": parameters, "PartitionKeys": keys,
         "StorageDescriptor": {

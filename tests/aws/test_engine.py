@@ -1,0 +1,373 @@
+"""Athena through awswrangler: what it costs, what goes wrong, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import awswrangler as wr
+import pytest
+
+from tests import lakes
+from tests.aws.conftest import BUCKET, DATABASE, athena, declare, lake, place, session_of
+from tests.conftest import chain, write_log
+from tests.questions import LATER, same
+from workbench import Workbench
+from workbench.errors import ConfigError, ParameterError, QueryError, ScanRefused, TableNotFound, WorkbenchError
+from workbench.registration import table_input
+from workbench.reports import run_report
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def wb(empty, tmp_path):
+    """A workbench over a log of the default layout."""
+    lake(empty, tmp_path / "log")
+    with_athena = athena(empty)
+    yield with_athena
+    with_athena.close()
+
+
+def results(server) -> list[str]:
+    found = session_of(server).client("s3").list_objects_v2(Bucket="results")
+    return [item["Key"] for item in found.get("Contents", [])]
+
+
+def refused(error: type[WorkbenchError], ask) -> str:
+    with pytest.raises(error) as caught:
+        ask()
+    assert "\n" not in str(caught.value), "one line"
+    return str(caught.value)
+
+
+# --- what an answer says
+
+
+def test_an_answer_tells_what_it_took_and_leaves_nothing_behind(wb, empty):
+    result = wb.latest_state("things")
+    assert len({query.id for query in result.stats.queries} & set(empty.queries)) == 2  # and what counts bad lines
+    sizes = sum(item.size for item in wb._engine.catalog.objects(wb._engine.catalog.table("things")))
+    assert result.stats.bytes == sizes
+    assert result.stats.scanned >= sizes
+    assert result.stats.cost == pytest.approx(
+        sum(max(query.scanned, 10_000_000) for query in result.stats.queries) / 1e12 * 5
+    )
+    assert wb.spent.cost == result.stats.spent >= result.stats.cost
+    assert "scanned" in result.summary
+    assert "so far" in result.summary
+    assert results(empty) == []
+    before = wb.spent.queries
+    wb.changes("things", start=LATER)
+    assert wb.spent.queries > before
+
+
+def test_the_configuration_of_awswrangler_is_left_alone(wb):
+    before = wr.config.to_pandas().astype(str)
+    wb.tables()
+    wb.latest_state("things")
+    assert wr.config.to_pandas().astype(str).equals(before)
+
+
+def test_tables_show_the_logs_of_the_database_and_no_others(wb, empty):
+    session_of(empty).client("glue").create_table(DatabaseName=DATABASE, TableInput={
+        "Name": "orders", "StorageDescriptor": {"Columns": [{"Name": "id", "Type": "string"}], "Location": "s3://lake/x/"}})  # fmt: skip
+    (row,) = wb.tables().to_dict("records")
+    assert (row["table"], row["layout"], row["objects"] > 5) == ("things", "envelope", True)
+    assert "holds no change log" in refused(TableNotFound, lambda: wb.latest_state("orders"))
+    assert "Did you mean 'things'?" in refused(TableNotFound, lambda: wb.latest_state("thing"))
+
+
+def test_a_table_may_have_another_name_and_hold_several_tables(empty, tmp_path):
+    made = lakes.records(3, changes=30)
+    others = [(arrival, json.loads(json.dumps(change)) | {"tableName": "Others"}) for arrival, change in made]
+    for _, change in others:
+        change["eventID"] += "-other"
+    lakes.write(tmp_path, [*made, *others], "envelope")
+    declare(empty, table_input("all_changes", place(empty, tmp_path), first_year=2026))
+    wb = athena(empty, table_names={"things": "all_changes", "Others": "all_changes"})
+    assert wb.tables()["table"].tolist() == ["Others", "things"]
+    for name in ("things", "Others"):
+        expected = Workbench(tmp_path).latest_state(name).df
+        same(wb.latest_state(name).df, expected)
+    wb.close()
+
+
+def test_a_large_answer_comes_in_parts(wb, monkeypatch):
+    monkeypatch.setattr("workbench.engines.athena._BATCH", 7)
+    parts = list(wb._engine.batches("changes", "things", start=lakes.START, end=lakes.START + timedelta(days=9)))
+    assert len(parts) > 5
+    assert sum(len(part.rows) for part in parts) == len(wb.changes("things").df)
+
+
+def test_an_earlier_result_is_taken_again_where_that_is_wished(empty, tmp_path):
+    lake(empty, tmp_path)
+    wb = athena(empty, result_reuse="1h")
+    first = wb.latest_state("things")
+    started = len(empty.started)
+    again = wb.latest_state("things")
+    same(again.df, first.df)
+    assert len(empty.started) == started
+    assert [query.reused for query in again.stats.queries] == [True]
+    wb.close()
+
+
+# --- lines that are no change records
+
+
+def test_lines_that_are_no_change_records_are_counted_and_named(empty, tmp_path):
+    folder = lakes.write(tmp_path / "log", lakes.records(1), "envelope")
+    damaged = sorted(folder.rglob("*.gz"))[2]
+    lines = gzip.decompress(damaged.read_bytes()).decode().splitlines()
+    lines[1:1] = ["not json", '{"event_id": "x"}']
+    damaged.write_bytes(gzip.compress("\n".join(lines).encode()))
+    declare(empty, table_input("things", place(empty, folder), first_year=2026))
+    wb, on_files = athena(empty), Workbench(folder)
+    found, expected = wb.latest_state("things"), on_files.latest_state("things")
+    same(found.df, expected.df)
+    assert [(each.line, each.reason) for each in found.stats.unreadable] == [
+        (each.line, each.reason) for each in expected.stats.unreadable]  # fmt: skip
+    assert len(found.stats.unreadable) == 2
+    assert {each.object.startswith(f"s3://{BUCKET}/") for each in found.stats.unreadable} == {True}
+    same(
+        wb.data_quality("things").df[["finding", "status", "count"]],
+        on_files.data_quality("things").df[["finding", "status", "count"]],
+    )
+    counted = [each for each in empty.started if "as unreadable" in each["QueryString"]]
+    assert len(counted) == 1, "an object is counted once"
+    wb.close()
+
+
+def test_an_image_that_is_no_json_costs_its_change_only(empty, tmp_path):
+    good = chain({"pk": {"S": "x"}}, [(1_763_500_000_000_000, {"pk": {"S": "x"}, "n": {"N": "1"}})])
+    bad = chain({"pk": {"S": "y"}}, [(1_763_500_000_000_000, {"pk": {"S": "y"}})])
+    folder = write_log(tmp_path, good + bad, "envelope")
+    path = folder / "object.json.gz"
+    text = (
+        gzip.decompress(path.read_bytes())
+        .decode()
+        .replace('\\"pk\\":{\\"S\\":\\"y\\"}}", "old', '\\"pk\\":{\\"S\\":\\"y", "old')
+    )
+    path.write_bytes(gzip.compress(text.encode()))
+    declare(empty, table_input("things", place(empty, folder), partitions="none"))
+    wb = athena(empty)
+    found = wb.latest_state("things")
+    assert found.df["pk"].tolist() == ["x"]
+    assert len(found.stats.unreadable) == 1
+    wb.close()
+
+
+# --- cost
+
+
+def test_a_window_reads_its_partitions_only_and_loses_nothing_late(wb, empty):
+    whole = wb.estimate("changes", "things")
+    part = wb.estimate("changes", "things", start=LATER, end="2026-11-18T14:00Z")
+    assert 0 < part.bytes < whole.bytes
+    before = len(empty.queries)
+    asked = wb.changes("things", start=LATER, end="2026-11-18T14:00Z")
+    scanned = [query.scanned for query in asked.stats.queries]
+    assert asked.stats.bytes < whole.bytes
+    assert max(scanned) <= asked.stats.bytes
+    assert len(empty.queries) > before
+    assert any("24h after the window" in note for note in asked.stats.notes)
+
+
+def test_a_question_over_the_budget_never_reaches_athena_and_names_what_would_fit(wb, empty):
+    whole = wb.estimate("changes", "things").bytes
+    limited = athena(empty, max_scan_bytes=str(whole // 2))
+    told = refused(ScanRefused, lambda: limited.change_frequency("things"))
+    assert "max_scan_bytes" in told
+    start = told.partition("start=")[2].split(" ")[0]
+    assert empty.started == []
+    assert len(limited.change_frequency("things", start=start).df)
+    assert "raise max_scan_bytes" in refused(ScanRefused, lambda: limited.latest_state("things"))
+    limited.close()
+
+
+def test_only_partitions_that_hold_objects_are_looked_for(wb, empty):
+    wb.latest_state("things")
+    assert all('"year" =' in each["QueryString"] or "limit 1" in each["QueryString"] for each in empty.started)
+
+
+# --- what goes wrong
+
+
+def test_throttled_requests_are_tried_again(wb, empty):
+    empty.faults.throttle(3)
+    assert len(wb.latest_state("things").df)
+
+
+def test_a_query_that_failed_for_a_transient_reason_is_started_again(wb, empty):
+    empty.faults.fail("INTERNAL_ERROR: worker lost", retryable=True)
+    assert len(wb.latest_state("things").df)
+    assert len(results(empty)) == 0
+
+
+@pytest.mark.parametrize(("reason", "advice"), [
+    ("Query exhausted resources at this scale factor", "narrower window"),
+    ("HIVE_BAD_DATA: Error parsing field value", "workbench table create"),
+    ("COLUMN_NOT_FOUND: line 1:8: Column 'x' cannot be resolved", "workbench table show"),
+])  # fmt: skip
+def test_a_failed_query_keeps_athenas_words_and_says_what_to_do(wb, empty, reason, advice):
+    empty.faults.fail(reason, times=9)
+    told = refused(QueryError, lambda: wb.latest_state("things"))
+    assert reason in told
+    assert advice in told
+    assert results(empty) == []
+
+
+def test_a_cancelled_query_is_an_error(wb, empty):
+    empty.faults.cancel("Query cancelled by user", times=9)
+    assert "cancelled by user" in refused(QueryError, lambda: wb.latest_state("things"))
+
+
+def test_expired_credentials_are_one_line_that_says_so(wb, empty):
+    empty.faults.expire()
+    assert "expired" in refused(WorkbenchError, lambda: wb.latest_state("things"))
+
+
+def test_results_that_cannot_be_read_are_an_error_that_names_them(wb, empty):
+    empty.faults.deny("s3://results/")
+    told = refused(QueryError, lambda: wb.latest_state("things"))
+    assert "s3://results/athena/workbench/" in told
+    assert "workbench check" in told
+
+
+def test_a_truncated_result_is_no_answer(wb, empty):
+    empty.faults.truncate("s3://results/")
+    assert "cannot be read" in refused(QueryError, lambda: wb.latest_state("things"))
+
+
+def test_a_query_that_takes_too_long_is_stopped(empty, tmp_path):
+    lake(empty, tmp_path)
+    wb = athena(empty, query_timeout="1s")
+    wb._engine.key_types("things")
+    empty.faults.slow(60, times=2)
+    assert "took longer than 1s" in refused(QueryError, lambda: wb.latest_state("things"))
+    assert len(empty.stopped) == 2
+    wb.close()
+
+
+_ASK = """
+import sys
+from workbench import Workbench
+wb = Workbench(engine="athena", endpoint=sys.argv[1], region="eu-central-1", database="logs", output="s3://results/athena/")
+wb.latest_state("things")
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_ends_stops_its_query_at_athena(wb, empty, sign):
+    empty.faults.slow(120, times=3)
+    process = subprocess.Popen([sys.executable, "-c", _ASK, empty.endpoint], env=os.environ | {"PYTHONPATH": str(ROOT)},
+                               stderr=subprocess.DEVNULL)  # fmt: skip
+    until = time.monotonic() + 60
+    while not any(query.state == "RUNNING" for query in empty.queries.values()) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.3)  # the answer has reached the process, which now waits
+    process.send_signal(sign)
+    process.wait(30)
+    running = list(empty.queries)
+    while set(running) - set(empty.stopped) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert set(empty.stopped) == set(running) != set()
+
+
+# --- workgroups and settings
+
+
+def test_settings_of_the_workgroup_are_respected(wb, empty):
+    group = empty.workgroups["primary"]["Configuration"]
+    group |= {
+        "EnforceWorkGroupConfiguration": True,
+        "ResultConfiguration": {"OutputLocation": "s3://results/enforced/"},
+    }
+    assert len(wb.latest_state("things").df)
+    assert all("s3://results/enforced/workbench/" in each["QueryString"] for each in empty.started)
+
+
+@pytest.mark.parametrize(("configuration", "told"), [
+    ({"EngineVersion": {"EffectiveEngineVersion": "Athena engine version 2"}}, "version 3"),
+    ({"ManagedQueryResultsConfiguration": {"Enabled": True}}, "turn managed results off"),
+])  # fmt: skip
+def test_workgroups_that_cannot_serve_are_refused_with_the_remedy(wb, empty, configuration, told):
+    empty.workgroups["primary"]["Configuration"] |= configuration
+    assert told in refused(ConfigError, lambda: wb.latest_state("things"))
+    assert empty.started == []
+
+
+def test_without_a_place_for_results_the_remedy_is_named(empty, tmp_path):
+    lake(empty, tmp_path)
+    empty.workgroups["primary"]["Configuration"].pop("ResultConfiguration", None)
+    told = refused(ConfigError, lambda: athena(empty, output=None).latest_state("things"))
+    assert "output=s3://" in told
+
+
+def test_settings_that_are_missing_are_named(empty, monkeypatch):
+    assert "database=" in refused(ConfigError, lambda: athena(empty, database=None).tables())
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    assert "no AWS region" in refused(ConfigError, lambda: athena(empty, region=None).tables())
+    assert "cannot be read" in refused(ConfigError, lambda: athena(empty, database="nowhere").tables())
+
+
+def test_a_role_is_assumed_where_one_is_set(empty, tmp_path):
+    lake(empty, tmp_path)
+    wb = athena(empty, role="arn:aws:iam::123456789012:role/analyst")
+    assert len(wb.tables()) == 1
+    assert ("sts", "AssumeRole") in empty.requests
+
+
+# --- the catalog
+
+
+@pytest.mark.parametrize(("layout", "scheme"), [
+    ("envelope", lakes.SCHEMES[0]), ("raw", "2026/11/18/09"), ("envelope, Parquet", "dt="), ("envelope", "none"),
+])  # fmt: skip
+def test_a_bucket_without_a_catalog_entry_gets_one(empty, tmp_path, layout, scheme):
+    folder = lakes.write(tmp_path, lakes.records(1, changes=60), layout, scheme)
+    location = place(empty, folder)
+    session_of(empty).client("glue").create_database(DatabaseInput={"Name": DATABASE})
+    wb, on_files = athena(empty), Workbench(folder)
+    made = wb.create_table("things", location)
+    assert made == wb.table_ddl("things")
+    assert f"`{DATABASE}`.`things`" in made
+    same(wb.latest_state("things", as_of=LATER).df, on_files.latest_state("things", as_of=LATER).df)
+    same(wb.changes("things", start=LATER).df, on_files.changes("things", start=LATER).df)
+    assert "is there already" in refused(ParameterError, lambda: wb.create_table("things", location))
+    wb.close()
+
+
+def test_a_public_history_is_right_at_five_instants(empty, public_history):
+    truth = json.loads((public_history / "truth.json").read_text())
+    declare(
+        empty, table_input("git_files", place(empty, public_history / "data", "history"), layout="raw", first_year=2018)
+    )
+    wb = athena(empty, table_names={"git-files": "git_files"})
+    for at, blobs in [(None, truth["latest"]), *truth["as_of"]]:
+        df = wb.latest_state("git-files", as_of=at).df
+        assert dict(zip(df["path"], df["blob"], strict=True)) == blobs
+    wb.close()
+
+
+# --- notebooks
+
+
+@pytest.mark.parametrize("name", ["02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality"])
+def test_notebooks_run_unchanged_on_athena(wb, empty, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKBENCH_ENDPOINT", empty.endpoint)
+    monkeypatch.setenv("WORKBENCH_REGION", "eu-central-1")
+    monkeypatch.setenv("WORKBENCH_OUTPUT", "s3://results/athena/")
+    parameters = {"table": "things", "engine": "athena", "database": DATABASE, "max_scan_bytes": "1GB"}
+    made = run_report(ROOT / "notebooks" / f"{name}.ipynb", parameters, out="reports")
+    assert made.failed_cell is None
+    assert results(empty) == []

@@ -1,0 +1,181 @@
+"""Every question over every layout: Trino, which Athena engine 3 is, answers as the embedded engine does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.trino.conftest import MATRIX
+from tests.trino.lake import BUCKET, DATABASE, LAYOUTS, START, TABLE, TEXTS, histories, register, store
+from tests.trino.server import Trino
+from workbench import render
+from workbench.config import load_settings
+from workbench.engines import Engine, Query
+from workbench.engines.athena import AthenaEngine
+from workbench.engines.duckdb import DuckDBEngine
+from workbench.engines.queries import Running
+from workbench.instants import END_OF_TIME, START_OF_TIME
+from workbench.keys import KeyPart
+from workbench.records import canonical_json
+from workbench.where import names_images, parse
+
+pytestmark = [pytest.mark.trino, pytest.mark.timeout(1500)]
+DAY = START + timedelta(days=1)
+ALL, SOME = {"start": START_OF_TIME, "end": END_OF_TIME}, {"start": START + timedelta(hours=7), "end": DAY}
+QUESTIONS: dict[str, list[dict[str, Any]]] = {
+    "change_frequency": [ALL | {"unit": "minute"}, ALL | {"unit": "day"}, SOME | {"unit": "hour"}],
+    "change_intervals": [ALL, SOME],
+    "chain_gaps": [ALL | {"examples": 2}, SOME | {"examples": 100}],
+    "changes": [ALL, SOME],
+    "delivery": [ALL | {"late_arrival": 3600, "examples": 3}, SOME | {"late_arrival": 0, "examples": 1}],
+    "hot_keys": [ALL | {"limit": 5}, SOME | {"limit": 1000}],
+    "key_concentration": [ALL, SOME],
+    "latest_state": [{"as_of": END_OF_TIME, "include_deleted": gone} for gone in (True, False)]
+    + [{"as_of": START + timedelta(hours=hour), "include_deleted": True} for hour in (0, 11, 22, 33, 44)],
+    "record_sizes": [ALL | {"large": 50, "examples": 3}, SOME | {"large": 0, "examples": 2}],
+    "schema_drift": [ALL, SOME],
+}
+
+
+CONDITIONS = [
+    "a = 10", "a <> 10", "a > 1.5 or A < -1", "a between -3 and 9", "a in (0, 0.001, 12345678901234567890123456789012345678)",
+    "a = ''", "a = '\"'", "a = '\\' or a = 'it''s'", "a in ('x', '😀', 'ö')", "a like '%\\%' or a like '_'", "a not like 'x%'",
+    "a like '!%' escape '!' or a like '%N%'", "a = true or a = false", "a = x'00' or a <> x''", "a is null", "a is not null",
+    "a is absent", "not (a is absent)", "new.a <> '' and old.a is absent", "new.N > 1 or old.N is null", "a.b is absent and a is not absent",
+    'a[0] is not absent or "a[0]" is not absent', '"b.c" is not absent', '"q""q" is not absent', "ö is not absent", '"back\\slash" is not absent',
+    '"*" is not absent', '"" is not absent', '"a b" is not absent', '"it\'s" is not absent', '"😀" is not absent', '"$" is not absent',
+    '"*".a is not absent or "*"[0] is not absent or ""."*" is not absent or ""[0] is not absent or a[0] is not absent', '"*" = 10 or "" > 0 or "$" like \'%\' or "SS" is null',
+]  # fmt: skip
+
+
+class OnTrino:
+    """Runs Athena's queries on Trino: what they would UNLOAD comes back at once."""
+
+    output = f"s3://{BUCKET}/results/"
+
+    def __init__(self, trino: Trino) -> None:
+        self._trino = trino
+        self.finished: list[Query] = []
+
+    def run(self, texts: Sequence[str]) -> list[Running]:
+        return [Running(text, self.output) for text in texts]
+
+    def batches(self, query: Running, rows: int | None = None) -> Iterator[pa.Table]:
+        found = self._trino.query(query.sql)
+        if len(found):
+            yield found
+
+    def clean(self, query: Running) -> None: ...
+
+    def close(self) -> None: ...
+
+    def cost(self, scanned: int, queries: int = 1) -> float:
+        return 0.0
+
+
+@pytest.fixture(scope="session")
+def lake(trino: Trino, endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[Engine, Engine]]]:  # fmt: skip
+    """The two engines over each layout: Athena's, whose queries Trino runs, and the embedded one."""
+    engines: dict[str, tuple[Engine, Engine]] = {}
+    for number, (layout, described) in enumerate(LAYOUTS.items()):
+        name, folder = f"log_{number}", tmp_path_factory.mktemp("log")
+        settings = load_settings(engine="athena", endpoint=endpoint, region="eu-central-1", database=DATABASE,
+                                 table_names={TABLE: name}, count_unreadable=False)  # fmt: skip
+        athena = AthenaEngine(settings)
+        if not number:
+            session = athena.catalog.session
+            session.client("s3").create_bucket(
+                Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})  # fmt: skip
+            session.client("glue").create_database(DatabaseInput={"Name": DATABASE})
+        records, own, canonical = histories(1, described.records), folder / "own", folder / "canonical"
+        store(own, described, records)
+        register(athena.catalog.session, own, name, described, records)
+        store(
+            canonical,
+            described
+            if described.records == "texts"
+            else replace(LAYOUTS["envelope JSON (OpenX)"], folder=described.folder),
+            records,
+        )
+        athena._queries = OnTrino(trino)  # type: ignore[assignment]
+        engines[layout] = athena, DuckDBEngine(load_settings(source=str(canonical)))
+    yield engines
+    for pair in engines.values():
+        for engine in pair:
+            engine.close()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_over_a_layout_has_one_answer(lake, request, question: str, layout: str):
+    matrix = request.config.stash[MATRIX]
+    matrix[question, layout] = "✗"
+    on_trino, embedded = lake[layout]
+    for values in QUESTIONS[question]:
+        ours, theirs = (engine.ask(question, TABLE, **values).rows for engine in (on_trino, embedded))
+        assert rows(ours) == rows(theirs), values
+        assert {field.name: field.type for field in ours.schema if not digest(field)} == {
+            field.name: field.type for field in theirs.schema if not digest(field)}  # fmt: skip
+    assert len(theirs)
+    matrix[question, layout] = "✓"
+
+
+@pytest.mark.parametrize("where", CONDITIONS)
+def test_a_condition_selects_the_same_rows(lake, where: str):
+    on_trino, embedded = lake["envelope JSON (OpenX)"]
+    tree = parse(where)
+    both = render.matching((), ("INSERT", "MODIFY"), render.condition(tree, new="new_image", old="old_image"))
+    state = {"as_of": END_OF_TIME, "include_deleted": False}
+    found = {}
+    for name, engine in (("Trino", on_trino), ("DuckDB", embedded)):
+        found[name] = [rows(engine.ask("changes", TABLE, matching=both, **ALL).rows)]
+        if not names_images(tree):
+            one = render.condition(tree, new="image")
+            found[name].append(rows(engine.ask("latest_state", TABLE, matching=one, **state).rows))
+    assert found["Trino"] == found["DuckDB"]
+    assert any(found["DuckDB"]), "a condition that selects nothing tries nothing"
+
+
+def test_keys_are_found_whole_by_a_part_and_by_how_they_begin(lake):
+    on_trino, embedded = lake["raw, images as texts"]
+    whole = sorted({row["keys"] for row in embedded.ask("changes", TABLE, **ALL).rows.to_pylist()})
+    parts = [[KeyPart("pk", "S", f"{text}-{number}")] for number, text in enumerate(TEXTS)]
+    begins = [[KeyPart("pk", "S", text, prefix=True)] for text in TEXTS if text]
+    for keys in (whole, parts, begins, [[KeyPart("pk", "S", '"-3'), KeyPart("sk", "N", "10")]]):
+        ours, theirs = (
+            rows(engine.ask("changes", TABLE, matching=render.matching(keys), **ALL).rows)
+            for engine in (on_trino, embedded)
+        )
+        assert ours == theirs
+    assert len(rows(on_trino.ask("hot_keys", TABLE, **ALL, limit=1000).rows)) == len(whole)
+
+
+def digest(field: pa.Field) -> bool:
+    """Whether a column has digests of images, which each engine makes by a function of its own."""
+    return field.name in ("found", "left_behind", "absent")
+
+
+def rows(table: pa.Table) -> list[tuple[Any, ...]]:
+    """Return rows in an order of their own, with images and digests in one spelling."""
+    found = table.to_pylist()
+    for row in found:
+        for name in {"image", "new_image", "old_image"} & set(row):
+            row[name] = row[name] and canonical_json(json.loads(row[name]))
+        for name in {"most_duplicated", "most_reordered", "latest", "largest_keys"} & set(row):
+            row[name] = row[name] and [re.sub(r"\.?0+$", "", each) for each in row[name]]  # the time, in any spelling
+    found.sort(
+        key=lambda row: str([value for name, value in row.items() if name not in ("found", "left_behind", "absent")])
+    )
+    seen: dict[Any, int] = {}
+    return [
+        tuple((seen.setdefault(value, len(seen)) if name in ("found", "left_behind", "absent") and value is not None
+               else value) for name, value in row.items())
+        for row in found
+    ]  # fmt: skip
