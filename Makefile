@@ -29,7 +29,7 @@ lab: $(READY)   ## JupyterLab on the notebooks
 	@WORKBENCH_HOME="$(CURDIR)/.workbench" $(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. $(LABFLAGS) notebooks/02_latest_state.ipynb
 
 test: $(INFRA)  ## every test
-	@$(BIN)/python -m pytest workbench tests
+	@$(BIN)/python -m pytest workbench tests --ignore=tests/trino -n auto --dist loadfile
 
 test-infra: $(INFRA) ## the tests of infra_cdk
 	@$(BIN)/python -m pytest tests/infra
@@ -38,7 +38,7 @@ test-trino: $(READY) ## the SQL on a real Trino server, as Athena is: Java and M
 	@$(BIN)/python -m pytest tests/trino
 
 engines: $(READY) ## question by layout by engine: DuckDB, Athena's path, Trino
-	@$(BIN)/python -m pytest tests/aws/test_questions.py tests/trino -q --matrix
+	@$(BIN)/python -m pytest tests/aws/test_questions.py tests/trino -q
 
 synth: $(INFRA) ## the CDK app in every variant
 	@$(BIN)/python -m infra_cdk.synth

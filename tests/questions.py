@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import pandas as pd
 
 from tests.lakes import START
 from workbench import Workbench
+from workbench.quality import Quality
+
+
+@lru_cache(maxsize=4)
+def _quality(wb: Workbench) -> Quality:
+    return wb.data_quality("things")
+
 
 AT, LATER = START.isoformat(), "2026-11-18T12:00:00Z"
 QUESTIONS: dict[str, Callable[[Workbench], pd.DataFrame]] = {
@@ -32,9 +40,9 @@ QUESTIONS: dict[str, Callable[[Workbench], pd.DataFrame]] = {
     "by key": lambda wb: wb.change_frequency("things", by="key", limit=5).df,
     "concentration": lambda wb: wb.change_frequency("things", by="concentration").df,
     "interval": lambda wb: wb.change_frequency("things", by="interval").df,
-    "quality": lambda wb: wb.data_quality("things").df,
-    "quality's lag": lambda wb: wb.data_quality("things").lag,
-    "quality's drift": lambda wb: wb.data_quality("things").drift,
+    "quality": lambda wb: _quality(wb).df.copy(),
+    "quality's lag": lambda wb: _quality(wb).lag,
+    "quality's drift": lambda wb: _quality(wb).drift,
 }
 
 
