@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from tests import lakes
 from tests.aws.conftest import BUCKET, DATABASE, athena, declare, lake, place, session_of
 from tests.conftest import chain, write_log
 from tests.questions import LATER, same
-from workbench import Workbench
+from workbench import Workbench, live
+from workbench.embedded import ItemStore
 from workbench.errors import ConfigError, ParameterError, QueryError, ScanRefused, TableNotFound, WorkbenchError
 from workbench.registration import table_input
 from workbench.reports import run_report
@@ -258,7 +260,8 @@ def test_a_query_that_takes_too_long_is_stopped(empty, tmp_path):
 
 _ASK = """
 import sys
-from workbench import Workbench
+from workbench import Workbench, live
+from workbench.embedded import ItemStore
 wb = Workbench(engine="athena", endpoint=sys.argv[1], region="eu-central-1", database="logs", output="s3://results/athena/")
 wb.latest_state("things")
 """
@@ -361,13 +364,97 @@ def test_a_public_history_is_right_at_five_instants(empty, public_history):
 # --- notebooks
 
 
-@pytest.mark.parametrize("name", ["02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality"])
-def test_notebooks_run_unchanged_on_athena(wb, empty, tmp_path, monkeypatch, name):
+@pytest.fixture
+def settings(empty, tmp_path, monkeypatch):
+    """What a scheduled run on AWS has in its environment, and the notebooks' parameters."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WORKBENCH_ENDPOINT", empty.endpoint)
-    monkeypatch.setenv("WORKBENCH_REGION", "eu-central-1")
-    monkeypatch.setenv("WORKBENCH_OUTPUT", "s3://results/athena/")
-    parameters = {"table": "things", "engine": "athena", "database": DATABASE, "max_scan_bytes": "1GB"}
-    made = run_report(ROOT / "notebooks" / f"{name}.ipynb", parameters, out="reports")
+    for name, value in {"ENDPOINT": empty.endpoint, "REGION": "eu-central-1", "OUTPUT": "s3://results/athena/"}.items():
+        monkeypatch.setenv(f"WORKBENCH_{name}", value)
+    return {"engine": "athena", "database": DATABASE, "max_scan_bytes": "1GB"}
+
+
+@pytest.mark.parametrize(
+    "name", ["00_setup_check", "02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality"]
+)
+def test_notebooks_run_unchanged_on_athena(wb, empty, settings, name):
+    settings |= {} if name == "00_setup_check" else {"table": "things"}
+    made = run_report(ROOT / "notebooks" / f"{name}.ipynb", settings, out="reports")
     assert made.failed_cell is None
+    assert [key for key in results(empty) if "/workbench/" in key] == []
+
+
+def test_the_notebook_that_generates_writes_to_dynamodb(empty, settings, tmp_path):
+    embedded = Workbench(home=tmp_path / "home")
+    for name in ("persons", "heartrate"):
+        embedded.generate(name, items=20, changes=60)
+        location = place(empty, tmp_path / "home" / "lake" / "data" / name, f"data/{name}")
+        declare(empty, table_input(name, location, first_year=2026))
+        live.write(session_of(empty), name, items=5, changes=10, create=True, progress=False)
+    embedded.close()
+    made = run_report(
+        ROOT / "notebooks" / "01_generate_data.ipynb", settings | {"items": 20, "changes": 60}, out="reports"
+    )
+    assert made.failed_cell is None
+    scanned = session_of(empty).client("dynamodb").scan(TableName="persons", Select="COUNT")["Count"]
+    assert scanned > 5
+
+
+# --- the table itself
+
+
+def test_reconcile_finds_what_differs_between_the_log_and_the_table(empty, tmp_path):
+    """The log of an embedded table, whose items are put into DynamoDB, but for one that is changed and one that is not."""
+    embedded = Workbench(home=tmp_path)
+    embedded.generate("persons", items=40, changes=120)
+    declare(empty, table_input("persons", place(empty, tmp_path / "lake" / "data" / "persons"), first_year=2026))
+    live.write(session_of(empty), "persons", items=1, changes=1, create=True, progress=False)
+    client = session_of(empty).client("dynamodb")
+    for item in client.scan(TableName="persons")["Items"]:
+        client.delete_item(TableName="persons", Key={"pk": item["pk"]})
+    with ItemStore(embedded.settings.store) as store:
+        images = {key: json.loads(image) for key, image in store.images("persons")}
+    gone, changed, *_ = sorted(images)
+    for key, image in images.items():
+        if key != gone:
+            item = {name: {"B": b64decode(value["B"])} if "B" in value else value for name, value in image.items()}
+            client.put_item(TableName="persons", Item=item | ({"planted": {"S": "x"}} if key == changed else {}))
+    wb = athena(empty)
+    found = wb.reconcile("persons", lag="1s")
+    assert {(row["item"], row["pk"]) for row in found.df.to_dict("records")} == {
+        ("extra", json.loads(gone)["pk"]["S"]), ("differing", json.loads(changed)["pk"]["S"])}  # fmt: skip
+    assert not found.agrees
+    written = found.to_csv("s3://results/found.csv")
+    assert written == "s3://results/found.csv"
+    assert "results" not in [key.split("/")[0] for key in results(empty)]
+    assert set(results(empty)) >= {"found.csv", "found.csv.meta.json"}
+    wb.close()
+    embedded.close()
+
+
+def test_a_baseline_in_s3_reaches_items_the_log_never_saw(empty, tmp_path):
+    """An export of the embedded table, of which the log that Athena reads has only the second half."""
+    embedded = Workbench(home=tmp_path)
+    embedded.generate("persons", items=30, changes=90)
+    folder = embedded.export_baseline("persons", tmp_path / "exports")
+    data = tmp_path / "lake" / "data" / "persons"
+    for path in sorted(each for each in data.rglob("*") if each.is_file())[:-3]:
+        path.unlink()
+    declare(empty, table_input("persons", place(empty, data, "data/persons"), first_year=2026))
+    place(empty, folder.parents[1], "exports")
+    wb, on_files = (
+        athena(empty, baseline="s3://lake/exports/"),
+        Workbench(home=tmp_path, baseline=str(tmp_path / "exports")),
+    )
+    expected = on_files.latest_state("persons")
+    assert len(expected.df) > len(athena(empty).latest_state("persons").df)
+    same(wb.latest_state("persons").df, expected.df)
+    one = expected.df["pk"].iloc[0]
+    same(wb.item_history("persons", {"pk": one}).df, on_files.item_history("persons", {"pk": one}).df)
+    names = [each["Name"] for each in session_of(empty).client("glue").get_tables(DatabaseName=DATABASE)["TableList"]]
+    assert len(names) == 2, "the state has a table for as long as the workbench is open"
+    wb.close()
+    names = [each["Name"] for each in session_of(empty).client("glue").get_tables(DatabaseName=DATABASE)["TableList"]]
+    assert names == ["persons"]
     assert results(empty) == []
+    for each in (embedded, on_files):
+        each.close()

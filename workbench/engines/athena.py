@@ -209,8 +209,8 @@ class AthenaEngine:
         exported, unstaged = self._exported(table, known)
         if over == "baseline":
             return exported, unstaged
-        part = render.part("from_baseline", deliveries=log_rows, baseline=exported)
-        return f"({render.fill(part, {'since': known.time})})", unstaged
+        names = {"deliveries": log_rows, "baseline": exported}
+        return f"({render.fill(render.load('parts/from_baseline'), {'since': known.time}, names)})", unstaged
 
     def _exported(self, table: str, known: Baseline) -> tuple[str, tuple[Unreadable, ...]]:
         """Put the state that exports know into a table of its own, for as long as this engine is open."""
@@ -223,8 +223,8 @@ class AthenaEngine:
             register_functions(con)
             unstaged = stage(con, "state", known, tuple(self._settings.keys) or tuple(self.key_types(table)))
             path = Path(folder, "state.parquet")
-            con.execute("copy (select * replace (cast(ts as varchar) as ts, canonical_image(new_image) as new_image) "
-                        f"exclude (object) from state) to {render.literal(str(path))} (format parquet)")  # fmt: skip
+            con.execute("copy (select * exclude (object) replace (cast(ts as varchar) as ts, canonical_image(new_image)"
+                        f" as new_image) from state) to {render.literal(str(path))} (format parquet)")  # fmt: skip
             wr.s3.upload(str(path), f"{place}state.parquet", boto3_session=self.session)
         self._forget = weakref.finalize(self, _remove, self.session, self.catalog.database, name, place)
         made = table_input(name, place, stored="parquet", partitions="none")

@@ -10,6 +10,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import weakref
 from typing import IO, Any
 
 from workbench.config import Settings
@@ -29,6 +30,7 @@ class Guard:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, self._given], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip  # Ctrl-C must not reach it
+            weakref.finalize(self, _end, self._process)
         with contextlib.suppress(BrokenPipeError):
             pipe: Any = self._process.stdin
             pipe.write(f"{'+' if running else '-'}{query}\n".encode())
@@ -36,10 +38,16 @@ class Guard:
 
     def close(self) -> None:
         """End the watching process."""
-        if self._process and self._process.stdin:
-            self._process.stdin.close()
-            self._process.wait()
+        if self._process:
+            _end(self._process)
             self._process = None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+    process.wait()
 
 
 def watch(told: IO[str], given: str) -> None:
