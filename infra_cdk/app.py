@@ -17,6 +17,7 @@ import aws_cdk as cdk
 
 from infra_cdk.config import Config, read_config
 from infra_cdk.nag import REASONS, Reason, Rules
+from infra_cdk.stacks.governance import Replica
 from infra_cdk.stacks.pipeline import Consumer, Pipeline, Producer
 from workbench.errors import ConfigError
 
@@ -28,9 +29,14 @@ def build(context: Mapping[str, Any] | None = None, outdir: str | None = None, *
     config = read_config(app.node.get_all_context())
     if config.variant == "cross-account":
         Producer(app, f"{config.name}Producer", config=config, env=_in(config.producer_account, config))
-        Consumer(app, f"{config.name}Consumer", config=config, env=_in(config.consumer_account, config))
+        lake: cdk.Stack = Consumer(app, f"{config.name}Consumer", config=config,
+                                   env=_in(config.consumer_account, config))  # fmt: skip
     else:
-        Pipeline(app, config.name, config=config, env=_place(config))
+        lake = Pipeline(app, config.name, config=config, env=_place(config))
+    if config.replica_region:  # replication cannot be switched on before its destination is there
+        account = None if cdk.Token.is_unresolved(lake.account) else lake.account
+        lake.add_stack_dependency(Replica(app, f"{config.name}Replica", config=config, env=cdk.Environment(
+            account=account, region=config.replica_region)))  # fmt: skip
     rules = Rules(app, reasons)
     cdk.Validations.of(app).add_plugins(rules)
     return app, rules

@@ -70,6 +70,47 @@ class Config:
     keep: bool = option(True, "`cdk destroy` leaves table, buckets and key; false empties and deletes them")
     production: bool = option(False, "Refuses what loses data, such as keep=false")
 
+    network: str = option("none", "Functions and tasks run in a VPC without internet, or in none (reports: in a public "
+                          "one)", choices=("none", "private"))  # fmt: skip
+    search: str = option("none", "Also into OpenSearch: by a second Firehose stream, or by DynamoDB Streams and a "
+                         "function, for thin traffic", choices=("none", "firehose", "lambda"))  # fmt: skip
+    table_stream: str = option("", "search=lambda: ARN of the existing table's own stream, with new images",
+                               pattern=rf"|{_TABLE_ARN.pattern}/stream/[\d:.T-]+",
+                               example="arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/"
+                                       "2026-01-01T00:00:00.000")  # fmt: skip
+    search_rotation: str = option("NoRotation", "How often Firehose begins a new index of changes",
+                                  choices=("NoRotation", "OneHour", "OneDay", "OneWeek", "OneMonth"))  # fmt: skip
+    search_backup: str = option("failed", "Which documents Firehose also keeps in S3, under search/",
+                                choices=("failed", "all"))  # fmt: skip
+    search_instance: str = option("t3.small.search", "Instances of the OpenSearch domain",
+                                  pattern=r"[a-z0-9]+\.[a-z0-9]+\.search", example="r7g.large.search")  # fmt: skip
+    search_nodes: int = option(1, "How many: one, or an even number, in two zones", between=(1, 80))
+    search_volume_gb: int = option(20, "Disk of each", between=(10, 3072))
+
+    reports: bool = option(False, "Reports on a schedule, by a container of the workbench")
+    schedules: str = option(
+        "changes: cron(0 6 * * ? *) report 03_change_frequency -p table={table} -p every=1d; "
+        "quality: cron(30 6 ? * MON *) quality {table}",
+        "What runs when: name: cron(…) or rate(…), and what `workbench` is told; {table} is the log's name",
+        pattern=r"(;?\s*[a-z][a-z0-9-]{0,30}:\s*(cron|rate)\([^)]+\)\s+[^;]+)+",
+        example="quality: cron(30 6 ? * MON *) quality {table}")  # fmt: skip
+    timezone: str = option("UTC", "Time zone of the schedules", pattern=r"[A-Za-z_]+(/[A-Za-z_+0-9-]+)*",
+                           example="Europe/Berlin")  # fmt: skip
+
+    alarms: bool = option(True, "A dashboard, alarms, and the topic they go to")
+    alarm_email: str = option("", "Who is told of alarms by e-mail", pattern=r"|[^@\s,]+@[^@\s,]+",
+                              example="data@example.com")  # fmt: skip
+    scan_alarm_gb: int = option(1000, "Alarm where queries scan more in an hour", between=(1, 7_000_000))
+
+    lake_formation: str = option("", "Lake Formation decides who reads the log: ARNs of roles and users that may, with "
+                                 "commas between them", pattern=r"|arn:aws[\w-]*:iam::\d{12}:[^,\s]+(,\s*arn:[^,\s]+)*",
+                                 example="arn:aws:iam::123456789012:role/Analyst")  # fmt: skip
+    replica_region: str = option("", "A second Region the log is replicated to", pattern=r"|[a-z]{2}(-[a-z]+)+-\d",
+                                 example="eu-west-1")  # fmt: skip
+    view: str = option("", "Attributes, with types, that a flattened view for BI tools has",
+                       pattern=r"|[^:,]+:[SN](,\s*[^:,]+:[SN])*", example="pk:S,person.age:N")  # fmt: skip
+    exports: bool = option(False, "A policy to export the table to exports/ of the bucket, for baselines")
+
     producer_account: str = option("", "cross-account: account of the table and its stream", pattern=r"|\d{12}",
                                    example="123456789012")  # fmt: skip
     consumer_account: str = option("", "cross-account: account of the lake", pattern=r"|\d{12}",
@@ -111,6 +152,18 @@ class Config:
             (self.variant == "single" and any(accounts),
              "producer_account, consumer_account and region are for variant=cross-account; otherwise CDK's own "
              "environment decides (AWS_PROFILE, --profile)"),
+            (self.network == "private" and self.transform == "delimiter" and not (
+                self.generator or self.reports or self.search != "none"),
+             "network=private has nothing to run in it: transform=delimiter has no function"),
+            (self.search != "none" and self.variant != "single", f"search={self.search} needs variant=single"),
+            (self.exports and self.variant != "single", "exports needs variant=single"),
+            (self.search == "lambda" and bool(self.table) != bool(self.table_stream),
+             "search=lambda needs the existing table's table_stream, and a new table has its own"),
+            (bool(self.table_stream) and self.search != "lambda", "table_stream is for search=lambda"),
+            (self.search != "none" and self.search_nodes > 1 and self.search_nodes % 2 == 1,
+             f"search_nodes={self.search_nodes}: give 1, or an even number, for two zones"),
+            (bool(self.alarm_email) and not self.alarms, "alarm_email needs alarms=true"),
+            (bool(self.view) and self.layout == "flat", "view is for the other layouts: flat is a column an attribute"),
             (not self.log_name[:1].isalpha(), f"table {self.table!r} makes no name for a Glue table: give log=…"),
         ]  # fmt: skip
 

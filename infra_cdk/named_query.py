@@ -14,7 +14,7 @@ _VALUES: dict[str, object] = {
 }  # fmt: skip
 
 
-def named_query(question: str, *, database: str, table: str, layout: str) -> str:
+def named_query(question: str, *, database: str, table: str, layout: str, where: str = "") -> str:
     """Render a question over a table, for all times: who asks it again narrows the times, and the partitions."""
     described = table_input(table, "s3://bucket/", layout=layout)
     columns = {column["Name"]: column["Type"] for column in described["StorageDescriptor"]["Columns"]}
@@ -22,5 +22,5 @@ def named_query(question: str, *, database: str, table: str, layout: str) -> str
     deliveries = layouts.deliveries(f"{render.identifier(database)}.{render.identifier(table)}", columns,
                                     folder=table, arrival="arrival" in text)  # fmt: skip
     values = {name: value for name, value in _VALUES.items() if f":{name}" in text}
-    names = {"deliveries": deliveries, "canonical": "image", "matching": "true"}
+    names = {"deliveries": deliveries, "canonical": "image", "matching": render.matching(where=where)}
     return render.compose(question, values, names)

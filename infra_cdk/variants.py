@@ -6,6 +6,7 @@ from typing import Any
 
 _ACCOUNTS = {"variant": "cross-account", "producer_account": "123456789012", "consumer_account": "210987654321",
              "region": "eu-central-1"}  # fmt: skip
+_STREAM = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000"
 VARIANTS: dict[str, dict[str, Any]] = {
     "single": {},
     "parquet": {"format": "parquet", "archive_days": "90"},
@@ -21,4 +22,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "disposable": {"keep": "false", "name": "Trial"},
     "cross-account": _ACCOUNTS,
     "cross-account-parquet": _ACCOUNTS | {"format": "parquet"},
-}
+    "private": {"network": "private", "generator": "persons", "reports": "true", "name": "Private"},
+    "private-transform": {"network": "private"},
+    "search-firehose": {"search": "firehose", "search_rotation": "OneMonth", "search_backup": "all"},
+    "search-lambda": {"search": "lambda", "alarm_email": "data@example.com"},
+    "search-existing": {"search": "lambda", "table": "orders", "table_stream": _STREAM},
+    "private-search": {"network": "private", "search": "firehose", "search_nodes": "2",
+                       "search_instance": "r7g.large.search"},
+    "private-search-lambda": {"network": "private", "search": "lambda", "transform": "delimiter"},
+    "reports": {"reports": "true", "timezone": "Europe/Berlin", "exports": "true", "production": "true"},
+    "cross-account-reports": _ACCOUNTS | {"reports": "true", "network": "private"},
+    "governed": {"lake_formation": "arn:aws:iam::123456789012:role/Analyst, arn:aws:iam::123456789012:user/ada",
+                 "replica_region": "eu-west-1", "view": "pk:S,person.age:N", "reports": "true"},
+    "no-alarms": {"alarms": "false"},
+}  # fmt: skip

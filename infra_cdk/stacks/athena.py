@@ -13,6 +13,7 @@ from infra_cdk.named_query import named_query
 from infra_cdk.stacks.catalog import Catalog
 from infra_cdk.stacks.encryption import bucket_key_use
 from infra_cdk.stacks.storage import Storage
+from infra_cdk.views import extra_queries
 from workbench import render
 
 
@@ -22,6 +23,7 @@ class Athena(Construct):
     def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey, storage: Storage,
                  catalog: Catalog) -> None:  # fmt: skip
         super().__init__(scope, id)
+        self._given = config, key, storage
         self.workgroup = athena.CfnWorkGroup(
             self, "WorkGroup", name=config.slug, description=f"{config.name}: the log of {config.log_name}",
             recursive_delete_option=True,  # what it holds is the history of queries
@@ -37,19 +39,22 @@ class Athena(Construct):
         if config.layout != "flat":
             self._name_queries(config, catalog)
         self.analyst = iam.ManagedPolicy(self, "Analyst", description=f"{config.name}: ask the log of item changes",
-                                         statements=self._rights(config, key, storage))  # fmt: skip
+                                         statements=self.rights())  # fmt: skip
 
     def _name_queries(self, config: Config, catalog: Catalog) -> None:
-        for question in render.questions():
-            asked = render.load(question).partition("\n")[0].lstrip("- ")
+        queries = {question: (render.load(question).partition("\n")[0].lstrip("- "), named_query(
+            question, database=config.database, table=config.log_name, layout=config.layout))
+            for question in render.questions()}  # fmt: skip
+        for name, (asked, sql) in {**queries, **extra_queries(config)}.items():
             query = athena.CfnNamedQuery(
-                self, question.title().replace("_", ""), name=f"{config.log_name}: {question}", description=asked,
-                database=config.database, work_group=self.workgroup.name, query_string=named_query(
-                    question, database=config.database, table=config.log_name, layout=config.layout),
+                self, name.title().replace("_", "").replace(" ", ""), name=f"{config.log_name}: {name}",
+                description=asked, database=config.database, work_group=self.workgroup.name, query_string=sql,
             )  # fmt: skip
             query.node.add_dependency(self.workgroup, catalog.database)
 
-    def _rights(self, config: Config, key: kms.IKey, storage: Storage) -> list[iam.PolicyStatement]:
+    def rights(self) -> list[iam.PolicyStatement]:
+        """Return what who asks the log may do."""
+        config, key, storage = self._given
         stack, lake, results = cdk.Stack.of(self), storage.lake.bucket_arn, storage.results.bucket_arn
         return [
             iam.PolicyStatement(

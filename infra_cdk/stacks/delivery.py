@@ -54,8 +54,8 @@ class Delivery(Construct):
                                             conditions={"StringEquals": {"sts:ExternalId": stack.account}}),
         )  # fmt: skip
         for statement in (
-            _reading(source), stream_key_use(self, key.key_arn, source.stream_arn),
-            *_writing(destination, config), *_converting(schema, stack), *_calling(transform),
+            reading(source), stream_key_use(self, key.key_arn, source.stream_arn),
+            *writing(destination, config, "data", "errors"), *_converting(schema, stack), *calling(transform),
         ):  # fmt: skip
             self.role.add_to_policy(statement)
         log = logs.LogStream(self, "DeliveryLog", log_group=self.log, log_stream_name="Delivery",
@@ -76,7 +76,7 @@ class Delivery(Construct):
                     buffering_hints={"intervalInSeconds": config.buffer_seconds, "sizeInMBs": config.buffer_mb},
                     cloud_watch_logging_options={"enabled": True, "logGroupName": self.log.log_group_name,
                                                  "logStreamName": log.log_stream_name},
-                    processing_configuration={"enabled": True, "processors": _processors(transform, self.role)},
+                    processing_configuration={"enabled": True, "processors": processors(transform, self.role)},
                     encryption_configuration=None if destination.key_arn is None else {
                         "kmsEncryptionConfig": {"awskmsKeyArn": destination.key_arn}},
                     **_stored(schema, self.role, stack),
@@ -107,7 +107,8 @@ def _stored(schema: glue.CfnTable | None, role: iam.Role, stack: cdk.Stack) -> d
     }  # fmt: skip
 
 
-def _processors(transform: lambda_.IFunction | None, role: iam.Role) -> list[dict[str, Any]]:
+def processors(transform: lambda_.IFunction | None, role: iam.Role) -> list[dict[str, Any]]:
+    """Say what each record goes through: a function, or, without one, Firehose's own delimiter."""
     if transform is None:
         return [_processor("AppendDelimiterToRecord", Delimiter="\\n")]
     return [_processor("Lambda", LambdaArn=f"{transform.function_arn}:$LATEST", RoleArn=role.role_arn,
@@ -120,21 +121,23 @@ def _processor(kind: str, **parameters: str) -> dict[str, Any]:
     return {"type": kind, "parameters": listed}
 
 
-def _reading(source: kinesis.IStream) -> iam.PolicyStatement:
+def reading(source: kinesis.IStream) -> iam.PolicyStatement:
+    """Allow a stream to be read."""
     return iam.PolicyStatement(
         sid="ReadStream", resources=[source.stream_arn],
         actions=["kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"],
     )  # fmt: skip
 
 
-def _writing(destination: Destination, config: Config) -> Sequence[iam.PolicyStatement]:
+def writing(destination: Destination, config: Config, *folders: str) -> Sequence[iam.PolicyStatement]:
+    """Allow a log's objects to be written, in some folders of the lake."""
     # An ACL that hands the object to the bucket's owner comes with objects for another account's bucket:
     # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#cross-account-delivery-s3
     foreign = ["s3:PutObjectAcl"] if destination.key_arn is None else []
     return (
         iam.PolicyStatement(
             sid="WriteObjects", actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", *foreign],
-            resources=[f"{destination.bucket_arn}/{kind}/{config.log_name}/*" for kind in ("data", "errors")]),
+            resources=[f"{destination.bucket_arn}/{kind}/{config.log_name}/*" for kind in folders]),
         iam.PolicyStatement(
             sid="Bucket", actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
             resources=[destination.bucket_arn]),
@@ -151,7 +154,8 @@ def _converting(schema: glue.CfnTable | None, stack: cdk.Stack) -> Sequence[iam.
         resources=[stack.format_arn(service="glue", resource=part) for part in parts]),)  # fmt: skip
 
 
-def _calling(transform: lambda_.IFunction | None) -> Sequence[iam.PolicyStatement]:
+def calling(transform: lambda_.IFunction | None) -> Sequence[iam.PolicyStatement]:
+    """Allow the function to be called, where there is one."""
     if transform is None:
         return ()
     return (iam.PolicyStatement(

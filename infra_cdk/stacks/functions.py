@@ -23,15 +23,21 @@ def log_group(scope: Construct, id: str, config: Config, key: kms.IKey) -> logs.
 
 
 def function(scope: Construct, id: str, *, config: Config, key: kms.IKey, code: lambda_.Code, handler: str,
-             description: str, environment: Mapping[str, str], memory: int, timeout: cdk.Duration, **more: Any,
-             ) -> lambda_.Function:  # fmt: skip
-    """Make a Lambda function, whose role may write its own log and nothing else."""
+             description: str, environment: Mapping[str, str], memory: int, timeout: cdk.Duration,
+             role: iam.Role | None = None, **more: Any) -> lambda_.Function:  # fmt: skip
+    """Make a Lambda function, whose role may write its own log and nothing else, but be in a VPC it is placed in."""
     group = log_group(scope, f"{id}Log", config, key)
-    role = iam.Role(scope, f"{id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-                    description=f"{config.name}: {description}")  # fmt: skip
+    role = role or iam.Role(scope, f"{id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+                            description=f"{config.name}: {description}")  # fmt: skip
     role.add_to_policy(iam.PolicyStatement(
         sid="OwnLog", actions=["logs:CreateLogStream", "logs:PutLogEvents"],
         resources=[group.log_group_arn]))  # fmt: skip
+    if "vpc" in more:
+        # Lambda makes its network interfaces by this role, and knows no narrower resource:
+        # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+        role.add_to_policy(iam.PolicyStatement(sid="Interfaces", resources=["*"], actions=[
+            "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+            "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"]))  # fmt: skip
     return lambda_.Function(
         scope, id, runtime=RUNTIME, architecture=ARCHITECTURE, code=code, handler=handler, description=description,
         environment=dict(environment), memory_size=memory, timeout=timeout, role=role,

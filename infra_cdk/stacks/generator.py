@@ -12,6 +12,7 @@ from infra_cdk.bundling import package
 from infra_cdk.config import Config
 from infra_cdk.stacks.encryption import table_key_use
 from infra_cdk.stacks.functions import function
+from infra_cdk.stacks.network import Network
 from infra_cdk.stacks.source import Source
 
 # As for the transform function, no more of the package than is needed, and no __init__; boto3 is Lambda's own.
@@ -20,18 +21,22 @@ FILES = {f"workbench/{name}": f"workbench/{name}" for name in
 REQUIREMENTS = ("Faker",)
 
 
-def generator_function(scope: Construct, config: Config, source: Source, key: kms.IKey) -> lambda_.Function | None:
+def generator_function(scope: Construct, config: Config, source: Source, key: kms.IKey, network: Network | None = None,
+                       ) -> lambda_.Function | None:  # fmt: skip
     """Make the function, where one is wanted."""
     if not config.generator:
         return None
+    group = network.group("GeneratorGroup", "The generator function") if network else None
     made = function(
         scope, "Generator", config=config, key=key, code=package(FILES, REQUIREMENTS),
         handler="workbench.live.handler", description=f"Writes generated items: {config.generator}",
         environment={"TABLE": source.table.table_name, "DATASET": config.generator}, memory=256,
-        timeout=cdk.Duration.minutes(1),
+        timeout=cdk.Duration.minutes(1), **(network.place(group) if network and group else {}),
     )  # fmt: skip
-    made.add_to_role_policy(iam.PolicyStatement(
-        sid="WriteItems", resources=[source.table.table_arn],
-        actions=["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"]))  # fmt: skip
+    writing = iam.PolicyStatement(sid="WriteItems", resources=[source.table.table_arn],
+                                  actions=["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"])  # fmt: skip
+    made.add_to_role_policy(writing)
+    if network and group and made.role:
+        network.reach("dynamodb", group, made.role, [writing])
     made.add_to_role_policy(table_key_use(scope, key.key_arn))
     return made

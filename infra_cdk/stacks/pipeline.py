@@ -17,31 +17,50 @@ from infra_cdk.stacks.cross_account import Names, let_producer_write, shared_lak
 from infra_cdk.stacks.delivery import Delivery, Destination
 from infra_cdk.stacks.encryption import bucket_key_use, encryption_key
 from infra_cdk.stacks.generator import generator_function
+from infra_cdk.stacks.governance import LakeFormation, export_policy, replicate
+from infra_cdk.stacks.network import Network
+from infra_cdk.stacks.reports import Reports
+from infra_cdk.stacks.search import Search
 from infra_cdk.stacks.source import Source
 from infra_cdk.stacks.storage import Storage
 from infra_cdk.stacks.transform import transform_function
+from infra_cdk.stacks.watch import Watch
 
 
 class Pipeline(cdk.Stack):
-    """All of it in one account: `key`, `source`, `transform`, `storage`, `catalog`, `delivery`, `athena`."""
+    """All of it in one account, a part a line; the optional ones are None where they are not asked for."""
 
     def __init__(self, scope: Construct, id: str, *, config: Config, **more: Any) -> None:
         super().__init__(scope, id, description=f"The log of item changes of {config.table or config.log_name}", **more)
         self.config = config
         self.key = encryption_key(self, config, alias=f"{config.slug}/log")
+        self.network = private_network(self, config, self.key)
         self.source = Source(self, "Source", config=config, key=self.key)
-        self.transform = transform_function(self, config, self.key)
-        self.generator = generator_function(self, config, self.source, self.key)
+        self.transform = transform_function(self, config, self.key, self.network)
+        self.generator = generator_function(self, config, self.source, self.key, self.network)
         self.storage = Storage(self, "Storage", config=config, key=self.key)
         self.catalog = lake_catalog(self, config, self.storage, self.key)
         bucket = self.storage.lake.bucket_arn
+        lake = Destination(bucket_arn=bucket, key_arn=self.key.key_arn, key_use=bucket_key_use(
+            self, self.key.key_arn, bucket, "Decrypt", "GenerateDataKey"))  # fmt: skip
         self.delivery = Delivery(
             self, "Delivery", config=config, source=self.source.stream, key=self.key, transform=self.transform,
-            schema=schema_table(self, config, self.storage.lake.bucket_name, self.catalog),
-            destination=Destination(bucket_arn=bucket, key_arn=self.key.key_arn, key_use=bucket_key_use(
-                self, self.key.key_arn, bucket, "Decrypt", "GenerateDataKey")),
+            schema=schema_table(self, config, self.storage.lake.bucket_name, self.catalog), destination=lake,
         )  # fmt: skip
         self.athena = Athena(self, "Athena", config=config, key=self.key, storage=self.storage, catalog=self.catalog)
+        self.search = None if config.search == "none" else Search(
+            self, "Search", config=config, key=self.key, source=self.source, destination=lake, network=self.network,
+        )  # fmt: skip
+        if config.exports:
+            policy = export_policy(self, config, self.key, self.source.table, self.storage.lake)
+            cdk.CfnOutput(self, "ExportPolicy", value=policy.managed_policy_arn, description="Who exports baselines")
+        self.reports = govern(self, config, self.storage, self.catalog, self.athena, self.key, self.network)
+        self.watch = Watch(self, "Watch", config=config, key=self.key) if config.alarms else None
+        if self.watch:
+            watch_source(self.watch, self.source, self.delivery, self.transform, self.generator, self.storage)
+            watch_lake(self.watch, self.reports)
+            if self.search:
+                self.watch.search(self.search)
         tell_source(self, self.source, self.delivery, self.generator)
         tell_lake(self, self.storage, self.athena, config)
 
@@ -54,14 +73,18 @@ class Producer(cdk.Stack):
         names = Names(config)
         self.config = config
         self.key = encryption_key(self, config, alias=f"{config.slug}/stream")
+        self.network = private_network(self, config, self.key)
         self.source = Source(self, "Source", config=config, key=self.key)
-        self.transform = transform_function(self, config, self.key)
-        self.generator = generator_function(self, config, self.source, self.key)
+        self.transform = transform_function(self, config, self.key, self.network)
+        self.generator = generator_function(self, config, self.source, self.key, self.network)
         self.delivery = Delivery(
             self, "Delivery", config=config, source=self.source.stream, key=self.key, transform=self.transform,
             schema=schema_table(self, config, names.bucket, None), role_name=names.role,
             destination=shared_lake(self, names),
         )  # fmt: skip
+        self.watch = Watch(self, "Watch", config=config, key=self.key) if config.alarms else None
+        if self.watch:
+            watch_source(self.watch, self.source, self.delivery, self.transform, self.generator)
         tell_source(self, self.source, self.delivery, self.generator)
 
 
@@ -77,7 +100,53 @@ class Consumer(cdk.Stack):
         let_producer_write(self, names, self.storage.lake, self.key)
         self.catalog = lake_catalog(self, config, self.storage, self.key)
         self.athena = Athena(self, "Athena", config=config, key=self.key, storage=self.storage, catalog=self.catalog)
+        network = private_network(self, config, self.key) if config.reports else None
+        self.reports = govern(self, config, self.storage, self.catalog, self.athena, self.key, network)
+        self.watch = Watch(self, "Watch", config=config, key=self.key) if config.alarms else None
+        if self.watch:
+            self.watch.errors(self.storage.lake)
+            watch_lake(self.watch, self.reports)
         tell_lake(self, self.storage, self.athena, config)
+
+
+def private_network(stack: cdk.Stack, config: Config, key: kms.IKey) -> Network | None:
+    """Make the network functions and tasks run in, where they are to have none but AWS's own services to reach."""
+    return Network(stack, "Network", config=config, key=key) if config.network == "private" else None
+
+
+def govern(stack: cdk.Stack, config: Config, storage: Storage, catalog: Catalog, athena: Athena, key: kms.IKey,
+           network: Network | None) -> Reports | None:  # fmt: skip
+    """Add to a lake what is asked for: reports on a schedule, a replica, Lake Formation."""
+    reports = None
+    if config.reports:
+        network = network or Network(stack, "Network", config=config, key=key)
+        reports = Reports(stack, "Reports", config=config, key=key, storage=storage, athena=athena, network=network)
+        cdk.CfnOutput(stack, "ReportsBucket", value=reports.bucket.bucket_name, description="Bucket of the reports")
+    if config.replica_region:
+        replicate(stack, config, key, storage.lake)
+    if config.lake_formation:
+        LakeFormation(stack, "LakeFormation", config=config, key=key, lake=storage.lake, catalog=catalog,
+                      also=reports.task.task_role if reports else None)  # fmt: skip
+    return reports
+
+
+def watch_source(watch: Watch, source: Source, delivery: Delivery, transform: lambda_.Function | None,
+                 generator: lambda_.Function | None, storage: Storage | None = None) -> None:  # fmt: skip
+    """Watch what captures the changes."""
+    watch.source(source)
+    watch.delivery(delivery)
+    for name, function in (("Transform", transform), ("Generator", generator)):
+        if function is not None:
+            watch.function(function, name)
+    if storage is not None:
+        watch.errors(storage.lake)
+
+
+def watch_lake(watch: Watch, reports: Reports | None) -> None:
+    """Watch who asks the log."""
+    watch.queries()
+    if reports is not None:
+        watch.reports(reports)
 
 
 def lake_catalog(stack: cdk.Stack, config: Config, storage: Storage, key: kms.IKey) -> Catalog:

@@ -42,6 +42,7 @@ class Source(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True),
             deletion_protection=config.keep, removal_policy=removal(config), kinesis_stream=self.stream,
+            stream=dynamodb.StreamViewType.NEW_IMAGE if config.search == "lambda" else None,
             kinesis_precision_timestamp=dynamodb.ApproximateCreationDateTimePrecision.MICROSECOND,
         )  # fmt: skip
 
@@ -53,7 +54,8 @@ class Source(Construct):
         stack = cdk.Stack.of(self)
         arn = config.table if config.table.startswith("arn:") else stack.format_arn(
             service="dynamodb", resource="table", resource_name=config.table)  # fmt: skip
-        table = dynamodb.Table.from_table_arn(self, "Table", arn)
+        table = dynamodb.Table.from_table_attributes(self, "Table", table_arn=arn,
+                                                     table_stream_arn=config.table_stream or None)  # fmt: skip
         call = custom.AwsSdkCall(
             service="DynamoDB", action="enableKinesisStreamingDestination",
             parameters={"TableName": table.table_name, "StreamArn": self.stream.stream_arn,

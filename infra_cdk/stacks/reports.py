@@ -1,0 +1,142 @@
+"""Reports on a schedule: a container of the workbench that asks Athena, and a bucket where its reports stay."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra_cdk.bundling import REPOSITORY
+from infra_cdk.config import Config
+from infra_cdk.stacks.athena import Athena
+from infra_cdk.stacks.encryption import bucket_key_use
+from infra_cdk.stacks.functions import log_group
+from infra_cdk.stacks.network import Network
+from infra_cdk.stacks.storage import Storage, private_bucket, tidy
+
+_CPU, _MEMORY = 1024, 4096  # 1 vCPU, 4 GB: pandas holds answers, Athena does the work
+_CONTAINER = "workbench"
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """One line of the setting `schedules`: its name, when it runs, and what `workbench` is told."""
+
+    name: str
+    when: str
+    command: Sequence[str]
+
+
+def scheduled(config: Config) -> list[Scheduled]:
+    """Read the setting `schedules`.
+
+    >>> scheduled(Config(table="Orders", schedules="daily: rate(1 day) quality {table}"))
+    [Scheduled(name='daily', when='rate(1 day)', command=['quality', 'orders'])]
+    """
+    lines = re.findall(r"([a-z][a-z0-9-]*):\s*((?:cron|rate)\([^)]+\))\s+([^;]+)", config.schedules)
+    return [Scheduled(name, when, shlex.split(told.replace("{table}", config.log_name))) for name, when, told in lines]
+
+
+class Reports(Construct):
+    """`bucket`, `cluster`, `task`, a schedule each of `scheduled`, and `dead_letters`: tasks that could not begin."""
+
+    def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey, storage: Storage, athena: Athena,
+                 network: Network) -> None:  # fmt: skip
+        super().__init__(scope, id)
+        self.bucket = _bucket(self, config, storage)
+        rights = [*(right for right in athena.rights() if right.sid != "StageBaseline"), iam.PolicyStatement(
+            sid="KeepReports", actions=["s3:PutObject"], resources=[self.bucket.arn_for_objects("reports/*")]),
+            bucket_key_use(self, key.key_arn, self.bucket.bucket_arn, "Decrypt", "GenerateDataKey", sid="KeyOfReports"),
+        ]  # fmt: skip
+        tasks = iam.ServicePrincipal("ecs-tasks.amazonaws.com")
+        role = iam.Role(self, "TaskRole", assumed_by=tasks, description=f"{config.name}: asks the log for reports")
+        runs = iam.Role(self, "RunRole", assumed_by=tasks, description=f"{config.name}: pulls the image and logs")
+        for right in rights:
+            role.add_to_policy(right)
+        image = ecr_assets.DockerImageAsset(
+            self, "Image", directory=str(REPOSITORY), platform=ecr_assets.Platform.LINUX_AMD64,
+            ignore_mode=cdk.IgnoreMode.DOCKER, display_name="workbench")  # fmt: skip
+        log = log_group(self, "Log", config, key)
+        self.cluster = ecs.Cluster(self, "Cluster", vpc=network.vpc, enable_fargate_capacity_providers=True,
+                                   container_insights_v2=ecs.ContainerInsights.ENABLED)  # fmt: skip
+        self.task = ecs.FargateTaskDefinition(
+            self, "Task", cpu=_CPU, memory_limit_mib=_MEMORY, task_role=role,
+            execution_role=runs.without_policy_updates(),
+            runtime_platform=ecs.RuntimePlatform(operating_system_family=ecs.OperatingSystemFamily.LINUX,
+                                                 cpu_architecture=ecs.CpuArchitecture.X86_64))  # fmt: skip
+        self.task.add_container(
+            _CONTAINER, image=ecs.ContainerImage.from_docker_image_asset(image),
+            logging=ecs.LogDriver.aws_logs(stream_prefix="reports", log_group=log),
+            environment={"WORKBENCH_ENGINE": "athena", "WORKBENCH_DATABASE": config.database,
+                         "WORKBENCH_WORKGROUP": config.slug, "REPORTS_BUCKET": self.bucket.bucket_name})  # fmt: skip
+        pull = [
+            iam.PolicyStatement(sid="LogIn", actions=["ecr:GetAuthorizationToken"], resources=["*"]),  # has no other
+            iam.PolicyStatement(sid="Pull", resources=[image.repository.repository_arn],
+                                actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
+                                         "ecr:GetDownloadUrlForLayer"]),
+            iam.PolicyStatement(sid="OwnLog", actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                                resources=[log.log_group_arn]),
+        ]  # fmt: skip
+        for right in pull:
+            runs.add_to_policy(right)
+        group = network.group("ReportsGroup", "The tasks that make reports")
+        for service in ("athena", "glue", "s3"):
+            network.reach(service, group, role, rights)
+        for service in ("ecr.api", "ecr.dkr", "logs"):
+            network.reach(service, group, runs, pull)
+        network.let_layers_through()
+        self.dead_letters = sqs.Queue(self, "DeadLetters", enforce_ssl=True, encryption=sqs.QueueEncryption.SQS_MANAGED,
+                                      retention_period=cdk.Duration.days(14))  # fmt: skip
+        starts = self._starter(config, role, runs)
+        for each in scheduled(config):
+            scheduler.Schedule(
+                self, f"At-{each.name}", description=f"{config.name}: workbench {shlex.join(each.command)}"[:512],
+                schedule=scheduler.ScheduleExpression.expression(each.when, cdk.TimeZone.of(config.timezone)),
+                target=targets.EcsRunFargateTask(
+                    self.cluster, task_definition=self.task, vpc_subnets=network.subnets, security_groups=[group],
+                    assign_public_ip=not network.private, role=starts.without_policy_updates(), retry_attempts=3,
+                    max_event_age=cdk.Duration.hours(2), dead_letter_queue=self.dead_letters,
+                    input=scheduler.ScheduleTargetInput.from_object(
+                        {"containerOverrides": [{"name": _CONTAINER, "command": [each.name, *each.command]}]})),
+            )  # fmt: skip
+
+    def _starter(self, config: Config, *roles: iam.Role) -> iam.Role:
+        """Make the role by which the scheduler starts this task, with these roles, and nothing else."""
+        own = {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}
+        starter = iam.Role(self, "StartRole", description=f"{config.name}: starts reports",
+                           assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=own))  # fmt: skip
+        for right in (
+            iam.PolicyStatement(sid="Start", actions=["ecs:RunTask"], resources=[self.task.task_definition_arn],
+                                conditions={"ArnEquals": {"ecs:cluster": self.cluster.cluster_arn}}),
+            iam.PolicyStatement(sid="AsThese", actions=["iam:PassRole"], resources=[role.role_arn for role in roles],
+                                conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}),
+            iam.PolicyStatement(sid="GiveUp", actions=["sqs:SendMessage"], resources=[self.dead_letters.queue_arn]),
+        ):  # fmt: skip
+            starter.add_to_policy(right)
+        return starter
+
+
+def _bucket(scope: Construct, config: Config, storage: Storage) -> s3.Bucket:
+    """Make a bucket in which reports are written once: who does not ask S3 to refuse what is there, is refused.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    """
+    bucket = private_bucket(scope, "Bucket", config, server_access_logs_prefix="reports/", **storage.encrypted,
+                            lifecycle_rules=[tidy(config)])  # fmt: skip
+    bucket.add_to_resource_policy(iam.PolicyStatement(
+        sid="WrittenOnce", effect=iam.Effect.DENY, principals=[iam.AnyPrincipal()], actions=["s3:PutObject"],
+        resources=[bucket.arn_for_objects("*")],
+        conditions={"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}))  # fmt: skip
+    return bucket

@@ -1,0 +1,206 @@
+"""Watching it: a dashboard, alarms, and the topic that tells of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra_cdk.config import Config
+from infra_cdk.stacks.delivery import Delivery
+from infra_cdk.stacks.reports import Reports
+from infra_cdk.stacks.search import Search
+from infra_cdk.stacks.source import Source
+
+_MINUTES = cdk.Duration.minutes(5)
+_HOUR_MS = 3_600_000
+_ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+_BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+
+
+class Watch(Construct):
+    """`topic` and `dashboard`; each part of the pipeline is watched by the method named after it."""
+
+    def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.Key) -> None:
+        super().__init__(scope, id)
+        self.config = config
+        self.topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True,
+                               display_name=f"{config.name}: the log of {config.log_name}"[:100])  # fmt: skip
+        # EventBridge asks without telling its account, so that no condition may name it:
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+        for service, only in (("cloudwatch", {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}),
+                              ("events", {})):  # fmt: skip
+            teller = iam.ServicePrincipal(f"{service}.amazonaws.com")
+            self.topic.add_to_resource_policy(iam.PolicyStatement(
+                sid=f"Tell{service.title()}", principals=[teller], actions=["sns:Publish"],
+                resources=[self.topic.topic_arn], conditions=only))  # fmt: skip
+            key.add_to_resource_policy(iam.PolicyStatement(
+                sid=f"Encrypt{service.title()}", principals=[teller], actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"], conditions=only))  # fmt: skip
+        if config.alarm_email:
+            self.topic.add_subscription(subscriptions.EmailSubscription(config.alarm_email))
+        self.dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=cdk.Duration.days(1))
+
+    def source(self, source: Source) -> None:
+        """Watch what captures the changes: what DynamoDB could not replicate is lost, and stays unseen otherwise.
+
+        Its metrics have a second dimension whose value is not documented, hence queries, not metrics by name.
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+        """
+        table = source.table.table_name
+        failed = _asked("AWS/DynamoDB", "SUM(FailedToReplicateRecordCount)", "TableName, DelegatedOperation", table)
+        lag = _asked("AWS/DynamoDB", "MAX(AgeOfOldestUnreplicatedRecord)", "TableName, DelegatedOperation", table)
+        slowed = _asked("AWS/DynamoDB", "SUM(ThrottledPutRecordCount)", "TableName, DelegatedOperation", table)
+        self._alarm("NotReplicated", failed, 0, "DynamoDB left changes out of the stream: the log has a gap there. "
+                    "Items of more than 34 KB may be too large; reconcile finds which")  # fmt: skip
+        self._alarm("ReplicationLag", lag, _HOUR_MS, "Changes wait an hour for the stream; after 168 hours DynamoDB "
+                    "stops replicating")  # fmt: skip
+        age, full, slow = (source.stream.metric(name, statistic=statistic, period=_MINUTES) for name, statistic in (
+            ("GetRecords.IteratorAgeMilliseconds", "Maximum"), ("WriteProvisionedThroughputExceeded", "Sum"),
+            ("ReadProvisionedThroughputExceeded", "Sum")))  # fmt: skip
+        keeps = self.config.stream_retention_hours
+        self._alarm("IteratorAge", age, keeps * _HOUR_MS // 4, "Records are read so late that a quarter of the time "
+                    f"the stream keeps them, {keeps} h, is over")  # fmt: skip
+        self._alarm("StreamFull", full, 0, "The stream has too few shards for what is written", periods=3)
+        self._alarm("StreamRead", slow, 0, "The stream has more readers than its shards serve", periods=3)
+        self._row("Capture", [failed, slowed], [lag, age], [full, slow])
+
+    def delivery(self, delivery: Delivery) -> None:
+        """Watch Firehose."""
+        fresh, success, behind = _firehose(delivery.name, "DeliveryToS3.DataFreshness", "DeliveryToS3.Success",
+                                           "KinesisMillisBehindLatest")  # fmt: skip
+        late = max(900, 3 * self.config.buffer_seconds)
+        self._alarm("Freshness", fresh, late, f"The oldest record Firehose has not stored is older than {late} s",
+                    periods=2)  # fmt: skip
+        self._alarm("DeliveryFailed", success, 1, "Firehose could not write objects into the lake", below=True)
+        self._row("Delivery", [fresh], [success], [behind])
+
+    def function(self, function: lambda_.Function, name: str) -> None:
+        """Watch a function: its errors, its throttles, and how near it comes to its timeout."""
+        errors, throttles = function.metric_errors(period=_MINUTES), function.metric_throttles(period=_MINUTES)
+        duration = function.metric_duration(period=_MINUTES, statistic="p99")
+        limit = function.timeout.to_milliseconds() if function.timeout else _MINUTES.to_milliseconds()
+        self._alarm(f"{name}Errors", errors, 0, f"The function {name} failed; its log says why")
+        self._alarm(f"{name}Throttled", throttles, 0, f"The function {name} was throttled", periods=3)
+        self._alarm(f"{name}Slow", duration, 0.8 * limit, f"The function {name} comes near its timeout")
+        self._row(f"Function {name}", [errors, throttles], [duration], [function.metric_invocations(period=_MINUTES)])
+
+    def queries(self) -> None:
+        """Watch what Athena scans: queries that end otherwise than well are paid for too."""
+        scanned = _asked("AWS/Athena", "SUM(ProcessedBytes)", "QueryState, QueryType, WorkGroup", self.config.slug,
+                         "WorkGroup", cdk.Duration.hours(1))  # fmt: skip
+        limit = self.config.scan_alarm_gb
+        self._alarm("Scanned", scanned, limit * 10**9, f"Queries scanned more than {limit} GB in an hour")
+        self._row("Queries", [scanned])
+
+    def search(self, search: Search) -> None:
+        """Watch the domain, and what brings documents there."""
+        red = search.domain.metric_cluster_status_red(period=_MINUTES)
+        space = search.domain.metric_free_storage_space(period=_MINUTES, statistic="Minimum")  # MB
+        self._alarm("SearchRed", red, 0, "The domain has lost a shard")
+        self._alarm("SearchFull", space, 1024 * self.config.search_volume_gb / 5,
+                    "A disk of the domain has less than a fifth left", below=True)  # fmt: skip
+        self._row("Search", [red], [space])
+        self.function(search.function, "Search")
+        if search.stream is not None:
+            kind = "DeliveryToAmazonOpenSearchService"
+            fresh, success = _firehose(search.stream.ref, f"{kind}.DataFreshness", f"{kind}.Success")
+            self._alarm("SearchFreshness", fresh, 900, "Documents are not indexed after 15 minutes", periods=2)
+            self._alarm("SearchFailed", success, 1, "Firehose could not index documents; they are under search/",
+                        below=True)  # fmt: skip
+            self._row("Search delivery", [fresh], [success])
+        if search.dead_letters is not None:
+            age = search.function.metric("IteratorAge", statistic="Maximum", period=_MINUTES)
+            self._alarm("SearchLate", age, _HOUR_MS, "Documents are an hour behind the table")
+            self._row("Search lag", [age], [self._letters("SearchLetters", search.dead_letters)])
+
+    def reports(self, reports: Reports) -> None:
+        """Tell of tasks that did not begin, or ended with another exit code than 0."""
+        ends = [{"containers": {"exitCode": [{"anything-but": 0}]}}, {"stopCode": ["TaskFailedToStart"]}]
+        failed = {"clusterArn": [reports.cluster.cluster_arn], "lastStatus": ["STOPPED"], "$or": ends}
+        rule = self._tell("ReportFailed", "aws.ecs", "ECS Task State Change", failed,
+                          f"{self.config.name}: a report failed: {events.EventField.from_path('$.detail.taskArn')} "
+                          f"({events.EventField.from_path('$.detail.stoppedReason')}); its log and what it made of the "
+                          "report say why")  # fmt: skip
+        self._row("Reports", [_matched(rule)], [self._letters("ReportLetters", reports.dead_letters)])
+
+    def errors(self, lake: s3.Bucket) -> None:
+        """Tell of objects that come into ``errors/``: of each once, for Firehose writes one in minutes."""
+        bucket = lake.node.default_child
+        assert isinstance(bucket, s3.CfnBucket)
+        # not the L2's property, which brings a function along to set it
+        bucket.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
+        rule = self._tell(
+            "Errors", "aws.s3", "Object Created",
+            {"bucket": {"name": [lake.bucket_name]}, "object": {"key": [{"prefix": "errors/"}]}},
+            f"{self.config.name}: records that could not be stored as changes are in "
+            f"{events.EventField.from_path('$.detail.object.key')}",
+        )  # fmt: skip
+        self._row("Objects under errors/", [_matched(rule)])
+
+    def _tell(self, id: str, source: str, kind: str, detail: dict[str, Any], message: str) -> events.Rule:
+        return events.Rule(
+            self, id, description=f"{self.config.name}: {id}",
+            event_pattern=events.EventPattern(source=[source], detail_type=[kind], detail=detail),
+            targets=[_Telling(self.topic, message)],
+        )  # fmt: skip
+
+    def _letters(self, id: str, queue: sqs.Queue) -> cloudwatch.IMetric:
+        waiting = queue.metric_approximate_number_of_messages_visible(period=_MINUTES)
+        self._alarm(id, waiting, 0, "Something was given up after its retries: the queue's messages say what")
+        return waiting
+
+    def _alarm(self, id: str, metric: cloudwatch.IMetric, threshold: float, why: str, *, periods: int = 1,
+               below: bool = False) -> None:  # fmt: skip
+        alarm = cloudwatch.Alarm(
+            self, id, metric=metric, threshold=threshold, evaluation_periods=periods, alarm_description=why,
+            comparison_operator=_BELOW if below else _ABOVE,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING)  # fmt: skip
+        alarm.add_alarm_action(actions.SnsAction(self.topic))
+        alarm.add_ok_action(actions.SnsAction(self.topic))
+
+    def _row(self, title: str, *graphs: list[cloudwatch.IMetric]) -> None:
+        self.dashboard.add_widgets(*(cloudwatch.GraphWidget(
+            title=title, left=graph, width=24 // len(graphs), height=5) for graph in graphs))  # fmt: skip
+
+
+@jsii.implements(events.IRuleTarget)
+class _Telling:
+    """The topic as what an event goes to; the CDK's own target would grant more than is needed here."""
+
+    def __init__(self, topic: sns.Topic, message: str) -> None:
+        self._told = events.RuleTargetConfig(arn=topic.topic_arn, input=events.RuleTargetInput.from_text(message))
+
+    def bind(self, rule: Any, id: str | None = None) -> events.RuleTargetConfig:
+        return self._told
+
+
+def _firehose(name: str, *metrics: str) -> list[cloudwatch.IMetric]:
+    return [cloudwatch.Metric(
+        namespace="AWS/Firehose", metric_name=metric, dimensions_map={"DeliveryStreamName": name}, period=_MINUTES,
+        statistic="Average" if metric.endswith(".Success") else "Maximum") for metric in metrics]  # fmt: skip
+
+
+def _asked(namespace: str, value: str, dimensions: str, name: str, dimension: str = "TableName",
+           period: cdk.Duration = _MINUTES) -> cloudwatch.IMetric:  # fmt: skip
+    """Make a metric of a Metrics Insights query, which needs but one of the dimensions to be known."""
+    return cloudwatch.MathExpression(
+        expression=f"SELECT {value} FROM SCHEMA(\"{namespace}\", {dimensions}) WHERE {dimension} = '{name}'",
+        using_metrics={}, period=period, label=value.partition("(")[2].rstrip(")"))  # fmt: skip
+
+
+def _matched(rule: events.Rule) -> cloudwatch.IMetric:
+    return cloudwatch.Metric(namespace="AWS/Events", metric_name="MatchedEvents", statistic="Sum", period=_MINUTES,
+                             dimensions_map={"RuleName": rule.rule_name})  # fmt: skip

@@ -1,0 +1,152 @@
+"""Lake Formation, the replica, the flattened view, exports, and the examples beside the package's own questions."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import awswrangler as wr
+import boto3
+import pytest
+
+pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
+
+from infra_cdk.config import Config
+from infra_cdk.views import extra_queries, flattened
+from tests.aws.server import AwsServer
+from tests.conftest import chain, micros
+from tests.infra.conftest import only, resources
+from tests.infra.test_rules import rights, written
+from workbench.aws import Session
+from workbench.registration import table_input
+
+NOON = micros("2026-01-01T12:00:00")
+
+
+def test_the_log_is_registered_and_readers_may_describe_and_select_and_nothing_else(variants):
+    made = variants["governed"]
+    location = only(made, "AWS::LakeFormation::Resource")
+    assert written(location["ResourceArn"]).endswith("/data/")
+    assert location["HybridAccessEnabled"] is True
+    grants = [each["Properties"] for each in resources(made, "AWS::LakeFormation::PrincipalPermissions").values()]
+    readers = {json.dumps(each["Principal"]["DataLakePrincipalIdentifier"]) for each in grants}
+    assert {'"arn:aws:iam::123456789012:role/Analyst"', '"arn:aws:iam::123456789012:user/ada"'} < readers
+    assert any("ReportsTaskRole" in each for each in readers)
+    assert len(readers) == 3
+    for grant in grants:
+        assert grant["PermissionsWithGrantOption"] == []
+        assert grant["Permissions"] == (["DESCRIBE"] if "Database" in grant["Resource"] else ["DESCRIBE", "SELECT"])
+    role = {right.action for right in rights(made) if "LakeFormation" in right.resource}
+    assert not role
+
+
+def test_the_log_is_replicated_to_a_bucket_whose_name_and_key_are_known_before(variants):
+    made = variants["governed"]
+    assert set(made.templates) == {"Workbench", "WorkbenchReplica"}
+    there = only(made, "AWS::S3::Bucket", "WorkbenchReplica/Replica")
+    (rule,) = only(made, "AWS::S3::Bucket", "StorageLake")["ReplicationConfiguration"]["Rules"]
+    assert rule["Filter"] == {"Prefix": "data/"}
+    assert rule["DeleteMarkerReplication"] == {"Status": "Disabled"}
+    assert rule["SourceSelectionCriteria"] == {"SseKmsEncryptedObjects": {"Status": "Enabled"}}
+    assert written(rule["Destination"]["Bucket"]).endswith(":::" + written(there["BucketName"]))
+    alias = only(made, "AWS::KMS::Alias", "WorkbenchReplica")["AliasName"]
+    assert written(rule["Destination"]["EncryptionConfiguration"]["ReplicaKmsKeyID"]).endswith(f":{alias}")
+    assert ":kms:eu-west-1:" in written(rule["Destination"]["EncryptionConfiguration"]["ReplicaKmsKeyID"])
+    assert there["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert "Fn::ImportValue" not in json.dumps(made.templates)
+
+
+def test_the_replica_is_deployed_first(variants):
+    manifest = json.loads((variants["governed"].folder / "manifest.json").read_text())
+    assert "WorkbenchReplica" in manifest["artifacts"]["Workbench"]["dependencies"]
+    assert manifest["artifacts"]["WorkbenchReplica"]["environment"].endswith("/eu-west-1")
+
+
+def test_who_exports_may_export_the_table_below_one_prefix(variants):
+    made = variants["reports"]
+    policy = only(made, "AWS::IAM::ManagedPolicy", "Exporter")["PolicyDocument"]["Statement"]
+    actions = {
+        action
+        for each in policy
+        for action in (each["Action"] if isinstance(each["Action"], list) else [each["Action"]])
+    }
+    assert {"dynamodb:ExportTableToPointInTime", "s3:PutObject", "kms:GenerateDataKey"} <= actions
+    (store,) = [each for each in policy if each["Sid"] == "Store"]
+    assert written(store["Resource"]).endswith("/exports/*")
+    assert not resources(variants["single"], "AWS::IAM::ManagedPolicy").keys() & {"Exporter"}
+
+
+@pytest.fixture(scope="module")
+def ask() -> Iterator[Any]:
+    """Ask a query of a log of two datasets, on an Athena that answers."""
+    person = lambda n, first: {"pk": {"S": f"p-{n}"}, "person": {"M": {  # noqa: E731
+        "firstname": {"S": first}, "lastname": {"S": "L'ovelace"}, "age": {"N": "41"}}}}  # fmt: skip
+    beat = lambda n, rate: {"sensor_id": {"S": f"s-{n}"}, "report_time": {"N": "1"}, "HeartRate": {"N": rate}}  # noqa: E731
+    logs = {
+        "persons": [chain({"pk": {"S": "p-1"}}, [(NOON, person(1, "Ada")), (NOON + 5, person(1, "Augusta"))]),
+                    chain({"pk": {"S": "p-2"}}, [(NOON, person(2, "Bob")), (NOON + 5, None)])],
+        "heartrate": [chain({"sensor_id": {"S": f"s-{n}"}, "report_time": {"N": "1"}}, [(NOON + n, beat(n, rate))])
+                      for n, rate in enumerate(["119", "120", "120.5", "180"])],
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch, AwsServer() as server:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setenv("AWS_CONFIG_FILE", "/dev/null")
+        s3, glue = (
+            boto3.client(name, endpoint_url=server.endpoint, region_name="eu-central-1") for name in ("s3", "glue")
+        )
+        for bucket in ("lake", "results"):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        glue.create_database(DatabaseInput={"Name": "workbench"})
+        for name, changes in logs.items():
+            log = "".join(json.dumps(each) + "\n" for several in changes for each in several)
+            s3.put_object(Bucket="lake", Key=f"data/{name}/year=2026/month=01/day=01/hour=12/changes.json",
+                          Body=log.encode())  # fmt: skip
+            glue.create_table(DatabaseName="workbench", TableInput=table_input(
+                name, f"s3://lake/data/{name}/", layout="raw", stored="json", first_year=2025))  # fmt: skip
+        session = Session("testing", "testing", region_name="eu-central-1")
+        session.endpoint = server.endpoint
+        yield lambda sql: wr.athena.read_sql_query(
+            sql, database="workbench", ctas_approach=False, unload_approach=True, s3_output=f"s3://results/{uuid.uuid4()}/",
+            boto3_session=session)  # fmt: skip
+
+
+def raw(**settings: Any) -> Config:
+    return Config(transform="newline", **settings)
+
+
+def test_the_persons_that_are_there_now_are_listed_by_their_names(ask):
+    ((_, (asked, sql)),) = extra_queries(raw(generator="persons")).items()
+    assert asked.endswith("?")
+    found = ask(sql)
+    assert found[["pk", "person_firstname", "person_lastname"]].to_numpy().tolist() == [["p-1", "Augusta", "L'ovelace"]]
+
+
+def test_heart_rates_over_120_are_the_changes_that_left_one(ask):
+    ((name, (_, sql)),) = extra_queries(raw(generator="heartrate")).items()
+    assert name == "heart rates over 120"
+    found = ask(f"select new_image from ({sql})")  # whoever stores the answer must cut its times to milliseconds
+    assert sorted(Decimal(json.loads(image)["HeartRate"]["N"]) for image in found["new_image"]) == [
+        Decimal("120.5"),
+        180,
+    ]
+
+
+def test_the_view_has_a_column_an_attribute_and_one_row_an_item(ask):
+    config = raw(table="persons", view="pk:S,person.age:N")
+    ((_, (_, sql)),) = extra_queries(config).items()
+    first, _, select = sql.partition("\n")
+    assert first == 'create or replace view "workbench"."persons_latest" as'
+    assert select == flattened(config, config.view)
+    found = ask(select)
+    assert found[["pk", "person_age"]].to_numpy().tolist() == [["p-1", 41.0]]
+    assert set(found.columns) == {"pk", "person_age", "changed_at", "image"}
+
+
+def test_an_attribute_of_any_name_can_be_in_the_view():
+    sql = flattened(Config(table="things"), 'a."b.c":S, it\'s:N')
+    assert """json_extract_scalar(image, '$["a"]["M"]["b.c"]["S"]') as "a_b.c\"""" in sql
+    assert """try_cast(json_extract_scalar(image, '$["it''s"]["N"]') as double) as "it's\"""" in sql

@@ -1,0 +1,244 @@
+"""Reports on a schedule: what is deployed, what the image is made of, and a run of it, on an Athena that answers."""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
+
+from infra_cdk.config import Config
+from infra_cdk.stacks.reports import scheduled
+from tests.aws.server import AwsServer
+from tests.conftest import chain, micros
+from tests.infra.conftest import only, resources
+from tests.infra.test_rules import Right, rights, written
+from workbench.registration import table_input
+
+REPORTS = ["private", "reports", "cross-account-reports", "governed"]
+NOON = micros("2026-01-01T12:00:00")
+# What an operation is called in policies, where not after itself: https://docs.aws.amazon.com/service-authorization/
+CALLED = {"s3:ListObjectsV2": "s3:ListBucket", "s3:ListObjects": "s3:ListBucket", "s3:HeadObject": "s3:GetObject",
+          "s3:HeadBucket": "s3:ListBucket", "s3:CreateMultipartUpload": "s3:PutObject", "s3:UploadPart": "s3:PutObject",
+          "s3:CompleteMultipartUpload": "s3:PutObject", "s3:DeleteObjects": "s3:DeleteObject"}  # fmt: skip
+
+
+def schedules(made: Any) -> list[dict[str, Any]]:
+    return [each["Properties"] for each in resources(made, "AWS::Scheduler::Schedule").values()]
+
+
+def task_rights(made: Any, role: str) -> list[Right]:
+    """What a role of the reports may do."""
+    (policy,) = [{name: each} for name, each in resources(made, "AWS::IAM::Policy").items() if f"Reports{role}" in name]
+    template = {"it": {"Resources": policy}}
+    return list(rights(type(made)(made.folder, template, [])))
+
+
+@pytest.mark.parametrize("variant", REPORTS)
+def test_each_schedule_runs_the_workbench_in_its_time_zone_and_tries_again_before_it_gives_up(variants, variant):
+    zone = "Europe/Berlin" if variant == "reports" else "UTC"
+    found = schedules(variants[variant])
+    commands = []
+    for each in found:
+        assert each["ScheduleExpressionTimezone"] == zone
+        target = each["Target"]
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 7200, "MaximumRetryAttempts": 3}
+        assert "DeadLetters" in json.dumps(target["DeadLetterConfig"])
+        assert target["EcsParameters"]["LaunchType"] == "FARGATE"
+        network = target["EcsParameters"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+        private = variant in ("private", "cross-account-reports")
+        assert network["AssignPublicIp"] == ("DISABLED" if private else "ENABLED")
+        (override,) = json.loads(target["Input"])["containerOverrides"]
+        commands.append((each["ScheduleExpression"], override["command"]))
+    log = "persons" if variant == "private" else "items"
+    assert commands == [
+        ("cron(0 6 * * ? *)", ["changes", "report", "03_change_frequency", "-p", f"table={log}", "-p", "every=1d"]),
+        ("cron(30 6 ? * MON *)", ["quality", "quality", log]),
+    ]  # fmt: skip
+
+
+def test_schedules_are_told_in_one_setting():
+    config = Config(
+        table="Orders", schedules="a: rate(1 hour) checkpoint {table}; b: cron(0 1 * * ? *) report x -p 'y=1 2'"
+    )
+    assert [(each.name, each.when, list(each.command)) for each in scheduled(config)] == [
+        ("a", "rate(1 hour)", ["checkpoint", "orders"]), ("b", "cron(0 1 * * ? *)", ["report", "x", "-p", "y=1 2"])]  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", REPORTS)
+def test_the_tasks_ask_athena_and_may_put_reports_but_neither_read_nor_replace_nor_delete_them(variants, variant):
+    made = variants[variant]
+    (container,) = only(made, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    environment = {each["Name"]: each["Value"] for each in container["Environment"]}
+    assert environment["WORKBENCH_ENGINE"] == "athena"
+    assert environment["WORKBENCH_DATABASE"] == environment["WORKBENCH_WORKGROUP"] == (
+        "private" if variant == "private" else "workbench")  # fmt: skip
+    on_reports = {right.action for right in task_rights(made, "TaskRole") if "ReportsBucket" in right.resource}
+    assert on_reports == {"s3:PutObject"}
+    writes = {(right.action, right.resource.partition("}")[2]) for right in task_rights(made, "TaskRole")
+              if not right.action.partition(":")[2].startswith(("Get", "List", "BatchGet"))}  # fmt: skip
+    assert {action for action, _ in writes} == {
+        "athena:StartQueryExecution", "athena:StopQueryExecution", "s3:AbortMultipartUpload", "s3:DeleteObject",
+        "s3:PutObject", "kms:Decrypt", "kms:GenerateDataKey"}  # fmt: skip
+    assert {where for action, where in writes if action == "s3:DeleteObject"} == {"/results/*"}
+
+
+@pytest.mark.parametrize("variant", REPORTS)
+def test_who_starts_tasks_may_start_this_one_in_its_roles_and_nothing_else(variants, variant):
+    found = {right.action: right.resource for right in task_rights(variants[variant], "StartRole")}
+    assert set(found) == {"ecs:RunTask", "iam:PassRole", "sqs:SendMessage"}
+    assert "Task" in found["ecs:RunTask"]
+
+
+@pytest.mark.parametrize("variant", REPORTS)
+def test_the_bucket_of_reports_refuses_to_replace_what_is_there(variants, variant):
+    policy = next(each["Properties"]["PolicyDocument"] for name, each in
+                  resources(variants[variant], "AWS::S3::BucketPolicy").items() if "ReportsBucket" in name)  # fmt: skip
+    (once,) = [each for each in policy["Statement"] if each.get("Sid") == "WrittenOnce"]
+    assert (once["Effect"], once["Action"], once["Principal"]) == ("Deny", "s3:PutObject", {"AWS": "*"})
+    assert once["Condition"] == {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+
+
+def instructions() -> list[str]:
+    text = Path("Dockerfile").read_text().replace("\\\n", " ")
+    return [" ".join(line.split()) for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def test_the_image_is_pinned_runs_as_nobody_special_and_has_no_tools_to_build_with():
+    lines = instructions()
+    stages = [number for number, line in enumerate(lines) if line.startswith("FROM python:3.11-slim")]
+    last = lines[stages[-1] :]
+    assert len(stages) == 2
+    assert any("--constraint constraints.txt ." in line and "lab" not in line for line in lines[: stages[1]])
+    assert sum("pip uninstall" in line for line in lines) == 2
+    assert not any("apt-get" in line or "pip install" in line for line in last)
+    users = [line for line in last if line.startswith("USER")]
+    assert users == ["USER workbench"]
+    assert last.index(users[0]) > max(number for number, line in enumerate(last) if line.startswith("RUN"))
+    assert "COPY notebooks notebooks" in last
+
+
+def test_the_images_context_holds_what_its_file_copies_and_nothing_else(variants):
+    made = variants["reports"]
+    (image,) = json.loads((made.folder / "Workbench.assets.json").read_text())["dockerImages"].values()
+    context = made.folder / image["source"]["directory"]
+    copied = [part for line in instructions() if line.startswith("COPY") and "--from" not in line
+              for part in line.split()[1:-1]]  # fmt: skip
+    assert copied == ["pyproject.toml", "constraints.txt", "README.md", "workbench", "notebooks",
+                      "infra_cdk/container/run.py"]  # fmt: skip
+    assert all((context / part).exists() for part in copied)
+    files = [str(path.relative_to(context)) for path in context.rglob("*") if path.is_file()]
+    allowed = ["pyproject.toml", "constraints.txt", "README.md", "workbench/*", "notebooks/*.ipynb",
+               "infra_cdk/container/run.py", "Dockerfile", ".dockerignore"]  # fmt: skip
+    assert [name for name in files if not any(fnmatch.fnmatch(name, each) for each in allowed)] == []
+    assert not any("__pycache__" in name for name in files)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[AwsServer]:
+    with AwsServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ran(aws: AwsServer, variants: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Runs of the image's program, with the variables of its task, where a lake is."""
+    key = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    s3, glue = (
+        boto3.client(name, endpoint_url=aws.endpoint, region_name="eu-central-1", **key) for name in ("s3", "glue")
+    )
+    for bucket in ("lake", "results", "reports"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    folder = tmp_path_factory.mktemp("log")
+    things = [
+        chain({"pk": {"S": f"p-{n}"}}, [(NOON + n, {"pk": {"S": f"p-{n}"}, "v": {"N": str(n)}})]) for n in range(9)
+    ]
+    log = "".join(json.dumps(change) + "\n" for changes in things for change in changes)
+    s3.put_object(Bucket="lake", Key="data/items/year=2026/month=01/day=01/hour=12/changes.json", Body=log.encode())
+    glue.create_database(DatabaseInput={"Name": "workbench"})
+    glue.create_table(DatabaseName="workbench", TableInput=table_input(
+        "items", "s3://lake/data/items/", layout="raw", stored="json", first_year=2025))  # fmt: skip
+    group = only(variants["reports"], "AWS::Athena::WorkGroup")
+    aws.workgroups[group["Name"]] = copy.deepcopy(aws.workgroups["primary"])
+    aws.workgroups[group["Name"]]["Configuration"] |= {
+        "EnforceWorkGroupConfiguration": group["WorkGroupConfiguration"]["EnforceWorkGroupConfiguration"],
+        "ResultConfiguration": {"OutputLocation": "s3://results/results/"}}  # fmt: skip
+    (container,) = only(variants["reports"], "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    environment = {each["Name"]: each["Value"] for each in container["Environment"]} | {"REPORTS_BUCKET": "reports"}
+    tool = folder / "workbench"  # as the package installs it
+    tool.write_text(f"#!{sys.executable}\nimport sys\nfrom workbench.cli import main\nsys.exit(main())\n")
+    tool.chmod(0o755)
+
+    def run(*command: str, **more: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+        before = {each["Key"] for each in s3.list_objects_v2(Bucket="reports").get("Contents", [])}
+        done = subprocess.run(
+            [sys.executable, "infra_cdk/container/run.py", *command], capture_output=True, text=True, timeout=240,
+            env=environment | {"AWS_ENDPOINT_URL": aws.endpoint, "AWS_DEFAULT_REGION": "eu-central-1",
+                               "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "HOME": str(folder),
+                               "PATH": f"{folder}:{os.environ['PATH']}",
+                               "PYTHONPATH": os.getcwd(), **more})  # fmt: skip
+        after = {each["Key"] for each in s3.list_objects_v2(Bucket="reports").get("Contents", [])}
+        return done, sorted(after - before)
+
+    run.s3 = s3  # type: ignore[attr-defined]
+    return run
+
+
+def test_a_report_asks_athena_and_stays_under_its_date_with_its_notebook(aws, ran, variants):
+    aws.requests.clear()
+    done, made = ran("changes", "report", "03_change_frequency", "-p", "table=items", "-p", "every=1d")
+    assert done.returncode == 0, done.stderr
+    assert [name.rpartition("/")[2] for name in made] == ["changes.html", "changes.ipynb"]
+    assert all(fnmatch.fnmatch(name, "reports/changes/20??-??-??/??????Z-*/changes.*") for name in made)
+    stored = ran.s3.get_object(Bucket="reports", Key=made[0])
+    assert stored["ContentType"] == "text/html; charset=utf-8"
+    assert b"<html" in stored["Body"].read()
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert (said["report"], said["exit_code"]) == ("changes", 0)
+    assert said["kept"] == [f"s3://reports/{name}" for name in made]
+    assert aws.started  # by Athena, not on this machine
+    asked = {f"{service}:{operation}" for service, operation in aws.requests}
+    asked = {CALLED.get(each, each) for each in asked}
+    may = {right.action for right in task_rights(variants["reports"], "TaskRole")}
+    assert asked - may == set()
+
+
+def test_what_a_verb_prints_is_kept_as_text(ran):
+    done, made = ran("quality", "quality", "items")
+    assert done.returncode == 0, done.stderr
+    (name,) = made
+    assert name.endswith("/quality.txt")
+    assert "items" in ran.s3.get_object(Bucket="reports", Key=name)["Body"].read().decode()
+
+
+def test_a_report_whose_cell_fails_is_kept_too_and_the_exit_code_says_so(ran):
+    done, made = ran("broken", "report", "03_change_frequency", "-p", "table=nothere")
+    assert done.returncode == 1
+    assert [name.rpartition("/")[2] for name in made] == ["broken.html", "broken.ipynb"]
+
+
+def test_a_wrong_command_and_a_bucket_that_is_not_there_are_failures_too(ran):
+    done, made = ran("wrong", "report", "no_such_notebook")
+    assert done.returncode != 0
+    assert made == []
+    done, _ = ran("quality", "quality", "items", REPORTS_BUCKET="not-there")
+    assert done.returncode == 3
+    assert "NoSuchBucket" in json.loads(done.stdout.splitlines()[-1])["error"]
+
+
+@pytest.mark.parametrize("variant", REPORTS)
+def test_who_pulls_the_image_may_pull_it_and_write_the_tasks_log(variants, variant):
+    found = {right.action: right.resource for right in task_rights(variants[variant], "RunRole")}
+    assert set(found) == {"ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
+                          "ecr:GetDownloadUrlForLayer", "logs:CreateLogStream", "logs:PutLogEvents"}  # fmt: skip
+    assert "container-assets" in written(found["ecr:BatchGetImage"])

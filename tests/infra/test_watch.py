@@ -1,0 +1,149 @@
+"""Watching it: what there is an alarm for, whom it tells, and that it can tell."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from infra_cdk.variants import VARIANTS
+from tests.infra.conftest import only, resources
+from tests.infra.test_rules import written
+
+WATCHED = [name for name, context in VARIANTS.items() if context.get("alarms") != "false"]
+SINGLE = [name for name in WATCHED if not name.startswith("cross-account")]
+
+
+def alarms(made: Any) -> dict[str, dict[str, Any]]:
+    return {re.sub(r"^.*/Watch|[0-9A-F]{8}$", "", name): each["Properties"] for name, each in
+            resources(made, "AWS::CloudWatch::Alarm").items()}  # fmt: skip
+
+
+def query(alarm: dict[str, Any]) -> str:
+    return written(alarm["Metrics"][0]["Expression"])
+
+
+@pytest.mark.parametrize("variant", SINGLE)
+def test_whatever_can_go_wrong_between_table_and_lake_has_an_alarm(variants, variant):
+    found = alarms(variants[variant])
+    expected = {"NotReplicated", "ReplicationLag", "IteratorAge", "StreamFull", "StreamRead", "Freshness",
+                "DeliveryFailed", "Scanned"}  # fmt: skip
+    if VARIANTS[variant].get("transform") != "delimiter":
+        expected |= {"TransformErrors", "TransformThrottled", "TransformSlow"}
+    assert expected <= set(found)
+
+
+@pytest.mark.parametrize("variant", WATCHED)
+def test_every_alarm_tells_the_topic_when_it_comes_and_when_it_goes_and_says_what_it_means(variants, variant):
+    made = variants[variant]
+    topics = {json.dumps({"Ref": name.partition("/")[2]}) for name in resources(made, "AWS::SNS::Topic")}
+    for alarm in alarms(made).values():
+        assert {json.dumps(each) for each in alarm["AlarmActions"]} <= topics
+        assert alarm["AlarmActions"] == alarm["OKActions"]
+        assert len(alarm["AlarmDescription"]) > 20
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_alarms_are_of_the_metrics_that_aws_has(variants):
+    found = alarms(variants["single"])
+    names = {name: (each.get("Namespace"), each.get("MetricName"), each["Statistic"] if "Statistic" in each else
+                    each.get("ExtendedStatistic")) for name, each in found.items() if "MetricName" in each}  # fmt: skip
+    assert names == {
+        "IteratorAge": ("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", "Maximum"),
+        "StreamFull": ("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum"),
+        "StreamRead": ("AWS/Kinesis", "ReadProvisionedThroughputExceeded", "Sum"),
+        "Freshness": ("AWS/Firehose", "DeliveryToS3.DataFreshness", "Maximum"),
+        "DeliveryFailed": ("AWS/Firehose", "DeliveryToS3.Success", "Average"),
+        "TransformErrors": ("AWS/Lambda", "Errors", "Sum"), "TransformThrottled": ("AWS/Lambda", "Throttles", "Sum"),
+        "TransformSlow": ("AWS/Lambda", "Duration", "p99"),
+    }  # fmt: skip
+    schema = "FROM SCHEMA(\"AWS/DynamoDB\", TableName, DelegatedOperation) WHERE TableName = '${SourceTable947B4A28}'"
+    assert query(found["NotReplicated"]) == f"SELECT SUM(FailedToReplicateRecordCount) {schema}"
+    assert query(found["ReplicationLag"]) == f"SELECT MAX(AgeOfOldestUnreplicatedRecord) {schema}"
+    assert query(found["Scanned"]) == ("SELECT SUM(ProcessedBytes) FROM SCHEMA(\"AWS/Athena\", QueryState, QueryType, "
+                                       "WorkGroup) WHERE WorkGroup = 'workbench'")  # fmt: skip
+
+
+def test_limits_follow_what_is_set(variants):
+    single, delimiter = alarms(variants["single"]), alarms(variants["delimiter"])
+    assert single["Freshness"]["Threshold"] == 900
+    assert single["TransformSlow"]["Threshold"] == 0.8 * 180_000
+    assert single["IteratorAge"]["Threshold"] == 6 * 3_600_000
+    assert delimiter["IteratorAge"]["Threshold"] == 42 * 3_600_000
+
+
+@pytest.mark.parametrize("variant", WATCHED)
+def test_the_topic_is_encrypted_and_who_tells_it_may_use_its_key(variants, variant):
+    made = variants[variant]
+    keys = json.dumps([each["Properties"]["KeyPolicy"] for each in resources(made, "AWS::KMS::Key").values()])
+    for topic in resources(made, "AWS::SNS::Topic").values():
+        assert topic["Properties"]["KmsMasterKeyId"]
+    for policy in resources(made, "AWS::SNS::TopicPolicy").values():
+        statements = policy["Properties"]["PolicyDocument"]["Statement"]
+        tellers = {each["Principal"]["Service"] for each in statements if each["Effect"] == "Allow"}
+        assert tellers == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+        assert [each["Condition"] for each in statements if each["Effect"] == "Deny"] == [
+            {"Bool": {"aws:SecureTransport": "false"}}]  # fmt: skip
+    assert "EncryptCloudwatch" in keys
+    assert "EncryptEvents" in keys
+
+
+def test_somebody_is_told_by_mail_where_that_is_asked_for(variants):
+    mail = only(variants["search-lambda"], "AWS::SNS::Subscription")
+    assert (mail["Protocol"], mail["Endpoint"]) == ("email", "data@example.com")
+    assert not resources(variants["single"], "AWS::SNS::Subscription")
+
+
+@pytest.mark.parametrize("variant", WATCHED)
+def test_objects_under_errors_are_told_of(variants, variant):
+    made = variants[variant]
+    rule = only(made, "AWS::Events::Rule", "WatchErrors")
+    detail = rule["EventPattern"]["detail"]
+    lakes = [name.partition("/")[2] for name in resources(made, "AWS::S3::Bucket") if "StorageLake" in name]
+    assert detail["object"] == {"key": [{"prefix": "errors/"}]}
+    assert detail["bucket"] == {"name": [{"Ref": lakes[0]}]}
+    assert only(made, "AWS::S3::Bucket", "StorageLake")["NotificationConfiguration"] == {
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}}  # fmt: skip
+
+
+def test_a_report_that_fails_or_does_not_begin_is_told_of(variants):
+    made = variants["reports"]
+    rule = only(made, "AWS::Events::Rule", "ReportFailed")
+    detail = rule["EventPattern"]["detail"]
+    assert detail["$or"] == [{"containers": {"exitCode": [{"anything-but": 0}]}}, {"stopCode": ["TaskFailedToStart"]}]
+    assert "ReportsCluster" in json.dumps(detail["clusterArn"])
+    (target,) = rule["Targets"]
+    assert "WatchTopic" in json.dumps(target["Arn"])
+    assert "$.detail.taskArn" in target["InputTransformer"]["InputPathsMap"].values()
+    assert "ReportLetters" in alarms(made)
+
+
+@pytest.mark.parametrize(("variant", "more"), [
+    ("search-firehose", {"SearchRed", "SearchFull", "SearchErrors", "SearchFreshness", "SearchFailed"}),
+    ("search-lambda", {"SearchRed", "SearchFull", "SearchErrors", "SearchLate", "SearchLetters"}),
+])  # fmt: skip
+def test_search_is_watched_where_there_is_search(variants, variant, more):
+    found = set(alarms(variants[variant]))
+    assert more <= found
+    assert not any(name.startswith("Search") for name in alarms(variants["single"]))
+
+
+@pytest.mark.parametrize("variant", WATCHED)
+def test_every_metric_an_alarm_is_of_is_on_the_dashboard(variants, variant):
+    made = variants[variant]
+    boards = "".join(written(each["Properties"]["DashboardBody"]) for each in
+                     resources(made, "AWS::CloudWatch::Dashboard").values())  # fmt: skip
+    for name, alarm in alarms(made).items():
+        assert (alarm["MetricName"] if "MetricName" in alarm else query(alarm).split(" FROM")[0]) in boards, name
+
+
+def test_the_dashboard_is_json(variants):
+    body = json.loads(written(only(variants["single"], "AWS::CloudWatch::Dashboard")["DashboardBody"]))
+    assert len(body["widgets"]) > 10
+
+
+def test_nothing_is_watched_where_that_is_not_wanted(variants):
+    kinds = {each["Type"] for each in resources(variants["no-alarms"]).values()}
+    assert not kinds & {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::SNS::Topic", "AWS::Events::Rule"}
