@@ -177,7 +177,9 @@ def _raw(columns: Mapping[str, str], keys: Sequence[str], folder: str) -> dict[s
 def _flat(columns: Mapping[str, str], keys: Sequence[str], folder: str) -> dict[str, str]:
     metadata = {METADATA[plain_name(name)]: name for name in columns if plain_name(name) in METADATA}
     attributes = {name: glue_type(kind) for name, kind in columns.items() if plain_name(name) not in METADATA}
-    text = _object({flat_path(name): (render.identifier(name), kind) for name, kind in attributes.items()}, _plain)
+    text = _canonical(
+        _object({flat_path(name): (render.identifier(name), kind) for name, kind in attributes.items()}, _plain)
+    )
     has = {name: render.identifier(metadata[name]) if name in metadata else "null" for name in
            (*COLUMNS, "precision")}  # fmt: skip
     if "keys" not in metadata:
@@ -235,8 +237,38 @@ def _canonical(text: str) -> str:
 
 
 def _image(column: str, kind: GlueType) -> str:
-    """Write a struct of attributes as DynamoDB JSON; one that is null is absent."""
-    return f"case when {column} is not null then {_object(_members(column, kind), _typed)} end"
+    """Write a struct of attributes as DynamoDB JSON; one that is null is absent.
+
+    It is cast to JSON as a whole: Trino compiles an expression into one Java method, which a column an attribute would
+    make too large, and looks into lambdas in lambdas for minutes.
+    """
+    return render.part("attributes", json=f"json_format(cast(cast({column} as {_attributes(kind)}) as json))")
+
+
+def _attributes(kind: GlueType) -> str:
+    """Return the type of a struct of attributes, with DynamoDB's types in upper case."""
+    members = [f"{render.identifier(name)} {_types(inner)}" for name, inner in kind.inner.items()]
+    return f"row({', '.join(members)})"
+
+
+def _types(kind: GlueType) -> str:
+    """Return the type of an attribute's value, such as ``struct<s:string,n:string>``, or text that is JSON itself."""
+    members = [f"{render.identifier(name.upper())} {_tagged(name, inner)}" for name, inner in kind.inner.items()]
+    return f"row({', '.join(members)})" if members else "varchar"
+
+
+def _tagged(tag: str, kind: GlueType) -> str:
+    if tag in ("bool", "null"):
+        return "boolean"
+    if tag in ("ss", "ns", "bs"):
+        return "array(varchar)"
+    if tag == "m" and kind.inner:
+        return _attributes(kind)
+    if tag == "l" and kind.inner:
+        return f"array({_types(kind.inner[''])})"
+    if tag in ("s", "n", "b", "m", "l"):
+        return "varchar"
+    raise ParameterError(f"a struct has a member {tag!r}, which is none of DynamoDB's types")
 
 
 def _object(members: Members, value: Callable[[str, GlueType], str]) -> str:
@@ -265,33 +297,6 @@ def _json(text: str) -> str:
 def _name(name: str) -> str:
     """Write a name in a JSON object, with what separates it from its value."""
     return render.literal(_json(name) + ":")
-
-
-def _typed(column: str, kind: GlueType) -> str:
-    """Write a struct of DynamoDB's types, such as ``struct<s:string,n:string>``, as an attribute's value."""
-    if not kind.inner:
-        return f"json_format(json_parse({column}))"  # a text of JSON, for a crawler could not tell its types
-    kinds = [_by_kind(column, name, inner) for name, inner in kind.inner.items()]
-    return f"coalesce({', '.join(kinds)}, {_NULL})"
-
-
-def _by_kind(column: str, name: str, kind: GlueType) -> str:
-    inner, tag = f"{column}.{render.identifier(name)}", name.upper()
-    if tag in ("S", "B", "N"):
-        text = f"json_format(cast(cast({inner} as varchar) as json))"
-    elif tag in ("BOOL", "NULL"):
-        text = f"cast({inner} as varchar)"
-    elif tag in ("M", "L") and not kind.inner:
-        text = f"json_format(json_parse({inner}))"
-    elif tag == "M":
-        text = _object(_members(inner, kind), _typed)
-    elif tag == "L":
-        text = _list(inner, lambda element: _typed(element, kind.inner[""]))
-    elif tag in ("SS", "NS", "BS"):
-        text = f"json_format(cast(transform({inner}, member -> cast(member as varchar)) as json))"
-    else:
-        raise ParameterError(f"{column} has a member {name!r}, which is none of DynamoDB's types")
-    return f"case when {inner} is not null then '{{\"{tag}\":' || {text} || '}}' end"
 
 
 def _plain(column: str, kind: GlueType) -> str:

@@ -187,6 +187,12 @@ def _cast(node: Any) -> Any:
     if kind in (T.TEXT, T.VARCHAR, T.CHAR):
         text = exp.Anonymous(this="trino_varchar", expressions=[node.this])
         return exp.func("substr", text, exp.Literal.number(1), exp.Literal.number(size[0])) if size else text
+    if kind == T.JSON and isinstance(node.this, exp.Cast) and node.this.to.this == T.STRUCT:
+        # DuckDB takes a cast that changes no more than the case of members' names for none.
+        written = exp.Anonymous(this="trino_to_json", expressions=[node.this.this])
+        text = exp.Anonymous(this="trino_json_format", expressions=[written])
+        names = exp.Literal.string(json.dumps(_names(node.this.to)))
+        return exp.cast(exp.Anonymous(this="trino_renamed", expressions=[text, names]), "json")
     if kind == T.JSON:
         return exp.Anonymous(this="trino_to_json", expressions=[node.this])
     if kind == T.TIMESTAMP and not size:
@@ -200,6 +206,24 @@ def _cast(node: Any) -> Any:
     if guard:
         node.set("this", exp.Anonymous(this=f"trino_{guard}", expressions=[node.this]))
     return node
+
+
+def _names(kind: Any) -> Any:
+    """Return the names in a type: of a row's members [name, names inside] each, of an array the one of its elements."""
+    if kind.this == exp.DataType.Type.STRUCT:
+        return [[member.name, _names(member.args["kind"])] for member in kind.expressions]
+    return [_names(kind.expressions[0])] if kind.this == exp.DataType.Type.ARRAY else None
+
+
+def renamed(text: str, names: str) -> str:
+    """Give the members of JSON made from a row the names of another type, by their places."""
+
+    def value(found: Any, given: Any) -> Any:
+        if isinstance(found, dict) and given:
+            return {name: value(inner, below) for (name, below), inner in zip(given, found.values(), strict=True)}
+        return [value(inner, given[0]) for inner in found] if isinstance(found, list) and given else found
+
+    return json_written(json.dumps(value(json.loads(text), json.loads(names))))
 
 
 def _several(node: Any, filtered: Any) -> Any:
@@ -412,6 +436,7 @@ _FUNCTIONS: list[tuple[str, Callable[..., Any], list[Any], str]] = [
     ("trino_double_text", double_text, ["VARCHAR"], "VARCHAR"),
     ("trino_regexp_extract", regexp_extract, ["VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR"),
     ("trino_regexp_like", regexp_like, ["VARCHAR", "VARCHAR"], "BOOLEAN"),
+    ("trino_renamed", renamed, ["VARCHAR", "VARCHAR"], "VARCHAR"),
     ("trino_regexp_replace", regexp_replace, ["VARCHAR", "VARCHAR", "VARCHAR"], "VARCHAR"),
     ("trino_from_base64", from_base64, ["VARCHAR"], "BLOB"),
     ("trino_from_utf8", from_utf8, ["BLOB"], "VARCHAR"),

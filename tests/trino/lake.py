@@ -33,6 +33,7 @@ Declare = Callable[[str, str, Sequence[Record]], dict[str, Any]]
 TEXTS = ["", "x", "ö", '"', "\\", "\n\t", "\x1f", "a/b", "\u2028", "😀", "null", '"N":"1.0"', '"SS":["b","a"]', "it's", "[1]",
          "\\u001F", "\\\\uD83D\\uDE00"]  # fmt: skip
 NUMBERS = ["0", "-0", "1.50", "10", "9", "-2.5", "12345678901234567890123456789012345678", "0.001", "100", "007"]
+OTHERS = [*({"N": number} for number in NUMBERS), {"BOOL": True}, {"BOOL": False}, {"NULL": True}]
 ODD_NAMES = ["a", "A", "b.c", 'q"q', "ö", "back\\slash", "*", "", "a b", "it's", "😀", "$", "a[0]", "N", "SS"]
 PLAIN_NAMES = ["age", "tags", "address", "first_name", "n2", "n"]
 
@@ -56,7 +57,9 @@ def histories(seed: int, kind: str) -> list[Record]:
     made: list[Record] = []
     for item in range(60):
         key = {"pk": {"S": f"{TEXTS[item // 3 % len(TEXTS)] if kind == 'odd' else 'p'}-{item // 3}"}, "sk": {"N": rng.choice(["1", "10", "-2.50"]) if item % 3 == 0 else str(item)}}  # fmt: skip
-        pool = [key | {name: value(rng, kind) for name in rng.sample(names, rng.randint(0, 4))} for _ in range(3)]
+        pool = [key | some | {name: value(rng, kind) for name in rng.sample(names[1:], rng.randint(0, 4))}
+                for some in ({}, {names[0]: {"S": TEXTS[item % len(TEXTS)]}},
+                             {names[0]: value(rng, kind) if kind == "texts" else OTHERS[item % len(OTHERS)]})]  # fmt: skip
         now, states = int(START.timestamp() * 1e6) + rng.randrange(2 * 86_400_000_000), []
         for _ in range(rng.randint(1, 7)):
             now += rng.choice([0, 0, 1, 999, 60_000_000, 3_600_000_000])

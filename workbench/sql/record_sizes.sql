@@ -27,5 +27,6 @@ select
     max(bytes) as largest,
     count_if(bytes > :large) as large,
     sum(no_old_image) as no_old_image,
-    max_by(keys || ' ' || cast(ts as varchar), row(bytes, keys, ts), :examples) as largest_keys
+    transform(max(lpad(cast(bytes as varchar), 19, '0') || keys || ' ' || cast(ts as varchar), :examples),
+        example -> substr(example, 20)) as largest_keys
 from ranked
