@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from workbench.config import load_settings
+from workbench.config import explain, load_settings
 from workbench.errors import ConfigError
 
 
@@ -123,3 +123,18 @@ def test_nothing_is_read_at_import_but_at_the_first_use(elsewhere):
     )
     assert ran.stdout.split() == ["imported", "ConfigError"]
     assert sorted(path.name for path in elsewhere.iterdir()) == ["workbench.toml"]
+
+
+def test_every_setting_is_explained_with_its_value_and_where_that_is_from(monkeypatch):
+    toml('memory_limit = "1GB"\nmask_salt = "secret"')
+    monkeypatch.setenv("WORKBENCH_DATABASE", "lake")
+    found = explain(engine="athena", workgroup=None).set_index("setting")
+    assert found.loc[["engine", "database", "memory_limit", "workgroup"], ["value", "source"]].to_numpy().tolist() == [
+        ["athena", "keyword"], ["lake", "WORKBENCH_DATABASE"], ["1GB", "workbench.toml"], ["primary", "default"]]  # fmt: skip
+    assert found.loc["mask_salt", "value"] == "(hidden)"
+    assert found["purpose"].map(bool).all(), "each says what it is for"
+
+
+@pytest.mark.parametrize("name", ["late_arrival", "query_timeout", "result_reuse"])
+def test_a_length_of_time_that_is_none_is_refused(name):
+    assert "write it like 15min" in refused(**{name: "soon"})

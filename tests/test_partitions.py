@@ -43,9 +43,8 @@ def kept(scheme: Partitions, values: list[tuple[str, ...]], condition: str) -> s
     columns = ", ".join(f'"{name}" {kind.replace("string", "varchar")}' for name, kind in scheme.columns)
     with duckdb.connect() as con:
         con.execute(f"create table hours ({columns}, number integer)")
-        rows = pa.table(
-            [*map(list, zip(*values, strict=True)), list(range(len(values)))], [*"abcd"[: len(values[0])], "number"]
-        )  # noqa: F841
+        columns = [*map(list, zip(*values, strict=True)), list(range(len(values)))]
+        rows = pa.table(columns, [*"abcd"[: len(values[0])], "number"])  # noqa: F841
         con.execute("insert into hours select * from rows")
         return {number for (number,) in con.execute(f"select number from hours where {condition}").fetchall()}
 

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import awswrangler as wr
 import pytest
+from click.testing import CliRunner
 
 from tests import lakes
 from tests.aws.conftest import BUCKET, DATABASE, athena, declare, lake, place, session_of
 from tests.conftest import chain, write_log
 from tests.questions import LATER, same
 from workbench import Workbench, live
+from workbench.cli import main
 from workbench.embedded import ItemStore
 from workbench.errors import ConfigError, ParameterError, QueryError, ScanRefused, TableNotFound, WorkbenchError
 from workbench.registration import table_input
@@ -458,3 +460,32 @@ def test_a_baseline_in_s3_reaches_items_the_log_never_saw(empty, tmp_path):
     assert results(empty) == []
     for each in (embedded, on_files):
         each.close()
+
+
+# --- the command line
+
+
+def test_the_command_line_asks_athena_as_its_options_say(empty, tmp_path, monkeypatch):
+    folder = lakes.write(tmp_path / "log", lakes.records(1, changes=40), "envelope")
+    location = place(empty, folder)
+    session_of(empty).client("glue").create_database(DatabaseInput={"Name": DATABASE})
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"ENDPOINT": empty.endpoint, "REGION": "eu-central-1", "OUTPUT": "s3://results/athena/"}.items():
+        monkeypatch.setenv(f"WORKBENCH_{name}", value)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        ran = CliRunner().invoke(main, ["--engine", "athena", "--database", DATABASE, *arguments])
+        assert ran.exit_code == code, ran.output
+        return ran.stdout or ran.stderr
+
+    assert run("table", "create", "things", location).startswith("CREATE EXTERNAL TABLE")
+    assert "projection.year.range" in run("table", "show", "things")
+    assert json.loads(run("tables", "--json"))[0]["table"] == "things"
+    assert run("sql", "latest_state", "things", "--estimate").startswith("at most ")
+    assert empty.started == []
+    expected = Workbench(folder).latest_state("things").df
+    assert [row["pk"] for row in json.loads(run("latest", "things", "--json"))] == expected["pk"].tolist()
+    assert "more than max_scan_bytes" in run("--max-scan-bytes", "10", "latest", "things", code=1)
+    assert {row["check"] for row in json.loads(run("check", "--json"))} >= {"credentials", "workgroup", "table things"}
+    assert "athena" in run("config")
+    assert "no catalog" in CliRunner().invoke(main, ["table", "show", "things"]).stderr
