@@ -215,7 +215,7 @@ LAYOUTS = {
     "envelope JSON (OpenX)": Layout(canonical_change, _registered()),
     "envelope JSON (Hive)": Layout(canonical_change, _declared(_envelope_columns, hive=True, partitions=["year", "month", "day", "hour"])),
     "envelope Parquet": Layout(canonical_change, _registered(stored="parquet"), stored="parquet"),
-    "raw, images as texts": Layout(_same, _exact(_registered(layout="raw", partitions="text")), folder="%Y/%m/%d/%H/"),
+    "raw, images as texts": Layout(_same, _registered(layout="raw", partitions="text"), folder="%Y/%m/%d/%H/"),
     "raw, one text": Layout(_same, _exact(_declared(lambda records: dict.fromkeys(
         ("eventid", "eventname", "tablename", "useridentity", "dynamodb"), "string")))),
     "struct": Layout(_same, _declared(_crawled, partitions=["partition_0", "partition_1", "partition_2", "partition_3"]),

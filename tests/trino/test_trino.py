@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.conftest import record
 from tests.trino.conftest import MATRIX
 from tests.trino.lake import BUCKET, DATABASE, LAYOUTS, START, TABLE, TEXTS, histories, register, store
 from tests.trino.server import Trino
@@ -23,7 +24,9 @@ from workbench.engines.duckdb import DuckDBEngine
 from workbench.engines.queries import Running
 from workbench.instants import END_OF_TIME, START_OF_TIME
 from workbench.keys import KeyPart
+from workbench.layouts import deliveries
 from workbench.records import canonical_json
+from workbench.registration import table_input
 from workbench.where import names_images, parse
 
 pytestmark = [pytest.mark.trino, pytest.mark.timeout(1500)]
@@ -155,6 +158,32 @@ def test_keys_are_found_whole_by_a_part_and_by_how_they_begin(lake):
         )
         assert ours == theirs
     assert len(rows(on_trino.ask("hot_keys", TABLE, **ALL, limit=1000).rows)) == len(whole)
+
+
+@pytest.mark.parametrize(("attributes", "types"), [
+    (400, "struct<s:string>"), (100, "struct<s:string,n:string,null:boolean,ss:array<string>>"),
+    (30, f"struct<m:struct<{','.join(f'b{number}:struct<s:string,n:string>' for number in range(10))}>>")])  # fmt: skip
+def test_a_crawlers_table_is_not_too_wide_for_the_compiler(trino, lake, attributes: int, types: str):
+    image = f"struct<pk:struct<s:string>,{','.join(f'a{number}:{types}' for number in range(attributes))}>"
+    columns = {"eventid": "string", "eventname": "string", "tablename": "string",
+               "dynamodb": "struct<approximatecreationdatetime:bigint,keys:struct<pk:struct<s:string>>,"
+                           f"newimage:{image},oldimage:{image}>"}  # fmt: skip
+    glue, name = lake["struct"][0].catalog.session.client("glue"), f"wide_{attributes}"
+    made = table_input(name, f"s3://{BUCKET}/wide/", layout="raw", partitions="none")
+    made["StorageDescriptor"]["Columns"] = [{"Name": each, "Type": kind} for each, kind in columns.items()]
+    made["StorageDescriptor"]["SerdeInfo"]["Parameters"] = {}
+    glue.create_table(DatabaseName=DATABASE, TableInput=made)
+    row = record("INSERT", {"pk": {"S": "x"}}, 1_767_225_600_000_000, new={"pk": {"S": "x"}, "a7": {"S": "y"}})
+    if "<m:" in types:
+        row["dynamodb"]["NewImage"]["a7"] = {"M": {"b3": {"N": "1.50"}}}
+    lake["struct"][0].catalog.session.client("s3").put_object(
+        Bucket=BUCKET, Key="wide/object.json", Body=json.dumps(row).encode()
+    )
+    (found,) = trino.query(
+        f"select keys, new_image, old_image from {deliveries(f'{DATABASE}.{name}', columns)} as log"
+    ).to_pylist()
+    image = canonical_json(row["dynamodb"]["NewImage"])
+    assert found == {"keys": '{"pk":{"S":"x"}}', "new_image": image, "old_image": None}
 
 
 def digest(field: pa.Field) -> bool:
