@@ -35,7 +35,7 @@ test-infra: $(INFRA) ## the tests of infra_cdk
 	@$(BIN)/python -m pytest tests/infra
 
 test-trino: $(READY) ## the SQL on a real Trino server, as Athena is: Java and Maven needed
-	@$(BIN)/python -m pytest tests/trino
+	@$(BIN)/python -m pytest tests/trino $(TRINOFLAGS)
 
 engines: $(READY) ## question by layout by engine: DuckDB, Athena's path, Trino
 	@$(BIN)/python -m pytest tests/aws/test_questions.py tests/trino -q

@@ -14,7 +14,7 @@ from tqdm import tqdm
 def seen() -> dict[str, Any]:
     """Return tqdm's options for where it is shown: scheduled runs, which set TQDM_DISABLE, stay silent."""
     terminal = sys.stderr.isatty()
-    watched = terminal or ("ipykernel" in sys.modules and not os.environ.get("TQDM_DISABLE"))
+    watched = terminal or (_in_notebook() and not os.environ.get("TQDM_DISABLE"))
     return {"file": sys.stderr if terminal else sys.stdout, "disable": not watched}
 
 
@@ -23,3 +23,9 @@ def progress(name: str) -> Iterator[Callable[[str], None]]:
     """Show how far something is, with the time it has taken, while the block runs."""
     with tqdm(desc=name, bar_format="{desc} · {elapsed}", leave=False, **seen()) as bar:
         yield lambda text: bar.set_description_str(f"{name}: {text}")
+
+
+def _in_notebook() -> bool:
+    """Whether a kernel runs this; only to look for kernels imports ipykernel too."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None

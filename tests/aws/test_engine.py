@@ -261,9 +261,10 @@ def test_a_query_that_takes_too_long_is_stopped(empty, tmp_path):
 
 
 _ASK = """
+import signal
 import sys
-from workbench import Workbench, live
-from workbench.embedded import ItemStore
+from workbench import Workbench
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it, and so do its children
 wb = Workbench(engine="athena", endpoint=sys.argv[1], region="eu-central-1", database="logs", output="s3://results/athena/")
 wb.latest_state("things")
 """
