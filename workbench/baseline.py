@@ -25,7 +25,7 @@ import duckdb
 import pyarrow as pa
 
 from workbench import render
-from workbench.engines.staging import canonical_image, register_functions
+from workbench.engines.staging import as_it_is, canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError
 from workbench.objects import SCHEMA, Unreadable, _lines, _object
 from workbench.records import RecordRefused, canonical_json, canonical_keys, canonical_time, parse_objects
@@ -271,8 +271,7 @@ class _Reader:
                                  "the whole key; name the key attributes, keys=(…)")  # fmt: skip
 
     def _read(self, numbers: range, export: Export, target: str) -> None:
-        # DuckDB takes [ and * in a path for a pattern, so they are written as one-letter classes.
-        paths = [re.sub(r"([*?\[])", r"[\1]", str(self._files[number])) for number in numbers]
+        paths = [as_it_is(str(self._files[number])) for number in numbers]
         pointers = ["/" + key.replace("~", "~0").replace("/", "~1") for key in self._keys]
         starts = [f"{',' if at else '{'}{json.dumps(key, ensure_ascii=False)}:" for at, key in enumerate(self._keys)]
         keys = " || ".join(f"{render.literal(start)} || parts[{at}]" for at, start in enumerate(starts, start=1))

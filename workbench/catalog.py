@@ -19,7 +19,7 @@ from workbench.config import Settings
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
 from workbench.objects import Object, arrival_of, layout_of, list_objects
 from workbench.partitions import Partitions, partitions_of
-from workbench.registration import Stored, ddl, table_input
+from workbench.registration import CHECKPOINTS, Stored, ddl, table_input
 
 _DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<last>[-/]?)\d\d)?/")
 
@@ -43,6 +43,12 @@ class LogTable:
     def sql_name(self) -> str:
         """The table's name as SQL."""
         return f"{render.identifier(self.database)}.{render.identifier(self.name)}"
+
+    def checkpoint(self, id: str) -> str:
+        """Write the subquery that reads a checkpoint of the log."""
+        name = f"{render.identifier(self.database)}.{render.identifier(f'{self.name}_checkpoints')}"
+        return (f"(select keys, cast(ts as timestamp(6)) as ts, event_id, event_name, new_image, old_image, by_ttl "
+                f"from {name} where checkpoint = {render.literal(id)})")  # fmt: skip
 
     def deliveries(self, *, within: str = "true", keys: Sequence[str] = (), **options: bool) -> str:
         """Write the subquery that reads the table; see `workbench.layouts.deliveries`."""
@@ -161,6 +167,51 @@ class Catalog:
             return found | {"partitions": "text", "form": form, "template": f"{dated['name'] or ''}${{arrival}}/"}
         return found | {"partitions": "none"}
 
+    def register_checkpoint(self, log: LogTable, id: str, location: str) -> None:
+        """Make a checkpoint's changes a partition of the log's table of checkpoints, which is made if need be."""
+        glue, name = self.session.client("glue"), f"{log.name}_checkpoints"
+        made = table_input(name, location, layout="checkpoint", stored="parquet", partitions="checkpoint")
+        try:
+            try:
+                glue.create_table(DatabaseName=self.database, TableInput=made)
+            except glue.exceptions.AlreadyExistsException:
+                there = glue.get_table(DatabaseName=self.database, Name=name)["Table"]
+                if CHECKPOINTS not in there.get("Parameters", {}):
+                    raise ParameterError(f"{self.database}.{name} is there already and holds no checkpoints: give it "
+                                         f"another name, or the log {log.name}") from None  # fmt: skip
+            glue.create_partition(DatabaseName=self.database, TableName=name, PartitionInput={
+                "Values": [id], "StorageDescriptor": made["StorageDescriptor"]})  # fmt: skip
+        except (ClientError, BotoCoreError) as error:
+            raise QueryError(f"the checkpoint cannot be registered: {said(error)}; the permissions are "
+                             "glue:CreateTable, glue:GetTable and glue:CreatePartition, on "
+                             f"{self.database}.{name}") from error  # fmt: skip
+
+    def has_checkpoint(self, log: LogTable, id: str, location: str) -> bool:
+        """Tell whether a checkpoint is a partition of the log's table of checkpoints; else Athena finds no rows."""
+        glue = self.session.client("glue")
+        try:
+            there = glue.get_partition(DatabaseName=self.database, TableName=f"{log.name}_checkpoints",
+                                       PartitionValues=[id])["Partition"]  # fmt: skip
+        except glue.exceptions.EntityNotFoundException:
+            return False
+        except (ClientError, BotoCoreError) as error:
+            raise QueryError(f"the checkpoint {location} cannot be looked up: {said(error)}; the permission is "
+                             "glue:GetPartition, or set checkpoints=off") from error  # fmt: skip
+        return bool(there["StorageDescriptor"]["Location"] == location)
+
+    def forget_checkpoints(self, log: LogTable, ids: Sequence[str]) -> None:
+        """Remove the partitions of checkpoints that are no more."""
+        glue = self.session.client("glue")
+        for each in ids:
+            try:
+                glue.delete_partition(DatabaseName=self.database, TableName=f"{log.name}_checkpoints",
+                                      PartitionValues=[each])  # fmt: skip
+            except glue.exceptions.EntityNotFoundException:
+                continue
+            except (ClientError, BotoCoreError) as error:
+                raise QueryError(f"a partition of {self.database}.{log.name}_checkpoints cannot be removed: "
+                                 f"{said(error)}; the permission is glue:DeletePartition") from error  # fmt: skip
+
     def ddl(self, name: str) -> str:
         """Return the statement that would make a table."""
         glue = self.table(name).name
@@ -173,6 +224,7 @@ class Catalog:
         parameters = table.get("Parameters", {})
         projected = parameters.get("projection.enabled", "").lower() == "true"
         location, layout = stored.get("Location", ""), layouts.layout_of_columns(columns)
+        layout = None if CHECKPOINTS in parameters else layout
         partitions = partitions_of(keys, parameters if projected else {}, location=location)
         if layout and keys and partitions.by == "none" and not projected:
             partitions = partitions_of(keys, {}, self._sample(table["Name"]), location)

@@ -306,6 +306,22 @@ def export(question: str, table: str, file: str, parameters: tuple[str, ...], ke
     _answer(method, table, asked, show | {"out": file})
 
 
+@main.command()
+@click.argument("table")
+@click.option("--keep", type=int, default=7, show_default=True, help="So many checkpoints stay, the newest.")
+@_common
+def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
+    """Keep what the log of TABLE has come to: later answers read that and the new objects only.
+
+    \b
+    Example: workbench checkpoint persons
+    """
+    made = _workbench(**where).checkpoint(table, keep=keep)
+    told = {"table": made.table, "since": made.since.isoformat(), "made": made.made.isoformat(), "place": made.place,
+            "objects": len(made.objects), "bytes": made.bytes, "unreadable": len(made.unreadable)}  # fmt: skip
+    click.echo(json.dumps(told) if as_json else str(made))
+
+
 @main.group()
 def baseline() -> None:
     """Make exports of tables, to begin with or to reconcile with.

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     """Names of the key attributes, for `flat` logs that do not carry them."""
     baseline: str | None = None
     """A folder with exports of tables to S3: states to begin with, for items older than the log."""
+    checkpoints: str | None = None
+    """Where checkpoints are kept: a folder, ``s3://…/`` on Athena, or ``off``; else `home`/checkpoints, there off."""
     mask: tuple[str, ...] = ()
     """Attributes whose values no answer shows, such as ``person.email``."""
     mask_with: Literal["hash", "redact"] = "hash"

@@ -15,7 +15,11 @@ _COLUMNS = {
     "raw": {"eventid": "string", "eventname": "string", "tablename": "string", "useridentity": "string",
             "dynamodb": "struct<approximatecreationdatetime:bigint,approximatecreationdatetimeprecision:string,"
                         "keys:string,newimage:string,oldimage:string,sizebytes:bigint>"},
+    "checkpoint": {"keys": "string", "ts": "string", "event_id": "string", "event_name": "string",
+                   "new_image": "string", "old_image": "string", "by_ttl": "boolean"},
 }  # fmt: skip
+CHECKPOINTS = "workbench.checkpoints"
+"""Parameter of a table that holds the checkpoints of a log, and no log."""
 _READ_BY: dict[Stored, tuple[str, str, dict[str, str]]] = {
     "json": ("org.apache.hadoop.mapred.TextInputFormat", "org.openx.data.jsonserde.JsonSerDe",
              {"ignore.malformed.json": "true"}),
@@ -35,7 +39,7 @@ YEARS = 10
 
 
 def table_input(name: str, location: str, *, layout: str = "envelope", stored: Stored = "json",
-                partitions: Literal["units", "text", "none"] = "units", form: str = "yyyy/MM/dd/HH",
+                partitions: Literal["units", "text", "checkpoint", "none"] = "units", form: str = "yyyy/MM/dd/HH",
                 template: str = "", first_year: int = 2024) -> dict[str, Any]:  # fmt: skip
     """Describe a table over a prefix, as Glue takes it, with explicit columns and projected partitions.
 
@@ -44,10 +48,10 @@ def table_input(name: str, location: str, *, layout: str = "envelope", stored: S
     location
         Where the objects are, ``s3://bucket/prefix/``.
     layout
-        envelope or raw.
+        envelope, raw or checkpoint.
     partitions
         ``units``: folders ``year=2026/month=11/day=18/hour=09/``; ``text``: one column ``arrival`` over folders whose
-        names are times, such as Firehose's own ``2026/11/18/09/``; ``none``.
+        names are times, such as Firehose's own ``2026/11/18/09/``; ``checkpoint``: registered by that name; ``none``.
     form
         The folders' form with ``text``, in Java's letters.
     template
@@ -82,7 +86,9 @@ def table_input(name: str, location: str, *, layout: str = "envelope", stored: S
         parameters |= {"projection.arrival.type": "date", "projection.arrival.format": form,
                        "projection.arrival.range": f"{re.sub('yyyy|MM|dd|HH', lambda m: first[m[0]], form)},NOW",
                        "projection.arrival.interval": "1", "projection.arrival.interval.unit": unit}  # fmt: skip
-    if keys:
+    if partitions == "checkpoint":
+        keys, parameters = [{"Name": "checkpoint", "Type": "string"}], parameters | {CHECKPOINTS: "true"}
+    elif keys:
         parameters |= {"projection.enabled": "true", "storage.location.template": location + template}
     reader, serde, serde_parameters = _READ_BY[stored]
     if layout == "raw":

@@ -34,6 +34,7 @@ from workbench.where import Condition, holds, parse
 
 if TYPE_CHECKING:
     from workbench.catalog import Catalog
+    from workbench.checkpoints import Checkpoint
     from workbench.live import Written
 
 _DEFAULTS = {"as_of": END_OF_TIME, "include_deleted": False, "start": START_OF_TIME, "end": END_OF_TIME,
@@ -452,9 +453,14 @@ class Workbench:
         changes; see `workbench.live.write`. How the log is delivered (duplicates, late, reordered, layout) is then
         the pipeline's affair, and these options are left alone.
         """
-        if self.session is None:
+        if isinstance(self._engine, DuckDBEngine):
+            if options.get("replace"):
+                self._engine.forget(dataset)
             with ItemStore(self.settings.store) as store:
-                return generate(store, self.settings.lake, dataset, **options)
+                made = generate(store, self.settings.lake, dataset, **options)
+            if not made.kept:
+                self._engine.forget(dataset)
+            return made
         from workbench import live
 
         if options.pop("replace", False):
@@ -487,6 +493,30 @@ class Workbench:
         from workbench.exports import export_status
 
         return export_status(self.session, table)
+
+    def checkpoint(self, table: str, *, keep: int = 7) -> Checkpoint:
+        """Keep what the log has come to, so that later answers read it and the new objects only.
+
+        What is in a table, and what was in it at an instant, since then, is answered from the newest checkpoint that
+        tells it; so are `diff` and `reconcile`. The answers are the same as without: what comes late counts, and where
+        a late change could lead further back than the checkpoint knows, all of the log is read. The setting
+        `late_arrival` is how far back it knows everything; the setting `checkpoints` is where it is kept.
+
+        Parameters
+        ----------
+        keep
+            So many of the table's checkpoints stay, the newest.
+
+        Raises
+        ------
+        ConfigError
+            Where none are kept.
+        ParameterError
+            Where `keep` is less than one.
+        """
+        if keep < 1:
+            raise ParameterError(f"keep={keep}: at least the new checkpoint stays")
+        return self._trying(table, lambda: self._engine.checkpoint(table, keep))
 
     def check(self) -> pd.DataFrame:
         """Check that this machine and the lake are ready; see `workbench.checks.run_checks`."""

@@ -258,3 +258,11 @@ def test_the_sql_shown_runs_as_text_with_its_instant_filled_in(tmp_path):
     result = Workbench(tmp_path).latest_state("things", as_of=datetime(2026, 1, 2, tzinfo=UTC))
     assert "timestamp '2026-01-02 00:00:00.000000'" in result.sql
     assert result.sql.startswith("-- What is in the table")
+
+
+def test_a_change_sent_twice_is_no_tie_where_old_images_are_not_known(tmp_path):
+    records = chain(KEY, [(NOON, A), (NOON + 1, B)])
+    write_log(tmp_path, [*records, records[-1]], "flat")
+    result = Workbench(tmp_path).latest_state("things")
+    assert result.stats.ambiguous_ties == 0
+    assert len(result.df) == 1

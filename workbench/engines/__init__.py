@@ -14,6 +14,7 @@ from workbench.objects import Unreadable
 
 if TYPE_CHECKING:
     from workbench.baseline import Baseline
+    from workbench.checkpoints import Checkpoint
 
 Over = Literal["log", "state", "baseline"]
 """What a question is asked of: the change log, the log that follows from a baseline, or the baseline alone."""
@@ -128,6 +129,9 @@ class Engine(Protocol):
 
     def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""
+
+    def checkpoint(self, table: str, keep: int) -> Checkpoint:
+        """Keep what a log has come to, for later questions over the state, and so many checkpoints of it."""
 
     def close(self) -> None:
         """Free what the engine holds; the next question opens it again."""

@@ -9,8 +9,9 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import awswrangler as wr
@@ -26,20 +27,56 @@ from workbench import render
 from workbench.aws import Session, open_session, said
 from workbench.baseline import Baseline, choose, find_exports, stage
 from workbench.catalog import Catalog, LogTable, by_folder
+from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
 from workbench.engines import Answer, Estimate, Over, Query
 from workbench.engines.duckdb import _translated
 from workbench.engines.queries import Queries, Running
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
-from workbench.errors import QueryError, TableNotFound
+from workbench.errors import ConfigError, QueryError, StoreError, TableNotFound
 from workbench.instants import END_OF_TIME, START_OF_TIME, duration
 from workbench.objects import SCHEMA, Object, Unreadable, list_objects, read_changes
+from workbench.partitions import Partitions
 from workbench.registration import table_input
 
+_KEPT = "keys, ts, event_id, event_name, new_image, old_image, by_ttl"
 _BATCH = 50_000  # rows of a large answer handed over at a time
 _LOOKED_INTO = 20  # objects with unreadable lines that are fetched to name the lines
 _REUSED = 20  # results kept for `result_reuse`
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What a question reads: objects of a log, or a checkpoint and the objects after it."""
+
+    listed: Sequence[Object]
+    """The objects of the window."""
+    window: Window = field(default_factory=Window)
+    known: Checkpoint | None = None
+
+    @cached_property
+    def objects(self) -> list[Object]:
+        """Those that are read."""
+        return [item for item in self.listed if not (self.known and self.known.holds(item))]
+
+    @property
+    def scanned(self) -> list[Object]:
+        """Those in the partitions that are read."""
+        first, last = _span(self.objects, self.window)
+        return [item for moment, item in by_folder(self.listed) if not self.known or moment is None
+                or first <= moment <= last] if self.objects else []  # fmt: skip
+
+    @property
+    def bytes(self) -> int:
+        """Size of what is read."""
+        return sum(item.size for item in self.objects) + (self.known.bytes if self.known else 0)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an answer stands on."""
+        whole = self.window == Window(starts=self.window.starts)
+        return self.known.notes(self.listed if whole else None, len(self.objects)) if self.known else ()
 
 
 class AthenaEngine:
@@ -54,9 +91,16 @@ class AthenaEngine:
         self._strict: set[str] = set()
         self._counted: dict[str, dict[Object, tuple[Unreadable, ...]]] = {}
         self._kept: dict[str, tuple[float, pa.Table]] = {}
+        place = settings.checkpoints or "off"
+        if place != "off" and not place.startswith("s3://"):
+            raise ConfigError(
+                f"checkpoints is {place!r}: with engine=athena it is a place in S3, s3://BUCKET/checkpoints/"
+            )
+        self._checkpoints = None if place == "off" else Checkpoints(place, self.session)
         self._staged: tuple[str, Baseline, str, tuple[Unreadable, ...]] | None = None
         self._forget: Callable[[], object] = lambda: None
         self._left: list[str] = []
+        self._whole_ones: set[str] = set()
 
     def close(self) -> None:
         """Forget what was learnt, and remove what is in the catalog for a while."""
@@ -88,11 +132,13 @@ class AthenaEngine:
         """Name the key attributes of a table and their types S, N or B, from one of its newest changes."""
         if table not in self._keys:
             log = self.catalog.table(table)
+            if known := self._checkpoint(log, END_OF_TIME):
+                return self._keys.setdefault(table, known.keys)
             objects = self._objects(log, Window())
             newest = max((moment for moment, _ in by_folder(objects) if moment), default=None)
             last_hour = [item for moment, item in by_folder(objects) if moment == newest]
             for some in (last_hour, objects) if len(last_hour) < len(objects) else (objects,):
-                refuse(self._estimate(some), self._settings.max_scan_bytes, some, Window())
+                refuse(self._estimate(_Reading(some)), self._settings.max_scan_bytes, some, Window())
                 text = f"select keys from {self._deliveries(log, table, Window(), some)} as log limit 1"
                 (query,) = self._queries.run([text])
                 try:
@@ -108,15 +154,15 @@ class AthenaEngine:
     def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
         """Return the question's text in Athena's dialect, with its values filled in."""
         log, window = self.catalog.table(table), self._window(question, values)
-        deliveries, _ = self._relation(question, log, table, window, self._objects(log, window), "log", values)
+        reading = _Reading(self._objects(log, window), window)
+        deliveries, _ = self._relation(question, log, table, reading, "log", values)
         return self._text(question, values, deliveries, matching)
 
     def estimate(self, question: str, table: str, **values: object) -> Estimate:
         """Tell what a question would scan, from the sizes of the objects it would read; nothing is run."""
-        objects = self._objects(self.catalog.table(table), self._window(question, values))
-        known = self._counted.get(table, {})
-        new = [item for item in objects if item not in known] * self._settings.count_unreadable
-        return self._estimate(objects, new)
+        over: Over = "state" if question == "latest_state" else "log"
+        reading = self._reading(question, self.catalog.table(table), table, over, values)
+        return self._estimate(reading, self._new(table, reading.objects))
 
     def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log", **values: object,
             ) -> Answer:  # fmt: skip
@@ -142,64 +188,148 @@ class AthenaEngine:
         self._strict.add(table)
         self._counted.pop(table, None)
 
+    def checkpoint(self, table: str, keep: int) -> Checkpoint:
+        """Keep what the log has come to."""
+        if self._checkpoints is None:
+            raise ConfigError("no place for checkpoints is set: checkpoints=s3://BUCKET/checkpoints/, --checkpoints or "
+                              "WORKBENCH_CHECKPOINTS, outside of the log's own prefix")  # fmt: skip
+        log, late = self.catalog.table(table), duration(self._settings.late_arrival).to_pytimedelta()
+        if table not in self._strict:  # images that are no JSON must not be kept
+            self._strict.add(table)
+            self._counted.pop(table, None)
+        keys = self.key_types(table)
+        for known in (self._checkpoint(log, END_OF_TIME), None):
+            reading = self._reading("", log, table, "log", {}, known)
+            made = self._checkpoints.begin(log.name, _origin(log), reading.listed, keys, late, known)
+            names = {name: name for name in ("new_image", "old_image")} | {
+                "deliveries": self._log_rows(log, table, reading)}  # fmt: skip
+            text = render.compose(render.load("parts/checkpoint"), dict.fromkeys(("as_of", "since"), made.since), names)
+            text = f"select {_KEPT.replace('ts', 'cast(ts as varchar) as ts', 1)} from (\n{text}\n) as kept"
+            try:
+                if asked := self._run(text, log, table, reading, to=made.place):
+                    self._clean([asked])
+                    return self._finished(made, log, table, reading, keep)
+            except BaseException:
+                with suppress(StoreError):
+                    self._checkpoints.remove(made)
+                raise
+        raise QueryError(f"the checkpoint of {table!r} failed")  # not reached: without one before, none is overtaken
+
+    def _finished(self, made: Checkpoint, log: LogTable, table: str, reading: _Reading, keep: int) -> Checkpoint:
+        """Register a checkpoint whose changes are in their place, and remove old ones."""
+        assert self._checkpoints is not None
+        counted = self._counted.get(table, {})
+        unreadable = tuple(each for item in reading.listed for each in counted.get(item, ()))
+        made = replace(made, bytes=self._kept_bytes(log, made), unreadable=unreadable)
+        self.catalog.register_checkpoint(log, made.id, made.place)
+        self._checkpoints.add(made)
+        self.catalog.forget_checkpoints(log, self._checkpoints.discard(log.name, made.log, keep))
+        return made
+
     def _answers(self, question: str, table: str, matching: str, over: Over, values: Mapping[str, object],
-                 rows: int | None = None) -> Iterator[Answer]:  # fmt: skip
+                 rows: int | None = None, *, resume: bool = True) -> Iterator[Answer]:  # fmt: skip
         began, log = time.perf_counter(), self.catalog.table(table)
-        window = self._window(question, values)
-        objects = self._objects(log, window)
-        deliveries, unstaged = self._relation(question, log, table, window, objects, over, values)
+        reading = self._reading(question, log, table, over if resume else "log", values)
+        deliveries, unstaged = self._relation(question, log, table, reading, over, values)
         text, schema = self._text(question, values, deliveries, matching), _schema(question, values)
-        new = [item for item in objects if item not in self._counted.get(table, {})] * self._settings.count_unreadable
-        if over == "baseline" or not objects:
-            new = []
         before = len(self._queries.finished)
 
         def answer(part: pa.Table) -> Answer:
-            arrivals = [item.arrival for item in objects if item.arrival]
+            arrivals = [item.arrival for item in reading.listed if item.arrival]
             counted = self._counted.get(table, {})
-            unreadable = tuple(each for item in objects for each in counted.get(item, ()))
-            return Answer(_typed(part, schema), text, time.perf_counter() - began, len(objects),
-                          sum(item.size for item in objects), unreadable + unstaged, min(arrivals, default=None),
-                          max(arrivals, default=None), tuple(self._queries.finished[before:]),
-                          window.notes(self._settings.late_arrival) + tuple(self._left))  # fmt: skip
+            unreadable = tuple(each for item in reading.listed for each in counted.get(item, ()))
+            notes = (*reading.notes, *reading.window.notes(self._settings.late_arrival), *self._left)
+            return Answer(_typed(part, schema), text, time.perf_counter() - began, len(reading.objects),
+                          reading.bytes, unreadable + unstaged, min(arrivals, default=None),
+                          max(arrivals, default=None), tuple(self._queries.finished[before:]), notes)  # fmt: skip
 
-        if (kept := self._kept.get(text)) and time.time() - kept[0] < duration(
-            self._settings.result_reuse
-        ).total_seconds():
-            self._queries.finished.append(Query("", 0, 0.0, 0.0, 0.0, 0.0, reused=True))
-            yield answer(kept[1])
+        if (kept := self._reused(text)) is not None:
+            yield answer(kept)
             return
-        if not objects and over != "baseline":
-            if window == Window(starts=window.starts):
+        if not reading.objects and not reading.known and over != "baseline":
+            if reading.window == Window(starts=reading.window.starts):
                 raise TableNotFound(f"{log.location} holds no objects of change records")
             yield answer(schema.empty_table())
             return
-        texts = [_portable(text, schema)]
-        if new:
-            unreadable = self._deliveries(log, table, window, new, readable=False)
-            texts.append(f"select arrival as path, count(*) as lines from {unreadable} as unreadable group by arrival")
-        refuse(self._estimate(objects, new), self._settings.max_scan_bytes, objects, window)
-        running = self._queries.run(texts)
+        running = self._run(_portable(text, schema), log, table, reading, count=over != "baseline")
+        if running is None:
+            yield from self._answers(question, table, matching, over, values, rows, resume=False)
+            return
         try:
-            if new:
-                self._note(log, table, new, self._whole(running[1]))
-            parts = self._queries.batches(running[0], rows)
+            parts = self._queries.batches(running, rows)
             first = next(parts, None)
             if first is None:
                 first = schema.empty_table()
             if rows is None:
                 self._keep(text, first)
-                self._clean(running)
+                self._clean([running])
             yield answer(first)
             for part in parts:
                 yield answer(part)
         finally:
-            self._clean(running)
+            self._clean([running])
 
-    def _relation(self, question: str, log: LogTable, table: str, window: Window, objects: Sequence[Object], over: Over,
+    def _reading(self, question: str, log: LogTable, table: str, over: Over, values: Mapping[str, object],
+                 known: Checkpoint | None = None) -> _Reading:  # fmt: skip
+        """Find what a question has to read: a checkpoint, or the given one, and the objects after it."""
+        window, at = self._window(question, values) if question else Window(), values.get("as_of")
+        if over == "state" and isinstance(at, datetime):
+            known = self._checkpoint(log, at)
+        reading = _Reading(self._objects(log, window), window, known)
+        if known and table not in self._counted:
+            told: dict[str, list[Unreadable]] = {}
+            for each in known.unreadable:
+                told.setdefault(each.object, []).append(each)
+            self._counted[table] = {
+                item: tuple(told.get(item.path, ())) for item in reading.listed if known.holds(item)
+            }
+        return reading
+
+    def _run(self, text: str, log: LogTable, table: str, reading: _Reading, *, to: str | None = None,
+             count: bool = True) -> Running | None:  # fmt: skip
+        """Run a query and, beside it, those that count unreadable lines and changes a checkpoint is overtaken by.
+
+        Returns None, with nothing left of it, where the checkpoint does not tell the answer.
+        """
+        texts, new = [text], self._new(table, reading.objects) if count else []
+        if new:
+            unreadable = self._deliveries(log, table, reading.window, new, readable=False)
+            texts.append(f"select arrival as path, count(*) as lines from {unreadable} as unreadable group by arrival")
+        if reading.known and reading.objects:
+            later = self._deliveries(log, table, reading.window, reading.objects)
+            names = {"deliveries": later, "checkpoint": log.checkpoint(reading.known.id)}
+            texts.append(render.fill(render.load("parts/overtaken"), {"since": reading.known.since}, names))
+        refuse(self._estimate(reading, new), self._settings.max_scan_bytes, reading.objects, reading.window)
+        asked, *others = self._queries.run(texts, to=to)
+        try:
+            # One that was removed meanwhile has no rows, of which Athena says nothing.
+            overtaken = bool(reading.known and self._checkpoints and not self._checkpoints.has(reading.known))
+            if reading.known and reading.objects and not overtaken:
+                overtaken = self._whole(others[-1]).column("changes").to_pylist() != [0]
+            if new:
+                self._note(log, table, new, self._whole(others[0]))
+        finally:
+            self._clean(others)
+        if overtaken:
+            asked.stays = False
+            self._clean([asked])
+            return None
+        return asked
+
+    def _log_rows(self, log: LogTable, table: str, reading: _Reading, *, arrival: bool = False) -> str:
+        """Return the deliveries of the objects to read and, before them, of the checkpoint."""
+        if not reading.known:
+            return self._deliveries(log, table, reading.window, reading.objects, arrival=arrival)
+        kept = log.checkpoint(reading.known.id)
+        if not reading.objects:
+            return kept
+        later = self._deliveries(log, table, reading.window, reading.objects)
+        return f"(select {_KEPT} from {kept} as kept union all select {_KEPT} from {later} as later)"
+
+    def _relation(self, question: str, log: LogTable, table: str, reading: _Reading, over: Over,
                   values: Mapping[str, object]) -> tuple[str, tuple[Unreadable, ...]]:  # fmt: skip
         """Return what a question is asked of, as SQL, and the lines of the export in it that cannot be read."""
-        log_rows = self._deliveries(log, table, window, objects, arrival="arrival" in render.template(question))
+        log_rows = self._log_rows(log, table, reading, arrival="arrival" in render.template(question))
         if over == "log":
             return log_rows, ()
         at = values.get("as_of")
@@ -211,6 +341,27 @@ class AthenaEngine:
             return exported, unstaged
         names = {"deliveries": log_rows, "baseline": exported}
         return f"({render.fill(render.load('parts/from_baseline'), {'since': known.time}, names)})", unstaged
+
+    def _checkpoint(self, log: LogTable, at: datetime) -> Checkpoint | None:
+        if self._checkpoints is None:
+            return None
+        return self._checkpoints.find(log.name, _origin(log), at, lambda known: self._is_whole(log, known))
+
+    def _is_whole(self, log: LogTable, known: Checkpoint) -> bool:
+        """Look, once, whether all of a checkpoint is there: Athena says nothing of what is not."""
+        if known.place in self._whole_ones:
+            return True
+        if not self.catalog.has_checkpoint(log, known.id, known.place):
+            self._left = [f"{known.place} is not used, for it is no partition of {log.name}_checkpoints any more"]
+        elif self._kept_bytes(log, known) != known.bytes:
+            self._left = [f"{known.place} is not used, for some of its objects are gone"]
+        else:
+            self._whole_ones.add(known.place)
+        return known.place in self._whole_ones
+
+    def _kept_bytes(self, log: LogTable, made: Checkpoint) -> int:
+        files = self.catalog.objects(replace(log, location=made.place, partitions=Partitions()))
+        return sum(item.size for item in files)
 
     def _exported(self, table: str, known: Baseline) -> tuple[str, tuple[Unreadable, ...]]:
         """Put the state that exports know into a table of its own, for as long as this engine is open."""
@@ -247,20 +398,23 @@ class AthenaEngine:
 
     def _deliveries(self, log: LogTable, table: str, window: Window, objects: Iterable[Object], **options: bool) -> str:
         """Read the partitions the objects are in: where they are known, no others need be looked for."""
-        folders = [moment for moment, _ in by_folder(list(objects))]
-        first, last = window.first or START_OF_TIME, window.last or END_OF_TIME
-        if folders and None not in folders:
-            moments = [moment for moment in folders if moment]
-            first, last = min(moments), max(moments)
+        first, last = _span(list(objects), window)
         within = log.partitions.within(first, last)
         return log.deliveries(within=within, keys=self._settings.keys, strict=table in self._strict, **options)
 
     def _text(self, question: str, values: Mapping[str, object], deliveries: str, matching: str) -> str:
         return render.compose(question, values, {"deliveries": deliveries, "canonical": "image", "matching": matching})
 
-    def _estimate(self, objects: Sequence[Object], counted: Sequence[Object] = ()) -> Estimate:
-        scanned = sum(item.size for item in (*objects, *counted))
-        return Estimate(scanned, len(objects), self._queries.cost(scanned, 1 + bool(counted)))
+    def _new(self, table: str, objects: Sequence[Object]) -> list[Object]:
+        """Return the objects whose unreadable lines are to be counted."""
+        known = self._counted.get(table, {})
+        return [item for item in objects if item not in known] * self._settings.count_unreadable
+
+    def _estimate(self, reading: _Reading, counted: Sequence[Object] = ()) -> Estimate:
+        times = 1 + bool(reading.known and reading.objects)  # whether a checkpoint is overtaken is asked beside
+        scanned = times * (sum(item.size for item in reading.scanned) + (reading.known.bytes if reading.known else 0))
+        scanned += sum(item.size for item in counted)
+        return Estimate(scanned, len(reading.objects), self._queries.cost(scanned, times + bool(counted)))
 
     def _whole(self, query: Running) -> pa.Table:
         parts = list(self._queries.batches(query))
@@ -311,6 +465,19 @@ class AthenaEngine:
             return [replace(each, object=item.path) for each in changes if isinstance(each, Unreadable)]
 
 
+def _span(objects: Sequence[Object], window: Window) -> tuple[datetime, datetime]:
+    """Return the first and the last partition that objects are in; those of the window where that is not known."""
+    moments = [moment for moment, _ in by_folder(objects)]
+    known = [moment for moment in moments if moment]
+    if known and len(known) == len(moments):
+        return min(known), max(known)
+    return window.first or START_OF_TIME, window.last or END_OF_TIME
+
+
+def _origin(log: LogTable) -> Log:
+    return Log(log.location, log.location)
+
+
 def _remove(session: Session, database: str, table: str, place: str) -> None:
     with suppress(ClientError, BotoCoreError):
         session.client("glue").delete_table(DatabaseName=database, Name=table)
@@ -339,10 +506,10 @@ def _portable(text: str, schema: pa.Schema) -> str:
 def _typed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Give columns the types of the embedded engine; digests, which Athena has as bytes, stay what they are."""
     columns = []
-    for field in schema:
-        column = rows.column(field.name)
+    for each in schema:
+        column = rows.column(each.name)
         if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
-            column = pc.cast(column, field.type)
+            column = pc.cast(column, each.type)
         columns.append(column)
     return pa.table(columns, names=schema.names)
 

@@ -25,13 +25,16 @@ from sqlglot import exp
 
 from workbench import render
 from workbench.baseline import Baseline, choose, find_exports, stage
+from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
 from workbench.engines import Answer, Estimate, Over, Query
-from workbench.engines.staging import StagedLog, canonical_image, layouts, register_functions
-from workbench.errors import QueryError, TableNotFound, did_you_mean
+from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, register_functions
+from workbench.errors import ConfigError, QueryError, TableNotFound, did_you_mean
+from workbench.instants import END_OF_TIME, duration
 from workbench.objects import Unreadable, list_objects
 
 _BASELINE = "baseline"
+_CHANGES = "changes.parquet"
 _BATCH = 50_000  # rows of a large answer handed over at a time
 
 
@@ -41,9 +44,11 @@ class DuckDBEngine:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._logs: dict[str, StagedLog] = {}
+        self._logs: dict[tuple[str, str], StagedLog] = {}
         self._staged: tuple[str, Baseline] | None = None
         self._not_staged: tuple[Unreadable, ...] = ()
+        place = settings.checkpoints or str(settings.home / "checkpoints")
+        self._checkpoints = None if place == "off" else Checkpoints(str(Path(place).expanduser()))
 
     def close(self) -> None:
         """Free the memory and the files of the connection."""
@@ -74,7 +79,10 @@ class DuckDBEngine:
 
     def key_types(self, table: str) -> Mapping[str, str]:
         """Name the key attributes of a table and their types S, N or B, from one of its changes."""
-        found = self._run("select max(keys) as keys from {deliveries}", table, images=False).column(0)[0].as_py()
+        if known := self._checkpoint(table, END_OF_TIME):
+            return known.keys
+        rows, _ = self._run("select max(keys) as keys from {deliveries}", table, images=False)
+        found = rows.column(0)[0].as_py()
         return {name: kind for name, value in json.loads(found or "{}").items() for kind in value}
 
     def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
@@ -91,8 +99,9 @@ class DuckDBEngine:
             ) -> Answer:  # fmt: skip
         """Run a question over a table's deliveries."""
         began = time.perf_counter()
-        rows = self._run(question, table, images=_needs_images(question), matching=matching, over=over, values=values)
-        answer = self._answer(rows, self.sql(question, table, matching=matching, **values), table, began)
+        rows, log = self._run(question, table, images=_needs_images(question), matching=matching, over=over,
+                              values=values)  # fmt: skip
+        answer = self._answer(rows, self.sql(question, table, matching=matching, **values), log, began)
         if over == "log" or not self._staged or self._staged[0] != table:
             return answer
         return replace(answer, unreadable=answer.unreadable + self._not_staged)
@@ -101,9 +110,9 @@ class DuckDBEngine:
         """Run a question and yield its rows in parts, so that a large answer does not fill the memory."""
         began, text = time.perf_counter(), self.sql(question, table, matching=matching, **values)
         try:
-            sql = self._prepared(question, table, images=_needs_images(question), matching=matching, values=values)
+            sql, log = self._prepared(question, table, images=_needs_images(question), matching=matching, values=values)
             for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
-                yield self._answer(_decoded(pa.Table.from_batches([batch])), text, table, began)
+                yield self._answer(_decoded(pa.Table.from_batches([batch])), text, log, began)
         except duckdb.Error as error:
             raise QueryError(f"{question} over {table!r} failed: {str(error).splitlines()[0]}") from error
 
@@ -115,25 +124,81 @@ class DuckDBEngine:
 
     def reread(self, table: str, error: Exception) -> None:
         """Read a table's log again line by line."""
-        self._log(self._source_of(table)).reread()
+        source = self._source_of(table)
+        for log in [log for (name, _), log in self._logs.items() if name == source] or [self._log(source)]:
+            log.reread()
 
-    def _answer(self, rows: pa.Table, sql: str, table: str, began: float) -> Answer:
-        log = self._log(self._source_of(table))
-        arrivals = [item.arrival for item in log.objects if item.arrival]
-        return Answer(rows, sql, time.perf_counter() - began, len(log.objects), sum(item.size for item in log.objects),
-                      log.unreadable, min(arrivals, default=None), max(arrivals, default=None))  # fmt: skip
+    def checkpoint(self, table: str, keep: int) -> Checkpoint:
+        """Keep what the log has come to."""
+        if self._checkpoints is None:
+            raise ConfigError("no checkpoints are kept: checkpoints is off")
+        keys, before = self.key_types(table), self._checkpoint(table, END_OF_TIME)
+        deliveries, log = self._resumed(table, before) or self._whole(table, images=True)
+        late = duration(self._settings.late_arrival).to_pytimedelta()
+        made = self._checkpoints.begin(table, self._origin(table), log.listed, keys, late, log.after)
+        names = {"deliveries": deliveries} | {name: f"kept_image({name})" for name in ("new_image", "old_image")}
+        text = render.compose(
+            render.load("parts/checkpoint"), {"as_of": made.since, "since": made.since}, names, row="row_id"
+        )
+        place = Path(made.place)
+        place.mkdir(parents=True)
+        data = place / _CHANGES
+        try:
+            self._con.execute(f"copy ({_translated(text)}) to {render.literal(str(data))} (format parquet, "
+                              "compression zstd)")  # fmt: skip
+            made = replace(made, bytes=data.stat().st_size, unreadable=log.unreadable)
+            self._checkpoints.add(made)
+        except BaseException as error:
+            self._checkpoints.remove(made)
+            if isinstance(error, duckdb.Error):
+                raise QueryError(f"the checkpoint of {table!r} failed: {str(error).splitlines()[0]}") from error
+            raise
+        self._checkpoints.discard(table, made.log, keep)
+        return made
+
+    def forget(self, table: str) -> None:
+        """Remove the checkpoints of a table of the embedded lake, which is made anew."""
+        if self._checkpoints:
+            self._checkpoints.discard(table, Log("", ""))
+
+    def _checkpoint(self, table: str, at: datetime) -> Checkpoint | None:
+        return self._checkpoints.find(table, self._origin(table), at) if self._checkpoints else None
+
+    def _origin(self, table: str) -> Log:
+        """Tell where the log of a table is; the embedded lake may be moved with its checkpoints."""
+        root = Path(self._source_of(table)).expanduser()
+        source = str(root.resolve()) if self._settings.source else ""
+        return Log(source, f"{root}/" if root.is_dir() else "")
+
+    def _answer(self, rows: pa.Table, sql: str, log: StagedLog, began: float) -> Answer:
+        arrivals = [item.arrival for item in log.listed if item.arrival]
+        notes = log.after.notes(log.listed, len(log.objects)) if log.after else ()
+        return Answer(rows, sql, time.perf_counter() - began, len(log.objects), log.bytes, log.unreadable,
+                      min(arrivals, default=None), max(arrivals, default=None), notes=notes)  # fmt: skip
 
     def _run(self, question: str, table: str, *, images: bool, matching: str = "true", over: Over = "log",
-             values: Mapping[str, object] | None = None) -> pa.Table:  # fmt: skip
+             values: Mapping[str, object] | None = None) -> tuple[pa.Table, StagedLog]:  # fmt: skip
         try:
-            sql = self._prepared(question, table, images=images, matching=matching, over=over, values=values)
-            return _decoded(self._con.sql(sql).to_arrow_table())
+            sql, log = self._prepared(question, table, images=images, matching=matching, over=over, values=values)
+            return _decoded(self._con.sql(sql).to_arrow_table()), log
         except duckdb.Error as error:
             raise QueryError(f"{question} over {table!r} failed: {str(error).splitlines()[0]}") from error
 
     def _prepared(self, question: str, table: str, *, images: bool, matching: str, over: Over = "log",
-                  values: Mapping[str, object] | None = None) -> str:  # fmt: skip
-        """Bring the log up to date and return the text of a question in DuckDB's dialect."""
+                  values: Mapping[str, object] | None = None) -> tuple[str, StagedLog]:  # fmt: skip
+        """Bring the log up to date and return the text of a question in DuckDB's dialect, and what it reads."""
+        at = (values or {}).get("as_of")
+        known = self._checkpoint(table, at) if over == "state" and isinstance(at, datetime) else None
+        deliveries, log = self._resumed(table, known) or self._whole(table, images=images, matching=matching)
+        if over != "log":
+            deliveries = self._with_baseline(deliveries, table, over, at)
+        if "arrival" in render.template(question):
+            deliveries = f"(select * from {deliveries} as log join {log.arrivals()} as objects using (object))"
+        names = {"deliveries": deliveries, "canonical": "canonical_image(image)", "matching": matching}
+        return _translated(render.compose(question, values or {}, names, row="row_id")), log
+
+    def _whole(self, table: str, *, images: bool, matching: str = "true") -> tuple[str, StagedLog]:
+        """Return the deliveries of all objects."""
         log = self._log(self._source_of(table))
         narrow = images and not log.has_images and "keys" in matching and "_image" not in matching
         log.refresh(images=images and not narrow)
@@ -141,13 +206,24 @@ class DuckDBEngine:
         if narrow:  # a few items: the images of the objects that hold their changes will do
             rows = log.part(_translated(f"select 1 where {matching}").partition(" WHERE ")[2]) or log
             log.refresh(images=rows is log)
-        deliveries = self._deliveries(log, table, rows.table)
-        if over != "log":
-            deliveries = self._with_baseline(deliveries, table, over, (values or {}).get("as_of"))
-        if "arrival" in render.template(question):
-            deliveries = f"(select * from {deliveries} as log join {log.arrivals()} as objects using (object))"
-        names = {"deliveries": deliveries, "canonical": "canonical_image(image)", "matching": matching}
-        return _translated(render.compose(question, values or {}, names, row="row_id"))
+        return self._deliveries(log, table, rows.table), log
+
+    def _resumed(self, table: str, known: Checkpoint | None) -> tuple[str, StagedLog] | None:
+        """Return a checkpoint's changes and those of later objects; None where that does not tell the state."""
+        if known is None:
+            return None
+        log = self._log(self._source_of(table), known)
+        log.refresh(images=True)
+        kept, path = render.identifier(f"kept {known.id}"), as_it_is(f"{known.place}{_CHANGES}")
+        self._con.execute(f"create or replace temp view {kept} as select *, -1 - file_row_number as row_id "
+                          f"from read_parquet({render.literal(path)}, file_row_number = true)")  # fmt: skip
+        later = self._deliveries(log, table, log.table)
+        overtaken = render.fill(render.load("parts/overtaken"), {"since": known.since},
+                                {"deliveries": later, "checkpoint": kept})  # fmt: skip
+        if self._con.sql(_translated(overtaken)).fetchall() != [(0,)]:
+            return None
+        columns = "keys, ts, event_id, event_name, new_image, old_image, by_ttl, row_id"
+        return f"(select {columns} from {kept} union all select {columns} from {later} as later)", log
 
     def _with_baseline(self, deliveries: str, table: str, over: Over, at: object) -> str:
         """Return the deliveries that follow from a baseline where there is one."""
@@ -171,6 +247,8 @@ class DuckDBEngine:
         rows = f"(select *, rowid as row_id from {staged})"
         if held == [table] or (len(held) == 1 and not self._settings.source):
             return rows
+        if log.after and table not in held:  # nothing has come since
+            return f"(select *, rowid as row_id from {staged} where false)"
         if table in held:
             return f"(select *, rowid as row_id from {staged} where table_name = {render.literal(table)})"
         if held:
@@ -205,10 +283,11 @@ class DuckDBEngine:
         raise TableNotFound(f"there is no table {table!r} in {self._settings.lake}, but: {', '.join(names)}."
                             f"{did_you_mean(table, names)}")  # fmt: skip
 
-    def _log(self, source: str) -> StagedLog:
-        if source not in self._logs:
-            self._logs[source] = StagedLog(self._con, f"log {len(self._logs) + 1}", source, self._settings.keys)
-        return self._logs[source]
+    def _log(self, source: str, after: Checkpoint | None = None) -> StagedLog:
+        name = source, after.place if after else ""
+        if name not in self._logs:
+            self._logs[name] = StagedLog(self._con, f"log {len(self._logs) + 1}", source, self._settings.keys, after)
+        return self._logs[name]
 
     @property
     def _con(self) -> duckdb.DuckDBPyConnection:

@@ -11,7 +11,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import awswrangler as wr
@@ -58,6 +58,8 @@ class Running:
 
     sql: str
     target: str
+    stays: bool = False
+    """Whether its target was asked for, and is not temporary."""
     id: str = ""
     found: Query | None = None
 
@@ -72,8 +74,13 @@ class Queries:
         self._scanned: dict[str, int] = {}
         self.finished: list[Query] = []
 
-    def run(self, texts: Sequence[str]) -> list[Running]:
+    def run(self, texts: Sequence[str], *, to: str | None = None) -> list[Running]:
         """Run queries side by side until all have succeeded; whatever stops this stops them.
+
+        Parameters
+        ----------
+        to
+            Where the first one's result goes, and stays; an empty prefix.
 
         Raises
         ------
@@ -82,12 +89,15 @@ class Queries:
         """
         output, enforced = self._place()
         running = [Running(text, f"{output}workbench/{uuid.uuid4()}/") for text in texts]
+        if to:
+            running[0] = Running(texts[0], to, stays=True)
         try:
             for query in running:
                 self._start(query, None if enforced else output)
             self._follow(running, None if enforced else output)
         except BaseException:  # Ctrl-C and time-outs too: a query that nobody waits for still costs
             for query in running:
+                query.stays = False
                 self._stop(query)
                 self.clean(query)
             raise
@@ -111,7 +121,8 @@ class Queries:
     def clean(self, query: Running) -> str | None:
         """Remove what a query left, and say where that could not be done."""
         try:
-            wr.s3.delete_objects(query.target, boto3_session=self._session)
+            if not query.stays:
+                wr.s3.delete_objects(query.target, boto3_session=self._session)
             if query.id and self._output:
                 wr.s3.delete_objects(f"{self._output[0]}{query.id}*", boto3_session=self._session)
         except (ClientError, BotoCoreError, wr.exceptions.ServiceApiError) as error:
@@ -193,9 +204,10 @@ class Queries:
                     if state == "FAILED" and retryable and attempts < _ATTEMPTS:
                         attempts += 1
                         self._guard.tell(query.id, running=False)
-                        self.clean(query)
+                        self.clean(replace(query, stays=False))
                         time.sleep(2**attempts / 2)
-                        query.target = f"{self._place()[0]}workbench/{uuid.uuid4()}/"
+                        if not query.stays:
+                            query.target = f"{self._place()[0]}workbench/{uuid.uuid4()}/"
                         self._start(query, output)
                     elif state in ("FAILED", "CANCELLED"):
                         self._guard.tell(query.id, running=False)

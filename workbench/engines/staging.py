@@ -18,6 +18,7 @@ import orjson
 import pyarrow as pa
 
 from workbench import render
+from workbench.checkpoints import Checkpoint
 from workbench.errors import QueryError
 from workbench.objects import SCHEMA, Layout, Object, Unreadable, layout_of, list_objects, read_changes
 from workbench.records import RecordRefused, canonical_json, canonical_keys
@@ -30,11 +31,14 @@ _SAMPLE = 8  # objects looked into, spread over the log, before the rest is take
 
 
 class StagedLog:
-    """The change records under one source, staged in a DuckDB connection."""
+    """The change records under one source, staged in a DuckDB connection; with a checkpoint, those after it."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, name: str, source: str, keys: Sequence[str]) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, name: str, source: str, keys: Sequence[str],
+                 after: Checkpoint | None = None) -> None:  # fmt: skip
         self.table = render.identifier(name)
         self.source = source
+        self.after = after
+        self.listed: list[Object] = []
         self.objects: list[Object] = []
         self._con, self._keys = con, tuple(keys)
         self._known_keys: set[tuple[str, ...]] = set()
@@ -46,12 +50,19 @@ class StagedLog:
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
         """Every line of the log that is no change record, by object and line."""
-        return tuple(sorted((found for every in self._unreadable.values() for found in every),
+        before = self.after.unreadable if self.after else ()
+        return tuple(sorted((*before, *(found for every in self._unreadable.values() for found in every)),
                             key=lambda found: (found.object, found.line)))  # fmt: skip
+
+    @property
+    def bytes(self) -> int:
+        """Size of what is read."""
+        return sum(item.size for item in self.objects) + (self.after.bytes if self.after else 0)
 
     def refresh(self, *, images: bool) -> None:
         """Bring the table up to the objects there are now; `images` says whether images are needed too."""
-        objects = list_objects(self.source)
+        self.listed = list_objects(self.source)
+        objects = [item for item in self.listed if not (self.after and self.after.holds(item))]
         known = set(self.objects)
         if known - set(objects) or (images and not self._has_images):
             self._clear(images=images or self._has_images)
@@ -133,8 +144,7 @@ class StagedLog:
         return groups
 
     def _read(self, first: int, items: Sequence[Object], kind: str, reader: str) -> None:
-        # DuckDB takes [ and * in a path for a pattern, so they are written as one-letter classes.
-        paths = [re.sub(r"([*?\[])", r"[\1]", item.path) for item in items]
+        paths = [as_it_is(item.path) for item in items]
         values: dict[str, object] = {"paths": paths, "first": first}
         if kind != "parquet":
             values |= {"compression": "gzip" if kind == "gzip" else "none", "format": reader,
@@ -170,14 +180,25 @@ class StagedLog:
         return "|".join(rf"\{{{pattern}\}}" for pattern in patterns) or r"[^\s\S]"
 
 
+def as_it_is(path: str) -> str:
+    """Write a path so that DuckDB takes it for no pattern: [ and * as one-letter classes."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
+
+
 def layouts(objects: Sequence[Object]) -> set[Layout]:
     """Name the layouts seen in a sample of the objects."""
     return {layout_of(item)[0] for item in _sample(objects)}
 
 
+def kept_image(text: str) -> str:
+    """Return a staged image in canonical form, as a checkpoint keeps it; raise where it is none."""
+    return canonical_json(orjson.loads(text), twice=text.startswith(" "))
+
+
 def register_functions(con: duckdb.DuckDBPyConnection) -> None:
     """Give DuckDB our canonical forms, for the values whose text may not be canonical as it is."""
     con.create_function("canonical_image", canonical_image, ["VARCHAR"], "VARCHAR")
+    con.create_function("kept_image", kept_image, ["VARCHAR"], "VARCHAR")
     con.create_function("canonical_keys", _canonical_keys, ["VARCHAR", "BOOLEAN"], "VARCHAR")
     con.execute("create temp macro xxhash64(bytes) as hash(bytes)")
 
@@ -185,7 +206,7 @@ def register_functions(con: duckdb.DuckDBPyConnection) -> None:
 def canonical_image(text: str) -> str:
     """Return a staged image in canonical form; a space before it says that binary is encoded twice."""
     try:
-        return canonical_json(orjson.loads(text), twice=text.startswith(" "))
+        return kept_image(text)
     except (RecordRefused, ValueError):
         return text  # noticed where it is used: it cannot be read into a frame, and the log is read line by line
 

@@ -39,6 +39,7 @@ images as (  -- one row an image of a group: how often it is left over
         max(case when side = 1 then by_ttl else 0 end) as by_ttl,
         max(old_unknown) as old_unknown,
         sum(side) as left_over,
+        sum(case when side = 1 then 1 else 0 end) as changes,
         max(case when side = 1 then event_id end) as last_event_id
     from sides
     group by keys, group_no, case when peers > 1 then {canonical} end
@@ -51,7 +52,7 @@ instants as (  -- one row a group of changes of one item at one instant
         max(ts) as ts,
         max(by_ttl) as by_ttl,
         case
-            when max(peers) = 1 or count(*) = 1 then 'decided'
+            when sum(changes) = 1 or count(*) = 1 then 'decided'
             when max(old_unknown) = 1 then 'undecided'
             when sum(abs(left_over)) = 2 then 'decided'
             when sum(abs(left_over)) = 0 then 'cycle'

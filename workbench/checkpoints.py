@@ -1,0 +1,267 @@
+"""Checkpoints: what a change log came to at a time, kept so that later answers read it and the new objects only.
+
+A checkpoint is a folder, or a prefix in S3, ``TABLE/checkpoint=ID/``, of Parquet files with the changes that
+`workbench/sql/parts/checkpoint.sql` chooses, and ``_checkpoint.parquet``, which lists the objects of the log they come
+from. That one is written last: a folder without it is no checkpoint. One that is there never changes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workbench.errors import StoreError
+from workbench.objects import Object, Unreadable
+
+if TYPE_CHECKING:
+    from workbench.aws import Session
+
+_MANIFEST = "_checkpoint.parquet"
+_TIME = "%Y%m%dT%H%M%S%f"
+_ID = re.compile(r"checkpoint=(?P<id>(?P<since>\d{8}T\d{12})Z-(?P<made>\d{8}T\d{12})Z)/")
+_UNFINISHED = timedelta(days=1)  # after which a checkpoint without its list of objects was left by one who failed
+
+
+@dataclass(frozen=True)
+class Log:
+    """Where a log is."""
+
+    source: str
+    """What it is told from others of the same name by; '' is the embedded lake's, wherever that is."""
+    root: str
+    """What its objects' paths begin with."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the log of a table came to."""
+
+    table: str
+    since: datetime
+    """The state at any instant from here on can be told from it, UTC."""
+    made: datetime
+    """UTC."""
+    keys: Mapping[str, str]
+    """The key attributes and their types S, N or B."""
+    log: Log = field(repr=False)
+    place: str
+    """Its folder or ``s3://`` prefix."""
+    bytes: int
+    """Size of the changes it keeps."""
+    objects: frozenset[tuple[str, int, int]] = field(repr=False)
+    """The objects it was made from, by path, size and time of modification."""
+    unreadable: tuple[Unreadable, ...] = field(default=(), repr=False)
+    """Their lines that are no change record."""
+
+    @property
+    def id(self) -> str:
+        """What tells it from others of the table."""
+        return f"{self.since:{_TIME}}Z-{self.made:{_TIME}}Z"
+
+    def __str__(self) -> str:
+        """Write it in a line."""
+        from workbench.engines import size
+
+        return (f"checkpoint of {self.table}: {len(self.objects):,} objects in {size(self.bytes)}, for states from "
+                f"{self.since:%Y-%m-%d %H:%M:%S} UTC on, in {self.place}")  # fmt: skip
+
+    def holds(self, item: Object) -> bool:
+        """Tell whether it was made from an object."""
+        return (item.path, item.size, item.modified) in self.objects
+
+    def notes(self, listed: Iterable[Object] | None, read: int) -> tuple[str, ...]:
+        """Say what an answer that begins with it stands on; `listed` are all objects of the log, None: not known."""
+        notes = [f"from the checkpoint of {self.made:%Y-%m-%d %H:%M:%S} UTC on, and {read:,} later objects"]
+        gone = self.objects - {(item.path, item.size, item.modified) for item in listed} if listed is not None else ()
+        if gone:
+            notes.append(f"{len(gone):,} objects of the checkpoint are not in the log any more: their changes count")
+        return tuple(notes)
+
+
+class Checkpoints:
+    """The checkpoints under a folder, or under a prefix in S3."""
+
+    def __init__(self, place: str, session: Session | None = None) -> None:
+        self._root, self._files = place.rstrip("/"), _S3(session) if session else _Local()
+        self._read: dict[tuple[str, Log], Checkpoint | None] = {}
+
+    def begin(self, table: str, log: Log, objects: Iterable[Object], keys: Mapping[str, str], late: timedelta,
+              before: Checkpoint | None) -> Checkpoint:  # fmt: skip
+        """Name a new checkpoint of objects, whose changes came up to `late` after they were made, as a rule."""
+        each = list(objects)
+        arrived = max(item.arrival or datetime.fromtimestamp(item.modified / 1e9, UTC) for item in each)
+        since = max(arrived - late, before.since) if before else arrived - late
+        covered = frozenset((item.path, item.size, item.modified) for item in each)
+        made = Checkpoint(table, since, datetime.now(UTC), keys, log, "", 0, covered)
+        return replace(made, place=f"{self._root}/{table}/checkpoint={made.id}/")
+
+    def find(self, table: str, log: Log, at: datetime,
+             whole: Callable[[Checkpoint], bool] = lambda found: True) -> Checkpoint | None:  # fmt: skip
+        """Return the newest checkpoint from which the state at an instant can be told, and which is `whole`."""
+        usable = [each for each in self._folders(table) if each.finished and each.since <= at]
+        newest = sorted(usable, key=lambda each: (each.since, each.made), reverse=True)
+        return next((found for each in newest if (found := self._get(each, log)) and whole(found)), None)
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        """Write down what a checkpoint was made from, its changes being in their place: from now on it is found."""
+        root = checkpoint.log.root
+        told = {"table": checkpoint.table, "source": checkpoint.log.source, "keys": dict(checkpoint.keys),
+                "bytes": checkpoint.bytes, "unreadable": [(each.object.removeprefix(root), each.line, each.reason)
+                                                          for each in checkpoint.unreadable]}  # fmt: skip
+        listed = sorted((path.removeprefix(root), *rest) for path, *rest in checkpoint.objects)
+        columns = list(zip(*listed, strict=True))
+        schema = pa.schema({"path": pa.string(), "size": pa.int64(), "modified": pa.int64()},
+                           {"checkpoint": json.dumps(told)})  # fmt: skip
+        rows = pa.table([pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)],
+                        schema=schema)  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, _MANIFEST)
+            pq.write_table(rows, path, compression="zstd")
+            self._files.put(path, checkpoint.place + _MANIFEST)
+
+    def has(self, checkpoint: Checkpoint) -> bool:
+        """Tell whether a checkpoint that was found is still there."""
+        return _MANIFEST in self._files.list(checkpoint.place)
+
+    def remove(self, checkpoint: Checkpoint) -> None:
+        """Remove all that is there of a checkpoint."""
+        self._files.remove(checkpoint.place)
+
+    def discard(self, table: str, log: Log, keep: int = 0) -> list[str]:
+        """Remove all but the newest so many checkpoints of a log, and what failed ones left; return their ids."""
+        folders = self._folders(table)
+        own = [each for each in folders if each.finished and self._get(each, log)]
+        old = sorted(own, key=lambda each: each.made, reverse=True)[keep:]
+        left = datetime.now(UTC) - _UNFINISHED
+        old += [each for each in folders if not each.finished and each.made < left]
+        for each in old:
+            self._read.pop((each.place, log), None)
+            self._files.remove(each.place)
+        return [each.id for each in old]
+
+    def _folders(self, table: str) -> list[_Folder]:
+        top, found = f"{self._root}/{table}/", dict[str, _Folder]()
+        for name in self._files.list(top):
+            if match := _ID.match(name):
+                since, made = (datetime.strptime(match[part], _TIME).replace(tzinfo=UTC) for part in ("since", "made"))
+                finished = name == match[0] + _MANIFEST or (match[0] in found and found[match[0]].finished)
+                found[match[0]] = _Folder(top + match[0], match["id"], since, made, finished)
+        return list(found.values())
+
+    def _get(self, folder: _Folder, log: Log) -> Checkpoint | None:
+        """Read a checkpoint; None where it is of another log."""
+        place = folder.place
+        if (place, log) not in self._read:
+            try:
+                with self._files.opened(place + _MANIFEST) as path:
+                    rows = pq.read_table(path)
+                told = json.loads(rows.schema.metadata[b"checkpoint"])
+            except (pa.ArrowException, KeyError, ValueError) as error:
+                raise StoreError(f"the checkpoint {place} is damaged: {str(error).splitlines()[0]}; remove it, and "
+                                 "make a new one by `workbench checkpoint`") from error  # fmt: skip
+            columns = (column.to_pylist() for column in rows.columns)
+            self._read[place, log] = None if told.pop("source") != log.source else Checkpoint(
+                told["table"], folder.since, folder.made, told["keys"], log, place, told["bytes"],
+                frozenset((log.root + path, *rest) for path, *rest in zip(*columns, strict=True)),
+                tuple(Unreadable(log.root + path, line, why) for path, line, why in told["unreadable"]))  # fmt: skip
+        return self._read[place, log]
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder of a checkpoint, as its name and its files tell."""
+
+    place: str
+    id: str
+    since: datetime
+    made: datetime
+    finished: bool
+
+
+class _Local:
+    """Files on this machine."""
+
+    def list(self, top: str) -> list[str]:
+        """List the files below a folder."""
+        return [path.relative_to(top).as_posix() for path in Path(top).rglob("*") if path.is_file()]
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[Path]:
+        """Have a file here."""
+        yield Path(name)
+
+    def put(self, path: Path, name: str) -> None:
+        """Write a file, all of it or none."""
+        part = Path(name).with_name(f".{Path(name).name}.part")
+        shutil.copyfile(path, part)
+        part.replace(name)
+
+    def remove(self, place: str) -> None:
+        """Remove a folder, first of all what makes it a checkpoint."""
+        Path(place, _MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+class _S3:
+    """Objects in S3."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list(self, top: str) -> list[str]:
+        """List the objects below a prefix."""
+        import awswrangler as wr
+
+        with _refusing(top, "s3:ListBucket"):
+            return [key[len(top) :] for key in wr.s3.list_objects(top, boto3_session=self._session)]
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[Path]:
+        """Bring an object here for a moment."""
+        import awswrangler as wr
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, _MANIFEST)
+            with _refusing(name, "s3:GetObject"):
+                wr.s3.download(name, str(path), boto3_session=self._session)
+            yield path
+
+    def put(self, path: Path, name: str) -> None:
+        """Upload a file."""
+        import awswrangler as wr
+
+        with _refusing(name, "s3:PutObject"):
+            wr.s3.upload(str(path), name, boto3_session=self._session)
+
+    def remove(self, place: str) -> None:
+        """Remove a prefix, first of all what makes it a checkpoint."""
+        import awswrangler as wr
+
+        with _refusing(place, "s3:DeleteObject"):
+            wr.s3.delete_objects([place + _MANIFEST], boto3_session=self._session)
+            wr.s3.delete_objects(place, boto3_session=self._session)
+
+
+@contextmanager
+def _refusing(place: str, permission: str) -> Iterator[None]:
+    """Say in a line what S3 refused."""
+    from awswrangler.exceptions import ServiceApiError
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from workbench.aws import said
+
+    try:
+        yield
+    except (ClientError, BotoCoreError, ServiceApiError) as error:
+        raise StoreError(f"{place}: {said(error)}; the permission is {permission}") from error
