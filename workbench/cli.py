@@ -83,7 +83,7 @@ def _item_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _window_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--start", metavar="TIME", help="Changes from here on, ISO 8601, UTC where it names no zone."),
+        click.option("--start", metavar="TIME", help="From here on: ISO 8601, UTC where it names no zone, or -7d."),
         click.option("--end", metavar="TIME", help="Changes before."),
     ):
         command = option(command)
@@ -163,7 +163,7 @@ def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **
 
 @main.command()
 @click.argument("table")
-@click.option("--as-of", metavar="TIME", help="An instant, ISO 8601, UTC where it names no zone.")
+@click.option("--as-of", metavar="TIME", help="An instant: ISO 8601, UTC where it names no zone, or -7d.")
 @click.option("--include-deleted", is_flag=True, help="Show items that are gone too, with when.")
 @click.option("--where", metavar="CONDITION", help='Only items of which it holds: "person.age > 40".')
 @_result_options
@@ -308,7 +308,7 @@ def export(question: str, table: str, file: str, parameters: tuple[str, ...], ke
 
 @main.command()
 @click.argument("table")
-@click.option("--keep", type=int, default=7, show_default=True, help="So many checkpoints stay, the newest.")
+@click.option("--keep", type=int, default=14, show_default=True, help="So many checkpoints stay, the newest.")
 @_common
 def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
     """Keep what the log of TABLE has come to: later answers read that and the new objects only.

@@ -15,15 +15,17 @@ Moment = str | datetime | pd.Timestamp
 
 
 def instant(value: Moment) -> datetime:
-    """Read an instant: ISO 8601 text or a datetime, UTC where it names no zone.
+    """Read an instant: ISO 8601 text or a datetime, UTC where it names no zone, or ``-7d``, so long before now.
 
     >>> instant("2026-11-01T12:00+01:00")
     datetime.datetime(2026, 11, 1, 11, 0, tzinfo=datetime.timezone.utc)
     """
+    if isinstance(value, str) and (ago := value.strip()).startswith("-"):
+        return datetime.now(UTC) - duration(ago[1:]).to_pytimedelta()
     try:
         moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
     except ValueError as error:
-        raise ParameterError(f"{value!r} is not an instant: write it like 2026-11-01T12:00:00Z") from error
+        raise ParameterError(f"{value!r} is not an instant: write it like 2026-11-01T12:00:00Z or -7d") from error
     if isinstance(moment, pd.Timestamp):
         moment = moment.to_pydatetime(warn=False)
     if not isinstance(moment, datetime):

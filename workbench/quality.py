@@ -86,14 +86,15 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
     """Ask all there is to ask of a log's quality, `hide` masking what is shown; see `Workbench.data_quality`."""
     window: dict[str, Any] = {"start": start, "end": end}
     began = time.perf_counter()
-    answer = engine.ask("chain_gaps", table, **window, examples=EXAMPLES)
+    answer = engine.ask("chain_gaps", table, after=start, **window, examples=EXAMPLES)
     suspected, *beginnings = suspects(answer.rows)
     chains: list[Row] = []
     for number in range(0, len(suspected), _KEYS):
         matching = render.matching(suspected[number : number + _KEYS])
-        rows = engine.ask("changes", table, start=_START_OF_TIME, end=end, matching=matching).rows
+        rows = engine.ask("changes", table, start=_START_OF_TIME, end=end, after=start, matching=matching).rows
         chains += [row | {"ts": row["ts"].replace(tzinfo=UTC)} for row in rows.to_pylist()]
-    state = engine.ask("latest_state", table, as_of=end - timedelta(microseconds=1), include_deleted=False).rows
+    state = engine.ask("latest_state", table, after=end, as_of=end - timedelta(microseconds=1),
+                       include_deleted=False).rows  # fmt: skip
     ties = state.filter(state.column("ambiguous")).to_pylist()
     delivery = engine.ask("delivery", table, **window, late_arrival=int(late.total_seconds()), examples=EXAMPLES).rows
     shapes, items = drift(engine.ask("schema_drift", table, **window).rows)
@@ -102,7 +103,8 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
     df = findings(
         delivery=delivery.filter(delivery.column("total")).to_pylist()[0] if len(delivery) else {},
         sizes=sizes.to_pylist()[0], gaps=missing, beginnings=beginnings, drift=shapes, items=items,
-        ties=[(row["keys"], row["ts"]) for row in ties], late=late, unreadable=answer.unreadable, hide=hide,
+        ties=sorted(((row["keys"], row["ts"]) for row in ties), key=lambda tie: tie[::-1]), late=late,
+        unreadable=answer.unreadable, hide=hide,
     )  # fmt: skip
     found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(delivery), "drift": shapes}
     return found, replace(answer, seconds=time.perf_counter() - began)

@@ -16,7 +16,7 @@ _COLUMNS = {
             "dynamodb": "struct<approximatecreationdatetime:bigint,approximatecreationdatetimeprecision:string,"
                         "keys:string,newimage:string,oldimage:string,sizebytes:bigint>"},
     "checkpoint": {"keys": "string", "ts": "string", "event_id": "string", "event_name": "string",
-                   "new_image": "string", "old_image": "string", "by_ttl": "boolean"},
+                   "new_image": "string", "old_image": "string", "size_bytes": "bigint", "by_ttl": "boolean"},
 }  # fmt: skip
 CHECKPOINTS = "workbench.checkpoints"
 """Parameter of a table that holds the checkpoints of a log, and no log."""

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"(?P<skip>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::)|:(?P<value>[a-z_]\w*)|\{(?P<name>\w+)\}",
     re.DOTALL,
 )
-_CANDIDATE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "by_ttl")
+_CANDIDATE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "size_bytes", "by_ttl")
 
 
 def questions() -> list[str]:

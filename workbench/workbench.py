@@ -494,13 +494,14 @@ class Workbench:
 
         return export_status(self.session, table)
 
-    def checkpoint(self, table: str, *, keep: int = 7) -> Checkpoint:
+    def checkpoint(self, table: str, *, keep: int = 14) -> Checkpoint:
         """Keep what the log has come to, so that later answers read it and the new objects only.
 
         What is in a table, and what was in it at an instant, since then, is answered from the newest checkpoint that
-        tells it; so are `diff` and `reconcile`. The answers are the same as without: what comes late counts, and where
-        a late change could lead further back than the checkpoint knows, all of the log is read. The setting
-        `late_arrival` is how far back it knows everything; the setting `checkpoints` is where it is kept.
+        tells it; so are `diff`, `reconcile` and, of a window that starts since then, `data_quality`. The answers are
+        the same as without: what comes late counts, and where a late change could lead further back than the checkpoint
+        knows, all of the log is read. The setting `late_arrival` is how far back it knows everything; the setting
+        `checkpoints` is where it is kept.
 
         Parameters
         ----------

@@ -205,6 +205,17 @@ def test_one_that_is_removed_while_it_is_asked_does_not_answer(empty, grown, mon
     assert not any("checkpoint" in note for note in result.stats.notes)
 
 
+def test_the_quality_of_a_window_begins_with_a_checkpoint(grown):
+    wb, folder = grown
+    on_files = Workbench(folder, checkpoints="off")
+    found, expected = (each.data_quality("things", start="2026-11-19") for each in (wb, on_files))
+    assert any("from the checkpoint" in note for note in found.stats.notes)
+    assert found.verdict == expected.verdict
+    same(found.gaps, expected.gaps)
+    same(found.df.drop(columns="meaning"), expected.df.drop(columns="meaning"))
+    assert not any("checkpoint" in note for note in wb.data_quality("things").stats.notes)
+
+
 def test_where_no_place_is_set_the_message_says_how(empty, tmp_path):
     wb = athena(empty)
     with pytest.raises(ConfigError, match="no place for checkpoints is set"):

@@ -47,6 +47,8 @@ def test_the_state_at_every_instant_is_the_same_with_checkpoints_and_without(lay
     if layout == "flat":
         pool = [{"text": {"S": str(number)}} for number in range(2)]
     records, states = history(steps, pool, rng, apart=False)
+    if rng.random() < 0.3:  # some are missing from the log
+        records = [record for record in records if rng.random() < 0.8]
     if not records:
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -75,5 +77,10 @@ def test_the_state_at_every_instant_is_the_same_with_checkpoints_and_without(lay
                 assert found.stats.last_arrival == expected.stats.last_arrival
                 used |= any("checkpoint" in note for note in found.stats.notes)
         event("used" if used else "not used")
+        start = rng.choice([*instants, instants[-1] + timedelta(hours=1)])
+        found, expected = (wb.data_quality("things", start=start) for wb in (kept, without))
+        for name in ("df", "gaps", "lag", "drift"):
+            same(getattr(found, name), getattr(expected, name))
+        event("quality used" if any("checkpoint" in note for note in found.stats.notes) else "quality not used")
         kept.close()
         without.close()

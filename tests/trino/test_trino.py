@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import record
@@ -17,6 +19,8 @@ from tests.trino.conftest import MATRIX
 from tests.trino.lake import BUCKET, DATABASE, LAYOUTS, START, TABLE, TEXTS, histories, register, store
 from tests.trino.server import Trino
 from workbench import render
+from workbench.aws import Session
+from workbench.catalog import LogTable
 from workbench.config import load_settings
 from workbench.engines import Engine, Query
 from workbench.engines.athena import AthenaEngine
@@ -25,6 +29,7 @@ from workbench.engines.queries import Running
 from workbench.instants import END_OF_TIME, START_OF_TIME
 from workbench.keys import KeyPart
 from workbench.layouts import deliveries
+from workbench.objects import Object
 from workbench.records import canonical_json
 from workbench.registration import table_input
 from workbench.where import names_images, parse
@@ -63,11 +68,16 @@ class OnTrino:
 
     output = f"s3://{BUCKET}/results/"
 
-    def __init__(self, trino: Trino) -> None:
-        self._trino = trino
+    def __init__(self, trino: Trino, session: Session) -> None:
+        self._trino, self._session = trino, session
         self.finished: list[Query] = []
 
-    def run(self, texts: Sequence[str]) -> list[Running]:
+    def run(self, texts: Sequence[str], *, to: str | None = None) -> list[Running]:
+        if to:  # what stays there
+            written = io.BytesIO()
+            pq.write_table(self._trino.query(texts[0]), written)
+            key = to.removeprefix(f"s3://{BUCKET}/") + "part.parquet"
+            self._session.client("s3").put_object(Bucket=BUCKET, Key=key, Body=written.getvalue())
         return [Running(text, self.output) for text in texts]
 
     def batches(self, query: Running, rows: int | None = None) -> Iterator[pa.Table]:
@@ -107,7 +117,7 @@ def lake(trino: Trino, endpoint: str, tmp_path_factory: pytest.TempPathFactory) 
             else replace(LAYOUTS["envelope JSON (OpenX)"], folder=described.folder),
             records,
         )
-        athena._queries = OnTrino(trino)  # type: ignore[assignment]
+        athena._queries = OnTrino(trino, athena.session)  # type: ignore[assignment]
         engines[layout] = athena, DuckDBEngine(load_settings(source=str(canonical)))
     yield engines
     for pair in engines.values():
@@ -128,6 +138,28 @@ def test_a_question_over_a_layout_has_one_answer(lake, request, question: str, l
             field.name: field.type for field in theirs.schema if not digest(field)}  # fmt: skip
     assert len(theirs)
     matrix[question, layout] = "✓"
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if "OpenX" in name or "Parquet" in name])
+def test_the_state_is_the_same_with_a_checkpoint(lake, trino, monkeypatch, layout: str):
+    on_trino, embedded = lake[layout]
+    engine = AthenaEngine(on_trino._settings.model_copy(update={"checkpoints": f"s3://{BUCKET}/checkpoints/"}))
+    engine._queries = OnTrino(trino, engine.session)  # type: ignore[assignment]
+    every = engine.catalog.objects
+
+    def so_far(log: LogTable, *window: datetime | None) -> list[Object]:
+        found = every(log, *window)
+        return found if "checkpoint" in log.location else found[: -len(found) // 3]
+
+    with monkeypatch.context() as then:  # a third of the objects came after the checkpoint
+        then.setattr(engine.catalog, "objects", so_far)
+        made = engine.checkpoint(TABLE, keep=1)
+    for values in QUESTIONS["latest_state"]:
+        ours = engine.ask("latest_state", TABLE, over="state", **values)
+        assert rows(ours.rows) == rows(embedded.ask("latest_state", TABLE, **values).rows), values
+    assert ours.objects < len(every(engine.catalog.table(TABLE)))
+    assert made.since < END_OF_TIME
+    engine.close()
 
 
 @pytest.mark.parametrize("where", CONDITIONS)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import pandas as pd
 import pyarrow as pa
 
+from workbench.instants import START_OF_TIME
 from workbench.objects import Unreadable
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 Over = Literal["log", "state", "baseline"]
 """What a question is asked of: the change log, the log that follows from a baseline, or the baseline alone."""
+
+
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,14 @@ class Answer:
     notes: tuple[str, ...] = ()
 
 
+def resumed_at(over: Over, after: datetime | None, values: Mapping[str, object]) -> datetime | None:
+    """Return the instant whose state a question may take from a checkpoint; None where it needs all changes."""
+    at = values.get("as_of")
+    if after:
+        return max(after, START_OF_TIME + _INSTANT) - _INSTANT
+    return at if over == "state" and isinstance(at, datetime) else None
+
+
 class Engine(Protocol):
     """Runs questions over the change log of a table."""
 
@@ -114,9 +126,12 @@ class Engine(Protocol):
     def key_types(self, table: str) -> Mapping[str, str]:
         """Name the key attributes of a table and their types S, N or B."""
 
-    def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log", **values: object,
-            ) -> Answer:  # fmt: skip
-        """Run a question's SQL file over a table's deliveries that are `matching` a condition."""
+    def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log",
+            after: datetime | None = None, **values: object) -> Answer:  # fmt: skip
+        """Run a question's SQL file over a table's deliveries that are `matching` a condition.
+
+        Of the changes before `after`, only what they led to is of use: they may be read from a checkpoint.
+        """
 
     def batches(self, question: str, table: str, *, matching: str = "true", **values: object) -> Iterator[Answer]:
         """Run a question and yield its rows in parts."""

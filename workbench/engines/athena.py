@@ -29,7 +29,7 @@ from workbench.baseline import Baseline, choose, find_exports, stage
 from workbench.catalog import Catalog, LogTable, by_folder
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
-from workbench.engines import Answer, Estimate, Over, Query
+from workbench.engines import Answer, Estimate, Over, Query, resumed_at
 from workbench.engines.duckdb import _translated
 from workbench.engines.queries import Queries, Running
 from workbench.engines.scan import Window, refuse, window_of
@@ -40,7 +40,7 @@ from workbench.objects import SCHEMA, Object, Unreadable, list_objects, read_cha
 from workbench.partitions import Partitions
 from workbench.registration import table_input
 
-_KEPT = "keys, ts, event_id, event_name, new_image, old_image, by_ttl"
+_KEPT = "keys, ts, event_id, event_name, new_image, old_image, size_bytes, by_ttl"
 _BATCH = 50_000  # rows of a large answer handed over at a time
 _LOOKED_INTO = 20  # objects with unreadable lines that are fetched to name the lines
 _REUSED = 20  # results kept for `result_reuse`
@@ -160,14 +160,15 @@ class AthenaEngine:
 
     def estimate(self, question: str, table: str, **values: object) -> Estimate:
         """Tell what a question would scan, from the sizes of the objects it would read; nothing is run."""
-        over: Over = "state" if question == "latest_state" else "log"
-        reading = self._reading(question, self.catalog.table(table), table, over, values)
+        log, at = self.catalog.table(table), values.get("as_of")
+        known = self._checkpoint(log, at) if question == "latest_state" and isinstance(at, datetime) else None
+        reading = self._reading(question, log, table, values, known)
         return self._estimate(reading, self._new(table, reading.objects))
 
-    def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log", **values: object,
-            ) -> Answer:  # fmt: skip
+    def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log",
+            after: datetime | None = None, **values: object) -> Answer:  # fmt: skip
         """Run a question over a table's deliveries."""
-        *answers, last = self._answers(question, table, matching, over, values)
+        *answers, last = self._answers(question, table, matching, over, values, after=after)
         rows = pa.concat_tables([answer.rows for answer in [*answers, last]])
         return replace(last, rows=_sorted(rows, last.sql))
 
@@ -199,7 +200,7 @@ class AthenaEngine:
             self._counted.pop(table, None)
         keys = self.key_types(table)
         for known in (self._checkpoint(log, END_OF_TIME), None):
-            reading = self._reading("", log, table, "log", {}, known)
+            reading = self._reading("", log, table, {}, known)
             made = self._checkpoints.begin(log.name, _origin(log), reading.listed, keys, late, known)
             names = {name: name for name in ("new_image", "old_image")} | {
                 "deliveries": self._log_rows(log, table, reading)}  # fmt: skip
@@ -227,9 +228,11 @@ class AthenaEngine:
         return made
 
     def _answers(self, question: str, table: str, matching: str, over: Over, values: Mapping[str, object],
-                 rows: int | None = None, *, resume: bool = True) -> Iterator[Answer]:  # fmt: skip
+                 rows: int | None = None, *, after: datetime | None = None, resume: bool = True,
+                 ) -> Iterator[Answer]:  # fmt: skip
         began, log = time.perf_counter(), self.catalog.table(table)
-        reading = self._reading(question, log, table, over if resume else "log", values)
+        known = self._checkpoint(log, at) if resume and (at := resumed_at(over, after, values)) else None
+        reading = self._reading(question, log, table, values, known)
         deliveries, unstaged = self._relation(question, log, table, reading, over, values)
         text, schema = self._text(question, values, deliveries, matching), _schema(question, values)
         before = len(self._queries.finished)
@@ -269,20 +272,15 @@ class AthenaEngine:
         finally:
             self._clean([running])
 
-    def _reading(self, question: str, log: LogTable, table: str, over: Over, values: Mapping[str, object],
-                 known: Checkpoint | None = None) -> _Reading:  # fmt: skip
-        """Find what a question has to read: a checkpoint, or the given one, and the objects after it."""
-        window, at = self._window(question, values) if question else Window(), values.get("as_of")
-        if over == "state" and isinstance(at, datetime):
-            known = self._checkpoint(log, at)
+    def _reading(self, question: str, log: LogTable, table: str, values: Mapping[str, object],
+                 known: Checkpoint | None) -> _Reading:  # fmt: skip
+        """Find what a question has to read: the objects of its window, or a checkpoint and those after it."""
+        window = self._window(question, values) if question else Window()
         reading = _Reading(self._objects(log, window), window, known)
-        if known and table not in self._counted:
-            told: dict[str, list[Unreadable]] = {}
-            for each in known.unreadable:
-                told.setdefault(each.object, []).append(each)
-            self._counted[table] = {
-                item: tuple(told.get(item.path, ())) for item in reading.listed if known.holds(item)
-            }
+        counted = self._counted.setdefault(table, {})
+        for item in reading.listed:
+            if known and item not in counted and known.holds(item):
+                counted[item] = tuple(each for each in known.unreadable if each.object == item.path)
         return reading
 
     def _run(self, text: str, log: LogTable, table: str, reading: _Reading, *, to: str | None = None,

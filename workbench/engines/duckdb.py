@@ -27,7 +27,7 @@ from workbench import render
 from workbench.baseline import Baseline, choose, find_exports, stage
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
-from workbench.engines import Answer, Estimate, Over, Query
+from workbench.engines import Answer, Estimate, Over, Query, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, register_functions
 from workbench.errors import ConfigError, QueryError, TableNotFound, did_you_mean
 from workbench.instants import END_OF_TIME, duration
@@ -95,12 +95,12 @@ class DuckDBEngine:
         objects = list_objects(self._source_of(table))
         return Estimate(sum(item.size for item in objects), len(objects), 0.0)
 
-    def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log", **values: object,
-            ) -> Answer:  # fmt: skip
+    def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log",
+            after: datetime | None = None, **values: object) -> Answer:  # fmt: skip
         """Run a question over a table's deliveries."""
         began = time.perf_counter()
         rows, log = self._run(question, table, images=_needs_images(question), matching=matching, over=over,
-                              values=values)  # fmt: skip
+                              after=after, values=values)  # fmt: skip
         answer = self._answer(rows, self.sql(question, table, matching=matching, **values), log, began)
         if over == "log" or not self._staged or self._staged[0] != table:
             return answer
@@ -177,21 +177,24 @@ class DuckDBEngine:
                       min(arrivals, default=None), max(arrivals, default=None), notes=notes)  # fmt: skip
 
     def _run(self, question: str, table: str, *, images: bool, matching: str = "true", over: Over = "log",
-             values: Mapping[str, object] | None = None) -> tuple[pa.Table, StagedLog]:  # fmt: skip
+             after: datetime | None = None, values: Mapping[str, object] | None = None,
+             ) -> tuple[pa.Table, StagedLog]:  # fmt: skip
         try:
-            sql, log = self._prepared(question, table, images=images, matching=matching, over=over, values=values)
+            sql, log = self._prepared(question, table, images=images, matching=matching, over=over, after=after,
+                                      values=values)  # fmt: skip
             return _decoded(self._con.sql(sql).to_arrow_table()), log
         except duckdb.Error as error:
             raise QueryError(f"{question} over {table!r} failed: {str(error).splitlines()[0]}") from error
 
     def _prepared(self, question: str, table: str, *, images: bool, matching: str, over: Over = "log",
-                  values: Mapping[str, object] | None = None) -> tuple[str, StagedLog]:  # fmt: skip
+                  after: datetime | None = None, values: Mapping[str, object] | None = None,
+                  ) -> tuple[str, StagedLog]:  # fmt: skip
         """Bring the log up to date and return the text of a question in DuckDB's dialect, and what it reads."""
-        at = (values or {}).get("as_of")
-        known = self._checkpoint(table, at) if over == "state" and isinstance(at, datetime) else None
+        at = resumed_at(over, after, values or {})
+        known = self._checkpoint(table, at) if at else None
         deliveries, log = self._resumed(table, known) or self._whole(table, images=images, matching=matching)
         if over != "log":
-            deliveries = self._with_baseline(deliveries, table, over, at)
+            deliveries = self._with_baseline(deliveries, table, over, (values or {}).get("as_of"))
         if "arrival" in render.template(question):
             deliveries = f"(select * from {deliveries} as log join {log.arrivals()} as objects using (object))"
         names = {"deliveries": deliveries, "canonical": "canonical_image(image)", "matching": matching}
@@ -222,7 +225,7 @@ class DuckDBEngine:
                                 {"deliveries": later, "checkpoint": kept})  # fmt: skip
         if self._con.sql(_translated(overtaken)).fetchall() != [(0,)]:
             return None
-        columns = "keys, ts, event_id, event_name, new_image, old_image, by_ttl, row_id"
+        columns = "keys, ts, event_id, event_name, new_image, old_image, size_bytes, by_ttl, row_id"
         return f"(select {columns} from {kept} union all select {columns} from {later} as later)", log
 
     def _with_baseline(self, deliveries: str, table: str, over: Over, at: object) -> str:

@@ -191,8 +191,9 @@ def layouts(objects: Sequence[Object]) -> set[Layout]:
 
 
 def kept_image(text: str) -> str:
-    """Return a staged image in canonical form, as a checkpoint keeps it; raise where it is none."""
-    return canonical_json(orjson.loads(text), twice=text.startswith(" "))
+    """Return a staged image as a checkpoint keeps it, binary encoded once; raise where it is none."""
+    canonical = canonical_json(orjson.loads(text), twice=text.startswith(" "))
+    return canonical if text.startswith(" ") else text
 
 
 def register_functions(con: duckdb.DuckDBPyConnection) -> None:
@@ -206,7 +207,7 @@ def register_functions(con: duckdb.DuckDBPyConnection) -> None:
 def canonical_image(text: str) -> str:
     """Return a staged image in canonical form; a space before it says that binary is encoded twice."""
     try:
-        return kept_image(text)
+        return canonical_json(orjson.loads(text), twice=text.startswith(" "))
     except (RecordRefused, ValueError):
         return text  # noticed where it is used: it cannot be read into a frame, and the log is read line by line
 

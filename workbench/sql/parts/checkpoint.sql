@@ -16,6 +16,7 @@ distinct_changes as (
         max(event_name) as event_name,
         max(new_image) as new_image,
         max(old_image) as old_image,
+        max(size_bytes) as size_bytes,
         max(case when by_ttl then 1 else 0 end) as by_ttl
     from candidates
     group by keys, group_no, event_id
@@ -32,16 +33,31 @@ settled as (
 ),
 
 kept as (
-    select keys, ts, event_id, event_name, new_image, old_image, by_ttl
+    select keys, ts, event_id, event_name, new_image, old_image, size_bytes, by_ttl
     from settled
     where group_no <= coalesce(settled_by, group_no)
     union all
     select
-        keys, ts, event_id, max(event_name), max(new_image), max(old_image), max(case when by_ttl then 1 else 0 end)
+        keys,
+        ts,
+        event_id,
+        max(event_name),
+        max(new_image),
+        max(old_image),
+        max(size_bytes),
+        max(case when by_ttl then 1 else 0 end)
     from {deliveries}
     where ts > :since
     group by keys, ts, event_id
 )
 
-select keys, ts, event_id, event_name, {new_image} as new_image, {old_image} as old_image, by_ttl = 1 as by_ttl
+select
+    keys,
+    ts,
+    event_id,
+    event_name,
+    {new_image} as new_image,
+    {old_image} as old_image,
+    size_bytes,
+    by_ttl = 1 as by_ttl
 from kept
