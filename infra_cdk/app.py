@@ -19,6 +19,7 @@ from infra_cdk.config import Config, read_config
 from infra_cdk.nag import REASONS, Reason, Rules
 from infra_cdk.stacks.governance import Replica
 from infra_cdk.stacks.pipeline import Consumer, Pipeline, Producer
+from infra_cdk.stacks.search_only import SearchOnly
 from workbench.errors import ConfigError
 
 
@@ -32,7 +33,8 @@ def build(context: Mapping[str, Any] | None = None, outdir: str | None = None, *
         lake: cdk.Stack = Consumer(app, f"{config.name}Consumer", config=config,
                                    env=_in(config.consumer_account, config))  # fmt: skip
     else:
-        lake = Pipeline(app, config.name, config=config, env=_place(config))
+        stack = SearchOnly if config.search_only else Pipeline
+        lake = stack(app, config.name, config=config, env=_place(config))
     if config.replica_region:  # replication cannot be switched on before its destination is there
         account = None if cdk.Token.is_unresolved(lake.account) else lake.account
         lake.add_stack_dependency(Replica(app, f"{config.name}Replica", config=config, env=cdk.Environment(

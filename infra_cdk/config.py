@@ -12,6 +12,11 @@ from workbench.errors import ConfigError, did_you_mean
 
 _TABLE_ARN = re.compile(r"arn:aws[\w-]*:dynamodb:([\w-]+):(\d{12}):table/([\w.-]{3,255})")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
+# Settings that say something of the log, or of what reads it.
+_OF_LOG = ("transform", "lambda_memory", "format", "buffer_mb", "buffer_seconds", "catalog", "crawler_schedule",
+           "first_year", "scan_cutoff_gb", "results_days", "archive_days", "reports", "schedules", "timezone",
+           "scan_alarm_gb", "lake_formation", "replica_region", "view", "exports")  # fmt: skip
+_OF_STREAM = ("stream_shards", "stream_retention_hours", "search_rotation", "search_backup")
 
 
 def option(
@@ -72,12 +77,14 @@ class Config:
 
     network: str = option("none", "Functions and tasks run in a VPC without internet, or in none (reports: in a public "
                           "one)", choices=("none", "private"))  # fmt: skip
-    search: str = option("none", "Also into OpenSearch: by a second Firehose stream, or by DynamoDB Streams and a "
+    search: str = option("none", "Into OpenSearch too: by a second Firehose stream, or by DynamoDB Streams and a "
                          "function, for thin traffic", choices=("none", "firehose", "lambda"))  # fmt: skip
     table_stream: str = option("", "search=lambda: ARN of the existing table's own stream, with new images",
                                pattern=rf"|{_TABLE_ARN.pattern}/stream/[\d:.T-]+",
                                example="arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/"
                                        "2026-01-01T00:00:00.000")  # fmt: skip
+    search_only: bool = option(False, "Into OpenSearch instead of a log: nothing is kept to ask for the past, and the "
+                               "settings of the log are left out")  # fmt: skip
     search_rotation: str = option("NoRotation", "How often Firehose begins a new index of changes",
                                   choices=("NoRotation", "OneHour", "OneDay", "OneWeek", "OneMonth"))  # fmt: skip
     search_backup: str = option("failed", "Which documents Firehose also keeps in S3, under search/",
@@ -89,11 +96,12 @@ class Config:
 
     reports: bool = option(False, "Reports on a schedule, by a container of the workbench")
     schedules: str = option(
-        "changes: cron(0 6 * * ? *) report 03_change_frequency -p table={table} -p every=1d; "
-        "quality: cron(30 6 ? * MON *) quality {table}",
+        "checkpoint: cron(0 5 * * ? *) checkpoint {table}; "
+        "changes: cron(0 6 * * ? *) report 03_change_frequency -p table={table} -p every=1d -p start=-7d; "
+        "quality: cron(30 6 ? * MON *) quality {table} --start=-8d",
         "What runs when: name: cron(…) or rate(…), and what `workbench` is told; {table} is the log's name",
         pattern=r"(;?\s*[a-z][a-z0-9-]{0,30}:\s*(cron|rate)\([^)]+\)\s+[^;]+)+",
-        example="quality: cron(30 6 ? * MON *) quality {table}")  # fmt: skip
+        example="quality: cron(30 6 ? * MON *) quality {table} --start=-8d")  # fmt: skip
     timezone: str = option("UTC", "Time zone of the schedules", pattern=r"[A-Za-z_]+(/[A-Za-z_+0-9-]+)*",
                            example="Europe/Berlin")  # fmt: skip
 
@@ -160,12 +168,20 @@ class Config:
             (self.search == "lambda" and bool(self.table) != bool(self.table_stream),
              "search=lambda needs the existing table's table_stream, and a new table has its own"),
             (bool(self.table_stream) and self.search != "lambda", "table_stream is for search=lambda"),
+            (self.search_only and self.search == "none", "search_only=true needs search=firehose or search=lambda"),
+            *((self.search_only and self._given(name), f"{name} needs the log: leave out {name} or search_only")
+              for name in _OF_LOG),
+            *((not self.streams and self._given(name), f"{name} needs a Kinesis stream: with search=lambda and "
+               f"search_only=true there is none; leave out {name}") for name in _OF_STREAM),
             (self.search != "none" and self.search_nodes > 1 and self.search_nodes % 2 == 1,
              f"search_nodes={self.search_nodes}: give 1, or an even number, for two zones"),
             (bool(self.alarm_email) and not self.alarms, "alarm_email needs alarms=true"),
             (bool(self.view) and self.layout == "flat", "view is for the other layouts: flat is a column an attribute"),
             (not self.log_name[:1].isalpha(), f"table {self.table!r} makes no name for a Glue table: give log=…"),
         ]  # fmt: skip
+
+    def _given(self, name: str) -> bool:
+        return any(each.name == name and getattr(self, name) != each.default for each in fields(self))
 
     @cached_property
     def slug(self) -> str:
@@ -193,6 +209,11 @@ class Config:
     def layout(self) -> str:
         """The layout of the log, as `workbench.catalog` names it."""
         return "raw" if self.transform in ("newline", "delimiter") else self.transform
+
+    @cached_property
+    def streams(self) -> bool:
+        """Whether changes go through a Kinesis stream, not DynamoDB's own alone."""
+        return not (self.search_only and self.search == "lambda")
 
     @cached_property
     def keys(self) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Draws the architecture from the synthesised app: ``python -m infra_cdk.picture`` writes docs/architecture.svg.
 
-A box is a part of the stack, with the resources it has; an arrow is there where one part's resources name another's.
+A box is a part of the stack, with the resources it has; an arrow is there where one part's resources name another's,
+with a head at either end where objects are also put into the part it comes from.
 Parts that the default variant does not have are dashed.
 """
 
@@ -46,17 +47,19 @@ _WIDTH, _HEIGHT, _ACROSS, _DOWN = 3.0, 2.55, 3.75, 3.1
 
 @dataclass(frozen=True)
 class Architecture:
-    """The parts, each with its resources counted by type, and which part names which."""
+    """The parts, each with its resources counted by type, which part names which, and puts objects into which."""
 
     parts: Mapping[str, Counter[str]]
     arrows: frozenset[tuple[str, str]]
+    puts: frozenset[tuple[str, str]]
     default: frozenset[str]
 
     @property
     def digest(self) -> str:
         """Tell one architecture from another; the picture carries it."""
         told = {name: sorted(kinds) for name, kinds in self.parts.items()}
-        text = json.dumps([told, sorted(self.arrows), sorted(self.default), PLACES, BELOW], sort_keys=True)
+        drawn = [sorted(names) for names in (self.arrows, self.puts, self.default)]
+        text = json.dumps([told, *drawn, PLACES, BELOW], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -72,7 +75,8 @@ def architecture() -> Architecture:
              if each["Type"] == "AWS::Athena::WorkGroup"}  # fmt: skip
     arrows = {(part(name), other) for name, each in whole.items() for other in _named(each, whole, names)}
     drawn = {(one, other) for one, other in arrows if one != other and one in PLACES and other in PLACES}
-    return Architecture(parts, frozenset(drawn), frozenset(part(name) for name in default))
+    puts = {(part(name), other) for name, each in whole.items() for other in _put_into(each, whole)}
+    return Architecture(parts, frozenset(drawn), frozenset(puts & drawn), frozenset(part(name) for name in default))
 
 
 def part(name: str) -> str:
@@ -94,8 +98,8 @@ def draw(what: Architecture, target: Path) -> None:
         axes.set(xlim=(-0.3, 4 * _ACROSS - 0.45), ylim=(-3 * _DOWN - _HEIGHT - 0.5, 0.75))
         axes.axis("off")
         axes.text(-0.05, 0.32, "infra_cdk: from a DynamoDB table to answers about its past", fontsize=17, weight="bold")
-        for one, other in sorted(what.arrows):
-            _arrow(axes, *sorted((one, other), key=lambda name: PLACES[name][:2]))
+        for left, right in sorted({tuple(sorted(pair, key=lambda name: PLACES[name][:2])) for pair in what.arrows}):
+            _arrow(axes, left, right, "<|-|>" if (right, left) in what.puts else "-|>")
         for name, (column, row, purpose) in PLACES.items():
             _box(axes, column * _ACROSS, -row * _DOWN, name, purpose, what.parts[name], name in what.default)
         for number, (name, purpose) in enumerate(BELOW.items()):
@@ -127,12 +131,11 @@ def _box(axes: Axes, left: float, top: float, name: str, purpose: str, kinds: Ma
 _PLAIN = {"IAM", "Logs", "EC2", "KMS"}  # what comes with the others
 
 
-def _arrow(axes: Axes, one: str, other: str) -> None:
-    """Draw the way data goes: from left to right, and between parts of a column, up or down."""
+def _arrow(axes: Axes, one: str, other: str, style: str) -> None:
+    """Draw the way data goes: from left to right, back too where the style has it, and in a column up or down."""
     (left, high, _), (right, low, _) = PLACES[one], PLACES[other]
     start = (left * _ACROSS + _WIDTH + 0.04, -high * _DOWN - _HEIGHT / 2)
     end = (right * _ACROSS - 0.06, -low * _DOWN - _HEIGHT / 2)
-    style = "-|>"
     if left == right:
         start = (left * _ACROSS + _WIDTH / 2, -high * _DOWN - _HEIGHT - 0.04)
         end, style = (start[0], -low * _DOWN + 0.06), "<|-|>"
@@ -157,6 +160,13 @@ def _named(resource: Any, known: Mapping[str, Any], names: Mapping[str, str]) ->
         if name in known:
             yield part(name)
     yield from (owner for name, owner in names.items() if f'{name}"' in text)
+
+
+def _put_into(resource: Any, known: Mapping[str, Any]) -> Iterator[str]:
+    """Name the parts that a policy lets put objects into."""
+    for right in resource.get("Properties", {}).get("PolicyDocument", {}).get("Statement", ()):
+        if right["Effect"] == "Allow" and "s3:PutObject" in right["Action"]:
+            yield from _named(right["Resource"], known, {})
 
 
 def main() -> None:

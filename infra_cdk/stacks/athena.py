@@ -16,6 +16,8 @@ from infra_cdk.stacks.storage import Storage
 from infra_cdk.views import extra_queries
 from workbench import render
 
+_READ = ("data", "errors", "checkpoints")  # the lake's folders that are asked
+
 
 class Athena(Construct):
     """`workgroup`, the named queries in it, and `analyst`, the policy of people and programs who ask them."""
@@ -23,7 +25,8 @@ class Athena(Construct):
     def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey, storage: Storage,
                  catalog: Catalog) -> None:  # fmt: skip
         super().__init__(scope, id)
-        self._given = config, key, storage
+        results = storage.add_results()
+        self._given = config, key, storage.lake.bucket_arn, results.bucket_arn
         self.workgroup = athena.CfnWorkGroup(
             self, "WorkGroup", name=config.slug, description=f"{config.name}: the log of {config.log_name}",
             recursive_delete_option=True,  # what it holds is the history of queries
@@ -32,7 +35,7 @@ class Athena(Construct):
                 "requesterPaysEnabled": False, "bytesScannedCutoffPerQuery": config.scan_cutoff_gb * 10**9,
                 "engineVersion": {"selectedEngineVersion": "Athena engine version 3"},
                 "resultConfiguration": {
-                    "outputLocation": f"s3://{storage.results.bucket_name}/results/",
+                    "outputLocation": f"s3://{results.bucket_name}/results/",
                     "expectedBucketOwner": cdk.Stack.of(self).account,
                     "encryptionConfiguration": {"encryptionOption": "SSE_KMS", "kmsKey": key.key_arn}}},
         )  # fmt: skip
@@ -54,9 +57,9 @@ class Athena(Construct):
 
     def rights(self) -> list[iam.PolicyStatement]:
         """Return what who asks the log may do."""
-        config, key, storage = self._given
-        stack, lake, results = cdk.Stack.of(self), storage.lake.bucket_arn, storage.results.bucket_arn
-        return [
+        config, key, lake, results = self._given
+        stack = cdk.Stack.of(self)
+        rights = [
             iam.PolicyStatement(
                 sid="Ask", resources=[stack.format_arn(service="athena", resource="workgroup",
                                                        resource_name=config.slug)],
@@ -76,14 +79,40 @@ class Athena(Construct):
                            ("catalog", f"database/{config.database}",
                             f"table/{config.database}/workbench_baseline_*")]),
             iam.PolicyStatement(sid="ReadLog", actions=["s3:GetObject"],
-                                resources=[f"{lake}/data/*", f"{lake}/errors/*"]),
+                                resources=[f"{lake}/{folder}/*" for folder in _READ]),
+            iam.PolicyStatement(sid="ListLog", actions=["s3:ListBucket"], resources=[lake], conditions={
+                "StringLike": {"s3:prefix": [*_READ, *(f"{folder}/*" for folder in _READ)]}}),
             iam.PolicyStatement(
                 sid="WriteResults", resources=[f"{results}/results/*"],
                 actions=["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts",
                          "s3:PutObject"]),
-            iam.PolicyStatement(
-                sid="Buckets", resources=[lake, results],
-                actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]),
+            iam.PolicyStatement(sid="ListResults", actions=["s3:ListBucket"], resources=[results]),
+            iam.PolicyStatement(sid="Buckets", resources=[lake, results],
+                                actions=["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]),
             bucket_key_use(self, key.key_arn, lake, "Decrypt"),
             bucket_key_use(self, key.key_arn, results, "Decrypt", "GenerateDataKey", sid="KeyOfResults"),
+        ]  # fmt: skip
+        if config.lake_formation:
+            # https://docs.aws.amazon.com/athena/latest/ug/lf-athena-user-permissions.html; it has no resource
+            rights.append(iam.PolicyStatement(sid="AskLakeFormation", actions=["lakeformation:GetDataAccess"],
+                                              resources=["*"]))  # fmt: skip
+        return rights
+
+    def checkpoint_rights(self) -> list[iam.PolicyStatement]:
+        """Return what who makes checkpoints of the log may do beside: write them, register them, and remove old ones.
+
+        UNLOAD writes by the rights of who asks: https://docs.aws.amazon.com/athena/latest/ug/unload.html
+        """
+        config, key, lake, _ = self._given
+        return [
+            iam.PolicyStatement(
+                sid="WriteCheckpoints", resources=[f"{lake}/checkpoints/*"],
+                actions=["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:PutObject"]),
+            iam.PolicyStatement(
+                sid="RegisterCheckpoints",
+                actions=["glue:CreatePartition", "glue:CreateTable", "glue:DeletePartition"],
+                resources=[cdk.Stack.of(self).format_arn(service="glue", resource=part) for part in
+                           ("catalog", f"database/{config.database}",
+                            f"table/{config.database}/{config.log_name}_checkpoints")]),
+            bucket_key_use(self, key.key_arn, lake, "GenerateDataKey", sid="KeyOfCheckpoints"),
         ]  # fmt: skip

@@ -14,7 +14,7 @@ def encryption_key(scope: Construct, config: Config, alias: str) -> kms.Key:
     """Make a key that rotates every year, with an alias, which CloudWatch Logs may use for the logs of this account."""
     stack = cdk.Stack.of(scope)
     key = kms.Key(
-        scope, "Key", description=f"{config.name}: the change log of {config.log_name}", alias=alias,
+        scope, "Key", description=f"{config.name}: the changes of {config.log_name}", alias=alias,
         enable_key_rotation=True, removal_policy=removal(config), pending_window=cdk.Duration.days(7),
     )  # fmt: skip
     key.add_to_resource_policy(iam.PolicyStatement(

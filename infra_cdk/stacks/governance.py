@@ -38,14 +38,18 @@ class LakeFormation(Construct):
                                              use_service_linked_role=False, hybrid_access_enabled=True,
                                              role_arn=role.role_arn)  # fmt: skip
         location.node.add_dependency(role)
+        # Lake Formation has no say in what UNLOAD writes, nor in what is not registered, as checkpoints/ is not: who
+        # makes them needs the right to make their table, which then is its own.
+        # https://docs.aws.amazon.com/athena/latest/ug/security-athena-lake-formation.html
         readers = {f"Reader{number}": arn.strip() for number, arn in enumerate(config.lake_formation.split(","))}
         if also is not None:
             readers["Reports"] = also.role_arn
         database = {"catalogId": cdk.Aws.ACCOUNT_ID, "name": config.database}
         tables = {"catalogId": cdk.Aws.ACCOUNT_ID, "databaseName": config.database, "tableWildcard": {}}
         for name, arn in readers.items():
+            making = ["CREATE_TABLE"] if name == "Reports" else []
             for what, resource, permissions in (
-                ("Database", {"database": database}, ["DESCRIBE"]),
+                ("Database", {"database": database}, [*making, "DESCRIBE"]),
                 ("Tables", {"table": tables}, ["DESCRIBE", "SELECT"]),
             ):  # fmt: skip
                 grant = lakeformation.CfnPrincipalPermissions(

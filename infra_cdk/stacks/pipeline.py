@@ -40,9 +40,7 @@ class Pipeline(cdk.Stack):
         self.generator = generator_function(self, config, self.source, self.key, self.network)
         self.storage = Storage(self, "Storage", config=config, key=self.key)
         self.catalog = lake_catalog(self, config, self.storage, self.key)
-        bucket = self.storage.lake.bucket_arn
-        lake = Destination(bucket_arn=bucket, key_arn=self.key.key_arn, key_use=bucket_key_use(
-            self, self.key.key_arn, bucket, "Decrypt", "GenerateDataKey"))  # fmt: skip
+        lake = own_lake(self, self.storage, self.key)
         self.delivery = Delivery(
             self, "Delivery", config=config, source=self.source.stream, key=self.key, transform=self.transform,
             schema=schema_table(self, config, self.storage.lake.bucket_name, self.catalog), destination=lake,
@@ -60,7 +58,7 @@ class Pipeline(cdk.Stack):
             watch_source(self.watch, self.source, self.delivery, self.transform, self.generator, self.storage)
             watch_lake(self.watch, self.reports)
             if self.search:
-                self.watch.search(self.search)
+                self.watch.search(self.search, self.storage.lake)
         tell_source(self, self.source, self.delivery, self.generator)
         tell_lake(self, self.storage, self.athena, config)
 
@@ -107,6 +105,13 @@ class Consumer(cdk.Stack):
             self.watch.errors(self.storage.lake)
             watch_lake(self.watch, self.reports)
         tell_lake(self, self.storage, self.athena, config)
+
+
+def own_lake(stack: cdk.Stack, storage: Storage, key: kms.IKey) -> Destination:
+    """Describe a lake of the same stack as a destination."""
+    bucket = storage.lake.bucket_arn
+    return Destination(bucket_arn=bucket, key_arn=key.key_arn, key_use=bucket_key_use(
+        stack, key.key_arn, bucket, "Decrypt", "GenerateDataKey"))  # fmt: skip
 
 
 def private_network(stack: cdk.Stack, config: Config, key: kms.IKey) -> Network | None:
@@ -184,3 +189,4 @@ def tell_lake(stack: cdk.Stack, storage: Storage, athena: Athena, config: Config
     cdk.CfnOutput(stack, "WorkGroup", value=athena.workgroup.name, description="workgroup = … in workbench.toml")
     cdk.CfnOutput(stack, "AnalystPolicy", value=athena.analyst.managed_policy_arn,
                   description="Attach to the roles of those who ask the log")  # fmt: skip
+    cdk.CfnOutput(stack, "Checkpoints", value=storage.checkpoints, description="checkpoints = … in workbench.toml")

@@ -1,4 +1,4 @@
-"""Reports on a schedule: a container of the workbench that asks Athena, and a bucket where its reports stay."""
+"""Reports and checkpoints on a schedule: a container of the workbench that asks Athena, and a bucket for reports."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class Reports(Construct):
                  network: Network) -> None:  # fmt: skip
         super().__init__(scope, id)
         self.bucket = _bucket(self, config, storage)
-        rights = [*(right for right in athena.rights() if right.sid != "StageBaseline"), iam.PolicyStatement(
+        rights = [*(right for right in athena.rights() if right.sid != "StageBaseline"),
+                  *athena.checkpoint_rights(), iam.PolicyStatement(
             sid="KeepReports", actions=["s3:PutObject"], resources=[self.bucket.arn_for_objects("reports/*")]),
             bucket_key_use(self, key.key_arn, self.bucket.bucket_arn, "Decrypt", "GenerateDataKey", sid="KeyOfReports"),
         ]  # fmt: skip
@@ -80,7 +81,8 @@ class Reports(Construct):
             _CONTAINER, image=ecs.ContainerImage.from_docker_image_asset(image),
             logging=ecs.LogDriver.aws_logs(stream_prefix="reports", log_group=log),
             environment={"WORKBENCH_ENGINE": "athena", "WORKBENCH_DATABASE": config.database,
-                         "WORKBENCH_WORKGROUP": config.slug, "REPORTS_BUCKET": self.bucket.bucket_name})  # fmt: skip
+                         "WORKBENCH_WORKGROUP": config.slug, "WORKBENCH_CHECKPOINTS": storage.checkpoints,
+                         "REPORTS_BUCKET": self.bucket.bucket_name})  # fmt: skip
         pull = [
             iam.PolicyStatement(sid="LogIn", actions=["ecr:GetAuthorizationToken"], resources=["*"]),  # has no other
             iam.PolicyStatement(sid="Pull", resources=[image.repository.repository_arn],

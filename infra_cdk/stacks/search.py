@@ -9,6 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -40,7 +41,7 @@ class Search(Construct):
     """
 
     def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey, source: Source,
-                 destination: Destination, network: Network | None) -> None:  # fmt: skip
+                 destination: Destination | None, network: Network | None) -> None:  # fmt: skip
         super().__init__(scope, id)
         self._config, self._key, self._network = config, key, network
         self._group = network.group("SearchGroup", "The domain") if network else None
@@ -55,7 +56,8 @@ class Search(Construct):
             ["Post"], [f"{config.log_name}-state/_bulk"])  # fmt: skip
         writers = {"WRITER_ROLE": _arn(self.function), "REPLICAS": "1" if config.search_nodes > 1 else "0"}
         if by_firehose:
-            role = self._deliver(source, destination)
+            assert destination, "Firehose keeps what it cannot index in a bucket"
+            role = self._deliver(source.stream, destination)
             writers["DELIVERY_ROLE"] = role.role_arn
         else:
             self._listen(source.table)
@@ -131,7 +133,7 @@ class Search(Construct):
             bisect_batch_on_error=True, report_batch_item_failures=True,
             on_failure=sources.SqsDlq(self.dead_letters)))  # fmt: skip
 
-    def _deliver(self, source: Source, destination: Destination) -> iam.Role:
+    def _deliver(self, source: kinesis.IStream, destination: Destination) -> iam.Role:
         config, stack, domain = self._config, cdk.Stack.of(self), self.domain.domain_arn
         log = config.log_name
         role = iam.Role(
@@ -144,7 +146,7 @@ class Search(Construct):
                                 removal_policy=cdk.RemovalPolicy.DESTROY)  # fmt: skip
         entering, ports = self._entering()
         for statement in (
-            reading(source.stream), stream_key_use(self, self._key.key_arn, source.stream.stream_arn),
+            reading(source), stream_key_use(self, self._key.key_arn, source.stream_arn),
             *writing(destination, config, "search"), *calling(self.function),
             iam.PolicyStatement(sid="Log", actions=["logs:PutLogEvents"], resources=[stack.format_arn(
                 service="logs", resource="log-group", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
@@ -164,7 +166,7 @@ class Search(Construct):
         self.stream = to(
             self, "Delivery", delivery_stream_type="KinesisStreamAsSource",
             kinesis_stream_source_configuration=to.KinesisStreamSourceConfigurationProperty(
-                kinesis_stream_arn=source.stream.stream_arn, role_arn=role.role_arn),
+                kinesis_stream_arn=source.stream_arn, role_arn=role.role_arn),
             amazonopensearchservice_destination_configuration=to.AmazonopensearchserviceDestinationConfigurationProperty(
                 role_arn=role.role_arn, domain_arn=domain, index_name=f"{log}-changes",
                 index_rotation_period=config.search_rotation,

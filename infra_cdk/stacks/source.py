@@ -19,19 +19,33 @@ _TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER
 
 
 class Source(Construct):
-    """`stream`, and `table`: a new one, or an existing one whose changes are made to go to the stream too."""
+    """`stream`, and `table`: a new one, or an existing one whose changes are made to go to the stream too.
+
+    Where `config.streams` is false there is no stream: what reads the changes takes them from DynamoDB's own.
+    """
 
     def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey) -> None:
         super().__init__(scope, id)
+        self._stream = self._kinesis(config, key) if config.streams else None
+        self.table = self._existing(config) if config.table else self._new(config, key)
+        if config.table and self._stream:
+            self._capture(config, key, self._stream)
+
+    @property
+    def stream(self) -> kinesis.Stream:
+        """The Kinesis stream."""
+        assert self._stream, "config.streams is false"
+        return self._stream
+
+    def _kinesis(self, config: Config, key: kms.IKey) -> kinesis.Stream:
         on_demand = not config.stream_shards
-        self.stream = kinesis.Stream(
+        return kinesis.Stream(
             self, "Stream", encryption=kinesis.StreamEncryption.KMS, encryption_key=key,
             stream_mode=kinesis.StreamMode.ON_DEMAND if on_demand else kinesis.StreamMode.PROVISIONED,
             shard_count=None if on_demand else config.stream_shards,
             retention_period=cdk.Duration.hours(config.stream_retention_hours),
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )  # fmt: skip
-        self.table = self._existing(config, key) if config.table else self._new(config, key)
 
     def _new(self, config: Config, key: kms.IKey) -> dynamodb.ITable:
         partition, *sort = [dynamodb.Attribute(name=name, type=_TYPES[kind]) for name, kind in _keys(config)]
@@ -41,26 +55,29 @@ class Source(Construct):
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED, encryption_key=key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True),
-            deletion_protection=config.keep, removal_policy=removal(config), kinesis_stream=self.stream,
+            deletion_protection=config.keep, removal_policy=removal(config), kinesis_stream=self._stream,
             stream=dynamodb.StreamViewType.NEW_IMAGE if config.search == "lambda" else None,
-            kinesis_precision_timestamp=dynamodb.ApproximateCreationDateTimePrecision.MICROSECOND,
+            kinesis_precision_timestamp=dynamodb.ApproximateCreationDateTimePrecision.MICROSECOND
+            if self._stream else None,
         )  # fmt: skip
 
-    def _existing(self, config: Config, key: kms.IKey) -> dynamodb.ITable:
-        """Send the changes of a table that another stack, or nobody, manages.
+    def _existing(self, config: Config) -> dynamodb.ITable:
+        arn = config.table if config.table.startswith("arn:") else cdk.Stack.of(self).format_arn(
+            service="dynamodb", resource="table", resource_name=config.table)  # fmt: skip
+        return dynamodb.Table.from_table_attributes(self, "Table", table_arn=arn,
+                                                    table_stream_arn=config.table_stream or None)  # fmt: skip
+
+    def _capture(self, config: Config, key: kms.IKey, stream: kinesis.Stream) -> None:
+        """Send the changes of a table that another stack, or nobody, manages to the stream.
 
         CloudFormation can say so of a table it makes only; for others there are two calls of DynamoDB's API.
         """
-        stack = cdk.Stack.of(self)
-        arn = config.table if config.table.startswith("arn:") else stack.format_arn(
-            service="dynamodb", resource="table", resource_name=config.table)  # fmt: skip
-        table = dynamodb.Table.from_table_attributes(self, "Table", table_arn=arn,
-                                                     table_stream_arn=config.table_stream or None)  # fmt: skip
+        stack, table = cdk.Stack.of(self), self.table
         call = custom.AwsSdkCall(
             service="DynamoDB", action="enableKinesisStreamingDestination",
-            parameters={"TableName": table.table_name, "StreamArn": self.stream.stream_arn,
+            parameters={"TableName": table.table_name, "StreamArn": stream.stream_arn,
                         "EnableKinesisStreamingConfiguration": {"ApproximateCreationDateTimePrecision": "MICROSECOND"}},
-            physical_resource_id=custom.PhysicalResourceId.of(f"{table.table_name} {self.stream.stream_name}"),
+            physical_resource_id=custom.PhysicalResourceId.of(f"{table.table_name} {stream.stream_name}"),
         )  # fmt: skip
         role = "AWSServiceRoleForDynamoDBKinesisDataStreamsReplication"
         service = "kinesisreplication.dynamodb.amazonaws.com"
@@ -71,7 +88,7 @@ class Source(Construct):
                 resources=[table.table_arn]),
             iam.PolicyStatement(
                 actions=["kinesis:DescribeStream", "kinesis:PutRecord", "kinesis:PutRecords"],
-                resources=[self.stream.stream_arn]),
+                resources=[stream.stream_arn]),
             iam.PolicyStatement(
                 actions=["iam:CreateServiceLinkedRole"],
                 resources=[stack.format_arn(service="iam", region="", resource="role",
@@ -82,11 +99,10 @@ class Source(Construct):
             self, "Capture", resource_type="Custom::KinesisStreamingDestination", on_update=call, policy=policy,
             on_delete=custom.AwsSdkCall(
                 service="DynamoDB", action="disableKinesisStreamingDestination",
-                parameters={"TableName": table.table_name, "StreamArn": self.stream.stream_arn},
+                parameters={"TableName": table.table_name, "StreamArn": stream.stream_arn},
                 ignore_error_codes_matching="ResourceNotFoundException|ValidationException"),
             install_latest_aws_sdk=False, log_group=log_group(self, "CaptureLog", config, key),
         )  # fmt: skip
-        return table
 
 
 def _keys(config: Config) -> list[tuple[str, str]]:

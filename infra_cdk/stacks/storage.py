@@ -1,4 +1,4 @@
-"""The buckets: the lake with the change log, the access logs, and Athena's results."""
+"""The buckets: the lake with the change log and its checkpoints, the access logs, and Athena's results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra_cdk.stacks.encryption import removal
 
 
 class Storage(Construct):
-    """`lake` (data/ and errors/), `results` of queries, and `access_logs` of both.
+    """`lake` (data/, errors/ and checkpoints/), and the `access_logs` of all buckets.
 
     `encrypted` is what buckets here have in common: the key, and where their access logs go.
     """
@@ -30,17 +30,39 @@ class Storage(Construct):
             "encryption": s3.BucketEncryption.KMS, "encryption_key": key, "bucket_key_enabled": True,
             "server_access_logs_bucket": self.access_logs,
         }  # fmt: skip
-        archive = [s3.Transition(storage_class=s3.StorageClass.INFREQUENT_ACCESS,
-                                 transition_after=cdk.Duration.days(max(30, config.archive_days)))]  # fmt: skip
-        rules = [tidy(config)]
-        if config.archive_days:
-            rules.append(s3.LifecycleRule(id="archive", prefix="data/", transitions=archive))
-        self.lake = private_bucket(self, "Lake", config, bucket_name=lake_name, server_access_logs_prefix="lake/",
-                                 lifecycle_rules=rules, **self.encrypted)  # fmt: skip
-        self.results = private_bucket(
-            self, "Results", config, server_access_logs_prefix="results/", **self.encrypted,
-            lifecycle_rules=[tidy(config, expiration=cdk.Duration.days(config.results_days))],
+        self._config = config
+        self.lake = private_bucket(
+            self, "Lake", config, bucket_name=lake_name, server_access_logs_prefix="lake/", **self.encrypted,
+            lifecycle_rules=[tidy(config)] if config.search_only else [tidy(config), *_log_rules(config)],
         )  # fmt: skip
+
+    @property
+    def checkpoints(self) -> str:
+        """Where checkpoints are kept: outside of data/, where neither the log's table nor a crawler sees them."""
+        return f"s3://{self.lake.bucket_name}/checkpoints/"
+
+    def add_results(self) -> s3.Bucket:
+        """Add the bucket of Athena's results."""
+        return private_bucket(
+            self, "Results", self._config, server_access_logs_prefix="results/", **self.encrypted,
+            lifecycle_rules=[tidy(self._config, expiration=cdk.Duration.days(self._config.results_days))],
+        )  # fmt: skip
+
+
+def _log_rules(config: Config) -> list[s3.LifecycleRule]:
+    """Say what becomes of the log with time, and of checkpoints that were replaced.
+
+    A checkpoint is removed by who makes newer ones, not by its age: the newest are used however old they are. What is
+    removed can be made again from the log, so its versions go the next day; the shorter of two rules holds:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-conflicts.html
+    """
+    rules = [s3.LifecycleRule(id="checkpoints", prefix="checkpoints/", expired_object_delete_marker=True,
+                              noncurrent_version_expiration=cdk.Duration.days(1))]  # fmt: skip
+    if config.archive_days:
+        after = cdk.Duration.days(max(30, config.archive_days))
+        rules.append(s3.LifecycleRule(id="archive", prefix="data/", transitions=[s3.Transition(
+            storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=after)]))  # fmt: skip
+    return rules
 
 
 def private_bucket(scope: Construct, id: str, config: Config, **more: Any) -> s3.Bucket:

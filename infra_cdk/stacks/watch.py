@@ -37,7 +37,7 @@ class Watch(Construct):
         super().__init__(scope, id)
         self.config = config
         self.topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True,
-                               display_name=f"{config.name}: the log of {config.log_name}"[:100])  # fmt: skip
+                               display_name=f"{config.name}: the changes of {config.log_name}"[:100])  # fmt: skip
         # EventBridge asks without telling its account, so that no condition may name it:
         # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
         for service, only in (("cloudwatch", {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}),
@@ -63,8 +63,9 @@ class Watch(Construct):
         failed = _asked("AWS/DynamoDB", "SUM(FailedToReplicateRecordCount)", "TableName, DelegatedOperation", table)
         lag = _asked("AWS/DynamoDB", "MAX(AgeOfOldestUnreplicatedRecord)", "TableName, DelegatedOperation", table)
         slowed = _asked("AWS/DynamoDB", "SUM(ThrottledPutRecordCount)", "TableName, DelegatedOperation", table)
-        self._alarm("NotReplicated", failed, 0, "DynamoDB left changes out of the stream: the log has a gap there. "
-                    "Items of more than 34 KB may be too large; reconcile finds which")  # fmt: skip
+        which = "" if self.config.search_only else "; reconcile finds which"
+        self._alarm("NotReplicated", failed, 0, "DynamoDB left changes out of the stream: what is made of it has a gap "
+                    f"there. Items of more than 34 KB may be too large{which}")  # fmt: skip
         self._alarm("ReplicationLag", lag, _HOUR_MS, "Changes wait an hour for the stream; after 168 hours DynamoDB "
                     "stops replicating")  # fmt: skip
         age, full, slow = (source.stream.metric(name, statistic=statistic, period=_MINUTES) for name, statistic in (
@@ -105,8 +106,8 @@ class Watch(Construct):
         self._alarm("Scanned", scanned, limit * 10**9, f"Queries scanned more than {limit} GB in an hour")
         self._row("Queries", [scanned])
 
-    def search(self, search: Search) -> None:
-        """Watch the domain, and what brings documents there."""
+    def search(self, search: Search, lake: s3.Bucket | None) -> None:
+        """Watch the domain, what brings documents there, and the bucket of those that could not be indexed."""
         red = search.domain.metric_cluster_status_red(period=_MINUTES)
         space = search.domain.metric_free_storage_space(period=_MINUTES, statistic="Minimum")  # MB
         self._alarm("SearchRed", red, 0, "The domain has lost a shard")
@@ -121,6 +122,9 @@ class Watch(Construct):
             self._alarm("SearchFailed", success, 1, "Firehose could not index documents; they are under search/",
                         below=True)  # fmt: skip
             self._row("Search delivery", [fresh], [success])
+        if search.stream is not None and lake is not None:  # AWS writes "-failed/" and "_failed/" of the same folder
+            self._objects("SearchRefused", lake, {"wildcard": f"search/{self.config.log_name}/*failed/*"},
+                          "documents that could not be indexed are in")  # fmt: skip
         if search.dead_letters is not None:
             age = search.function.metric("IteratorAge", statistic="Maximum", period=_MINUTES)
             self._alarm("SearchLate", age, _HOUR_MS, "Documents are an hour behind the table")
@@ -137,18 +141,20 @@ class Watch(Construct):
         self._row("Reports", [_matched(rule)], [self._letters("ReportLetters", reports.dead_letters)])
 
     def errors(self, lake: s3.Bucket) -> None:
-        """Tell of objects that come into ``errors/``: of each once, for Firehose writes one in minutes."""
+        """Tell of objects that come into ``errors/``."""
+        self._objects("Errors", lake, {"prefix": "errors/"}, "records that could not be stored as changes are in")
+
+    def _objects(self, id: str, lake: s3.Bucket, key: dict[str, str], message: str) -> None:
+        """Tell of objects of the lake, of each once, for Firehose writes one in minutes."""
         bucket = lake.node.default_child
         assert isinstance(bucket, s3.CfnBucket)
         # not the L2's property, which brings a function along to set it
         bucket.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
         rule = self._tell(
-            "Errors", "aws.s3", "Object Created",
-            {"bucket": {"name": [lake.bucket_name]}, "object": {"key": [{"prefix": "errors/"}]}},
-            f"{self.config.name}: records that could not be stored as changes are in "
-            f"{events.EventField.from_path('$.detail.object.key')}",
+            id, "aws.s3", "Object Created", {"bucket": {"name": [lake.bucket_name]}, "object": {"key": [key]}},
+            f"{self.config.name}: {message} {events.EventField.from_path('$.detail.object.key')}",
         )  # fmt: skip
-        self._row("Objects under errors/", [_matched(rule)])
+        self._row(f"Objects: {' '.join(key.values())}", [_matched(rule)])
 
     def _tell(self, id: str, source: str, kind: str, detail: dict[str, Any], message: str) -> events.Rule:
         return events.Rule(

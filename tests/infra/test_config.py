@@ -70,9 +70,16 @@ def test_a_config_cannot_be_changed():
          "network=private has nothing to run in it: transform=delimiter has no function"),
         ({"search": "lambda", "table": "orders"},
          "search=lambda needs the existing table's table_stream, and a new table has its own"),
+        ({"search_only": "true"}, "search_only=true needs search=firehose or search=lambda"),
+        ({"search": "lambda", "search_only": "true", "search_rotation": "OneDay"},
+         "search_rotation needs a Kinesis stream: with search=lambda and search_only=true there is none; leave out "
+         "search_rotation"),
+        ({"search": "lambda", "search_only": "true", "stream_shards": "2"},
+         "stream_shards needs a Kinesis stream: with search=lambda and search_only=true there is none; leave out "
+         "stream_shards"),
         ({"search": "firehose", "search_nodes": "3"}, "search_nodes=3: give 1, or an even number, for two zones"),
         ({"schedules": "daily report x"},
-         "schedules=daily report x: give something like quality: cron(30 6 ? * MON *) quality {table}"),
+         "schedules=daily report x: give something like quality: cron(30 6 ? * MON *) quality {table} --start=-8d"),
         ({"alarms": "false", "alarm_email": "a@example.com"}, "alarm_email needs alarms=true"),
         ({"transform": "flat", "catalog": "crawler", "view": "pk:S"},
          "view is for the other layouts: flat is a column an attribute"),
@@ -84,6 +91,27 @@ def test_a_bad_value_is_one_line_that_says_what_would_do(context, message):
     with pytest.raises(ConfigError) as error:
         read_config(context)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("context", [
+    {"transform": "newline"}, {"lambda_memory": "1024"}, {"format": "parquet"}, {"buffer_mb": "5"},
+    {"buffer_seconds": "60"}, {"catalog": "both"}, {"first_year": "2026"}, {"scan_cutoff_gb": "5"},
+    {"results_days": "1"}, {"archive_days": "90"}, {"reports": "true"}, {"schedules": "a: rate(1 day) tables"},
+    {"timezone": "Europe/Berlin"}, {"scan_alarm_gb": "5"}, {"replica_region": "eu-west-1"}, {"view": "pk:S"},
+    {"lake_formation": "arn:aws:iam::123456789012:role/Analyst"}, {"exports": "true"},
+], ids=lambda context: next(iter(context)))  # fmt: skip
+@pytest.mark.parametrize("search", ["firehose", "lambda"])
+def test_what_needs_the_log_cannot_be_had_without_it(context, search):
+    ((name, _),) = context.items()
+    assert read_config({"search": search} | context)
+    with pytest.raises(ConfigError) as error:
+        read_config({"search": search, "search_only": "true"} | context)
+    assert str(error.value) == f"{name} needs the log: leave out {name} or search_only"
+
+
+def test_only_search_by_dynamodb_streams_does_without_a_kinesis_stream():
+    assert [Config(search=search, search_only=True).streams for search in ("firehose", "lambda")] == [True, False]
+    assert Config(search="lambda").streams
 
 
 def run_app(context: dict[str, str], out: Path) -> subprocess.CompletedProcess[str]:

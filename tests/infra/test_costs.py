@@ -1,26 +1,140 @@
-"""The estimate of the README: the tables are those the module prints, and follow what is used."""
+"""The estimate of the README: it is what the module prints, and what the arithmetic gives when written out by hand."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from infra_cdk import costs
+from infra_cdk.config import Config
+from infra_cdk.stacks.reports import scheduled
+from infra_cdk.variants import VARIANTS
+from tests.infra.conftest import resources
+
+README = Path("infra_cdk/README.md")
 
 
 def test_the_readme_has_the_tables_that_the_module_prints():
-    assert costs.tables() in Path("infra_cdk/README.md").read_text(encoding="utf-8")
+    assert costs.tables() in README.read_text(encoding="utf-8")
+
+
+def test_the_readme_names_every_price_that_no_page_confirms():
+    text = README.read_text(encoding="utf-8").partition("\n## Costs\n")[2].partition("\n| a month |")[0]
+    unconfirmed = [name for name, price in costs.PRICES.items() if not price.page]
+    assert unconfirmed
+    assert [name for name in unconfirmed if f"`{name}`" not in text] == []
+    assert all(price.as_of for price in costs.PRICES.values() if price.page)
+
+
+# A small table, a month: 1,000,000 changes of items of 1 KB are records of 2.5 KB, 2.38 GB of them, which fill
+# 0.31 GB (13 %) of the log, in 8,760 objects: one every five minutes. 30.42 days, 730 hours, a year of it is kept.
+SMALL = {
+    "change data capture": 0.10,  # 1 M units of 1 KB at 0.10
+    "Kinesis stream": 29.20 + 2.861 * 0.08 + 2.384 * 0.04,  # 730 h at 0.04; in: 3 KB a record; out: 2.5 KB
+    "Firehose": 4.768 * 0.029,  # 5 KB a record
+    "Lambda": 307.9 * 0.0000133334 + 0.0438 * 0.20,  # 2,441 MB at 7.93 MB a GB-second; 43,800 minutes
+    "S3, after a year": 3.719 * 0.023 + 8.76 * 0.005,  # 12 times 0.31 GB; 8,760 objects
+    # 200 queries of a day, 10.4 MB; each lists 24 hours and gets 288 objects
+    "Athena, queries of a day": 200 * (9.950e-6 * 5 + 0.024 * 0.005 + 0.288 * 0.0004),
+    "KMS": 2 + 3.504 * 0.03,  # once rotated; 4 users, 8,760 times five minutes each
+    "alarms, dashboard, logs": 11 * 0.10 + 3 + 0.02089 * 0.50,  # half a KB for each of 43,800 calls
+}
+# A busy one: 300 times that, 715.3 GB of records; the log grows by 92.98 GB a month, in 11,444 objects of 64 MB.
+BUSY = {
+    "change data capture": 30.00,
+    "Kinesis stream": 29.20 + 858.31 * 0.08 + 715.26 * 0.04,
+    "Firehose": 1430.5 * 0.029,
+    "Lambda": 92_358 * 0.0000133334 + 0.7324 * 0.20,  # a call a MB
+    "S3, after a year": 1115.8 * 0.023 + 11.444 * 0.005,
+    "Athena, queries of a day": 1000 * (3.0570 / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004),
+    "KMS": 2 + 3.504 * 0.03,
+    "alarms, dashboard, logs": 11 * 0.10 + 3 + 0.34925 * 0.50,
+}
+
+
+@pytest.mark.parametrize(("use", "by_hand", "total"), [(costs.SMALL, SMALL, 36.18), (costs.BUSY, BUSY, 246.63)])
+def test_the_estimates_are_what_the_arithmetic_gives_by_hand(use, by_hand, total):
+    estimated = costs.estimate(use)
+    assert estimated == pytest.approx(by_hand, rel=1e-3)
+    assert sum(estimated.values()) == pytest.approx(total, abs=0.02)
+
+
+def test_what_reports_add_is_what_the_arithmetic_gives_by_hand():
+    small, busy = costs.added(costs.SMALL), costs.added(costs.BUSY)
+    # 30.42 reports and 4.345 checks of 10 minutes, 30.42 checkpoints of 2: 6.808 hours of 1 vCPU and 4 GB
+    tasks = 6.808 * (0.04048 + 4 * 0.004445) + 0.5 * 0.10 + 65.18 / 730 * 20 * 0.30
+    assert small["reports=true: tasks, image, metrics"] == pytest.approx(tasks, rel=1e-3)
+    assert busy["reports=true: tasks, image, metrics"] == pytest.approx(tasks, rel=1e-3)
+    # a day's changes and 100,000 (10 M) states, of 2.5 KB at 13 %, once a day
+    assert small["reports=true: checkpoint, a query a day"] == pytest.approx(
+        30.417 * ((0.010189 + 0.030994) / 1024 * 5 + 0.024 * 0.005 + 0.288 * 0.0004), rel=1e-3)  # fmt: skip
+    assert busy["reports=true: checkpoint, a query a day"] == pytest.approx(
+        30.417 * ((3.0570 + 3.0994) / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004), rel=1e-3)  # fmt: skip
+    # 7 questions a day of 7 days, and 5 a week of 8: 212.92 and 21.726 of them a month; 8.690 begin with a checkpoint
+    assert small["reports=true: reports of 7 and 8 days"] == pytest.approx(
+        212.92 * (7 * 0.010189 / 1024 * 5 + 7 * 0.024 * 0.005 + 7 * 0.288 * 0.0004)
+        + 21.726 * (8 * 0.010189 / 1024 * 5 + 8 * 0.024 * 0.005 + 8 * 0.288 * 0.0004) + 8.690 * 0.030994 / 1024 * 5,
+        rel=1e-3)  # fmt: skip
+    assert busy["reports=true: reports of 7 and 8 days"] == pytest.approx(
+        212.92 * (7 * 3.0570 / 1024 * 5 + 7 * 0.024 * 0.005 + 7 * 0.3762 * 0.0004)
+        + 21.726 * (8 * 3.0570 / 1024 * 5 + 8 * 0.024 * 0.005 + 8 * 0.3762 * 0.0004) + 8.690 * 3.0994 / 1024 * 5,
+        rel=1e-3)  # fmt: skip
+
+
+def test_what_other_settings_add_is_what_the_arithmetic_gives_by_hand():
+    found = {name: cost for name, cost in costs.added(costs.BUSY).items() if not name.startswith("reports")}
+    assert found == pytest.approx({
+        "format=parquet": 1430.5 * 0.018, "search=firehose: a second reader and Firehose": 715.26 * 0.04 + 41.48,
+        "the table's own writes, to compare": 300 * 0.625}, rel=1e-3)  # fmt: skip
+    dollars = {name: cost for name, (cost, _) in costs.hourly().items()}
+    assert dollars["network=private with reports"] == pytest.approx(5 * 2 * 730 * 0.01)
+    assert dollars["search"] == pytest.approx(730 * 0.036 + 20 * 0.122)
+    assert dollars["search=firehose with network=private"] == pytest.approx(2 * 730 * 0.01)
+    assert dollars["catalog=crawler, run every day"] == pytest.approx(30.417 * 2 * 0.44 / 6, rel=1e-3)
 
 
 def test_what_costs_by_the_hour_does_not_depend_on_changes_and_the_rest_does():
-    nothing = costs.estimate(replace(costs.SMALL, changes=0, queries=0))
-    assert round(nothing["Kinesis stream"], 2) == round(730 * 0.04, 2)
-    assert nothing["change data capture"] == nothing["Firehose"] == nothing["Athena, queries of a day"] == 0
+    nothing = {name: cost for name, cost in costs.estimate(replace(costs.SMALL, changes=0, queries=0)).items() if cost}
+    assert {name: round(cost, 2) for name, cost in nothing.items()} == {
+        "Kinesis stream": 29.20, "KMS": 2.11, "alarms, dashboard, logs": 4.10}  # fmt: skip
     once, twice = (costs.estimate(replace(costs.BUSY, changes=changes)) for changes in (10**8, 2 * 10**8))
     assert twice["Firehose"] == 2 * once["Firehose"]
     assert twice["change data capture"] == 2 * once["change data capture"]
 
 
-def test_records_are_rounded_up_as_aws_does():
-    small, large = (costs.estimate(replace(costs.BUSY, item_kb=size))["Firehose"] for size in (0.1, 2))
-    assert small == large  # 5 KB a record at least
+def test_sizes_are_rounded_up_as_aws_does():
+    def line(name: str, item_kb: float) -> float:
+        use = replace(costs.BUSY, item_kb=item_kb)
+        return (costs.estimate(use) | costs.added(use))[name]
+
+    assert line("Firehose", 0.1) == line("Firehose", 2.25)  # records of 0.7 and of 5 KB
+    assert line("Firehose", 2.3) == 2 * line("Firehose", 2.25)  # of 5.1 KB
+    for name in ("change data capture", "the table's own writes, to compare"):
+        assert line(name, 0.1) == line(name, 1)
+        assert line(name, 1.01) == 2 * line(name, 1)
+    tiny = costs.estimate(replace(costs.SMALL, changes=1, queries=1024 * 1024))["Athena, queries of a day"]
+    # 10 MB a query at least, a list of each of 24 hours, and what there is to get: an object a month
+    assert tiny == pytest.approx(10 * 5 + 2**20 * (24 * 0.005 + 0.0004 / 30.417) / 1000, rel=1e-3)
+
+
+def test_what_is_counted_is_what_is_deployed(variants):
+    alarms = [each["Properties"] for each in resources(variants["single"], "AWS::CloudWatch::Alarm").values()]
+    queries = [alarm for alarm in alarms if "SELECT" in str(alarm.get("Metrics", ""))]
+    assert (len(alarms) - len(queries), len(queries)) == (costs.ALARMS, costs.QUERY_ALARMS)
+    assert len(resources(variants["single"], "AWS::CloudWatch::Dashboard")) == 1
+    assert len(resources(variants["single"], "AWS::KMS::Key")) == 1
+    endpoints = [each["Properties"] for each in resources(variants["private"], "AWS::EC2::VPCEndpoint").values()
+                 if each["Properties"].get("VpcEndpointType") == "Interface"]  # fmt: skip
+    assert [len(each["SubnetIds"]) for each in endpoints] == [costs.ZONES] * costs.ENDPOINTS
+    assert VARIANTS["private"]["reports"] == "true"
+
+
+def test_reports_are_estimated_as_they_are_scheduled():
+    assert {each.command[0]: each.when for each in scheduled(Config())} == {
+        "checkpoint": "cron(0 5 * * ? *)", "report": "cron(0 6 * * ? *)", "quality": "cron(30 6 ? * MON *)"}  # fmt: skip
+    told = {each.command[0]: each.command[-1] for each in scheduled(Config())}
+    assert (told["report"], told["quality"]) == ("start=-7d", "--start=-8d")
+    notebook = Path("notebooks/03_change_frequency.ipynb").read_text(encoding="utf-8")
+    assert notebook.count("wb.change_frequency(") == costs._DAILY_QUESTIONS

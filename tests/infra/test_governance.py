@@ -38,9 +38,18 @@ def test_the_log_is_registered_and_readers_may_describe_and_select_and_nothing_e
     assert len(readers) == 3
     for grant in grants:
         assert grant["PermissionsWithGrantOption"] == []
-        assert grant["Permissions"] == (["DESCRIBE"] if "Database" in grant["Resource"] else ["DESCRIBE", "SELECT"])
+        reports = "ReportsTaskRole" in json.dumps(grant["Principal"])  # they make the table of checkpoints
+        on_database = ["CREATE_TABLE", "DESCRIBE"] if reports else ["DESCRIBE"]
+        assert grant["Permissions"] == (on_database if "Database" in grant["Resource"] else ["DESCRIBE", "SELECT"])
     role = {right.action for right in rights(made) if "LakeFormation" in right.resource}
     assert not role
+
+
+def test_who_asks_what_lake_formation_governs_may_ask_it_for_the_data(variants):
+    asks = [(right.kind, right.resource) for right in rights(variants["governed"])
+            if right.action == "lakeformation:GetDataAccess"]  # fmt: skip
+    assert sorted(asks) == [("AWS::IAM::ManagedPolicy", "*"), ("AWS::IAM::Policy", "*")]
+    assert not [right for right in rights(variants["reports"]) if right.action.startswith("lakeformation:")]
 
 
 def test_the_log_is_replicated_to_a_bucket_whose_name_and_key_are_known_before(variants):
@@ -48,7 +57,7 @@ def test_the_log_is_replicated_to_a_bucket_whose_name_and_key_are_known_before(v
     assert set(made.templates) == {"Workbench", "WorkbenchReplica"}
     there = only(made, "AWS::S3::Bucket", "WorkbenchReplica/Replica")
     (rule,) = only(made, "AWS::S3::Bucket", "StorageLake")["ReplicationConfiguration"]["Rules"]
-    assert rule["Filter"] == {"Prefix": "data/"}
+    assert rule["Filter"] == {"Prefix": "data/"}  # checkpoints can be made again from it
     assert rule["DeleteMarkerReplication"] == {"Status": "Disabled"}
     assert rule["SourceSelectionCriteria"] == {"SseKmsEncryptedObjects": {"Status": "Enabled"}}
     assert written(rule["Destination"]["Bucket"]).endswith(":::" + written(there["BucketName"]))

@@ -15,7 +15,7 @@ PRIVATE = [name for name, context in VARIANTS.items() if context.get("network") 
 ENDPOINTS = {
     "private": {"s3", "dynamodb", "athena", "glue", "ecr.api", "ecr.dkr", "logs"},
     "cross-account-reports": {"s3", "athena", "glue", "ecr.api", "ecr.dkr", "logs"},
-    "private-transform": set(), "private-search": set(), "private-search-lambda": set(),
+    "private-transform": set(), "private-search": set(), "private-search-lambda": set(), "search-only-existing": set(),
 }  # fmt: skip
 
 
@@ -71,6 +71,15 @@ def test_an_endpoint_lets_a_role_do_what_the_role_may_and_nothing_else(variants,
             passed = {(action, written(to)) for action in listed(statement["Action"])
                       for to in listed(statement["Resource"])}  # fmt: skip
             assert passed <= roles[role]
+
+
+@pytest.mark.parametrize("variant", ["private", "cross-account-reports"])
+def test_checkpoints_are_written_and_registered_through_the_endpoints(variants, variant):
+    passed = {service: {action for statement in endpoint["PolicyDocument"]["Statement"] for action in
+                        listed(statement["Action"]) if "checkpoints" in json.dumps(statement["Resource"])}
+              for service, endpoint in endpoints(variants[variant]).items()}  # fmt: skip
+    assert {"s3:PutObject", "s3:DeleteObject", "s3:GetObject"} <= passed["s3"]
+    assert {"glue:CreateTable", "glue:CreatePartition", "glue:DeletePartition"} <= passed["glue"]
 
 
 @pytest.mark.parametrize("variant", PRIVATE)

@@ -23,7 +23,8 @@ def test_the_picture_in_the_readme_is_of_the_app_as_it_is(drawn):
     assert "](docs/architecture.svg)" in Path("infra_cdk/README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("variant", ["single", "reports", "search-firehose", "governed", "both-catalogs"])
+@pytest.mark.parametrize("variant", ["single", "reports", "search-firehose", "search-only-firehose", "governed",
+                                     "both-catalogs"])  # fmt: skip
 def test_every_kind_of_resource_a_variant_has_is_in_it(drawn, variants, variant):
     kinds = {kind for part in drawn.parts.values() for kind in part}
     public = {
@@ -48,6 +49,11 @@ def test_arrows_are_what_resources_name(drawn):
     assert {("Delivery", "Source"), ("Delivery", "Transform"), ("Delivery", "Storage"), ("Search", "Source"),
             ("Reports", "Athena"), ("Athena", "Storage"), ("Catalog", "Storage")} <= drawn.arrows  # fmt: skip
     assert ("Transform", "Storage") not in drawn.arrows
+
+
+def test_an_arrow_goes_both_ways_where_objects_are_put_too(drawn):
+    assert drawn.puts == {("Delivery", "Storage"), ("Search", "Storage"), ("Exporter", "Storage"),
+                          ("Athena", "Storage"), ("Reports", "Storage")}  # fmt: skip
 
 
 def test_the_same_architecture_makes_the_same_file(drawn, tmp_path):

@@ -17,7 +17,7 @@ from workbench import render
 from workbench.registration import table_input
 
 ALL = list(VARIANTS)
-LAKES = [name for name in ALL if name != "delimiter"]
+LOGS = [name for name in ALL if "search_only" not in VARIANTS[name]]
 HOUR = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
 
 
@@ -88,7 +88,7 @@ def test_the_stream_is_encrypted_and_on_demand_or_of_so_many_shards(variants):
         assert stream["RetentionPeriodHours"] == hours
 
 
-@pytest.mark.parametrize("variant", ALL)
+@pytest.mark.parametrize("variant", LOGS)
 def test_firehose_writes_by_the_hour_of_arrival_and_its_failures_outside_of_the_table(variants, variant):
     to = delivery(variants[variant])
     assert to["Prefix"].startswith("data/")
@@ -127,7 +127,9 @@ def test_records_go_through_the_function_in_its_mode_or_through_firehoses_own_de
 def test_every_bucket_is_versioned_encrypted_closed_tls_only_tidied_and_owns_its_objects(variants, variant):
     buckets = resources(variants[variant], "AWS::S3::Bucket")
     more = {"reports": 1, "replica_region": 2}  # its bucket; the replica, and its access logs
-    assert len(buckets) == 3 + sum(number for name, number in more.items() if name in VARIANTS[variant])
+    alone = {"search-only-firehose": 2, "search-only-lambda": 0, "search-only-existing": 0}
+    count = 3 + sum(number for name, number in more.items() if name in VARIANTS[variant])
+    assert len(buckets) == alone.get(variant, count)
     for name, bucket in buckets.items():
         given = bucket["Properties"]
         (encryption,) = given["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -146,8 +148,41 @@ def test_every_bucket_is_versioned_encrypted_closed_tls_only_tidied_and_owns_its
 
 def test_the_log_moves_to_cheaper_storage_where_that_is_asked_for(variants):
     rules = only(variants["parquet"], "AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
-    assert rules[1] == {"Id": "archive", "Prefix": "data/", "Status": "Enabled",
+    assert rules[2] == {"Id": "archive", "Prefix": "data/", "Status": "Enabled",
                         "Transitions": [{"StorageClass": "STANDARD_IA", "TransitionInDays": 90}]}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", LOGS)
+def test_checkpoints_never_expire_and_the_versions_of_removed_ones_go_the_next_day(variants, variant):
+    tidy, rule, *_ = only(variants[variant], "AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
+    assert rule == {"Id": "checkpoints", "Prefix": "checkpoints/", "Status": "Enabled",
+                    "ExpiredObjectDeleteMarker": True, "NoncurrentVersionExpiration": {"NoncurrentDays": 1}}  # fmt: skip
+    assert "ExpirationInDays" not in tidy
+
+
+@pytest.mark.parametrize("variant", LOGS)
+def test_checkpoints_are_in_the_lake_beside_the_log(variants, variant):
+    (told,) = [template["Outputs"]["Checkpoints"] for template in variants[variant].templates.values()
+               if "Checkpoints" in template.get("Outputs", {})]  # fmt: skip
+    assert re.fullmatch(r"s3://\$\{StorageLake\w+\}/checkpoints/", written(told["Value"]))
+    for table in resources(variants[variant], "AWS::Glue::Table").values():
+        assert "/data/" in written(table["Properties"]["TableInput"]["StorageDescriptor"]["Location"])
+
+
+@pytest.mark.parametrize("variant", LOGS)
+def test_an_analyst_reads_the_log_its_errors_and_its_checkpoints_and_lists_nothing_else_of_the_lake(variants, variant):
+    (policy,) = [each["Properties"]["PolicyDocument"] for name, each in
+                 resources(variants[variant], "AWS::IAM::ManagedPolicy").items() if "Analyst" in name]  # fmt: skip
+    may = {each["Sid"]: each for each in policy["Statement"]}
+    assert {written(each).partition("}")[2] for each in may["ReadLog"]["Resource"]} == {
+        "/data/*", "/errors/*", "/checkpoints/*"}  # fmt: skip
+    assert may["ListLog"]["Condition"] == {"StringLike": {"s3:prefix": [
+        "data", "errors", "checkpoints", "data/*", "errors/*", "checkpoints/*"]}}  # fmt: skip
+    listing = {sid for sid, each in may.items() if "s3:ListBucket" in each["Action"]}
+    assert listing == {"ListLog", "ListResults"}
+    assert "StorageLake" not in json.dumps(may["ListResults"])
+    assert [right.action for right in rights(variants[variant]) if right.kind == "AWS::IAM::ManagedPolicy"
+            and "checkpoints" in right.resource] == ["s3:GetObject"]  # fmt: skip
 
 
 @pytest.mark.parametrize(("variant", "layout", "stored"), [
@@ -189,7 +224,7 @@ def test_a_crawler_looks_at_the_data_alone_and_its_partitions_take_the_tables_sc
         assert crawler["CrawlerSecurityConfiguration"] == "workbench-crawler"
 
 
-@pytest.mark.parametrize("variant", ALL)
+@pytest.mark.parametrize("variant", LOGS)
 def test_the_workgroup_enforces_its_limits_and_results_are_encrypted_and_expire(variants, variant):
     group = only(variants[variant], "AWS::Athena::WorkGroup")["WorkGroupConfiguration"]
     assert group["EnforceWorkGroupConfiguration"] is True
@@ -200,7 +235,7 @@ def test_the_workgroup_enforces_its_limits_and_results_are_encrypted_and_expire(
     assert rules[0]["ExpirationInDays"] == 7
 
 
-@pytest.mark.parametrize("variant", [name for name in ALL if name != "flat"])
+@pytest.mark.parametrize("variant", [name for name in LOGS if name != "flat"])
 def test_every_question_is_a_named_query_that_athena_can_parse(variants, variant):
     queries = [each["Properties"] for each in resources(variants[variant], "AWS::Athena::NamedQuery").values()]
     more = {"generator": "names of persons", "generator-heartrate": "heart rates over 120",

@@ -62,8 +62,10 @@ def test_each_schedule_runs_the_workbench_in_its_time_zone_and_tries_again_befor
         commands.append((each["ScheduleExpression"], override["command"]))
     log = "persons" if variant == "private" else "items"
     assert commands == [
-        ("cron(0 6 * * ? *)", ["changes", "report", "03_change_frequency", "-p", f"table={log}", "-p", "every=1d"]),
-        ("cron(30 6 ? * MON *)", ["quality", "quality", log]),
+        ("cron(0 5 * * ? *)", ["checkpoint", "checkpoint", log]),
+        ("cron(0 6 * * ? *)", ["changes", "report", "03_change_frequency", "-p", f"table={log}", "-p", "every=1d", "-p",
+                                    "start=-7d"]),
+        ("cron(30 6 ? * MON *)", ["quality", "quality", log, "--start=-8d"]),
     ]  # fmt: skip
 
 
@@ -89,8 +91,30 @@ def test_the_tasks_ask_athena_and_may_put_reports_but_neither_read_nor_replace_n
               if not right.action.partition(":")[2].startswith(("Get", "List", "BatchGet"))}  # fmt: skip
     assert {action for action, _ in writes} == {
         "athena:StartQueryExecution", "athena:StopQueryExecution", "s3:AbortMultipartUpload", "s3:DeleteObject",
-        "s3:PutObject", "kms:Decrypt", "kms:GenerateDataKey"}  # fmt: skip
-    assert {where for action, where in writes if action == "s3:DeleteObject"} == {"/results/*"}
+        "s3:PutObject", "kms:Decrypt", "kms:GenerateDataKey", "glue:CreateTable", "glue:CreatePartition",
+        "glue:DeletePartition"}  # fmt: skip
+    assert {where for action, where in writes if action == "s3:DeleteObject"} == {"/results/*", "/checkpoints/*"}
+
+
+@pytest.mark.parametrize("variant", REPORTS)
+def test_the_tasks_write_checkpoints_of_this_log_and_of_no_other_and_nobody_else_does(variants, variant):
+    made = variants[variant]
+    (container,) = only(made, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    (place,) = [each["Value"] for each in container["Environment"] if each["Name"] == "WORKBENCH_CHECKPOINTS"]
+    (told,) = [each["Outputs"]["Checkpoints"] for each in made.templates.values()
+               if "Checkpoints" in each.get("Outputs", {})]  # fmt: skip
+    assert written(place) == written(told["Value"])
+    log, database = ("persons", "private") if variant == "private" else ("items", "workbench")
+    may = task_rights(made, "TaskRole")
+    assert {right.action for right in may if right.resource.endswith("/checkpoints/*")} == {
+        "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts",
+        "s3:PutObject"}  # fmt: skip
+    registered = {right.resource.rpartition(":")[2] for right in may if right.action.startswith("glue:")
+                  and not right.action.startswith("glue:Get")}  # fmt: skip
+    assert registered == {"catalog", f"database/{database}", f"table/{database}/{log}_checkpoints"}
+    roles = {name for name, each in resources(made, "AWS::IAM::Policy").items() if "/checkpoints/*" in json.dumps(each)}
+    assert all("ReportsTaskRole" in name for name in roles)
+    assert len(roles) == 1
 
 
 @pytest.mark.parametrize("variant", REPORTS)
@@ -144,6 +168,11 @@ def test_the_images_context_holds_what_its_file_copies_and_nothing_else(variants
     assert not any("__pycache__" in name for name in files)
 
 
+def asked(aws: AwsServer) -> set[str]:
+    """The actions that were asked for, as policies call them."""
+    return {CALLED.get(each, each) for each in (f"{service}:{operation}" for service, operation in aws.requests)}
+
+
 @pytest.fixture(scope="module")
 def aws() -> Iterator[AwsServer]:
     with AwsServer() as running:
@@ -174,7 +203,8 @@ def ran(aws: AwsServer, variants: Any, tmp_path_factory: pytest.TempPathFactory)
         "EnforceWorkGroupConfiguration": group["WorkGroupConfiguration"]["EnforceWorkGroupConfiguration"],
         "ResultConfiguration": {"OutputLocation": "s3://results/results/"}}  # fmt: skip
     (container,) = only(variants["reports"], "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
-    environment = {each["Name"]: each["Value"] for each in container["Environment"]} | {"REPORTS_BUCKET": "reports"}
+    environment = {each["Name"]: each["Value"] for each in container["Environment"]} | {
+        "REPORTS_BUCKET": "reports", "WORKBENCH_CHECKPOINTS": "s3://lake/checkpoints/"}  # fmt: skip
     tool = folder / "workbench"  # as the package installs it
     tool.write_text(f"#!{sys.executable}\nimport sys\nfrom workbench.cli import main\nsys.exit(main())\n")
     tool.chmod(0o755)
@@ -190,7 +220,7 @@ def ran(aws: AwsServer, variants: Any, tmp_path_factory: pytest.TempPathFactory)
         after = {each["Key"] for each in s3.list_objects_v2(Bucket="reports").get("Contents", [])}
         return done, sorted(after - before)
 
-    run.s3 = s3  # type: ignore[attr-defined]
+    run.s3, run.glue = s3, glue  # type: ignore[attr-defined]
     return run
 
 
@@ -207,10 +237,35 @@ def test_a_report_asks_athena_and_stays_under_its_date_with_its_notebook(aws, ra
     assert (said["report"], said["exit_code"]) == ("changes", 0)
     assert said["kept"] == [f"s3://reports/{name}" for name in made]
     assert aws.started  # by Athena, not on this machine
-    asked = {f"{service}:{operation}" for service, operation in aws.requests}
-    asked = {CALLED.get(each, each) for each in asked}
     may = {right.action for right in task_rights(variants["reports"], "TaskRole")}
-    assert asked - may == set()
+    assert asked(aws) - may == set()
+
+
+def test_a_checkpoint_is_made_by_the_tasks_rights_and_an_answer_begins_with_it_by_an_analysts(aws, ran, variants):
+    may = task_rights(variants["reports"], "TaskRole")
+    aws.requests.clear()
+    for _ in range(2):  # the second replaces the first
+        done, made = ran("checkpoint", "checkpoint", "items", "--keep", "1")
+        assert done.returncode == 0, done.stderr
+    assert [name.rpartition("/")[2] for name in made] == ["checkpoint.txt"]
+    assert {"glue:CreateTable", "glue:DeletePartition", "s3:DeleteObject"} < asked(aws)
+    assert asked(aws) - {right.action for right in may} == set()
+    kept = [each["Key"] for each in ran.s3.list_objects_v2(Bucket="lake", Prefix="checkpoints/")["Contents"]]
+    (folder,) = {key.rpartition("/")[0] for key in kept}
+    assert fnmatch.fnmatch(folder, "checkpoints/items/checkpoint=*")
+    (table,) = {right.resource.rpartition("/")[2] for right in may if right.action == "glue:CreateTable"
+                and ":table/" in right.resource}  # fmt: skip
+    (there,) = ran.glue.get_partitions(DatabaseName="workbench", TableName=table)["Partitions"]
+    assert there["Values"] == [folder.rpartition("=")[2]]
+
+    aws.requests.clear()
+    before = len(aws.started)
+    done, (name,) = ran("state", "latest", "items", "--json")
+    assert done.returncode == 0, done.stderr
+    assert ran.s3.get_object(Bucket="reports", Key=name)["Body"].read().count(b'"p-') == 9
+    assert any(f'"{table}"' in each["QueryString"] for each in aws.started[before:])
+    analysts = {right.action for right in rights(variants["reports"]) if right.kind == "AWS::IAM::ManagedPolicy"}
+    assert asked(aws) - analysts == set()
 
 
 def test_what_a_verb_prints_is_kept_as_text(ran):

@@ -27,7 +27,7 @@ WILDCARDS = {
                          "key itself",
     r"AWS::S3::BucketPolicy s3:(PutBucketPolicy|GetBucket\*|List\*|DeleteObject\*) on .*":
         "the CDK's emptying of buckets that are to be deleted: keep=false only",
-    r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) s3:\w+ on .*/(data|errors|results|reports|search|exports)/"
+    r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) s3:\w+ on .*/(data|errors|checkpoints|results|reports|search|exports)/"
     r"(\w+/)?\*": "objects, whose names are not known before, below one prefix",
     r"AWS::S3::BucketPolicy s3:\w+ on .*/(data/\w+/|errors/\w+/|lake/|results/|reports/|replica/)\*":
         "the same, by another account's Firehose, or by S3's access logs",
@@ -38,6 +38,7 @@ WILDCARDS = {
     r"AWS::IAM::Policy ec2:Describe\w+ on \*": "Firehose looks at the network it enters; what describes has no resource",
     r"AWS::IAM::Policy ec2:\w+ on .*:network-interface/\*": "interfaces are not known before Firehose makes them",
     r"AWS::IAM::Policy dynamodb:ListStreams on \*": "has no resource",
+    r"AWS::IAM::(Managed)?Policy lakeformation:GetDataAccess on \*": "has no resource",
     r"AWS::IAM::Policy es:ESHttp\w+ on .*/(\w+-changes|_nodes/)\*(/stats)?": "indexes of a period, and nodes, which "
                                                                          "Firehose asks how they are",
     r"AWS::IAM::Role lambda:InvokeFunction on .*SearchSetup.*:\*": "the versions of the one function that prepares the "

@@ -20,13 +20,14 @@ from typing import Any
 import pytest
 
 from infra_cdk.stacks.search import FILES
+from infra_cdk.variants import VARIANTS
 from tests.conftest import chain, micros, record
 from tests.infra.conftest import _RUNTIME, event, only, resources
 from tests.infra.test_generator import LAMBDAS_OWN
 from tests.infra.test_rules import rights, written
 
-FIREHOSE = ["search-firehose", "private-search"]
-STREAMS = ["search-lambda", "search-existing", "private-search-lambda"]
+FIREHOSE = ["search-firehose", "private-search", "search-only-firehose"]
+STREAMS = ["search-lambda", "search-existing", "private-search-lambda", "search-only-lambda", "search-only-existing"]
 NOON = micros("2026-01-01T12:00:00")
 KEY = {"pk": {"S": "p-1"}}
 
@@ -302,7 +303,7 @@ def test_the_domain_is_encrypted_everywhere_and_lets_in_who_is_named(variants, v
     }
     assert given["AdvancedSecurityOptions"]["Enabled"] is True
     assert "SetupRole" in json.dumps(given["AdvancedSecurityOptions"]["MasterUserOptions"])
-    assert ("VPCOptions" in given) is variant.startswith("private")
+    assert ("VPCOptions" in given) is (VARIANTS[variant].get("network") == "private")
     assert set(given["LogPublishingOptions"]) == {"ES_APPLICATION_LOGS", "SEARCH_SLOW_LOGS", "INDEX_SLOW_LOGS"}
 
 
@@ -337,7 +338,7 @@ def test_batches_of_dynamodb_streams_are_sent_again_by_halves_and_given_up_into_
     assert given["BisectBatchOnFunctionError"] is True
     assert given["MaximumRetryAttempts"] == 20
     assert "DeadLetters" in json.dumps(given["DestinationConfig"]["OnFailure"])
-    if variant == "search-existing":
+    if "existing" in variant:
         assert given["EventSourceArn"].endswith(":table/orders/stream/2026-01-01T00:00:00.000")
     else:
         table = only(variants[variant], "AWS::DynamoDB::Table")
@@ -352,7 +353,8 @@ def test_the_function_may_write_the_index_of_states_and_nothing_else_of_the_doma
     (policy,) = [each["Properties"]["PolicyDocument"] for each in
                  resources(variants[variant], "AWS::IAM::Policy").values() if {"Ref": role} in each["Properties"]["Roles"]]  # fmt: skip
     (may,) = [each for each in policy["Statement"] if each.get("Sid") == "Domain"]
-    log = "orders" if variant == "search-existing" else "items"
+    log = {"search-existing": "orders", "search-only-existing": "orders", "search-only-firehose": "persons"}.get(
+        variant, "items")  # fmt: skip
     assert may["Action"] == "es:ESHttpPost"
     assert written(may["Resource"]).endswith(f".Arn}}/{log}-state/_bulk")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 from typing import Any
@@ -13,7 +14,8 @@ from tests.infra.conftest import only, resources
 from tests.infra.test_rules import written
 
 WATCHED = [name for name, context in VARIANTS.items() if context.get("alarms") != "false"]
-SINGLE = [name for name in WATCHED if not name.startswith("cross-account")]
+LOGS = [name for name in WATCHED if "search_only" not in VARIANTS[name]]
+SINGLE = [name for name in LOGS if not name.startswith("cross-account")]
 
 
 def alarms(made: Any) -> dict[str, dict[str, Any]]:
@@ -96,7 +98,7 @@ def test_somebody_is_told_by_mail_where_that_is_asked_for(variants):
     assert not resources(variants["single"], "AWS::SNS::Subscription")
 
 
-@pytest.mark.parametrize("variant", WATCHED)
+@pytest.mark.parametrize("variant", LOGS)
 def test_objects_under_errors_are_told_of(variants, variant):
     made = variants[variant]
     rule = only(made, "AWS::Events::Rule", "WatchErrors")
@@ -104,6 +106,22 @@ def test_objects_under_errors_are_told_of(variants, variant):
     lakes = [name.partition("/")[2] for name in resources(made, "AWS::S3::Bucket") if "StorageLake" in name]
     assert detail["object"] == {"key": [{"prefix": "errors/"}]}
     assert detail["bucket"] == {"name": [{"Ref": lakes[0]}]}
+    assert only(made, "AWS::S3::Bucket", "StorageLake")["NotificationConfiguration"] == {
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", ["search-firehose", "private-search", "search-only-firehose"])
+def test_documents_that_could_not_be_indexed_are_told_of_whatever_else_is_kept_of_them(variants, variant):
+    made = variants[variant]
+    log = "persons" if variant == "search-only-firehose" else "items"
+    detail = only(made, "AWS::Events::Rule", "WatchSearchRefused")["EventPattern"]["detail"]
+    (pattern,) = detail["object"]["key"]
+    to = only(made, "AWS::KinesisFirehose::DeliveryStream", "SearchDelivery")
+    prefix = to["AmazonopensearchserviceDestinationConfiguration"]["S3Configuration"]["ErrorOutputPrefix"]
+    for folder, told in (("processing-failed", True), ("AmazonOpenSearchService-failed", True),
+                         ("AmazonOpenSearchService_failed", True), ("2026", False)):  # fmt: skip
+        assert fnmatch.fnmatchcase(f"{prefix}{folder}/01/01/12/x.gz", pattern["wildcard"]) is told, folder
+    assert prefix == f"search/{log}/"
     assert only(made, "AWS::S3::Bucket", "StorageLake")["NotificationConfiguration"] == {
         "EventBridgeConfiguration": {"EventBridgeEnabled": True}}  # fmt: skip
 
@@ -123,6 +141,9 @@ def test_a_report_that_fails_or_does_not_begin_is_told_of(variants):
 @pytest.mark.parametrize(("variant", "more"), [
     ("search-firehose", {"SearchRed", "SearchFull", "SearchErrors", "SearchFreshness", "SearchFailed"}),
     ("search-lambda", {"SearchRed", "SearchFull", "SearchErrors", "SearchLate", "SearchLetters"}),
+    ("search-only-firehose", {"SearchRed", "SearchFull", "SearchErrors", "SearchFreshness", "SearchFailed",
+                              "GeneratorErrors", "NotReplicated", "IteratorAge"}),
+    ("search-only-lambda", {"SearchRed", "SearchFull", "SearchErrors", "SearchLate", "SearchLetters"}),
 ])  # fmt: skip
 def test_search_is_watched_where_there_is_search(variants, variant, more):
     found = set(alarms(variants[variant]))
