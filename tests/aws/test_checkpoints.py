@@ -150,7 +150,7 @@ def test_unreadable_lines_of_a_checkpoint_are_told_of(empty, tmp_path):
     broken.write_text('{"oops\n')
     location = put(empty, tmp_path, folder, [*files, broken], 0)
     declare(empty, lakes.glue_table("things", location, "envelope", lakes.records(1), lakes.SCHEMES[0]))
-    athena(empty, checkpoints=KEPT).checkpoint("things")
+    athena(empty, checkpoints=KEPT, count_unreadable=False).checkpoint("things")  # which counts them all the same
     result = athena(empty, checkpoints=KEPT).latest_state("things")
     assert [each.object.rpartition("/")[2] for each in result.stats.unreadable] == [broken.name]
     assert len(result.stats.queries) == 1

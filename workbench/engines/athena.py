@@ -192,7 +192,7 @@ class AthenaEngine:
     def checkpoint(self, table: str, keep: int) -> Checkpoint:
         """Keep what the log has come to."""
         if self._checkpoints is None:
-            raise ConfigError("no place for checkpoints is set: checkpoints=s3://BUCKET/checkpoints/, --checkpoints or "
+            raise ConfigError("no place for checkpoints is set: checkpoints=s3://BUCKET/checkpoints/ or "
                               "WORKBENCH_CHECKPOINTS, outside of the log's own prefix")  # fmt: skip
         log, late = self.catalog.table(table), duration(self._settings.late_arrival).to_pytimedelta()
         if table not in self._strict:  # images that are no JSON must not be kept
@@ -289,7 +289,7 @@ class AthenaEngine:
 
         Returns None, with nothing left of it, where the checkpoint does not tell the answer.
         """
-        texts, new = [text], self._new(table, reading.objects) if count else []
+        texts, new = [text], self._new(table, reading.objects, always=to is not None) if count else []
         if new:
             unreadable = self._deliveries(log, table, reading.window, new, readable=False)
             texts.append(f"select arrival as path, count(*) as lines from {unreadable} as unreadable group by arrival")
@@ -403,10 +403,10 @@ class AthenaEngine:
     def _text(self, question: str, values: Mapping[str, object], deliveries: str, matching: str) -> str:
         return render.compose(question, values, {"deliveries": deliveries, "canonical": "image", "matching": matching})
 
-    def _new(self, table: str, objects: Sequence[Object]) -> list[Object]:
-        """Return the objects whose unreadable lines are to be counted."""
+    def _new(self, table: str, objects: Sequence[Object], *, always: bool = False) -> list[Object]:
+        """Return the objects whose unreadable lines are to be counted, by the setting or `always`."""
         known = self._counted.get(table, {})
-        return [item for item in objects if item not in known] * self._settings.count_unreadable
+        return [item for item in objects if item not in known] * (always or self._settings.count_unreadable)
 
     def _estimate(self, reading: _Reading, counted: Sequence[Object] = ()) -> Estimate:
         times = 1 + bool(reading.known and reading.objects)  # whether a checkpoint is overtaken is asked beside
