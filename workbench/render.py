@@ -59,7 +59,8 @@ def compose(question: str, values: Mapping[str, object], names: Mapping[str, str
     """
     text = template(question)
     if "{candidates}" in text:
-        inner = {"deliveries": names["deliveries"], "columns": row or ", ".join(_CANDIDATE)}
+        columns = row or ", ".join(name for name in _CANDIDATE if name in text)
+        inner = {"deliveries": names["deliveries"], "columns": columns}
         candidates = fill(load("parts/candidates"), {"as_of": values["as_of"]}, inner)
         if row:
             candidates = (f"select * from {names['deliveries']} as deliveries "
