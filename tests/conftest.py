@@ -7,7 +7,7 @@ import json
 import os
 import tarfile
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,17 @@ def public_history(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     with tarfile.open(shared / "data" / "sqlite-utils-history.tar.xz") as archive:
         archive.extractall(folder, filter="data")
     return folder / "sqlite-utils"
+
+
+@pytest.fixture(scope="module")
+def aws_server() -> Iterator[str]:
+    """The address of a server that answers for AWS (moto, a second to import)."""
+    from moto.server import ThreadedMotoServer
+
+    moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    moto.start()
+    yield "http://{}:{}".format(*moto.get_host_and_port())
+    moto.stop()
 
 
 def record(

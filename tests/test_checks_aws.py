@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 import requests
 from botocore.loaders import create_loader
-from moto.server import ThreadedMotoServer
 
 from workbench import checks, checks_aws
 from workbench.aws import Session, open_session
@@ -25,22 +24,13 @@ REGION, KINESIS = "eu-central-1", "arn:aws:kinesis:eu-central-1:123456789012:str
 RECORD = json.dumps({"event_id": "1", "event_name": "INSERT", "keys": "{}"})
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of a server that answers for AWS."""
-    moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    moto.start()
-    yield "http://{}:{}".format(*moto.get_host_and_port())
-    moto.stop()
-
-
 @pytest.fixture
-def settings(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> Settings:
+def settings(aws_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> Settings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    requests.post(f"{server}/moto-api/reset", timeout=10)
-    return load_settings(engine="athena", region=REGION, endpoint=server, database="logs", output="s3://results/tmp/",
+    requests.post(f"{aws_server}/moto-api/reset", timeout=10)
+    return load_settings(engine="athena", region=REGION, endpoint=aws_server, database="logs", output="s3://results/tmp/",
                          max_scan_bytes="10GB")  # fmt: skip
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +19,6 @@ import pyarrow as pa
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 from botocore.loaders import create_loader
-from moto.server import ThreadedMotoServer
 
 from workbench import exports, live, reconciliation
 from workbench.aws import Session, open_session
@@ -35,17 +33,8 @@ MODELS = create_loader()  # reads the services' descriptions once for all tests
 REGION, LAG = "eu-central-1", pd.Timedelta("15min")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of a server that answers for S3 and DynamoDB."""
-    moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    moto.start()
-    yield "http://{}:{}".format(*moto.get_host_and_port())
-    moto.stop()
-
-
 @pytest.fixture
-def session(server: str, monkeypatch: pytest.MonkeyPatch) -> Session:
+def session(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Session:
     """A session in an account that is empty."""
     import requests
 
@@ -53,8 +42,8 @@ def session(server: str, monkeypatch: pytest.MonkeyPatch) -> Session:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setattr(live, "_LONGEST_PAUSE", 0.01)
-    requests.post(f"{server}/moto-api/reset", timeout=10)
-    made = open_session(load_settings(region=REGION, endpoint=server))
+    requests.post(f"{aws_server}/moto-api/reset", timeout=10)
+    made = open_session(load_settings(region=REGION, endpoint=aws_server))
     made._session.register_component("data_loader", MODELS)
     return made
 

@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     numbers: Literal["auto", "decimal"] = "auto"
     """Whether numbers are integers and floats where they lose nothing by it, or always decimals."""
     late_arrival: Length = "24h"
-    """How late changes arrive at most: Athena reads the partitions of a window and of so long after it."""
+    """How late changes arrive at most: Athena reads partitions so far past a window, checkpoints keep all of it."""
     profile: str | None = None
     """Profile of the AWS configuration; without one, boto3's usual search."""
     region: str | None = None

@@ -508,6 +508,12 @@ class Workbench:
         keep
             So many of the table's checkpoints stay, the newest.
 
+        Returns
+        -------
+        Checkpoint
+            What was kept: `since`, from when on states can be told from it, `made` (both UTC), `place`, `bytes`, the
+            `objects` of the log it stands on, and their `unreadable` lines; as text, a line of these.
+
         Raises
         ------
         ConfigError
