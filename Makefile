@@ -29,7 +29,7 @@ lab: $(READY)   ## JupyterLab on the notebooks
 	@WORKBENCH_HOME="$(CURDIR)/.workbench" $(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. $(LABFLAGS) notebooks/02_latest_state.ipynb
 
 test: $(INFRA)  ## every test
-	@$(BIN)/python -m pytest workbench tests --ignore=tests/trino -n auto --dist loadfile
+	@$(BIN)/python -m pytest workbench tests --ignore=tests/trino -n auto --dist loadfile --no-loadscope-reorder
 
 test-infra: $(INFRA) ## the tests of infra_cdk
 	@$(BIN)/python -m pytest tests/infra

@@ -12,6 +12,7 @@ from tests import lakes
 from tests.aws.server import AwsServer
 from workbench import Workbench
 from workbench.aws import Session
+from workbench.engines import queries
 
 BUCKET, DATABASE = "lake", "logs"
 
@@ -20,6 +21,14 @@ BUCKET, DATABASE = "lake", "logs"
 def server() -> Iterator[AwsServer]:
     with AwsServer() as running:
         yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def impatient() -> Iterator[None]:
+    """Look at queries often: they take milliseconds here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queries, "_DELAYS", (0.01, 0.02, 0.04, 0.08))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,7 @@ def arriving(records: Sequence[dict], rng: random.Random) -> list[tuple[str, lis
 @given(layout=st.sampled_from(["raw", "envelope", "parquet", "flat"]), steps=st.lists(STEP, min_size=4, max_size=14),
        seed=st.integers(0, 2**32),
        pool=st.lists(IMAGE, min_size=2, max_size=2, unique_by=str), late=st.sampled_from(["0ms", "1h", "24h"]))  # fmt: skip
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_state_at_every_instant_is_the_same_with_checkpoints_and_without(layout, steps, seed, pool, late):
     rng = random.Random(seed)
     if layout == "flat":
