@@ -47,8 +47,8 @@ class LogTable:
     def checkpoint(self, id: str) -> str:
         """Write the subquery that reads a checkpoint of the log."""
         name = f"{render.identifier(self.database)}.{render.identifier(f'{self.name}_checkpoints')}"
-        return ("(select keys, cast(ts as timestamp(6)) as ts, event_id, event_name, new_image, old_image, size_bytes, "
-                f"by_ttl from {name} where checkpoint = {render.literal(id)})")  # fmt: skip
+        columns = ("cast(ts as timestamp(6)) as ts" if each == "ts" else each for each in render.CHANGE)
+        return f"(select {', '.join(columns)} from {name} where checkpoint = {render.literal(id)})"
 
     def deliveries(self, *, within: str = "true", keys: Sequence[str] = (), **options: bool) -> str:
         """Write the subquery that reads the table; see `workbench.layouts.deliveries`."""

@@ -217,40 +217,34 @@ class _S3:
     """Objects in S3."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        import awswrangler as wr  # which takes a second
+
+        self._s3, self._session = wr.s3, session
 
     def list(self, top: str) -> list[str]:
         """List the objects below a prefix."""
-        import awswrangler as wr
-
         with _refusing(top, "s3:ListBucket"):
-            return [key[len(top) :] for key in wr.s3.list_objects(top, boto3_session=self._session)]
+            return [key[len(top) :] for key in self._s3.list_objects(top, boto3_session=self._session)]
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Path]:
         """Bring an object here for a moment."""
-        import awswrangler as wr
-
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, _MANIFEST)
             with _refusing(name, "s3:GetObject"):
-                wr.s3.download(name, str(path), boto3_session=self._session)
+                self._s3.download(name, str(path), boto3_session=self._session)
             yield path
 
     def put(self, path: Path, name: str) -> None:
         """Upload a file."""
-        import awswrangler as wr
-
         with _refusing(name, "s3:PutObject"):
-            wr.s3.upload(str(path), name, boto3_session=self._session)
+            self._s3.upload(str(path), name, boto3_session=self._session)
 
     def remove(self, place: str) -> None:
         """Remove a prefix, first of all what makes it a checkpoint."""
-        import awswrangler as wr
-
         with _refusing(place, "s3:DeleteObject"):
-            wr.s3.delete_objects([place + _MANIFEST], boto3_session=self._session)
-            wr.s3.delete_objects(place, boto3_session=self._session)
+            self._s3.delete_objects([place + _MANIFEST], boto3_session=self._session)
+            self._s3.delete_objects(place, boto3_session=self._session)
 
 
 @contextmanager

@@ -23,7 +23,8 @@ _TOKEN = re.compile(
     r"(?P<skip>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::)|:(?P<value>[a-z_]\w*)|\{(?P<name>\w+)\}",
     re.DOTALL,
 )
-_CANDIDATE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "size_bytes", "by_ttl")
+CHANGE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "size_bytes", "by_ttl")
+"""The columns of a change that can decide a state, and that checkpoints keep."""
 
 
 def questions() -> list[str]:
@@ -59,7 +60,7 @@ def compose(question: str, values: Mapping[str, object], names: Mapping[str, str
     """
     text = template(question)
     if "{candidates}" in text:
-        columns = row or ", ".join(name for name in _CANDIDATE if name in text)
+        columns = row or ", ".join(name for name in CHANGE if name in text)
         inner = {"deliveries": names["deliveries"], "columns": columns}
         candidates = fill(load("parts/candidates"), {"as_of": values["as_of"]}, inner)
         if row:

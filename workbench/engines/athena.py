@@ -40,7 +40,7 @@ from workbench.objects import SCHEMA, Object, Unreadable, list_objects, read_cha
 from workbench.partitions import Partitions
 from workbench.registration import table_input
 
-_KEPT = "keys, ts, event_id, event_name, new_image, old_image, size_bytes, by_ttl"
+_KEPT = ", ".join(render.CHANGE)
 _BATCH = 50_000  # rows of a large answer handed over at a time
 _LOOKED_INTO = 20  # objects with unreadable lines that are fetched to name the lines
 _REUSED = 20  # results kept for `result_reuse`
@@ -205,7 +205,7 @@ class AthenaEngine:
             names = {name: name for name in ("new_image", "old_image")} | {
                 "deliveries": self._log_rows(log, table, reading)}  # fmt: skip
             text = render.compose(render.load("parts/checkpoint"), dict.fromkeys(("as_of", "since"), made.since), names)
-            text = f"select {_KEPT.replace('ts', 'cast(ts as varchar) as ts', 1)} from (\n{text}\n) as kept"
+            text = _portable(text, pa.schema([SCHEMA.field(name) for name in render.CHANGE]))
             try:
                 if asked := self._run(text, log, table, reading, to=made.place):
                     self._clean([asked])
@@ -277,10 +277,14 @@ class AthenaEngine:
         """Find what a question has to read: the objects of its window, or a checkpoint and those after it."""
         window = self._window(question, values) if question else Window()
         reading = _Reading(self._objects(log, window), window, known)
-        counted = self._counted.setdefault(table, {})
-        for item in reading.listed:
-            if known and item not in counted and known.holds(item):
-                counted[item] = tuple(each for each in known.unreadable if each.object == item.path)
+        if known:
+            told: dict[str, list[Unreadable]] = {}
+            for each in known.unreadable:
+                told.setdefault(each.object, []).append(each)
+            counted = self._counted.setdefault(table, {})
+            for item in reading.listed:
+                if item not in counted and known.holds(item):
+                    counted[item] = tuple(told.get(item.path, ()))
         return reading
 
     def _run(self, text: str, log: LogTable, table: str, reading: _Reading, *, to: str | None = None,

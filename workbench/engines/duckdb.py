@@ -225,7 +225,7 @@ class DuckDBEngine:
                                 {"deliveries": later, "checkpoint": kept})  # fmt: skip
         if self._con.sql(_translated(overtaken)).fetchall() != [(0,)]:
             return None
-        columns = "keys, ts, event_id, event_name, new_image, old_image, size_bytes, by_ttl, row_id"
+        columns = ", ".join([*render.CHANGE, "row_id"])
         return f"(select {columns} from {kept} union all select {columns} from {later} as later)", log
 
     def _with_baseline(self, deliveries: str, table: str, over: Over, at: object) -> str:
