@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from tests.conftest import chain, flat, micros, record, write_log
 from workbench import Workbench
 from workbench.errors import ParameterError
-from workbench.objects import Unreadable, layout_of, list_objects, read_changes
+from workbench.objects import Unreadable, list_objects
+from workbench.reader import layout_of, read_changes
 from workbench.records import canonical_change
 
 KEY = {"pk": {"S": "x"}}

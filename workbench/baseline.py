@@ -27,7 +27,7 @@ import pyarrow as pa
 from workbench import render
 from workbench.engines.staging import as_it_is, canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError
-from workbench.objects import SCHEMA, Unreadable, _lines, _object
+from workbench.objects import SCHEMA, Unreadable, read_lines, stored_object
 from workbench.records import RecordRefused, canonical_json, canonical_keys, canonical_time, parse_objects
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ class _Reader:
             self._con.execute(f"insert into {target} select *, {number} from found")
 
     def _rows(self, path: Path) -> Iterator[dict[str, Any]]:
-        for number, line in enumerate(_lines(_object(path)), start=1):
+        for number, line in enumerate(read_lines(stored_object(path)), start=1):
             values: Iterable[Any] = (line,)
             if isinstance(line, bytes):
                 try:
@@ -411,4 +411,4 @@ def _measure(path: str, size: int, modified: int) -> tuple[str, int]:
     """Return the MD5 of a file and its lines; its size and time are there to tell it from what it was."""
     with open(path, "rb") as file:
         md5 = base64.b64encode(hashlib.file_digest(file, "md5").digest()).decode()
-    return md5, sum(isinstance(line, bytes) and bool(line.strip()) for line in _lines(_object(Path(path))))
+    return md5, sum(isinstance(line, bytes) and bool(line.strip()) for line in read_lines(stored_object(Path(path))))

@@ -17,8 +17,9 @@ from workbench import layouts, render
 from workbench.aws import Session, said
 from workbench.config import Settings
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
-from workbench.objects import Object, arrival_of, layout_of, list_objects
+from workbench.objects import Object, arrival_of, list_objects
 from workbench.partitions import Partitions, partitions_of
+from workbench.reader import layout_of
 from workbench.registration import CHECKPOINTS, Stored, ddl, table_input
 
 _DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<last>[-/]?)\d\d)?/")

@@ -21,7 +21,7 @@ from typing import Literal
 
 from workbench import render
 from workbench.errors import ParameterError
-from workbench.objects import METADATA, flat_path, plain_name
+from workbench.reader import METADATA, flat_path, plain_name
 from workbench.records import COLUMNS, EVENTS
 
 Layout = Literal["envelope", "raw", "struct", "flat"]

@@ -36,8 +36,9 @@ from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
 from workbench.errors import ConfigError, QueryError, StoreError, TableNotFound
 from workbench.instants import END_OF_TIME, START_OF_TIME, duration
-from workbench.objects import SCHEMA, Object, Unreadable, list_objects, read_changes
+from workbench.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.partitions import Partitions
+from workbench.reader import read_changes
 from workbench.registration import table_input
 
 _KEPT = ", ".join(render.CHANGE)

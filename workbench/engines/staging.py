@@ -1,7 +1,7 @@
 """Reads the objects of a change log into one DuckDB table: a row a delivered change.
 
 DuckDB reads what is clean at full speed. A line it cannot read comes back as a row without keys; the
-objects that hold one are read again by `workbench.objects`, which keeps their good changes and says what
+objects that hold one are read again by `workbench.reader`, which keeps their good changes and says what
 is wrong with the others. Only objects that came since the last question are read again.
 """
 
@@ -20,7 +20,8 @@ import pyarrow as pa
 from workbench import render
 from workbench.checkpoints import Checkpoint
 from workbench.errors import QueryError
-from workbench.objects import SCHEMA, Layout, Object, Unreadable, layout_of, list_objects, read_changes
+from workbench.objects import SCHEMA, Object, Unreadable, list_objects
+from workbench.reader import Layout, layout_of, read_changes
 from workbench.records import RecordRefused, canonical_json, canonical_keys
 
 _IMAGES = ("new_image", "old_image")
