@@ -218,7 +218,7 @@ def test_keys_are_canonical_however_they_are_written(con, tmp_path):
 
 
 def test_clean_files_are_not_read_line_by_line(con, tmp_path, monkeypatch):
-    monkeypatch.setattr("workbench.baseline._lines", lambda item: pytest.fail("read line by line"))
+    monkeypatch.setattr("workbench.baseline.read_lines", lambda item: pytest.fail("read line by line"))
     chain(tmp_path)
     exports = find_exports(tmp_path)
     state = Baseline(tuple(exports), exports[-1].instant, ())
