@@ -165,7 +165,7 @@ class Checkpoints:
         if (place, log) not in self._read:
             try:
                 with self._files.opened(place + _MANIFEST) as path:
-                    rows = pq.read_table(path)
+                    rows = pq.read_table(path, partitioning=None)
                 told = json.loads(rows.schema.metadata[b"checkpoint"])
             except (pa.ArrowException, KeyError, ValueError) as error:
                 raise StoreError(f"the checkpoint {place} is damaged: {str(error).splitlines()[0]}; remove it, and "

@@ -90,7 +90,7 @@ def read_changes(item: Object, keys: Sequence[str] = ()) -> Iterator[dict[str, A
 
 def _read_parquet(item: Object) -> Iterator[dict[str, Any] | Unreadable]:
     try:
-        table = pq.read_table(item.path, columns=list(COLUMNS))
+        table = pq.read_table(item.path, columns=list(COLUMNS), partitioning=None)
     except (pa.ArrowException, OSError) as error:
         yield Unreadable(item.path, 0, f"Parquet object cannot be read: {str(error).splitlines()[0]}")
         return

@@ -219,7 +219,8 @@ class DuckDBEngine:
         log.refresh(images=True)
         kept, path = render.identifier(f"kept {known.id}"), as_it_is(f"{known.place}{_CHANGES}")
         self._con.execute(f"create or replace temp view {kept} as select *, -1 - file_row_number as row_id "
-                          f"from read_parquet({render.literal(path)}, file_row_number = true)")  # fmt: skip
+                          f"from read_parquet({render.literal(path)}, file_row_number = true, "
+                          "hive_partitioning = false)")  # fmt: skip
         later = self._deliveries(log, table, log.table)
         overtaken = render.fill(render.load("parts/overtaken"), {"since": known.since},
                                 {"deliveries": later, "checkpoint": kept})  # fmt: skip

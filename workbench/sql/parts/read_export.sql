@@ -16,7 +16,7 @@ with lines as (
         file_index
     from read_json(
         list_value :paths, format = 'newline_delimited', compression = 'gzip', ignore_errors = true,
-        records = true, auto_detect = false, maximum_object_size = 4194304,
+        records = true, auto_detect = false, hive_partitioning = false, maximum_object_size = 4194304,
         columns = {
             Item: 'JSON', Keys: 'JSON', NewImage: 'JSON',
             Metadata: 'STRUCT(WriteTimestampMicros STRUCT(N VARCHAR))'}

@@ -30,7 +30,7 @@ with lines as (
         file_index
     from read_json(
         list_value :paths, format = :format, compression = :compression, ignore_errors = :ignore_errors,
-        records = true, auto_detect = false, maximum_object_size = 4194304,
+        records = true, auto_detect = false, hive_partitioning = false, maximum_object_size = 4194304,
         columns = {
             event_id: 'VARCHAR', event_name: 'VARCHAR', table_name: 'VARCHAR', ts: 'VARCHAR', keys: 'VARCHAR',
             new_image: 'VARCHAR', old_image: 'VARCHAR', size_bytes: 'BIGINT', by_ttl: 'BOOLEAN',

@@ -11,4 +11,4 @@ select
     size_bytes,
     coalesce(by_ttl, false) as by_ttl,
     :first + file_index as object
-from read_parquet(list_value :paths, union_by_name = true)
+from read_parquet(list_value :paths, union_by_name = true, hive_partitioning = false)
