@@ -235,8 +235,8 @@ class AthenaEngine:
         known = self._checkpoint(log, at) if resume and (at := resumed_at(over, after, values)) else None
         reading = self._reading(question, log, table, values, known)
         deliveries, unstaged = self._relation(question, log, table, reading, over, values)
-        text, schema = self._text(question, values, deliveries, matching), _schema(question, values)
-        before = len(self._queries.finished)
+        text, nothing = self._text(question, values, deliveries, matching), _over_nothing(question, values)
+        schema, before = nothing.schema, len(self._queries.finished)
 
         def answer(part: pa.Table) -> Answer:
             arrivals = [item.arrival for item in reading.listed if item.arrival]
@@ -250,10 +250,10 @@ class AthenaEngine:
         if (kept := self._reused(text)) is not None:
             yield answer(kept)
             return
-        if not reading.objects and not reading.known and over != "baseline":
+        if not reading.objects and not reading.known and not self._from_baseline(table, over, values):
             if reading.window == Window(starts=reading.window.starts):
                 raise TableNotFound(f"{log.location} holds no objects of change records")
-            yield answer(schema.empty_table())
+            yield answer(nothing)
             return
         running = self._run(_portable(text, schema), log, table, reading, count=over != "baseline")
         if running is None:
@@ -335,8 +335,7 @@ class AthenaEngine:
         log_rows = self._log_rows(log, table, reading, arrival="arrival" in render.template(question))
         if over == "log":
             return log_rows, ()
-        at = values.get("as_of")
-        known = self.baseline(table, at if isinstance(at, datetime) else None)
+        known = self._from_baseline(table, over, values)
         if known is None:
             return (log_rows if over == "state" else f"(select * from {log_rows} as log where false)"), ()
         exported, unstaged = self._exported(table, known)
@@ -344,6 +343,11 @@ class AthenaEngine:
             return exported, unstaged
         names = {"deliveries": log_rows, "baseline": exported}
         return f"({render.fill(render.load('parts/from_baseline'), {'since': known.time}, names)})", unstaged
+
+    def _from_baseline(self, table: str, over: Over, values: Mapping[str, object]) -> Baseline | None:
+        """Return the baseline a question begins with; None where it is of the log alone."""
+        at = values.get("as_of")
+        return None if over == "log" else self.baseline(table, at if isinstance(at, datetime) else None)
 
     def _checkpoint(self, log: LogTable, at: datetime) -> Checkpoint | None:
         if self._checkpoints is None:
@@ -488,15 +492,15 @@ def _remove(session: Session, database: str, table: str, place: str) -> None:
         wr.s3.delete_objects(place, boto3_session=session)
 
 
-def _schema(question: str, values: Mapping[str, object]) -> pa.Schema:
-    """Return the columns and types of a question's answer: those DuckDB gives for it over a log without changes."""
+def _over_nothing(question: str, values: Mapping[str, object]) -> pa.Table:
+    """Return what DuckDB answers over a log without changes: the columns and types of every answer, and its rows."""
     with duckdb.connect(config={"integer_division": True}) as con:
         register_functions(con)
         kinds = {name: {"ts": "timestamp", "size_bytes": "bigint", "by_ttl": "boolean"}.get(name, "varchar")
                  for name in SCHEMA.names} | {"arrival": "timestamp"}  # fmt: skip
         con.execute(f"create table deliveries ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
         names = {"deliveries": "deliveries", "canonical": "image", "matching": "true"}
-        return con.sql(_translated(render.compose(question, values, names))).to_arrow_table().schema
+        return con.sql(_translated(render.compose(question, values, names))).to_arrow_table()
 
 
 def _portable(text: str, schema: pa.Schema) -> str:
