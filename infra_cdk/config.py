@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from workbench.errors import ConfigError, did_you_mean
+from workbench.attributes import column_path
+from workbench.errors import ConfigError, ParameterError, did_you_mean
 
 _TABLE_ARN = re.compile(r"arn:aws[\w-]*:dynamodb:([\w-]+):(\d{12}):table/([\w.-]{3,255})")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
@@ -26,6 +27,21 @@ def option(
     """Describe a setting: its default, and what may be given."""
     return field(default=default, metadata={
         "help": help, "choices": choices, "pattern": pattern, "example": example, "between": between})  # fmt: skip
+
+
+class ViewColumn(NamedTuple):
+    """A column of the flattened view."""
+
+    attribute: str
+    """As it was given."""
+    steps: tuple[str, ...]
+    kind: str
+    """S, N or BOOL."""
+
+    @property
+    def name(self) -> str:
+        """The column's name, as Athena has it: in lower case."""
+        return "_".join(self.steps).lower()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +132,8 @@ class Config:
     replica_region: str = option("", "A second Region the log is replicated to", pattern=r"|[a-z]{2}(-[a-z]+)+-\d",
                                  example="eu-west-1")  # fmt: skip
     view: str = option("", "Attributes, with types, that a flattened view for BI tools has",
-                       pattern=r"|[^:,]+:[SN](,\s*[^:,]+:[SN])*", example="pk:S,person.age:N")  # fmt: skip
+                       pattern=r"|[^:,]+:(S|N|BOOL)(,\s*[^:,]+:(S|N|BOOL))*",
+                       example="pk:S,person.age:N,paid:BOOL")  # fmt: skip
     exports: bool = option(False, "A policy to export the table to exports/ of the bucket, for baselines")
 
     producer_account: str = option("", "cross-account: account of the table and its stream", pattern=r"|\d{12}",
@@ -177,8 +194,29 @@ class Config:
              f"search_nodes={self.search_nodes}: give 1, or an even number, for two zones"),
             (bool(self.alarm_email) and not self.alarms, "alarm_email needs alarms=true"),
             (bool(self.view) and self.layout == "flat", "view is for the other layouts: flat is a column an attribute"),
+            (bool(self._view_twice), f"view={self.view}: {self._view_twice}"),
             (not self.log_name[:1].isalpha(), f"table {self.table!r} makes no name for a Glue table: give log=…"),
         ]  # fmt: skip
+
+    @cached_property
+    def view_columns(self) -> list[ViewColumn]:
+        """The columns of the flattened view that are attributes."""
+        parts = (part.strip().rpartition(":") for part in self.view.split(",") if part.strip())
+        return [ViewColumn(path, column_path(path), kind) for path, _, kind in parts]
+
+    @property
+    def _view_twice(self) -> str:
+        """Why the columns of the flattened view do not make a view; '' where they do."""
+        taken = {"changed_at": "the time of the last change", "image": "the whole item"}
+        try:
+            for each in self.view_columns:
+                if other := taken.get(each.name):
+                    return (f"{each.attribute} and {other} are both the column {each.name}, since names of columns "
+                            "have no case and dots become _; leave one of them out")  # fmt: skip
+                taken[each.name] = each.attribute
+        except ParameterError as error:
+            return str(error)
+        return ""
 
     def _given(self, name: str) -> bool:
         return any(each.name == name and getattr(self, name) != each.default for each in fields(self))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from infra_cdk.config import Config
 from infra_cdk.named_query import named_query
 from workbench import render
-from workbench.attributes import column_path
 
 
 def extra_queries(config: Config) -> dict[str, tuple[str, str]]:
@@ -15,10 +16,10 @@ def extra_queries(config: Config) -> dict[str, tuple[str, str]]:
         name = f"{render.identifier(config.database)}.{render.identifier(config.log_name + '_latest')}"
         made["flattened view"] = (
             "Run once, it makes the view that BI tools read: what is the latest state, a column an attribute?",
-            f"create or replace view {name} as\n{flattened(config, config.view)}")  # fmt: skip
+            f"create or replace view {name} as\n{flattened(config)}")  # fmt: skip
     if config.generator == "persons":
-        made["names of persons"] = ("What are the persons called who are there now?",
-                                    flattened(config, "pk:S,person.firstname:S,person.lastname:S"))  # fmt: skip
+        names = replace(config, view="pk:S,person.firstname:S,person.lastname:S")
+        made["names of persons"] = ("What are the persons called who are there now?", flattened(names))
     if config.generator == "heartrate":
         made["heart rates over 120"] = ("Which changes left a heart rate of more than 120?", named_query(
             "changes", database=config.database, table=config.log_name, layout=config.layout,
@@ -26,17 +27,14 @@ def extra_queries(config: Config) -> dict[str, tuple[str, str]]:
     return made
 
 
-def flattened(config: Config, attributes: str) -> str:
-    """Write the latest state as one row an item, with a column for each of the attributes, and for its last change.
+def flattened(config: Config) -> str:
+    """Write the latest state as one row an item, with a column for each of `view`, and for its last change.
 
     Numbers are doubles, as BI tools add and plot them, and times are of milliseconds, which Athena's views and tables
     have; the image, a column too, has every digit.
     """
-    columns = []
-    for attribute in attributes.split(","):
-        path, _, kind = attribute.strip().rpartition(":")
-        steps = column_path(path)
-        columns.append(f"{_value('image', steps, kind)} as {render.identifier('_'.join(steps).lower())}")
+    columns = [f"{_value('image', each.steps, each.kind)} as {render.identifier(each.name)}"
+               for each in config.view_columns]  # fmt: skip
     state = named_query("latest_state", database=config.database, table=config.log_name, layout=config.layout)
     listed = ",\n    ".join([*columns, "cast(ts as timestamp(3)) as changed_at", "image"])
     return f"select\n    {listed}\nfrom (\n{state}\n) as state"
@@ -46,4 +44,5 @@ def _value(column: str, steps: tuple[str, ...], kind: str) -> str:
     escaped = [step.replace("\\", "\\\\").replace('"', '\\"') for step in steps]
     path = "$" + '["M"]'.join(f'["{step}"]' for step in escaped) + f'["{kind}"]'
     text = f"json_extract_scalar({column}, {render.literal(path)})"
-    return f"try_cast({text} as double)" if kind == "N" else text
+    types = {"N": "double", "BOOL": "boolean"}
+    return f"try_cast({text} as {types[kind]})" if kind in types else text

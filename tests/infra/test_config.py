@@ -83,7 +83,19 @@ def test_a_config_cannot_be_changed():
         ({"alarms": "false", "alarm_email": "a@example.com"}, "alarm_email needs alarms=true"),
         ({"transform": "flat", "catalog": "crawler", "view": "pk:S"},
          "view is for the other layouts: flat is a column an attribute"),
-        ({"view": "pk"}, "view=pk: give something like pk:S,person.age:N"),
+        ({"view": "pk"}, "view=pk: give something like pk:S,person.age:N,paid:BOOL"),
+        ({"view": "pk:L"}, "view=pk:L: give something like pk:S,person.age:N,paid:BOOL"),
+        *(({"view": f"pk:S,{one}:S,{other}:N"},
+           f"view=pk:S,{one}:S,{other}:N: {other} and {one} are both the column {column}, since names of columns have "
+           "no case and dots become _; leave one of them out")
+          for one, other, column in [("Email", "email", "email"), ("a.b_c", "a_b.c", "a_b_c"), ("x", "x", "x"),
+                                     ("a.B", "A_b", "a_b")]),
+        ({"view": "image:S"}, "view=image:S: image and the whole item are both the column image, since names of columns "
+         "have no case and dots become _; leave one of them out"),
+        ({"view": "changed.At:N"}, "view=changed.At:N: changed.At and the time of the last change are both the column "
+         "changed_at, since names of columns have no case and dots become _; leave one of them out"),
+        ({"view": "a..b:S"}, "view=a..b:S: 'a..b' is no attribute path: quote a name that holds dots or quotes, like "
+         'person."first.name"'),
         ({"table": "123"}, "table '123' makes no name for a Glue table: give log=…"),
     ],
 )  # fmt: skip

@@ -92,7 +92,7 @@ def test_who_exports_may_export_the_table_below_one_prefix(variants):
 def ask() -> Iterator[Any]:
     """Ask a query of a log of two datasets, on an Athena that answers."""
     person = lambda n, first: {"pk": {"S": f"p-{n}"}, "person": {"M": {  # noqa: E731
-        "firstname": {"S": first}, "lastname": {"S": "L'ovelace"}, "age": {"N": "41"}}}}  # fmt: skip
+        "firstname": {"S": first}, "lastname": {"S": "L'ovelace"}, "age": {"N": "41"}, "alive": {"BOOL": True}}}}  # fmt: skip
     beat = lambda n, rate: {"sensor_id": {"S": f"s-{n}"}, "report_time": {"N": "1"}, "HeartRate": {"N": rate}}  # noqa: E731
     logs = {
         "persons": [chain({"pk": {"S": "p-1"}}, [(NOON, person(1, "Ada")), (NOON + 5, person(1, "Augusta"))]),
@@ -145,17 +145,19 @@ def test_heart_rates_over_120_are_the_changes_that_left_one(ask):
 
 
 def test_the_view_has_a_column_an_attribute_and_one_row_an_item(ask):
-    config = raw(table="persons", view="pk:S,person.age:N")
+    config = raw(table="persons", view="pk:S,person.age:N,person.alive:BOOL,person.none:BOOL")
     ((_, (_, sql)),) = extra_queries(config).items()
     first, _, select = sql.partition("\n")
     assert first == 'create or replace view "workbench"."persons_latest" as'
-    assert select == flattened(config, config.view)
+    assert select == flattened(config)
     found = ask(select)
-    assert found[["pk", "person_age"]].to_numpy().tolist() == [["p-1", 41.0]]
-    assert set(found.columns) == {"pk", "person_age", "changed_at", "image"}
+    assert found[["pk", "person_age", "person_alive"]].to_numpy().tolist() == [["p-1", 41.0, True]]
+    assert found["person_alive"].dtype == "boolean"
+    assert found["person_none"].isna().all()
+    assert set(found.columns) == {"pk", "person_age", "person_alive", "person_none", "changed_at", "image"}
 
 
 def test_an_attribute_of_any_name_can_be_in_the_view():
-    sql = flattened(Config(table="things"), 'a."b.c":S, it\'s:N')
+    sql = flattened(Config(table="things", view='a."b.c":S, it\'s:N'))
     assert """json_extract_scalar(image, '$["a"]["M"]["b.c"]["S"]') as "a_b.c\"""" in sql
     assert """try_cast(json_extract_scalar(image, '$["it''s"]["N"]') as double) as "it's\"""" in sql
