@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -129,3 +131,57 @@ def test_an_item_that_was_there_before_the_first_change_is_a_gap_before_it():
 def test_where_the_old_image_is_not_known_nothing_is_judged():
     unknown = [Link(NOON + timedelta(seconds=n), str(n), None, image) for n, image in enumerate("ABC")]
     assert shown([*unknown, Link(NOON + timedelta(seconds=9), "9", "X", "Y")]) == "None>A None>B None>C !X>Y"
+
+
+def later(whole: list[Link], seed: int) -> list[Link]:
+    """What a log has of a history that began before it: the changes from some instant on."""
+    times = sorted({link.ts for link in whole})
+    since = random.Random(seed).choice(times) if times else NOON
+    return [link for link in whole if link.ts >= since]
+
+
+@given(STATES, st.integers(0, 2**32))
+@settings(max_examples=800, deadline=None)
+def test_a_log_that_begins_later_lacks_at_most_the_beginning(steps, seed):
+    rest = later(history(steps, seed), seed)
+    shuffled = random.Random(seed).sample(rest, len(rest))
+    assert not any(missing for _, missing in list(follow(shuffled))[1:]), shown(rest)
+
+
+@given(STATES, st.integers(0, 2**32))
+@settings(max_examples=800, deadline=None)
+def test_event_names_settle_the_order_where_old_images_are_not_known(steps, seed):
+    whole = history(steps, seed)
+    flat = [link if link.found == ABSENT else replace(link, found=None) for link in whole]
+    rest = later(flat, seed)
+    ordered = list(follow(random.Random(seed).sample(rest, len(rest))))
+    assert not any(missing for _, missing in ordered), shown(rest)
+    assert sorted(link.event_id for link, _ in ordered) == sorted(link.event_id for link in rest)
+    if rest == flat and flat:  # what it begins with is known: nothing
+        assert (ordered[-1][0].left == ABSENT) == (whole[-1].left == ABSENT)
+    events = [(link.found == ABSENT, link.left == ABSENT) for link, _ in ordered]
+    for (_, gone), (comes, _) in itertools.pairwise(events):
+        assert gone == comes, "what is gone comes, what is there changes or goes"
+
+
+def test_an_item_older_than_the_log_that_goes_and_comes_in_its_first_instant_has_an_unseen_beginning():
+    remove, insert = Link(NOON, "2", "X", ABSENT), Link(NOON, "7", ABSENT, "Y")
+    assert shown([remove, insert]) == "!X> >Y"
+    assert shown([insert, remove, Link(NOON + timedelta(seconds=1), "9", "Y", "Z")]) == "!X> >Y Y>Z"
+    put_back = Link(NOON, "7", ABSENT, "X")
+    assert shown([put_back, remove]) == ">X X>", "nothing says that it was there before"
+    assert shown([put_back, remove, Link(NOON + timedelta(seconds=1), "9", "X", "Z")]) == "!X> >X X>Z"
+
+
+def test_a_whole_flat_log_whose_item_goes_and_comes_in_one_instant_lacks_nothing():
+    insert, remove = Link(NOON, "9", ABSENT, "1"), Link(NOON, "1", None, ABSENT)
+    again = Link(NOON + timedelta(seconds=1), "5", ABSENT, "2")
+    assert shown([insert, remove, again]) == ">1 None> >2"
+    change = Link(NOON + timedelta(seconds=1), "5", None, "2")
+    assert shown([insert, remove, change]) == "None> >1 None>2"
+    assert shown([again, replace(remove, ts=again.ts), insert]) == ">1 None> >2", "it was there before the second"
+
+
+def test_many_changes_of_a_first_instant_are_ordered_in_time():
+    lost = [Link(NOON, f"{number:04}", f"A{number}", f"B{number}") for number in range(100)]
+    assert sum(missing for _, missing in follow(lost)) == 100

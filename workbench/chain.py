@@ -2,25 +2,29 @@
 
 Changes of one instant have no order of their own, but each says what it found and what it left: they are the
 edges of a graph between images, and the order is a walk along all of them. Where no walk takes all, changes are
-missing, and it jumps from one image to another, as rarely as will do over the whole of the item's changes.
+missing, and it jumps from one image to another, as rarely as will do over the whole of the item's changes; of walks
+that jump equally often, it is one that begins with an item older than the log: that loses no change.
+
+Where a change does not say what it found, its event does: whether the item was there.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
 ABSENT = ""
 """The image of an item that is not there."""
+_THERE = "?"  # some image: no canonical text is this
 _MANY = 16  # images of an instant up to which each is tried for its end
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A change of an item: what it found and left, as canonical text; `found` is None where it is not known."""
+    """A change of an item: what it found and left, as canonical text; `found` is None where only that it was there."""
 
     ts: datetime
     event_id: str
@@ -32,10 +36,13 @@ def follow(changes: Iterable[Link]) -> Iterator[tuple[Link, bool]]:
     """Order the distinct changes of one item, and tell of each whether a change before it is missing.
 
     A change is missing where one did not find what the one before it left; before the item's first change,
-    where that found the item there already. Of all orders that keep to the times, it is one with the fewest gaps.
+    where that found the item there already. Of all orders that keep to the times, it is one with the fewest gaps, and
+    of these one with the fewest after the item's beginning.
     """
     instants = [list(group) for _, group in groupby(sorted(changes, key=_by_time), key=lambda change: change.ts)]
-    ways: list[dict[str, _Way]] = [{ABSENT: _Way(0, ABSENT, ())}]  # by the image an instant ends with
+    ways: list[dict[str, _Way]] = [{ABSENT: _Way(_NO_GAP, ABSENT, ())}]  # by the image an instant ends with
+    if instants:
+        ways[0] |= {image: _Way(_UNSEEN, image, ()) for image in _beginnings(instants[0])}
     for group in instants:
         ways.append(_ways(group, ways[-1]))
     end, chosen = min(ways[-1], key=lambda image: (ways[-1][image].gaps, image)), []
@@ -53,22 +60,39 @@ def follow(changes: Iterable[Link]) -> Iterator[tuple[Link, bool]]:
 class _Way:
     """A walk along the changes of an instant: the gaps until its end, where it begins, and its jumps."""
 
-    gaps: int
+    gaps: tuple[int, int]
+    """All, and those after the item's beginning."""
     begin: str
     jumps: tuple[tuple[str, str], ...]
+
+
+_NO_GAP, _UNSEEN = (0, 0), (1, 0)
 
 
 def _by_time(change: Link) -> tuple[datetime, str]:
     return change.ts, change.event_id
 
 
+def _beginnings(group: Sequence[Link]) -> list[str]:
+    """Return the images an item may have had before its first instant, where it is older than the log."""
+    if any(change.found is None for change in group):
+        return [_THERE]
+    surplus = _surplus(group)
+    found = {str(change.found) for change in group if surplus[str(change.found)] > 0}
+    found.update(min(part) for part in _parts(group) if not any(surplus[image] for image in part))
+    if len(group) <= _MANY:
+        found.update(str(change.found) for change in group)
+    return sorted(found - {ABSENT})[: _MANY if len(group) <= _MANY else 1]
+
+
 def _ways(group: Sequence[Link], before: Mapping[str, _Way]) -> dict[str, _Way]:
     """Return the best way to each image that an instant can end with."""
-    first = group[0].found
-    if len(group) == 1 or any(change.found is None for change in group):
-        fits = len(group) > 1 or first is None
-        gaps, begin = min((way.gaps + (not fits and image != first), image) for image, way in before.items())
-        return {group[-1].left: _Way(gaps, begin, ())}
+    if any(change.found is None for change in group):
+        return _ways_by_events(group, before)
+    first = str(group[0].found)
+    if len(group) == 1:
+        gaps, begin = min((_plus(way.gaps, image != first), image) for image, way in before.items())
+        return {group[0].left: _Way(gaps, begin, ())}
     surplus, parts = _surplus(group), _parts(group)
     ends = set(surplus)
     if len(ends) > _MANY:
@@ -76,9 +100,32 @@ def _ways(group: Sequence[Link], before: Mapping[str, _Way]) -> dict[str, _Way]:
     found: dict[str, _Way] = {}
     for end in sorted(ends):
         ways = [(_jumps(surplus, parts, begin, end), begin) for begin in before]
-        gaps, begin, jumps = min((before[begin].gaps + len(jumps), begin, jumps) for jumps, begin in ways)
+        gaps, begin, jumps = min((_plus(before[begin].gaps, len(jumps)), begin, jumps) for jumps, begin in ways)
         found[end] = _Way(gaps, begin, tuple(jumps))
     return found
+
+
+def _ways_by_events(group: Sequence[Link], before: Mapping[str, _Way]) -> dict[str, _Way]:
+    """Return the best ways along changes of which not all say what they found, but whether the item was there."""
+    best = {_presence(image): image for image in sorted(before, key=lambda each: before[each].gaps, reverse=True)}
+    found: dict[str, _Way] = {}
+    for way in _ways(
+        [_by_event(change) for change in group], {kind: before[image] for kind, image in best.items()}
+    ).values():
+        found[_along(group, way)[-1].left] = replace(way, begin=best[way.begin])
+    return found
+
+
+def _presence(image: str | None) -> str:
+    return ABSENT if image == ABSENT else _THERE
+
+
+def _by_event(change: Link) -> Link:
+    return replace(change, found=_presence(change.found), left=_presence(change.left))
+
+
+def _plus(gaps: tuple[int, int], more: int) -> tuple[int, int]:
+    return gaps[0] + more, gaps[1] + more
 
 
 def _surplus(group: Iterable[Link]) -> Counter[str]:
@@ -92,8 +139,11 @@ def _surplus(group: Iterable[Link]) -> Counter[str]:
 
 def _along(group: Sequence[Link], way: _Way) -> list[Link]:
     """Order the changes of an instant along a way (Hierholzer's algorithm)."""
-    if len(group) == 1 or any(change.found is None for change in group):
+    if len(group) == 1:
         return list(group)
+    if any(change.found is None for change in group):
+        by_event = {_by_event(change): change for change in group}
+        return [by_event[change] for change in _along(list(by_event), replace(way, begin=_presence(way.begin)))]
     leaving: dict[str, list[tuple[str, str, Link | None]]] = defaultdict(list)
     for change in group:
         leaving[str(change.found)].append((change.event_id, change.left, change))

@@ -493,3 +493,37 @@ def test_a_masked_attribute_is_in_no_answer(tmp_path, question, how):
     for text in [*(frame.to_csv() for frame in frames), told._repr_html_(), getattr(told, "verdict", "")]:
         assert "Geheimnis" not in text
         assert "Verborgen" not in text
+
+
+# --- an item older than the log, and event names
+
+
+@pytest.mark.parametrize("ids", ["12", "21"])
+@pytest.mark.parametrize("more", [[], [(1, B)]])
+def test_an_item_older_than_the_log_removed_and_put_in_its_first_instant_lacks_its_beginning_only(tmp_path, ids, more):
+    whole = chain(KEY, [(NOON - 9, A), (NOON, None), (NOON, C), *((NOON + after, new) for after, new in more)],
+                  ids=["0", *ids, "3"])  # fmt: skip
+    wb = Workbench(write_log(tmp_path, random.Random(3).sample(whole[1:], len(whole) - 1)))
+    found = wb.data_quality("things").df.set_index("finding")["count"]
+    assert (found["missing changes"], found["unseen beginnings"]) == (0, 1)
+    told = wb.item_history("things").df.drop_duplicates("event_id")
+    assert told["event_name"].tolist() == ["REMOVE", "INSERT", *["MODIFY"] * len(more)]
+    assert told["missing"].tolist() == [True, *[False] * (len(told) - 1)]
+    wb.close()
+
+
+def test_a_whole_flat_log_with_changes_of_one_instant_lacks_nothing_in_any_order_of_event_ids(tmp_path):
+    made = chain(KEY, [(NOON, A), (NOON, None), (NOON + 1, B), (NOON + 2, None), (NOON + 2, C)], ids="91827")
+    wb = Workbench(write_log(tmp_path, made, "flat"))
+    assert wb.data_quality("things").df.set_index("finding")["count"]["missing changes"] == 0
+    told = wb.item_history("things").df.drop_duplicates("event_id")
+    assert told["event_id"].tolist() == list("91827")
+    assert not told["missing"].any()
+    wb.close()
+
+
+def test_a_flat_log_that_lacks_a_removal_within_an_instant_says_so(tmp_path):
+    made = chain(KEY, [(NOON, A), (NOON + 1, None), (NOON + 1, B), (NOON + 2, None), (NOON + 3, C)], ids="95821")
+    wb = Workbench(write_log(tmp_path, [each for each in made if each["eventID"] != "2"], "flat"))
+    assert wb.data_quality("things").df.set_index("finding")["count"]["missing changes"] == 1
+    wb.close()

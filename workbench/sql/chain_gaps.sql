@@ -8,7 +8,7 @@
 -- with `beginnings` not null, items whose first change found the item there: their first `examples`, each with
 -- how many there are.
 -- Changes of one instant have no order of their own. Of two, one must follow on from the other; more are left
--- to the caller.
+-- to the caller, and so are those of which one does not say what it found.
 with changes as (
     select
         keys,
@@ -42,8 +42,8 @@ moves as (  -- found and left_behind of the whole instant; to_follow where that 
     select
         keys,
         ts,
-        changes > 1 and known
-            and not (changes = 2 and (first_left = second_found or second_left = first_found)) as to_follow,
+        changes > 1
+            and not (known and changes = 2 and (first_left = second_found or second_left = first_found)) as to_follow,
         case when changes = 1 or first_left = second_found then first_found else second_found end as found,
         case when changes = 1 or first_left = second_found then second_left else first_left end as left_behind,
         known,
