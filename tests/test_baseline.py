@@ -227,7 +227,7 @@ def test_clean_files_are_not_read_line_by_line(con, tmp_path, monkeypatch):
 
 def test_the_key_attributes_must_be_the_key(con, tmp_path):
     write_export(tmp_path, [items({"pk": "a", "sk": 1}, {"pk": "a", "sk": 2})], START)
-    with pytest.raises(ParameterError, match=r"2 items with the key .*'pk' cannot be the whole key"):
+    with pytest.raises(ParameterError, match=r"2 items with one value of 'pk', which cannot be the whole key"):
         stage(con, "state", newest(tmp_path), ["pk"])
     with pytest.raises(ParameterError, match="no item of the export has the key 'id'"):
         stage(con, "state", newest(tmp_path), ["id"])
@@ -479,7 +479,7 @@ BAD = [
     ('{"Item":"x"}', "neither an 'Item'"), ('{"Item":{"n":{"N":"1"}}}', "no key attribute 'pk'"),
     ('{"Item":{"pk":{"BOOL":true}}}', "not of type S, N or B"), ('{"Item":{"pk":{"N":"x"}}}', "not a number"),
     ('{"Item":{"pk":{"S":"\\ud800"}}}', "lone surrogate"), ('{"Keys":{"pk":{"S":"x"}}}', "no Metadata.WriteTimestampMicros"),
-    ('{"Metadata":{"WriteTimestampMicros":{"N":"soon"}},"Keys":{"pk":{"S":"x"}}}', "'soon', not a number"),
+    ('{"Metadata":{"WriteTimestampMicros":{"N":"soon"}},"Keys":{"pk":{"S":"x"}}}', "a str, not a number"),
     ('{"Metadata":{"WriteTimestampMicros":{"N":"1"}},"Keys":{"pk":{"S":"x"},"sk":{"S":"x"}}}', "its key is pk, sk"),
     ('{"Metadata":{"WriteTimestampMicros":{"N":"1"}},"Keys":{"pk":{"S":"x"}},"NewImage":7}', "not an object"),
     (b'{"Item":{"pk":{"S":"\xff"}}}', "not UTF-8"),

@@ -83,7 +83,7 @@ def from_dynamodb(image: Mapping[str, Any]) -> dict[str, Any]:
         return {name: _from_value(value) for name, value in image.items()}
     except (AttributeError, TypeError, ValueError, KeyError) as error:
         canonical_json(dict(image))  # says which attribute it is, and why
-        raise RecordRefused(str(error)) from error
+        raise RecordRefused(f"not DynamoDB JSON: {type(error).__name__}") from None
 
 
 def to_dynamodb(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,8 +137,8 @@ def frame(images: Iterable[str | bytes], *, keys: Sequence[str] = (), numbers: N
         for rows, text in enumerate(images, start=1):
             try:
                 _collect(orjson.loads(text), root, rows - 1)
-            except (AttributeError, TypeError, ValueError) as error:
-                raise RecordRefused(f"an image is not DynamoDB JSON: {str(text)[:200]}") from error
+            except (AttributeError, TypeError, ValueError):
+                raise RecordRefused(f"image {rows:,} is not DynamoDB JSON") from None  # which may show values
         for name in keys:
             root.child(name)
         columns = {}
@@ -246,11 +246,11 @@ def _number_text(value: Any) -> str:
     number = Decimal(repr(float(value))) if isinstance(value, float | np.floating) else Decimal(int(value)) \
         if not isinstance(value, Decimal) else value  # fmt: skip
     if not number.is_finite():
-        raise ParameterError(f"{value} is not a number DynamoDB can store")
+        raise ParameterError("not a number DynamoDB can store")
     text = canonical_number(str(number)) if not number or -130 <= number.adjusted() <= 125 else ""
     if not text or len(re.sub(r"E.*|[-.]", "", text).strip("0")) > 38:
-        raise ParameterError(f"{str(number)[:60]} has more than 38 digits or is outside DynamoDB's range of 1E-130 "
-                             "to 9.9E+125")  # fmt: skip
+        raise ParameterError("a number has more than 38 digits or is outside DynamoDB's range of 1E-130 to "
+                             "9.9E+125")  # fmt: skip
     return text
 
 
@@ -310,8 +310,8 @@ def _column(kinds: Mapping[str, tuple[list[int], list[Any]]], rows: int, numbers
         else:
             try:
                 converted = [_from_value({kind: value}) for value in values]
-            except (AttributeError, TypeError, ValueError, KeyError) as error:
-                raise RecordRefused(f"an image is not DynamoDB JSON: {error}, within type {kind!r}") from error
+            except (AttributeError, TypeError, ValueError, KeyError):
+                raise RecordRefused(f"an image is not DynamoDB JSON: within type {kind!r}") from None
         merged[positions] = _objects(converted)
     return pd.Series(merged, dtype=object)
 

@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from workbench import render
 from workbench.engines.staging import as_it_is, canonical_image, register_functions
-from workbench.errors import ParameterError, QueryError
+from workbench.errors import ParameterError, QueryError, without_values
 from workbench.objects import SCHEMA, Unreadable, read_lines, stored_object
 from workbench.records import RecordRefused, canonical_json, canonical_keys, canonical_time, parse_objects
 
@@ -212,7 +212,7 @@ def stage(
         con.execute(f"drop table if exists {_CHANGES}; drop table if exists {name}")
         if isinstance(error, duckdb.Error):
             where = baseline.exports[0].folder
-            raise QueryError(f"the export {where} could not be read: {str(error).splitlines()[0]}") from error
+            raise QueryError(f"the export {where} could not be read: {without_values(error)}") from error
         raise
     return tuple(sorted(reader.unreadable, key=lambda found: (found.object, found.line)))
 
@@ -265,10 +265,10 @@ class _Reader:
         if keyless and not self._con.execute(f"select 1 from {target} limit 1").fetchone():
             raise ParameterError(f"no item of the export has the key {called}, such as {_place(keyless)}; "
                                  "name the key attributes, keys=(…)")  # fmt: skip
-        twice = f"select keys, count(*) from {target} group by keys having count(*) > 1 order by keys limit 1"
+        twice = f"select count(*) from {target} group by keys having count(*) > 1 order by keys limit 1"
         if found := self._con.execute(twice).fetchone():
-            raise ParameterError(f"the export holds {found[1]} items with the key {found[0]}: {called} cannot be "
-                                 "the whole key; name the key attributes, keys=(…)")  # fmt: skip
+            raise ParameterError(f"the export holds {found[0]} items with one value of {called}, which cannot be the "
+                                 "whole key; name the key attributes, keys=(…)")  # fmt: skip
 
     def _read(self, numbers: range, export: Export, target: str) -> None:
         paths = [as_it_is(str(self._files[number])) for number in numbers]

@@ -15,6 +15,7 @@ WorkbenchError
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from workbench.records import RecordRefused as RecordRefused
@@ -54,6 +55,22 @@ class ExportError(WorkbenchError):
 
 class ReportError(WorkbenchError):
     """A notebook could not be run as a report."""
+
+
+def without_values(error: Exception) -> str:
+    """Return the first line of what a database says, without the values it quotes where they are the trouble.
+
+    They leave the error too, since its traceback may be kept in a notebook.
+
+    >>> class ConversionException(Exception): pass
+    >>> without_values(ConversionException("Could not convert string 'ann@example.com' to INT64"))
+    "Could not convert string '…' to INT64"
+    """
+    said = (str(error).splitlines() or [""])[0]
+    if re.search("Conversion|InvalidInput|OutOfRange|InvalidType|Serializ|Data|Mismatch", type(error).__name__):
+        said = re.sub(r"""Input:.*|'.*'|".*"|-?\d[\d.eE+-]{3,}""", "'…'", said)
+        error.args = (said,)
+    return said
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -29,7 +29,7 @@ from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
 from workbench.engines import Answer, Estimate, Over, Query, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, register_functions
-from workbench.errors import ConfigError, QueryError, TableNotFound, did_you_mean
+from workbench.errors import ConfigError, QueryError, TableNotFound, did_you_mean, without_values
 from workbench.instants import END_OF_TIME, duration
 from workbench.objects import Unreadable, list_objects
 
@@ -114,7 +114,7 @@ class DuckDBEngine:
             for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
                 yield self._answer(_decoded(pa.Table.from_batches([batch])), text, log, began)
         except duckdb.Error as error:
-            raise QueryError(f"{question} over {table!r} failed: {str(error).splitlines()[0]}") from error
+            raise QueryError(f"{question} over {table!r} failed: {without_values(error)}") from error
 
     def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""
@@ -151,7 +151,7 @@ class DuckDBEngine:
         except BaseException as error:
             self._checkpoints.remove(made)
             if isinstance(error, duckdb.Error):
-                raise QueryError(f"the checkpoint of {table!r} failed: {str(error).splitlines()[0]}") from error
+                raise QueryError(f"the checkpoint of {table!r} failed: {without_values(error)}") from error
             raise
         self._checkpoints.discard(table, made.log, keep)
         return made
@@ -184,7 +184,7 @@ class DuckDBEngine:
                                       values=values)  # fmt: skip
             return _decoded(self._con.sql(sql).to_arrow_table()), log
         except duckdb.Error as error:
-            raise QueryError(f"{question} over {table!r} failed: {str(error).splitlines()[0]}") from error
+            raise QueryError(f"{question} over {table!r} failed: {without_values(error)}") from error
 
     def _prepared(self, question: str, table: str, *, images: bool, matching: str, over: Over = "log",
                   after: datetime | None = None, values: Mapping[str, object] | None = None,

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from workbench import render
 from workbench.checkpoints import Checkpoint
-from workbench.errors import QueryError
+from workbench.errors import QueryError, without_values
 from workbench.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.reader import Layout, layout_of, read_changes
 from workbench.records import RecordRefused, canonical_json, canonical_keys
@@ -75,7 +75,7 @@ class StagedLog:
         except BaseException as error:  # also Ctrl-C: a half-read log must not answer the next question
             self._clear(images=images)
             if isinstance(error, duckdb.Error):
-                raise QueryError(f"{self.source} could not be read: {str(error).splitlines()[0]}") from error
+                raise QueryError(f"{self.source} could not be read: {without_values(error)}") from error
             raise
 
     @property
