@@ -158,7 +158,7 @@ def test_unreadable_lines_are_named_and_the_good_ones_around_them_answered(tmp_p
     result = Workbench(tmp_path).latest_state("things")
     assert list(result.df["v"]) == ["B"]
     assert [(found.line, found.reason.split(":")[0]) for found in result.stats.unreadable] == [
-        (2, "not JSON at character 2"), (3, "eventName is 'UPSERT', not one of INSERT, MODIFY, REMOVE"),
+        (2, "not JSON at character 2"), (3, "eventName is a str, not one of INSERT, MODIFY, REMOVE"),
         (5, "MODIFY without a new image"), (7, "not JSON at character 42"),
     ]  # fmt: skip
     assert {found.object for found in result.stats.unreadable} == {str(tmp_path / "log.json")}
