@@ -155,7 +155,7 @@ def test_a_row_is_an_insert_at_the_time_of_the_export(con, tmp_path):
         "event_id": f"baseline {folder.name}", "event_name": "INSERT", "table_name": "things",
         "ts": START.replace(tzinfo=None), "keys": '{"pk":{"S":"a"}}',
         "new_image": '{"pk":{"S":"a"},"n":{"N":"1"}}', "old_image": None, "size_bytes": None, "by_ttl": False,
-        "object": None,
+        "aws_region": None, "account_id": None, "object": None,
     }]  # fmt: skip
     types = dict(con.execute("select column_name, column_type from (describe state)").fetchall())
     assert {name: kind for name, kind in types.items() if kind != "VARCHAR"} == {

@@ -170,7 +170,7 @@ def _raw(columns: Mapping[str, str], keys: Sequence[str], folder: str) -> dict[s
         "event_id": "eventid", "event_name": "eventname",
         "table_name": "tablename" if "tablename" in columns else render.literal(folder),
         "ts": _instant(stamp, precision, stamped), "size_bytes": f"try_cast({size} as bigint)",
-        "by_ttl": f"eventname = 'REMOVE' and {_by_ttl(columns)}",
+        "by_ttl": f"eventname = 'REMOVE' and {_by_ttl(columns)}", **_origin(columns),
     }  # fmt: skip
 
 
@@ -204,6 +204,7 @@ def _flat(columns: Mapping[str, str], keys: Sequence[str], folder: str) -> dict[
         "new_image": f"case when {has['event_name']} <> 'REMOVE' then {text} end", "old_image": "cast(null as varchar)",
         "size_bytes": f"try_cast({has['size_bytes']} as bigint)",
         "by_ttl": f"{has['event_name']} = 'REMOVE' and coalesce(try_cast({has['by_ttl']} as boolean), false)",
+        **_origin({}),
     }  # fmt: skip
 
 
@@ -216,6 +217,16 @@ def _instant(stamp: str, precision: str, kind: GlueType) -> str:
     if kind.name == "timestamp":
         return f"cast({stamp} as timestamp(6))"
     return render.part("instant", stamp=f"try_cast({stamp} as double)", precision=precision)
+
+
+def _origin(columns: Mapping[str, str]) -> dict[str, str]:
+    """Write a record's Region and account, which the ARN of its stream tells where it has one."""
+    texts = {name for name, kind in columns.items() if glue_type(kind).name == "string"}
+    arn = "regexp_extract(eventsourcearn, '^arn:[a-z-]*:dynamodb:([A-Za-z0-9-]*):([0-9]*):table/', {})"
+    told = [f"nullif({arn.format(group)}, '')" if "eventsourcearn" in texts else "cast(null as varchar)"
+            for group in (1, 2)]  # fmt: skip
+    region = f"coalesce(nullif(regexp_extract(awsregion, '^[A-Za-z0-9-]{{1,64}}$'), ''), {told[0]})"
+    return {"aws_region": region if "awsregion" in texts else told[0], "account_id": told[1]}
 
 
 def _by_ttl(columns: Mapping[str, str]) -> str:

@@ -22,6 +22,7 @@ from workbench.errors import ParameterError
 from workbench.objects import Object, Unreadable, read_lines
 from workbench.records import (
     COLUMNS,
+    ORIGIN,
     RecordRefused,
     canonical_change,
     canonical_json,
@@ -43,7 +44,7 @@ def layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
     if item.format == "parquet":
         try:
             return (
-                ("envelope" if set(pq.read_schema(item.path).names) >= set(COLUMNS) else "unknown"),
+                ("envelope" if set(pq.read_schema(item.path).names) >= set(COLUMNS) - set(ORIGIN) else "unknown"),
                 False,
                 (),
             )
@@ -90,7 +91,9 @@ def read_changes(item: Object, keys: Sequence[str] = ()) -> Iterator[dict[str, A
 
 def _read_parquet(item: Object) -> Iterator[dict[str, Any] | Unreadable]:
     try:
-        table = pq.read_table(item.path, columns=list(COLUMNS), partitioning=None)
+        has = set(pq.read_schema(item.path).names)
+        columns = [name for name in COLUMNS if name in has or name not in ORIGIN]
+        table = pq.read_table(item.path, columns=columns, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         yield Unreadable(item.path, 0, f"Parquet object cannot be read: {str(error).splitlines()[0]}")
         return

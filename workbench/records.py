@@ -26,7 +26,10 @@ from typing import Any
 
 COLUMNS = (
     "event_id", "event_name", "table_name", "ts", "keys", "new_image", "old_image", "size_bytes", "by_ttl",
+    "aws_region", "account_id",
 )  # fmt: skip
+ORIGIN = ("aws_region", "account_id")
+"""Where the table is, as far as the record tells: older envelopes do not have these columns."""
 EVENTS = ("INSERT", "MODIFY", "REMOVE")
 TTL_PRINCIPAL = "dynamodb.amazonaws.com"
 
@@ -34,6 +37,9 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"(-?)(\d*)\.?(\d*)(?:[eE]([+-]?\d{1,6}))?", re.ASCII)
 _PLAIN_INTEGER = re.compile(r"0|-?[1-9]\d{0,37}", re.ASCII)
+_REGION = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_ACCOUNT = re.compile(r"[0-9]{1,20}", re.ASCII)
+_STREAM = re.compile(r"arn:[a-z-]*:dynamodb:([A-Za-z0-9-]*):([0-9]*):table/", re.ASCII)
 _LONGEST_PLAIN = 38  # digits written out on either side of the point before the exponent form is used
 
 
@@ -128,6 +134,7 @@ def canonical_change(record: Mapping[str, Any]) -> dict[str, Any]:
         "size_bytes": _size(change.get("SizeBytes")),
         "by_ttl": event == "REMOVE" and isinstance(identity, Mapping)
         and {"Service", TTL_PRINCIPAL} <= {str(value) for value in identity.values()},
+        **_origin(record.get("awsRegion"), record.get("eventSourceARN")),
     }  # fmt: skip
 
 
@@ -188,6 +195,16 @@ def _unicode(text: str) -> str:
     except UnicodeEncodeError as error:
         raise RecordRefused("a text is not valid Unicode (lone surrogate)") from error
     return text
+
+
+def _origin(region: object, arn: object, account: object = None) -> dict[str, str | None]:
+    """Tell a table's Region and account; the stream's ARN, which DynamoDB Streams give, has both."""
+    told = _STREAM.match(arn) if isinstance(arn, str) else None
+    if not (isinstance(region, str) and _REGION.fullmatch(region)):
+        region = (told and told[1]) or None
+    if not (isinstance(account, str) and _ACCOUNT.fullmatch(account)):
+        account = (told and told[2]) or None
+    return {"aws_region": region, "account_id": account}
 
 
 def _table_name(record: Mapping[str, Any]) -> str:
@@ -251,6 +268,7 @@ def _checked_envelope(row: Mapping[str, Any]) -> dict[str, Any]:
         "event_id": _text(change, "event_id"), "table_name": _text(change, "table_name"),
         "ts": moment.isoformat(" ", "microseconds"), "size_bytes": _size(change["size_bytes"]),
         "by_ttl": change["event_name"] == "REMOVE" and str(change["by_ttl"]).lower() == "true",
+        **_origin(change["aws_region"], None, change["account_id"]),
     }  # fmt: skip
 
 

@@ -11,8 +11,10 @@ from workbench.errors import ParameterError
 Stored = Literal["json", "parquet"]
 _COLUMNS = {
     "envelope": {"event_id": "string", "event_name": "string", "table_name": "string", "ts": "string", "keys": "string",
-                 "new_image": "string", "old_image": "string", "size_bytes": "bigint", "by_ttl": "boolean"},
+                 "new_image": "string", "old_image": "string", "size_bytes": "bigint", "by_ttl": "boolean",
+                 "aws_region": "string", "account_id": "string"},
     "raw": {"eventid": "string", "eventname": "string", "tablename": "string", "useridentity": "string",
+            "awsregion": "string", "eventsourcearn": "string",
             "dynamodb": "struct<approximatecreationdatetime:bigint,approximatecreationdatetimeprecision:string,"
                         "keys:string,newimage:string,oldimage:string,sizebytes:bigint>"},
     "checkpoint": {"keys": "string", "ts": "string", "event_id": "string", "event_name": "string",
@@ -29,8 +31,8 @@ _READ_BY: dict[Stored, tuple[str, str, dict[str, str]]] = {
 # Taking names without regard to case, OpenX drops all but the last of attributes that differ in case only, in the text
 # of a nested object too: so names are taken as they are, and those of the record mapped.
 _EXACT = {"case.insensitive": "false"} | {f"mapping.{name.lower()}": name for name in (
-    "eventID", "eventName", "tableName", "userIdentity", "Keys", "NewImage", "OldImage", "SizeBytes",
-    "ApproximateCreationDateTime", "ApproximateCreationDateTimePrecision")}  # fmt: skip
+    "eventID", "eventName", "tableName", "userIdentity", "awsRegion", "eventSourceARN", "Keys", "NewImage", "OldImage",
+    "SizeBytes", "ApproximateCreationDateTime", "ApproximateCreationDateTimePrecision")}  # fmt: skip
 _WRITTEN_BY = {"json": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
                "parquet": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"}  # fmt: skip
 _UNITS = {"year": (4, ""), "month": (2, "1,12"), "day": (2, "1,31"), "hour": (2, "0,23")}

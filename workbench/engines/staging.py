@@ -22,7 +22,7 @@ from workbench.checkpoints import Checkpoint
 from workbench.errors import QueryError, without_values
 from workbench.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.reader import Layout, layout_of, read_changes
-from workbench.records import RecordRefused, canonical_json, canonical_keys
+from workbench.records import ORIGIN, RecordRefused, canonical_json, canonical_keys
 
 _IMAGES = ("new_image", "old_image")
 _TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
@@ -150,9 +150,17 @@ class StagedLog:
         if kind != "parquet":
             values |= {"compression": "gzip" if kind == "gzip" else "none", "format": reader,
                        "ignore_errors": reader == "newline_delimited", "key_pattern": self._key_pattern()}  # fmt: skip
-        query = render.fill(render.load("parts/read_parquet" if kind == "parquet" else "parts/read_json"), values)
         columns = ", ".join([*self._columns(), "object"])
         try:
+            if kind == "parquet":
+                files = (
+                    f"read_parquet(list_value {render.literal(paths)}, union_by_name = true, hive_partitioning = false)"
+                )
+                there = {name for name, *_ in self._con.execute(f"describe from {files}").fetchall()}
+                names = {name: name if name in there else "null" for name in ORIGIN}
+                query = render.fill(render.load("parts/read_parquet"), values, names)
+            else:
+                query = render.fill(render.load("parts/read_json"), values)
             self._con.execute(f"insert into {self.table} select {columns} from ({query})")
         except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException):
             # One damaged object stops the whole statement: halve until it is found, and read it line by line.

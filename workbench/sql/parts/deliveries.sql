@@ -1,7 +1,8 @@
 -- Reads a table of change records in the Glue catalog.
 -- {table} and its columns, as SQL; {within}, a condition on its partitions; {wanted}, which rows.
 -- Rows: deliveries.
-select event_id, event_name, table_name, ts, keys, new_image, old_image, size_bytes, by_ttl, {arrival} as arrival
+select event_id, event_name, table_name, ts, keys, new_image, old_image, size_bytes, by_ttl, aws_region, account_id,
+    {arrival} as arrival
 from (
     select
         {event_id} as event_id,
@@ -13,6 +14,8 @@ from (
         {old_image} as old_image,
         {size_bytes} as size_bytes,
         {by_ttl} as by_ttl,
+        {aws_region} as aws_region,
+        {account_id} as account_id,
         "$path" as path
     from {table}
     where {within}

@@ -36,5 +36,7 @@ select
     null as old_image,
     null as size_bytes,
     false as by_ttl,
+    null as aws_region,
+    null as account_id,
     :first + file_index as object
 from lines

@@ -27,6 +27,18 @@ with lines as (
         coalesce(size_bytes, dynamodb.SizeBytes) as size_bytes,
         coalesce(by_ttl, contains(userIdentity, '"Service"')
                          and contains(userIdentity, '"dynamodb.amazonaws.com"'), false) as by_ttl,
+        case
+            when event_id is not null then nullif(regexp_extract(aws_region, '^"([A-Za-z0-9-]{1,64})"$', 1), '')
+            else coalesce(
+                nullif(regexp_extract(awsRegion, '^"([A-Za-z0-9-]{1,64})"$', 1), ''),
+                nullif(regexp_extract(
+                    eventSourceARN, '^"arn:[a-z-]*:dynamodb:([A-Za-z0-9-]*):[0-9]*:table/', 1), '')
+            )
+        end as aws_region,
+        case
+            when event_id is not null then nullif(regexp_extract(account_id, '^"([0-9]{1,20})"$', 1), '')
+            else nullif(regexp_extract(eventSourceARN, '^"arn:[a-z-]*:dynamodb:[A-Za-z0-9-]*:([0-9]*):table/', 1), '')
+        end as account_id,
         file_index
     from read_json(
         list_value :paths, format = :format, compression = :compression, ignore_errors = :ignore_errors,
@@ -34,6 +46,7 @@ with lines as (
         columns = {
             event_id: 'VARCHAR', event_name: 'VARCHAR', table_name: 'VARCHAR', ts: 'VARCHAR', keys: 'VARCHAR',
             new_image: 'VARCHAR', old_image: 'VARCHAR', size_bytes: 'BIGINT', by_ttl: 'BOOLEAN',
+            aws_region: 'JSON', account_id: 'JSON', awsRegion: 'JSON', eventSourceARN: 'JSON',
             eventID: 'VARCHAR', eventName: 'VARCHAR', tableName: 'VARCHAR', userIdentity: 'JSON',
             dynamodb: 'STRUCT(ApproximateCreationDateTime DOUBLE, ApproximateCreationDateTimePrecision VARCHAR,
                               Keys JSON, NewImage JSON, OldImage JSON, SizeBytes BIGINT)'}
@@ -76,5 +89,7 @@ select
     end as old_image,
     size_bytes,
     by_ttl,
+    aws_region,
+    account_id,
     :first + file_index as object
 from changes
