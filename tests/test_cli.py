@@ -111,7 +111,7 @@ def test_the_example_of_every_verb_names_options_it_has():
     for verb, command in main.commands.items():
         known = {option for parameter in command.params for option in parameter.opts}
         line = next(line for line in command.help.splitlines() if "Example:" in line)
-        assert {word for word in line.split() if word.startswith("-")} <= known, verb
+        assert {word for word in line.split() if word.startswith("-") and not word[1].isdigit()} <= known, verb
 
 
 @pytest.mark.skipif(not list(metadata.distributions(name="workbench")), reason="workbench is not installed here")
@@ -384,3 +384,21 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_question_is_asked(t
         ran = CliRunner().invoke(main, ["latest", "things", "--from", "/nowhere", "--out", str(tmp_path / out)])
         assert ran.exit_code == 1
         assert why in ran.output
+
+
+def test_an_instant_like_minus_two_days_is_an_argument_and_no_option(log):
+    ran = run("diff", "things", "-20000d", "-1h30m", "--from", log)
+    assert ran.exit_code == 0
+    assert run("diff", "things", "-20000d", "now", "--from", log).stdout == ran.stdout
+    assert "No such option" in run("diff", "things", "-d2", "--from", log, code=2).stderr
+
+
+def test_a_window_of_frequency_is_of_its_time_zone(tmp_path):
+    write_log(tmp_path, chain({"pk": {"S": "x"}}, [
+        (micros(f"2026-11-{text}"), {"pk": {"S": "x"}, "n": {"N": str(number)}})
+        for number, text in enumerate(["19T22:59", "19T23:00", "20T22:59", "20T23:00"])]))  # fmt: skip
+    asked = ("frequency", "things", "--from", str(tmp_path), "--timezone", "Europe/Berlin", "--every", "1d", "--json")
+    ran = run(*asked, "--start", "2026-11-20", "--end", "2026-11-21")
+    assert [(row["bucket"], row["changes"]) for row in json.loads(ran.stdout)] == [("2026-11-20T00:00:00+01:00", 2)]
+    printed = run(*asked[:-1], "--start", "2026-11-19 23:00:00 UTC")
+    assert "2026-11-20 00:00:00+0100" in printed.stdout

@@ -146,10 +146,29 @@ def test_floats_come_back_to_the_last_bit(tmp_path_factory, values):
 # --- times
 
 
+def test_times_of_a_zone_keep_their_wall_clock_and_name_it(write):
+    days = pd.to_datetime(["2026-11-20", None, "2026-07-01"]).tz_localize("Europe/Berlin")
+    df = pd.DataFrame({"a": pd.Series(days).astype("datetime64[us, Europe/Berlin]")})
+    path = write(df, "parquet")
+    assert str(pq.read_schema(path).field("a").type) == "timestamp[us, tz=Europe/Berlin]"
+    assert parquet(path)[0].isoformat() == "2026-11-20T00:00:00+01:00"
+    text = write(df, "csv")
+    assert lines(text)[1:4] == ['"2026-11-20 00:00:00+01:00"', "", '"2026-07-01 00:00:00+02:00"']
+    back = pd.to_datetime(pd.read_csv(text)["a"].dropna(), utc=True)
+    assert back.tolist() == df["a"].dropna().dt.tz_convert("UTC").tolist()
+    assert [row.get("a") for row in loaded(write(df, "json"))] == [
+        "2026-11-20T00:00:00+01:00", None, "2026-07-01T00:00:00+02:00"]  # fmt: skip
+    assert [row[0] for row in sheet(write(df, "xlsx"))] == [
+        "a (Europe/Berlin)", datetime(2026, 11, 20), None, datetime(2026, 7, 1)]  # fmt: skip
+
+
+def test_times_that_excel_would_round_are_text_of_the_wall_clock_too(write):
+    df = pd.DataFrame({"a": pd.Series([MICROS]).dt.tz_convert("Europe/Berlin")})
+    assert [row[0] for row in sheet(write(df, "xlsx"))] == ["a (Europe/Berlin)", "2026-01-01 13:00:00.123457"]
+
+
 def test_times_are_utc_and_keep_their_microseconds(write):
-    df = pd.DataFrame(
-        {"a": pd.Series([MICROS, pd.NaT]).dt.tz_convert("Europe/Berlin").astype("datetime64[us, Europe/Berlin]")}
-    )
+    df = pd.DataFrame({"a": pd.Series([MICROS, pd.NaT]).astype("datetime64[us, UTC]")})
     path = write(df, "parquet")
     assert parquet(path) == [MICROS.to_pydatetime(), None]
     assert str(pq.read_schema(path).field("a").type) == "timestamp[us, tz=UTC]"

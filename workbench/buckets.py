@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from workbench.errors import ParameterError, did_you_mean
+from workbench.instants import zone_of
 
 _WIDTHS = {
     "1min": "1min", "5min": "5min", "15min": "15min", "30min": "30min", "1h": "1h", "3h": "3h", "6h": "6h",
@@ -27,10 +27,7 @@ def unit_of(every: str, timezone: str) -> str:
     if every not in _WIDTHS:
         raise ParameterError(f"every={every!r} is no bucket; use one of {', '.join(_WIDTHS)}."
                              f"{did_you_mean(every, _WIDTHS)}")  # fmt: skip
-    try:
-        ZoneInfo(timezone)
-    except (ValueError, OSError, LookupError) as error:
-        raise ParameterError(f"{timezone!r} is no time zone: use a name like UTC or Europe/Berlin") from error
+    zone_of(timezone)
     if timezone != "UTC" or "min" in every:
         return "minute"
     return "hour" if "h" in every else "day"

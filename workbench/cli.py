@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -39,6 +40,13 @@ class _Group(click.Group):
             if ctx.params.get("debug"):
                 raise
             raise click.ClickException(" ".join(str(error).split())) from error
+
+
+class _Instants(click.Command):
+    """A command whose arguments may be instants like -2d, which are no options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f" {each}" if re.match(r"-\d", each) else each for each in args])
 
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,7 +91,11 @@ def _item_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _window_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--start", metavar="TIME", help="From here on: ISO 8601, UTC where it names no zone, or -7d."),
+        click.option(
+            "--start",
+            metavar="TIME",
+            help="From here on: ISO 8601, UTC where it names no zone, or -7d, today.",
+        ),
         click.option("--end", metavar="TIME", help="Changes before."),
     ):
         command = option(command)
@@ -163,7 +175,7 @@ def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **
 
 @main.command()
 @click.argument("table")
-@click.option("--as-of", metavar="TIME", help="An instant: ISO 8601, UTC where it names no zone, or -7d.")
+@click.option("--as-of", metavar="TIME", help="An instant: ISO 8601, UTC where it names no zone, -7d or yesterday.")
 @click.option("--include-deleted", is_flag=True, help="Show items that are gone too, with when.")
 @click.option("--where", metavar="CONDITION", help='Only items of which it holds: "person.age > 40".')
 @_result_options
@@ -212,7 +224,7 @@ def history(table: str, key: tuple[str, ...], prefix: bool, start: str | None, e
     _answer("item_history", table, asked, show, _print_history)
 
 
-@main.command()
+@main.command(cls=_Instants)
 @click.argument("table")
 @click.argument("before")
 @click.argument("after", required=False)
@@ -222,7 +234,7 @@ def diff(table: str, before: str, after: str | None, key: tuple[str, ...], prefi
     """Compare TABLE, or items of it, at two instants: BEFORE, and AFTER or now.
 
     \b
-    Example: workbench diff persons 2026-11-18 2026-11-19 --out diff.xlsx
+    Example: workbench diff persons -2d --out diff.xlsx
     """
     asked = {"before": before, "after": after, "key": shlex.join(key) or None, "prefix": prefix}
     _answer("diff", table, asked, show, _print_comparison)
@@ -234,7 +246,7 @@ def diff(table: str, before: str, after: str | None, key: tuple[str, ...], prefi
 @_window_options
 @click.option("--by", type=click.Choice(KINDS), default="event", show_default=True,
               help="Over time, by attribute, the most changed items, how unequal, how long in between.")  # fmt: skip
-@click.option("--timezone", default="UTC", show_default=True, help="Zone of the buckets, like Europe/Berlin.")
+@click.option("--timezone", default="UTC", show_default=True, help="Zone of buckets and window, like Europe/Berlin.")
 @click.option("--limit", type=int, default=20, show_default=True, help="Items, with --by key.")
 @_result_options
 def frequency(table: str, every: str | None, start: str | None, end: str | None, by: str, timezone: str, limit: int,

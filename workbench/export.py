@@ -42,12 +42,13 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
           session: boto3.Session | None = None) -> Path | str:  # fmt: skip
     """Write a frame to a file or an object in S3, whole or not at all, and return its path.
 
-    Numbers keep every digit, times are UTC, and ``''`` stays apart from a missing value (in CSV: ``""``
-    against nothing). Sets and lists are written as lists in Parquet where their elements are of one type,
+    Numbers keep every digit, times their zone's wall clock, and ``''`` stays apart from a missing value (in CSV:
+    ``""`` against nothing). Sets and lists are written as lists in Parquet where their elements are of one type,
     as JSON text elsewhere; bytes as base64 in text formats; numbers of more than 38 digits in one column
     are text. Durations are of microseconds in Parquet, elsewhere exact numbers of seconds. In Excel, numbers of
-    more than 15 digits and times finer than a millisecond are text, since Excel would round them, times are
-    without their zone, and control characters are written ``_x0001_``.
+    more than 15 digits and times finer than a millisecond are text, since Excel would round them, the heading names
+    the zone of times where it is not UTC (in CSV and JSON they end with their offset), and control characters are
+    written ``_x0001_``.
 
     Parameters
     ----------
@@ -240,8 +241,10 @@ def to_arrow(df: pd.DataFrame, *, nested: bool = True) -> pa.Table:
 
 def _arrow(column: pd.Series, nested: bool) -> pa.Array:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        utc = column.dt.tz_convert("UTC").dt.tz_localize(None)
-        return pa.array(utc.to_numpy("datetime64[us]"), pa.timestamp("us", "UTC"))
+        utc, zone = column.dt.tz_convert("UTC").dt.tz_localize(None), str(column.dt.tz)
+        if zone != "UTC" and not nested:  # the wall clock, and how far it is from UTC
+            return pa.array([None if absent(time) else time.isoformat(" ") for time in column], pa.string())
+        return pa.array(utc.to_numpy("datetime64[us]"), pa.timestamp("us", zone))
     if column.dtype.kind == "m":
         micros = column.to_numpy("timedelta64[us]")
         return pa.array(micros, pa.duration("us")) if nested else _array(_cells(column), nested)
@@ -344,7 +347,7 @@ def _write_excel(df: pd.DataFrame, path: Path) -> None:
         if value is None or absent(value):
             return None
         if isinstance(value, pd.Timestamp):
-            value = value.tz_convert(None) if value.tzinfo else value
+            value = value.tz_localize(None)  # the wall clock; the heading names the zone
             return value.isoformat(" ", "microseconds") if name in fine else value.to_pydatetime()
         if isinstance(value, float):  # openpyxl would write 16 digits of the 17 some need
             return value if float(f"{value:.16g}") == value else typed(repr(value), "n")
@@ -358,13 +361,19 @@ def _write_excel(df: pd.DataFrame, path: Path) -> None:
         return typed(text, "s")  # a text that begins with = is a text, not a formula
 
     try:
-        sheet.append([cell(str(name)) for name in df.columns])
+        sheet.append([cell(_zoned(df, name)) for name in df.columns])
         for row in zip(*(_cells(df[name]) for name in df.columns), strict=True):
             sheet.append([cell(value, name) for name, value in zip(df.columns, row, strict=True)])
     except ExportError:
         sheet.close()  # else openpyxl complains at the end of the process
         raise
     book.save(path)
+
+
+def _zoned(df: pd.DataFrame, name: Any) -> str:
+    """Return a column's heading, with its time zone where that is not UTC."""
+    zone = getattr(df[name].dtype, "tz", None)
+    return str(name) if zone is None or str(zone) == "UTC" else f"{name} ({zone})"
 
 
 def to_json(df: pd.DataFrame) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -12,38 +13,106 @@ from workbench.errors import ParameterError
 START_OF_TIME = datetime(1, 1, 1, tzinfo=UTC)
 END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 Moment = str | datetime | pd.Timestamp
+_DAYS = {"now": None, "today": 0, "yesterday": 1}
+_HOW = "write it like 2026-11-01T12:00:00Z, -7d, -1h30m, now, today or yesterday"
+_LENGTH = r"(\d+(?:\.\d+)?)\s*(ms|mo|min|m|s|h|d|w)"
+_UNITS = {"m": "min", "d": "D", "w": "W"}
 
 
-def instant(value: Moment) -> datetime:
-    """Read an instant: ISO 8601 text or a datetime, UTC where it names no zone, or ``-7d``, so long before now.
+def now() -> datetime:
+    """Return the present instant; the one clock that answers go by."""
+    return datetime.now(UTC)
 
-    >>> instant("2026-11-01T12:00+01:00")
-    datetime.datetime(2026, 11, 1, 11, 0, tzinfo=datetime.timezone.utc)
+
+def zone_of(name: str) -> ZoneInfo:
+    """Look a time zone up by its name.
+
+    Raises
+    ------
+    ParameterError
+        Where there is none.
     """
-    if isinstance(value, str) and (ago := value.strip()).startswith("-"):
-        return datetime.now(UTC) - duration(ago[1:]).to_pytimedelta()
     try:
-        moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
-    except ValueError as error:
-        raise ParameterError(f"{value!r} is not an instant: write it like 2026-11-01T12:00:00Z or -7d") from error
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError) as error:
+        raise ParameterError(f"{name!r} is no time zone: use a name like UTC or Europe/Berlin") from error
+
+
+def instant(value: Moment, timezone: str = "UTC") -> datetime:
+    """Read an instant, in `timezone` where it names no zone, and return it in UTC.
+
+    It is a datetime, or text: ISO 8601, also with a zone's name after it, ``now``, ``today`` and ``yesterday`` (the
+    beginning of that day), or so long before now: ``-7d``, ``-1h30m``, ``-1mo``.
+
+    >>> instant("2026-11-01T12:00+01:00"), instant("2026-11-01", "Europe/Berlin")
+    (datetime.datetime(2026, 11, 1, 11, 0, tzinfo=datetime.timezone.utc),
+     datetime.datetime(2026, 10, 31, 23, 0, tzinfo=datetime.timezone.utc))
+    """
+    zone = zone_of(timezone)
+    moment = _read(value.strip(), zone) if isinstance(value, str) else value
     if isinstance(moment, pd.Timestamp):
         moment = moment.to_pydatetime(warn=False)
-    if not isinstance(moment, datetime):
-        raise ParameterError(f"{value!r} is not an instant: write it like 2026-11-01T12:00:00Z")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if not isinstance(moment, datetime) or pd.isna(moment):
+        raise ParameterError(f"{value!r} is not an instant: {_HOW}")
+    try:
+        return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
+    except OverflowError as error:
+        raise ParameterError(f"{value!r} is outside of the years 1 to 9999 in UTC: {_HOW}") from error
 
 
-def window(start: Moment | None, end: Moment | None) -> tuple[datetime, datetime]:
+def window(start: Moment | None, end: Moment | None, timezone: str = "UTC") -> tuple[datetime, datetime]:
     """Read a window of time: from its start, inclusive, to its end, exclusive; what is not given is open."""
-    begin, until = START_OF_TIME if start is None else instant(start), END_OF_TIME if end is None else instant(end)
+    begin = START_OF_TIME if start is None else instant(start, timezone)
+    until = END_OF_TIME if end is None else instant(end, timezone)
     if begin >= until:
         raise ParameterError(f"the window is empty: start {begin} is not before end {until}")
     return begin, until
 
 
 def duration(text: str) -> pd.Timedelta:
-    """Read a length of time such as ``15min``, ``24h`` or ``7d``."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)\s*", text)
-    if not found:
+    """Read a length of time such as ``15min``, ``1h30m``, ``7d`` or ``2w``."""
+    parts = _parts(text)
+    if not parts or "mo" in dict(parts):
         raise ParameterError(f"{text!r} is no length of time: write it like 15min, 24h or 7d")
-    return pd.Timedelta(float(found[1]), found[2].replace("d", "D"))  # type: ignore[arg-type]
+    return sum((pd.Timedelta(float(count), _UNITS.get(unit, unit)) for unit, count in parts), pd.Timedelta(0))  # type: ignore[arg-type]
+
+
+def _parts(text: str) -> list[tuple[str, str]]:
+    """Return the units and counts of a length of time; none where it is not one."""
+    whole = re.fullmatch(rf"\s*(?:{_LENGTH}\s*)+", text)
+    return [(unit, count) for count, unit in re.findall(_LENGTH, text)] if whole else []
+
+
+def _read(text: str, zone: ZoneInfo) -> datetime:
+    if text.lower() in _DAYS:
+        ago = _DAYS[text.lower()]
+        wall = now().astimezone(zone).replace(tzinfo=None)
+        midnight = pd.Timestamp(wall).normalize().to_pydatetime()
+        return now() if ago is None else midnight - pd.Timedelta(days=ago).to_pytimedelta()
+    if text.startswith("-") and (parts := _parts(text[1:])):
+        return _before_now(parts, zone, text)
+    iso, name = text, ""
+    if named := re.fullmatch(r"(.*\d)\s+([A-Za-z][\w+/-]*)", text):  # as this program prints times: … UTC
+        iso, name = named.groups()
+    try:
+        moment = datetime.fromisoformat(iso)
+        if name and moment.tzinfo is not None:
+            raise ValueError("two zones")
+    except ValueError as error:
+        raise ParameterError(f"{text!r} is not an instant: {_HOW}") from error
+    return moment.replace(tzinfo=zone_of(name)) if name else moment
+
+
+def _before_now(parts: list[tuple[str, str]], zone: ZoneInfo, text: str) -> datetime:
+    """Go back from now: months by the calendar of the zone, the rest as time passes."""
+    months = [count for unit, count in parts if unit == "mo"]
+    rest = "".join(count + unit for unit, count in parts if unit != "mo")
+    if not all(count.isdigit() for count in months):
+        raise ParameterError(f"{text!r} is not an instant: months are whole numbers, like -1mo")
+    try:
+        moment = pd.Timestamp(now())
+        if months:
+            moment = moment.tz_convert(zone) - pd.DateOffset(months=sum(map(int, months)))
+        return (moment - (duration(rest) if rest else pd.Timedelta(0))).to_pydatetime()
+    except (OverflowError, ValueError) as error:
+        raise ParameterError(f"{text!r} is too long ago: {_HOW}") from error

@@ -312,11 +312,11 @@ class Workbench:
             Width of a bucket: 1min, 5min, 15min, 30min, 1h, 3h, 6h, 12h, 1d, 1w (from Monday) or 1mo; by event 1h
             where not given.
         start, end
-            The window of event time, `start` inclusive, `end` exclusive, UTC where they name no zone.
+            The window of event time, `start` inclusive, `end` exclusive, in `timezone` where they name no zone.
         by
             What is counted, see below.
         timezone
-            Zone whose days and hours the buckets follow, such as ``Europe/Berlin``.
+            Zone whose days and hours the buckets follow, and the window, such as ``Europe/Berlin``.
         limit
             How many items, with ``by="key"``.
 
@@ -347,7 +347,7 @@ class Workbench:
         ParameterError
             For an unknown bucket, time zone or `by`, or a window that ends before it starts.
         """
-        begin, until = time_window(start, end)
+        begin, until = time_window(start, end, timezone)
         window: dict[str, Any] = {"start": begin, "end": until}
         asked = {"by": by, "every": every, "start": start and begin, "end": end and until, "timezone": timezone}
         unit, ends = buckets.unit_of(every or "1h", timezone), (begin if start else None, until if end else None)
