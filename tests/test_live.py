@@ -597,7 +597,7 @@ def test_an_object_that_appears_in_between_is_not_overwritten(session, monkeypat
     client = session.client("s3")
     client.create_bucket(Bucket="results", CreateBucketConfiguration={"LocationConstraint": REGION})
     client.put_object(Bucket="results", Key="a.csv", Body=b"theirs")
-    monkeypatch.setattr("workbench.export._stored", lambda *_: False)
+    monkeypatch.setattr("workbench.paths.exists", lambda *_: False)
     with pytest.raises(ExportError, match="exists already"):
         write_frame(pd.DataFrame({"a": [1]}), "s3://results/a.csv", session=session)
     assert client.get_object(Bucket="results", Key="a.csv")["Body"].read() == b"theirs"

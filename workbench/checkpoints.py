@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from workbench.errors import StoreError
 from workbench.objects import Object, Unreadable
+from workbench.text import file_name
 
 if TYPE_CHECKING:
     from workbench.aws import Session
@@ -104,14 +105,17 @@ class Checkpoints:
         since = max(arrived - late, before.since) if before else arrived - late
         covered = frozenset((item.path, item.size, item.modified) for item in each)
         made = Checkpoint(table, since, datetime.now(UTC), keys, log, "", 0, covered)
-        return replace(made, place=f"{self._root}/{table}/checkpoint={made.id}/")
+        return replace(made, place=f"{self._root}/{file_name(table)}/checkpoint={made.id}/")
 
     def find(self, table: str, log: Log, at: datetime,
              whole: Callable[[Checkpoint], bool] = lambda found: True) -> Checkpoint | None:  # fmt: skip
         """Return the newest checkpoint from which the state at an instant can be told, and which is `whole`."""
         usable = [each for each in self._folders(table) if each.finished and each.since <= at]
         newest = sorted(usable, key=lambda each: (each.since, each.made), reverse=True)
-        return next((found for each in newest if (found := self._get(each, log)) and whole(found)), None)
+        return next(
+            (found for each in newest if (found := self._get(each, log)) and found.table == table and whole(found)),
+            None,
+        )
 
     def add(self, checkpoint: Checkpoint) -> None:
         """Write down what a checkpoint was made from, its changes being in their place: from now on it is found."""
@@ -141,7 +145,7 @@ class Checkpoints:
     def discard(self, table: str, log: Log, keep: int = 0) -> list[str]:
         """Remove all but the newest so many checkpoints of a log, and what failed ones left; return their ids."""
         folders = self._folders(table)
-        own = [each for each in folders if each.finished and self._get(each, log)]
+        own = [each for each in folders if each.finished and (found := self._get(each, log)) and found.table == table]
         old = sorted(own, key=lambda each: each.made, reverse=True)[keep:]
         left = datetime.now(UTC) - _UNFINISHED
         old += [each for each in folders if not each.finished and each.made < left]
@@ -151,7 +155,7 @@ class Checkpoints:
         return [each.id for each in old]
 
     def _folders(self, table: str) -> list[_Folder]:
-        top, found = f"{self._root}/{table}/", dict[str, _Folder]()
+        top, found = f"{self._root}/{file_name(table)}/", dict[str, _Folder]()
         for name in self._files.list(top):
             if match := _ID.match(name):
                 since, made = (datetime.strptime(match[part], _TIME).replace(tzinfo=UTC) for part in ("since", "made"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 import shlex
 import sys
@@ -104,6 +105,7 @@ def _window_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--config", "file", metavar="FILE", help="File of settings; else the nearest workbench.toml upwards.")
 @click.option("--engine", type=click.Choice(["duckdb", "athena"]), help="Where questions are answered; else duckdb.")
 @click.option("--database", help="Glue database, on athena.")
 @click.option("--workgroup", help="Athena workgroup; else primary.")
@@ -112,12 +114,18 @@ def _window_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--max-scan-bytes", metavar="SIZE", help="Refuse queries that would scan more, such as 10GB.")
 @click.version_option(package_name="workbench")
 @click.pass_context
-def main(ctx: click.Context, /, debug: bool, **settings: Any) -> None:
+def main(ctx: click.Context, /, debug: bool, file: str | None, **settings: Any) -> None:
     """Ask a DynamoDB table's change log: what is in it, what was in it, what changes and how often.
 
     These options come before the verb; `workbench config` shows all settings, and where they are from.
     """
     ctx.obj = settings
+    if file:
+        from workbench.config import CONFIG
+
+        before = os.environ.get(CONFIG, "")  # empty is unset
+        os.environ[CONFIG] = str(Path(file).absolute() if file[:1] != "~" else file)
+        ctx.call_on_close(lambda: os.environ.update({CONFIG: before}))
 
 
 @main.command()
@@ -423,13 +431,14 @@ def config(as_json: bool) -> None:
     \b
     Example: workbench config --json
     """
-    from workbench.config import explain
+    from workbench.config import explain, find_file
 
     found = explain(**click.get_current_context().obj)
     if as_json:
         _print(found, True)
         return
     console = _console()
+    console.print(Text(f"settings of {find_file() or 'no file: there is no workbench.toml here or above'}"))
     for row in found.to_dict("records"):
         console.print(Text.assemble((f"{row['setting']:17}", "bold"), f"{row['value']:25}", (row["source"], "dim")))
 
@@ -456,7 +465,7 @@ def report(notebook: str, parameters: tuple[str, ...], describe: bool, as_json: 
         listed = [vars(parameter) | {"default": str(parameter.default)} for parameter in reports.describe(path)]
         _print(pd.DataFrame(listed), as_json)
         return
-    made = reports.run_report(path, _pairs(parameters), **options)
+    made = reports.run_report(path, _pairs(parameters), settings=click.get_current_context().obj, **options)
     if as_json:
         click.echo(json.dumps(vars(made), default=str))
     else:
@@ -477,7 +486,7 @@ def demo(out: str, changes: int) -> None:
     """
     from workbench.demo import run_demo
 
-    for line in run_demo(_workbench(), Path("notebooks"), Path(out), changes=changes):
+    for line in run_demo(_workbench(), Path("notebooks"), out, changes=changes):
         click.echo(line)
 
 

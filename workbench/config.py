@@ -1,24 +1,38 @@
-"""Settings: a keyword wins over WORKBENCH_* in the environment, that over workbench.toml, that over the default."""
+"""Settings: a keyword wins over WORKBENCH_* in the environment, that over workbench.toml, that over the default.
+
+The file is the nearest ``workbench.toml`` upwards: from the working folder, and where there is none, from the folder
+of the notebook that asks. ``WORKBENCH_CONFIG``, or ``workbench --config FILE``, names another. What is relative in a
+file (`home`, `source`, `baseline`, `checkpoints`), and `home` where nobody sets it, is relative to the file's folder,
+so that a lake, a log and a mask are the same wherever below it the program is started.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import AfterValidator, ByteSize, ValidationError
+from pydantic import AfterValidator, ByteSize, PrivateAttr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
 
-from workbench.errors import ConfigError, did_you_mean
+from workbench.attributes import column_path
+from workbench.errors import ConfigError, ParameterError, did_you_mean
 from workbench.instants import duration
+from workbench.paths import local, remote
+
+FILE = "workbench.toml"
+CONFIG = "WORKBENCH_CONFIG"
+_PLACES = ("home", "source", "baseline", "checkpoints")
 
 
 def _length(text: str) -> str:
@@ -26,7 +40,22 @@ def _length(text: str) -> str:
     return text
 
 
+def _masked(paths: tuple[str, ...]) -> tuple[str, ...]:
+    for path in paths:
+        column_path(path)  # one that is malformed is a mask that holds nowhere
+    return paths
+
+
+def _place(text: str | None) -> str | None:
+    return text if text is None or remote(text) or "~" not in text[:1] else str(local(text))
+
+
+def _folder(path: Path) -> Path:
+    return local(path, ParameterError, "the embedded lake is a folder of this machine")
+
+
 Length = Annotated[str, AfterValidator(_length)]
+Place = Annotated[str | None, AfterValidator(_place)]
 
 
 class Settings(BaseSettings):
@@ -34,7 +63,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="WORKBENCH_",
-        toml_file="workbench.toml",
+        env_ignore_empty=True,
         frozen=True,
         extra="forbid",
         validate_default=True,
@@ -43,17 +72,17 @@ class Settings(BaseSettings):
 
     engine: Literal["duckdb", "athena"] = "duckdb"
     """Where questions are answered: by the embedded engine, or on AWS."""
-    home: Path = Path(".workbench")
+    home: Annotated[Path, AfterValidator(_folder)] = Path(".workbench")
     """Folder of the embedded lake and item store."""
-    source: str | None = None
+    source: Place = None
     """A folder, file or glob of change logs to read instead of the embedded lake."""
     keys: tuple[str, ...] = ()
     """Names of the key attributes, for `flat` logs that do not carry them."""
-    baseline: str | None = None
+    baseline: Place = None
     """A folder with exports of tables to S3: states to begin with, for items older than the log."""
-    checkpoints: str | None = None
+    checkpoints: Place = None
     """Where checkpoints are kept: a folder, ``s3://…/`` on Athena, or ``off``; else `home`/checkpoints, there off."""
-    mask: tuple[str, ...] = ()
+    mask: Annotated[tuple[str, ...], AfterValidator(_masked)] = ()
     """Attributes whose values no answer shows, such as ``person.email``."""
     mask_with: Literal["hash", "redact"] = "hash"
     """Whether hidden values that are equal can be seen to be."""
@@ -94,6 +123,13 @@ class Settings(BaseSettings):
     threads: int | None = None
     """DuckDB's threads; without it, one a core."""
 
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """The file of settings that was read; None where there was none."""
+        return self._file
+
     @property
     def lake(self) -> Path:
         """The embedded lake: a bucket's `data/` and `errors/` on disk."""
@@ -110,8 +146,26 @@ class Settings(BaseSettings):
         env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
-        """Say where settings come from, the first winning."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        """Take what `load_settings` has put together."""
+        return (init_settings,)
+
+
+def find_file(*folders: Path) -> Path | None:
+    """Return the file of settings: the one named, else the nearest upwards from here, or from one of the folders.
+
+    Raises
+    ------
+    ConfigError
+        Where the one that is named is not there.
+    """
+    if named := os.environ.get(CONFIG):
+        path = local(named, ConfigError).absolute()
+        if not path.is_file():
+            raise ConfigError(f"there is no file of settings {path}, which {CONFIG} or --config names")
+        return path
+    starts = [Path.cwd(), *folders, *_notebook_folders()]
+    each = (folder / FILE for start in starts for folder in (start, *start.parents))
+    return next((path for path in each if path.is_file()), None)
 
 
 def explain(**given: Any) -> pd.DataFrame:
@@ -120,17 +174,16 @@ def explain(**given: Any) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        setting, value (as text), source (``keyword``, the name of a variable, ``workbench.toml`` or ``default``) and
-        what it is for.
+        setting, value (as text), source (``keyword``, the name of a variable, the path of ``workbench.toml`` or
+        ``default``) and what it is for.
     """
     settings = load_settings(**given)
-    path = Path(str(Settings.model_config.get("toml_file")))
-    told = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    environment = {name.upper(): name for name in os.environ}
+    told = _told(settings.file)
+    environment = {name.upper(): name for name, value in os.environ.items() if value}
     rows = []
     for name, field in Settings.model_fields.items():
         variable = environment.get(f"WORKBENCH_{name}".upper())
-        source = variable or ("workbench.toml" if name in told else "default")
+        source = variable or (str(settings.file) if name in told else "default")
         value = "(hidden)" if name == "mask_salt" and settings.mask_salt else getattr(settings, name)
         purpose = " ".join((field.description or "").split())
         shown = "" if value is None else str(value)
@@ -139,25 +192,62 @@ def explain(**given: Any) -> pd.DataFrame:
 
 
 def load_settings(**given: Any) -> Settings:
-    """Read the settings now; a keyword that is None counts as not given.
+    """Read the settings now; a keyword that is None counts as not given, and so does an empty variable.
 
     Raises
     ------
     ConfigError
-        Naming the setting, the value and what would do.
+        Naming the setting, the value and what would do; or the variable ``WORKBENCH_…`` that sets nothing.
     """
+    file = find_file()
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        told = _told(file)
+        environment = EnvSettingsSource(Settings)()
+        _refuse_unknown_variables()
+        settings = Settings(**{**told, **environment, **{name: value for name, value in given.items()
+                                                          if value is not None}})  # fmt: skip
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             hint = did_you_mean(name, Settings.model_fields)
             raise ConfigError(f"there is no setting {name!r}.{hint}") from error
-        raise ConfigError(f"setting {name!r} is {first['input']!r}: {first['msg']} (a keyword, WORKBENCH_"
-                          f"{name.upper()} or workbench.toml sets it)") from error  # fmt: skip
+        shown = "(hidden)" if name == "mask_salt" else repr(first["input"])
+        raise ConfigError(f"setting {name!r} is {shown}: {first['msg']} (a keyword, WORKBENCH_"
+                          f"{name.upper()} or {file or FILE} sets it)") from error  # fmt: skip
     except SettingsError as error:
         name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
         raise ConfigError(f'WORKBENCH_{name.upper()} is not JSON, such as ["pk"]: {error.__cause__}') from error
+    settings._file = file
+    return settings
+
+
+def _told(file: Path | None) -> dict[str, Any]:
+    """Read a file of settings, its paths made absolute."""
+    if file is None:
+        return {}
+    try:
+        told = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError) as error:
-        raise ConfigError(f"workbench.toml cannot be read: {error}") from error
+        raise ConfigError(f"{file} cannot be read: {error}") from error
+    for name in _PLACES:
+        text = told.get(name, ".workbench" if name == "home" else None)
+        if isinstance(text, str) and not remote(text) and (name, text) != ("checkpoints", "off"):
+            told[name] = str(file.parent / local(text, ConfigError))
+    return told
+
+
+def _refuse_unknown_variables() -> None:
+    known = {CONFIG, *(f"WORKBENCH_{name}".upper() for name in Settings.model_fields)}
+    for name, value in os.environ.items():
+        if name.upper().startswith("WORKBENCH_") and value and name.upper() not in known:
+            raise ConfigError(f"there is no setting for the variable {name}: unset it.{did_you_mean(name, known)}")
+
+
+def _notebook_folders() -> Iterator[Path]:
+    """Yield the folder of the notebook this is run in, as VS Code and Jupyter tell it."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    names = shell.user_ns if shell else {}
+    for told in (names.get("__vsc_ipynb_file__"), os.environ.get("JPY_SESSION_NAME") if shell else None):
+        if told and (path := Path(str(told))).is_absolute():
+            yield path.parent

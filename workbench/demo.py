@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.errors import ReportError, StoreError
+from workbench.paths import local
 from workbench.reports import run_report, write_index
 from workbench.workbench import Workbench
 
 
-def run_demo(wb: Workbench, notebooks: Path, out: Path, *, changes: int = 20_000) -> Iterator[str]:
+def run_demo(wb: Workbench, notebooks: Path, out: str | Path, *, changes: int = 20_000) -> Iterator[str]:
     """Generate both tables where they are missing, run the notebooks, and yield lines that say what was found.
 
     Raises
@@ -18,7 +19,7 @@ def run_demo(wb: Workbench, notebooks: Path, out: Path, *, changes: int = 20_000
     ReportError
         Naming the first cell that failed, once all reports and their index are written.
     """
-    made = []
+    out, made = local(out, ReportError, "write the demonstration's reports to a folder"), []
     for dataset in ("persons", "heartrate"):
         try:
             wb.generate(dataset, changes=changes)
@@ -53,4 +54,6 @@ def run_demo(wb: Workbench, notebooks: Path, out: Path, *, changes: int = 20_000
     for report in reports:
         if report.failed_cell:
             number, heading, why = report.failed_cell
-            raise ReportError(f"{report.notebook.name}: cell {number} ({heading}) failed: {why}; see {report.html}")
+            raise ReportError(
+                f"{Path(report.notebook).name}: cell {number} ({heading}) failed: {why}; see {report.html}"
+            )

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from workbench import paths
 from workbench.attributes import RESERVED, column_name, column_path
 from workbench.errors import ExportError, ParameterError
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _EXCEL_ROWS = 1_048_575  # Excel's limit of 1,048,576 less the heading
 _EXCEL_TEXT = 32_767
-_EXISTS = "{} exists already: choose another name or overwrite it (--overwrite)"
 # What XML cannot hold or would change, and a text that looks like Excel's way (ECMA-376, ST_Xstring) of writing it.
 _EXCEL_ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
@@ -74,9 +74,9 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, place.rpartition("/")[2])
             write(df, file, kind, nested=nested, meta=meta)
-            _upload(file, place, session, overwrite)
+            paths.upload(file, place, session, overwrite=overwrite)
             if meta is not None:
-                _upload(sidecar_of(file), f"{place}.meta.json", session, overwrite)
+                paths.upload(sidecar_of(file), f"{place}.meta.json", session, overwrite=overwrite)
         return place
     target = place
     parts = {name: name.with_name(f".{name.name}.{os.getpid()}.part")
@@ -108,48 +108,16 @@ def destination(path: str | Path, kind: str | None = None, *, overwrite: bool = 
     tuple
         The file, or the object's ``s3://`` address as text, and the kind.
     """
-    remote = re.fullmatch(r"s3://[^/]+/(?:.*/)?[^/]+", str(path)) is not None
-    if "://" in str(path) and not (remote and session):
-        raise ExportError(f"{path}: " + ("write to S3 with engine=\"athena\", or write a file and copy it there" if
-                          remote else "write a file, or an object, s3://bucket/key"))  # fmt: skip
-    target = Path(path).expanduser()
-    kind = kind or target.suffix.lstrip(".").lower()
+    place = paths.writable(path, session)
+    kind = kind or Path(str(place)).suffix.lstrip(".").lower()
     if kind not in _WRITERS:
         raise ExportError(f"{path}: cannot write {kind or 'a file without ending'!r}; "
                           f"use one of .{', .'.join(_WRITERS)}")  # fmt: skip
-    places: list[Path | str] = [str(path), f"{path}.meta.json"] if remote else [target, sidecar_of(target)]
-    for place in places[: 2 if sidecar else 1]:
-        if not overwrite and (_stored(place, session) if isinstance(place, str) else place.exists()):
-            raise ExportError(_EXISTS.format(place))
-    return places[0], kind
-
-
-def _stored(path: str, session: boto3.Session | None) -> bool:
-    import awswrangler as wr  # takes a second to import
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        return bool(wr.s3.does_object_exist(path, boto3_session=session))
-    except (ClientError, BotoCoreError) as error:
-        raise ExportError(f"{path} cannot be looked for: {error}; the permissions are s3:GetObject and "
-                          "s3:ListBucket") from error  # fmt: skip
-
-
-def _upload(file: Path, path: str, session: boto3.Session | None, overwrite: bool) -> None:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    assert session
-    bucket, _, key = path.removeprefix("s3://").partition("/")
-    try:
-        # awswrangler's upload would hold the file in memory, and try a refused one again when it is forgotten.
-        with file.open("rb") as body:
-            session.client("s3").put_object(Bucket=bucket, Key=key, Body=body,
-                                            **({} if overwrite else {"IfNoneMatch": "*"}))  # fmt: skip
-    except (ClientError, BotoCoreError) as error:
-        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "PreconditionFailed":
-            raise ExportError(_EXISTS.format(path)) from error
-        raise ExportError(f"{path} could not be written: {error}; the permissions are s3:PutObject and, where a KMS "
-                          "key encrypts it, kms:GenerateDataKey") from error  # fmt: skip
+    beside = f"{place}.meta.json" if isinstance(place, str) else sidecar_of(place)
+    for each in (place, beside) if sidecar else (place,):
+        if not overwrite and paths.exists(each, session):
+            paths.refuse_existing(each)
+    return place, kind
 
 
 def sidecar_of(path: Path) -> Path:
@@ -166,14 +134,14 @@ def nest(df: pd.DataFrame) -> pd.DataFrame:
     >>> nest(pd.DataFrame({"pk": ["a"], "person.age": [41], 'person."first.name"': ["Ann"]})).loc[0].to_list()
     ['a', {'age': 41, 'first.name': 'Ann'}]
     """
-    paths = {name: _path(name) for name in df.columns}
-    tops = {path[0] for path in paths.values() if len(path) > 1}
+    found = {name: _path(name) for name in df.columns}
+    tops = {path[0] for path in found.values() if len(path) > 1}
     columns: dict[Any, pd.Series] = {}
-    for name, path in paths.items():
+    for name, path in found.items():
         if not path or path[0] not in tops:
             columns[name] = df[name]
         elif column_name(path[:1]) not in columns and name not in columns:
-            group = {each: other for each, other in paths.items() if other[:1] == path[:1]}
+            group = {each: other for each, other in found.items() if other[:1] == path[:1]}
             cells = {each: list(df[each].astype(object)) for each in group}
             columns |= {each: df[each] for each in group} if _overlap(group, cells) else \
                 {column_name(path[:1]): _together(group, cells, df.index)}  # fmt: skip

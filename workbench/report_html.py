@@ -43,6 +43,7 @@ def title(notebook: NotebookNode, otherwise: str) -> str:
 def render(
     notebook: NotebookNode, *, title: str, parameters: list[tuple[str, Any, bool]], started: datetime,
     seconds: float, failed: tuple[int, str, str] | None, source: str, notebook_name: str,
+    settings: str = "",
 ) -> str:  # fmt: skip
     """Return an executed notebook as a page without code that refers to nothing outside itself."""
     from nbconvert import HTMLExporter  # slow to import
@@ -61,7 +62,7 @@ def render(
     about = {
         "title": title, "css": _css(), "started": f"{started:%Y-%m-%d %H:%M}", "seconds": f"{seconds:.1f}",
         "parameters": parameters, "failed": failed, "versions": versions(), "source": source,
-        "notebook": notebook_name,
+        "notebook": notebook_name, "settings": settings,
     }  # fmt: skip
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="basic", raw_template=_template("report"), exclude_anchor_links=True, embed_images=True
@@ -74,7 +75,8 @@ def render(
 
 def render_index(reports: list[Report], folder: Path) -> str:
     """Return the page that links reports."""
-    rows = [(report, quote(_relative(report.html, folder)), _picture(report.notebook)) for report in reports]
+    rows = [(report, quote(_relative(Path(report.html), folder)), _picture(Path(report.notebook)))
+            for report in reports]  # fmt: skip
     return Environment(autoescape=True).from_string(_template("index")).render(
         css=_css(), reports=rows, failed=sum(report.failed_cell is not None for report in reports),
         written=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",

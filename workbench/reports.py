@@ -5,24 +5,33 @@ A cell that fails or does not end in time still leaves both, with the cell named
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbformat import NotebookNode
 
-from workbench import report_html
+from workbench import paths, report_html
+from workbench.config import CONFIG, Settings, find_file, load_settings
 from workbench.errors import ReportError, did_you_mean
+from workbench.mask import REDACTED, names_masked
 from workbench.parameters import Parameter, Value, coerce_all, read_parameters
+from workbench.text import file_name
+
+if TYPE_CHECKING:
+    import boto3
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Report:
     Attributes
     ----------
     notebook, html
-        The executed notebook, and the report made of it.
+        The executed notebook, and the report made of it: files, or ``s3://`` addresses as text.
     title
         The notebook's first heading.
     parameters
@@ -43,8 +52,8 @@ class Report:
         None, or the number of the code cell that failed, the heading above it, and the error in one line.
     """
 
-    notebook: Path
-    html: Path
+    notebook: Path | str
+    html: Path | str
     title: str
     parameters: Mapping[str, Value]
     seconds: float
@@ -65,6 +74,7 @@ def describe(notebook: str | Path) -> list[Parameter]:
 def run_report(
     notebook: str | Path, parameters: Mapping[str, Value], out: str | Path, *, name: str | None = None,
     timeout: int = 600, overwrite: bool = False, progress: bool | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Report:  # fmt: skip
     """Run a notebook and write ``out/NAME.ipynb`` and ``out/NAME.html``.
 
@@ -73,13 +83,16 @@ def run_report(
     parameters
         Values by name, as text or already of the declared type; see `workbench.parameters`.
     out
-        A folder, made when missing.
+        A folder, made when missing, or with ``engine="athena"`` a place in S3, ``s3://bucket/reports/``.
     name
-        Name of the two files, the notebook's own by default.
+        Name of the two files, the notebook's own by default; it is never a path, see `workbench.text.file_name`.
     timeout
         Seconds a cell may take.
     progress
         Whether a bar is drawn on stderr; by default when that is a terminal.
+    settings
+        Settings of `workbench.config.Settings` that hold in the notebook. Beside them hold those of who starts it: the
+        environment, and the nearest ``workbench.toml`` from the working folder, else from the notebook's.
 
     Raises
     ------
@@ -93,39 +106,103 @@ def run_report(
     --------
     >>> run_report("notebooks/02_latest_state.ipynb", {"table": "persons"}, "reports")  # doctest: +SKIP
     """
-    source, folder = Path(notebook), Path(out)
+    source = paths.local(notebook, ReportError)
     node = _read(source)
     declared = read_parameters(node, source)
     given = coerce_all(parameters, declared, source)
-    files = [folder / f"{name or source.stem}{ending}" for ending in (".ipynb", ".html")]
+    with _settings(settings or {}, source.absolute().parent) as known:
+        return _run(node, source, declared, given, out, name, timeout, overwrite,
+                    sys.stderr.isatty() if progress is None else progress, known)  # fmt: skip
+
+
+def _run(
+    node: NotebookNode, source: Path, declared: Sequence[Parameter], given: Mapping[str, Value], out: str | Path,
+    name: str | None, timeout: int, overwrite: bool, progress: bool, known: Settings,
+) -> Report:  # fmt: skip
+    session = _session(out, known)
+    stem = file_name(name or source.stem)
+    files = [paths.beneath(out, f"{stem}{ending}", session) for ending in (".ipynb", ".html")]
     for file in files:
-        if file.exists() and not overwrite:
+        if not overwrite and paths.exists(file, session):
             raise ReportError(f"{file} exists: choose another name or folder, or allow overwriting it")
-        if file.resolve() == source.resolve():
+        if isinstance(file, Path) and file.resolve() == source.resolve():
             raise ReportError(f"{file} is the notebook itself: choose another folder for its report")
     started, clock = datetime.now(UTC), time.perf_counter()
-    done, failed = _execute(node, given, timeout, sys.stderr.isatty() if progress is None else progress)
+    done, failed = _execute(node, given, timeout, progress)
     used = {parameter.name: given.get(parameter.name, parameter.default) for parameter in declared}
+    hidden = {key for key, value in used.items() if isinstance(value, str) and names_masked(value, known.mask)}
+    used |= dict.fromkeys(hidden, REDACTED)
+    _hide(done, hidden)
     seconds = time.perf_counter() - clock
+    masked = f"masked: {', '.join(known.mask)} ({known.mask_with})" if known.mask else ""
+    settings = " · ".join(filter(None, (f"settings of {known.file}" if known.file else "", masked)))
     shown = [(key, value, key in given) for key, value in used.items() if key in given or value is not None]
     report = Report(files[0], files[1], report_html.title(node, source.stem), used, seconds, failed)
     page = report_html.render(
         done, title=report.title, parameters=shown,
-        started=started, seconds=seconds, failed=failed, source=source.name, notebook_name=files[0].name,
+        started=started, seconds=seconds, failed=failed, source=source.name, notebook_name=f"{stem}.ipynb",
+        settings=settings,
     )  # fmt: skip
-    _write(files[0], nbformat.writes(done) + "\n")  # type: ignore[no-untyped-call]
-    _write(files[1], page)
+    texts = [nbformat.writes(done) + "\n", page]  # type: ignore[no-untyped-call]
+    for file, text in zip(files, texts, strict=True):
+        _write(file, text, session)
     return report
 
 
 def write_index(out: str | Path, reports: Iterable[Report]) -> Path:
     """Write ``out/index.html``, which links reports with a line on each; an older index is replaced."""
-    index = Path(out) / "index.html"
+    index = paths.local(out, ReportError, "an index is written to a folder") / "index.html"
     _write(index, report_html.render_index(list(reports), index.parent))
     return index
 
 
-def _write(path: Path, text: str) -> None:
+@contextmanager
+def _settings(given: Mapping[str, Any], folder: Path) -> Iterator[Settings]:
+    """Let settings hold in processes started here, and the file of settings that holds here, else a folder's."""
+    told = {f"WORKBENCH_{name}".upper(): value if isinstance(value, str) else json.dumps(value, default=str)
+            for name, value in given.items() if value is not None}  # fmt: skip
+    with _environment({CONFIG: str(file)} if (file := find_file(folder)) else {}), _environment(told):
+        yield load_settings()
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _hide(done: NotebookNode, hidden: Collection[str]) -> None:
+    """Take the values of parameters out of an executed notebook."""
+    for name in hidden:
+        done.metadata.get("papermill", {}).get("parameters", {}).update({name: REDACTED})
+        for cell in done.cells:
+            if {"injected-parameters", "parameters"} & set(cell.metadata.get("tags", [])):
+                cell.source = re.sub(rf"(?m)^({name}\b[^=\n]*=\s*).*$", rf'\1"{REDACTED}"', cell.source)
+
+
+def _session(out: str | Path, settings: Settings) -> boto3.Session | None:
+    """Return the session with which reports are written to S3; None where they are not, or nobody set it up."""
+    if not paths.remote(out) or settings.engine != "athena":
+        return None
+    from workbench.aws import open_session  # awswrangler, which takes a second to import
+
+    return open_session(settings)
+
+
+def _write(path: Path | str, text: str, session: boto3.Session | None = None) -> None:
+    if isinstance(path, str):
+        with tempfile.TemporaryDirectory(prefix="workbench-report-") as scratch:
+            part = Path(scratch, "part")
+            part.write_text(text, encoding="utf-8")
+            paths.upload(part, path, session, overwrite=True)
+        return
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -206,16 +283,11 @@ def _kernel_environment() -> Iterator[None]:
     """Let the kernel find this very package, and keep progress bars out of what nobody watches."""
     package = str(Path(__file__).resolve().parent.parent)
     paths = [] if package == sysconfig.get_path("purelib") else [package]
-    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "TQDM_DISABLE")}
-    paths += [before["PYTHONPATH"]] if before["PYTHONPATH"] else []
-    os.environ.update({"PYTHONPATH": os.pathsep.join(paths), "TQDM_DISABLE": "1"})
+    paths += [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     quiet = logging.NullHandler()  # else Python prints papermill's warnings where nobody set up logging
     logging.getLogger("papermill").addHandler(quiet)
     try:
-        yield
+        with _environment({"PYTHONPATH": os.pathsep.join(paths), "TQDM_DISABLE": "1"}):
+            yield
     finally:
         logging.getLogger("papermill").removeHandler(quiet)
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value

@@ -18,7 +18,7 @@ from workbench.config import Settings, load_settings
 from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer, Engine, Estimate, Spent, spent
 from workbench.engines.duckdb import DuckDBEngine
-from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
+from workbench.errors import ConfigError, ExportError, ParameterError, QueryError, TableNotFound, did_you_mean
 from workbench.frames import change_frame, item_frame
 from workbench.generate import Generated, generate
 from workbench.history import Comparison, History, Row, compare, history, with_baseline
@@ -26,6 +26,7 @@ from workbench.instants import END_OF_TIME, START_OF_TIME, Moment, duration, ins
 from workbench.instants import window as time_window
 from workbench.keys import Key, read_keys
 from workbench.mask import mask
+from workbench.paths import local
 from workbench.quality import Quality
 from workbench.reconciliation import actual_state, against_live, scanned
 from workbench.records import EVENTS
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _DEFAULTS = {"as_of": END_OF_TIME, "include_deleted": False, "start": START_OF_TIME, "end": END_OF_TIME,
              "unit": "hour", "limit": 20, "examples": quality.EXAMPLES, "late_arrival": 86_400,
              "large": quality.LARGEST_RECORD // 2}  # fmt: skip
+_COPY = "write to a folder and copy it there (aws s3 sync), or export a table of DynamoDB with engine=athena"
 Kind = Literal["event", "attribute", "key", "concentration", "interval"]
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
@@ -481,7 +483,7 @@ class Workbench:
         """
         if self.session is None:
             with ItemStore(self.settings.store) as store:
-                return export_table(store, table, Path(to).expanduser())
+                return export_table(store, table, local(to, ExportError, _COPY))
         from workbench.exports import start_export
 
         return start_export(self.session, table, str(to))

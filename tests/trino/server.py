@@ -27,7 +27,7 @@ from typing import Any
 import pyarrow as pa
 
 VERSION = "435"  # the last that runs on Java 17, as https://trino.io/docs/current/release/release-436.html says
-_CACHE = Path(os.environ.get("WORKBENCH_TRINO_CACHE") or Path.home() / ".cache" / "workbench" / "trino")
+_CACHE = Path(os.environ.get("TRINO_CACHE") or Path.home() / ".cache" / "workbench" / "trino")
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>workbench</groupId><artifactId>trino</artifactId><version>1</version><packaging>pom</packaging>

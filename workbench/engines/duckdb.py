@@ -32,6 +32,7 @@ from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layo
 from workbench.errors import ConfigError, QueryError, TableNotFound, did_you_mean, without_values
 from workbench.instants import END_OF_TIME, duration
 from workbench.objects import Unreadable, list_objects
+from workbench.paths import local
 
 _BASELINE = "baseline"
 _CHANGES = "changes.parquet"
@@ -48,7 +49,11 @@ class DuckDBEngine:
         self._staged: tuple[str, Baseline] | None = None
         self._not_staged: tuple[Unreadable, ...] = ()
         place = settings.checkpoints or str(settings.home / "checkpoints")
-        self._checkpoints = None if place == "off" else Checkpoints(str(Path(place).expanduser()))
+        self._checkpoints = (
+            None
+            if place == "off"
+            else Checkpoints(str(local(place, ConfigError, "set checkpoints to a folder, or to off")))
+        )
 
     def close(self) -> None:
         """Free the memory and the files of the connection."""

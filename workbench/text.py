@@ -1,0 +1,64 @@
+"""Text from data, made fit for a terminal, a page or a file name: it is shown, and never acts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from urllib.parse import quote
+
+_ACTING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, format (bidi, zero width), surrogates, line ends
+_NAME_BYTES = 200  # of the 255 a file system takes, the rest being for endings
+
+
+def plain(text: str, *, lines: bool = False) -> str:
+    r"""Write every character that would act on a terminal or a page instead of being seen as its escape.
+
+    Parameters
+    ----------
+    lines
+        Newlines stay, for texts of several lines that are our own.
+
+    >>> plain("red \x1b[31m and \u202e right to left" + chr(10))
+    'red \\x1b[31m and \\u202e right to left\\n'
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if (lines and char == "\n") or unicodedata.category(char) not in _ACTING else
+                   char.encode("unicode_escape").decode() for char in text)  # fmt: skip
+
+
+def plain_json(text: str, *, ascii_only: bool = False) -> str:
+    r"""Write the same characters of a JSON text, or all beyond ASCII, as JSON's own escapes; it means the same.
+
+    >>> plain_json('{"a":"\u202e😀"}'), plain_json('"😀"', ascii_only=True)
+    ('{"a":"\\u202e😀"}', '"\\ud83d\\ude00"')
+    """
+
+    def escaped(char: str) -> str:
+        if char == "\n" or not (unicodedata.category(char) in _ACTING or (ascii_only and char > "\x7f")):
+            return char
+        units = char.encode("utf-16-be", "surrogatepass")
+        return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+    return text if text.isascii() and text.isprintable() else "".join(map(escaped, text))
+
+
+def file_name(name: str) -> str:
+    """Return one file or folder name for any name: never a path, never hidden, never too long, and none for two.
+
+    Letters, digits, ``_``, ``-``, dots within and blanks within stay; all else is written as in an address, and what is
+    too long ends in the hash of the whole.
+
+    >>> file_name("orders-2026.v1"), file_name("../../escaped"), file_name("a:b/c")
+    ('orders-2026.v1', '%2E.%2F..%2Fescaped', 'a%3Ab%2Fc')
+    """
+    quoted = re.sub(r"[^\w. -]|\A[. ]|[. ]\Z", lambda found: _quoted(found[0]), name) or "%"
+    if len(quoted.encode()) <= _NAME_BYTES:
+        return quoted
+    start = quoted.encode()[: _NAME_BYTES - 40].decode(errors="ignore")
+    return f"{start}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:32]}"
+
+
+def _quoted(text: str) -> str:
+    return "%2E" if text == "." else quote(text, safe="", errors="surrogatepass")
