@@ -8,6 +8,7 @@ from. That one is written last: a folder without it is no checkpoint. One that i
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -164,13 +165,17 @@ class Checkpoints:
         return list(found.values())
 
     def _get(self, folder: _Folder, log: Log) -> Checkpoint | None:
-        """Read a checkpoint; None where it is of another log."""
+        """Read a checkpoint; None where it is of another log, or was removed since it was found."""
         place = folder.place
         if (place, log) not in self._read:
             try:
                 with self._files.opened(place + _MANIFEST) as path:
                     rows = pq.read_table(path, partitioning=None)
                 told = json.loads(rows.schema.metadata[b"checkpoint"])
+            except (StoreError, OSError):
+                if _MANIFEST in self._files.list(place):
+                    raise
+                return None
             except (pa.ArrowException, KeyError, ValueError) as error:
                 raise StoreError(f"the checkpoint {place} is damaged: {str(error).splitlines()[0]}; remove it, and "
                                  "make a new one by `workbench checkpoint`") from error  # fmt: skip
@@ -193,12 +198,18 @@ class _Folder:
     finished: bool
 
 
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
 class _Local:
     """Files on this machine."""
 
     def list(self, top: str) -> list[str]:
-        """List the files below a folder."""
-        return [path.relative_to(top).as_posix() for path in Path(top).rglob("*") if path.is_file()]
+        """List the files below a folder, beside others who remove some."""
+        found = (Path(folder, name) for folder, _, names in os.walk(top, onerror=_unless_gone) for name in names)
+        return [path.relative_to(top).as_posix() for path in found]
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Path]:

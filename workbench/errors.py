@@ -7,6 +7,7 @@ WorkbenchError
 ├── RecordRefused     a line or record that is no change record (defined in records.py)
 ├── StoreError        the embedded item store refused a write
 ├── QueryError        the engine could not run a query
+│   ├── EngineLost    the embedded engine died of an error of its own, twice or in the middle of an answer
 │   └── ScanRefused   it would scan more than `max_scan_bytes`
 ├── ExportError       a result could not be written
 └── ReportError       a notebook could not be run as a report
@@ -43,6 +44,10 @@ class StoreError(WorkbenchError):
 
 class QueryError(WorkbenchError):
     """The engine could not run a query."""
+
+
+class EngineLost(QueryError):
+    """The embedded engine died of an error of its own, twice or in the middle of an answer; the next question works."""
 
 
 class ScanRefused(QueryError):

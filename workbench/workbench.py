@@ -18,7 +18,15 @@ from workbench.config import Settings, load_settings
 from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer, Engine, Estimate, Spent, spent
 from workbench.engines.duckdb import DuckDBEngine
-from workbench.errors import ConfigError, ExportError, ParameterError, QueryError, TableNotFound, did_you_mean
+from workbench.errors import (
+    ConfigError,
+    EngineLost,
+    ExportError,
+    ParameterError,
+    QueryError,
+    TableNotFound,
+    did_you_mean,
+)
 from workbench.frames import change_frame, item_frame
 from workbench.generate import Generated, generate
 from workbench.history import Comparison, History, Row, compare, history, with_baseline
@@ -552,10 +560,16 @@ class Workbench:
     def _by_attribute(self, table: str, window: Mapping[str, Any], every: str | None, timezone: str,
                       ends: tuple[datetime | None, datetime | None],
                       ) -> tuple[Answer, pd.DataFrame, list[str]]:  # fmt: skip
-        found = frequency.AttributeChanges(self._key_names(table))
-        answer = None
-        for answer in self._engine.batches("changes", table, matching=render.matching(events=["MODIFY"]), **window):
-            found.add(answer.rows)
+        keys, modified, answer = self._key_names(table), render.matching(events=["MODIFY"]), None
+        for last in (False, True):
+            found = frequency.AttributeChanges(keys)
+            try:
+                for answer in self._engine.batches("changes", table, matching=modified, **window):
+                    found.add(answer.rows)
+                break
+            except EngineLost:  # parts of the answer are counted: count all of them again
+                if last:
+                    raise
         answer = answer or self._engine.ask("changes", table, matching="false", **window)
         df = found.over_time(every, timezone, *ends) if every else found.total()
         notes = [f"{found.no_op_writes:,} writes that changed nothing"] if found.no_op_writes else []
@@ -571,7 +585,7 @@ class Workbench:
     def _trying(self, table: str, ask: Callable[[], T]) -> T:
         try:
             return ask()
-        except (ParameterError, TableNotFound):
+        except (EngineLost, ParameterError, TableNotFound):
             raise
         except (QueryError, ValueError, TypeError, AttributeError, LookupError) as error:
             # an image is no DynamoDB JSON: find its line, and answer from the others

@@ -9,12 +9,13 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import duckdb
 import pandas as pd
@@ -28,8 +29,8 @@ from workbench.baseline import Baseline, choose, find_exports, stage
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
 from workbench.engines import Answer, Estimate, Over, Query, resumed_at
-from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, register_functions
-from workbench.errors import ConfigError, QueryError, TableNotFound, did_you_mean, without_values
+from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
+from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, did_you_mean, without_values
 from workbench.instants import END_OF_TIME, duration
 from workbench.objects import Unreadable, list_objects
 from workbench.paths import local
@@ -37,6 +38,29 @@ from workbench.paths import local
 _BASELINE = "baseline"
 _CHANGES = "changes.parquet"
 _BATCH = 50_000  # rows of a large answer handed over at a time
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def _asked_again(method: M) -> M:
+    """Ask once more where DuckDB died, on a new connection, and where a checkpoint was removed while it was read."""
+
+    @wraps(method)
+    def asked(self: DuckDBEngine, *args: Any, **options: Any) -> Any:
+        lost = False
+        while True:
+            self._resumes = None
+            try:
+                with self._alive():
+                    return method(self, *args, **options)
+            except EngineLost:
+                if lost:
+                    raise
+                lost = True
+            except QueryError:
+                if self._resumes is None or _kept(self._resumes):
+                    raise
+
+    return cast(M, asked)
 
 
 class DuckDBEngine:
@@ -48,6 +72,7 @@ class DuckDBEngine:
         self._logs: dict[tuple[str, str], StagedLog] = {}
         self._staged: tuple[str, Baseline] | None = None
         self._not_staged: tuple[Unreadable, ...] = ()
+        self._resumes: Checkpoint | None = None
         place = settings.checkpoints or str(settings.home / "checkpoints")
         self._checkpoints = (
             None
@@ -59,15 +84,31 @@ class DuckDBEngine:
         """Free the memory and the files of the connection."""
         self._logs.clear()
         self._staged = None
-        if self._connection:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection:
+            with suppress(duckdb.Error):  # of a database that is lost
+                connection.close()
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """Let Ctrl-C be Ctrl-C; where DuckDB died, close its connection, which answers nothing any more."""
+        try:
+            yield
+        except (RuntimeError, duckdb.Error, QueryError) as error:
+            let_interrupt(error)
+            if not (fatal := _fatal(error)):
+                raise
+            self.close()
+            raise EngineLost(f"DuckDB died of an error of its own and was started anew, ask again: "
+                             f"{without_values(fatal)}; a lower setting `threads`, such as 1, may help"
+                             ) from None  # fmt: skip
 
     @property
     def finished(self) -> Sequence[Query]:
         """No query costs anything here."""
         return ()
 
+    @_asked_again
     def tables(self) -> pd.DataFrame:
         """List the tables of the lake, or of the source, with their objects."""
         rows = []
@@ -82,8 +123,12 @@ class DuckDBEngine:
         return df.astype({"table": "str", "layout": "str", "objects": "int64", "bytes": "int64",
                           "first_arrival": "datetime64[us, UTC]", "last_arrival": "datetime64[us, UTC]"})  # fmt: skip
 
+    @_asked_again
     def key_types(self, table: str) -> Mapping[str, str]:
         """Name the key attributes of a table and their types S, N or B, from one of its changes."""
+        return self._key_types(table)
+
+    def _key_types(self, table: str) -> Mapping[str, str]:
         if known := self._checkpoint(table, END_OF_TIME):
             return known.keys
         rows, _ = self._run("select max(keys) as keys from {deliveries}", table, images=False)
@@ -100,6 +145,7 @@ class DuckDBEngine:
         objects = list_objects(self._source_of(table))
         return Estimate(sum(item.size for item in objects), len(objects), 0.0)
 
+    @_asked_again
     def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log",
             after: datetime | None = None, **values: object) -> Answer:  # fmt: skip
         """Run a question over a table's deliveries."""
@@ -114,12 +160,15 @@ class DuckDBEngine:
     def batches(self, question: str, table: str, *, matching: str = "true", **values: object) -> Iterator[Answer]:
         """Run a question and yield its rows in parts, so that a large answer does not fill the memory."""
         began, text = time.perf_counter(), self.sql(question, table, matching=matching, **values)
-        try:
-            sql, log = self._prepared(question, table, images=_needs_images(question), matching=matching, values=values)
-            for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
-                yield self._answer(_decoded(pa.Table.from_batches([batch])), text, log, began)
-        except duckdb.Error as error:
-            raise QueryError(f"{question} over {table!r} failed: {without_values(error)}") from error
+        with self._alive():
+            try:
+                sql, log = self._prepared(
+                    question, table, images=_needs_images(question), matching=matching, values=values
+                )
+                for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
+                    yield self._answer(_decoded(pa.Table.from_batches([batch])), text, log, began)
+            except duckdb.Error as error:
+                raise QueryError(f"{question} over {table!r} failed: {without_values(error)}") from error
 
     def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""
@@ -127,17 +176,19 @@ class DuckDBEngine:
             return None
         return choose(find_exports(self._settings.baseline), table, at)
 
+    @_asked_again
     def reread(self, table: str, error: Exception) -> None:
         """Read a table's log again line by line."""
         source = self._source_of(table)
         for log in [log for (name, _), log in self._logs.items() if name == source] or [self._log(source)]:
             log.reread()
 
+    @_asked_again
     def checkpoint(self, table: str, keep: int) -> Checkpoint:
         """Keep what the log has come to."""
         if self._checkpoints is None:
             raise ConfigError("no checkpoints are kept: checkpoints is off")
-        keys, before = self.key_types(table), self._checkpoint(table, END_OF_TIME)
+        keys, before = self._key_types(table), self._checkpoint(table, END_OF_TIME)
         deliveries, log = self._resumed(table, before) or self._whole(table, images=True)
         late = duration(self._settings.late_arrival).to_pytimedelta()
         made = self._checkpoints.begin(table, self._origin(table), log.listed, keys, late, log.after)
@@ -167,7 +218,7 @@ class DuckDBEngine:
             self._checkpoints.discard(table, Log("", ""))
 
     def _checkpoint(self, table: str, at: datetime) -> Checkpoint | None:
-        return self._checkpoints.find(table, self._origin(table), at) if self._checkpoints else None
+        return self._checkpoints.find(table, self._origin(table), at, _kept) if self._checkpoints else None
 
     def _origin(self, table: str) -> Log:
         """Tell where the log of a table is; the embedded lake may be moved with its checkpoints."""
@@ -220,6 +271,7 @@ class DuckDBEngine:
         """Return a checkpoint's changes and those of later objects; None where that does not tell the state."""
         if known is None:
             return None
+        self._resumes = known
         log = self._log(self._source_of(table), known)
         log.refresh(images=True)
         kept, path = render.identifier(f"kept {known.id}"), as_it_is(f"{known.place}{_CHANGES}")
@@ -240,7 +292,7 @@ class DuckDBEngine:
         if not known:
             return deliveries if over == "state" else f"(select * from {deliveries} where false)"
         if self._staged != (table, known):
-            names = tuple(self._settings.keys) or tuple(self.key_types(table))
+            names = tuple(self._settings.keys) or tuple(self._key_types(table))
             self._not_staged = stage(self._con, _BASELINE, known, names)
             self._staged = (table, known)
         if over == "baseline":
@@ -321,6 +373,20 @@ class DuckDBEngine:
             self._connection = con
             weakref.finalize(self, con.close)  # else DuckDB's binding complains at the end of the process
         return self._connection
+
+
+def _kept(checkpoint: Checkpoint) -> bool:
+    """Tell whether the changes of a checkpoint are there: another process may have removed it."""
+    return Path(checkpoint.place, _CHANGES).is_file()
+
+
+def _fatal(error: BaseException | None) -> duckdb.Error | None:
+    """Return the error of DuckDB's own, in the chain of one, after which it answers nothing any more."""
+    while error:
+        if isinstance(error, (duckdb.FatalException, duckdb.InternalException)):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _needs_images(question: str) -> bool:

@@ -28,6 +28,7 @@ _IMAGES = ("new_image", "old_image")
 _TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
 _BATCH = 20_000  # rows read line by line before they are handed to DuckDB
 _PART = 4  # up to one in so many objects are read for the images of a few items, else all of them
+_INTERRUPT = re.compile("^Query interrupted$|executing the UDF: KeyboardInterrupt:? *$")
 _SAMPLE = 8  # objects looked into, spread over the log, before the rest is taken to be of their layouts
 
 
@@ -162,7 +163,8 @@ class StagedLog:
             else:
                 query = render.fill(render.load("parts/read_json"), values)
             self._con.execute(f"insert into {self.table} select {columns} from ({query})")
-        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException):
+        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+            let_interrupt(error)
             # One damaged object stops the whole statement: halve until it is found, and read it line by line.
             if len(items) == 1:
                 self._read_lines([first])
@@ -187,6 +189,14 @@ class StagedLog:
         plain = [names for names in sorted(self._known_keys) if not re.search(r'["\\\x00-\x1f]', "".join(names))]
         patterns = (",".join(rf'"{re.escape(name)}":\{{(?:{text}|{number})\}}' for name in names) for names in plain)
         return "|".join(rf"\{{{pattern}\}}" for pattern in patterns) or r"[^\s\S]"
+
+
+def let_interrupt(error: BaseException | None) -> None:
+    """Raise KeyboardInterrupt where Ctrl-C is what ended a query: DuckDB makes another error of it."""
+    while error:
+        if _INTERRUPT.search(str(error)):
+            raise KeyboardInterrupt from None
+        error = error.__cause__ or error.__context__
 
 
 def as_it_is(path: str) -> str:
