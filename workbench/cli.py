@@ -504,6 +504,7 @@ def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str
             printed: Callable[[Any], None] | None = None) -> Any:  # fmt: skip
     """Ask a question, and show or write the answer."""
     from workbench import export
+    from workbench.objects import grouped
 
     show = dict(show)
     wb = _workbench(show.pop("source"), show.pop("keys"), show.pop("baseline"))
@@ -518,11 +519,9 @@ def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str
     elif not out:
         (printed or (lambda result: _print(result.df, False)))(result)
     click.echo(result.summary + (f" → {out}" if out else ""), err=True)
-    for found in result.stats.unreadable[:5]:
-        place = f"{found.object}:{found.line}" if found.line else found.object
-        click.echo(f"unreadable: {place}: {found.reason}", err=True)
-    if (more := len(result.stats.unreadable) - 5) > 0:
-        click.echo(f"unreadable: and {more:,} more lines", err=True)
+    kinds = grouped(result.stats.unreadable)
+    for each in kinds[:5] + [f"and {len(kinds) - 5:,} more kinds"] * (len(kinds) > 5):
+        click.echo(f"unreadable: {each}", err=True)
     return result
 
 

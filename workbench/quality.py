@@ -23,7 +23,7 @@ from workbench.engines import Answer, Engine
 from workbench.fragments import fragment
 from workbench.frames import key_frame, words
 from workbench.history import Row, chained, image_of, path_text
-from workbench.objects import Unreadable
+from workbench.objects import Unreadable, grouped
 from workbench.records import RecordRefused
 from workbench.result import Result
 
@@ -128,7 +128,7 @@ def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.
                  "the log holds no change of this window: there is nothing to judge",
                  "widen the window, or look for objects that did not arrive"),
         _finding("unreadable lines", "failed", len(unreadable), changes, "changes",
-                 [f"{found.object}:{found.line}: {found.reason}" for found in unreadable[:EXAMPLES]],
+                 grouped(unreadable)[:EXAMPLES],
                  "lines or objects of the log that are no change records; what they told is missing here",
                  "look at the lines named; restore the objects from a version of the bucket, or mend what writes them"),
         _finding("missing changes", "failed", len(between), changes, "changes", _gap_examples(between),

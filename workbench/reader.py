@@ -9,15 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import orc
 
 from workbench.attributes import column_path
+from workbench.containers import UNREAD, Foreign, Text, is_change, unwrapped, values_of
 from workbench.errors import ParameterError
 from workbench.objects import Object, Unreadable, read_lines
 from workbench.records import (
@@ -30,7 +34,7 @@ from workbench.records import (
     parse_objects,
 )
 
-Layout = Literal["envelope", "raw", "flat", "unknown"]
+Layout = Literal["envelope", "raw", "flat", "wrapped", "unknown"]
 _PARTITION = re.compile(r"\w+=.*|\d+")
 METADATA = {
     "eventid": "event_id", "eventname": "event_name", "tablename": "table_name", "ts": "ts", "keys": "keys",
@@ -41,6 +45,13 @@ METADATA = {
 
 def layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
     """Tell an object's layout, whether records share a line, and the key names, from its first record."""
+    try:
+        return _layout_of(item)
+    except OSError:  # the line reader says what is the matter
+        return "unknown", False, ()
+
+
+def _layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
     if item.format == "parquet":
         try:
             return (
@@ -50,58 +61,113 @@ def layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
             )
         except (pa.ArrowException, OSError):
             return "unknown", False, ()
-    line = next((line for line in read_lines(item) if isinstance(line, bytes) and line.strip()), b"")
-    first, *others = [*parse_objects(line.decode(errors="replace"))][:2] or [None]
-    if not isinstance(first, dict):
+    if item.format == "orc":
+        _, first = next(_read_orc(item), (0, None))
+        return ("unknown" if not is_change(first) else "envelope" if "event_id" in first else "raw"), False, ()
+    (number, first), *others = [*islice(values_of(read_lines(item)), 2)] or [(0, None)]
+    joined = any(line == number for line, _ in others)
+    inner, wrapper = next(unwrapped(first), (None, ""))
+    if is_change(inner) and (wrapper or not _is_on_a_line(item)):
+        return "wrapped", False, ()
+    if wrapper or not isinstance(first, dict):
         return "unknown", False, ()
     if isinstance(first.get("dynamodb"), dict):
         keys = first["dynamodb"].get("Keys")
-        return "raw", bool(others), tuple(keys) if isinstance(keys, dict) else ()
+        return "raw", joined, tuple(keys) if isinstance(keys, dict) else ()
     try:
         names = tuple(json.loads(first["keys"]))
     except (KeyError, TypeError, ValueError):
         names = ()
     known = {plain_name(name) for name in first}
     envelope = bool(names) and ("new_image" in first or "old_image" in first)
-    return "envelope" if envelope else "flat" if "eventname" in known else "unknown", bool(others), names
+    return "envelope" if envelope else "flat" if "eventname" in known else "unknown", joined, names
 
 
-def read_changes(item: Object, keys: Sequence[str] = ()) -> Iterator[dict[str, Any] | Unreadable]:
-    """Yield every change of an object, in any layout, and an `Unreadable` for all that is none."""
+def _is_on_a_line(item: Object) -> bool:
+    line = next((line for line in read_lines(item) if isinstance(line, bytes) and line.strip()), b"")
+    return not isinstance(next(parse_objects(line.decode(errors="replace")), None), RecordRefused)
+
+
+def read_changes(item: Object, keys: Sequence[str] = (),
+                 wrapped: Counter[str] | None = None) -> Iterator[dict[str, Any] | Unreadable]:  # fmt: skip
+    """Yield every change of an object, in any layout, and an `Unreadable` for all that is none.
+
+    An object without any change is named once, by what it is. `wrapped` counts the changes that were wrapped, by what
+    they were wrapped in.
+    """
+    refused: list[tuple[int, RecordRefused]] | None = []  # until there is a change
+    for number, found in _read(item, keys, Counter() if wrapped is None else wrapped):
+        if not isinstance(found, RecordRefused):
+            yield from (Unreadable(item.path, line, str(error)) for line, error in refused or ())
+            refused = None
+            yield found
+        elif refused is None:
+            yield Unreadable(item.path, number, str(found))
+        else:
+            refused.append((number, found))
+    yield from _what_it_is(item, refused or ())
+
+
+def _what_it_is(item: Object, refused: Sequence[tuple[int, RecordRefused]]) -> Iterator[Unreadable]:
+    """Name an object without changes by what is in it, and what is wrong with lines that could be changes."""
+    known: Counter[str] = Counter()
+    for number, error in refused:
+        if isinstance(error, Foreign):
+            known[str(error)] += 1
+        elif isinstance(error, Text) and len(refused) > 1:
+            known["text that is no JSON"] += 1
+        else:
+            yield Unreadable(item.path, 0 if item.format in UNREAD else number, str(error))
+    for what, count in known.items():
+        yield Unreadable(item.path, 0, f"{what} ({count:,} lines or records)" if count > 1 else what)
+
+
+def _read(item: Object, keys: Sequence[str],
+          wrapped: Counter[str]) -> Iterator[tuple[int, dict[str, Any] | RecordRefused]]:  # fmt: skip
     if item.format == "parquet":
         yield from _read_parquet(item)
         return
     folder = next((part for part in reversed(Path(item.path).parts[:-1]) if not _PARTITION.fullmatch(part)), "")
-    for number, line in enumerate(read_lines(item), start=1):
-        if isinstance(line, RecordRefused):
-            yield Unreadable(item.path, number, str(line))
-            continue
-        try:
-            values = list(parse_objects(line.decode("utf-8-sig" if number == 1 else "utf-8")))
-        except UnicodeDecodeError as error:
-            values = [RecordRefused(f"not UTF-8: {error.reason} at byte {error.start}")]
-        for value in values:
+    for number, outer in _read_orc(item) if item.format == "orc" else values_of(read_lines(item)):
+        for value, wrapper in unwrapped(outer):
             try:
                 if isinstance(value, RecordRefused):
                     raise value
-                yield _change(value, keys, folder)
+                change = _change(value, keys, folder)
             except RecordRefused as error:
-                yield Unreadable(item.path, number, str(error))
+                yield number, error
+                continue
+            if wrapper:
+                wrapped[wrapper] += 1
+            yield number, change
 
 
-def _read_parquet(item: Object) -> Iterator[dict[str, Any] | Unreadable]:
+def _read_orc(item: Object) -> Iterator[tuple[int, Any]]:
+    try:
+        file = orc.ORCFile(item.path)
+        rows = (row for stripe in range(file.nstripes) for row in file.read_stripe(stripe).to_pylist())
+        yield from enumerate(rows, start=1)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        yield 0, RecordRefused(f"ORC object cannot be read: {str(error).splitlines()[0]}")
+
+
+def _read_parquet(item: Object) -> Iterator[tuple[int, dict[str, Any] | RecordRefused]]:
     try:
         has = set(pq.read_schema(item.path).names)
         columns = [name for name in COLUMNS if name in has or name not in ORIGIN]
         table = pq.read_table(item.path, columns=columns, partitioning=None)
+    except FileNotFoundError:
+        raise
     except (pa.ArrowException, OSError) as error:
-        yield Unreadable(item.path, 0, f"Parquet object cannot be read: {str(error).splitlines()[0]}")
+        yield 0, RecordRefused(f"Parquet object cannot be read: {str(error).splitlines()[0]}")
         return
     for number, row in enumerate(table.to_pylist(), start=1):
         try:
-            yield canonical_change(row)
+            yield number, canonical_change(row)
         except RecordRefused as error:
-            yield Unreadable(item.path, number, str(error))
+            yield number, error
 
 
 def _change(value: Any, keys: Sequence[str], folder: str) -> dict[str, Any]:

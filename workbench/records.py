@@ -221,6 +221,8 @@ def canonical_time(value: Any, precision: object = None) -> str:
     """
     if isinstance(value, str) and value.isdecimal() and len(value) < 20:
         value = int(value)
+    if isinstance(value, str) and (told := _iso_time(value)):
+        return told
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or value != value:
         raise RecordRefused(f"ApproximateCreationDateTime is {_kind(value)}, not a number")
     if precision == "MICROSECOND":
@@ -234,6 +236,16 @@ def canonical_time(value: Any, precision: object = None) -> str:
     except ArithmeticError as error:
         raise RecordRefused("ApproximateCreationDateTime is out of range") from error
     return moment.strftime("%Y-%m-%d %H:%M:%S.%f").rjust(26, "0")
+
+
+def _iso_time(text: str) -> str | None:
+    """Read the time as the AWS CLI and SDKs print it, ``2026-11-18T12:00:00+01:00``."""
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def canonical_keys(keys: Mapping[str, Any], *, twice: bool = False) -> str:

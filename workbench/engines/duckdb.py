@@ -32,11 +32,12 @@ from workbench.engines import Answer, Estimate, Over, Query, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
 from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, did_you_mean, without_values
 from workbench.instants import END_OF_TIME, duration
-from workbench.objects import Unreadable, list_objects
+from workbench.objects import Object, Unreadable, grouped, list_objects
 from workbench.paths import local
 
 _BASELINE = "baseline"
 _CHANGES = "changes.parquet"
+_NAMED = 3  # kinds of things that are no change records, where there is nothing else
 _BATCH = 50_000  # rows of a large answer handed over at a time
 M = TypeVar("M", bound=Callable[..., Any])
 
@@ -112,13 +113,10 @@ class DuckDBEngine:
     def tables(self) -> pd.DataFrame:
         """List the tables of the lake, or of the source, with their objects."""
         rows = []
-        for source, names in self._sources().items():
-            objects = list_objects(source)
+        for name, objects in self._objects_of_tables():
             arrivals = [item.arrival for item in objects if item.arrival]
-            for name in names:
-                rows.append((name, " + ".join(sorted(layouts(objects))), len(objects),
-                             sum(item.size for item in objects), min(arrivals, default=None),
-                             max(arrivals, default=None)))  # fmt: skip
+            rows.append((name, " + ".join(sorted(layouts(objects))), len(objects), sum(item.size for item in objects),
+                         min(arrivals, default=None), max(arrivals, default=None)))  # fmt: skip
         df = pd.DataFrame(rows, columns=["table", "layout", "objects", "bytes", "first_arrival", "last_arrival"])
         return df.astype({"table": "str", "layout": "str", "objects": "int64", "bytes": "int64",
                           "first_arrival": "datetime64[us, UTC]", "last_arrival": "datetime64[us, UTC]"})  # fmt: skip
@@ -228,7 +226,7 @@ class DuckDBEngine:
 
     def _answer(self, rows: pa.Table, sql: str, log: StagedLog, began: float) -> Answer:
         arrivals = [item.arrival for item in log.listed if item.arrival]
-        notes = log.after.notes(log.listed, len(log.objects)) if log.after else ()
+        notes = (*(log.after.notes(log.listed, len(log.objects)) if log.after else ()), *log.notes)
         return Answer(rows, sql, time.perf_counter() - began, len(log.objects), log.bytes, log.unreadable,
                       min(arrivals, default=None), max(arrivals, default=None), notes=notes)  # fmt: skip
 
@@ -315,25 +313,29 @@ class DuckDBEngine:
         if held:
             raise TableNotFound(f"{log.source} holds no changes of a table {table!r}, but of: {', '.join(held)}."
                                 f"{did_you_mean(table, held)}")  # fmt: skip
-        first = (
-            f"; {len(log.unreadable):,} lines cannot be read, the first: {log.unreadable[0]}" if log.unreadable else ""
-        )
-        raise TableNotFound(f"{log.source} holds no change records{first}")
+        raise _without_changes(log)
 
-    def _sources(self) -> dict[str, list[str]]:
-        """Map each source to the tables in it."""
-        if self._settings.source:
-            log = self._log(self._settings.source)
-            log.refresh(images=False)
-            found = self._con.execute(f"select distinct table_name from {log.table} order by 1").fetchall()
-            return {self._settings.source: [name for (name,) in found]}
+    def _objects_of_tables(self) -> list[tuple[str, list[Object]]]:
+        """Name each table with the objects that hold changes of it."""
+        if not self._settings.source:
+            return [(name, list_objects(folder)) for name, folder in self._folders().items()]
+        log = self._log(self._settings.source)
+        log.refresh(images=False)
+        found = self._con.execute(f"select table_name, list_sort(list_distinct(list(object))) from {log.table} "
+                                  "where keys is not null group by 1 order by 1").fetchall()  # fmt: skip
+        if not found:
+            raise _without_changes(log)
+        return [(name, [log.objects[number] for number in numbers]) for name, numbers in found]
+
+    def _folders(self) -> dict[str, str]:
+        """Name the tables of the lake with their folders."""
         data = self._settings.lake / "data"
-        return {str(folder): [folder.name] for folder in sorted(data.glob("*")) if folder.is_dir()}
+        return {folder.name: str(folder) for folder in sorted(data.glob("*")) if folder.is_dir()}
 
     def _source_of(self, table: str) -> str:
         if self._settings.source:
             return self._settings.source
-        names = {names[0]: source for source, names in self._sources().items()}
+        names = self._folders()
         if table in names:
             return names[table]
         if not names:
@@ -387,6 +389,15 @@ def _fatal(error: BaseException | None) -> duckdb.Error | None:
             return error
         error = error.__cause__ or error.__context__
     return None
+
+
+def _without_changes(log: StagedLog) -> TableNotFound:
+    """Say that there is nothing to ask, and what is there instead."""
+    kinds = grouped(log.unreadable)
+    said = kinds[:_NAMED]
+    said += [f"{len(kinds) - _NAMED:,} more"] * (len(kinds) > _NAMED) + list(log.notes)
+    return TableNotFound(f"{log.source} holds no change records"
+                         + "".join(f"; {each}" for each in said))  # fmt: skip
 
 
 def _needs_images(question: str) -> bool:

@@ -8,6 +8,7 @@ is wrong with the others. Only objects that came since the last question are rea
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -19,8 +20,9 @@ import pyarrow as pa
 
 from workbench import render
 from workbench.checkpoints import Checkpoint
+from workbench.containers import FAILURE
 from workbench.errors import QueryError, without_values
-from workbench.objects import SCHEMA, Object, Unreadable, list_objects
+from workbench.objects import SCHEMA, Listing, Object, Unreadable, list_source
 from workbench.reader import Layout, layout_of, read_changes
 from workbench.records import ORIGIN, RecordRefused, canonical_json, canonical_keys
 
@@ -29,6 +31,7 @@ _TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
 _BATCH = 20_000  # rows read line by line before they are handed to DuckDB
 _PART = 4  # up to one in so many objects are read for the images of a few items, else all of them
 _INTERRUPT = re.compile("^Query interrupted$|executing the UDF: KeyboardInterrupt:? *$")
+_ATTEMPTS = 3  # to read objects that are renamed or removed meanwhile
 _SAMPLE = 8  # objects looked into, spread over the log, before the rest is taken to be of their layouts
 
 
@@ -40,21 +43,46 @@ class StagedLog:
         self.table = render.identifier(name)
         self.source = source
         self.after = after
-        self.listed: list[Object] = []
+        self._listing = Listing([])
         self.objects: list[Object] = []
         self._con, self._keys = con, tuple(keys)
         self._known_keys: set[tuple[str, ...]] = set()
         self._unreadable: dict[int, list[Unreadable]] = {}
+        self._wrapped: dict[int, Counter[str]] = {}
         self._has_images = False
         self._line_by_line = False
+        self._vanished = False
         self._clear(images=False)
 
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
         """Every line of the log that is no change record, by object and line."""
-        before = self.after.unreadable if self.after else ()
-        return tuple(sorted((*before, *(found for every in self._unreadable.values() for found in every)),
-                            key=lambda found: (found.object, found.line)))  # fmt: skip
+        own = {item.path for item in self.objects}  # where an object has changed since, what was wrong before is past
+        before = [found for found in (self.after.unreadable if self.after else ()) if found.object not in own]
+        now = (found for every in self._unreadable.values() for found in every)
+        found = dict.fromkeys((*self._listing.foreign, *before, *now))
+        return tuple(sorted(found, key=lambda found: (found.object, found.line)))
+
+    @property
+    def listed(self) -> list[Object]:
+        """Every object of the log."""
+        return self._listing.objects
+
+    @property
+    def wrapped(self) -> Counter[str]:
+        """How many changes were wrapped, by what they were wrapped in."""
+        return sum(self._wrapped.values(), Counter())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was read although it is unusual, and what was passed over."""
+        wrapped = self.wrapped
+        lost = wrapped.pop(FAILURE, 0)
+        notes = (
+            [f"{lost:,} changes are from Firehose failure objects: the table on Athena is without them"] if lost else []
+        )
+        notes += [f"{count:,} changes were read out of: {name}" for name, count in sorted(wrapped.items())]
+        return (*notes, *self._listing.notes)
 
     @property
     def bytes(self) -> int:
@@ -63,9 +91,16 @@ class StagedLog:
 
     def refresh(self, *, images: bool) -> None:
         """Bring the table up to the objects there are now; `images` says whether images are needed too."""
-        self.listed = list_objects(self.source)
+        for attempt in range(_ATTEMPTS):
+            self._refresh(images=images, last=attempt + 1 == _ATTEMPTS)
+            if not self._vanished:
+                return
+
+    def _refresh(self, *, images: bool, last: bool) -> None:
+        """Bring the table up to the objects there are, while they stay; the `last` time, name those that do not."""
+        self._listing = list_source(self.source)
         objects = [item for item in self.listed if not (self.after and self.after.holds(item))]
-        known = set(self.objects)
+        known, self._vanished = set(self.objects), False
         if known - set(objects) or (images and not self._has_images):
             self._clear(images=images or self._has_images)
             known = set()
@@ -73,6 +108,8 @@ class StagedLog:
             return
         try:
             self._add(new)
+            if self._vanished and not last:  # renamed or removed while it was read: list again
+                self._clear(images=images)
         except BaseException as error:  # also Ctrl-C: a half-read log must not answer the next question
             self._clear(images=images)
             if isinstance(error, duckdb.Error):
@@ -93,7 +130,7 @@ class StagedLog:
         part._known_keys, part._line_by_line = self._known_keys, self._line_by_line
         part._clear(images=True)
         part._add([self.objects[number] for (number,) in found])
-        return part
+        return None if part._vanished else part
 
     def reread(self) -> None:
         """Read the whole log line by line, for what only the slow reader can tell."""
@@ -110,7 +147,7 @@ class StagedLog:
         return "arrivals"
 
     def _clear(self, *, images: bool) -> None:
-        self.objects, self._unreadable, self._has_images = [], {}, images
+        self.objects, self._unreadable, self._wrapped, self._has_images = [], {}, {}, images
         columns = [f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in self._columns()]
         self._con.execute(f"create or replace temp table {self.table} ({', '.join(columns)}, object INTEGER)")
 
@@ -131,7 +168,7 @@ class StagedLog:
     def _by_reader(self, objects: list[Object]) -> dict[tuple[str, str], list[Object]]:
         """Group the objects by format and DuckDB's reader for them, '' where there is none."""
         looked = {item: layout_of(item) for item in _sample(objects)}
-        usual = {"envelope", "raw"}
+        usual, quick = {"envelope", "raw"}, {"json", "gzip", "parquet"}
         unusual = any(layout not in usual or joined for layout, joined, _ in looked.values())
         groups: dict[tuple[str, str], list[Object]] = {}
         for item in objects:
@@ -139,10 +176,9 @@ class StagedLog:
                 looked[item] = layout_of(item)
             layout, joined, names = looked.get(item, ("raw", False, ()))
             self._known_keys |= {tuple(sorted(names))} - {()}
-            reader = "unstructured" if joined else "newline_delimited"
-            groups.setdefault((item.format, reader if layout in usual and not self._line_by_line else ""), []).append(
-                item
-            )
+            fast = layout in usual and item.format in quick and not self._line_by_line
+            reader = "" if not fast else "unstructured" if joined else "newline_delimited"
+            groups.setdefault((item.format, reader), []).append(item)
         return groups
 
     def _read(self, first: int, items: Sequence[Object], kind: str, reader: str) -> None:
@@ -177,10 +213,24 @@ class StagedLog:
         for number in numbers:
             self._con.execute(f"delete from {self.table} where object = {number}")
             unreadable = self._unreadable.setdefault(number, [])
-            changes = _changes(read_changes(self.objects[number], self._keys), unreadable)
+            wrapped: Counter[str] = Counter()
+            self._wrapped[number] = wrapped
+            changes = self._still_there(number, read_changes(self.objects[number], self._keys, wrapped))
+            changes = _changes(changes, unreadable)
             while batch := list(islice(changes, _BATCH)):
                 rows = pa.Table.from_pylist(batch, schema=SCHEMA).select(self._columns())  # noqa: F841
                 self._con.execute(f"insert into {self.table} select *, {number} from rows")
+
+    def _still_there(self, number: int, found: Iterator[Any]) -> Iterator[Any]:
+        try:
+            yield from found
+        except FileNotFoundError:
+            self._vanished = True
+            yield Unreadable(
+                self.objects[number].path, 0, "vanished while it was read: ask again when the copy is over"
+            )
+        except OSError as error:
+            yield Unreadable(self.objects[number].path, 0, f"cannot be read: {error.strerror or error}")
 
     def _key_pattern(self) -> str:
         """Match keys that are canonical as they stand: known names in order, plain texts and numbers."""

@@ -1,0 +1,411 @@
+"""What change records are wrapped in, and how to take it off: compression, JSON over many lines, envelopes.
+
+The records themselves are for `workbench.records`. What is recognised as something else is named for what it is, with
+what to do about it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import bz2
+import json
+import lzma
+import re
+import zipfile
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from itertools import chain
+from typing import IO, Any, Literal
+
+import pyarrow as pa
+
+from workbench.records import EVENTS, RecordRefused, parse_objects
+
+Format = Literal["json", "gzip", "zstd", "lz4", "bzip2", "xz", "zip", "parquet", "orc", "avro", "ion", "snappy",
+                 "UTF-16", "binary"]  # fmt: skip
+_MAGIC: tuple[tuple[bytes, Format], ...] = (
+    (b"\x1f\x8b", "gzip"), (b"PAR1", "parquet"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\x04\x22\x4d\x18", "lz4"),
+    (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"PK\x03\x04", "zip"), (b"ORC", "orc"), (b"Obj\x01", "avro"),
+    (b"\xe0\x01\x00\xea", "ion"), (b"\xff\x06\x00\x00sNaPpY", "snappy"), (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)  # fmt: skip
+UNREAD = {
+    "parquet": "a Parquet file within: unpack it",
+    "orc": "an ORC file within: unpack it",
+    "avro": "an Avro file, which is not read: write the changes as JSON lines or Parquet",
+    "ion": "Amazon Ion, which is not read: write DynamoDB JSON, also in exports",
+    "snappy": "compressed by Snappy, which is not read: let Firehose compress by GZIP",
+    "UTF-16": "text in UTF-16: write it as UTF-8 (in PowerShell: | Out-File -Encoding utf8)",
+    "binary": "binary, of an unknown format and no JSON: if it is encrypted or compressed, undo that",
+}
+_CHUNK = 1 << 20
+_DEPTH = 8  # wrappers within wrappers
+_FEW = 3  # lines that are taken to be cut off, each by itself, rather than one value over many lines
+_AGGREGATED = b"\xf3\x89\x9a\xc2"
+_RELATIONAL = ("dynamodb.", "Dynamodb.")
+_ARRAY = re.compile(r'\s*(?:\{\s*"[A-Za-z]+"\s*:\s*)?\[')
+_ELEMENT = re.compile(r"[\[,\n]\s*\{")
+FAILURE = "Firehose failure objects"
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+
+
+def format_of(start: bytes) -> Format:
+    """Tell a format by the first 16 bytes of an object."""
+    for magic, name in _MAGIC:
+        if start.startswith(magic):
+            return name
+    if re.match(rb"[\x50-\x5f]\x2a\x4d\x18", start):  # a frame of zstd that is to be skipped
+        return "zstd"
+    return "binary" if re.search(rb"[\x00-\x08\x0e-\x1d\x1f]", start) else "json"
+
+
+# --- bytes
+
+
+def lines_of(path: str, kind: Format) -> Iterator[bytes | RecordRefused]:
+    """Yield the lines of an object; where it is damaged, what could be read and then why it ends there."""
+    rest: list[bytes] = []  # of a line, put together once: a line may be long
+    for chunk in _text(path, kind):
+        if isinstance(chunk, RecordRefused):
+            if last := b"".join(rest):
+                yield last
+            yield chunk
+            return
+        first, *lines = chunk.split(b"\n")
+        rest.append(first)
+        for line in lines:
+            yield b"".join(rest)
+            rest = [line]
+    if last := b"".join(rest):
+        yield last
+
+
+def _text(path: str, kind: Format) -> Iterator[bytes | RecordRefused]:
+    """Yield the content of an object in chunks, unpacked, or say what it is."""
+    with open(path, "rb") as file:
+        if kind == "json":
+            yield from iter(lambda: file.read(_CHUNK), b"")
+        elif kind == "zip":
+            yield from _unzip(file)
+        else:
+            pieces: Iterator[bytes | RecordRefused] = iter(lambda: file.read(_CHUNK), b"")
+            yield from _unpacked(pieces, kind, path, "")
+
+
+def _unpacked(pieces: Iterator[bytes | RecordRefused], kind: Format, path: str,
+              within: str) -> Iterator[bytes | RecordRefused]:  # fmt: skip
+    """Undo a compression, and another one within."""
+    if kind == "gzip":
+        found = _gunzip(pieces)
+    elif not within and kind in ("zstd", "lz4", "bzip2", "xz"):
+        found = _read_through(path, kind)
+    else:
+        hadoop = kind == "binary" and path.endswith("snappy")  # whose form begins with lengths
+        what = UNREAD.get("snappy" if hadoop else kind, f"compressed by {kind} within: unpack it")
+        yield RecordRefused(f"{within}{what}")
+        return
+    first = next((chunk for chunk in found if chunk), b"")
+    inner: Format = "json" if isinstance(first, RecordRefused) else format_of(first[:16])
+    rest = chain([first], found)
+    yield from rest if inner == "json" else _unpacked(rest, inner, path, f"{within}{kind} of ")
+
+
+def _gunzip(pieces: Iterable[bytes | RecordRefused]) -> Iterator[bytes | RecordRefused]:
+    inflate, read = zlib.decompressobj(wbits=31), 0
+    for compressed in pieces:
+        if isinstance(compressed, RecordRefused):
+            yield compressed
+            return
+        while compressed:
+            if inflate.eof:  # gzip members may follow each other
+                inflate = zlib.decompressobj(wbits=31)
+            try:
+                chunk = inflate.decompress(compressed, _CHUNK)
+            except zlib.error as error:
+                yield RecordRefused(f"gzip object is damaged after {read:,} bytes of content: {error}")
+                return
+            read += len(chunk)
+            yield chunk
+            compressed = inflate.unconsumed_tail or inflate.unused_data
+    if not inflate.eof:
+        rest = inflate.flush()
+        yield rest
+        if not inflate.eof:
+            yield RecordRefused(f"gzip object is truncated after {read + len(rest):,} bytes of content")
+
+
+def _opened(path: str, kind: Format) -> Any:
+    if kind in ("bzip2", "xz"):
+        return (bz2.open if kind == "bzip2" else lzma.open)(path)
+    return pa.input_stream(path, compression=kind)
+
+
+def _read_through(path: str, kind: Format) -> Iterator[bytes | RecordRefused]:
+    """Read a compressed object; of a damaged one, all that comes before the damage."""
+    read, step = 0, _CHUNK
+    while step:
+        with _opened(path, kind) as stream:
+            try:
+                for skipped in range(0, read, _CHUNK):
+                    stream.read(min(_CHUNK, read - skipped))
+                while chunk := stream.read(step):
+                    read += len(chunk)
+                    yield chunk
+                return
+            except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+                why, step = str(error).splitlines()[0], step // 1024
+    yield RecordRefused(f"{kind} object is truncated or damaged after {read:,} bytes of content: {why}")
+
+
+def _unzip(file: IO[bytes]) -> Iterator[bytes | RecordRefused]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.infolist():
+                if member.is_dir():
+                    continue
+                with archive.open(member) as content:
+                    start = content.read(16)
+                    inner = format_of(start)
+                    pieces: Iterator[bytes] = chain([start], iter(lambda: content.read(_CHUNK), b""))
+                    if inner == "json":
+                        yield from pieces
+                    else:
+                        yield from _unpacked(pieces, inner, member.filename, "ZIP of ")
+                    yield b"\n"
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error, lzma.LZMAError) as error:
+        yield RecordRefused(f"a ZIP file that cannot be read: {error}; unpack it")
+
+
+# --- values
+
+
+class Text(RecordRefused):
+    """A line that does not begin as JSON does."""
+
+
+class Foreign(RecordRefused):
+    """Something else, recognised; the message says what it is, and what to do."""
+
+
+def values_of(lines: Iterable[bytes | RecordRefused]) -> Iterator[tuple[int, Any]]:
+    """Yield every JSON value with the number of the line it begins on, also one that is written over many lines.
+
+    What is none is a `RecordRefused`. A raw line end cannot stand within a text, so a value over many lines is one
+    whose lines open and close brackets in turn, and each of which can follow the one before. Where that does not come
+    out, what is whole is taken all the same.
+    """
+    numbered, back = enumerate(lines, start=1), deque[tuple[int, bytes | RecordRefused]]()
+    while following := back.popleft() if back else next(numbered, None):
+        number, line = following
+        if isinstance(line, RecordRefused):
+            yield number, line
+            continue
+        values = list(_parsed(line, number))
+        depth = _opens(line) if values and isinstance(values[-1], RecordRefused) else 0
+        if depth <= 0:
+            yield from ((number, value) for value in values)
+            continue
+        held, last = [line], line
+        for following in numbered:
+            later = following[1]
+            if isinstance(later, RecordRefused) or (later.strip() and not _continues(last, later)):
+                back.append(following)
+                break
+            held.append(later)
+            last = later if later.strip() else last
+            if (depth := depth + _opens(later)) <= 0:
+                break
+        if depth > 0 and len(held) <= _FEW:  # a line that is cut off, and what follows it
+            yield from ((number, value) for value in values)
+            for at, later in enumerate(held[1:], start=1):
+                yield from ((number + at, value) for value in _parsed(later, number + at))
+            continue
+        yield from ((number, value) for value in _parsed(b"\n".join(held), number))
+
+
+def _parsed(line: bytes, number: int) -> Iterator[Any]:
+    """Yield the values of a line, or of lines together; of an array that is damaged, what is whole of it."""
+    try:
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        yield RecordRefused(f"not UTF-8: {error.reason} at byte {error.start}")
+        return
+    text = text.rstrip(" \t\r\n,")  # lines of an array
+    values = list(parse_objects(text))
+    refused = values[-1] if values and isinstance(values[-1], RecordRefused) else None
+    if refused and len(values) == 1 and text.lstrip("\ufeff \t\r")[:1] not in ("{", "[", '"'):
+        yield Text(str(refused))
+    elif refused and len(values) == 1 and (begun := _ARRAY.match(text)):
+        yield from _whole_elements(text, begun.end() - 1, str(refused))
+    else:
+        yield from values
+
+
+def _whole_elements(text: str, at: int, reason: str) -> Iterator[Any]:
+    """Yield the records of a damaged array that are whole, then why it is damaged."""
+    decoder = json.JSONDecoder(parse_float=Decimal)
+    while begun := _ELEMENT.search(text, at):
+        try:
+            value, at = decoder.raw_decode(text, begun.end() - 1)
+        except (ValueError, RecursionError):
+            at = begun.end()
+            continue
+        if is_change(value) or _inside(value):
+            yield value
+    yield RecordRefused(f"an array that is cut off or damaged: {reason}")
+
+
+def _opens(line: bytes) -> int:
+    """Count the brackets that a line opens and does not close; 0 where a text in it does not end."""
+    bare = _STRING.sub(b"", line)
+    if b'"' in bare:
+        return 0
+    return sum(bare.count(each) for each in (b"{", b"[")) - sum(bare.count(each) for each in (b"}", b"]"))
+
+
+def _continues(before: bytes, line: bytes) -> bool:
+    """Tell whether a line can follow another within one JSON value."""
+    start, end = line.lstrip()[:1], before.rstrip()[-1:]
+    if end == b"{":
+        return start in (b'"', b"}")
+    if end in (b"[", b",", b":"):
+        return start not in (b",", b":")
+    return start in (b",", b"}", b"]") or (start == b":" and end == b'"')
+
+
+def unwrapped(value: Any, depth: int = 0) -> Iterator[tuple[Any, str]]:
+    """Yield what a value wraps, each with the name of its wrapper; a value that wraps nothing is itself ('')."""
+    name, inner = _inside(value) or ("", [value])
+    if not name or depth > _DEPTH:
+        yield _named(value), ""
+        return
+    for each in inner:
+        for found, within in unwrapped(each, depth + 1):
+            if isinstance(found, RecordRefused) and not isinstance(found, Foreign):
+                found = RecordRefused(f"{name}: {found}")
+            yield found, within if within == FAILURE else name
+
+
+def is_change(value: Any) -> bool:
+    """Tell whether a value is meant as a change record, of any layout."""
+    if not isinstance(value, Mapping):
+        return False
+    events = (value.get(name) for name in ("eventName", "event_name", "eventname", "EventName"))
+    return (
+        isinstance(value.get("dynamodb"), Mapping)
+        or ("event_id" in value and "keys" in value)
+        or any(event in EVENTS for event in events)
+    )
+
+
+def _inside(value: Any) -> tuple[str, Iterable[Any]] | None:
+    """Name a wrapper and what is in it; None where a value is none."""
+    if isinstance(value, list):
+        return "JSON arrays", value
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        return "JSON within texts", parse_objects(value)
+    if not isinstance(value, dict) or ("dynamodb" in value and is_change(value)):
+        return None
+    if any(name.startswith(_RELATIONAL) for name in value):
+        return "relationalized columns", _folded(value)
+    if is_change(value):
+        return None
+    for name in ("Records", "records", "Messages"):
+        if isinstance(value.get(name), list):
+            return '{"Records": […]}', value[name]
+    if isinstance(data := value.get("rawData"), str):
+        return FAILURE, _decoded(data)
+    if isinstance(kinesis := value.get("kinesis"), dict) and isinstance(data := kinesis.get("data"), str):
+        return "Kinesis envelopes", _decoded(data)
+    data = value.get("data", value.get("Data"))
+    if isinstance(data, str) and value.keys() & {
+        "partitionKey", "PartitionKey", "sequenceNumber", "SequenceNumber", "recordId", "kinesisSchemaVersion"
+    }:  # fmt: skip
+        return "Kinesis envelopes", _decoded(data)
+    body = value.get("body", value.get("Body"))
+    if isinstance(body, str) and value.keys() & {"messageId", "MessageId", "receiptHandle", "ReceiptHandle"}:
+        return "SQS messages", parse_objects(body)
+    if isinstance(notice := value.get("Sns"), dict) and isinstance(notice.get("Message"), str):
+        return "SNS messages", parse_objects(notice["Message"])
+    if isinstance(value.get("Message"), str) and "TopicArn" in value:
+        return "SNS messages", parse_objects(value["Message"])
+    if "detail-type" in value and isinstance(value.get("detail"), dict | list | str):
+        return "EventBridge events", [value["detail"]]
+    return None
+
+
+def _decoded(data: str) -> Iterator[Any]:
+    """Yield the values of a text in base64, which may be compressed."""
+    try:
+        content = base64.b64decode(data, validate=True)
+        if content.startswith(b"\x1f\x8b"):
+            content = zlib.decompress(content, wbits=47)
+        if content.startswith(_AGGREGATED):
+            yield RecordRefused("aggregated by the Kinesis Producer Library, which is not read: de-aggregate it")
+            return
+        yield from parse_objects(content.decode())
+    except (binascii.Error, UnicodeDecodeError, zlib.error, ValueError):
+        yield RecordRefused("its data are no JSON in base64")
+
+
+def _folded(row: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the record whose nested members a row holds in columns such as ``dynamodb.NewImage.pk.S``."""
+    made: dict[str, Any] = {}
+    for name, value in row.items():
+        if value is None:
+            continue
+        top, *path = name.split(".")
+        if not path:
+            made.setdefault(name, value)
+            continue
+        if top == "dynamodb" and path[0].lower() in ("keys", "newimage", "oldimage"):
+            path = [path[0], *_attribute_path(path[1:])]
+        place = made
+        for part in (top, *path[:-1]):
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                yield RecordRefused(f"column {name!r} lies under one that has a value")
+                return
+        place[path[-1]] = str(value) if path[-1] == "N" else value
+    yield made
+
+
+def _attribute_path(parts: list[str]) -> list[str]:
+    """Split the rest of such a column's name: names, which may hold dots, and types in turn."""
+    for at in range(1, len(parts)):
+        if parts[at] == "M" and at + 1 < len(parts):
+            return [".".join(parts[:at]), "M", *_attribute_path(parts[at + 1 :])]
+    return [".".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts
+
+
+def _named(value: Any) -> Any:
+    """Return a value, or what it is where it is recognised as no change record."""
+    if not isinstance(value, dict) or is_change(value):
+        return value
+    names = value.keys()
+    for needed, what in _FOREIGN:
+        if needed <= names:
+            return Foreign(what)
+    if any(isinstance(each, list) and each and isinstance(each[0], dict)
+           and each[0].keys() & {"PutRequest", "DeleteRequest"} for each in value.values()):  # fmt: skip
+        return Foreign("a request of batch-write-item, which tells states and no changes")
+    if not {name for name in names if name.replace("_", "").replace("-", "").lower() in _TELLING}:
+        return Foreign("a row without an event (no 'dynamodb' object, no event name): it tells a state and no change")
+    return value
+
+
+_ITEMS = "items of a table, which tell a state and no changes: give them as the baseline (--baseline), or to reconcile "
+_TELLING = {"eventname", "eventid", "newimage", "oldimage", "dynamodb"}
+_FOREIGN: tuple[tuple[set[str], str], ...] = (
+    ({"Items", "Count"}, "the output of a DynamoDB scan or query: " + _ITEMS + "--against"),
+    ({"Item"}, _ITEMS + "--against"),
+    ({"Keys", "Metadata"}, "changes of an incremental DynamoDB export: give the export as the baseline (--baseline)"),
+    ({"exportArn", "tableArn"}, "the manifest of a DynamoDB export: give its folder as the baseline (--baseline)"),
+    ({"dataFileS3Key", "itemCount"}, "the manifest of a DynamoDB export: give its folder as the baseline (--baseline)"),
+    ({"eventSource", "s3"}, "a notification of S3, which tells of objects and no changes"),
+    ({"eventVersion", "requestParameters"}, "a log of CloudTrail, which tells who called and not what was written"),
+    ({"messageType", "logEvents"}, "an export of CloudWatch Logs"),
+)
