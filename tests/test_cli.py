@@ -303,9 +303,19 @@ def test_unreadable_lines_are_named_on_stderr_and_the_others_answered(tmp_path):
     ran = run("latest", "things", "--from", str(path), "--json")
     assert json.loads(ran.stdout)[0]["n"] == 2.5
     named = [line for line in ran.stderr.splitlines() if line.startswith("unreadable: ")]
+    assert len(named) == 1, "one reason, one line"
     assert named[0].startswith(f"unreadable: {path}:2: not JSON")
-    assert [f"{path}:{line}:" in named[line - 2] for line in range(2, 7)] == [True] * 5
-    assert named[5] == "unreadable: and 2 more lines"
+    assert named[0].endswith(" (and 6 more such lines)")
+    assert "7 unreadable lines" in ran.stderr, "each is counted"
+
+
+def test_of_many_kinds_of_unreadable_lines_the_first_are_named(tmp_path):
+    write_log(tmp_path, chain(KEY, [(NOON, A), (NOON + 1, B)]))
+    for number in range(7):
+        (tmp_path / f"{number}.json").write_text("{half")
+    named = [line for line in run("latest", "things", "--from", str(tmp_path)).stderr.splitlines() if "unread" in line]
+    assert [f"{tmp_path / str(at)}.json:1: not JSON" in line for at, line in enumerate(named[1:6])] == [True] * 5
+    assert named[6] == "unreadable: and 2 more kinds"
 
 
 # --- errors

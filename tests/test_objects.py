@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import chain, flat, micros, record, write_log
 from workbench import Workbench
+from workbench.engines import staging
 from workbench.errors import ParameterError
 from workbench.objects import Unreadable, list_objects
 from workbench.reader import layout_of, read_changes
@@ -385,3 +387,160 @@ def test_no_wrong_record_stops_the_answer_from_the_good_ones(tmp_path, wrong):
     result = Workbench(tmp_path).latest_state("things")
     assert "other" in list(result.df["pk"])
     assert len(result.df) + len(result.stats.unreadable) == 2, "answered or named, never lost"
+
+
+# --- folders
+
+
+def test_linked_folders_are_followed_once_and_loops_end(tmp_path):
+    write_log(tmp_path / "elsewhere", RECORDS)
+    write_log(tmp_path / "log" / "a", RECORDS[:1])
+    for name, target in {"linked": "elsewhere", "again": "elsewhere", "a/loop": "log", "b": "log/a"}.items():
+        (tmp_path / "log" / name).symlink_to(tmp_path / target)
+    found = [Path(item.path).relative_to(tmp_path / "log").as_posix() for item in list_objects(tmp_path / "log")]
+    assert found == ["a/object.json.gz", "again/object.json.gz"]
+    assert len(Workbench(tmp_path / "log").changes("things").df) == 3
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_what_may_not_be_read_is_an_error_in_a_line(tmp_path, monkeypatch, what):
+    write_log(tmp_path / "closed", RECORDS)
+    write_log(tmp_path / "open", RECORDS)
+    scandir, opened = os.scandir, Path.open
+
+    def refused(path, *rest, do=scandir):
+        if "closed" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return do(path, *rest)
+
+    if what == "folder":
+        monkeypatch.setattr("os.scandir", refused)
+    else:
+        monkeypatch.setattr(Path, "open", lambda *given: refused(*given, do=opened))
+    with pytest.raises(ParameterError, match=r"closed.* cannot be read: Permission denied; get the right to read it"):
+        Workbench(tmp_path).changes("things")
+
+
+def test_hidden_names_that_could_be_data_are_counted_in_the_answer(tmp_path):
+    write_log(tmp_path / "things", RECORDS[:1])
+    write_log(tmp_path / "things" / "_year=2026" / "_month=01", RECORDS)
+    write_log(tmp_path / "things" / ".old", RECORDS, "parquet")
+    write_log(tmp_path / "things", RECORDS, name="_copy")
+    (tmp_path / "things" / "part.json.gz.crdownload").write_bytes(b"{")
+    for name in ("_SUCCESS", "_temporary/x.gz", ".git/x", ".DS_Store", ".x.crc", ".readme", "_started"):
+        (tmp_path / "things" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "things" / name).write_bytes(b"text")
+    (tmp_path / "things" / "_started").unlink()
+    result = Workbench(tmp_path / "things").changes("things")
+    assert (len(result.df), result.stats.unreadable) == (1, ())
+    assert [note.split(":")[1].split("/")[-1].split(",")[0] for note in result.stats.notes] == [
+        ".old",
+        "_copy.json.gz",
+        "_year=2026",
+        " 1 that are not whole by their names",
+    ]
+    assert "passed over: 1 object in " in result.stats.notes[0]
+    assert all(note in result.summary for note in result.stats.notes)
+
+
+@pytest.mark.parametrize("name", ["_audit", ".cache", "_"])
+@pytest.mark.parametrize("layout", ["raw", "envelope", "parquet"])
+def test_a_table_whose_name_begins_so_is_a_table(tmp_path, name, layout):
+    rows = chain(KEY, [(NOON, A)], table=name)
+    write_log(tmp_path / name / "2026/01/01/12", rows, layout)
+    write_log(tmp_path / "things" / "2026/01/01/12", RECORDS)
+    assert Workbench(tmp_path).tables()["table"].tolist() == sorted([name, "things"])
+    assert len(Workbench(tmp_path / name).latest_state(name).df) == 1
+    write_log(tmp_path / "home" / "lake" / "data" / name / "2026/01/01/12", rows, layout)
+    assert Workbench(home=tmp_path / "home").tables()["table"].tolist() == [name]
+
+
+def test_what_icloud_keeps_elsewhere_is_named(tmp_path):
+    write_log(tmp_path, RECORDS)
+    (tmp_path / ".b.gz.icloud").write_bytes(b"bplist00")
+    result = Workbench(tmp_path).latest_state("things")
+    (missing,) = result.stats.unreadable
+    assert missing.object == str(tmp_path / "b.gz")
+    assert missing.reason.startswith("not downloaded")
+
+
+# --- tables
+
+
+def test_tables_counts_for_each_table_what_holds_changes_of_it(tmp_path):
+    write_log(tmp_path / "a" / "2026/01/01/12", RECORDS)
+    write_log(tmp_path / "b" / "2026/01/01/13", chain(KEY, [(NOON, A)], table="other"), "envelope")
+    write_log(tmp_path / "c" / "2026/01/01/14", [*RECORDS, *chain(KEY, [(NOON, A)], table="other")])
+    sizes = {path.parts[-6]: path.stat().st_size for path in tmp_path.rglob("*.gz")}
+    df = Workbench(tmp_path).tables().set_index("table")
+    assert df["objects"].to_dict() == {"things": 2, "other": 2}
+    assert df["bytes"].to_dict() == {"things": sizes["a"] + sizes["c"], "other": sizes["b"] + sizes["c"]}
+    assert [moment.hour for moment in df.loc["things", ["first_arrival", "last_arrival"]]] == [12, 14]
+    assert [moment.hour for moment in df.loc["other", ["first_arrival", "last_arrival"]]] == [13, 14]
+    assert df["layout"].to_dict() == {"things": "raw", "other": "envelope + raw"}
+
+
+# --- beside a sync
+
+
+@pytest.mark.parametrize("layout", ["raw", "parquet"])
+@pytest.mark.parametrize("where", ["first", "in the middle"])
+def test_a_file_renamed_while_it_is_read_is_found_under_its_new_name(tmp_path, monkeypatch, layout, where):
+    for number, row in enumerate(RECORDS):
+        write_log(tmp_path, [row], layout, name=f"{number}.{'part' if number == 1 else 'x'}-1")
+    path = next(tmp_path.glob("1.part*"))
+    listed = staging.list_source
+
+    def rename_after(source):
+        found = listed(source)
+        if path.exists():
+            path.rename(tmp_path / f"1{path.suffix}")
+        return found
+
+    monkeypatch.setattr(staging, "list_source", rename_after)
+    wb = Workbench(tmp_path)
+    if where == "in the middle":
+        monkeypatch.setattr(staging, "_SAMPLE", 1)
+    result = wb.changes("things")
+    assert (len(result.df), result.stats.unreadable, result.stats.objects) == (3, (), 3)
+
+
+def test_a_file_that_keeps_vanishing_is_named_and_the_rest_answered(tmp_path, monkeypatch):
+    write_log(tmp_path, RECORDS)
+    listed = staging.list_source
+
+    def never_there(source):
+        path = write_log(tmp_path, RECORDS, name="gone") / "gone.json.gz"
+        found = listed(source)
+        path.unlink()
+        return found
+
+    monkeypatch.setattr(staging, "list_source", never_there)
+    result = Workbench(tmp_path).latest_state("things")
+    (named,) = result.stats.unreadable
+    assert named.object == str(tmp_path / "gone.json.gz")
+    assert "vanished while it was read" in named.reason
+    assert result.stats.objects == 2
+    monkeypatch.undo()
+
+
+def test_what_was_cut_off_is_whole_later_also_after_a_checkpoint(tmp_path):
+    whole = gzip.compress(b"\n".join(LINES))
+    log = tmp_path / "log" / "2026/01/01/12"
+    log.mkdir(parents=True)
+    (log / "x.gz").write_bytes(whole[:-20])
+    settings = {"source": str(tmp_path / "log"), "home": tmp_path / "home"}
+    wb = Workbench(**settings)
+    assert "truncated" in wb.latest_state("things", include_deleted=True).stats.unreadable[-1].reason
+    wb.checkpoint("things")
+    for each in (wb, Workbench(**settings)):
+        assert "truncated" in each.latest_state("things", include_deleted=True).stats.unreadable[-1].reason
+    (log / "x.gz").write_bytes(whole)
+    for each in (wb, Workbench(**settings)):
+        result = each.latest_state("things", include_deleted=True)
+        assert result.stats.unreadable == ()
+        assert not any("not in the log any more" in note for note in result.stats.notes)
+        assert any("1 objects of the checkpoint have changed since" in note for note in result.stats.notes)
+        assert result.df["_deleted_at"].notna().all()
+    wb.checkpoint("things")
+    assert Workbench(**settings).latest_state("things").stats.unreadable == ()

@@ -85,9 +85,17 @@ class Checkpoint:
     def notes(self, listed: Iterable[Object] | None, read: int) -> tuple[str, ...]:
         """Say what an answer that begins with it stands on; `listed` are all objects of the log, None: not known."""
         notes = [f"from the checkpoint of {self.made:%Y-%m-%d %H:%M:%S} UTC on, and {read:,} later objects"]
-        gone = self.objects - {(item.path, item.size, item.modified) for item in listed} if listed is not None else ()
-        if gone:
-            notes.append(f"{len(gone):,} objects of the checkpoint are not in the log any more: their changes count")
+        there = list(listed) if listed is not None else []
+        other = (
+            self.objects - {(item.path, item.size, item.modified) for item in there} if listed is not None else set()
+        )
+        changed = len({path for path, *_ in other} & {item.path for item in there})
+        if len(other) > changed:
+            gone = f"{len(other) - changed:,} objects of the checkpoint"
+            notes.append(f"{gone} are not in the log any more: their changes count")
+        if changed:
+            notes.append(f"{changed:,} objects of the checkpoint have changed since: they are read again, and what was "
+                         "in them before counts too")  # fmt: skip
         return tuple(notes)
 
 

@@ -150,7 +150,10 @@ def tables(as_json: bool, **where: Any) -> None:
     \b
     Example: workbench tables --from ~/synced-bucket/data
     """
-    _print(_workbench(**where).tables(), as_json)
+    df = _workbench(**where).tables()
+    _print(df, as_json)
+    for note in df.attrs.get("notes", []):
+        click.echo(note, err=True)
 
 
 @main.command()

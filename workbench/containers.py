@@ -236,8 +236,8 @@ def _parsed(line: bytes, number: int) -> Iterator[Any]:
     text = text.rstrip(" \t\r\n,")  # lines of an array
     values = list(parse_objects(text))
     refused = values[-1] if values and isinstance(values[-1], RecordRefused) else None
-    if refused and len(values) == 1 and text.lstrip("\ufeff \t\r")[:1] not in ("{", "[", '"'):
-        yield Text(str(refused))
+    if values and text.lstrip("\ufeff\x1e \t\r\n")[:1] not in ("{", "[", '"'):
+        yield Text(str(refused or f"a JSON {type(values[0]).__name__}, not an object"))
     elif refused and len(values) == 1 and (begun := _ARRAY.match(text)):
         yield from _whole_elements(text, begun.end() - 1, str(refused))
     else:

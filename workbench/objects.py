@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from workbench.containers import Format, format_of, lines_of
 from workbench.errors import ParameterError
@@ -279,7 +280,10 @@ class _Found:
 
 def table_of(item: Object) -> str | None:
     """Name the table of an object's first record; None where that is not told."""
-    if item.format in ("parquet", "orc"):
+    if item.format == "parquet":
+        with suppress(pa.ArrowException, OSError):
+            rows = pq.ParquetFile(item.path).iter_batches(1, columns=["table_name"])
+            return next((row["table_name"] for batch in rows for row in batch.to_pylist()), None)
         return None
     line = next((line for line in read_lines(item) if isinstance(line, bytes) and line.strip()), b"")
     first: Any = next(parse_objects(line.decode(errors="replace")), None)

@@ -86,7 +86,8 @@ class Workbench:
         -------
         pandas.DataFrame
             table, layout, objects (how many), bytes (stored), first_arrival and last_arrival (UTC, of
-            objects; NaT where neither name nor partition tells).
+            objects; NaT where neither name nor partition tells). What else a source holds, which is no log or was
+            passed over, is told by ``df.attrs["notes"]``.
         """
         return self._engine.tables()
 

@@ -118,8 +118,12 @@ class DuckDBEngine:
             rows.append((name, " + ".join(sorted(layouts(objects))), len(objects), sum(item.size for item in objects),
                          min(arrivals, default=None), max(arrivals, default=None)))  # fmt: skip
         df = pd.DataFrame(rows, columns=["table", "layout", "objects", "bytes", "first_arrival", "last_arrival"])
-        return df.astype({"table": "str", "layout": "str", "objects": "int64", "bytes": "int64",
-                          "first_arrival": "datetime64[us, UTC]", "last_arrival": "datetime64[us, UTC]"})  # fmt: skip
+        df = df.astype({"table": "str", "layout": "str", "objects": "int64", "bytes": "int64",
+                        "first_arrival": "datetime64[us, UTC]", "last_arrival": "datetime64[us, UTC]"})  # fmt: skip
+        if self._settings.source:
+            log = self._log(self._settings.source)
+            df.attrs["notes"] = [*grouped(log.unreadable), *log.notes]
+        return df
 
     @_asked_again
     def key_types(self, table: str) -> Mapping[str, str]:

@@ -76,13 +76,10 @@ class StagedLog:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was read although it is unusual, and what was passed over."""
-        wrapped = self.wrapped
-        lost = wrapped.pop(FAILURE, 0)
-        notes = (
-            [f"{lost:,} changes are from Firehose failure objects: the table on Athena is without them"] if lost else []
-        )
-        notes += [f"{count:,} changes were read out of: {name}" for name, count in sorted(wrapped.items())]
-        return (*notes, *self._listing.notes)
+        said = {name: f"{count:,} changes were read out of {name}" for name, count in sorted(self.wrapped.items())}
+        if FAILURE in said:
+            said[FAILURE] += ", of which Athena's table knows nothing"
+        return (*said.values(), *self._listing.notes)
 
     @property
     def bytes(self) -> int:
