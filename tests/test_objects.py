@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.conftest import chain, flat, micros, record, write_log
 from workbench import Workbench
 from workbench.engines import staging
-from workbench.errors import ParameterError
+from workbench.errors import ParameterError, WorkbenchError
 from workbench.objects import Unreadable, list_objects
 from workbench.reader import layout_of, read_changes
 from workbench.records import canonical_change
@@ -544,3 +544,20 @@ def test_what_was_cut_off_is_whole_later_also_after_a_checkpoint(tmp_path):
         assert result.df["_deleted_at"].notna().all()
     wb.checkpoint("things")
     assert Workbench(**settings).latest_state("things").stats.unreadable == ()
+
+
+# --- what a source may be
+
+
+def test_a_source_is_a_file_url_or_a_home_and_not_in_s3(tmp_path, monkeypatch):
+    write_log(tmp_path / "my log", RECORDS)
+    url = f"{(tmp_path / 'my log').as_uri()}"
+    assert len(Workbench(url).changes("things").df) == 3
+    assert len(Workbench(f"{url}/object.json.gz").changes("things").df) == 3
+    with pytest.raises(ParameterError, match=r"s3://bucket/data .*: ask what is in S3 by engine=\"athena\", or copy it"):
+        Workbench("s3://bucket/data").changes("things")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(Workbench("~/my log").changes("things").df) == 3
+    with pytest.raises(WorkbenchError, match="there is no home folder for ~") as refused:
+        Workbench("~nobody-of-that-name/log").changes("things")
+    assert "\n" not in str(refused.value)

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.containers import Format, format_of, lines_of
 from workbench.errors import ParameterError
+from workbench.paths import local
 from workbench.records import COLUMNS, RecordRefused, parse_objects
 
 SCHEMA = pa.schema({name: pa.string() for name in COLUMNS} | {
@@ -42,6 +42,7 @@ _MARKS = re.compile(
 )
 _UNFINISHED = (".crdownload", ".part", ".partial", ".filepart", ".download", ".tmp")
 _PLACEHOLDER = ".icloud"
+_ADVICE = 'ask what is in S3 by engine="athena", or copy it here (aws s3 sync) and give the folder'
 _COUNTED = 1_000  # passed-over files of a folder that are looked at
 EXPORT = "a DynamoDB export, no change log: give it as the baseline (--baseline), or to reconcile --against"
 _TABLES = {
@@ -105,7 +106,7 @@ def list_source(source: str | Path) -> Listing:
     ParameterError
         Where the source does not exist, or something in it may not be read.
     """
-    root = local(source)
+    root = local(source, ParameterError, _ADVICE)
     found = _Found()
     if root.is_dir():
         if not (table := _table_above(root)):
@@ -127,26 +128,6 @@ def list_source(source: str | Path) -> Listing:
                     found.add(path)
     return Listing(sorted(found.objects, key=lambda item: Path(item.path)),
                    tuple(dict.fromkeys(found.foreign)), tuple(found.notes()))  # fmt: skip
-
-
-def local(source: str | Path) -> Path:
-    """Return where a source is on this machine.
-
-    Raises
-    ------
-    ParameterError
-        Where it is elsewhere, or there is no home folder for a ``~``.
-    """
-    text = str(source)
-    if text.startswith("s3://"):
-        raise ParameterError(f'{text} is in S3: ask it by engine="athena", or copy it here by `aws s3 sync {text} '
-                             "FOLDER` and give the folder")  # fmt: skip
-    if text.startswith("file:"):
-        text = unquote(urlsplit(text).path)
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise ParameterError(f"{text}: there is no home folder for '~': give the whole path") from error
 
 
 def stored_object(path: Path) -> Object:
