@@ -554,7 +554,9 @@ def test_a_source_is_a_file_url_or_a_home_and_not_in_s3(tmp_path, monkeypatch):
     url = f"{(tmp_path / 'my log').as_uri()}"
     assert len(Workbench(url).changes("things").df) == 3
     assert len(Workbench(f"{url}/object.json.gz").changes("things").df) == 3
-    with pytest.raises(ParameterError, match=r"s3://bucket/data .*: ask what is in S3 by engine=\"athena\", or copy it"):
+    with pytest.raises(
+        ParameterError, match=r"s3://bucket/data .*: ask what is in S3 by engine=\"athena\", or copy it"
+    ):
         Workbench("s3://bucket/data").changes("things")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert len(Workbench("~/my log").changes("things").df) == 3
