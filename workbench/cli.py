@@ -72,9 +72,9 @@ def _result_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--out", metavar="FILE", help="Write all rows to FILE.(parquet|csv|xlsx|json)."),
         click.option("--overwrite", is_flag=True, help="Replace FILE where it exists."),
         click.option("--nested", is_flag=True, help="Write maps as they are, not as a column an attribute."),
-        click.option("--mask", multiple=True, metavar="PATH", help="Hide this attribute's values in FILE; may repeat."),
-        click.option("--mask-with", type=click.Choice(["hash", "redact"]), default="hash", show_default=True,
-                     help="How."),
+        click.option("--mask", multiple=True, metavar="PATH",
+                     help="Hide this attribute's values, beside those of the setting; may repeat."),
+        click.option("--mask-with", type=click.Choice(["hash", "redact"]), help="How; else by the setting."),
     ):  # fmt: skip
         command = option(command)
     return _common(command)
@@ -499,8 +499,14 @@ def _face() -> Any:
     return Workbench
 
 
-def _workbench(source: str | None = None, keys: tuple[str, ...] = (), baseline: str | None = None) -> Any:
-    return _face()(source, keys=keys or None, baseline=baseline, **click.get_current_context().obj)
+def _workbench(source: str | None = None, keys: tuple[str, ...] = (), baseline: str | None = None,
+               mask: tuple[str, ...] = (), mask_with: str | None = None) -> Any:  # fmt: skip
+    given = click.get_current_context().obj
+    if mask:
+        from workbench.config import load_settings
+
+        mask = tuple(dict.fromkeys((*load_settings(**given).mask, *mask)))
+    return _face()(source, keys=keys or None, baseline=baseline, mask=mask or None, mask_with=mask_with, **given)
 
 
 def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str, Any],
@@ -510,13 +516,13 @@ def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str
     from workbench.objects import grouped
 
     show = dict(show)
-    wb = _workbench(show.pop("source"), show.pop("keys"), show.pop("baseline"))
+    wb = _workbench(*(show.pop(name) for name in ("source", "keys", "baseline", "mask", "mask_with")))
     out, as_json = show.pop("out"), show.pop("as_json")
     if out:  # refuse what could not be written before the question is asked, which may take long
         export.destination(out, overwrite=show["overwrite"], sidecar=True, session=wb.session)
     result = getattr(wb, method)(table, **asked)
     if out:
-        result.write(out, mask_salt=wb.settings.mask_salt, **show)
+        result.write(out, **show)
     if as_json:
         _print(result.df, True)
     elif not out:

@@ -97,6 +97,52 @@ def mask(df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: 
     return new
 
 
+def ordered(df: pd.DataFrame, hidden: pd.DataFrame, keys: int, within: Sequence[str] = ()) -> pd.DataFrame:
+    """Order a masked frame by what is seen in it, where its rows stood in the order of keys that are masked.
+
+    The rows of an item stay together, as they are. Items are ordered by their keys as masked, and where these are equal
+    by all that is seen of them, so that the order tells nothing.
+
+    Parameters
+    ----------
+    df, hidden
+        The frame before and after `mask`.
+    keys
+        So many of the first columns are the key.
+    within
+        Columns by which rows are ordered before the key.
+    """
+    columns = [df.iloc[:, at] for at in range(keys)]
+    if len(df) < 2 or all(column.equals(hidden.iloc[:, at]) for at, column in enumerate(columns)):
+        return hidden
+    block = _runs([df[name] for name in within], len(df))
+    run = _runs([*(df[name] for name in within), *columns], len(df))
+    seen = pd.DataFrame({"block": block, "run": run}, index=hidden.index)
+    for at in range(keys):
+        column = hidden.iloc[:, at]
+        seen[f"key {at}"] = column.array if pd.api.types.is_numeric_dtype(column) else column.map(str).array
+    first = seen.drop_duplicates("run").set_index("run")
+    if first.duplicated().any():
+        text = hidden.astype(object).map(str).agg("\x1f".join, axis="columns")
+        first["all"] = text.groupby(run).agg("\x1e".join)
+    place = pd.Series(range(len(first)), first.sort_values(list(first.columns)).index)
+    return hidden.iloc[np.argsort(place.loc[run].to_numpy(), kind="stable")].reset_index(drop=True)
+
+
+def _runs(columns: Sequence[pd.Series], rows: int) -> np.ndarray:
+    """Give rows that follow each other with equal values one number."""
+    found = np.zeros(rows, dtype=bool)
+    for column in columns:
+        codes = pd.factorize(column.map(repr))[0]
+        found[1:] |= codes[1:] != codes[:-1]
+    return np.cumsum(found)
+
+
+def unmatched(df: pd.DataFrame, paths: Sequence[str]) -> list[str]:
+    """Name the paths at which a frame of items or of changes holds nothing to mask."""
+    return [path for path in paths if mask(df, [path], "redact") is df]
+
+
 def names_masked(text: str, paths: str | Sequence[str]) -> bool:
     """Tell whether a text, such as SQL or a condition, speaks of an attribute at one of some paths.
 

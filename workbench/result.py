@@ -13,7 +13,7 @@ import pandas as pd
 
 from workbench import export
 from workbench.engines import Query, size, spent
-from workbench.mask import REDACTED, How, names_masked
+from workbench.mask import REDACTED, How, names_masked, ordered
 from workbench.mask import mask as masked
 from workbench.objects import Unreadable
 
@@ -78,6 +78,14 @@ class Result:
     stats: Stats
     asked: Mapping[str, Any] = field(default_factory=dict)
     session: Any = field(default=None, repr=False, compare=False, kw_only=True)
+    keys: Sequence[str] = field(default=(), repr=False, compare=False, kw_only=True)
+    """The key attributes where they are the first columns: rows are ordered by them."""
+
+    @property
+    def within(self) -> Sequence[str]:
+        """The columns by which rows are ordered before the key."""
+        question = self.asked.get("question") if type(self) is Result else None
+        return {"changes": ("ts",), "hot_keys": ("changes",)}.get(str(question), ())
 
     @property
     def summary(self) -> str:
@@ -114,7 +122,7 @@ class Result:
         ParameterError
             Where a path in `mask` is malformed.
         """
-        df = masked(self.df, mask, mask_with, mask_salt)
+        df = ordered(self.df, masked(self.df, mask, mask_with, mask_salt), len(self.keys), self.within)
         meta = self._meta(dict.fromkeys([mask] if isinstance(mask, str) else mask, mask_with))
         return export.write(df, path, kind, overwrite=overwrite, nested=nested, meta=meta, session=self.session)
 

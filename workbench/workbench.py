@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -13,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench import buckets, frequency, quality, render
+from workbench.attributes import column_name
 from workbench.checks import run_checks
 from workbench.config import Settings, load_settings
 from workbench.embedded import ItemStore, export_table
@@ -33,7 +36,7 @@ from workbench.history import Comparison, History, Row, compare, history, with_b
 from workbench.instants import END_OF_TIME, START_OF_TIME, Moment, duration, instant
 from workbench.instants import window as time_window
 from workbench.keys import Key, read_keys
-from workbench.mask import mask
+from workbench.mask import REDACTED, mask, names_masked, ordered, unmatched
 from workbench.paths import local
 from workbench.quality import Quality
 from workbench.reconciliation import actual_state, against_live, scanned
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 _DEFAULTS = {"as_of": END_OF_TIME, "include_deleted": False, "start": START_OF_TIME, "end": END_OF_TIME,
              "unit": "hour", "limit": 20, "examples": quality.EXAMPLES, "late_arrival": 86_400,
              "large": quality.LARGEST_RECORD // 2}  # fmt: skip
+_BY_KEY = frozenset({"latest_state", "changes", "hot_keys"})  # whose rows are ordered by key
 _COPY = "write to a folder and copy it there (aws s3 sync), or export a table of DynamoDB with engine=athena"
 Kind = Literal["event", "attribute", "key", "concentration", "interval"]
 R = TypeVar("R", bound=Result)
@@ -119,13 +123,14 @@ class Workbench:
         ParameterError
             Where `where` or `as_of` cannot be read; the message says at which character.
         """
-        at, condition = END_OF_TIME if as_of is None else instant(as_of), parse(where) if where else None
+        at, condition = END_OF_TIME if as_of is None else instant(as_of), self._condition(where)
         answer, df = self._state(table, at, include_deleted, condition)
         if df.empty and at < END_OF_TIME:  # nothing there yet: show the columns there will be
             df = self._state(table, END_OF_TIME, include_deleted, condition)[1].iloc[:0]
         asked = {"as_of": at if as_of else None, "include_deleted": include_deleted, "where": where}
         ambiguous = sum(answer.rows.column("ambiguous").to_pylist())
-        return self._result(Result, df, answer, "latest_state", table, asked, ambiguous, notes=self._notes(table, at))
+        return self._result(Result, df, answer, "latest_state", table, asked, ambiguous,
+                            notes=[*self._notes(table, at), *self._unmatched(df, where)])  # fmt: skip
 
     def changes(self, table: str, *, start: Moment | None = None, end: Moment | None = None,
                 key: Key | Sequence[Key] | None = None, prefix: bool = False, events: str | Sequence[str] = (),
@@ -157,12 +162,12 @@ class Workbench:
             raise ParameterError(
                 f"{unknown[0]!r} is no event: use {', '.join(EVENTS)}.{did_you_mean(unknown[0], EVENTS)}"
             )
-        condition, keys = parse(where) if where else None, self._keys(table, key, prefix)
+        condition, keys = self._condition(where), self._keys(table, key, prefix)
         sql = condition and render.condition(condition, new="new_image", old="old_image")
         matching = render.matching(keys, chosen, sql or "")
 
         def ask() -> tuple[Answer, pd.DataFrame, int]:
-            answer = self._engine.ask("changes", table, start=begin, end=until, matching=matching)
+            answer = self._ask("changes", table, start=begin, end=until, matching=matching)
             rows = _holding(answer.rows, condition, "new_image", "old_image")
             shown = rows if limit is None else _newest(rows, limit)
             return answer, change_frame(shown, self._key_names(table), numbers=self.settings.numbers), len(rows)
@@ -171,6 +176,7 @@ class Workbench:
         asked = {"start": start and begin, "end": end and until, "key": key, "prefix": prefix, "events": chosen,
                  "where": where, "limit": limit}  # fmt: skip
         notes = [f"the newest of {found:,}"] if found > len(df) else []
+        notes += self._unmatched(df, where, key, chosen, limit)
         return self._result(Result, df, answer, "changes", table, asked, notes=notes)
 
     def item_history(self, table: str, key: Key | Sequence[Key] | None = None, *, prefix: bool = False,
@@ -209,7 +215,7 @@ class Workbench:
             keys = busiest.column("keys").to_pylist() or [""]  # which is no item's
 
         def ask() -> tuple[Answer, pd.DataFrame]:
-            answer = self._engine.ask("changes", table, start=START_OF_TIME, end=until, matching=render.matching(keys))
+            answer = self._ask("changes", table, start=START_OF_TIME, end=until, matching=render.matching(keys))
             rows = _rows(answer.rows)
             if known := self._engine.baseline(table, None if until == END_OF_TIME else until):
                 exported = self._engine.ask("changes", table, start=START_OF_TIME, end=END_OF_TIME, over="baseline",
@@ -244,8 +250,8 @@ class Workbench:
         matching = render.matching(self._keys(table, key, prefix))
 
         def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
-            answers = [self._engine.ask("latest_state", table, over="state", as_of=at, include_deleted=False,
-                                        matching=matching) for at in instants]  # fmt: skip
+            answers = [self._ask("latest_state", table, over="state", as_of=at, include_deleted=False,
+                                 matching=matching) for at in instants]  # fmt: skip
             one, other = (_images(answer.rows) for answer in answers)
             df, items = compare(one, other, self._key_names(table), ("added", "removed", "changed"))
             return answers[-1], df, items
@@ -293,8 +299,8 @@ class Workbench:
 
             def ask_about(some: Sequence[str]) -> Answer:
                 matching = render.matching(list(some))
-                return self._engine.ask("latest_state", table, over="state", as_of=END_OF_TIME, include_deleted=True,
-                                        matching=matching)  # fmt: skip
+                return self._ask("latest_state", table, over="state", as_of=END_OF_TIME, include_deleted=True,
+                                 matching=matching)  # fmt: skip
 
             found = self._trying(table, lambda: against_live(self.session, table, scan, ask_about, slack, wait=wait))
             df, items = compare(found.logged, found.actual, keys, sides, found.in_flight)
@@ -402,8 +408,9 @@ class Workbench:
         """
         begin, until = time_window(start, end)
         slack = duration(late_arrival)
+        hide = partial(self._masked, table)
         found, answer = self._trying(table, lambda: quality.examine(self._engine, table, self._key_names(table),
-                                                                    begin, until, slack, self._masked))  # fmt: skip
+                                                                    begin, until, slack, hide))  # fmt: skip
         df = found.pop("df")
         asked = {"start": start and begin, "end": end and until, "late_arrival": late_arrival}
         return self._result(Quality, df, answer, "chain_gaps", table, asked, **found)
@@ -423,6 +430,9 @@ class Workbench:
         if where and "{matching}" not in render.load(question):
             raise ParameterError(f"{question} takes no where; latest_state and changes do")
         sides = {"new": "image"} if question == "latest_state" else {"new": "new_image", "old": "old_image"}
+        if where and names_masked(where, self.settings.mask):
+            raise ParameterError("the SQL of a condition on a masked attribute would show its values: leave it out, or "
+                                 "ask the question itself")  # fmt: skip
         matching = render.condition(parse(where), **sides) if where else "true"
         return self._engine.sql(question, table, matching=matching, **_values(question, values))
 
@@ -549,8 +559,8 @@ class Workbench:
         matching = render.condition(condition, new="image") if condition else "true"
 
         def ask() -> tuple[Answer, pd.DataFrame]:
-            answer = self._engine.ask("latest_state", table, over="state", as_of=at, include_deleted=include_deleted,
-                                      matching=matching)  # fmt: skip
+            answer = self._ask("latest_state", table, over="state", as_of=at, include_deleted=include_deleted,
+                               matching=matching)  # fmt: skip
             rows = answer.rows if include_deleted else answer.rows.filter(answer.rows.column("image").is_valid())
             rows = _holding(rows, condition, "image")
             keys = self._key_names(table)
@@ -597,14 +607,55 @@ class Workbench:
         return tuple(self._engine.key_types(table))
 
     def _keys(self, table: str, key: Key | Sequence[Key] | None, prefix: bool) -> list[Any]:
-        return [] if key is None else read_keys(key, self._engine.key_types(table), prefix=prefix)
+        if key is None:
+            return []
+        types = self._engine.key_types(table)
+        try:
+            return read_keys(key, types, prefix=prefix)
+        except ParameterError:
+            self._refuse_masked(str(key), f"a key is like {' '.join(f'{name}=…' for name in types)}")
+            raise
+
+    def _condition(self, where: str | None) -> Condition | None:
+        try:
+            return parse(where) if where else None
+        except ParameterError:
+            self._refuse_masked(where or "", "see `workbench.where`")
+            raise
+
+    def _refuse_masked(self, text: str, advice: str) -> None:
+        """Refuse a text whose error would show a value of a masked attribute, without showing it."""
+        if self.settings.mask and names_masked(text, self.settings.mask):
+            raise ParameterError(f"what is asked names a masked attribute and cannot be read: {advice}") from None
+
+    def _ask(self, question: str, table: str, *, matching: str, **values: Any) -> Answer:
+        """Ask the engine; in the SQL shown, a condition on a masked attribute does not tell its values."""
+        answer = self._engine.ask(question, table, matching=matching, **values)
+        if not self.settings.mask or not names_masked(matching, self.settings.mask):
+            return answer
+        shown = answer.sql.replace(matching, f"'{REDACTED}'") if matching in answer.sql else REDACTED
+        return replace(answer, sql=shown)
 
     def _notes(self, table: str, at: datetime) -> list[str]:
         known = self._engine.baseline(table, None if at == END_OF_TIME else at)
         return [f"from the export of {known.time:%Y-%m-%d %H:%M:%S} UTC on", *known.problems] if known else []
 
-    def _masked(self, df: pd.DataFrame) -> pd.DataFrame:
-        return mask(df, self.settings.mask, self.settings.mask_with, self.settings.mask_salt)
+    def _masked(self, table: str, df: pd.DataFrame, within: Sequence[str] = ()) -> pd.DataFrame:
+        hidden = mask(df, self.settings.mask, self.settings.mask_with, self.settings.mask_salt)
+        return hidden if hidden is df else ordered(df, hidden, len(self._leading(table, df)), within)
+
+    def _leading(self, table: str, df: pd.DataFrame) -> Sequence[str]:
+        """Name the key attributes where a frame's first columns hold them."""
+        names = self._key_names(table)
+        pairs = zip(names, map(str, df.columns), strict=False)
+        held = all(column in (name, f'"{name}"', column_name((name,))) for name, column in pairs)
+        return names if held and len(names) <= len(df.columns) else ()
+
+    def _shown(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what was asked without what may hold values of masked attributes."""
+        hidden = {name for name in ("where", "key") if names_masked(str(asked.get(name) or ""), self.settings.mask)}
+        return {**asked, **dict.fromkeys(hidden, REDACTED), "mask": self.settings.mask,
+                "mask_with": self.settings.mask_with}  # fmt: skip
 
     def _result(self, kind: type[R], df: pd.DataFrame, answer: Answer, question: str, table: str,
                 asked: Mapping[str, Any], ambiguous: int = 0, notes: Iterable[str] = (), **more: Any) -> R:  # fmt: skip
@@ -612,13 +663,19 @@ class Workbench:
                       unreadable=answer.unreadable, ambiguous_ties=ambiguous, first_arrival=answer.first_arrival,
                       last_arrival=answer.last_arrival, notes=(*notes, *answer.notes), queries=answer.queries,
                       spent=self.spent.cost)  # fmt: skip
-        df = self._masked(df)
         if self.settings.mask:
-            asked = {**asked, "mask": self.settings.mask, "mask_with": self.settings.mask_with}
+            asked = self._shown(asked)
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
-        return kind(
-            df, answer.sql, stats, {"question": question, "table": table, **given}, session=self.session, **more
-        )
+        keys = self._leading(table, df) if len(df.columns) and question in _BY_KEY else ()
+        result = kind(df, answer.sql, stats, {"question": question, "table": table, **given}, session=self.session,
+                      keys=keys, **more)  # fmt: skip
+        return replace(result, df=self._masked(table, df, result.within)) if self.settings.mask else result
+
+    def _unmatched(self, df: pd.DataFrame, *filters: Any) -> list[str]:
+        """Say which masks apply to nothing in a frame of all there is."""
+        if df.empty or not self.settings.mask or any(filters):
+            return []
+        return [f"the mask {path} applies to nothing here" for path in unmatched(df, self.settings.mask)]
 
 
 def _engine(settings: Settings) -> Engine:
