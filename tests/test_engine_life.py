@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.conftest import chain, micros, write_log
 from workbench import Workbench
@@ -160,3 +167,106 @@ def test_a_checkpoint_removed_between_listing_and_opening_is_none(log, monkeypat
 
     monkeypatch.setattr(_Local, "opened", late)
     assert Workbench(log, checkpoints=str(kept)).latest_state("things").df["v"].tolist() == ["A"]
+
+
+SLOW = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
+from workbench import Workbench
+from workbench.__main__ import main
+from workbench.engines import duckdb as engine
+
+SLOW = {"sql": "select sum(a.range * b.range) as n from range(100000000) a, range(100000000) b",
+        "function": "select count(canonical_image(range::varchar)) as n from range(100000000000)"}
+
+def prepared(self, question, table, **options):
+    print("running", flush=True)
+    while sys.argv[1] == "python":
+        pass
+    return SLOW[sys.argv[1]], None
+
+kept, engine.DuckDBEngine._prepared = engine.DuckDBEngine._prepared, prepared
+"""
+IN_PYTHON = """
+wb = Workbench(sys.argv[2])
+try:
+    wb.latest_state("things")
+except KeyboardInterrupt:
+    engine.DuckDBEngine._prepared = kept
+    print("KeyboardInterrupt", wb.latest_state("things").df["v"].tolist())
+"""
+PLACES = ["sql", "python", "function"]
+
+
+def started(text: str, *arguments: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", text, *arguments], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    assert process.stdout
+    assert process.stdout.readline() == "running\n"
+    return process
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_ctrl_c_in_python_is_keyboardinterrupt_and_the_workbench_can_be_used(log, where):
+    process = started(SLOW + IN_PYTHON, where, str(log))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (out, err, process.returncode) == ("KeyboardInterrupt ['A']\n", "", 0)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("where", PLACES)
+def test_a_signal_ends_the_program_in_one_line(log, where, number, code):
+    text = SLOW.replace("sys.argv[1]", repr(where)) + "main()"
+    process = started(text, "latest", "things", "--from", str(log))
+    process.send_signal(number)
+    out, err = process.communicate()
+    assert (out, err, process.returncode) == ("", "Stopped.\n", code)
+
+
+def test_a_signal_while_the_program_is_loaded_ends_it_in_one_line(log):
+    text = """
+import builtins, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from workbench.__main__ import main
+sys.modules["workbench.cli"] = None
+imported = builtins.__import__
+def slow(name, *rest):
+    if name == "workbench.cli":
+        print("running", flush=True)
+        while True: pass
+    return imported(name, *rest)
+builtins.__import__ = slow
+main()
+"""
+    process = started(text, "tables")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (out, err, process.returncode) == ("", "Stopped.\n", 130)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_on_a_report_leaves_a_page_that_says_so_and_nothing_else(tmp_path, number, code):
+    cells = [new_markdown_cell("# A long look"), new_code_cell("x: int = 1  # a number", metadata={"tags": ["parameters"]}),
+             new_code_cell("print('as far as this')"), new_markdown_cell("## Will it end?"),
+             new_code_cell("import pathlib\npathlib.Path('running').touch()\nwhile True:\n    pass")]  # fmt: skip
+    nbformat.write(new_notebook(cells=cells), tmp_path / "long.ipynb")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from workbench.__main__ import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", start, "report", "long.ipynb"], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(scratch), "PYTHONPATH": str(Path(__file__).parents[1])},
+    )  # fmt: skip
+    while not (tmp_path / "running").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate()
+    assert (out, err, process.returncode) == ("", "Stopped.\n", code)
+    assert not list(scratch.iterdir())
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == ["long.html", "long.ipynb"]
+    page = (tmp_path / "reports" / "long.html").read_text()
+    assert "as far as this" in page
+    assert "Stopped: the run was ended before the notebook was" in page
+    assert "Will it end?" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -246,7 +247,15 @@ def test_a_notebook_is_never_its_own_report(sample):
 
 
 def test_the_index_links_reports_with_their_state_and_loads_nothing(done, failed, folder):
-    page = write_index(folder / "out", [done, failed]).read_text()
+    kept = folder / "kept"
+    kept.mkdir()
+    for path in (done.notebook, done.html, failed.notebook, failed.html):
+        shutil.copy(path, kept)
+    shutil.copy(done.notebook, kept / "without-a-page.ipynb")
+    (kept / "other.ipynb").write_text("no notebook")
+    page = write_index(kept).read_text()  # whoever made them, and when
+    assert "2 reports" in page
+    assert "without-a-page" not in page
     assert 'href="sample.html"' in page
     assert 'href="failed.html"' in page
     assert "1 failed" in page
@@ -255,8 +264,35 @@ def test_the_index_links_reports_with_their_state_and_loads_nothing(done, failed
     assert all(link.startswith("data:") for link in Links(page).found)
 
 
+def test_a_single_report_joins_the_index_of_its_folder_and_no_other_page(sample, tmp_path):
+    assert run_report(sample, {}, tmp_path / "a").failed_cell is None
+    assert not (tmp_path / "a" / "index.html").exists()  # nobody asked for one
+    write_index(tmp_path / "a")
+    run_report(sample, {}, tmp_path / "a", name="second")
+    assert {"sample.html", "second.html"} <= set(
+        re.findall('href="([^"]+)"', (tmp_path / "a" / "index.html").read_text())
+    )
+    (tmp_path / "a" / "index.html").write_text("my own page")
+    run_report(sample, {}, tmp_path / "a", name="third")
+    assert (tmp_path / "a" / "index.html").read_text() == "my own page"
+
+
 def test_a_scheduled_run_is_silent_even_when_a_cell_takes_too_long(sample, tmp_path):
     call = f"run_report({str(sample)!r}, {{'wait': '9'}}, {str(tmp_path)!r}, timeout=1)"
     code = f"from workbench.reports import run_report; {call}"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert (run.stdout, run.stderr) == ("", "")
+
+
+def test_a_report_is_run_by_this_python_whatever_kernels_are_installed(sample, tmp_path, monkeypatch):
+    foreign = tmp_path / "share" / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    (foreign / "kernel.json").write_text('{"argv": ["false"], "display_name": "Another", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    notebook = tmp_path / "which.ipynb"
+    cells = [new_code_cell("x: int = 1  # a number", metadata={"tags": ["parameters"]}),
+             new_code_cell("import sys\nprint(sys.executable)")]  # fmt: skip
+    nbformat.write(new_notebook(cells=cells), notebook)
+    done = run_report(notebook, {}, tmp_path / "out")
+    assert done.failed_cell is None
+    assert nbformat.read(done.notebook, 4).cells[-1].outputs[0].text.strip() == sys.executable

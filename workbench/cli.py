@@ -26,6 +26,7 @@ from workbench.records import EVENTS
 _ROWS = 20  # shown on a terminal; --out and --json give all
 _COLUMNS = 8
 _DISAGREES = 3  # exit code; 1 is an error, 2 a wrong use
+STOPPED = 130  # exit code of a program that Ctrl-C ends
 KINDS = ("event", "attribute", "key", "concentration", "interval")
 _QUESTIONS = {"latest": "latest_state", "changes": "changes", "history": "item_history", "diff": "diff",
               "frequency": "change_frequency", "quality": "data_quality", "reconcile": "reconcile"}  # fmt: skip
@@ -35,6 +36,9 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            sys.exit(STOPPED)
         except (WorkbenchError, RecordRefused, OSError) as error:
             if isinstance(error, BrokenPipeError):  # the reader of a pipe has seen enough: click ends quietly
                 raise

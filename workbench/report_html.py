@@ -83,6 +83,11 @@ def render_index(reports: list[Report], folder: Path) -> str:
     )  # fmt: skip
 
 
+def is_index(path: Path) -> bool:
+    """Tell whether a file is a page that links reports."""
+    return path.is_file() and "<title>Reports</title>" in path.read_text(encoding="utf-8", errors="replace")[:1000]
+
+
 def offline(page: str) -> str:
     """Return a page without scripts, frames and whatever it would load from elsewhere."""
     soup = BeautifulSoup(page, "html.parser")

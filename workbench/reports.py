@@ -14,7 +14,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,7 +128,7 @@ def _run(
         if isinstance(file, Path) and file.resolve() == source.resolve():
             raise ReportError(f"{file} is the notebook itself: choose another folder for its report")
     started, clock = datetime.now(UTC), time.perf_counter()
-    done, failed = _execute(node, given, timeout, progress)
+    done, failed, stopped = _execute(node, given, timeout, progress)
     used = {parameter.name: given.get(parameter.name, parameter.default) for parameter in declared}
     hidden = {key for key, value in used.items() if isinstance(value, str) and names_masked(value, known.mask)}
     used |= dict.fromkeys(hidden, REDACTED)
@@ -138,6 +138,8 @@ def _run(
     settings = " · ".join(filter(None, (f"settings of {known.file}" if known.file else "", masked)))
     shown = [(key, value, key in given) for key, value in used.items() if key in given or value is not None]
     report = Report(files[0], files[1], report_html.title(node, source.stem), used, seconds, failed)
+    done.metadata["workbench"] = {"title": report.title, "seconds": round(seconds, 1), "failed_cell": failed,
+                                  "parameters": {key: value for key, value, _ in shown}}  # fmt: skip
     page = report_html.render(
         done, title=report.title, parameters=shown,
         started=started, seconds=seconds, failed=failed, source=source.name, notebook_name=f"{stem}.ipynb",
@@ -146,14 +148,29 @@ def _run(
     texts = [nbformat.writes(done) + "\n", page]  # type: ignore[no-untyped-call]
     for file, text in zip(files, texts, strict=True):
         _write(file, text, session)
+    if isinstance(report.html, Path) and report_html.is_index(report.html.with_name("index.html")):
+        write_index(report.html.parent)
+    if stopped:
+        raise KeyboardInterrupt
     return report
 
 
-def write_index(out: str | Path, reports: Iterable[Report]) -> Path:
-    """Write ``out/index.html``, which links reports with a line on each; an older index is replaced."""
+def write_index(out: str | Path, reports: Iterable[Report] = ()) -> Path:
+    """Write ``out/index.html``, which links the reports in a folder, and these, with a line on each."""
     index = paths.local(out, ReportError, "an index is written to a folder") / "index.html"
-    _write(index, report_html.render_index(list(reports), index.parent))
+    found = {Path(report.html).resolve(): report for report in (*_kept(index.parent), *reports)}
+    _write(index, report_html.render_index([found[path] for path in sorted(found)], index.parent))
     return index
+
+
+def _kept(folder: Path) -> Iterator[Report]:
+    """Yield the reports in a folder, as their executed notebooks tell."""
+    for path in folder.glob("*.ipynb"):
+        with suppress(ReportError):  # no notebook at all
+            told = _read(path).metadata.get("workbench")
+            if told and (page := path.with_suffix(".html")).is_file():
+                failed = told["failed_cell"]
+                yield Report(path, page, told["title"], told["parameters"], told["seconds"], failed and tuple(failed))
 
 
 @contextmanager
@@ -228,17 +245,19 @@ def _read(path: Path) -> NotebookNode:
 
 def _execute(
     node: NotebookNode, given: Mapping[str, Value], timeout: int, progress: bool
-) -> tuple[NotebookNode, tuple[int, str, str] | None]:
+) -> tuple[NotebookNode, tuple[int, str, str] | None, bool]:
     # heavy, and `describe` and the rest of the command line do without
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import PapermillExecutionError, execute_notebook
 
+    from workbench import kernel
+
     with tempfile.TemporaryDirectory(prefix="workbench-report-") as scratch, _kernel_environment():
         kept = f"{scratch}/executed.ipynb"  # papermill formats paths: one of ours, without braces in it
-        lost = ""
+        lost, stopped = "", False
         try:
             execute_notebook(node, kept, dict(given), kernel_name="python3", language="python",
-                             progress_bar=progress, execution_timeout=timeout,
+                             engine_name=kernel.engine(), progress_bar=progress, execution_timeout=timeout,
                              extra_arguments=["--log-level=CRITICAL"])  # fmt: skip
         except PapermillExecutionError:
             pass
@@ -246,11 +265,13 @@ def _execute(
             lost = f"CellTimeout: no end within {timeout} s"
         except DeadKernelError:
             lost = "DeadKernel: the notebook's Python process died, perhaps of lack of memory"
-        done = _read(Path(kept))
+        except KeyboardInterrupt:  # or a signal that is taken for it: what there is by now is a report too
+            lost, stopped = "Stopped: the run was ended before the notebook was", True
+        done = _read(Path(kept)) if Path(kept).exists() else node
     # papermill marks a failure by cells of its own, red and large; ours say more
     marks = {"papermill-error-cell-tag"}
     done.cells = [cell for cell in done.cells if marks.isdisjoint(cell.metadata.get("tags", []))]
-    return done, _failure(done, lost)
+    return done, _failure(done, lost), stopped
 
 
 def _failure(done: NotebookNode, lost: str) -> tuple[int, str, str] | None:
@@ -268,8 +289,10 @@ def _failure(done: NotebookNode, lost: str) -> tuple[int, str, str] | None:
             return number, heading, message.splitlines()[0]
         if cell.metadata.get("papermill", {}).get("start_time"):
             started, last = (number, heading, lost), cell
-    if not lost or started is None:
+    if not lost:
         return None
+    if started is None:
+        return 1, "before the first cell", lost
     ename, evalue = lost.split(": ", 1)
     # without the KeyboardInterrupt that stopping the kernel left there
     last.outputs = [output for output in last.outputs if output.output_type != "error"]

@@ -1,0 +1,34 @@
+"""The program `workbench`, also as ``python -m workbench``: how it ends where the system tells it to."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+STOPPED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C and SIGTERM end it in a line, with what it left behind cleaned up."""
+    code = STOPPED
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        nonlocal code
+        code = TERMINATED
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        from workbench.cli import main as command  # which takes a second
+
+        command(prog_name="workbench")
+    except KeyboardInterrupt:  # before the command line was there to say it
+        print("Stopped.", file=sys.stderr)
+        sys.exit(code)
+    except SystemExit as end:
+        sys.exit(code if end.code == STOPPED else end.code)
+
+
+if __name__ == "__main__":
+    main()
