@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from rich.text import Text
 
 from workbench.errors import RecordRefused, WorkbenchError
 from workbench.records import EVENTS
+from workbench.text import plain, plain_json
 
 _ROWS = 20  # shown on a terminal; --out and --json give all
 _COLUMNS = 8
@@ -33,6 +35,12 @@ _QUESTIONS = {"latest": "latest_state", "changes": "changes", "history": "item_h
 
 
 class _Group(click.Group):
+    def main(self, *arguments: Any, **more: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):  # what it cannot write is escaped, and ends nothing
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*arguments, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -44,7 +52,7 @@ class _Group(click.Group):
                 raise
             if ctx.params.get("debug"):
                 raise
-            raise click.ClickException(" ".join(str(error).split())) from error
+            raise click.ClickException(plain(" ".join(str(error).split()))) from error
 
 
 class _Instants(click.Command):
@@ -157,7 +165,7 @@ def tables(as_json: bool, **where: Any) -> None:
     df = _workbench(**where).tables()
     _print(df, as_json)
     for note in df.attrs.get("notes", []):
-        click.echo(note, err=True)
+        _say(note, err=True)
 
 
 @main.command()
@@ -185,7 +193,7 @@ def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **
 
     span = {"start": instant(start) if start else None, "end": instant(end) if end else None}
     made = _workbench().generate(dataset, **options, **span)
-    click.echo(json.dumps(vars(made)) if as_json else made)
+    _say(json.dumps(vars(made)) if as_json else made)
 
 
 @main.command()
@@ -346,7 +354,7 @@ def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
     made = _workbench(**where).checkpoint(table, keep=keep)
     told = {"table": made.table, "since": made.since.isoformat(), "made": made.made.isoformat(), "place": made.place,
             "objects": len(made.objects), "bytes": made.bytes, "unreadable": len(made.unreadable)}  # fmt: skip
-    click.echo(json.dumps(told) if as_json else str(made))
+    _say(json.dumps(told) if as_json else str(made))
 
 
 @main.group()
@@ -367,7 +375,7 @@ def start(table: str, to: str) -> None:
     \b
     Example: workbench baseline start persons --to exports
     """
-    click.echo(_workbench().export_baseline(table, to))
+    _say(_workbench().export_baseline(table, to))
 
 
 @baseline.command()
@@ -394,7 +402,7 @@ def sql(question: str, table: str, parameters: tuple[str, ...], estimate: bool) 
     Example: workbench sql latest_state persons -p as_of=2026-11-18T12:00Z
     """
     wb = _workbench()
-    click.echo((wb.estimate if estimate else wb.sql)(question, table, **_pairs(parameters)))
+    _say((wb.estimate if estimate else wb.sql)(question, table, **_pairs(parameters)))
 
 
 @main.group()
@@ -416,7 +424,7 @@ def create(name: str, location: str, first_year: int | None) -> None:
     \b
     Example: workbench table create persons s3://my-bucket/data/persons/
     """
-    click.echo(_workbench().create_table(name, location, first_year=first_year))
+    _say(_workbench().create_table(name, location, first_year=first_year))
 
 
 @table.command()
@@ -427,7 +435,7 @@ def show(name: str) -> None:
     \b
     Example: workbench table show persons
     """
-    click.echo(_workbench().table_ddl(name))
+    _say(_workbench().table_ddl(name))
 
 
 @main.command()
@@ -445,9 +453,10 @@ def config(as_json: bool) -> None:
         _print(found, True)
         return
     console = _console()
-    console.print(Text(f"settings of {find_file() or 'no file: there is no workbench.toml here or above'}"))
+    console.print(_text(f"settings of {find_file() or 'no file: there is no workbench.toml here or above'}"))
     for row in found.to_dict("records"):
-        console.print(Text.assemble((f"{row['setting']:17}", "bold"), f"{row['value']:25}", (row["source"], "dim")))
+        console.print(Text.assemble((f"{row['setting']:17}", "bold"), plain(f"{row['value']:25}"),
+                                    (plain(row["source"]), "dim")))  # fmt: skip
 
 
 @main.command()
@@ -474,9 +483,9 @@ def report(notebook: str, parameters: tuple[str, ...], describe: bool, as_json: 
         return
     made = reports.run_report(path, _pairs(parameters), settings=click.get_current_context().obj, **options)
     if as_json:
-        click.echo(json.dumps(vars(made), default=str))
+        _say(json.dumps(vars(made), default=str))
     else:
-        click.echo(f"{made.html} ({made.seconds:.1f} s)")
+        _say(f"{made.html} ({made.seconds:.1f} s)")
     if made.failed_cell:
         number, heading, why = made.failed_cell
         raise click.ClickException(f"{path.name}: cell {number} ({heading}) failed: {why}; see {made.html}")
@@ -494,7 +503,7 @@ def demo(out: str, changes: int) -> None:
     from workbench.demo import run_demo
 
     for line in run_demo(_workbench(), Path("notebooks"), out, changes=changes):
-        click.echo(line)
+        _say(line)
 
 
 def _face() -> Any:
@@ -531,10 +540,10 @@ def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str
         _print(result.df, True)
     elif not out:
         (printed or (lambda result: _print(result.df, False)))(result)
-    click.echo(result.summary + (f" → {out}" if out else ""), err=True)
+    _say(result.summary + (f" → {out}" if out else ""), err=True)
     kinds = grouped(result.stats.unreadable)
     for each in kinds[:5] + [f"and {len(kinds) - 5:,} more kinds"] * (len(kinds) > 5):
-        click.echo(f"unreadable: {each}", err=True)
+        _say(f"unreadable: {each}", err=True)
     return result
 
 
@@ -566,21 +575,33 @@ def _print_history(result: Any) -> None:
 
 
 def _print_comparison(result: Any) -> None:
-    _console().print(Text(result.verdict, style="bold"))
+    _console().print(_text(result.verdict, style="bold"))
     if len(result.df):
         _print(result.df, False)
 
 
 def _print_quality(result: Any) -> None:
     console, styles = _console(), {"ok": "green", "note": "cyan", "warning": "yellow", "failed": "red"}
-    console.print(Text(result.verdict, style="bold"))
+    console.print(_text(result.verdict, style="bold"))
     for row in result.df.to_dict("records"):
         said = f": {row['count']:,} ({row['share']:.2%} of {row['of']})" if row["count"] else ""
         said = said or (f": {row['meaning']}" if not row["of"] else "")
-        console.print(Text.assemble((f"{row['status']:8}", styles[row["status"]]), (row["finding"], "bold"), said))
+        console.print(
+            Text.assemble((f"{row['status']:8}", styles[row["status"]]), (row["finding"], "bold"), plain(said))
+        )
         lines = [row["meaning"], *row["examples"], f"→ {row['remedy']}"] if row["status"] != "ok" else []
         for line in lines:
-            console.print(Padding(Text(line, style="dim" if line == row["meaning"] else ""), (0, 0, 0, 8)))
+            console.print(Padding(_text(line, style="dim" if line == row["meaning"] else ""), (0, 0, 0, 8)))
+
+
+def _say(text: object, *, err: bool = False) -> None:
+    """Print a message, or a text of ours of several lines; what stands in it from data is shown and does not act."""
+    click.echo(plain(str(text), lines=True), file=sys.stderr if err else sys.stdout)
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Make a cell or a heading of a text, which may be from data."""
+    return Text(plain(text), style=style)
 
 
 def _console() -> Console:
@@ -591,7 +612,8 @@ def _print(df: pd.DataFrame, as_json: bool) -> None:
     from workbench import export
 
     if as_json:
-        click.echo(export.to_json(df))
+        ascii_only = "utf" not in str(sys.stdout.encoding).lower()
+        click.echo(plain_json(export.to_json(df), ascii_only=ascii_only), file=sys.stdout)
         return
     console = _console()
     shown = df.head(_ROWS)
@@ -601,15 +623,15 @@ def _print(df: pd.DataFrame, as_json: bool) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in shown.columns:
         numeric = pd.api.types.is_numeric_dtype(shown[name]) and not pd.api.types.is_bool_dtype(shown[name])
-        table.add_column(Text(str(name)), justify="right" if numeric else "left", overflow="ellipsis",
+        table.add_column(_text(str(name)), justify="right" if numeric else "left", overflow="ellipsis",
                          no_wrap=len(shown.columns) > 4)  # fmt: skip
     for row in zip(*(shown[name].astype(object) for name in shown.columns), strict=True):
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(_text(_cell(value)) for value in row))
     console.print(table)
     rest = [f"{len(df) - _ROWS:,} more rows"] * (len(df) > _ROWS)
     rest += [f"{len(df.columns) - len(shown.columns)} more columns"] * (len(shown.columns) < len(df.columns))
     if rest:
-        console.print(Text(f"… {', '.join(rest)}", style="dim"))
+        console.print(_text(f"… {', '.join(rest)}", style="dim"))
 
 
 def _cell(value: Any) -> str:

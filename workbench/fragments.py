@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from workbench.text import plain
+
 _HERE = Path(__file__).parent
 
 
@@ -13,4 +15,5 @@ def fragment(name: str, **values: object) -> str:
 
     text = (_HERE / f"{name}.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
-    return template.render(css=(_HERE / "fragments.css").read_text(encoding="utf-8"), **values)
+    page = template.render(css=(_HERE / "fragments.css").read_text(encoding="utf-8"), **values)
+    return plain(page, lines=True)

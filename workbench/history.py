@@ -20,6 +20,7 @@ from workbench.differences import differences
 from workbench.frames import key_frame
 from workbench.records import canonical_json
 from workbench.result import Result
+from workbench.text import plain
 
 DIFFERENCE = {"path": "str", "change": "str", "before": "object", "after": "object", "before_type": "str",
               "after_type": "str"}  # fmt: skip
@@ -29,17 +30,17 @@ Row = Mapping[str, Any]
 """A change as `changes.sql` answers it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class History(Result):
     """The lives of items; shows itself as a timeline."""
 
     def _repr_html_(self) -> str:
         from workbench import timeline  # Jinja, which only notebooks need
 
-        return f"{timeline.to_html(self.df, limit=40)}<p><small>{html.escape(self.summary)}</small></p>"
+        return f"{timeline.to_html(self.df, limit=40)}<p><small>{html.escape(plain(self.summary))}</small></p>"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison(Result):
     """What differs between two states of a table.
 
@@ -63,7 +64,7 @@ class Comparison(Result):
         return f"{self.asked['table']}: {', '.join(counts) or 'no difference'}; {self.items['same']:,} items the same"
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{html.escape(self.verdict)}</b></p>{super()._repr_html_() if len(self.df) else ''}"
+        return f"<p><b>{html.escape(plain(self.verdict))}</b></p>{super()._repr_html_() if len(self.df) else ''}"
 
 
 def history(rows: Iterable[Row], keys: Sequence[str], *, start: datetime | None = None) -> pd.DataFrame:

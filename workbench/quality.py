@@ -42,7 +42,7 @@ VERDICTS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Quality(Result):
     """The answer to whether a log can be trusted.
 

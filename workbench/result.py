@@ -16,6 +16,7 @@ from workbench.engines import Query, size, spent
 from workbench.mask import REDACTED, How, names_masked, ordered
 from workbench.mask import mask as masked
 from workbench.objects import Unreadable
+from workbench.text import plain
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Stats:
         return spent(self.queries).cost
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """The answer to a question.
 
@@ -163,4 +164,9 @@ class Result:
     def _repr_html_(self) -> str:
         with pd.option_context("display.html.use_mathjax", False):  # else a text with two $ in it becomes a formula
             table = self.df.to_html(max_rows=20, border=0)
-        return f"{table}<p><small>{escape(self.summary)}</small></p>"
+        return plain(f"{table}<p><small>{escape(self.summary)}</small></p>", lines=True)
+
+    def __repr__(self) -> str:
+        """Show the answer as text in which nothing acts on the terminal."""
+        about = ", ".join(f"{name}={value!r}" for name, value in self.asked.items())
+        return plain(f"{type(self).__name__}({about})\n{self.df}\n{self.summary}", lines=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from urllib.parse import quote
 
-_ACTING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, format (bidi, zero width), surrogates, line ends
+# What a terminal would obey, what changes the direction of the text around it, and what cannot be seen; but not the
+# joiners that emoji and some scripts are written with.
+_ACTING = re.compile("[\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f"
+                     "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]")  # fmt: skip
+_BEYOND = re.compile("[^\x00-\x7f]")
 _NAME_BYTES = 200  # of the 255 a file system takes, the rest being for endings
 
 
@@ -22,10 +25,8 @@ def plain(text: str, *, lines: bool = False) -> str:
     >>> plain("red \x1b[31m and \u202e right to left" + chr(10))
     'red \\x1b[31m and \\u202e right to left\\n'
     """
-    if text.isprintable():
-        return text
-    return "".join(char if (lines and char == "\n") or unicodedata.category(char) not in _ACTING else
-                   char.encode("unicode_escape").decode() for char in text)  # fmt: skip
+    return _ACTING.sub(lambda found: found[0] if lines and found[0] == "\n" else
+                       found[0].encode("unicode_escape").decode(), text)  # fmt: skip
 
 
 def plain_json(text: str, *, ascii_only: bool = False) -> str:
@@ -35,13 +36,12 @@ def plain_json(text: str, *, ascii_only: bool = False) -> str:
     ('{"a":"\\u202e😀"}', '"\\ud83d\\ude00"')
     """
 
-    def escaped(char: str) -> str:
-        if char == "\n" or not (unicodedata.category(char) in _ACTING or (ascii_only and char > "\x7f")):
-            return char
-        units = char.encode("utf-16-be", "surrogatepass")
-        return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+    def escaped(found: re.Match[str]) -> str:
+        units = found[0].encode("utf-16-be", "surrogatepass")
+        return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)) if found[0] != "\n" else "\n"
 
-    return text if text.isascii() and text.isprintable() else "".join(map(escaped, text))
+    text = _ACTING.sub(escaped, text)
+    return _BEYOND.sub(escaped, text) if ascii_only else text
 
 
 def file_name(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from workbench.attributes import column_name
 from workbench.errors import ParameterError
 from workbench.fragments import fragment
 from workbench.frames import words
+from workbench.text import plain
 
 _COLOURS = {"added": "green", "removed": "red", "changed": "yellow",
             "INSERT": "green", "REMOVE": "red", "TTL": "red", "MODIFY": "yellow", "BASELINE": "cyan"}  # fmt: skip
@@ -31,10 +31,6 @@ _EMPTY = "No change of this item is in the log."
 _NOTHING = {"INSERT": "nothing but its key", "BASELINE": "nothing but its key", "MODIFY": "changed no attribute"}
 _KINDS = {"added": ("+", "added", ""), "members added": ("~", "added", "+"), "removed": ("−", "removed", ""),
           "members removed": ("~", "removed", "−")}  # fmt: skip
-# What a terminal would obey, what changes the direction of the text around it, and what cannot be seen; but not the
-# joiners that emoji and some scripts are written with.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f"
-                     "\ufeff\ufff9-\ufffb\ud800-\udfff\\\\]")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -259,4 +255,4 @@ def _inner(value: Any) -> str:
 
 
 def _seen(text: str) -> str:
-    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+    return plain(text.replace("\\", "\\\\"))
