@@ -12,9 +12,9 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -25,10 +25,12 @@ import duckdb
 import pyarrow as pa
 
 from workbench import render
+from workbench.containers import items_of, values_of
 from workbench.engines.staging import as_it_is, canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError, without_values
-from workbench.objects import SCHEMA, Unreadable, read_lines, stored_object
-from workbench.records import RecordRefused, canonical_json, canonical_keys, canonical_time, parse_objects
+from workbench.objects import SCHEMA, Object, Unreadable, files_below, list_objects, read_lines, stored_object
+from workbench.paths import local
+from workbench.records import RecordRefused, canonical_json, canonical_keys, canonical_time
 
 if TYPE_CHECKING:
     import boto3
@@ -40,6 +42,7 @@ _TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
 _COLUMNS = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in SCHEMA.names) + ", object INTEGER"
 _CHANGES = '"changes of exports"'
 _KEYLESS = "no key attribute"
+_EXPORTED = re.compile(r"0?(?P<millis>\d{13})-[0-9a-f]{8}")  # the folder of an export is named by when it began
 _BATCH = 20_000  # rows read line by line before they are handed to DuckDB
 # Values of key attributes that are canonical as DuckDB writes them: plain texts and numbers, base64 without loose bits.
 _PLAIN = (
@@ -54,9 +57,9 @@ class DataFile:
     """A data file, and what the manifest says of it."""
 
     path: Path
-    items: int
-    md5: str
-    """Of the file as it is stored, in base64."""
+    items: int | None
+    md5: str | None
+    """Of the file as it is stored, in base64; None, as above, where no manifest says."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def find_exports(source: str | Path, session: boto3.Session | None = None) -> li
     ParameterError
         Where there is none, a manifest is damaged, or an export is in Amazon Ion.
     """
-    root, mirror = Path(source).expanduser(), None
+    mirror = None
     if str(source).startswith("s3://"):
         if session is None:
             raise ParameterError(f'{source} is in S3: sync it and give the folder, or ask by engine="athena"')
@@ -118,14 +121,20 @@ def find_exports(source: str | Path, session: boto3.Session | None = None) -> li
         mirror = exports.mirror(str(source), session)
         mirror.refresh()
         root = mirror.root
-    if found := sorted(root.rglob(_SUMMARY)):
+    else:
+        root = local(source)
+    files = list(files_below(root))
+    if found := [path for path in files if path.name == _SUMMARY]:
         each = (_export(summary, mirror) for summary in found)
         return sorted(each, key=lambda export: (export.time, export.instant, export.folder))
-    if started := next(root.rglob("_started"), None):
+    if started := next((path for path in files if path.name == "_started"), None):
         raise ParameterError(f"the export {started.parent} has not finished: it has no {_SUMMARY} yet; "
                              "sync the folder again when it has")  # fmt: skip
-    raise ParameterError(f"{source} holds no export of a table to S3, for there is no {_SUMMARY} in it: "
-                         "give an export's folder, AWSDynamoDB/EXPORT-ID, or one above it, synced from S3")  # fmt: skip
+    if backup := _backup(root):
+        return [backup]
+    raise ParameterError(f"{source} holds no export of a table to S3, for there is no {_SUMMARY} in it, and no file of "
+                         "items: give an export's folder, AWSDynamoDB/EXPORT-ID, or one above it, synced from S3, or "
+                         "what `aws dynamodb scan` printed")  # fmt: skip
 
 
 def choose(exports: Sequence[Export], table: str, at: datetime | None = None) -> Baseline | None:
@@ -139,6 +148,7 @@ def choose(exports: Sequence[Export], table: str, at: datetime | None = None) ->
     ParameterError
         Where the exports are of several tables of that name.
     """
+    exports = [_taken_for(export, table) for export in exports]
     own = [export for export in exports if export.table == table and (at is None or export.instant <= at)]
     if len(arns := sorted({export.arn for export in own})) > 1:
         raise ParameterError(f"there are exports of {len(arns)} tables {table!r}: {', '.join(arns)}; "
@@ -299,14 +309,8 @@ class _Reader:
             self._con.execute(f"insert into {target} select *, {number} from found")
 
     def _rows(self, path: Path) -> Iterator[dict[str, Any]]:
-        for number, line in enumerate(read_lines(stored_object(path)), start=1):
-            values: Iterable[Any] = (line,)
-            if isinstance(line, bytes):
-                try:
-                    values = parse_objects(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-                except UnicodeDecodeError as error:
-                    values = (RecordRefused(f"not UTF-8: {error.reason} at byte {error.start}"),)
-            for value in values:
+        for number, outer in values_of(read_lines(stored_object(path))):
+            for value in items_of(outer):
                 try:
                     if isinstance(value, RecordRefused):
                         raise value
@@ -340,6 +344,34 @@ def _place(found: Unreadable) -> str:
     return f"{found.object}, line {found.line}: {found.reason}"
 
 
+def _backup(root: Path) -> Export | None:
+    """Take the files of items under a folder, or one, for an export whose manifests are not there."""
+    listed = list_objects(root)
+    files = [item for item in listed if item.format not in ("parquet", "orc") and _holds_items(item)]
+    if not files:
+        return None
+    told = [_EXPORTED.fullmatch(part) for item in files for part in Path(item.path).parts]
+    times = [int(found["millis"]) / 1e3 for found in told if found] or [item.modified / 1e9 for item in files]
+    time = datetime.fromtimestamp(max(times), UTC)
+    by = "the name of its folder" if any(told) else "when its newest file was written"
+    problems = [f"{root.name}: items without a manifest: that they are of this table and are all of them is not known, "
+                f"and they are taken to be its state at {time:%Y-%m-%d %H:%M:%S} UTC, {by}"]  # fmt: skip
+    problems += [f"{root.name}: {Path(item.path).name} is no file of items, and not read"
+                 for item in listed if item not in files]  # fmt: skip
+    named = tuple(DataFile(Path(item.path), None, None) for item in files)
+    return Export(root, "", "", "", "full", time, None, 0, named, tuple(problems))
+
+
+def _holds_items(item: Object) -> bool:
+    _, first = next(values_of(read_lines(item)), (0, None))
+    return any(isinstance(each, dict) and isinstance(each.get("Item"), dict) for each in islice(items_of(first), 1))
+
+
+def _taken_for(export: Export, table: str) -> Export:
+    """Take items of which nothing tells the table for those of one."""
+    return export if export.table else replace(export, table=table)
+
+
 def _export(summary: Path, mirror: Mirror | None) -> Export:
     folder = summary.parent
     try:
@@ -352,8 +384,10 @@ def _export(summary: Path, mirror: Mirror | None) -> Export:
         since = _time(told["exportFromTime"]) if incremental else None
         time, items = _time(told["exportToTime" if incremental else "exportTime"]), int(told["itemCount"])
         entries = [json.loads(line) for line in (folder / _MANIFEST).read_bytes().splitlines() if line.strip()]
-        files = tuple(DataFile(_found(folder, entry["dataFileS3Key"]), int(entry["itemCount"]), entry["md5Checksum"])
-                      for entry in entries)  # fmt: skip
+        files = tuple(
+            DataFile(_found(folder, entry["dataFileS3Key"]), int(entry["itemCount"]), entry.get("md5Checksum"))
+            for entry in entries
+        )
         if not table:
             raise ValueError(f"tableArn is {told['tableArn']!r}")
         return Export(folder, table[1], told["tableArn"], str(told.get("tableId")),
@@ -383,8 +417,11 @@ def _mismatches(folder: Path, items: int, files: Sequence[DataFile]) -> Iterator
     """Say where the manifests, and the files there are, do not agree."""
     for file in files:
         if not file.path.is_file():
-            yield f"{folder.name}: the data file {file.path.name}, of {file.items:,} items, is missing"
-    if (total := sum(file.items for file in files)) != items:
+            yield f"{folder.name}: the data file {file.path.name}, of {file.items or 0:,} items, is missing"
+    if unchecked := [file for file in files if file.md5 is None]:
+        yield (f"{folder.name}: {_MANIFEST} has no MD5 of {len(unchecked):,} data files, the first: "
+               f"{unchecked[0].path.name}: whether they are whole is told by their number of items only")  # fmt: skip
+    if (total := sum(file.items or 0 for file in files)) != items:
         yield f"{folder.name}: {_SUMMARY} counts {items:,} items, {_MANIFEST} {total:,}"
     named = {file.path.name for file in files}
     for path in sorted((folder / "data").glob("*")):  # the folder that incremental exports share holds files of others
@@ -394,7 +431,7 @@ def _mismatches(folder: Path, items: int, files: Sequence[DataFile]) -> Iterator
 
 def _misread(export: Export) -> Iterator[str]:
     """Compare the data files with what the manifest says of them."""
-    files = [file for file in export.files if file.path.is_file()]
+    files = [file for file in export.files if file.items is not None and file.path.is_file()]
     with ThreadPoolExecutor() as pool:
         stats = [file.path.stat() for file in files]
         measures = pool.map(_measure, [str(file.path) for file in files], [stat.st_size for stat in stats],
@@ -402,7 +439,7 @@ def _misread(export: Export) -> Iterator[str]:
         for file, (md5, items) in zip(files, measures, strict=True):
             if items != file.items:
                 yield f"{export.folder.name}: {file.path.name} holds {items:,} items, {_MANIFEST} says {file.items:,}"
-            if md5 != file.md5:
+            if file.md5 not in (None, md5):
                 yield f"{export.folder.name}: {file.path.name} has the MD5 {md5}, {_MANIFEST} says {file.md5}"
 
 

@@ -43,6 +43,7 @@ UNREAD = {
 }
 _CHUNK = 1 << 20
 _DEPTH = 8  # wrappers within wrappers
+_TYPES = {"S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"}
 _FEW = 3  # lines that are taken to be cut off, each by itself, rather than one value over many lines
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
 _RELATIONAL = ("dynamodb.", "Dynamodb.")
@@ -335,6 +336,32 @@ def _inside(value: Any) -> tuple[str, Iterable[Any]] | None:
     if "detail-type" in value and isinstance(value.get("detail"), dict | list | str):
         return "EventBridge events", [value["detail"]]
     return None
+
+
+def items_of(value: Any) -> Iterator[Any]:
+    """Yield the items in what a backup is made of, each as a line of an export has it: ``{"Item": …}``.
+
+    A backup may be what ``aws dynamodb scan`` printed, an array, a request of ``batch-write-item``, or bare items.
+    """
+    if isinstance(value, list):
+        for each in value:
+            yield from items_of(each)
+    elif isinstance(value, dict) and isinstance(value.get("Items"), list):
+        yield from ({"Item": item} for item in value["Items"])
+    elif isinstance(value, dict) and any(isinstance(each, list) and each and isinstance(each[0], dict)
+                                         and "PutRequest" in each[0] for each in value.values()):  # fmt: skip
+        requests = (each for every in value.values() if isinstance(every, list) for each in every)
+        yield from (each["PutRequest"] for each in requests if isinstance(each, dict) and "PutRequest" in each)
+    elif isinstance(value, dict) and "Item" not in value and _is_item(value):
+        yield {"Item": value}
+    else:
+        yield value
+
+
+def _is_item(value: Mapping[str, Any]) -> bool:
+    return bool(value) and all(
+        isinstance(each, dict) and len(each) == 1 and each.keys() <= _TYPES for each in value.values()
+    )
 
 
 def _decoded(data: str) -> Iterator[Any]:

@@ -130,6 +130,29 @@ def list_source(source: str | Path) -> Listing:
                    tuple(dict.fromkeys(found.foreign)), tuple(found.notes()))  # fmt: skip
 
 
+def files_below(root: Path) -> Iterator[Path]:
+    """Yield every file below a folder, or the file it is, in order of names; links are followed, each folder once.
+
+    Raises
+    ------
+    ParameterError
+        Where a folder may not be read.
+    """
+    waiting, seen = [root], set[tuple[int, int]]()
+    while waiting:
+        path = waiting.pop()
+        if not path.is_dir():
+            if path.is_file():
+                yield path
+            continue
+        stat = path.stat()
+        if (stat.st_dev, stat.st_ino) not in seen:
+            seen.add((stat.st_dev, stat.st_ino))
+            with suppress(FileNotFoundError), _readable(path), os.scandir(path) as found:
+                names = sorted((entry.name for entry in found), reverse=True)
+                waiting += [path / name for name in names]
+
+
 def stored_object(path: Path) -> Object:
     """Describe a file: its size, its time, its format by its first bytes, and when it arrived."""
     stat = path.stat()
