@@ -321,6 +321,19 @@ def test_of_many_kinds_of_unreadable_lines_the_first_are_named(tmp_path):
 # --- errors
 
 
+@pytest.mark.parametrize("setting", ["home", "checkpoints"])
+def test_a_place_that_may_not_be_written_names_its_setting(tmp_path, monkeypatch, setting):
+    log = str(write_log(tmp_path / "log", chain(KEY, [(NOON, A)])))
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
+    if setting == "checkpoints":
+        monkeypatch.setenv("WORKBENCH_CHECKPOINTS", str(tmp_path / "kept"))
+    (tmp_path / {"home": "home", "checkpoints": "kept"}[setting]).write_text("a file where a folder should be")
+    ran = run("checkpoint", "things", "--from", log, code=1)
+    assert len(ran.stderr.splitlines()) == 1
+    assert "Errno" not in ran.stderr
+    assert f"the setting {setting} says where: set it (WORKBENCH_{setting.upper()}) to a folder" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [

@@ -52,7 +52,23 @@ class _Group(click.Group):
                 raise
             if ctx.params.get("debug"):
                 raise
-            raise click.ClickException(plain(" ".join(str(error).split()))) from error
+            said = _said(error, ctx.obj or {}) if isinstance(error, OSError) else str(error)
+            raise click.ClickException(plain(" ".join(said.split()))) from error
+
+
+def _said(error: OSError, given: Mapping[str, Any]) -> str:
+    """Say what the system refused, and by which setting the place is chosen."""
+    if not isinstance(error.filename, str) or not error.strerror:
+        return str(error)
+    from workbench.config import load_settings
+
+    place, settings = Path(error.filename).absolute(), load_settings(**given)
+    for name in ("checkpoints", "home"):
+        chosen = getattr(settings, name)
+        if chosen and place.is_relative_to(Path(chosen).absolute()):
+            return (f"{place}: {error.strerror}; the setting {name} says where: set it (WORKBENCH_{name.upper()}) to a "
+                    "folder you may write to")  # fmt: skip
+    return f"{place}: {error.strerror}"
 
 
 class _Instants(click.Command):
