@@ -9,6 +9,7 @@ from workbench.registration import table_input
 
 _VALUES: dict[str, object] = {
     "start": datetime(2000, 1, 1, tzinfo=UTC), "end": datetime(2100, 1, 1, tzinfo=UTC),
+    "present": datetime(2100, 1, 1, tzinfo=UTC),
     "as_of": datetime(2100, 1, 1, tzinfo=UTC), "include_deleted": False, "unit": "hour", "limit": 20, "examples": 10,
     "late_arrival": 24 * 3600, "large": 400_000,
 }  # fmt: skip

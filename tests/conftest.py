@@ -25,6 +25,15 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def asked_at() -> Iterator[datetime]:
+    """When `quality` asks how fresh a log is, whatever the machine's clock says."""
+    at = datetime(2026, 1, 2, 9, 30, tzinfo=UTC)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workbench.quality.now", lambda: at)
+        yield at
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The project's shared data, where it lies beside the repository."""

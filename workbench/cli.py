@@ -303,14 +303,16 @@ def frequency(table: str, every: str | None, start: str | None, end: str | None,
 @click.argument("table")
 @_window_options
 @click.option("--late-arrival", default="24h", show_default=True, help="How late changes may arrive.")
+@click.option("--max-age", metavar="LENGTH", help="How old the newest change may be, like 1h; an older log fails.")
 @_result_options
-def quality(table: str, start: str | None, end: str | None, late_arrival: str, **show: Any) -> None:
-    """Tell whether the log of TABLE can be trusted; the exit code is 3 where it is not complete.
+def quality(table: str, start: str | None, end: str | None, late_arrival: str, max_age: str | None, **show: Any,
+            ) -> None:  # fmt: skip
+    """Tell whether the log of TABLE can be trusted; the exit code is 3 where it is not complete, or too old.
 
     \b
     Example: workbench quality persons --late-arrival 6h
     """
-    asked = {"start": start, "end": end, "late_arrival": late_arrival}
+    asked = {"start": start, "end": end, "late_arrival": late_arrival, "max_age": max_age}
     if (_answer("data_quality", table, asked, show, _print_quality).df["status"] == "failed").any():
         sys.exit(_DISAGREES)
 
@@ -600,12 +602,13 @@ def _print_quality(result: Any) -> None:
     console, styles = _console(), {"ok": "green", "note": "cyan", "warning": "yellow", "failed": "red"}
     console.print(_text(result.verdict, style="bold"))
     for row in result.df.to_dict("records"):
-        said = f": {row['count']:,} ({row['share']:.2%} of {row['of']})" if row["count"] else ""
+        said = f": {row['count']:,} ({row['share']:.2%} of {row['of']})" if row["count"] and row["of"] else ""
         said = said or (f": {row['meaning']}" if not row["of"] else "")
         console.print(
             Text.assemble((f"{row['status']:8}", styles[row["status"]]), (row["finding"], "bold"), plain(said))
         )
-        lines = [row["meaning"], *row["examples"], f"→ {row['remedy']}"] if row["status"] != "ok" else []
+        lines = [*[row["meaning"]] * bool(row["of"]), *row["examples"], f"→ {row['remedy']}"]
+        lines = lines if row["status"] != "ok" else []
         for line in lines:
             console.print(Padding(_text(line, style="dim" if line == row["meaning"] else ""), (0, 0, 0, 8)))
 

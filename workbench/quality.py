@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pandas as pd
@@ -19,18 +19,21 @@ import pyarrow.compute as pc
 from workbench import attributes, render
 from workbench.chain import ABSENT, Link, follow
 from workbench.differences import differences
-from workbench.engines import Answer, Engine
+from workbench.engines import Answer, Engine, Over
 from workbench.fragments import fragment
 from workbench.frames import key_frame, words
-from workbench.history import Row, chained, image_of, path_text
+from workbench.history import Row, chained, image_of, path_text, with_baseline
+from workbench.instants import END_OF_TIME, START_OF_TIME, now
 from workbench.objects import Unreadable, grouped
 from workbench.records import RecordRefused
 from workbench.result import Result
 
+if TYPE_CHECKING:
+    from workbench.baseline import Baseline
+
 Hide = Callable[[pd.DataFrame], pd.DataFrame]
 EXAMPLES = 3
 _KEYS = 2_000  # asked about at a time
-_START_OF_TIME = datetime(1, 1, 1, tzinfo=UTC)
 LARGEST_RECORD = 1 << 20
 """Bytes a Kinesis record may have, both images included; a larger change is skipped whole.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds.html"""
@@ -39,6 +42,16 @@ VERDICTS = {
     "note": "the log can be trusted; there is something to know",
     "warning": "the log can be trusted within limits",
     "failed": "the log is not complete: do not rely on it for what it lacks",
+}
+AHEAD, BEFORE = "changes dated after they arrived", "changes dated before 2012"
+_ORDER = "an item's changes are ordered by their times, and so is its latest state"
+_UNIT = "look at what writes their time, and whether its unit is what ApproximateCreationDateTimePrecision says"
+STALE = timedelta(days=7)
+"""How old the newest change may be without a word, or three times as old as the log's longest silence."""
+_NOT_INCOMPLETE = {
+    AHEAD: "the log has times that cannot be: do not rely on its order",
+    BEFORE: "the log has times that cannot be: do not rely on its order",
+    "freshness": "the log is older than it may be: do not rely on it for the present",
 }
 
 
@@ -71,7 +84,9 @@ class Quality(Result):
         """One line: the worst that was found."""
         worst = max(self.df["status"], key=list(VERDICTS).index)
         found = self.df.loc[self.df["status"] == worst, "finding"]
-        return f"{self.asked['table']}: {VERDICTS[worst]}" + (f" ({', '.join(found)})" if worst != "ok" else "")
+        others = dict.fromkeys(_NOT_INCOMPLETE.get(each, "") for each in found if worst == "failed")
+        said = "" if "" in others else "; ".join(others)
+        return f"{self.asked['table']}: {said or VERDICTS[worst]}" + (f" ({', '.join(found)})" if worst != "ok" else "")
 
     def _repr_html_(self) -> str:
         rows = self.df.to_dict("records")
@@ -82,52 +97,124 @@ class Quality(Result):
 
 
 def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, end: datetime, late: pd.Timedelta,
-            hide: Hide) -> tuple[dict[str, Any], Answer]:  # fmt: skip
+            hide: Hide, max_age: pd.Timedelta | None = None) -> tuple[dict[str, Any], Answer]:  # fmt: skip
     """Ask all there is to ask of a log's quality, `hide` masking what is shown; see `Workbench.data_quality`."""
     window: dict[str, Any] = {"start": start, "end": end}
-    began = time.perf_counter()
-    answer = engine.ask("chain_gaps", table, after=start, **window, examples=EXAMPLES)
-    suspected, *beginnings = suspects(answer.rows)
-    chains: list[Row] = []
-    for number in range(0, len(suspected), _KEYS):
-        matching = render.matching(suspected[number : number + _KEYS])
-        rows = engine.ask("changes", table, start=_START_OF_TIME, end=end, after=start, matching=matching).rows
-        chains += [row | {"ts": row["ts"].replace(tzinfo=UTC)} for row in rows.to_pylist()]
-    state = engine.ask("latest_state", table, after=end, as_of=end - timedelta(microseconds=1),
+    began, present = time.perf_counter(), now()
+    answer, beginnings, chains, known = _chains(engine, table, start, end)
+    state = engine.ask("latest_state", table, over="state", after=end, as_of=end - timedelta(microseconds=1),
                        include_deleted=False).rows  # fmt: skip
-    ties = state.filter(state.column("ambiguous")).to_pylist()
-    delivery = engine.ask("delivery", table, **window, late_arrival=int(late.total_seconds()), examples=EXAMPLES).rows
-    shapes, items = drift(engine.ask("schema_drift", table, **window).rows)
+    ties = [(row["keys"], row["ts"]) for row in state.filter(state.column("ambiguous")).to_pylist()
+            if row["ts"].replace(tzinfo=UTC) >= start]  # fmt: skip
+    # by the day, so that an earlier answer of this day can be taken again
+    latest = present.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
+    told = engine.ask("delivery", table, **window, late_arrival=int(late.total_seconds()), present=latest,
+                      examples=EXAMPLES).rows  # fmt: skip
+    delivery = Delivery.read(told)
+    shapes, _ = drift(engine.ask("schema_drift", table, **window).rows)
     sizes = engine.ask("record_sizes", table, **window, large=LARGEST_RECORD // 2, examples=EXAMPLES).rows
     missing = hide(gaps(chains, keys, start))
+    if known:  # what was before it is what it knows
+        seen = missing["lost_before"] <= pd.Timestamp(known.time)
+        missing = missing[missing["lost_after"].notna() | ~seen]
     df = findings(
-        delivery=delivery.filter(delivery.column("total")).to_pylist()[0] if len(delivery) else {},
-        sizes=sizes.to_pylist()[0], gaps=missing, beginnings=beginnings, drift=shapes, items=items,
-        ties=sorted(((row["keys"], row["ts"]) for row in ties), key=lambda tie: tie[::-1]), late=late,
-        unreadable=answer.unreadable, hide=hide,
+        delivery=delivery, sizes=sizes.to_pylist()[0], gaps=missing, beginnings=beginnings, drift=shapes,
+        ties=sorted(ties, key=lambda tie: tie[::-1]), late=late, unreadable=answer.unreadable, hide=hide,
+        baseline=known.time if known else None,
+        age=None if end <= present or delivery.newest is None else present - delivery.newest, max_age=max_age,
+        last_arrival=answer.last_arrival,
     )  # fmt: skip
-    found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(delivery), "drift": shapes}
+    found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(told), "drift": shapes}
     return found, replace(answer, seconds=time.perf_counter() - began)
 
 
-def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.DataFrame, beginnings: Sequence[Any],
-             drift: pd.DataFrame, items: int, ties: Sequence[tuple[str, Any]], late: pd.Timedelta,
-             unreadable: Sequence[Unreadable], hide: Hide) -> pd.DataFrame:  # fmt: skip
-    """Weigh what the questions of quality answered."""
+def _chains(engine: Engine, table: str, start: datetime, end: datetime,
+            ) -> tuple[Answer, list[Any], list[Row], Baseline | None]:  # fmt: skip
+    """Find where changes may be missing: the unseen beginnings, and all changes of the items in which one may be.
+
+    From a baseline on, what the log tells must follow from it; before it, the log stands alone.
+    """
+    known = engine.baseline(table)
+    known = known if known and known.time < end else None
+    if known is None:
+        answer = engine.ask("chain_gaps", table, after=start, start=start, end=end, examples=EXAMPLES)
+        suspected, *beginnings = suspects(answer.rows)
+        rows: Sequence[Row] = _changes(engine, table, suspected, end, start)
+        return answer, beginnings, list(rows), None
+    since = known.time + timedelta(microseconds=1)
+    answer = engine.ask("chain_gaps", table, over="state", start=max(start, since), end=end, examples=EXAMPLES)
+    suspected, *beginnings = suspects(answer.rows)
+    if start < since:
+        before = engine.ask("chain_gaps", table, start=start, end=since, examples=0)
+        suspected = sorted({*suspected, *suspects(before.rows)[0]})
+    rows = _changes(engine, table, suspected, end)
+    exported = _changes(engine, table, suspected, END_OF_TIME, over="baseline")
+    return answer, beginnings, with_baseline(rows, exported, known.time), known
+
+
+def _changes(engine: Engine, table: str, keys: Sequence[str], end: datetime, after: datetime | None = None,
+             over: Over = "log") -> list[Row]:  # fmt: skip
+    rows: list[Row] = []
+    for number in range(0, len(keys), _KEYS):
+        matching = render.matching(keys[number : number + _KEYS])
+        found = engine.ask("changes", table, start=START_OF_TIME, end=end, after=after, over=over, matching=matching)
+        rows += [row | {"ts": row["ts"].replace(tzinfo=UTC)} for row in found.rows.to_pylist()]
+    return rows
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What `delivery.sql` tells of all changes of a window."""
+
+    total: Mapping[str, Any]
+    newest: datetime | None
+    """The last change whose time is possible."""
+    hours: pd.Series
+    """How many changes were made, by the hour (UTC) in which there were any; those whose time is possible."""
+
+    @classmethod
+    def read(cls, rows: pa.Table) -> Delivery:
+        """Read the rows of `delivery.sql`."""
+        total = rows.filter(rows.column("total")).to_pylist()
+        newest = total[0]["newest"] if total else None
+        made = rows.filter(rows.column("made")).select(["hour", "changes", "ahead", "before"]).to_pandas()
+        possible = made["changes"].astype("int64") - made["ahead"].astype("int64") - made["before"].astype("int64")
+        hours = pd.Series(possible.to_numpy(), pd.DatetimeIndex(made["hour"]))[possible.to_numpy() > 0].sort_index()
+        return cls(total[0] if total else {}, newest and newest.replace(tzinfo=UTC), hours)
+
+    def count(self, name: str) -> int:
+        """Return one of its numbers."""
+        return int(self.total.get(name) or 0)
+
+    @property
+    def longest_silence(self) -> timedelta:
+        """The longest time between two hours with changes."""
+        silences = self.hours.index.to_series().diff().max()
+        return timedelta(0) if pd.isna(silences) else silences.to_pytimedelta()
+
+
+def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame, beginnings: Sequence[Any],
+             drift: pd.DataFrame, ties: Sequence[tuple[str, Any]], late: pd.Timedelta,
+             unreadable: Sequence[Unreadable], hide: Hide, baseline: datetime | None, age: timedelta | None,
+             max_age: pd.Timedelta | None, last_arrival: datetime | None) -> pd.DataFrame:  # fmt: skip
+    """Weigh what the questions of quality answered; each share is of what `of` says, and 1 at most."""
 
     def named(examples: Sequence[str] | Sequence[tuple[str, Any]] | None) -> list[str]:
         pairs = [text.rsplit(" ", 2) if isinstance(text, str) else text for text in (examples or ())[:EXAMPLES]]
         return [_example(hide(pd.DataFrame({"keys": [key]}))["keys"][0], *moment) for key, *moment in pairs]
 
-    changes, timed = int(delivery.get("changes", 0)), int(delivery.get("timed") or 0)
+    told, changes, items, timed = delivery.total, *map(delivery.count, ("changes", "items", "timed"))
+    deliveries = changes + delivery.count("duplicates")
     between, begun = gaps[gaps["lost_after"].notna()], gaps[gaps["lost_after"].isna()]
     types = drift[drift["type"] != "NULL"]
     mixed = types[types["path"].duplicated(keep=False)]
+    silent, unusual = silent_hours(delivery.hours), unusual_days(delivery.hours)
+    days = len(_daily(delivery.hours))
     rows = [
         _finding("empty window", "warning", int(not changes), 1, "windows", (),
                  "the log holds no change of this window: there is nothing to judge",
                  "widen the window, or look for objects that did not arrive"),
-        _finding("unreadable lines", "failed", len(unreadable), changes, "changes",
+        _finding("unreadable lines", "failed", len(unreadable), deliveries + len(unreadable), "lines",
                  grouped(unreadable)[:EXAMPLES],
                  "lines or objects of the log that are no change records; what they told is missing here",
                  "look at the lines named; restore the objects from a version of the bucket, or mend what writes them"),
@@ -135,26 +222,43 @@ def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.
                  "a change found something else than the change before it had left: one in between is not in the log",
                  "look for it in Firehose's error prefix and in FailedToReplicateRecordCount; `workbench reconcile` "
                  "tells whether the present state is right"),
-        _finding("unseen beginnings", "warning", beginnings[0] + len(begun), items, "items",
+        _finding("unseen beginnings", "failed" if baseline else "warning", beginnings[0] + len(begun), items, "items",
                  [*named(beginnings[1]), *_gap_examples(begun)][:EXAMPLES],
+                 f"items that were there before their first change after the export of {_at(baseline)}, which does not "
+                 "know them: a change is missing" if baseline else
                  "items that were there before their first change here: the log began later, or lacks a change",
-                 "give a baseline, an export of the table made after the stream was switched on"),
+                 "look for it in Firehose's error prefix, or give a later export" if baseline else
+                 "give a baseline, an export of the table made after the stream was switched on (--baseline)"),
+        _finding(AHEAD, "failed" if delivery.count("far_ahead") else "warning", delivery.count("ahead"), changes,
+                 "changes", named(told.get("most_ahead")), f"changes that cannot have been made yet: {_ORDER}",
+                 f"{_UNIT}; where all are some hours ahead, Firehose's folders are in another zone"),
+        _finding(BEFORE, "failed", delivery.count("before"), changes, "changes", named(told.get("most_before")),
+                 f"changes made when there was no DynamoDB, like those of 1970: {_ORDER}", _UNIT),
+        _freshness(delivery, age, max_age, last_arrival),
+        _finding("silent hours", "note", len(silent), len(delivery.hours) + len(silent), "hours",
+                 [f"{_at(first)} to {_at(last)}" for first, last in _runs(silent)[:EXAMPLES]],
+                 "hours without a change that had some on nearly every other day",
+                 "look whether the table was written to then, and for objects that did not arrive"),
+        _finding("unusual days", "note", len(unusual), days, "days",
+                 [f"{day:%Y-%m-%d}: {count:,} changes" for day, count in unusual.items()][:EXAMPLES],
+                 "days (UTC) with less than a third, or more than three times, of what a day has as a rule",
+                 "look whether that is what happened to the table, or changes are missing or were made twice"),
         _finding("ambiguous ties", "warning", len(ties), items, "items", named(ties),
-                 "changes of one instant that images do not put in order, as one is missing; event_id decides",
-                 "see the missing changes; `workbench history` shows the item's"),
+                 "changes of one instant that neither images nor events put in order; event_id decides",
+                 "see the missing changes, and those without an old image; `workbench history` shows the item's"),
         _finding("changes without an old image", "warning", int(sizes["no_old_image"] or 0), changes, "changes", (),
                  "changes that do not say what they found: missing changes cannot be noticed, nor attributes compared",
                  "deliver the envelope or raw layout, which keep both images"),
-        _finding(f"arrivals later than {words(late)}", "warning", int(delivery.get("late") or 0), timed, "changes",
-                 named(delivery["latest"]) if delivery.get("late") else (),
+        _finding(f"arrivals later than {words(late)}", "warning", delivery.count("late"), timed, "changes",
+                 named(told["latest"]) if delivery.count("late") else (),
                  "changes that arrived so late that a window with this slack would not read them",
                  "widen late_arrival, and look at Firehose's DataFreshness and the stream's iterator age"),
-        _finding("reordered changes", "note", int(delivery.get("reordered") or 0), changes, "changes",
-                 named(delivery.get("most_reordered")),
+        _finding("reordered changes", "note", delivery.count("reordered"), changes, "changes",
+                 named(told.get("most_reordered")),
                  "changes that arrived after a newer change of their item; the answers here go by DynamoDB's time",
                  "nothing; a consumer that takes the last to arrive would be wrong"),
-        _finding("duplicates", "note", int(delivery.get("duplicates") or 0), changes, "changes",
-                 named(delivery.get("most_duplicated")),
+        _finding("duplicates", "note", delivery.count("duplicates"), deliveries, "deliveries",
+                 named(told.get("most_duplicated")),
                  "deliveries of a change that was there already; each change counts once",
                  "nothing; a consumer that counts lines would be wrong"),
         _finding("large records", "warning", int(sizes["large"] or 0), changes, "changes",
@@ -167,8 +271,8 @@ def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.
                  "attributes that are of one type in an item and of another in the next, or changed it",
                  "expect mixed columns; a query that casts them fails or loses values"),
         _finding("delivery lag", "ok", 0, timed, "", (),
-                 f"from change to arrival 99 % took at most {words(pd.Timedelta(int(delivery['p99']), 'ms'))}, the "
-                 f"longest {words(pd.Timedelta(int(delivery['longest']), 'ms'))} (lower bounds: an object is dated by "
+                 f"from change to arrival 99 % took at most {words(pd.Timedelta(int(told['p99']), 'ms'))}, the "
+                 f"longest {words(pd.Timedelta(int(told['longest']), 'ms'))} (lower bounds: an object is dated by "
                  "its oldest change)" if timed else "the objects' names and folders do not tell when they arrived",
                  "" if timed else "keep Firehose's names or its year/month/day/hour prefixes"),
     ]  # fmt: skip
@@ -180,10 +284,68 @@ def findings(*, delivery: Mapping[str, Any], sizes: Mapping[str, Any], gaps: pd.
     )
 
 
+def _freshness(delivery: Delivery, age: timedelta | None, max_age: timedelta | None,
+               last_arrival: datetime | None) -> dict[str, Any]:  # fmt: skip
+    """Judge how old the newest change is, by `max_age` or by how long the log was silent before."""
+    allowed = max_age or max(STALE, 3 * delivery.longest_silence)
+    old = (age is None and max_age is not None) if delivery.newest is None else age is not None and age > allowed
+    meaning = f"the newest change was made at {_at(delivery.newest)}" if delivery.newest else "there is no change"
+    meaning += f", the newest object arrived at {_at(last_arrival)}" if last_arrival else ""
+    meaning += f": longer ago than {words(allowed)}" if old else ""
+    remedy = "look whether changes still reach the log (the stream, Firehose, a sync), or whether none are made"
+    status = ("failed" if max_age else "warning") if old else "ok"
+    return _finding("freshness", status, 0, 1, "", (), meaning, "") | {"status": status, "remedy": remedy * old}
+
+
+def silent_hours(hours: pd.Series) -> list[pd.Timestamp]:
+    """Return the hours without a change, between the first and the last with one, that rarely were silent.
+
+    An hour of the day of which at most a tenth of the other days had none, and the typical one at least 10.
+    """
+    if not len(hours) or (hours.index[-1] - hours.index[0]) < pd.Timedelta("7D"):
+        return []
+    silent: list[pd.Timestamp] = []
+    every = hours.resample("h").sum()
+    for _, days in every.groupby(pd.DatetimeIndex(every.index).hour):
+        without = days[days == 0]
+        if len(without) and len(without) - 1 <= (len(days) - 1) / 10 and days.median() >= 10:
+            silent += list(without.index)
+    return sorted(silent)
+
+
+def unusual_days(hours: pd.Series) -> pd.Series:
+    """Return the counts of whole days that stand out from a log of ten days or more; none where many do."""
+    daily = _daily(hours).iloc[1:-1]
+    typical = daily.median() if len(daily) >= 10 else 0
+    if typical < 30:
+        return daily.iloc[:0]
+    spread = 1.4826 * (daily - typical).abs().median()
+    out = daily[((daily < typical / 3) | (daily > typical * 3)) & ((daily - typical).abs() > 5 * spread)]
+    return out if len(out) <= len(daily) / 10 else out.iloc[:0]
+
+
+def _daily(hours: pd.Series) -> pd.Series:
+    """Count by day (UTC), from the first to the last day."""
+    return hours.resample("D").sum()
+
+
+def _runs(hours: Sequence[pd.Timestamp]) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Put hours that follow each other together: where each run begins and ends."""
+    runs: list[tuple[pd.Timestamp, pd.Timestamp]] = []
+    for hour in hours:
+        begin = runs.pop()[0] if runs and runs[-1][1] == hour else hour
+        runs.append((begin, hour + pd.Timedelta("1h")))
+    return runs
+
+
+def _at(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
+
+
 def suspects(rows: pa.Table) -> tuple[list[str], int, list[tuple[str, Any]]]:
     """Read `chain_gaps.sql`: the keys of items in which a change may be missing, and the unseen beginnings."""
     absent = next((value for value in rows.column("absent").to_pylist() if value is not None), None)
-    begun = rows.filter(rows.column("beginnings").is_valid()).to_pylist()
+    begun = rows.filter(rows.column("beginnings").is_valid()).sort_by([("ts", "ascending"), ("keys", "ascending")])
     chains = rows.filter(rows.column("beginnings").is_null()).sort_by("keys").to_pylist()
     found = []
     for key, changes in groupby(chains, key=lambda row: row["keys"]):
@@ -195,7 +357,8 @@ def suspects(rows: pa.Table) -> tuple[list[str], int, list[tuple[str, Any]]]:
         )  # fmt: skip
         if any(missing for _, missing in follow(links)):
             found.append(key)
-    return found, (begun[0]["beginnings"] if begun else 0), [(row["keys"], row["ts"]) for row in begun]
+    first = begun.to_pylist()
+    return found, (first[0]["beginnings"] if first else 0), [(row["keys"], row["ts"]) for row in first]
 
 
 def gaps(rows: Iterable[Row], keys: Sequence[str], start: Any) -> pd.DataFrame:
@@ -233,7 +396,8 @@ def _alone(instants: Counter[datetime], at: datetime, step: int) -> datetime:
 
 def lag(rows: pa.Table) -> pd.DataFrame:
     """Read the hours of `delivery.sql`."""
-    hours = rows.filter(pc.and_(pc.invert(rows.column("total")), rows.column("hour").is_valid()))
+    arrived = pc.invert(pc.or_(rows.column("total"), rows.column("made")))
+    hours = rows.filter(pc.and_(arrived, pc.and_(rows.column("hour").is_valid(), rows.column("longest").is_valid())))
     df: pd.DataFrame = hours.select(["hour", "changes", "p50", "p90", "p99", "longest"]).to_pandas()
     for name in ("p50", "p90", "p99", "longest"):
         df[name] = pd.to_timedelta(df[name].astype("int64"), unit="ms").astype("timedelta64[us]")

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from workbench.live import Written
 
 _DEFAULTS = {"as_of": END_OF_TIME, "include_deleted": False, "start": START_OF_TIME, "end": END_OF_TIME,
-             "unit": "hour", "limit": 20, "examples": quality.EXAMPLES, "late_arrival": 86_400,
+             "present": END_OF_TIME, "unit": "hour", "limit": 20, "examples": quality.EXAMPLES, "late_arrival": 86_400,
              "large": quality.LARGEST_RECORD // 2}  # fmt: skip
 _BY_KEY = frozenset({"latest_state", "changes", "hot_keys"})  # whose rows are ordered by key
 _COPY = "write to a folder and copy it there (aws s3 sync), or export a table of DynamoDB with engine=athena"
@@ -389,7 +389,7 @@ class Workbench:
         return self._result(Result, read(answer.rows), answer, question, table, asked)
 
     def data_quality(self, table: str, *, start: Moment | None = None, end: Moment | None = None,
-                     late_arrival: str = "24h") -> Quality:  # fmt: skip
+                     late_arrival: str = "24h", max_age: str | None = None) -> Quality:  # fmt: skip
         """Tell whether the log can be trusted: what is missing, twice, late, ambiguous or unreadable in it.
 
         Parameters
@@ -398,6 +398,10 @@ class Workbench:
             The window of event time, `start` inclusive, `end` exclusive, UTC where they name no zone.
         late_arrival
             How late changes may arrive, such as ``24h``.
+        max_age
+            How old the newest change may be, such as ``1h``; an older log fails. Without it, one that is silent for
+            longer than a week, and three times longer than ever before, is a warning. A window that ends before now is
+            not judged.
 
         Returns
         -------
@@ -407,13 +411,14 @@ class Workbench:
             ``verdict``.
         """
         begin, until = time_window(start, end)
-        slack = duration(late_arrival)
-        hide = partial(self._masked, table)
-        found, answer = self._trying(table, lambda: quality.examine(self._engine, table, self._key_names(table),
-                                                                    begin, until, slack, hide))  # fmt: skip
+        slack, oldest = duration(late_arrival), duration(max_age) if max_age else None
+        hide, keys = partial(self._masked, table), self._key_names(table)
+        found, answer = self._trying(
+            table, lambda: quality.examine(self._engine, table, keys, begin, until, slack, hide, oldest)
+        )
         df = found.pop("df")
-        asked = {"start": start and begin, "end": end and until, "late_arrival": late_arrival}
-        return self._result(Quality, df, answer, "chain_gaps", table, asked, **found)
+        asked = {"start": start and begin, "end": end and until, "late_arrival": late_arrival, "max_age": max_age}
+        return self._result(Quality, df, answer, "chain_gaps", table, asked, notes=self._notes(table, until), **found)
 
     def sql(self, question: str, table: str, **values: Any) -> str:
         """Return the text of a question over a table, in Athena's dialect, without running it.
@@ -691,7 +696,7 @@ def _values(question: str, values: Mapping[str, Any]) -> dict[str, Any]:
     text = render.whole(question)
     defaults = {name: value for name, value in _DEFAULTS.items() if f":{name}" in text}
     given = {name: value for name, value in values.items() if value is not None}
-    times = {name: instant(value) for name, value in given.items() if name in ("as_of", "start", "end")}
+    times = {name: instant(value) for name, value in given.items() if name in ("as_of", "start", "end", "present")}
     return defaults | given | times
 
 

@@ -42,7 +42,10 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
     "change_intervals": [ALL, SOME],
     "chain_gaps": [ALL | {"examples": 2}, SOME | {"examples": 100}],
     "changes": [ALL, SOME],
-    "delivery": [ALL | {"late_arrival": 3600, "examples": 3}, SOME | {"late_arrival": 0, "examples": 1}],
+    "delivery": [
+        ALL | {"late_arrival": 3600, "examples": 3, "present": END_OF_TIME},
+        SOME | {"late_arrival": 0, "examples": 1, "present": DAY},
+    ],
     "hot_keys": [ALL | {"limit": 5}, SOME | {"limit": 1000}],
     "key_concentration": [ALL, SOME],
     "latest_state": [{"as_of": END_OF_TIME, "include_deleted": gone} for gone in (True, False)]

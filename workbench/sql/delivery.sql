@@ -1,12 +1,16 @@
--- How were the changes delivered: twice, late, out of order?
--- Parameters: :start (inclusive) and :end (exclusive), times in UTC; :late_arrival, seconds; :examples, how many
--- changes to name of each kind.
--- Rows: one an hour in which changes first arrived (UTC; unknown where objects do not tell) and, with `total` true,
--- one for all: changes, duplicates (deliveries more than one a change), reordered (changes that arrived after a newer
--- one of their item), late (later than :late_arrival), timed (changes whose arrival is known), and the lag from
--- change to arrival in milliseconds: p50, p90, p99 (nearest rank) and longest. The last columns name the worst:
--- texts of keys and ts, found by max over figure and text in one, since Trino 435 fails now and then in
--- max_by(…, row(…), n). An object arrives when its oldest change does, so the lag is a lower bound.
+-- How were the changes delivered: twice, late, out of order, and at times that cannot be?
+-- Parameters: :start (inclusive) and :end (exclusive), times in UTC; :late_arrival, seconds; :present, a time in UTC
+-- after which nothing can have been made yet; :examples, how many changes to name of each kind.
+-- Rows: one an hour in which changes first arrived (UTC; unknown where objects do not tell), with `made` true one an
+-- hour in which they were made and, with `total` true, one for all: changes, items, duplicates (deliveries more than
+-- one a change), reordered (changes that arrived after a newer one of their item), late (later than :late_arrival),
+-- timed (changes whose arrival is known), ahead (made after they arrived, by more than their object's name can be
+-- wrong), far_ahead (by a day more), before (made before there was DynamoDB), newest (the last change whose time is
+-- possible), and the lag from change to arrival in milliseconds: p50, p90, p99 (nearest rank) and longest; it is not
+-- known where the time is impossible. The last columns name the worst: texts of keys and ts, found by max over figure
+-- and text in one, since Trino 435 fails now and then in max_by(…, row(…), n). An object arrives when its oldest change
+-- does, so the lag is a lower bound; an object gathers changes for up to 15 minutes, and a folder tells the hour, or
+-- the day.
 with deliveries as (
     select keys, event_id, ts, arrival
     from {deliveries}
@@ -19,9 +23,22 @@ changes as (
     group by keys, event_id, ts
 ),
 
+dated as (
+    select
+        *,
+        ts < timestamp '2012-01-01 00:00:00.000000' as before,
+        case
+            when arrival is null then to_unixtime(ts) - to_unixtime(:present)
+            else to_unixtime(ts) - to_unixtime(arrival) - 4500
+                - case when arrival = date_trunc('day', arrival) then 82800 else 0 end
+        end as ahead_by
+    from changes
+),
+
 instants as (
     select keys, ts, min(arrival) as arrival
-    from changes
+    from dated
+    where ahead_by <= 0 and not before
     group by keys, ts
 ),
 
@@ -37,34 +54,51 @@ newer as (
 
 lags as (
     select
-        changes.keys || ' ' || cast(changes.ts as varchar) as named,
+        dated.keys,
+        dated.ts,
+        dated.keys || ' ' || cast(dated.ts as varchar) as named,
         arrival,
         deliveries - 1 as duplicates,
         coalesce(newer_arrival < arrival, false) as reordered,
-        greatest(cast(round((to_unixtime(arrival) - to_unixtime(changes.ts)) * 1000) as bigint), 0) as lag
-    from changes
-    join newer on changes.keys = newer.keys and changes.ts = newer.ts
+        ahead_by,
+        before,
+        case when ahead_by <= 0 and not before then
+            greatest(cast(round((to_unixtime(arrival) - to_unixtime(dated.ts)) * 1000) as bigint), 0)
+        end as lag
+    from dated
+    left join newer on dated.keys = newer.keys and dated.ts = newer.ts
+),
+
+hours as (
+    select
+        *,
+        case when made then date_trunc('hour', ts) when not total then date_trunc('hour', arrival) end as hour
+    from lags
+    cross join (values (true, false), (false, false), (false, true)) as each (total, made)
 ),
 
 ranked as (
     select
         *,
-        case when not total then date_trunc('hour', arrival) end as hour,
-        row_number() over (partition by total, case when not total then date_trunc('hour', arrival) end
-                           order by lag nulls last) as place,
-        count(lag) over (partition by total, case when not total then date_trunc('hour', arrival) end) as timed
-    from lags
-    cross join (values (true), (false)) as twice (total)
+        row_number() over (partition by total, made, hour order by lag nulls last) as place,
+        count(lag) over (partition by total, made, hour) as timed
+    from hours
 )
 
 select
     total,
+    made,
     hour,
     count(*) as changes,
+    count(distinct keys) as items,
     sum(duplicates) as duplicates,
     count_if(reordered) as reordered,
     count_if(lag > :late_arrival * 1000) as late,
     max(timed) as timed,
+    count_if(ahead_by > 0) as ahead,
+    count_if(ahead_by > 86400) as far_ahead,
+    count_if(before) as before,
+    max(case when ahead_by <= 0 and not before then ts end) as newest,
     max(case when place <= ceiling(timed * 0.5) then lag end) as p50,
     max(case when place <= ceiling(timed * 0.9) then lag end) as p90,
     max(case when place <= ceiling(timed * 0.99) then lag end) as p99,
@@ -74,6 +108,9 @@ select
     transform(max(lpad(cast(lag as varchar), 19, '0') || named, :examples)
         filter (where total and reordered), example -> substr(example, 20)) as most_reordered,
     transform(max(lpad(cast(lag as varchar), 19, '0') || named, :examples)
-        filter (where total and lag is not null), example -> substr(example, 20)) as latest
+        filter (where total and lag is not null), example -> substr(example, 20)) as latest,
+    transform(max(lpad(cast(cast(ahead_by as bigint) as varchar), 19, '0') || named, :examples)
+        filter (where total and ahead_by > 0), example -> substr(example, 20)) as most_ahead,
+    max(named, :examples) filter (where total and before) as most_before
 from ranked
-group by total, hour
+group by total, made, hour
