@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import random
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +21,7 @@ from tests.properties.test_replay import history
 from tests.test_baseline import lines, write_export
 from tests.trust import LOGS, NOON, image, key, made, micros
 from workbench import Workbench
+from workbench.cli import main
 from workbench.errors import ParameterError
 from workbench.quality import Quality
 
@@ -179,3 +183,57 @@ def test_a_whole_log_is_whole_with_a_baseline_too(tmp_path):
     folder = write_export(tmp_path / "exports", [lines([{"Item": image("a", 0)}])], NOON)
     wb = Workbench(write_log(tmp_path / "log", records), baseline=str(folder))
     assert odd(wb.data_quality("things")) == {}
+
+
+# --- what every answer tells
+
+
+def test_every_answer_tells_its_newest_change_and_arrival(tmp_path):
+    wb = Workbench(lakes.write(tmp_path, made("a", NOON, NOON + timedelta(hours=1)) + made("b", NOON), "raw"))
+    last = NOON + timedelta(hours=1)
+    asked = [wb.latest_state("things"), wb.latest_state("things", as_of=NOON), wb.changes("things", key="pk=b"),
+             wb.item_history("things"), wb.diff("things", NOON), wb.change_frequency("things"),
+             wb.change_frequency("things", by="attribute"), wb.data_quality("things")]  # fmt: skip
+    for told in asked:
+        assert (told.stats.newest_change, told.stats.last_arrival) == (last, last + timedelta(seconds=5))
+        assert "newest change 2026-01-01 13:00:00 UTC · newest object of 2026-01-01 13:00:05 UTC" in told.summary
+    wb.checkpoint("things")
+    assert wb.latest_state("things").stats.newest_change == last
+    wb.close()
+
+
+def test_the_newest_change_is_the_tables_own(tmp_path):
+    others = chain(key("x"), [(micros(NOON) + 1_000_000, image("x", 1))], table="others")
+    wb = Workbench(write_log(tmp_path, [change for _, change in made("a", NOON)] + others))
+    assert wb.latest_state("things").stats.newest_change == NOON
+    assert wb.latest_state("others").stats.newest_change == NOON + timedelta(seconds=1)
+    wb.close()
+
+
+def test_the_command_line_says_how_long_ago(tmp_path, monkeypatch):
+    lakes.write(tmp_path, made("a", NOON), "raw")
+    monkeypatch.setattr("workbench.instants.now", lambda: NOON + timedelta(days=324, hours=5))
+    ran = CliRunner().invoke(main, ["latest", "things", "--from", str(tmp_path)])
+    assert "newest change 2026-01-01 12:00:00 UTC, 324 d 5 h ago" in ran.stderr
+
+
+def test_an_old_log_ends_a_schedule_with_3(tmp_path, monkeypatch):
+    lakes.write(tmp_path, made("a", NOON), "raw")
+    at(monkeypatch, NOON + timedelta(hours=2))
+    asked = ["quality", "things", "--from", str(tmp_path), "--max-age"]
+    assert CliRunner().invoke(main, [*asked, "1h"]).exit_code == 3
+    assert CliRunner().invoke(main, [*asked, "3h"]).exit_code == 0
+
+
+def test_what_firehose_could_not_deliver_is_a_finding(tmp_path):
+    (change,), failed = [each for _, each in made("a", NOON)], [each for _, each in made("b", NOON)]
+    lost = {
+        "attemptsMade": 4,
+        "errorCode": "Lambda.FunctionError",
+        "rawData": base64.b64encode(json.dumps(failed[0]).encode()).decode(),
+    }
+    write_log(tmp_path / "data", [change])
+    (tmp_path / "data" / "failed.json").write_text(json.dumps(lost) + "\n")
+    wb = Workbench(tmp_path)
+    assert odd(wb.data_quality("things")) == {"Firehose failure objects": ("failed", 1, 1 / 2)}
+    wb.close()

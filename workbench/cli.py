@@ -558,11 +558,22 @@ def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str
         _print(result.df, True)
     elif not out:
         (printed or (lambda result: _print(result.df, False)))(result)
-    _say(result.summary + (f" → {out}" if out else ""), err=True)
+    _say(_ago(result.summary, result.stats.newest_change) + (f" → {out}" if out else ""), err=True)
     kinds = grouped(result.stats.unreadable)
     for each in kinds[:5] + [f"and {len(kinds) - 5:,} more kinds"] * (len(kinds) > 5):
         _say(f"unreadable: {each}", err=True)
     return result
+
+
+def _ago(summary: str, newest: datetime | None) -> str:
+    """Say in a summary how long ago the newest change was made."""
+    from workbench.frames import words
+    from workbench.instants import now
+
+    if newest is None or (age := now() - newest) < timedelta(0):
+        return summary
+    told = f"newest change {newest:%Y-%m-%d %H:%M:%S} UTC"
+    return summary.replace(told, f"{told}, {words(age)} ago", 1)
 
 
 def _typed(name: str, value: str, taken: Mapping[str, inspect.Parameter]) -> Any:

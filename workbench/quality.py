@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from workbench import attributes, render
 from workbench.chain import ABSENT, Link, follow
+from workbench.containers import FAILURE
 from workbench.differences import differences
 from workbench.engines import Answer, Engine, Over
 from workbench.fragments import fragment
@@ -122,7 +123,7 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
         ties=sorted(ties, key=lambda tie: tie[::-1]), late=late, unreadable=answer.unreadable, hide=hide,
         baseline=known.time if known else None,
         age=None if end <= present or delivery.newest is None else present - delivery.newest, max_age=max_age,
-        last_arrival=answer.last_arrival,
+        last_arrival=answer.last_arrival, failures=answer.failures,
     )  # fmt: skip
     found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(told), "drift": shapes}
     return found, replace(answer, seconds=time.perf_counter() - began)
@@ -196,7 +197,8 @@ class Delivery:
 def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame, beginnings: Sequence[Any],
              drift: pd.DataFrame, ties: Sequence[tuple[str, Any]], late: pd.Timedelta,
              unreadable: Sequence[Unreadable], hide: Hide, baseline: datetime | None, age: timedelta | None,
-             max_age: pd.Timedelta | None, last_arrival: datetime | None) -> pd.DataFrame:  # fmt: skip
+             max_age: pd.Timedelta | None, last_arrival: datetime | None,
+             failures: int) -> pd.DataFrame:  # fmt: skip
     """Weigh what the questions of quality answered; each share is of what `of` says, and 1 at most."""
 
     def named(examples: Sequence[str] | Sequence[tuple[str, Any]] | None) -> list[str]:
@@ -222,6 +224,10 @@ def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame
                  "a change found something else than the change before it had left: one in between is not in the log",
                  "look for it in Firehose's error prefix and in FailedToReplicateRecordCount; `workbench reconcile` "
                  "tells whether the present state is right"),
+        _finding(FAILURE, "failed", failures, max(failures, deliveries), "deliveries", (),
+                 "changes that Firehose could not deliver: they are read out of its failure objects, and are missing "
+                 "in the log, and so for Athena",
+                 "mend what the objects say, and deliver their records again"),
         _finding("unseen beginnings", "failed" if baseline else "warning", beginnings[0] + len(begun), items, "items",
                  [*named(beginnings[1]), *_gap_examples(begun)][:EXAMPLES],
                  f"items that were there before their first change after the export of {_at(baseline)}, which does not "

@@ -38,6 +38,8 @@ class Stats:
     first_arrival: datetime | None = None
     last_arrival: datetime | None = None
     """When the first and the last object read arrived, in UTC; None where they do not tell."""
+    newest_change: datetime | None = None
+    """When the last change of what was read was made, in UTC; None where that is not known."""
     notes: tuple[str, ...] = ()
     """What else to know about the answer."""
     queries: tuple[Query, ...] = ()
@@ -96,6 +98,8 @@ class Result:
                 + (f" · scanned {size(s.scanned)}, ${s.cost:,.4f} (${s.spent:,.4f} so far)" if s.queries else "")
                 + (f" · {s.ambiguous_ties:,} ambiguous ties" if s.ambiguous_ties else "")
                 + (f" · {len(s.unreadable):,} unreadable lines" if s.unreadable else "")
+                + (f" · newest change {s.newest_change:%Y-%m-%d %H:%M:%S} UTC" if s.newest_change else "")
+                + (f" · newest object of {s.last_arrival:%Y-%m-%d %H:%M:%S} UTC" if s.last_arrival else "")
                 + "".join(f" · {note}" for note in s.notes))  # fmt: skip
 
     def write(self, path: str | Path, kind: str | None = None, *, overwrite: bool = False, nested: bool = False,
@@ -155,7 +159,8 @@ class Result:
         window = {name: parameters[name] for name in ("start", "end", "as_of") if name in parameters}
         return {
             "question": question, "table": table, "parameters": parameters, "sql": sql,
-            "window": window | {"first_arrival": s.first_arrival, "last_arrival": s.last_arrival},
+            "window": window | {"first_arrival": s.first_arrival, "last_arrival": s.last_arrival,
+                                "newest_change": s.newest_change},
             **({"queries": [vars(query) for query in s.queries]} if s.queries else {}),
             "objects": s.objects, "bytes": s.bytes, "seconds": s.seconds, "unreadable": len(s.unreadable),
             "ambiguous_ties": s.ambiguous_ties, "notes": s.notes, "masked": hidden,

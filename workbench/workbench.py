@@ -667,7 +667,8 @@ class Workbench:
         stats = Stats(rows=len(df), seconds=answer.seconds, objects=answer.objects, bytes=answer.bytes,
                       unreadable=answer.unreadable, ambiguous_ties=ambiguous, first_arrival=answer.first_arrival,
                       last_arrival=answer.last_arrival, notes=(*notes, *answer.notes), queries=answer.queries,
-                      spent=self.spent.cost)  # fmt: skip
+                      spent=self.spent.cost, newest_change=answer.newest_change or _newest_of(answer.rows),
+                      )  # fmt: skip
         if self.settings.mask:
             asked = self._shown(asked)
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
@@ -716,6 +717,13 @@ def _newest(rows: pa.Table, limit: int) -> pa.Table:
         raise ParameterError(f"limit={limit} is less than nothing")
     order = [("ts", "descending"), ("keys", "ascending"), ("event_id", "ascending")]
     return rows.take(pc.sort_indices(rows, sort_keys=order)[:limit])
+
+
+def _newest_of(rows: pa.Table) -> datetime | None:
+    """Return the time of the last change among the rows of an answer, where they tell it."""
+    name = next((each for each in ("ts", "last_change") if each in rows.column_names), None)
+    found = pc.max(rows.column(name)).as_py() if name else None
+    return found.replace(tzinfo=UTC) if found else None
 
 
 def _rows(rows: pa.Table) -> list[Row]:

@@ -103,6 +103,10 @@ class Answer:
     last_arrival: datetime | None = None
     queries: tuple[Query, ...] = ()
     notes: tuple[str, ...] = ()
+    newest_change: datetime | None = None
+    """When the last change of what was read was made, in UTC; None where that would cost a query of its own."""
+    failures: int = 0
+    """Changes that were read out of Firehose's failure objects, which did not reach the log."""
 
 
 def resumed_at(over: Over, after: datetime | None, values: Mapping[str, object]) -> datetime | None:

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -28,6 +28,7 @@ from workbench import render
 from workbench.baseline import Baseline, choose, find_exports, stage
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
+from workbench.containers import FAILURE
 from workbench.engines import Answer, Estimate, Over, Query, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
 from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, did_you_mean, without_values
@@ -154,7 +155,7 @@ class DuckDBEngine:
         began = time.perf_counter()
         rows, log = self._run(question, table, images=_needs_images(question), matching=matching, over=over,
                               after=after, values=values)  # fmt: skip
-        answer = self._answer(rows, self.sql(question, table, matching=matching, **values), log, began)
+        answer = self._answer(rows, self.sql(question, table, matching=matching, **values), table, log, began)
         if over == "log" or not self._staged or self._staged[0] != table:
             return answer
         return replace(answer, unreadable=answer.unreadable + self._not_staged)
@@ -167,8 +168,10 @@ class DuckDBEngine:
                 sql, log = self._prepared(
                     question, table, images=_needs_images(question), matching=matching, values=values
                 )
+                answer = self._answer(pa.table({}), text, table, log, began)
                 for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
-                    yield self._answer(_decoded(pa.Table.from_batches([batch])), text, log, began)
+                    rows = _decoded(pa.Table.from_batches([batch]))
+                    yield replace(answer, rows=rows, seconds=time.perf_counter() - began)
             except duckdb.Error as error:
                 raise QueryError(f"{question} over {table!r} failed: {without_values(error)}") from error
 
@@ -228,11 +231,21 @@ class DuckDBEngine:
         source = str(root.resolve()) if self._settings.source else ""
         return Log(source, f"{root}/" if root.is_dir() else "")
 
-    def _answer(self, rows: pa.Table, sql: str, log: StagedLog, began: float) -> Answer:
+    def _answer(self, rows: pa.Table, sql: str, table: str, log: StagedLog, began: float) -> Answer:
         arrivals = [item.arrival for item in log.listed if item.arrival]
         notes = (*(log.after.notes(log.listed, len(log.objects)) if log.after else ()), *log.notes)
         return Answer(rows, sql, time.perf_counter() - began, len(log.objects), log.bytes, log.unreadable,
-                      min(arrivals, default=None), max(arrivals, default=None), notes=notes)  # fmt: skip
+                      min(arrivals, default=None), max(arrivals, default=None), notes=notes,
+                      newest_change=self._newest(table, log), failures=log.wrapped[FAILURE])  # fmt: skip
+
+    def _newest(self, table: str, log: StagedLog) -> datetime | None:
+        """Return when the last change was made of the table, or of a source that holds no other."""
+        of_table = f"max(ts) filter (where table_name = {render.literal(table)})"
+        texts = [f"select {of_table if log.after else f'coalesce({of_table}, max(ts))'} from {log.table}"]
+        if log.after:
+            texts.append(f"select max(ts) from {_kept_view(log.after)}")
+        found = [moment for text in texts for (moment,) in self._con.execute(text).fetchall() if moment]
+        return max((moment.replace(tzinfo=UTC) for moment in found), default=None)
 
     def _run(self, question: str, table: str, *, images: bool, matching: str = "true", over: Over = "log",
              after: datetime | None = None, values: Mapping[str, object] | None = None,
@@ -276,7 +289,7 @@ class DuckDBEngine:
         self._resumes = known
         log = self._log(self._source_of(table), known)
         log.refresh(images=True)
-        kept, path = render.identifier(f"kept {known.id}"), as_it_is(f"{known.place}{_CHANGES}")
+        kept, path = _kept_view(known), as_it_is(f"{known.place}{_CHANGES}")
         self._con.execute(f"create or replace temp view {kept} as select *, -1 - file_row_number as row_id "
                           f"from read_parquet({render.literal(path)}, file_row_number = true, "
                           "hive_partitioning = false)")  # fmt: skip
@@ -402,6 +415,11 @@ def _without_changes(log: StagedLog) -> TableNotFound:
     said += [f"{len(kinds) - _NAMED:,} more"] * (len(kinds) > _NAMED) + list(log.notes)
     return TableNotFound(f"{log.source} holds no change records"
                          + "".join(f"; {each}" for each in said))  # fmt: skip
+
+
+def _kept_view(known: Checkpoint) -> str:
+    """Name the view of a checkpoint's changes."""
+    return render.identifier(f"kept {known.id}")
 
 
 def _needs_images(question: str) -> bool:
