@@ -137,7 +137,7 @@ def test_each_layout_is_told_from_its_first_record_and_read_the_same(tmp_path, l
     (item,) = list_objects(write_log(tmp_path, RECORDS, layout))
     found, joined, keys = layout_of(item)
     assert (found, joined) == ({"joined": "raw", "parquet": "envelope"}.get(layout, layout), layout == "joined")
-    assert keys == (() if layout == "parquet" else ("pk",))
+    assert keys == ("pk",)
     changes = list(read_changes(item))
     if layout == "flat":  # has one image only, and no size
         assert [change["new_image"] for change in changes] == [change["new_image"] for change in CHANGES]

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-import pandas as pd
-import pytest
+import base64
+import json
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from tests.conftest import chain, micros, write_log
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import chain, flat, micros, record, write_log
+from tests.test_records import attribute_values
 from workbench import Workbench
 from workbench.embedded.backup import export_table
 from workbench.embedded.store import ItemStore
+from workbench.engines.duckdb import _decoded
+from workbench.engines.staging import _IMAGE_PATTERN
 from workbench.objects import Unreadable, list_objects
 from workbench.reader import read_changes
-from workbench.records import COLUMNS, canonical_change
+from workbench.records import COLUMNS, canonical_change, canonical_json
 
 KEY = {"pk": {"S": "x"}}
 NOON = micros("2026-01-01T12:00:00")
@@ -56,3 +71,314 @@ def test_exports_and_checkpoints_lie_in_folders_of_any_name(tmp_path, name):
     assert any("checkpoint" in note for note in again.stats.notes)
     reconciled = Workbench(log, checkpoints="off").reconcile("things", against=place / "exports")
     assert list(reconciled.df["path"]) == ["v"]
+
+
+# --- a record's layout is decided once, by the whole record
+
+
+def both(folder: Path) -> tuple[list[dict], list[dict]]:
+    """The changes that DuckDB's reader finds, where it can, and those of the one that goes line by line."""
+    answers = []
+    for line_by_line in (False, True):
+        with closing(Workbench(folder, checkpoints="off")) as wb:
+            log = wb._engine._log(str(folder))
+            log._line_by_line = line_by_line
+            log.refresh(images=True)
+            rows = _decoded(wb._engine._con.sql(f"select * from {log.table}").to_arrow_table()).to_pylist()
+            lines = [{"line": found.line, "object": found.object} for found in log.unreadable]
+        for row in rows:
+            for name in ("keys", "new_image", "old_image"):  # in canonical form
+                row[name] = row[name] and json.loads(row[name])
+            row["object"] = log.objects[row["object"]].path
+        answers.append(sorted([*rows, *lines], key=str))
+    return answers[0], answers[1]
+
+
+def rows_of(change: dict, layout: str) -> dict:
+    return canonical_change(change) if layout == "envelope" else flat(change) if layout == "flat" else change
+
+
+ODD = st.sampled_from([None, "", "x", "2030-01-01T00:00:00Z", 5, -1, True, {}, [], {"a": 1}, '{"pk":{"S":"other"}}',
+                       '{"pk":{"S":"x"},"v":{"S":"Z"}}', "{}", '{"v":{"S":', "INSERT", "REMOVE"])  # fmt: skip
+EXTRA = [*COLUMNS, "eventID", "eventName", "tableName", "userIdentity", "recordFormat", "eventVersion", "pk", "v", "note",
+         "eventSourceARN", "eventSource", "dynamodb", "Keys", "attribute_values"]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_both_readers_agree_on_records_with_names_more_and_less(data):
+    lines = []
+    for _ in range(data.draw(st.integers(1, 6))):
+        change = data.draw(st.sampled_from([*RECORDS, record("REMOVE", KEY, NOON + 3, old=A, ttl=True)]))
+        row = rows_of(change, data.draw(st.sampled_from(["raw", "envelope", "flat"])))
+        extra = data.draw(st.dictionaries(st.sampled_from(EXTRA), ODD, max_size=3))
+        missing = data.draw(st.sets(st.sampled_from(sorted(row)), max_size=1))
+        replaced = extra if data.draw(st.booleans()) else {}
+        lines.append({name: value for name, value in (extra | row | replaced).items() if name not in missing})
+    with TemporaryDirectory() as folder:
+        for number in range(0, len(lines), 3):
+            text = "".join(json.dumps(line) + "\n" for line in lines[number : number + 3])
+            Path(folder, f"{number}.json").write_text(text)
+        fast, slow = both(Path(folder))
+    assert fast == slow
+
+
+@pytest.mark.parametrize("name", ["ts", "event_id", "event_name", "new_image", "old_image", "table_name", "keys", "by_ttl",
+                                  "size_bytes"])  # fmt: skip
+@pytest.mark.parametrize("beside", [[], ["{half"]])
+def test_a_raw_record_with_a_name_of_an_envelope_is_raw_in_both_readers(tmp_path, name, beside):
+    other = canonical_change(record("REMOVE", KEY, NOON + 10**12, old=A, table="others"))
+    value = '{"pk":{"S":"x"},"v":{"N":"999"}}' if "image" in name else other[name]
+    lines = [json.dumps(change | {name: value}) for change in RECORDS]
+    (tmp_path / "log.json").write_text("\n".join([*lines, *beside]))
+    df = Workbench(tmp_path).changes("things").df
+    assert list(df["event_id"]) == ["1", "2", "3"]
+    assert list(df["new.v"]) == ["A", "B", "A"]
+    assert df["ts"].max() < pd.Timestamp("2026-01-02", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    "more", [{"dynamodb": {"a": 1}}, {"dynamodb": "x"}, {"note": 1}, {"pk": "x"}, {"eventName": "x"}]
+)
+@pytest.mark.parametrize("less", [None, "size_bytes", "by_ttl", "old_image"])
+def test_an_envelope_with_a_column_more_or_less_stays_one(tmp_path, more, less):
+    rows = [canonical_change(change) | more for change in RECORDS]
+    rows = [{name: value for name, value in row.items() if name != less} for row in rows]
+    (tmp_path / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    wb = Workbench(tmp_path)
+    assert list(wb.changes("things").df["new.v"]) == ["A", "B", "A"]
+    assert not wb.changes("things").stats.unreadable
+
+
+def test_layouts_mixed_in_one_object_and_one_log_give_one_answer(tmp_path):
+    mixed = [rows_of(change, layout) for change, layout in zip(RECORDS, ("envelope", "raw", "flat"), strict=True)]
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "log.json").write_text("".join(json.dumps(row) + "\n" for row in mixed))
+    for number, (change, layout) in enumerate(zip(RECORDS, ("parquet", "raw", "flat"), strict=True)):
+        write_log(tmp_path / "other", [change], layout, name=str(number))
+    write_log(tmp_path / "plain", RECORDS)
+    expected = Workbench(tmp_path / "plain").latest_state("things").df
+    for name in ("one", "other"):
+        result = Workbench(tmp_path / name).latest_state("things")
+        pd.testing.assert_frame_equal(result.df, expected)
+        assert not result.stats.unreadable
+
+
+# --- Parquet: the same law
+
+
+def spelled(change: dict) -> dict:
+    """An envelope as another program writes it, with spaces and escapes."""
+    row = canonical_change(change)
+    return row | {name: row[name] and json.dumps(json.loads(row[name])) for name in ("keys", "new_image", "old_image")}
+
+
+def write_parquet(folder: Path, rows: list[dict], name: str = "object") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
+    return folder
+
+
+def test_keys_of_parquet_are_one_whatever_their_spelling(tmp_path):
+    key = {"pk": {"S": "ü"}, "n": {"N": "1"}}
+    states = chain(key, [(NOON, key | {"v": {"N": "1"}}), (NOON + 1, key | {"v": {"N": "2"}})])
+    rows = [canonical_change(states[0]), spelled(states[1])]
+    rows[1]["keys"] = '{"pk": {"S": "\\u00fc"}, "n": {"N": "1.0"}}'
+    write_parquet(tmp_path / "parquet", rows)
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json" / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for stored in ("parquet", "json"):
+        df = Workbench(tmp_path / stored).latest_state("things").df
+        assert df[["pk", "n", "v"]].to_dict("records") == [{"pk": "ü", "n": 1, "v": 2}]
+
+
+@pytest.mark.parametrize("wrong", [{"new_image": "{"}, {"new_image": '{"v":{"S":1}}'}, {"event_name": "UPSERT"},
+                                   {"keys": "[]"}, {"ts": "noon"}, {"event_id": None}, {"event_name": "INSERT"}])  # fmt: skip
+def test_a_wrong_row_of_parquet_is_counted_as_in_json_by_every_question(tmp_path, wrong):
+    rows = [canonical_change(change) for change in RECORDS]
+    rows[1] |= wrong
+    write_parquet(tmp_path, rows)
+    for question in ("change_frequency", "latest_state", "data_quality"):
+        with closing(Workbench(tmp_path)) as wb:
+            assert [found.line for found in getattr(wb, question)("things").stats.unreadable] == [2], question
+
+
+@pytest.mark.parametrize("less", [["size_bytes"], ["by_ttl"], ["size_bytes", "by_ttl"], ["old_image"]])
+def test_parquet_with_columns_less_and_more_is_read(tmp_path, less):
+    rows = [canonical_change(change) for change in RECORDS]
+    write_parquet(tmp_path, [{name: row[name] for name in row if name not in less} for row in rows[:2]], "less")
+    write_parquet(tmp_path, [rows[2] | {"dt": "2026-01-01", "pk": "x"}], "more")
+    result = Workbench(tmp_path).changes("things")
+    assert list(result.df["new.v"]) == ["A", "B", "A"]
+    assert not result.stats.unreadable
+
+
+def lowered(value: Any) -> Any:
+    """A record as a catalog's struct spells it: types and AWS's names in lower case."""
+    if isinstance(value, dict):
+        return {name.lower(): lowered(each) for name, each in value.items()}
+    return [lowered(each) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("names", [lowered, lambda row: row])
+def test_raw_records_as_nested_columns_of_parquet_are_read(tmp_path, names):
+    first = KEY | {
+        "m": {"M": {"a": {"N": "1"}, "l": {"L": [{"S": "x"}]}}},
+        "tags": {"SS": ["b", "a"]},
+        "t": {"BOOL": True},
+    }
+    second = KEY | {"n": {"N": "1.50"}, "m": {"M": {"b": {"S": ""}}}, "blob": {"B": "QVFJRA=="}}
+    states = chain(KEY, [(NOON, first), (NOON + 1, second), (NOON + 2, None)], ids=["1", "2", "3"])
+    write_parquet(tmp_path, [names(change) for change in states])
+    slow = [found for item in list_objects(tmp_path) for found in read_changes(item)]
+    assert slow == [canonical_change(change) for change in states]
+    assert len(Workbench(tmp_path).changes("things").df) == 3
+
+
+# --- nulls, images that are not there, and binary
+
+
+@pytest.mark.parametrize("layout", ["raw", "envelope", "parquet"])
+def test_nulls_beside_a_value_and_for_one_are_absent_to_every_question(tmp_path, layout):
+    image = {"pk": {"S": "x", "N": None}, "note": None, "v": {"S": None, "N": "1", "M": None}, "m": {"M": {"a": None}}}
+    change = record("INSERT", {"pk": {"S": "x", "N": None}}, NOON, new=image) | {"eventID": "1"}
+    change["dynamodb"]["OldImage"] = None
+    row = change
+    if layout != "raw":
+        texts = {"keys": json.dumps(change["dynamodb"]["Keys"]), "new_image": json.dumps(image)}
+        row = canonical_change(change) | texts
+    if layout == "parquet":
+        write_parquet(tmp_path, [row])
+    else:
+        (tmp_path / "log.json").write_text(json.dumps(row))
+    for question in ("change_frequency", "latest_state"):
+        with closing(Workbench(tmp_path)) as wb:
+            result = getattr(wb, question)("things")
+            assert len(result.df) == 1
+            assert not result.stats.unreadable
+    assert result.df[["pk", "v"]].to_dict("records") == [{"pk": "x", "v": 1}]
+    assert "note" not in result.df
+    fast, slow = both(tmp_path)
+    assert fast == slow
+
+
+EMPTY = [{"m": {}}, {"m": {"M": {"a": {}}}}, {"M": {}}, {"l": {"L": [{}]}}, {"l": {"L": [None]}}, {"ATM": {}},
+         {"m": {"M": {"M": {}}}}, {"v": {"S": None}}, {"v": {"S": "a", "N": "1"}}, {"v": {"M": {"a": {"S": 1}}}},
+         {"v": {"N": "1,5"}}, {"v": {"N": "NaN"}}, {"v": {"B": "%"}}, {"v": {"NS": ["x"]}}, {"v": "plain"}, {"v": {"X": ""}},
+         {"v": {"L": {}}}, {"v": {"M": []}}, {"v": {"BOOL": "true"}}, {"v": {"L": ["a"]}}]  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", ["raw", "envelope", "parquet"])
+@pytest.mark.parametrize("image", EMPTY, ids=str)
+def test_an_image_that_is_none_is_refused_by_every_question_alike(tmp_path, layout, image):
+    good, bad = record("INSERT", KEY, NOON, new=A), record("MODIFY", KEY, NOON + 1, new=B, old=A)
+    rows = [good, bad]
+    if layout == "raw":
+        bad["dynamodb"]["NewImage"] = KEY | image
+    else:
+        rows = [canonical_change(row) for row in rows]
+        rows[1]["new_image"] = json.dumps(KEY | image)
+    if layout == "parquet":
+        write_parquet(tmp_path, rows)
+    else:
+        (tmp_path / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for question in ("change_frequency", "latest_state"):
+        with closing(Workbench(tmp_path)) as wb:
+            assert [found.line for found in getattr(wb, question)("things").stats.unreadable] == [2], question
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.recursive(attribute_values | st.none() | st.just({}) | st.just({"S": 1}), lambda inner: st.one_of(
+    st.dictionaries(st.sampled_from("MLSax"), inner, max_size=2).map(lambda members: {"M": members}),
+    st.lists(inner, max_size=2).map(lambda members: {"L": members})), max_leaves=5))  # fmt: skip
+def test_the_pattern_of_images_takes_no_json_that_is_none(value):
+    image = {"a": value, "b": {"S": "}}"}}
+    text = json.dumps(image, ensure_ascii=False)
+    params = {"image": text, "pattern": _IMAGE_PATTERN}
+    if duckdb.execute("select regexp_full_match($image, $pattern)", params).fetchall() == [(True,)]:
+        canonical_json(image)
+
+
+def of_streams(change: dict, view: str | None = "NEW_AND_OLD_IMAGES") -> dict:
+    """A record as DynamoDB Streams hands it out."""
+    arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/things/stream/2026-01-01T00:00:00.000"
+    inner = change["dynamodb"] | {"SequenceNumber": "1", "StreamViewType": view}
+    kept = {name: value for name, value in change.items() if name not in ("tableName", "recordFormat")}
+    return kept | {"eventVersion": "1.1", "eventSourceARN": arn, "dynamodb": inner}
+
+
+def test_binary_is_decoded_by_the_kind_of_the_record(tmp_path):
+    key = {"pk": {"B": "dGVzdA=="}}  # base64 of base64-like text: b"test"
+    for kind, shape, value in (("streams", of_streams, b"test"), ("kinesis", lambda row: row, b"\xb5\xeb-")):
+        change = shape(record("INSERT", key, NOON, new=key | {"v": {"BS": ["dGVzdA=="]}}))
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "log.json").write_text(json.dumps(change))
+        fast, slow = both(tmp_path / kind)
+        assert fast == slow
+        assert base64.b64decode(fast[0]["keys"]["pk"]["B"]) == value
+        assert base64.b64decode(fast[0]["new_image"]["v"]["BS"][0]) == value
+        assert fast[0]["table_name"] == "things"
+
+
+@pytest.mark.parametrize("view", ["KEYS_ONLY", "OLD_IMAGE", None])
+@pytest.mark.parametrize("layout", ["raw", "envelope", "parquet"])
+def test_changes_of_a_stream_without_new_images_count(tmp_path, view, layout):
+    made = [record("INSERT", KEY, NOON), record("MODIFY", KEY, NOON + 1, old=A), record("REMOVE", KEY, NOON + 2)]
+    rows = [of_streams(change, view) for change in made]
+    if layout == "parquet":
+        write_parquet(tmp_path, [canonical_change(row) for row in rows])
+    else:
+        (tmp_path / "log.json").write_text("".join(json.dumps(rows_of(row, layout)) + "\n" for row in rows))
+    fast, slow = both(tmp_path)
+    assert fast == slow
+    assert [row["event_name"] for row in sorted(fast, key=lambda row: row["ts"])] == ["INSERT", "MODIFY", "REMOVE"]
+    assert not any(row["new_image"] for row in fast)
+    with closing(Workbench(tmp_path)) as wb:
+        df = wb.change_frequency("things", every="1d").df
+    assert df[["inserts", "modifies", "removes"]].to_numpy().tolist() == [[1, 1, 1]]
+
+
+def test_an_image_that_the_stream_has_and_the_record_lacks_is_refused(tmp_path):
+    rows = [record("INSERT", KEY, NOON), of_streams(record("MODIFY", KEY, NOON)),
+            of_streams(record("INSERT", KEY, NOON), "NEW_IMAGE"), record("INSERT", KEY, NOON, new=A)]  # fmt: skip
+    (tmp_path / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    fast, slow = both(tmp_path)
+    assert fast == slow
+    assert [row["line"] for row in fast if "line" in row] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("layout", ["raw", "envelope", "parquet"])
+def test_an_image_without_attributes_is_none(tmp_path, layout):
+    rows = [record("INSERT", KEY, NOON, new=A, old={}), record("REMOVE", KEY, NOON + 1, new={}, old=A)]
+    if layout != "raw":
+        rows = [canonical_change(row) | {"old_image" if at == 0 else "new_image": "{ }"} for at, row in enumerate(rows)]
+    if layout == "parquet":
+        write_parquet(tmp_path, rows)
+    else:
+        (tmp_path / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    fast, slow = both(tmp_path)
+    assert fast == slow
+    assert sorted((row["event_name"], row["old_image"] is None, row["new_image"] is None) for row in fast) == [
+        ("INSERT", True, False), ("REMOVE", False, True)]  # fmt: skip
+
+
+# --- flat rows with names of other layouts
+
+
+@pytest.mark.parametrize("name", ["new_image", "old_image", "dynamodb"])
+@pytest.mark.parametrize("value", ["{}", "x", 5, '{"pk":{"S":"other"}}', '{"v":{"S":"x"}}'])
+def test_a_flat_row_may_have_attributes_with_names_of_other_layouts(tmp_path, name, value):
+    rows = [flat(change) | {name: value} for change in RECORDS]
+    (tmp_path / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = Workbench(tmp_path).latest_state("things")
+    assert not result.stats.unreadable
+    assert result.df[["pk", "v", name]].to_dict("records") == [{"pk": "x", "v": "A", name: value}]
+
+
+def test_rows_that_have_keys_need_not_those_of_the_setting(tmp_path):
+    other = chain({"id": {"N": "1"}}, [(NOON, {"id": {"N": "1"}})], table="others")
+    rows = [flat(change) for change in (*RECORDS, *other)]
+    (tmp_path / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    wb = Workbench(tmp_path, keys=("pk",))
+    assert list(wb.latest_state("things").df["v"]) == ["A"]
+    assert list(wb.latest_state("others").df["id"]) == ["1"]

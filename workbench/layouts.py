@@ -21,8 +21,8 @@ from typing import Literal
 
 from workbench import render
 from workbench.errors import ParameterError
-from workbench.reader import METADATA, flat_path, plain_name
-from workbench.records import COLUMNS, EVENTS
+from workbench.reader import flat_path
+from workbench.records import COLUMNS, EVENTS, METADATA, plain_name
 
 Layout = Literal["envelope", "raw", "struct", "flat"]
 _READABLE = {

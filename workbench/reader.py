@@ -6,11 +6,13 @@ and says of every other line why it is none.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -26,21 +28,20 @@ from workbench.errors import ParameterError
 from workbench.objects import Object, Unreadable, read_lines
 from workbench.records import (
     COLUMNS,
-    ORIGIN,
+    METADATA,
     RecordRefused,
     canonical_change,
     canonical_json,
     canonical_time,
+    layout_of_record,
     parse_objects,
+    plain_name,
 )
 
 Layout = Literal["envelope", "raw", "flat", "wrapped", "unknown"]
 _PARTITION = re.compile(r"\w+=.*|\d+")
-METADATA = {
-    "eventid": "event_id", "eventname": "event_name", "tablename": "table_name", "ts": "ts", "keys": "keys",
-    "approximatecreationdatetime": "ts", "sizebytes": "size_bytes", "byttl": "by_ttl",
-    "approximatecreationdatetimeprecision": "precision", "attributevalues": "attribute_values",
-}  # fmt: skip
+_IMAGES = ("keys", "newimage", "oldimage", "new_image", "old_image")
+_BATCH = 1_000  # rows of a Parquet object made Python at a time
 
 
 def layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
@@ -53,14 +54,8 @@ def layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
 
 def _layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
     if item.format == "parquet":
-        try:
-            return (
-                ("envelope" if set(pq.read_schema(item.path).names) >= set(COLUMNS) - set(ORIGIN) else "unknown"),
-                False,
-                (),
-            )
-        except (pa.ArrowException, OSError):
-            return "unknown", False, ()
+        row = _first_row(item)
+        return (layout_of_record(row) or "unknown") if row else "unknown", False, key_names(row)
     if item.format == "orc":
         _, row = next(_read_orc(item), (0, {}))
         return ("unknown" if not is_change(row) else "envelope" if "event_id" in row else "raw"), False, ()
@@ -71,16 +66,41 @@ def _layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
         return "wrapped", False, ()
     if wrapper or not isinstance(first, dict):
         return "unknown", False, ()
-    if isinstance(first.get("dynamodb"), dict):
-        keys = first["dynamodb"].get("Keys")
-        return "raw", joined, tuple(keys) if isinstance(keys, dict) else ()
+    return layout_of_record(first) or "unknown", joined, key_names(first)
+
+
+def key_names(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the key attributes of a record; () where it does not tell."""
+    change = record.get("dynamodb")
+    keys = change.get("Keys") if isinstance(change, dict) else record.get("keys")
+    if isinstance(keys, str):
+        try:
+            keys = json.loads(keys)
+        except (ValueError, RecursionError):
+            return ()
+    return tuple(keys) if isinstance(keys, dict) else ()
+
+
+def _first_row(item: Object) -> dict[str, Any]:
     try:
-        names = tuple(json.loads(first["keys"]))
-    except (KeyError, TypeError, ValueError):
-        names = ()
-    known = {plain_name(name) for name in first}
-    envelope = bool(names) and ("new_image" in first or "old_image" in first)
-    return "envelope" if envelope else "flat" if "eventname" in known else "unknown", joined, names
+        with pq.ParquetFile(item.path) as file:
+            return next((batch.to_pylist()[0] for batch in file.iter_batches(1)), {})
+    except (pa.ArrowException, OSError):
+        return {}
+
+
+def envelope_columns(item: Object) -> tuple[str, ...]:
+    """Name the columns of a Parquet object that DuckDB can read as an envelope; () where it has to be read by row."""
+    try:
+        schema = pq.read_schema(item.path)
+    except (pa.ArrowException, OSError):
+        return ()
+    needed = {"event_id", "event_name", "table_name", "ts", "keys"}
+    if not needed <= {*schema.names} or not {"new_image", "old_image"} & {*schema.names} or "dynamodb" in schema.names:
+        return ()
+    kinds = {name: schema.field(name).type for name in COLUMNS if name in schema.names}
+    odd = pa.types.is_integer(kinds["ts"]) or any(map(pa.types.is_nested, kinds.values()))
+    return () if odd or any(map(pa.types.is_binary, kinds.values())) else tuple(schema.names)
 
 
 def _is_on_a_line(item: Object) -> bool:
@@ -124,11 +144,9 @@ def _what_it_is(item: Object, refused: Sequence[tuple[int, RecordRefused]]) -> I
 
 def _read(item: Object, keys: Sequence[str],
           wrapped: Counter[str]) -> Iterator[tuple[int, dict[str, Any] | RecordRefused]]:  # fmt: skip
-    if item.format == "parquet":
-        yield from _read_parquet(item)
-        return
     folder = next((part for part in reversed(Path(item.path).parts[:-1]) if not _PARTITION.fullmatch(part)), "")
-    for number, outer in _read_orc(item) if item.format == "orc" else values_of(read_lines(item)):
+    read = {"orc": _read_orc, "parquet": _read_parquet}.get(item.format)
+    for number, outer in read(item) if read else values_of(read_lines(item)):
         for value, wrapper in unwrapped(outer):
             try:
                 if isinstance(value, RecordRefused):
@@ -157,26 +175,59 @@ def _read_orc(item: Object) -> Iterator[tuple[int, Any]]:
         yield 0, RecordRefused(f"ORC object cannot be read: {str(error).splitlines()[0]}")
 
 
-def _read_parquet(item: Object) -> Iterator[tuple[int, dict[str, Any] | RecordRefused]]:
+def _read_parquet(item: Object) -> Iterator[tuple[int, Any]]:
     try:
-        has = set(pq.read_schema(item.path).names)
-        columns = [name for name in COLUMNS if name in has or name not in ORIGIN]
-        table = pq.read_table(item.path, columns=columns, partitioning=None)
+        with pq.ParquetFile(item.path) as file:
+            rows = (row for batch in file.iter_batches(_BATCH) for row in batch.to_pylist())
+            yield from enumerate(map(_of_structs, rows), start=1)
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as error:
         yield 0, RecordRefused(f"Parquet object cannot be read: {str(error).splitlines()[0]}")
-        return
-    for number, row in enumerate(table.to_pylist(), start=1):
-        try:
-            yield number, canonical_change(row)
-        except RecordRefused as error:
-            yield number, error
+
+
+def _of_structs(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row whose nested columns, if it has any, are DynamoDB JSON: types in upper case, empty members away.
+
+    A struct has a member for every attribute and type that any row has; null is what the row does not have.
+    """
+    change = row.get("dynamodb")
+    inner = {"dynamodb": _of_structs(change)} if isinstance(change, dict) else {}
+    images = {name: _typed_members(value) for name, value in row.items()
+              if name.lower() in _IMAGES and isinstance(value, dict)}  # fmt: skip
+    return row | images | inner
+
+
+def _typed_members(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: _typed(value) for name, value in members.items() if value is not None}
+
+
+def _typed(value: Any) -> Any:
+    """Return a struct such as ``{"s": "a", "m": None}`` as DynamoDB's value, ``{"S": "a"}``."""
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, Any] = {}
+    for kind, inner in value.items():
+        if kind.lower() == "m" and isinstance(inner, dict):
+            inner = _typed_members(inner)
+        elif kind.lower() == "l" and isinstance(inner, list):
+            inner = [_typed(element) for element in inner]
+        elif kind.lower() in ("b", "bs"):
+            inner = _text_of(inner)
+        if inner is not None:
+            found[kind.upper()] = inner
+    return found
+
+
+def _text_of(value: Any) -> Any:
+    """Return binary as its base64 text, which is how a record holds it."""
+    if isinstance(value, bytes):
+        return value.decode("ascii", errors="replace")
+    return [_text_of(each) for each in value] if isinstance(value, list) else value
 
 
 def _change(value: Any, keys: Sequence[str], folder: str) -> dict[str, Any]:
-    single_level = isinstance(value, dict) and not {"dynamodb", "new_image", "old_image"} & set(value)
-    if single_level and "event_name" in {METADATA.get(plain_name(name)) for name in value}:
+    if isinstance(value, dict) and layout_of_record(value) == "flat":
         return _flat_change(value, keys, folder)
     return canonical_change(value)
 
@@ -191,19 +242,20 @@ def _flat_change(row: dict[str, Any], keys: Sequence[str], folder: str) -> dict[
             _place(image, flat_path(name), _plain_value(value))
     for name, value in _untold(known.pop("attribute_values", "{}")).items():
         _place(image, flat_path(name), value)
-    missing = [name for name in keys if name not in image]
-    if known.get("keys") is None and (missing or not keys):
-        why = f"no key attribute {missing[0]!r}" if keys else "no 'keys': name the key attributes, keys=(…)"
-        raise RecordRefused(f"a flat record, {why}")
+    if "keys" not in known:  # those of the row win over the setting's: a log may hold several tables
+        missing = [name for name in keys if name not in image]
+        if missing or not keys:
+            why = f"no key attribute {missing[0]!r}" if keys else "no 'keys': name the key attributes, keys=(…)"
+            raise RecordRefused(f"a flat record, {why}")
+        known["keys"] = canonical_json({name: image[name] for name in keys})
     text, moment = canonical_json(image), known.get("ts")
-    if not isinstance(moment, str) or moment.isdecimal():
+    if not isinstance(moment, str | datetime) or str(moment).isdecimal():
         moment = canonical_time(moment, known.pop("precision", None))
-    known.setdefault("keys", canonical_json({name: image[name] for name in keys} if keys else {}))
     # Some flatteners leave out the event's id: then equal content is the same change.
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     known.setdefault("event_id", f"{digest}-{known['keys']}-{moment}")
     known.setdefault("table_name", folder)
-    return canonical_change(known | {"ts": moment, "new_image": None if known["event_name"] == "REMOVE" else text})
+    return canonical_change(known | {"ts": moment, "new_image": None if known.get("event_name") == "REMOVE" else text})
 
 
 def flat_path(name: str) -> tuple[str, ...]:
@@ -246,9 +298,8 @@ def _plain_value(value: Any) -> dict[str, Any]:
         return {"L": [_plain_value(element) for element in value]}
     if value is None:
         return {"NULL": True}
+    if isinstance(value, bytes):
+        return {"B": base64.b64encode(value).decode()}
+    if not isinstance(value, dict):  # of Parquet, such as a day
+        return {"S": str(value)}
     return {"M": {name: _plain_value(child) for name, child in value.items()}}
-
-
-def plain_name(name: str) -> str:
-    """Return a name without what spellings of metadata differ in."""
-    return name.replace("_", "").replace("-", "").lower()

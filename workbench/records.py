@@ -4,9 +4,20 @@ A canonical change is one row of the relation `changes`: a dict with the keys in
 `keys`, `new_image` and `old_image` are canonical DynamoDB JSON: sorted names, sorted sets, numbers in
 one spelling, minimal white space, so that equal items have equal text.
 
-Kinesis Data Streams for DynamoDB encodes binary values in base64 twice; a canonical image has them
-encoded once, as every other DynamoDB JSON does. The presence of `event_id` (our spelling) instead of
-`eventID` (AWS's) is the mark that this was done, so nothing is ever decoded a second time.
+What a record is, is decided once, by all of it (`layout_of_record`), and its columns are then read in that layout
+alone: a name more at the top, such as `ts` beside a whole `dynamodb`, changes nothing.
+
+Binary values are encoded in base64 once in a canonical image, as in every DynamoDB JSON but one: Kinesis Data Streams
+for DynamoDB encodes them twice. So the kind of a record tells (`is_twice_encoded`): what is no record of DynamoDB
+Streams, by the fields that only these have, is decoded once more where its values allow it; an envelope never is.
+
+An attribute that is null is absent, and so is a null beside the one type a value has, as writers with a fixed schema
+(Spark, Flink, Glue) leave them: ``{"S":"a","N":null}`` is ``{"S":"a"}``. A value that has no type at all, ``{}``, is
+unknown, and its record is refused. An image without attributes is none: ``"OldImage":{}`` of an INSERT.
+
+A stream that has no new images (KEYS_ONLY, OLD_IMAGE) gives changes too: an INSERT or MODIFY whose `new_image` is None
+is one whose image the stream does not have. A REMOVE never has one. What must have an image by its kind (a Kinesis
+record, or one of a stream whose StreamViewType says so) and has none is refused.
 
 Facts: the record's form is in "Using shards and metrics with DynamoDB Streams in Kinesis Data Streams"
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds_using-shards-and-metrics.html),
@@ -20,10 +31,12 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
+Layout = Literal["envelope", "raw", "flat"]
 COLUMNS = (
     "event_id", "event_name", "table_name", "ts", "keys", "new_image", "old_image", "size_bytes", "by_ttl",
     "aws_region", "account_id",
@@ -31,6 +44,12 @@ COLUMNS = (
 ORIGIN = ("aws_region", "account_id")
 """Where the table is, as far as the record tells: older envelopes do not have these columns."""
 EVENTS = ("INSERT", "MODIFY", "REMOVE")
+METADATA = {
+    "eventid": "event_id", "eventname": "event_name", "tablename": "table_name", "ts": "ts", "keys": "keys",
+    "approximatecreationdatetime": "ts", "sizebytes": "size_bytes", "byttl": "by_ttl",
+    "approximatecreationdatetimeprecision": "precision", "attributevalues": "attribute_values",
+}  # fmt: skip
+"""The columns of a flat row that are not attributes, by their plain names."""
 TTL_PRINCIPAL = "dynamodb.amazonaws.com"
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
@@ -95,11 +114,59 @@ def canonical_json(image: Mapping[str, Any], *, twice: bool = False) -> str:
         raise RecordRefused("nested too deeply") from error
 
 
+def layout_of_record(record: Mapping[str, Any]) -> Layout | None:
+    """Tell what kind of record this is, by all of it; None where it is no change record.
+
+    - ``raw``: it has a `dynamodb` object and an `eventName`, whatever else stands beside them;
+    - ``envelope``: else, it has `keys` and the name of an image, `new_image` or `old_image`. Where its key attributes
+      are columns too, one of its images must hold the key: else these names are attributes of a flat row;
+    - ``flat``: else, it has an event's name in any spelling, and its other columns are attributes.
+    """
+    if isinstance(_member(record, "dynamodb"), Mapping) and _member(record, "eventName") is not None:
+        return "raw"
+    images = [record[name] for name in ("new_image", "old_image") if name in record]
+    if images and "keys" in record:
+        keys = _parsed(record["keys"])
+        if not keys or not all(name in record for name in keys):
+            return "envelope"
+        first = min(keys)
+        if any((_parsed(image) or {}).get(first) == keys[first] for image in images) or images == [None, None]:
+            return "envelope"
+    spelled = {METADATA.get(plain_name(name)) for name in record}
+    return "flat" if "event_name" in spelled else None
+
+
+def plain_name(name: str) -> str:
+    """Return a name without what spellings of metadata differ in."""
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def is_twice_encoded(record: Mapping[str, Any]) -> bool:
+    """Tell whether a raw record holds binary encoded in base64 twice, by its kind.
+
+    Kinesis Data Streams for DynamoDB names a `recordFormat`; a record of DynamoDB Streams has its version, the stream's
+    ARN, or, in `dynamodb`, a SequenceNumber and a StreamViewType.
+    """
+    if _member(record, "recordFormat") is not None:
+        return True
+    change = _member(record, "dynamodb")
+    marks = [_member(record, "eventVersion"), _member(record, "eventSourceARN")]
+    if isinstance(change, Mapping):
+        marks += [_member(change, "SequenceNumber"), _member(change, "StreamViewType")]
+    return all(mark is None for mark in marks)
+
+
+def has_new_images(record: Mapping[str, Any]) -> bool:
+    """Tell whether a raw record is of a stream that has new images, by its kind; False where it does not tell."""
+    view = _member(_member(record, "dynamodb"), "StreamViewType")
+    return _member(record, "recordFormat") is not None if view is None else view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES")
+
+
 def canonical_change(record: Mapping[str, Any]) -> dict[str, Any]:
     """Turn one change record into the row of `changes` that it is.
 
-    Takes a Kinesis record of DynamoDB ("raw"), or a row written by this function before ("envelope"),
-    which comes back unchanged.
+    Takes a record of DynamoDB in Kinesis or DynamoDB Streams ("raw"), also with the lower-case names that catalogs give
+    its columns, or a row written by this function before ("envelope"), which comes back unchanged.
 
     Returns
     -------
@@ -113,28 +180,30 @@ def canonical_change(record: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(record, Mapping):
         raise RecordRefused(f"a JSON {type(record).__name__}, not an object")
-    if "event_id" in record and "keys" in record:
+    layout = layout_of_record(record)
+    if layout == "envelope" or (layout != "raw" and "event_id" in record and "keys" in record):
         return _checked_envelope(record)
-    change = record.get("dynamodb")
+    change = _member(record, "dynamodb")
     if not isinstance(change, Mapping):
         raise RecordRefused("no 'dynamodb' object: not a change record")
-    event, identity = record.get("eventName"), record.get("userIdentity")
-    keys, new, old = change.get("Keys"), change.get("NewImage"), change.get("OldImage")
+    event, identity, twice = _member(record, "eventName"), _member(record, "userIdentity"), is_twice_encoded(record)
+    keys = _member(change, "Keys")
+    new, old = (_image(_member(change, name), twice=twice) for name in ("NewImage", "OldImage"))
     if not isinstance(keys, Mapping):
         raise RecordRefused("no 'Keys' object")
     return {
         "event_id": _text(record, "eventID"),
-        "event_name": _event(event, new is not None, old is not None),
+        "event_name": _event(event, new, old, must_have_new=has_new_images(record)),
         "table_name": _table_name(record),
-        "ts": canonical_time(change.get("ApproximateCreationDateTime"),
-                             change.get("ApproximateCreationDateTimePrecision")),
-        "keys": canonical_keys(keys, twice=True),
-        "new_image": None if new is None else canonical_json(new, twice=True),
-        "old_image": None if old is None else canonical_json(old, twice=True),
-        "size_bytes": _size(change.get("SizeBytes")),
+        "ts": canonical_time(_member(change, "ApproximateCreationDateTime"),
+                             _member(change, "ApproximateCreationDateTimePrecision")),
+        "keys": canonical_keys(keys, twice=twice),
+        "new_image": new,
+        "old_image": old,
+        "size_bytes": _size(_member(change, "SizeBytes")),
         "by_ttl": event == "REMOVE" and isinstance(identity, Mapping)
         and {"Service", TTL_PRINCIPAL} <= {str(value) for value in identity.values()},
-        **_origin(record.get("awsRegion"), record.get("eventSourceARN")),
+        **_origin(_member(record, "awsRegion"), _member(record, "eventSourceARN")),
     }  # fmt: skip
 
 
@@ -163,14 +232,38 @@ def parse_objects(text: str) -> Iterator[Any]:
         yield value
 
 
-def _event(event: object, has_new: bool, has_old: bool) -> str:
+def _event(event: object, new: str | None, old: str | None, *, must_have_new: bool = False) -> str:
     if event not in EVENTS:
         raise RecordRefused(f"eventName is {_kind(event)}, not one of INSERT, MODIFY, REMOVE")
-    if has_new is (event == "REMOVE"):
-        raise RecordRefused(f"{event} {'with a' if has_new else 'without a'} new image")
-    if has_old and event == "INSERT":
+    if new is not None and event == "REMOVE":
+        raise RecordRefused("REMOVE with a new image")
+    if new is None and event != "REMOVE" and must_have_new:
+        raise RecordRefused(f"{event} without a new image")
+    if old is not None and event == "INSERT":
         raise RecordRefused("INSERT with an old image")
     return str(event)
+
+
+def _member(record: Mapping[str, Any], name: str) -> Any:
+    """Return a member by its name as AWS spells it, else by that in lower case."""
+    value = record.get(name)
+    return record.get(name.lower()) if value is None else value
+
+
+def _parsed(value: object) -> Mapping[str, Any] | None:
+    """Return an object of attributes, or one given as JSON text; None where it is neither."""
+    if isinstance(value, str):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
+    return value if isinstance(value, Mapping) else None
+
+
+def _image(image: object, *, twice: bool = False) -> str | None:
+    """Write an image as canonical text; None where there is none, or it has no attributes."""
+    if image is None:
+        return None
+    text = canonical_json(image, twice=twice)  # type: ignore[arg-type]
+    return None if text == "{}" else text
 
 
 def _kind(value: object) -> str:
@@ -179,7 +272,7 @@ def _kind(value: object) -> str:
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:
-    value = record.get(name)
+    value = _member(record, name)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise RecordRefused(f"no {name!r}")
     return _unicode(str(value))
@@ -209,8 +302,8 @@ def _origin(region: object, arn: object, account: object = None) -> dict[str, st
 
 def _table_name(record: Mapping[str, Any]) -> str:
     # A record of DynamoDB Streams names its table only in the stream's ARN: …:table/NAME/stream/…
-    arn = re.search(r":table/([^/]+)", str(record.get("eventSourceARN", "")))
-    return arn[1] if arn and not record.get("tableName") else _text(record, "tableName")
+    arn = re.search(r":table/([^/]+)", str(_member(record, "eventSourceARN")))
+    return arn[1] if arn and not _member(record, "tableName") else _text(record, "tableName")
 
 
 def canonical_time(value: Any, precision: object = None) -> str:
@@ -250,10 +343,11 @@ def _iso_time(text: str) -> str | None:
 
 def canonical_keys(keys: Mapping[str, Any], *, twice: bool = False) -> str:
     """Write the key attributes as canonical DynamoDB JSON text, having checked that they can be keys."""
-    if not isinstance(keys, Mapping) or not 1 <= len(keys) <= 2:
+    keys = {name: value for name, value in keys.items() if value is not None} if isinstance(keys, Mapping) else {}
+    if not 1 <= len(keys) <= 2:
         raise RecordRefused("the keys are not one or two attributes")
     for name, value in keys.items():
-        if not isinstance(value, Mapping) or set(value) - {"S", "N", "B"}:
+        if not isinstance(value, Mapping) or {kind for kind in value if value[kind] is not None} - {"S", "N", "B"}:
             raise RecordRefused(f"key {name!r} is not of type S, N or B")
     return canonical_json(keys, twice=twice)
 
@@ -261,16 +355,18 @@ def canonical_keys(keys: Mapping[str, Any], *, twice: bool = False) -> str:
 def _checked_envelope(row: Mapping[str, Any]) -> dict[str, Any]:
     change: dict[str, Any] = {column: row.get(column) for column in COLUMNS}
     for name in ("keys", "new_image", "old_image"):
-        if change[name] is None and name != "keys":
+        parsed = change[name]
+        if isinstance(parsed, str):
+            try:
+                parsed = json.loads(parsed)
+            except (ValueError, RecursionError) as error:
+                raise RecordRefused(f"{name} is not JSON: {error}") from error
+        elif parsed is None and name != "keys":
             continue
-        if not isinstance(change[name], str):
+        elif not isinstance(parsed, Mapping):
             raise RecordRefused(f"{name} is not JSON text")
-        try:
-            parsed = json.loads(change[name])
-        except (ValueError, RecursionError) as error:
-            raise RecordRefused(f"{name} is not JSON: {error}") from error
-        change[name] = canonical_keys(parsed) if name == "keys" else canonical_json(parsed)
-    _event(change["event_name"], change["new_image"] is not None, change["old_image"] is not None)
+        change[name] = canonical_keys(parsed) if name == "keys" else _image(parsed)
+    _event(change["event_name"], change["new_image"], change["old_image"])
     try:
         moment = datetime.fromisoformat(str(change["ts"]).replace("Z", "+00:00"))
         moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
@@ -304,6 +400,8 @@ def _attributes(image: object, binary: Callable[[str], str]) -> dict[str, Any]:
         raise RecordRefused("not an object of attributes")
     checked = {}
     for name, value in image.items():
+        if value is None:
+            continue
         try:
             checked[name] = _value(value, binary)
         except RecordRefused as error:  # the path is put together only where it is needed
@@ -312,6 +410,8 @@ def _attributes(image: object, binary: Callable[[str], str]) -> dict[str, Any]:
 
 
 def _value(value: object, binary: Callable[[str], str]) -> dict[str, Any]:
+    if isinstance(value, dict) and len(value) > 1:
+        value = {kind: inner for kind, inner in value.items() if inner is not None}
     if not isinstance(value, dict) or len(value) != 1:
         raise RecordRefused('not DynamoDB JSON like {"S": …}')
     ((kind, inner),) = value.items()

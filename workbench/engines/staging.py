@@ -23,16 +23,41 @@ from workbench.checkpoints import Checkpoint
 from workbench.containers import FAILURE
 from workbench.errors import QueryError, without_values
 from workbench.objects import SCHEMA, Listing, Object, Unreadable, list_source
-from workbench.reader import Layout, layout_of, read_changes
-from workbench.records import ORIGIN, RecordRefused, canonical_json, canonical_keys
+from workbench.reader import Layout, envelope_columns, layout_of, read_changes
+from workbench.records import COLUMNS, ORIGIN, RecordRefused, canonical_json, canonical_keys
 
 _IMAGES = ("new_image", "old_image")
+_OPTIONAL = (*_IMAGES, "size_bytes", "by_ttl", *ORIGIN)
 _TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
 _BATCH = 20_000  # rows read line by line before they are handed to DuckDB
 _PART = 4  # up to one in so many objects are read for the images of a few items, else all of them
 _INTERRUPT = re.compile("^Query interrupted$|executing the UDF: KeyboardInterrupt:? *$")
 _ATTEMPTS = 3  # to read objects that are renamed or removed meanwhile
+_LONGEST = 4 << 20  # bytes of a line DuckDB reads: longer ones are left to the slow reader, and its own limit
 _SAMPLE = 8  # objects looked into, spread over the log, before the rest is taken to be of their layouts
+
+
+def _image_pattern() -> str:
+    """Match the JSON that is DynamoDB JSON, as most writers write it; what it leaves is looked at in Python.
+
+    It tells of every value what may stand before and after it, not how deep: that JSON is balanced is known.
+    """
+    colon, comma = ": ?", ", ?"
+    text = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u(?:[0-9abcefABCEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F]{2}))*"'
+    number = r'"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"'
+    binary = r'"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"'
+    kinds = {"S": text, "N": number, "B": binary, "BOOL": "(?:true|false)", "NULL": "(?:true|false)"}
+    kinds |= {f"{kind}S": rf"\[(?:{each}(?:{comma}{each})*)?\]" for kind, each in list(kinds.items())[:3]}
+    kinds |= {"M": r"\{\}", "L": r"\[\]"}
+    scalar = "|".join(f'"{kind}"{colon}{each}' for kind, each in kinds.items())
+    name = f"{text}{colon}"
+    value = (rf'(?:\{{"M"{colon}\{{{name}|\{{"L"{colon}\[)*'  # opened before it
+             rf"\{{(?:{scalar})\}}(?:\}}\}}|\]\}})*")  # closed after it  # fmt: skip
+    return rf"\{{(?:{name}{value}(?:{comma}(?:{name})?{value})*)?\}}"
+
+
+_IMAGE_PATTERN = _image_pattern()
+_KEY_TEXT = r'"S":"(?:[^"\\]|\\["\\bfnrt])*"'
 
 
 class StagedLog:
@@ -165,36 +190,36 @@ class StagedLog:
     def _by_reader(self, objects: list[Object]) -> dict[tuple[str, str], list[Object]]:
         """Group the objects by format and DuckDB's reader for them, '' where there is none."""
         looked = {item: layout_of(item) for item in _sample(objects)}
-        usual, quick = {"envelope", "raw"}, {"json", "gzip", "parquet"}
+        usual, quick = {"envelope", "raw"}, {"json", "gzip"}
         unusual = any(layout not in usual or joined for layout, joined, _ in looked.values())
         groups: dict[tuple[str, str], list[Object]] = {}
         for item in objects:
-            if item not in looked and (unusual or item.format == "parquet"):
+            if item not in looked and unusual and item.format != "parquet":
                 looked[item] = layout_of(item)
             layout, joined, names = looked.get(item, ("raw", False, ()))
             self._known_keys |= {tuple(sorted(names))} - {()}
-            fast = layout in usual and item.format in quick and not self._line_by_line
-            reader = "" if not fast else "unstructured" if joined else "newline_delimited"
-            groups.setdefault((item.format, reader), []).append(item)
+            reader = "unstructured" if joined else "newline_delimited"
+            if item.format == "parquet":
+                reader = ",".join(envelope_columns(item))
+            fast = item.format == "parquet" or (layout in usual and item.format in quick)
+            groups.setdefault((item.format, reader if fast and not self._line_by_line else ""), []).append(item)
         return groups
 
     def _read(self, first: int, items: Sequence[Object], kind: str, reader: str) -> None:
-        paths = [as_it_is(item.path) for item in items]
-        values: dict[str, object] = {"paths": paths, "first": first}
-        if kind != "parquet":
-            values |= {"compression": "gzip" if kind == "gzip" else "none", "format": reader,
-                       "ignore_errors": reader == "newline_delimited", "key_pattern": self._key_pattern()}  # fmt: skip
+        values: dict[str, object] = {"paths": [as_it_is(item.path) for item in items], "first": first}
+        if kind == "parquet":
+            there = reader.split(",")
+            values["certain"] = set(there) <= {*COLUMNS}
+            given = {name: name if name in there else f"null::{_TYPES.get(name, 'VARCHAR')}" for name in _OPTIONAL}
+            records = render.fill(render.load("parts/read_parquet"), values, given)
+        else:
+            values |= {"compression": "gzip" if kind == "gzip" else "none", "format": reader, "longest": _LONGEST,
+                       "ignore_errors": reader == "newline_delimited"}  # fmt: skip
+            records = render.fill(render.load("parts/read_json"), values)
+        patterns = {"key_pattern": self._key_pattern(), "image_pattern": _IMAGE_PATTERN}
+        query = render.fill(render.load("parts/checked"), patterns, {"records": records})
         columns = ", ".join([*self._columns(), "object"])
         try:
-            if kind == "parquet":
-                files = (
-                    f"read_parquet(list_value {render.literal(paths)}, union_by_name = true, hive_partitioning = false)"
-                )
-                there = {name for name, *_ in self._con.execute(f"describe from {files}").fetchall()}
-                names = {name: name if name in there else "null" for name in ORIGIN}
-                query = render.fill(render.load("parts/read_parquet"), values, names)
-            else:
-                query = render.fill(render.load("parts/read_json"), values)
             self._con.execute(f"insert into {self.table} select {columns} from ({query})")
         except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
             let_interrupt(error)
@@ -231,10 +256,11 @@ class StagedLog:
 
     def _key_pattern(self) -> str:
         """Match keys that are canonical as they stand: known names in order, plain texts and numbers."""
-        text = r'"S":"(?:[^"\\]|\\["\\bfnrt])*"'
         number = r'"N":"(?:0|-?[1-9][0-9]{0,37}|-?(?:0|[1-9][0-9]{0,37})\.[0-9]{0,37}[1-9])"'
         plain = [names for names in sorted(self._known_keys) if not re.search(r'["\\\x00-\x1f]', "".join(names))]
-        patterns = (",".join(rf'"{re.escape(name)}":\{{(?:{text}|{number})\}}' for name in names) for names in plain)
+        patterns = (
+            ",".join(rf'"{re.escape(name)}":\{{(?:{_KEY_TEXT}|{number})\}}' for name in names) for names in plain
+        )
         return "|".join(rf"\{{{pattern}\}}" for pattern in patterns) or r"[^\s\S]"
 
 
@@ -266,6 +292,7 @@ def register_functions(con: duckdb.DuckDBPyConnection) -> None:
     """Give DuckDB our canonical forms, for the values whose text may not be canonical as it is."""
     con.create_function("canonical_image", canonical_image, ["VARCHAR"], "VARCHAR")
     con.create_function("kept_image", kept_image, ["VARCHAR"], "VARCHAR")
+    con.create_function("checked_image", _checked_image, ["VARCHAR", "BOOLEAN"], "VARCHAR")
     con.create_function("canonical_keys", _canonical_keys, ["VARCHAR", "BOOLEAN"], "VARCHAR")
     con.execute("create temp macro xxhash64(bytes) as hash(bytes)")
 
@@ -276,6 +303,13 @@ def canonical_image(text: str) -> str:
         return canonical_json(orjson.loads(text), twice=text.startswith(" "))
     except (RecordRefused, ValueError):
         return text  # noticed where it is used: it cannot be read into a frame, and the log is read line by line
+
+
+def _checked_image(text: str, twice: bool) -> str | None:
+    try:
+        return canonical_json(orjson.loads(text), twice=twice)
+    except (RecordRefused, ValueError):
+        return None
 
 
 def _canonical_keys(text: str, twice: bool) -> str | None:

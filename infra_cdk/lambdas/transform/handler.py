@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from workbench.records import RecordRefused, canonical_change, parse_objects
+from workbench.records import METADATA, RecordRefused, canonical_change, parse_objects, plain_name
 
 LARGEST_RESPONSE = 6_000_000
 """Bytes; Lambda's limit is 6 MB, as 6 * 1024 * 1024."""
@@ -29,10 +29,8 @@ NAMED_FAILURES = 20
 """So many failures, and reasons, are named in the log; the rest of a batch is counted."""
 LONGEST_REASON = 200
 
-# Names that flat columns of the event's metadata have, when _ and - are left out, and those a result has of its own.
-METADATA = frozenset({"eventid", "eventname", "tablename", "ts", "keys", "approximatecreationdatetime", "sizebytes",
-                      "byttl", "approximatecreationdatetimeprecision", "attributevalues"})  # fmt: skip
-_RESERVED = frozenset({"_changed_at", "_deleted_at", "_by_ttl"})
+# Names of an attribute that would be read as a result's own, or as those of another layout, beside METADATA's.
+_TAKEN = frozenset({"_changed_at", "_deleted_at", "_by_ttl", "dynamodb", "new_image", "old_image"})
 _text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -108,7 +106,7 @@ def column_name(path: tuple[str, ...]) -> str:
 
 
 def _quoted(name: str, *, top: bool) -> str:
-    taken = top and (name in _RESERVED or name.replace("_", "").replace("-", "").lower() in METADATA)
+    taken = top and (name in _TAKEN or plain_name(name) in METADATA)
     if name and not taken and not set(name) & {".", '"', "["}:
         return name
     return '"' + name.replace('"', '""') + '"'

@@ -1,17 +1,23 @@
--- Reads Parquet objects of canonical changes for the embedded engine, in DuckDB's own dialect.
--- Parameters: :paths; :first, the number of the first object. {aws_region} and {account_id} are null where no object has
--- the column, as older envelopes have not. Rows: deliveries.
+-- Reads Parquet objects of envelopes for the embedded engine, in DuckDB's own dialect.
+-- Parameters: :paths; :first, the number of the first object; :certain, whether there are no columns but an
+-- envelope's. {new_image}, {old_image}, {size_bytes}, {by_ttl}, {aws_region} and {account_id} are these columns, null
+-- where the objects lack them.
+-- Rows: records, see checked.sql.
 select
     event_id,
     event_name,
     table_name,
-    ts::timestamp as ts,
+    try_cast(ts as timestamp) as ts,
     keys,
-    new_image,
-    old_image,
-    size_bytes,
-    coalesce(by_ttl, false) as by_ttl,
+    {new_image} as new_image,
+    {old_image} as old_image,
+    {size_bytes} as size_bytes,
+    {by_ttl} as by_ttl,
     {aws_region} as aws_region,
     {account_id} as account_id,
+    false as twice,
+    :certain as certain,
+    false as has_new_images,
+    false as is_json,
     :first + file_index as object
 from read_parquet(list_value :paths, union_by_name = true, hive_partitioning = false)
