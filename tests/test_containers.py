@@ -384,3 +384,41 @@ def test_the_cases_reported_are_read_or_named(shared, case, table, rows, unreada
 def test_the_tables_reported_are_refused(shared, case, what):
     with pytest.raises(TableNotFound, match=f"an? {what} table"):
         Workbench(shared / "cases" / case).latest_state("orders")
+
+
+@pytest.mark.parametrize("kind", ["json", "gzip", "zstd"])
+def test_a_line_has_a_limit_and_a_longer_one_is_named_by_its_number(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("workbench.containers._LONGEST", 3_000_000)
+    each = LINES.splitlines()
+    content = b"\n".join(
+        [each[0], b'{"a": "' + b"x" * 5_000_000 + b'"}', each[1], b"y" * 3_000_001, each[2], b"z" * 3_000_002]
+    )
+    stored = {"json": content, "gzip": gzip.compress(content), "zstd": compressed("zstd", content)}[kind]
+    found = read(tmp_path / "x", stored)
+    assert [change for change in found if isinstance(change, dict)] == CHANGES
+    assert [
+        (line, reason.split(" bytes")[0]) for line, reason in (each for each in found if isinstance(each, tuple))
+    ] == [
+        (2, "a line of 5,000,009"),
+        (4, "a line of 3,000,001"),
+        (6, "a line of 3,000,002"),
+    ]
+
+
+def test_an_array_longer_than_a_line_the_fast_reader_takes_is_read_among_others(tmp_path):
+    text = {"S": "t" * 2_000}
+    for number in range(20):
+        write_log(
+            tmp_path,
+            [record("INSERT", {"pk": {"S": f"{number}"}}, NOON, new={"pk": {"S": f"{number}"}})],
+            name=f"{number:02}",
+        )
+    many = [record("INSERT", {"pk": {"S": f"x{n}"}}, NOON, new={"pk": {"S": f"x{n}"}, "v": text}) for n in range(2_500)]
+    (tmp_path / "05 odd.json").write_text(json.dumps(many))
+    assert (tmp_path / "05 odd.json").stat().st_size > 5_000_000
+    assert len(Workbench(tmp_path).latest_state("things").df) == 2_520
+
+
+def test_firehose_failures_are_counted_in_the_answer(tmp_path):
+    (tmp_path / "x.json").write_bytes(WRAPPED["Firehose failures"])
+    assert Workbench(tmp_path)._engine.ask("select count(*) as n from {deliveries}", "things").failures == 3

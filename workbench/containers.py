@@ -42,6 +42,7 @@ UNREAD = {
     "binary": "binary, of an unknown format and no JSON: if it is encrypted or compressed, undo that",
 }
 _CHUNK = 1 << 20
+_LONGEST = 64 << 20  # bytes of a line: a record has up to some MB, an array of them more
 _DEPTH = 8  # wrappers within wrappers
 _TYPES = {"S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"}
 _FEW = 3  # lines that are taken to be cut off, each by itself, rather than one value over many lines
@@ -68,20 +69,27 @@ def format_of(start: bytes) -> Format:
 
 def lines_of(path: str, kind: Format) -> Iterator[bytes | RecordRefused]:
     """Yield the lines of an object; where it is damaged, what could be read and then why it ends there."""
-    rest: list[bytes] = []  # of a line, put together once: a line may be long
+    parts, length = list[bytes](), 0  # of a line, put together once: a line may be long
     for chunk in _text(path, kind):
         if isinstance(chunk, RecordRefused):
-            if last := b"".join(rest):
-                yield last
+            if length:
+                yield _line(parts, length)
             yield chunk
             return
-        first, *lines = chunk.split(b"\n")
-        rest.append(first)
-        for line in lines:
-            yield b"".join(rest)
-            rest = [line]
-    if last := b"".join(rest):
-        yield last
+        *ended, rest = chunk.split(b"\n")
+        for end in ended:
+            yield _line([*parts, end], length + len(end))
+            parts, length = [], 0
+        length += len(rest)
+        parts = [*parts, rest] if length <= _LONGEST else []
+    if length:
+        yield _line(parts, length)
+
+
+def _line(parts: list[bytes], length: int) -> bytes | RecordRefused:
+    if length > _LONGEST:
+        return RecordRefused(f"a line of {length:,} bytes, of which {_LONGEST:,} are read: put a record a line")
+    return b"".join(parts)
 
 
 def _text(path: str, kind: Format) -> Iterator[bytes | RecordRefused]:
