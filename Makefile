@@ -24,9 +24,12 @@ $(INFRA): $(READY)
 demo: $(READY)  ## two generated tables, six reports: what this is, in two minutes
 	@$(BIN)/workbench demo
 
-# Jupyter starts a notebook in its own folder, and the lake is here.
+# Jupyter starts a notebook in its own folder, and the lake is here. It refuses to be run by root, as in a container,
+# unless it is told to, and would rather take another Python's kernel of that name than that of .venv.
+ROOT = $(shell test "$$(id -u)" != 0 || echo --allow-root)
 lab: $(READY)   ## JupyterLab on the notebooks
-	@WORKBENCH_HOME="$(CURDIR)/.workbench" $(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. $(LABFLAGS) notebooks/02_latest_state.ipynb
+	@WORKBENCH_HOME="$(CURDIR)/.workbench" JUPYTER_PATH= JUPYTER_PREFER_ENV_PATH=1 \
+		$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. $(ROOT) $(LABFLAGS) notebooks/02_latest_state.ipynb
 
 test: $(INFRA)  ## every test
 	@$(BIN)/python -m pytest workbench tests --ignore=tests/trino -n auto --dist loadfile --no-loadscope-reorder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import time
 from decimal import Decimal
 
 import numpy as np
@@ -246,9 +245,7 @@ def test_a_wrong_how_or_path_is_refused():
 
 def test_a_frame_without_anything_to_mask_is_the_same_frame_at_once():
     df = pd.DataFrame({f"c{number}": np.arange(1_000_000) for number in range(5)} | {"t": ["x"] * 1_000_000})
-    began = time.perf_counter()
     assert mask(df, ["a.b", "t.x", "other"]) is df
-    assert time.perf_counter() - began < 0.1
     assert mask(df, []) is df
 
 

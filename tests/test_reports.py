@@ -221,10 +221,9 @@ def test_a_failing_cell_leaves_both_files_and_is_named(failed):
 
 
 def test_a_cell_that_does_not_end_in_time_is_named(sample, folder):
-    report = run_report(sample, {"wait": 60}, folder / "out", name="slow", timeout=2)
-    assert report.failed_cell == (5, "Does it end?", "CellTimeout: no end within 2 s")
-    assert report.seconds < 30
-    assert "no end within 2 s" in report.html.read_text()
+    report = run_report(sample, {"wait": 3600}, folder / "out", name="slow", timeout=15)
+    assert report.failed_cell == (5, "Does it end?", "CellTimeout: no end within 15 s")
+    assert "no end within 15 s" in report.html.read_text()
 
 
 def test_a_kernel_that_dies_is_a_failed_cell(tmp_path):

@@ -203,7 +203,7 @@ def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **
     """Make a realistic table (persons or heartrate) and its change log in the lake.
 
     \b
-    Example: workbench generate persons --items 2000 --changes 20000 --seed 7
+    Example: workbench generate persons --items 2000 --changes 20000 --seed 7 --replace
     """
     from workbench.instants import instant
 
@@ -222,7 +222,7 @@ def latest(table: str, as_of: str | None, include_deleted: bool, where: str | No
     """Show what is in TABLE, or what was in it at an instant.
 
     \b
-    Example: workbench latest persons --as-of 2026-11-18T12:00Z --out persons.parquet
+    Example: workbench latest persons --as-of -2d --out persons.parquet
     """
     asked = {"as_of": as_of, "include_deleted": include_deleted, "where": where}
     _answer("latest_state", table, asked, show)
@@ -331,7 +331,7 @@ def reconcile(table: str, against: str, lag: str, wait: bool, segments: int, rat
     """Compare what the log of TABLE leads to with the table itself; the exit code is 3 where they do not agree.
 
     \b
-    Example: workbench reconcile persons --against exports/AWSDynamoDB/01760000000000-a1b2c3d4
+    Example: workbench reconcile persons --against exports
     """
     asked = {"against": against, "lag": lag, "wait": wait, "segments": segments, "rate": rate}
     if not _answer("reconcile", table, asked, show, _print_comparison).agrees:
@@ -350,7 +350,7 @@ def export(question: str, table: str, file: str, parameters: tuple[str, ...], ke
     """Write the answer to a QUESTION about TABLE to FILE.(parquet|csv|xlsx|json), with FILE.meta.json beside it.
 
     \b
-    Example: workbench export latest persons persons.xlsx -p as_of=2026-11-18 --mask person.email --overwrite
+    Example: workbench export latest persons persons.xlsx -p as_of=-2d --mask person.email --overwrite
     """
     method = _QUESTIONS[question]
     taken = inspect.signature(getattr(_face(), method)).parameters
@@ -417,7 +417,7 @@ def sql(question: str, table: str, parameters: tuple[str, ...], estimate: bool) 
     """Print the SQL of a QUESTION over TABLE, in Athena's dialect, ready to paste.
 
     \b
-    Example: workbench sql latest_state persons -p as_of=2026-11-18T12:00Z
+    Example: workbench sql latest_state persons -p as_of=-2d
     """
     wb = _workbench()
     _say((wb.estimate if estimate else wb.sql)(question, table, **_pairs(parameters)))

@@ -22,10 +22,10 @@ def run_demo(wb: Workbench, notebooks: Path, out: str | Path, *, changes: int = 
     out, made = local(out, ReportError, "write the demonstration's reports to a folder"), []
     for dataset in ("persons", "heartrate"):
         try:
-            wb.generate(dataset, changes=changes)
+            wb.generate(dataset, changes=changes, keep=True)
             made.append(dataset)
         except StoreError:
-            yield f"{dataset}: a table made otherwise is there already, and kept"
+            yield f"{dataset}: a table that was not generated is there already, and kept"
     now = wb.latest_state("persons")
     yield f"persons: {len(now.df):,} items now, from {now.stats.objects:,} objects in {now.stats.seconds:.2f} s"
     week = wb.change_frequency("heartrate", every="1h").df

@@ -7,7 +7,7 @@ import random
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from workbench.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
 from workbench.embedded import Faults, ItemStore, deliver
+from workbench.embedded.alone import alone
 from workbench.embedded.delivery import Written
 from workbench.errors import ParameterError, StoreError, did_you_mean
 from workbench.progress import seen
@@ -25,7 +26,7 @@ from workbench.progress import seen
 
 @dataclass(frozen=True)
 class Generated:
-    """What was generated; `kept` when it was there already, made with the same arguments."""
+    """What was generated; `kept` when it was there already, as it was made then."""
 
     table: str
     items: int
@@ -48,7 +49,7 @@ def generate(
     store: ItemStore, lake: Path, dataset: str, *, items: int | None = None, changes: int = 10_000, seed: int = 0,
     start: datetime | None = None, end: datetime | None = None, duplicates: float = 0.01, late: float = 0.01,
     reordered: float = 0.02, same_instant: float = 0.03, layout: Written = "envelope", replace: bool = False,
-    progress: bool = True,
+    keep: bool = False, progress: bool = True, forget: Callable[[], object] = lambda: None,
 ) -> Generated:  # fmt: skip
     """Make a table and its change log; with the same arguments, the same one.
 
@@ -69,26 +70,19 @@ def generate(
         Share of the changes made in bursts that carry one time.
     replace
         Make a table anew that is there already with other arguments.
+    keep
+        Keep a table that was made here with other arguments, as it is, rather than refuse.
+    forget
+        Removes what is kept elsewhere of the table that was there.
 
     Raises
     ------
     ParameterError
         For an unknown dataset, or numbers that make no sense.
     StoreError
-        Where the table is there already, made with other arguments.
+        Where the table is there already, made with other arguments, or another process is making it.
     """
     check(dataset, items, changes)
-    arguments = json.dumps(
-        [items, changes, seed, start, end, duplicates, late, reordered, same_instant, layout], default=str
-    )
-    folder, note = lake / "data" / dataset, json.loads(store.note(dataset) or "{}")
-    whole = "generated" in note and folder.exists()
-    if whole and note["arguments"] == arguments:
-        return Generated(**note["generated"] | {"kept": True})
-    interrupted = note and not whole
-    if not (replace or interrupted) and (dataset in store.tables() or folder.exists()):
-        raise StoreError(f"table {dataset!r} is there already, made with other arguments or by hand: "
-                         "pass replace=True (--replace) to make it anew")  # fmt: skip
     if layout not in get_args(Written):
         raise ParameterError(f"there is no layout {layout!r}; there are: {', '.join(get_args(Written))}."
                              f"{did_you_mean(layout, get_args(Written))}")  # fmt: skip
@@ -97,13 +91,25 @@ def generate(
     for name, share in shares.items():
         if not 0 <= share <= 0.5:
             raise ParameterError(f"{name}={share} is no share: 0 to 0.5")
-    return _make(store, lake, dataset, arguments, items, changes, seed, span, same_instant,
-                 Faults(duplicates, late, reordered), layout, progress)  # fmt: skip
+    arguments = json.dumps(
+        [items, changes, seed, start, end, duplicates, late, reordered, same_instant, layout], default=str
+    )
+    with alone(lake, f"{dataset}.generating", f"making the table {dataset!r} in {lake}"):
+        folder, note = lake / "data" / dataset, json.loads(store.note(dataset) or "{}")
+        whole = "generated" in note and folder.exists()
+        if whole and (note["arguments"] == arguments or (keep and not replace)):
+            return Generated(**note["generated"] | {"kept": True})
+        interrupted = note and not whole
+        if not (replace or interrupted) and (dataset in store.tables() or folder.exists()):
+            raise StoreError(f"table {dataset!r} is there already, made with other arguments or by hand: "
+                             "pass replace=True (--replace) to make it anew")  # fmt: skip
+        return _make(store, lake, dataset, arguments, items, changes, seed, span, same_instant,
+                     Faults(duplicates, late, reordered), layout, progress, forget)  # fmt: skip
 
 
 def _make(store: ItemStore, lake: Path, table: str, arguments: str, items: int | None, changes: int, seed: int,
           span: tuple[datetime, datetime], same_instant: float, faults: Faults, layout: Written,
-          progress: bool) -> Generated:  # fmt: skip
+          progress: bool, forget: Callable[[], object]) -> Generated:  # fmt: skip
     began = time.perf_counter()
     rng = random.Random(f"{seed} {table}")
     data = DATASETS[table](rng, span)
@@ -111,6 +117,7 @@ def _make(store: ItemStore, lake: Path, table: str, arguments: str, items: int |
         store.drop_table(table)
         store.create_table(table, data.key, ttl="expires_at")
         store.note(table, json.dumps({"arguments": arguments}))  # says whose it is, should this be interrupted
+    forget()
     for folder in (lake / kind / table for kind in ("data", "errors")):
         if folder.exists():
             shutil.rmtree(folder)
@@ -124,6 +131,7 @@ def _make(store: ItemStore, lake: Path, table: str, arguments: str, items: int |
         done = deliver(store, lake, table, layout=layout, buffer_seconds=900, faults=faults, seed=seed,
                        progress=bar.update)  # fmt: skip
     made = Generated(table, writer.made, changes, done.deliveries, done.objects, round(time.perf_counter() - began, 2))
+    forget()  # before it is whole: whoever is killed here makes it again
     store.note(table, json.dumps({"arguments": arguments, "generated": asdict(made)}))
     return made
 

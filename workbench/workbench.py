@@ -71,7 +71,7 @@ class Workbench:
         over ``workbench.toml``.
 
     >>> wb = Workbench()                                            # doctest: +SKIP
-    >>> wb.latest_state("persons", as_of="2026-11-01T12:00Z").df    # doctest: +SKIP
+    >>> wb.latest_state("persons", as_of="-2d").df    # doctest: +SKIP
     """
 
     def __init__(self, source: str | Path | None = None, **settings: Any) -> None:
@@ -480,18 +480,14 @@ class Workbench:
         the pipeline's affair, and these options are left alone.
         """
         if isinstance(self._engine, DuckDBEngine):
-            if options.get("replace"):
-                self._engine.forget(dataset)
+            forget = partial(self._engine.forget, dataset)
             with ItemStore(self.settings.store) as store:
-                made = generate(store, self.settings.lake, dataset, **options)
-            if not made.kept:
-                self._engine.forget(dataset)
-            return made
+                return generate(store, self.settings.lake, dataset, forget=forget, **options)
         from workbench import live
 
         if options.pop("replace", False):
             raise ParameterError("replace is for the embedded lake: a table of DynamoDB is not removed by this")
-        faults = ("duplicates", "late", "reordered", "layout")
+        faults = ("duplicates", "late", "reordered", "layout", "keep")
         return live.write(
             self.session, dataset, **{name: given for name, given in options.items() if name not in faults}
         )

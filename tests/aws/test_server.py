@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.aws import serde
 from tests.aws.server import AwsServer
 from workbench.aws import Session
 
@@ -135,7 +136,7 @@ def test_awswrangler_reads_the_csv_of_a_select(lab):
 
 
 def test_a_query_is_queued_runs_and_succeeds(lab):
-    lab.server.faults.slow(0.2)
+    lab.server.faults.slow(2)
     identity, states = lab.start("select 1 as x"), []
     while "SUCCEEDED" not in states:
         state = wr.athena.get_query_execution(identity, boto3_session=lab.session)["Status"]["State"]
@@ -451,17 +452,15 @@ def test_the_types_of_glue_are_read(lab):
                               "true", "2026-01-02 03:04:05.679", "2026-01-02 01:04:05.000")]  # fmt: skip
 
 
-def test_a_large_log_loads_in_seconds_and_again_from_memory(lab):
+def test_a_large_log_is_read_once_and_again_from_memory(lab, monkeypatch):
+    reads, read = [], serde.read
+    monkeypatch.setattr(serde, "read", lambda *given: reads.append(given) or read(*given))
     image = {f"attribute{number}": {"S": "x" * 60} for number in range(20)}
     line = json.dumps({"eventid": "e", "dynamodb": {"NewImage": image, "SizeBytes": 7}})
     lab.lines({"eventid": "string", "dynamodb": "struct<newimage:string,sizebytes:bigint>"}, *[line] * 20_000)
-    times = []
     for _ in range(2):
-        began = time.monotonic()
         assert lab.rows("select count(*), sum(length(dynamodb.newimage)) from t")[0][0] == "20000"
-        times.append(time.monotonic() - began)
-    assert times[0] < 30  # about 3 s on an idle machine
-    assert times[1] < times[0] / 2
+        assert len(reads) == 1
 
 
 # Partitions
@@ -633,13 +632,11 @@ def test_credentials_expire_for_one_operation_of_any_protocol(lab, service, oper
 
 
 def test_a_slow_query_runs_until_it_is_stopped(lab):
-    lab.server.faults.slow(60)
+    lab.server.faults.slow(3600)  # longer than any test may take
     identity = lab.start("select 1 as x")
     threading.Timer(0.2, lambda: lab.athena.stop_query_execution(QueryExecutionId=identity)).start()
-    began = time.monotonic()
     with pytest.raises(wr.exceptions.QueryCancelled):
         wr.athena.wait_query(identity, boto3_session=lab.session, athena_query_wait_polling_delay=0.05)
-    assert time.monotonic() - began < 10
     assert lab.server.stopped == [identity]
 
 

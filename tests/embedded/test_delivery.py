@@ -122,7 +122,8 @@ def test_nothing_arrives_in_the_future(store, lake):
     for number in range(50):
         store.put_item("things", {"pk": str(number)}, now=now - timedelta(seconds=1))
     deliver(store, lake, "things", faults=Faults(duplicates=0.5, late=0.5))
-    assert all(path.parent.name <= f"hour={datetime.now(UTC):%H}" or now.hour == 23 for path in data(lake))
+    latest_hour = f"{datetime.now(UTC):year=%Y/month=%m/day=%d/hour=%H}"
+    assert all(path.parent.relative_to(lake / "data" / "things").as_posix() <= latest_hour for path in data(lake))
     assert len(set(event_ids(lake))) == 50
 
 
@@ -161,7 +162,9 @@ def test_a_refused_record_goes_to_the_error_prefix_in_firehoses_form_and_the_oth
     for number, bad in enumerate(BAD):
         store.put_item("things", {"pk": f"good {number}"})
         store._db.execute("insert into changes (name, micros, record) values ('things', 0, ?)", (bad,))
+    before = time.time()
     done = deliver(store, lake, "things", layout=layout)
+    after = time.time()
     assert (done.deliveries, done.refused) == (len(BAD), len(BAD))
     assert latest(lake) == held(store)
     (failed,) = (path for path in (lake / "errors" / "things").rglob("*") if path.is_file())
@@ -172,7 +175,7 @@ def test_a_refused_record_goes_to_the_error_prefix_in_firehoses_form_and_the_oth
         assert set(each) == {"attemptsMade", "arrivalTimestamp", "errorCode", "errorMessage",
                              "attemptEndingTimestamp", "rawData", "lambdaArn"}  # fmt: skip
         assert each["errorCode"] == "Lambda.ProcessingFailedStatus"
-        assert abs(each["arrivalTimestamp"] / 1000 - time.time()) < 60
+        assert int(before * 1000) <= each["arrivalTimestamp"] <= after * 1000
     assert "unknown type 'Q'" in told[-1]["errorMessage"]
     assert pending(store) == []
 
@@ -300,7 +303,7 @@ def test_a_process_killed_at_any_moment_loses_no_acknowledged_change_and_leaves_
     for _ in range(3):
         process = writer(tmp_path, "until killed")
         said = process.stdout.readline()
-        time.sleep(rng.uniform(0.1, 0.6))
+        said += b"".join(process.stdout.readline() for _ in range(rng.randrange(10, 80)))
         process.kill()
         acknowledged |= set((said + process.communicate()[0]).decode().split("\n")[:-1])
         check_nothing_is_lost(tmp_path, lake, acknowledged)

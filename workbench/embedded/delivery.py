@@ -8,10 +8,8 @@ import hashlib
 import json
 import os
 import random
-import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,8 +19,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workbench.embedded.alone import alone
 from workbench.embedded.store import ItemStore
-from workbench.errors import StoreError
 from workbench.objects import PARQUET
 from workbench.records import RecordRefused, canonical_change
 
@@ -79,7 +77,7 @@ def deliver(
     """
     if not next(store.pending(table), None):
         return Delivered(0, 0, 0)
-    with _alone(lake):
+    with alone(lake, "delivering", f"delivering into {lake}"):
         now, pending = (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1), list(store.pending(table))
         if not pending:  # the one before has delivered them
             return Delivered(0, 0, 0)
@@ -93,19 +91,6 @@ def deliver(
             progress(len(batch))
         store.delivered(table, pending[-1][0])
     return Delivered(len(arrivals) - refused, objects, refused)
-
-
-@contextmanager
-def _alone(lake: Path) -> Iterator[None]:
-    """Wait until nobody else delivers into this lake: SQLite's lock ends with its process, on every system."""
-    lake.mkdir(parents=True, exist_ok=True)
-    beside = lake.with_name(f".{lake.name}.delivering")  # not in it: a lake holds objects only
-    with closing(sqlite3.connect(beside, isolation_level=None, timeout=60)) as lock:
-        try:
-            lock.execute("begin exclusive")
-        except sqlite3.OperationalError as error:
-            raise StoreError(f"another process is delivering into {lake}: try again when it has ended") from error
-        yield
 
 
 def _arrivals(pending: Iterable[tuple[int, int]], faults: Faults, rng: random.Random,

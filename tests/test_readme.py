@@ -1,0 +1,116 @@
+"""What README and --help show is run as it is written, on the demonstration's tables: it works on any day."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import matplotlib.pyplot as plt
+import nbformat
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from workbench import Workbench
+from workbench.cli import main
+from workbench.result import Result
+
+HERE = Path(__file__).parents[1]
+README = (HERE / "README.md").read_text(encoding="utf-8")
+EMBEDDED = README.partition("## The same on Athena")[0]
+ELSEWHERE = ("table", "baseline status", "demo", "generate", "sql latest_state persons --estimate")
+
+
+def blocks(language: str, text: str = EMBEDDED) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def verbs(command: click.Command = main, path: str = "") -> Iterator[str]:
+    """Every example of --help."""
+    for name, verb in getattr(command, "commands", {}).items():
+        yield from verbs(verb, f"{path} {name}".strip())
+    if found := re.search(r"Example: workbench (.+)", command.help or ""):
+        yield found[1]
+
+
+CHANGES = {"persons": 1_500, "heartrate": 20_000}  # few heart rates are corrected
+SHOWN = [line.removeprefix("$ workbench ") for block in blocks("console", README) for line in block.splitlines()
+         if line.startswith("$ workbench ")]  # fmt: skip
+EXAMPLES = [each for each in dict.fromkeys([*SHOWN, *verbs()]) if not each.startswith(ELSEWHERE)]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with the demonstration's lake, and a synced bucket, which is the same."""
+    folder = tmp_path_factory.mktemp("home")
+    wb = Workbench(home=folder / ".workbench")
+    for dataset, changes in CHANGES.items():
+        wb.generate(dataset, changes=changes, progress=False)
+    wb.export_baseline("persons", folder / "exports")
+    for place in ("bucket", "synced-bucket"):
+        (folder / place).mkdir()
+        (folder / place / "data").symlink_to(folder / ".workbench" / "lake" / "data")
+    (folder / "notebooks").symlink_to(HERE / "notebooks")
+    return folder
+
+
+@pytest.fixture
+def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home)
+    yield home
+    for path in home.glob("*.*"):  # what an example wrote
+        if path.suffix in (".parquet", ".xlsx", ".json"):
+            path.unlink()
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_command_that_is_shown_works_and_has_an_answer(at_home, example):
+    run = CliRunner().invoke(main, shlex.split(example, comments=True))
+    assert run.exit_code == 0, run.output
+    assert run.output.strip()
+    assert example.startswith("reconcile") or not run.stderr.startswith("0 rows"), run.output
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_that_is_shown_works_and_has_answers(at_home, block):
+    scope: dict[str, Any] = {}
+    for part in ast.parse(block).body:
+        text = ast.get_source_segment(block, part)
+        if not isinstance(part, ast.Expr):
+            exec(text, scope)
+            continue
+        answer = eval(text, scope)
+        answer = answer.df if isinstance(answer, Result) else answer
+        assert len(answer) if isinstance(answer, pd.DataFrame | str) else answer, text
+    plt.close("all")
+
+
+def test_examples_name_no_date_on_which_there_may_be_no_data():
+    assert not re.search(r"20\d\d-\d\d-\d\d", " ".join(EXAMPLES + blocks("python")))
+
+
+def test_something_is_shown():
+    assert len(EXAMPLES) > 15
+    assert blocks("python")
+
+
+def test_make_targets_that_readme_names_are_there():
+    made = re.findall(r"^([a-z-]+):", (HERE / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z-]+)`|^\$ make ([a-z-]+)", README, re.MULTILINE)) <= {
+        pair for name in made for pair in ((name, ""), ("", name))
+    }
+
+
+def test_the_notebook_that_generates_keeps_tables_made_with_other_arguments(at_home, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_HOME", str(at_home / ".workbench"))
+    scope: dict[str, Any] = {"display": lambda *shown: None}
+    for cell in nbformat.read(HERE / "notebooks" / "01_generate_data.ipynb", 4).cells[:4]:
+        if cell.cell_type == "code":
+            exec(cell.source, scope)
+    assert [(made.changes, made.kept) for made in scope["made"]] == [(changes, True) for changes in CHANGES.values()]

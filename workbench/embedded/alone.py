@@ -1,0 +1,42 @@
+"""One process at a time: a lock that ends with its process, however that ends, on every system."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from workbench.errors import StoreError
+
+_PATIENCE = 60  # seconds
+
+
+@contextmanager
+def alone(lake: Path, doing: str, what: str) -> Iterator[None]:
+    """Wait until nobody else does the same in this lake.
+
+    Raises
+    ------
+    StoreError
+        Where another process has been at it for more than a minute, or the lake is read-only.
+    """
+    beside = lake.with_name(f".{lake.name}.{doing}")  # not in it: a lake holds objects only
+    try:
+        lake.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(beside, isolation_level=None, timeout=1)) as lock:
+            _hold(lock, f"another process is {what}: try again when it has ended")
+            yield
+    except sqlite3.Error as error:
+        raise StoreError(f"{beside} cannot be locked: {error}") from error
+
+
+def _hold(lock: sqlite3.Connection, busy: str) -> None:
+    for _ in range(_PATIENCE):  # a second each: Ctrl-C ends the waiting
+        try:
+            lock.execute("begin exclusive")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+    raise StoreError(busy)
