@@ -90,7 +90,9 @@ def test_an_export_is_compared_with_the_state_at_its_time(wb, tmp_path):
     # an export that is the baseline too must not be compared with itself
     assert not Workbench(home=wb.settings.home, baseline=str(folder)).reconcile("things", folder).agrees
     write(wb, puts=[{"pk": "a"}], table="others")
-    with pytest.raises(ParameterError, match="holds no full export of 'others', but of: things"):
+    with pytest.raises(
+        ParameterError, match="holds no full export of 'others' to compare with, but: full, of 'things', "
+    ):
         wb.reconcile("others", folder)
 
 

@@ -237,3 +237,28 @@ def test_what_firehose_could_not_deliver_is_a_finding(tmp_path):
     wb = Workbench(tmp_path)
     assert odd(wb.data_quality("things")) == {"Firehose failure objects": ("failed", 1, 1 / 2)}
     wb.close()
+
+
+def test_a_baseline_that_applies_to_nothing_is_said(tmp_path):
+    log = write_log(tmp_path / "log", [change for _, change in made("a", NOON)])
+    other = {"tableArn": "arn:aws:dynamodb:eu-central-1:123456789012:table/others"}
+    write_export(tmp_path / "exports", [lines([{"Item": image("b", 1)}])], NOON, **other)
+    write_export(tmp_path / "exports", [lines([])], NOON, since=NOON - timedelta(hours=1))
+    wb = Workbench(log, baseline=str(tmp_path / "exports"))
+    said = ("the baseline is not used: it holds no full export of 'things', but: incremental, of 'things', 2026-01-01 "
+            "11:00:00 to 2026-01-01 12:00:00 UTC; full, of 'others', 2026-01-01 12:00:00 UTC")  # fmt: skip
+    assert wb.latest_state("things").stats.notes == (said,)
+    assert wb.item_history("things").stats.notes == (said,)
+    assert wb.data_quality("things").stats.notes == (said,)
+    with pytest.raises(
+        ParameterError, match="no full export of 'things' to compare with, but: incremental, of 'things'"
+    ):
+        wb.reconcile("things", against=tmp_path / "exports")
+    wb.close()
+
+
+def test_a_baseline_that_is_of_later_is_said(exported):
+    wb = exported({"a": 1}, ("a", -10, 0, 1))
+    (said,) = wb.latest_state("things", as_of=NOON - timedelta(seconds=5)).stats.notes
+    assert said == ("the baseline is not used: it holds no full export of 'things' at 2026-01-01 11:59:55 UTC or "
+                    "before, but: full, of 'things', 2026-01-01 12:00:00 UTC")  # fmt: skip

@@ -43,6 +43,7 @@ _COLUMNS = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in SCHEMA.
 _CHANGES = '"changes of exports"'
 _KEYLESS = "no key attribute"
 _EXPORTED = re.compile(r"0?(?P<millis>\d{13})-[0-9a-f]{8}")  # the folder of an export is named by when it began
+_NAMED = 5  # exports that are told of
 _BATCH = 20_000  # rows read line by line before they are handed to DuckDB
 # Values of key attributes that are canonical as DuckDB writes them: plain texts and numbers, base64 without loose bits.
 _PLAIN = (
@@ -82,6 +83,11 @@ class Export:
     """What its manifests and its folder tell without reading the data; `choose` reads it."""
     mirror: Mirror | None = field(default=None, repr=False, compare=False)
     """Brings its data files, where it is in S3."""
+
+    def __str__(self) -> str:
+        """Write it in short: its kind, table and times."""
+        since = f"{self.since:%Y-%m-%d %H:%M:%S} to " if self.since else ""
+        return f"{self.kind}, of {self.table!r}, {since}{self.time:%Y-%m-%d %H:%M:%S} UTC"
 
     @property
     def instant(self) -> datetime:
@@ -174,6 +180,13 @@ def choose(exports: Sequence[Export], table: str, at: datetime | None = None) ->
             export.mirror.fetch(file.path for file in export.files)
     found = [problem for export in chain for problem in (*export.problems, *_misread(export))]
     return Baseline(tuple(chain), chain[-1].instant, (*found, *problems))
+
+
+def others(exports: Sequence[Export], table: str) -> str:
+    """Say which exports there are where none is a table's state to begin with: its own first, then the newest."""
+    ordered = sorted(exports, key=lambda export: (export.table == table, export.time), reverse=True)
+    told = list(dict.fromkeys(map(str, ordered)))
+    return "; ".join(told[:_NAMED]) + (f"; and {len(told) - _NAMED:,} more" if len(told) > _NAMED else "")
 
 
 def stage(

@@ -13,7 +13,7 @@ import orjson
 import pandas as pd
 from tqdm import tqdm
 
-from workbench.baseline import choose, find_exports, read_items
+from workbench.baseline import choose, find_exports, others, read_items
 from workbench.config import Settings
 from workbench.embedded import ItemStore
 from workbench.engines import Answer
@@ -68,8 +68,8 @@ def actual_state(settings: Settings, table: str, against: str | Path, lag: pd.Ti
             return None, dict(store.images(table)), _undelivered(store, table, now - lag.to_pytimedelta()), []
     exports = find_exports(against, session)
     if not (known := choose(exports, table, None)):
-        others = ", ".join(sorted({export.table for export in exports}))
-        raise ParameterError(f"{against} holds no full export of {table!r}, but of: {others or 'none'}")
+        raise ParameterError(f"{against} holds no full export of {table!r} to compare with, but: "
+                             f"{others(exports, table)}")  # fmt: skip
     young = known.time > now - lag.to_pytimedelta()
     notes = (
         [f"the export is younger than {words(lag)}: what differs may be on its way; ask again then"] if young else []

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from workbench import buckets, frequency, quality, render
 from workbench.attributes import column_name
+from workbench.baseline import find_exports, others
 from workbench.checks import run_checks
 from workbench.config import Settings, load_settings
 from workbench.embedded import ItemStore, export_table
@@ -638,8 +639,13 @@ class Workbench:
         return replace(answer, sql=shown)
 
     def _notes(self, table: str, at: datetime) -> list[str]:
-        known = self._engine.baseline(table, None if at == END_OF_TIME else at)
-        return [f"from the export of {known.time:%Y-%m-%d %H:%M:%S} UTC on", *known.problems] if known else []
+        if not self.settings.baseline:
+            return []
+        if known := self._engine.baseline(table, None if at == END_OF_TIME else at):
+            return [f"from the export of {known.time:%Y-%m-%d %H:%M:%S} UTC on", *known.problems]
+        exports = find_exports(self.settings.baseline, self.session)
+        when = "" if at == END_OF_TIME else f" at {at:%Y-%m-%d %H:%M:%S} UTC or before"
+        return [f"the baseline is not used: it holds no full export of {table!r}{when}, but: {others(exports, table)}"]
 
     def _masked(self, table: str, df: pd.DataFrame, within: Sequence[str] = ()) -> pd.DataFrame:
         hidden = mask(df, self.settings.mask, self.settings.mask_with, self.settings.mask_salt)
