@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.buckets import into_buckets, unit_of
+from workbench.buckets import into_buckets, left_out, unit_of
 from workbench.errors import ParameterError
 
 COUNTS = ["inserts", "modifies", "removes", "ttl_removes", "changes"]
@@ -188,9 +188,35 @@ def test_an_unknown_bucket_or_zone_is_refused_with_help():
             unit_of("1h", zone)
 
 
-def test_a_window_of_millions_of_buckets_is_refused_before_it_is_made():
-    with pytest.raises(ParameterError, match="more than 1,000,000 buckets of 1min: use wider buckets"):
-        into_buckets(counted([]), "1min", "UTC", datetime(1990, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))
+def test_of_millions_of_buckets_those_with_changes_are_shown_and_the_empty_ones_beside_them():
+    moments = [
+        datetime(1990, 1, 1, 0, 7, tzinfo=UTC),
+        datetime(2026, 1, 1, tzinfo=UTC),
+        datetime(2026, 1, 1, 0, 1, tzinfo=UTC),
+    ]
+    df = into_buckets(counted(moments), "1min", "UTC", None, None)
+    assert df["bucket"].dt.strftime("%Y-%m-%d %H:%M").tolist() == [
+        "1990-01-01 00:07", "1990-01-01 00:08", "2025-12-31 23:59", "2026-01-01 00:00", "2026-01-01 00:01"]  # fmt: skip
+    assert df["changes"].tolist() == [1, 0, 0, 1, 1]
+    (said,) = left_out(df)
+    assert said == "about 18,934,550 empty buckets between the others are left out"
+    window = into_buckets(
+        counted([]), "1min", "UTC", datetime(1990, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    assert window["bucket"].dt.strftime("%Y-%m-%d %H:%M").tolist() == ["1990-01-01 00:00", "2025-12-31 23:59"]
+
+
+@pytest.mark.parametrize("zone", CHANGES)
+@pytest.mark.parametrize("every", ["30min", "1h", "3h", "12h", "1d"])
+def test_what_is_left_out_is_empty_and_all_else_is_as_it_would_be(monkeypatch, zone, every):
+    days = [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in CHANGES[zone]]
+    counts = counted([day + timedelta(hours=hour) for day in days for hour in (-30, -3, 0, 1, 2, 5, 26)])
+    whole = into_buckets(counts, every, zone, None, None)
+    monkeypatch.setattr("workbench.buckets._MOST", 10)
+    folded = into_buckets(counts, every, zone, None, None)
+    kept = whole["changes"].ne(0)
+    kept |= kept.shift(1, fill_value=False) | kept.shift(-1, fill_value=False)
+    pd.testing.assert_frame_equal(folded, whole[kept].reset_index(drop=True), check_flags=False)
 
 
 @pytest.mark.parametrize(

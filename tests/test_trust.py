@@ -262,3 +262,14 @@ def test_a_baseline_that_is_of_later_is_said(exported):
     (said,) = wb.latest_state("things", as_of=NOON - timedelta(seconds=5)).stats.notes
     assert said == ("the baseline is not used: it holds no full export of 'things' at 2026-01-01 11:59:55 UTC or "
                     "before, but: full, of 'things', 2026-01-01 12:00:00 UTC")  # fmt: skip
+
+
+def test_a_change_of_2036_does_not_make_half_a_million_rows(tmp_path):
+    wb = Workbench(lakes.write(tmp_path, LOGS["ahead"][0](), "raw"))
+    for asked in ({}, {"by": "attribute", "every": "1h", "start": "2020-01-01", "end": "2037-01-01"}):
+        told = wb.change_frequency("things", **asked)
+        assert len(told.df) < 10
+        assert "empty buckets between the others are left out" in told.summary
+    assert told.df["changes"].sum() == 1
+    assert wb.change_frequency("things").df["changes"].sum() == 5
+    wb.close()

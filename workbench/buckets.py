@@ -13,7 +13,8 @@ _WIDTHS = {
     "1min": "1min", "5min": "5min", "15min": "15min", "30min": "30min", "1h": "1h", "3h": "3h", "6h": "6h",
     "12h": "12h", "1d": "1D", "1w": "W-MON", "1mo": "MS",
 }  # fmt: skip
-_MOST = 1_000_000
+_MOST = 20_000
+"""Buckets up to which empty ones are shown; of more, those beside a change are, and the first and the last."""
 
 
 def unit_of(every: str, timezone: str) -> str:
@@ -50,19 +51,44 @@ def into_buckets(counts: pd.DataFrame, every: str, timezone: str, start: datetim
     Returns
     -------
     pandas.DataFrame
-        ``bucket``, the start of each (datetime64[us, `timezone`]), and the counts (int64).
+        ``bucket``, the start of each (datetime64[us, `timezone`]), and the counts (int64). Where there are more than
+        20,000 buckets, of the empty ones those beside a change, the first and the last: ``attrs["left_out"]`` is about
+        how many there are more.
     """
     units = pd.DatetimeIndex(counts["bucket"]).tz_localize("UTC")
     first = pd.Timestamp(start) if start else units.min()
     last = pd.Timestamp(end) - pd.Timedelta("1us") if end else units.max()
+    starts, many = _floor(units, every, timezone), 0
     if pd.isna(first) or pd.isna(last) or first > last:
         buckets = pd.DatetimeIndex([], dtype="datetime64[us, UTC]").tz_convert(timezone)
+    elif (many := _about(first, last, every)) > _MOST:
+        ends = _floor(pd.DatetimeIndex([first, last]).tz_convert("UTC"), every, timezone)
+        buckets = ends.union(_beside(starts.unique(), every, timezone))
     else:
         buckets = _all_buckets(first, last, every, timezone)
-    starts = _floor(units, every, timezone)
     buckets = buckets.union(starts.unique())  # also where a clock change turns back past the start of a day
     summed = counts.drop(columns="bucket").groupby(starts).sum().reindex(buckets, fill_value=0).astype("int64")
-    return summed.rename_axis("bucket").reset_index().astype({"bucket": f"datetime64[us, {timezone}]"})
+    df = summed.rename_axis("bucket").reset_index().astype({"bucket": f"datetime64[us, {timezone}]"})
+    df.attrs["left_out"] = max(0, many - len(df)) if many > _MOST else 0
+    return df
+
+
+def left_out(df: pd.DataFrame) -> list[str]:
+    """Say how many empty buckets a frame of `into_buckets` lacks."""
+    count = df.attrs.pop("left_out", 0)
+    return [f"about {count:,} empty buckets between the others are left out"] if count else []
+
+
+def _about(first: pd.Timestamp, last: pd.Timestamp, every: str) -> int:
+    return 0 if every in ("1w", "1mo") else int((last - first) / pd.Timedelta(_WIDTHS[every])) + 1
+
+
+def _beside(starts: pd.DatetimeIndex, every: str, timezone: str) -> pd.DatetimeIndex:
+    """Return the buckets before and after some, within their span."""
+    utc, width = starts.tz_convert("UTC"), pd.Timedelta(_WIDTHS[every])
+    before, after = (_floor(moments, every, timezone) for moments in (utc - pd.Timedelta("1us"), utc + 1.5 * width))
+    beside = before.union(after).unique()
+    return beside[(beside >= starts.min()) & (beside <= starts.max())] if len(starts) else beside
 
 
 def _floor(moments: pd.DatetimeIndex, every: str, timezone: str) -> pd.DatetimeIndex:
@@ -103,8 +129,6 @@ def _clock_change(before: pd.Timestamp, after: pd.Timestamp, timezone: str) -> p
 
 def _all_buckets(first: pd.Timestamp, last: pd.Timestamp, every: str, timezone: str) -> pd.DatetimeIndex:
     width, ends = _WIDTHS[every], pd.DatetimeIndex([first, last]).tz_convert("UTC")
-    if every not in ("1w", "1mo") and (last - first) / pd.Timedelta(width) > _MOST:
-        raise ParameterError(f"more than {_MOST:,} buckets of {every}: use wider buckets or a narrower window")
     if _by_calendar(every):  # stepped on the wall clock, whose days begin at midnight even where a zone skips it
         begin, end = _floor_wall(ends.tz_convert(timezone).tz_localize(None), every)
         return _from_wall(pd.date_range(begin, end, freq=width), timezone).unique()

@@ -113,7 +113,9 @@ class AttributeChanges:
         order = sorted(sums.index, key=lambda path: (-sums[path], path))
         wide = buckets.into_buckets(counts[order].reset_index(), every, timezone, start, end)
         long = wide.melt("bucket", var_name="path", value_name="changes")
-        return long[["path", "bucket", "changes"]].astype({"path": "str", "changes": "int64"})
+        long = long[["path", "bucket", "changes"]].astype({"path": "str", "changes": "int64"})
+        long.attrs = wide.attrs
+        return long
 
     def _rows(self) -> pd.DataFrame:
         found = np.array(self._found, dtype="int64").reshape(-1, 4)

@@ -341,7 +341,8 @@ class Workbench:
         Returns
         -------
         Result
-            ``by="event"``: bucket (datetime64[us, `timezone`], its start; empty ones too), inserts, modifies,
+            ``by="event"``: bucket (datetime64[us, `timezone`], its start; empty ones too, of
+            more than 20,000 those beside others only, which ``stats.notes`` says), inserts, modifies,
             removes, ttl_removes (part of removes) and changes.
 
             ``by="attribute"``, of MODIFY changes, since an INSERT or REMOVE touches every attribute: path, changes,
@@ -372,7 +373,7 @@ class Workbench:
         if by == "event":
             answer = self._engine.ask("change_frequency", table, **window, unit=unit)
             df = buckets.into_buckets(answer.rows.to_pandas(), every or "1h", timezone, *ends)
-            return self._result(Result, df, answer, "change_frequency", table, asked)
+            return self._result(Result, df, answer, "change_frequency", table, asked, notes=buckets.left_out(df))
         if by == "attribute":
             answer, df, notes = self._trying(table, lambda: self._by_attribute(table, window, every, timezone, ends))
             return self._result(Result, df, answer, "changes", table, asked, notes=notes)
@@ -585,7 +586,8 @@ class Workbench:
                     raise
         answer = answer or self._engine.ask("changes", table, matching="false", **window)
         df = found.over_time(every, timezone, *ends) if every else found.total()
-        notes = [f"{found.no_op_writes:,} writes that changed nothing"] if found.no_op_writes else []
+        notes = buckets.left_out(df)
+        notes += [f"{found.no_op_writes:,} writes that changed nothing"] if found.no_op_writes else []
         notes += [f"{found.unknown:,} changes without an old image not compared"] if found.unknown else []
         return answer, df, notes
 
