@@ -142,6 +142,19 @@ def test_among_good_objects_too_and_the_answer_says_so(tmp_path, content):
     assert len(Workbench(tmp_path).changes("things").df) == 23
 
 
+@pytest.mark.parametrize("content", [each for each in WRAPPED.values() if each.lstrip()[:1] in b'[{"'])
+def test_among_the_lines_of_an_object_too(tmp_path, content):
+    """DuckDB reads the good lines: the object is read again for the others."""
+    good = [record("INSERT", {"pk": {"S": f"{n}"}}, NOON, new={"pk": {"S": f"{n}"}}) for n in range(30)]
+    parts = [lines(good[:10]), content, b"\n", lines(good[10:20]), b"{half\n", lines(good[20:])]
+    (tmp_path / "a.json").write_bytes(b"".join(parts))
+    for number in range(12):
+        write_log(tmp_path, good[:1], name=f"b{number:02}")
+    result = Workbench(tmp_path).changes("things")
+    assert len(result.df) == 33
+    assert [each.line for each in result.stats.unreadable] == [b"".join(parts[:4]).count(b"\n") + 1]
+
+
 def test_what_was_unwrapped_is_said(tmp_path):
     (tmp_path / "a.json").write_bytes(WRAPPED["a Lambda event"])
     (tmp_path / "b.json").write_bytes(

@@ -287,6 +287,9 @@ def _continues(before: bytes, line: bytes) -> bool:
 
 def unwrapped(value: Any, depth: int = 0) -> Iterator[tuple[Any, str]]:
     """Yield what a value wraps, each with the name of its wrapper; a value that wraps nothing is itself ('')."""
+    if isinstance(value, dict) and isinstance(value.get("dynamodb"), dict):  # as nearly all are
+        yield value, ""
+        return
     name, inner = _inside(value) or ("", [value])
     if not name or depth > _DEPTH:
         yield _named(value), ""
