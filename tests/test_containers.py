@@ -181,6 +181,11 @@ def test_relationalized_columns_are_records_again(tmp_path):
     new |= {"l": {"L": [{"S": "a"}]}, "n": {"N": "12345678901234567890.5"}}
     row = record("INSERT", KEY, NOON, new=new, event_id="1")
     assert read(tmp_path / "x.json", lines([relational(row)])) == [canonical_change(row)]
+    pq.write_table(pa.Table.from_pylist([relational(row)]).drop_columns("userIdentity"), tmp_path / "x.parquet")
+    (item,) = list_objects(tmp_path / "x.parquet")
+    assert list(read_changes(item)) == [canonical_change(row)]
+    lower = {name.lower(): value for name, value in relational(row).items()}
+    assert read(tmp_path / "y.json", lines([lower])) == [canonical_change(row)]
     as_number = relational(row) | {"dynamodb.NewImage.n.N": 5}
     (change,) = read(tmp_path / "x.json", lines([as_number]))
     assert json.loads(change["new_image"])["n"] == {"N": "5"}

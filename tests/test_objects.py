@@ -563,3 +563,19 @@ def test_a_source_is_a_file_url_or_a_home_and_not_in_s3(tmp_path, monkeypatch):
     with pytest.raises(WorkbenchError, match="there is no home folder for ~") as refused:
         Workbench("~nobody-of-that-name/log").changes("things")
     assert "\n" not in str(refused.value)
+
+
+def test_what_lies_beside_a_log_is_not_kept_by_a_checkpoint(tmp_path):
+    write_log(tmp_path / "log" / "2026/01/01/12", RECORDS)
+    (tmp_path / "log" / "gone.gz").symlink_to(tmp_path / "nowhere")
+    settings = {"source": str(tmp_path / "log"), "home": tmp_path / "home"}
+    wb = Workbench(**settings)
+    (named,) = wb.latest_state("things", include_deleted=True).stats.unreadable
+    assert (named.object, named.line) == (str(tmp_path / "log" / "gone.gz"), 0)
+    assert "a link to a file that is not here" in named.reason
+    wb.checkpoint("things")
+    (tmp_path / "log" / "gone.gz").unlink()
+    for each in (wb, Workbench(**settings)):
+        result = each.latest_state("things", include_deleted=True)
+        assert result.stats.unreadable == ()
+        assert any("from the checkpoint" in note for note in result.stats.notes)

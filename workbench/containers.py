@@ -15,7 +15,7 @@ import re
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import chain
 from typing import IO, Any, Literal
@@ -399,8 +399,9 @@ def _folded(row: Mapping[str, Any]) -> Iterator[Any]:
         if not path:
             made.setdefault(name, value)
             continue
-        if top == "dynamodb" and path[0].lower() in ("keys", "newimage", "oldimage"):
-            path = [path[0], *_attribute_path(path[1:])]
+        if path[0].lower() in ("keys", "newimage", "oldimage"):
+            as_type = str.upper if path[0].islower() else str  # a crawler lower-cases names, and types with them
+            path = [path[0], *_attribute_path(path[1:], as_type)]
         place = made
         for part in (top, *path[:-1]):
             place = place.setdefault(part, {})
@@ -411,12 +412,12 @@ def _folded(row: Mapping[str, Any]) -> Iterator[Any]:
     yield made
 
 
-def _attribute_path(parts: list[str]) -> list[str]:
+def _attribute_path(parts: list[str], as_type: Callable[[str], str]) -> list[str]:
     """Split the rest of such a column's name: names, which may hold dots, and types in turn."""
-    for at in range(1, len(parts)):
-        if parts[at] == "M" and at + 1 < len(parts):
-            return [".".join(parts[:at]), "M", *_attribute_path(parts[at + 1 :])]
-    return [".".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts
+    for at in range(1, len(parts) - 1):
+        if as_type(parts[at]) == "M":
+            return [".".join(parts[:at]), "M", *_attribute_path(parts[at + 1 :], as_type)]
+    return [".".join(parts[:-1]), as_type(parts[-1])] if len(parts) > 1 else parts
 
 
 def _named(value: Any) -> Any:

@@ -253,6 +253,9 @@ class _Found:
                 self._unfinished.append(path)
             elif entry.is_file():
                 self.add(path)
+            elif entry.is_symlink():
+                why = "a link to a file that is not here: bring it, or remove the link"
+                self.foreign.append(Unreadable(str(path), 0, why))
 
     def _pass_over(self, path: Path, top: bool) -> None:
         if path.name.endswith(_PLACEHOLDER):

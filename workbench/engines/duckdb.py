@@ -207,7 +207,7 @@ class DuckDBEngine:
         try:
             self._con.execute(f"copy ({_translated(text)}) to {render.literal(str(data))} (format parquet, "
                               "compression zstd)")  # fmt: skip
-            made = replace(made, bytes=data.stat().st_size, unreadable=log.unreadable)
+            made = replace(made, bytes=data.stat().st_size, unreadable=log.unread)
             self._checkpoints.add(made)
         except BaseException as error:
             self._checkpoints.remove(made)

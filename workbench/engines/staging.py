@@ -81,12 +81,16 @@ class StagedLog:
 
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
-        """Every line of the log that is no change record, by object and line."""
+        """Every line of the log that is no change record, by object and line, and what lies beside the log."""
+        found = dict.fromkeys((*self._listing.foreign, *self.unread))
+        return tuple(sorted(found, key=lambda found: (found.object, found.line)))
+
+    @property
+    def unread(self) -> tuple[Unreadable, ...]:
+        """What of the objects that were read is no change record."""
         own = {item.path for item in self.objects}  # where an object has changed since, what was wrong before is past
         before = [found for found in (self.after.unreadable if self.after else ()) if found.object not in own]
-        now = (found for every in self._unreadable.values() for found in every)
-        found = dict.fromkeys((*self._listing.foreign, *before, *now))
-        return tuple(sorted(found, key=lambda found: (found.object, found.line)))
+        return (*before, *(found for every in self._unreadable.values() for found in every))
 
     @property
     def listed(self) -> list[Object]:
