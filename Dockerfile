@@ -3,6 +3,7 @@ FROM python:3.11-slim AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md ./
 COPY workbench workbench
+COPY notebooks notebooks
 RUN python -m venv /opt/workbench \
  && /opt/workbench/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --constraint constraints.txt . \
  && /opt/workbench/bin/pip uninstall --yes pip setuptools

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -12,6 +13,9 @@ STOPPED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 def main() -> None:
     """Run the command line; Ctrl-C and SIGTERM end it in a line, with what it left behind cleaned up."""
     code = STOPPED
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by who started this: nobody reads, and nothing else may take its place
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
     def terminate(number: int, frame: FrameType | None) -> None:
         nonlocal code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import Any
 
 import boto3
@@ -47,8 +49,15 @@ def open_session(settings: Settings) -> Session:
     ConfigError
         Where the profile is not configured, or no region is known.
     """
+    # boto3 reads AWS_DEFAULT_REGION only; every other SDK, and Lambda, AWS_REGION.
+    region = settings.region or os.environ.get("AWS_REGION") or None
+    named = {"endpoint": settings.endpoint} if settings.endpoint else {}
+    named |= {name: url for name, url in os.environ.items() if name.startswith("AWS_ENDPOINT_URL")}
+    for name, url in named.items():
+        if url and not re.match("https?://.", url):
+            raise ConfigError(f"{name} {url!r} is no URL: write it like http://localhost:4566")
     try:
-        session = Session(profile_name=settings.profile, region_name=settings.region)
+        session = Session(profile_name=settings.profile, region_name=region)
     except BotoCoreError as error:
         raise ConfigError(
             f"{error}: set profile= or AWS_PROFILE to one that `aws configure list-profiles` shows"

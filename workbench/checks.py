@@ -65,13 +65,13 @@ def run_checks(settings: Settings) -> pd.DataFrame:
         ("DuckDB", _duckdb, INSTALL),
     ]
     if settings.engine == "athena":
-        parts.append(("AWS", lambda: _aws(settings), "workbench check --debug"))
+        parts.append(("AWS", lambda: _aws(settings), "workbench --debug check"))
     else:
         parts += [
             ("home folder", lambda: _home(settings.home), "set WORKBENCH_HOME to a folder that can be written"),
             ("free disk", lambda: _disk(settings.home), "set WORKBENCH_HOME to a folder that is there"),
-            ("change log", lambda: _log(settings), "workbench tables --debug"),
-            ("item store", lambda: _store(store), "workbench check --debug"),
+            ("change log", lambda: _log(settings), "workbench --debug tables"),
+            ("item store", lambda: _store(store), "workbench --debug check"),
         ]
     found: list[Check] = []
     for name, part, remedy in parts:
@@ -177,6 +177,9 @@ def _home(home: Path) -> Check:
             pass
     except OSError as error:
         remedy = f"chmod u+rwx {nearest}, or set WORKBENCH_HOME to a folder that can be written"
+        if home.is_dir():
+            detail = f"{nearest} can only be read ({error.strerror}): nothing can be generated or checkpointed there"
+            return Check("home folder", "warning", detail, remedy)
         return Check("home folder", "failed", f"{nearest} cannot be written: {error.strerror}", remedy)
     detail = "can be written" if home.is_dir() else "can be made"
     return Check("home folder", "ok", f"{home.absolute()} {detail}")
@@ -217,10 +220,13 @@ def _log(settings: Settings) -> Iterator[Check]:
 def _store(path: Path) -> Check:
     if not path.is_file():
         return Check("item store", "ok", "none yet: generating data makes it")
+    from workbench.embedded.store import connect, read_only
+
     remedy = f"move {path} away and generate again; the change log in the lake is not touched by that"
     try:
         # read-only, so that looking never creates or locks anything
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        connection = connect(path) if read_only(path) else sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True)  # fmt: skip
         try:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         finally:

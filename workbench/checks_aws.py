@@ -83,7 +83,7 @@ def _safe(name: str, part: Callable[..., list[Check]], *arguments: Any) -> list[
     try:
         return part(*arguments)
     except Exception as error:  # a check that breaks is a failed check
-        return [Check(name, "failed", f"{type(error).__name__}: {error}".splitlines()[0], "workbench check --debug")]
+        return [Check(name, "failed", f"{type(error).__name__}: {error}".splitlines()[0], "workbench --debug check")]
 
 
 def _identity(sts: Any, session: Session, settings: Settings) -> Check:

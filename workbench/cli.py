@@ -519,8 +519,9 @@ def demo(out: str, changes: int) -> None:
     Example: workbench demo
     """
     from workbench.demo import run_demo
+    from workbench.reports import shipped
 
-    for line in run_demo(_workbench(), Path("notebooks"), out, changes=changes):
+    for line in run_demo(_workbench(), shipped(), out, changes=changes):
         _say(line)
 
 
@@ -587,7 +588,12 @@ def _typed(name: str, value: str, taken: Mapping[str, inspect.Parameter]) -> Any
 
 def _notebook(name: str) -> Path:
     path = Path(name)
-    return path if path.suffix == ".ipynb" or path.exists() else Path("notebooks") / f"{name}.ipynb"
+    if path.suffix == ".ipynb" or path.exists():
+        return path
+    from workbench import reports
+
+    own = Path("notebooks") / f"{name}.ipynb"
+    return own if own.exists() else reports.shipped() / own.name
 
 
 def _pairs(given: tuple[str, ...]) -> Mapping[str, str]:

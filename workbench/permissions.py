@@ -83,4 +83,4 @@ def refusal(check: str, error: Exception, resource: str = "", status: Status = "
     if is_unreachable(cause):
         return Check(check, status, told, "look at the network: proxy (HTTPS_PROXY), VPC endpoint, region=, "
                      "endpoint=")  # fmt: skip
-    return Check(check, status, told, "workbench check --debug")
+    return Check(check, status, told, "workbench --debug check")

@@ -25,7 +25,7 @@ from nbformat import NotebookNode
 
 from workbench import paths, report_html
 from workbench.config import CONFIG, Settings, find_file, load_settings
-from workbench.errors import ReportError, did_you_mean
+from workbench.errors import ParameterError, ReportError, did_you_mean
 from workbench.mask import REDACTED, names_masked
 from workbench.parameters import Parameter, Value, coerce_all, read_parameters
 from workbench.text import file_name
@@ -71,6 +71,13 @@ def describe(notebook: str | Path) -> list[Parameter]:
     return read_parameters(_read(Path(notebook)), Path(notebook))
 
 
+def shipped() -> Path:
+    """Return the folder of the notebooks that come with the package: in it where it is installed, else beside it."""
+    package = Path(__file__).parent
+    inside = package / "notebooks"
+    return inside if inside.is_dir() else package.parent / "notebooks"
+
+
 def run_report(
     notebook: str | Path, parameters: Mapping[str, Value], out: str | Path, *, name: str | None = None,
     timeout: int = 600, overwrite: bool = False, progress: bool | None = None,
@@ -106,6 +113,8 @@ def run_report(
     --------
     >>> run_report("notebooks/02_latest_state.ipynb", {"table": "persons"}, "reports")  # doctest: +SKIP
     """
+    if timeout < 1:
+        raise ParameterError(f"timeout={timeout}: a cell may take a second or more")
     source = paths.local(notebook, ReportError)
     node = _read(source)
     declared = read_parameters(node, source)

@@ -293,6 +293,8 @@ class Workbench:
         ParameterError
             Where `against` holds no export of the table, or the log's keys are not the table's.
         """
+        if segments < 1 or (rate is not None and not rate > 0):
+            raise ParameterError(f"segments={segments}, rate={rate}: at least one segment, and a rate above nothing")
         slack, keys, sides = duration(lag), self._key_names(table), ("missing", "extra", "differing")
         asked = {"against": str(against), "lag": lag}
         if self.session is not None and str(against) == "live":
@@ -378,6 +380,8 @@ class Workbench:
             answer, df, notes = self._trying(table, lambda: self._by_attribute(table, window, every, timezone, ends))
             return self._result(Result, df, answer, "changes", table, asked, notes=notes)
         if by == "key":
+            if limit < 0:
+                raise ParameterError(f"limit={limit} is less than nothing")
             answer = self._engine.ask("hot_keys", table, **window, limit=int(limit))
             df = frequency.hot_keys(answer.rows, self._key_names(table))
             return self._result(Result, df, answer, "hot_keys", table, asked | {"limit": limit})

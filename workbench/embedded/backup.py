@@ -16,7 +16,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 import orjson
 
 from workbench.embedded.delivery import _place
-from workbench.embedded.store import ItemStore
+from workbench.embedded.store import ItemStore, connect
 from workbench.errors import StoreError
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -84,8 +84,8 @@ def _snapshot(store: ItemStore) -> Iterator[tuple[sqlite3.Connection, datetime]]
     if store._db.in_transaction:
         raise StoreError("an export cannot be made within a bulk write: make it after")
     _, _, path = store._db.execute("pragma database_list").fetchone()
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as reader:
-        with store._transaction():
+    with closing(connect(Path(path))) as reader:
+        with nullcontext() if store.read_only else store._transaction():
             reader.execute("begin")
             reader.execute("select 1 from tables").fetchone()  # with its first read the snapshot is taken
             now = datetime.now(UTC)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import sqlite3
 import uuid
@@ -45,6 +46,20 @@ _BATCH = 25
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def read_only(path: Path) -> bool:
+    """Tell whether a store is there and cannot be written."""
+    return path.is_file() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a store; one that cannot be written is left as it is, also by what SQLite would put beside it."""
+    if not read_only(path):
+        return sqlite3.connect(path, isolation_level=None, timeout=30)
+    written = path.with_name(f"{path.name}-wal")
+    how = "mode=ro" if written.is_file() and written.stat().st_size else "immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=30)
+
+
 class _Image(NamedTuple):
     attributes: dict[str, Any]
     size: int
@@ -64,8 +79,12 @@ class ItemStore:
         self._bulk = False
         self._known: dict[str, tuple[dict[str, str], str | None]] = {}
         try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self.read_only = read_only(Path(path))
+            if not self.read_only:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._db = connect(Path(path))
+            if self.read_only:
+                return
             self._db.execute("pragma auto_vacuum = full")  # the file shrinks with each delivery
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")

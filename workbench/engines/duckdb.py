@@ -202,7 +202,11 @@ class DuckDBEngine:
             render.load("parts/checkpoint"), {"as_of": made.since, "since": made.since}, names, row="row_id"
         )
         place = Path(made.place)
-        place.mkdir(parents=True)
+        try:
+            place.mkdir(parents=True)
+        except OSError as error:
+            raise ConfigError(f"no checkpoint can be made at {place.parent}: {error.strerror}; set checkpoints to a "
+                              "folder that can be written, or to off") from error  # fmt: skip
         data = place / _CHANGES
         try:
             self._con.execute(f"copy ({_translated(text)}) to {render.literal(str(data))} (format parquet, "
@@ -372,7 +376,8 @@ class DuckDBEngine:
     @property
     def _con(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
-            home = self._settings.home if self._settings.home.is_dir() else Path(tempfile.gettempdir())
+            home = self._settings.home
+            home = home if home.is_dir() and os.access(home, os.W_OK) else Path(tempfile.gettempdir())
             spill = home / f"spill-{os.getpid()}"  # made by DuckDB where it needs it, and removed
             options: dict[str, str | bool | int | float | list[str]] = {
                 "preserve_insertion_order": False, "integer_division": True, "temp_directory": str(spill),
@@ -387,7 +392,8 @@ class DuckDBEngine:
                 raise QueryError(f"DuckDB does not start: {str(error).splitlines()[0]}") from error
             con.execute("set TimeZone = 'UTC'")
             with suppress(duckdb.InvalidInputException):  # in a kernel without ipywidgets, where there is no bar
-                con.execute(f"set enable_progress_bar = {sys.stdout.isatty()}")  # else drawn into a pipe too
+                seen = bool(sys.stdout and sys.stdout.isatty())  # else drawn into a pipe too
+                con.execute(f"set enable_progress_bar = {seen}")
             register_functions(con)
             self._connection = con
             weakref.finalize(self, con.close)  # else DuckDB's binding complains at the end of the process

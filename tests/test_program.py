@@ -1,0 +1,255 @@
+"""The program as it is installed and started: a wheel, ``python -m``, closed streams, a lake that cannot be written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tests.conftest import chain, micros, write_log
+from workbench import Workbench, checks, reports
+from workbench.aws import open_session
+from workbench.cli import main
+from workbench.config import load_settings
+from workbench.embedded import ItemStore
+from workbench.errors import ConfigError, ParameterError, StoreError
+
+HERE = Path(__file__).parents[1]
+NOON = micros("2026-01-01T12:00:00")
+
+
+def run(*arguments: str, cwd: Path, shell: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "workbench", *arguments]
+    given: Any = ["sh", "-c", f'"$@" {shell}', "sh", *command] if shell else command
+    paths = {"PYTHONPATH": str(HERE)} | environment
+    return subprocess.run(given, cwd=cwd, capture_output=True, text=True, env=os.environ | paths)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Workbench().generate("persons", items=20, changes=100, progress=False)
+    return tmp_path
+
+
+# a wheel
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as a wheel holds it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(HERE / name, folder)
+    for name in ("workbench", "notebooks"):
+        shutil.copytree(HERE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    build = ["-c", "import setuptools; setuptools.setup()", "-q", "build", "--build-lib", "site"]  # what a wheel zips
+    made = subprocess.run([sys.executable, "-W", "ignore", *build], cwd=folder, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    return folder / "site"
+
+
+def test_a_wheel_holds_every_file_the_package_needs(installed):
+    needed = {path.relative_to(HERE / "workbench") for path in (HERE / "workbench").rglob("*")
+              if path.is_file() and path.suffix in (".py", ".sql", ".j2", ".css", ".typed")}  # fmt: skip
+    assert {path for path in needed if not (installed / "workbench" / path).is_file()} == set()
+    notebooks = {path.name for path in (HERE / "notebooks").glob("*.ipynb")}
+    assert {path.name for path in (installed / "workbench" / "notebooks").iterdir()} == notebooks
+
+
+def test_a_wheel_finds_its_notebooks_and_names_those_there_are(installed, tmp_path):
+    told = run("report", "03_change_frequency", "--describe", cwd=tmp_path, PYTHONPATH=str(installed))
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "timezone" in told.stdout
+    wrong = run("report", "03_change", cwd=tmp_path, PYTHONPATH=str(installed))
+    assert wrong.returncode == 1
+    assert "Did you mean '03_change_frequency.ipynb'?" in wrong.stderr
+    found = [sys.executable, "-c", "from workbench.reports import shipped; print(len(list(shipped().glob('*.ipynb'))))"]
+    told = subprocess.run(found, cwd=tmp_path, capture_output=True, text=True,
+                          env=os.environ | {"PYTHONPATH": str(installed)})  # fmt: skip
+    assert told.stdout.strip() == str(len(list((HERE / "notebooks").glob("*.ipynb"))))
+
+
+def test_a_notebook_of_ones_own_goes_before_that_of_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "notebooks"
+    own.mkdir()
+    shutil.copy(HERE / "notebooks" / "00_setup_check.ipynb", own / "02_latest_state.ipynb")
+    told = CliRunner().invoke(main, ["report", "02_latest_state", "--describe"])
+    assert "as_of" not in told.output
+
+
+# streams
+
+
+def test_python_m_is_the_program(tmp_path):
+    told = run("--help", cwd=tmp_path)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.startswith("Usage: workbench ")
+
+
+@pytest.mark.parametrize("verb", ["tables", "latest persons", "latest persons --json", "config"])
+def test_closed_and_broken_streams_end_without_a_traceback(home, verb):
+    for shell, code in ((">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), ("> /dev/full", 1), ("| true", 0)):
+        told = run(*verb.split(), cwd=home, shell=shell)
+        assert told.returncode == code, shell
+        assert "Traceback" not in told.stderr, shell
+        assert len([line for line in told.stderr.splitlines() if "Error" in line]) == (shell == "> /dev/full")
+
+
+@pytest.mark.parametrize(("verb", "why"), [
+    ("changes persons --limit -1", "limit=-1 is less than nothing"),
+    ("frequency persons --by key --limit -1", "limit=-1 is less than nothing"),
+    ("reconcile persons --segments 0", "at least one segment"), ("reconcile persons --rate -1", "rate above nothing"),
+    ("report 02_latest_state --timeout -1", "timeout=-1"), ("checkpoint persons --keep -1", "keep=-1"),
+    ("generate heartrate --items -1", "items=-1"), ("generate heartrate --late -1", "late=-1.0 is no share"),
+])  # fmt: skip
+def test_a_number_that_makes_no_sense_is_one_line(home, verb, why):
+    told = CliRunner().invoke(main, verb.split())
+    assert told.exit_code == 1, told.output
+    assert why in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+
+
+# a lake that cannot be written
+
+
+@pytest.fixture
+def read_only(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], set[tuple[str, float]]]:
+    """Say that nothing can be written, which root is never told; return what there is."""
+
+    def there() -> set[tuple[str, float]]:
+        return {(str(path), path.stat().st_mtime_ns) for path in (home / ".workbench").rglob("*")}
+
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK and access(path, mode))
+    return there
+
+
+def test_a_lake_that_cannot_be_written_is_asked_and_left_as_it_is(read_only, home):
+    before, wb = read_only(), Workbench(checkpoints="off")
+    assert len(wb.latest_state("persons").df)
+    assert wb.data_quality("persons").verdict
+    assert wb.reconcile("persons", lag="0s").agrees
+    assert (wb.export_baseline("persons", home / "exports") / "manifest-summary.json").is_file()
+    assert wb.check().set_index("check").loc["item store", "status"] == "ok"
+    spill = wb._engine._con.sql("select current_setting('temp_directory')").fetchall()[0][0]
+    assert not Path(spill).is_relative_to(home)
+    assert read_only() == before
+    with ItemStore(wb.settings.store) as store, pytest.raises(StoreError, match="readonly"):
+        store.put_item("persons", {"pk": "x"})
+
+
+def test_a_store_with_changes_in_its_log_of_writes_is_read_whole(read_only, home):
+    keeper = ItemStore.__new__(ItemStore)  # one that has it open, and has not written everything into the file
+    store = Workbench().settings.store
+    import sqlite3
+
+    keeper._db = sqlite3.connect(store, isolation_level=None)
+    keeper._db.execute("pragma wal_autocheckpoint = 0")
+    keeper._db.execute("update tables set note = 'later' where name = 'persons'")
+    with ItemStore(store) as found:
+        assert found.read_only
+        assert found.note("persons") == "later"
+    keeper._db.close()
+
+
+def test_a_home_that_can_only_be_read_is_a_warning_and_one_that_cannot_be_made_is_not_ready(tmp_path, monkeypatch):
+    def refused(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(checks.tempfile, "TemporaryFile", refused)
+    assert checks._home(tmp_path).status == "warning"
+    assert checks._home(tmp_path / "none").status == "failed"
+
+
+def test_checkpoints_that_cannot_be_made_name_the_setting(tmp_path, monkeypatch):
+    write_log(tmp_path / "log", chain({"pk": {"S": "x"}}, [(NOON, {"pk": {"S": "x"}})]), "raw")
+    make = Path.mkdir
+
+    def refused(path: Path, *given: Any, **more: Any) -> None:
+        if path.is_relative_to(tmp_path / "kept"):
+            raise PermissionError(13, "Permission denied", str(path))
+        make(path, *given, **more)
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(ConfigError, match="Permission denied; set checkpoints to a folder that can be written"):
+        Workbench(tmp_path / "log", checkpoints=str(tmp_path / "kept")).checkpoint("things")
+
+
+# the environment of AWS
+
+
+@pytest.mark.parametrize(("setting", "environment", "region"), [
+    ("eu-west-1", {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-1"),
+    (None, {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-2"),
+    (None, {"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-3"), (None, {}, "eu-west-4"),
+])  # fmt: skip
+def test_the_region_is_the_settings_then_aws_region_then_what_boto3_knows(
+    monkeypatch, tmp_path, setting, environment, region
+):
+    (tmp_path / "config").write_text("[default]\nregion = eu-west-4\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert open_session(load_settings(region=setting)).region_name == region
+
+
+@pytest.mark.parametrize("how", ["setting", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ATHENA"])
+def test_an_endpoint_without_a_scheme_is_one_line(monkeypatch, how):
+    given = {"endpoint": "localhost:4566"} if how == "setting" else {}
+    if not given:
+        monkeypatch.setenv(how, "localhost:4566")
+    with pytest.raises(
+        ConfigError,
+        match=r"^(endpoint|AWS_ENDPOINT_URL\w*) 'localhost:4566' is no URL: write it like http://localhost:4566$",
+    ):
+        open_session(load_settings(region="eu-west-1", **given))
+
+
+# remedies
+
+
+SOURCES = [*(HERE / "workbench").rglob("*.py"), HERE / "README.md", *(HERE / "notebooks").glob("*.ipynb")]
+TOLD = sorted({match.groups() for path in SOURCES for match in re.finditer(
+    r"workbench((?: --[\w-]+)*) ([a-z]+)((?: --[\w-]+)*)", path.read_text(encoding="utf-8"))
+    if match[2] in main.commands or match[1]})  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "verb", "after"), TOLD)
+def test_a_command_that_a_message_names_is_one(before, verb, after):
+    def options(command: click.Command) -> set[str]:
+        return {name for each in command.params for name in each.opts} | {"--help", "-h"}
+
+    assert set(before.split()) <= options(main)
+    assert set(after.split()) <= options(main.commands[verb])
+
+
+@pytest.mark.parametrize("part", ["_log", "_store", "_home", "_disk", "_kernel", "_aws"])
+def test_the_remedy_of_a_check_that_breaks_is_a_command_or_a_setting(tmp_path, monkeypatch, part):
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(checks, part, broken)
+    found = checks.run_checks(load_settings(home=tmp_path, engine="athena" if part == "_aws" else "duckdb"))
+    (remedy,) = found[found["detail"] == "RuntimeError: broken"]["remedy"]
+    if remedy.startswith("workbench "):
+        context = main.make_context("workbench", remedy.split()[1:])
+        name, command, rest = main.resolve_command(context, context._protected_args)
+        assert command.make_context(name, rest, parent=context)
+
+
+def test_a_timeout_below_a_second_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="timeout=0"):
+        reports.run_report(HERE / "notebooks" / "00_setup_check.ipynb", {}, tmp_path, timeout=0)
