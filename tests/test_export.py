@@ -17,6 +17,7 @@ import openpyxl
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
@@ -24,6 +25,7 @@ from openpyxl.utils.escape import unescape
 from tests.conftest import chain, micros, write_log
 from workbench import export
 from workbench.attributes import column_path, frame, from_dynamodb
+from workbench.cli import main
 from workbench.errors import ExportError, ParameterError
 from workbench.result import Result, Stats
 from workbench.workbench import Workbench
@@ -774,3 +776,74 @@ def test_a_results_html_shows_markup_in_values_names_and_notes_as_text():
 
 def test_a_results_html_does_not_take_dollars_for_a_formula():
     assert "mathjax_ignore" in answer(texts("from $5 to $6"))._repr_html_()
+
+
+# --- what Excel and Athena would read otherwise
+
+
+FORMULAS = ["=1+1", "+1+1", "-1+cmd", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "=cmd|' /C calc'!A0"]
+
+
+def test_csv_for_excel_runs_nothing_is_marked_as_utf_8_and_keeps_numbers(tmp_path):
+    df = pd.DataFrame({"=name": [*FORMULAS, "a=b", "-5", "+1.5e3", "", "ü"], "n": range(-7, 7)})
+    path = export.write(df, tmp_path / "a.csv", excel=True)
+    raw = path.read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    read = pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False, dtype=str)
+    assert list(read.columns) == ["'=name", "n"]
+    assert read["'=name"].to_list() == ["'" + text for text in FORMULAS] + ["a=b", "-5", "+1.5e3", "", "ü"]
+    assert read["n"].astype(int).to_list() == list(range(-7, 7))
+
+
+def test_csv_that_is_not_for_excel_is_exact(tmp_path):
+    path = export.write(pd.DataFrame({"=name": FORMULAS}), tmp_path / "a.csv")
+    assert path.read_bytes().startswith(b'"=name"')
+    with path.open(newline="", encoding="utf-8") as file:
+        assert [row[0] for row in csv.reader(file)][1:] == FORMULAS
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "json", "parquet"])
+def test_excel_is_an_option_of_csv_only(tmp_path, kind):
+    with pytest.raises(ExportError, match="excel is for CSV"):
+        export.write(pd.DataFrame({"a": [1]}), tmp_path / f"a.{kind}", excel=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("columns", "fits"), [(16_384, True), (16_385, False)])
+def test_a_sheet_has_no_more_columns_than_excel_opens(tmp_path, columns, fits):
+    df = pd.DataFrame([[1] * columns], columns=[f"c{n}" for n in range(columns)])
+    if fits:
+        assert export.write(df, tmp_path / "a.xlsx").is_file()
+        return
+    with pytest.raises(ExportError, match=r"16,385 columns do not fit an Excel sheet \(16,384\)"):
+        export.write(df, tmp_path / "a.xlsx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_columns_that_athena_takes_for_one_are_said_and_written(tmp_path):
+    df = pd.DataFrame({"pk": ["a"], "Email": ["x"], "email": ["y"], "p.A": [1], "p.a": [2]})
+    with pytest.warns(UserWarning, match="are one to readers") as warned:
+        path = export.write(df, tmp_path / "a.parquet", meta={"notes": ["before"]})
+    assert len(warned) == 2
+    about = json.loads(Path(f"{path}.meta.json").read_text())
+    assert [note.split(" are one")[0] for note in about["notes"]] == [
+        "before",
+        "the columns Email and email",
+        "the columns p.A and p.a",
+    ]
+    assert pq.read_table(path).column_names == list(df.columns)
+    export.write(df, tmp_path / "a.csv")  # said of Parquet only
+    export.write(df[["pk", "Email"]], tmp_path / "b.parquet")
+
+
+def test_the_command_line_says_so_too_and_writes_csv_for_excel(tmp_path, monkeypatch):
+
+    image = {"pk": {"S": "a"}, "Email": {"S": "=1"}, "email": {"S": "y"}}
+    write_log(tmp_path / "log", chain({"pk": {"S": "a"}}, [(micros("2026-11-01T10:00:00"), image)]))
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(main, ["latest", "things", "--from", "log", "--out", "a.parquet"])
+    assert "note: the columns Email and email are one" in ran.stderr
+    assert (
+        CliRunner().invoke(main, ["latest", "things", "--from", "log", "--out", "a.csv", "--excel-csv"]).exit_code == 0
+    )
+    assert '"\'=1"' in Path("a.csv").read_text(encoding="utf-8-sig")

@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -100,6 +101,8 @@ def _result_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--out", metavar="FILE", help="Write all rows to FILE.(parquet|csv|xlsx|json)."),
         click.option("--overwrite", is_flag=True, help="Replace FILE where it exists."),
         click.option("--nested", is_flag=True, help="Write maps as they are, not as a column an attribute."),
+        click.option("--excel-csv", "excel", is_flag=True,
+                     help="Write FILE.csv for Excel: marked as UTF-8, and without what it would run as a formula."),
         click.option("--mask", multiple=True, metavar="PATH",
                      help="Hide this attribute's values, beside those of the setting; may repeat."),
         click.option("--mask-with", type=click.Choice(["hash", "redact"]), help="How; else by the setting."),
@@ -554,7 +557,11 @@ def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str
         export.destination(out, overwrite=show["overwrite"], sidecar=True, session=wb.session)
     result = getattr(wb, method)(table, **asked)
     if out:
-        result.write(out, **show)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", UserWarning)
+            result.write(out, **show)
+        for note in warned:
+            _say(f"note: {note.message}", err=True)
     if as_json:
         _print(result.df, True)
     elif not out:

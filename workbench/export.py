@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import hashlib
 import json
 import os
 import re
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from importlib import metadata
 from itertools import permutations
 from operator import and_
@@ -21,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -32,13 +36,17 @@ if TYPE_CHECKING:
     import boto3
 
 _EXCEL_ROWS = 1_048_575  # Excel's limit of 1,048,576 less the heading
+_EXCEL_COLUMNS = 16_384
 _EXCEL_TEXT = 32_767
+# What Excel takes a text for a formula by, the wide forms too; a number is none.
+_FORMULA = "\\A([=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
+_NUMBER = r"\A[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\z"
 # What XML cannot hold or would change, and a text that looks like Excel's way (ECMA-376, ST_Xstring) of writing it.
 _EXCEL_ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwrite: bool = False,
-          nested: bool = False, meta: Mapping[str, Any] | None = None,
+          nested: bool = False, excel: bool = False, meta: Mapping[str, Any] | None = None,
           session: boto3.Session | None = None) -> Path | str:  # fmt: skip
     """Write a frame to a file or an object in S3, whole or not at all, and return its path.
 
@@ -58,6 +66,9 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
         Put flattened columns together again, see `nest`: structs in Parquet, objects in JSON, JSON text in CSV
         and Excel. A field of a struct is null where it is absent or NULL, and JSON text where its values are of
         several types or empty maps.
+    excel
+        CSV for Excel: with a byte order mark, so that it is read as UTF-8, and with ``'`` before a text or a heading
+        that begins like a formula (``= + - @``, a tab, a line's end), which Excel would run. Else texts are exact.
     meta
         What to say of the frame in a second file, ``FILE.meta.json``, beside what is said there of every file:
         rows, columns and their types, nested, when and by which version it was written, its SHA-256.
@@ -68,12 +79,17 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
     ------
     ExportError
         Where a file exists and `overwrite` is not set, the kind is unknown, or a file cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        Where a Parquet file has columns that readers such as Athena take for one, ``Email`` and ``email``.
     """
     place, kind = destination(path, kind, overwrite=overwrite, sidecar=meta is not None, session=session)
     if isinstance(place, str):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, place.rpartition("/")[2])
-            write(df, file, kind, nested=nested, meta=meta)
+            write(df, file, kind, nested=nested, excel=excel, meta=meta)
             paths.upload(file, place, session, overwrite=overwrite)
             if meta is not None:
                 paths.upload(sidecar_of(file), f"{place}.meta.json", session, overwrite=overwrite)
@@ -82,9 +98,17 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
     parts = {name: name.with_name(f".{name.name}.{os.getpid()}.part")
              for name in (target, sidecar_of(target))[: 1 if meta is None else 2]}  # fmt: skip
     df = nest(df) if nested else df
+    if excel and kind != "csv":
+        raise ExportError(f"{path}: excel is for CSV; write .xlsx as it is")
+    notes = alike(df) if kind == "parquet" else []
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    if meta is not None:
+        meta = {**meta, "notes": [*meta.get("notes", ()), *notes]}
+    writer = partial(_write_csv, excel=True) if excel else _WRITERS[kind]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _WRITERS[kind](df, parts[target])
+        writer(df, parts[target])
         if meta is not None:
             about = _described(df, parts[target], {**meta, "nested": nested})
             parts[sidecar_of(target)].write_text(about, encoding="utf-8")
@@ -290,13 +314,41 @@ def _write_parquet(df: pd.DataFrame, path: Path) -> None:
     pq.write_table(to_arrow(df), path, compression="zstd")
 
 
-def _write_csv(df: pd.DataFrame, path: Path) -> None:
-    pacsv.write_csv(to_arrow(df, nested=False), path)
+def alike(df: pd.DataFrame) -> list[str]:
+    """Say which columns are one to a reader that does not tell capitals from small letters."""
+    names: dict[str, list[str]] = {}
+    for name in map(str, df.columns):
+        names.setdefault(name.casefold(), []).append(name)
+    return [f"the columns {' and '.join(same)} are one to readers that do not tell capitals from small letters, as "
+            "Athena and Spark do not" for same in names.values() if len(same) > 1]  # fmt: skip
+
+
+def _write_csv(df: pd.DataFrame, path: Path, *, excel: bool = False) -> None:
+    table = to_arrow(df, nested=False)
+    if not excel:
+        pacsv.write_csv(table, path)
+        return
+    table = table.rename_columns(_harmless(pa.array(table.column_names, pa.string())).to_pylist())
+    for at, field in enumerate(table.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            table = table.set_column(at, field.name, _harmless(table.column(at)))
+    with path.open("wb") as file:
+        file.write(codecs.BOM_UTF8)
+        pacsv.write_csv(table, file)
+
+
+def _harmless(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Put ``'`` before the texts that Excel would take for formulas."""
+    marked = pc.replace_substring_regex(texts, _FORMULA, r"'\1")
+    return pc.if_else(pc.match_substring_regex(texts, _NUMBER), texts, marked)
 
 
 def _write_excel(df: pd.DataFrame, path: Path) -> None:
     if len(df) > _EXCEL_ROWS:
         raise ExportError(f"{len(df):,} rows do not fit an Excel sheet (1,048,576): write .parquet or .csv")
+    if len(df.columns) > _EXCEL_COLUMNS:
+        raise ExportError(f"{len(df.columns):,} columns do not fit an Excel sheet ({_EXCEL_COLUMNS:,}): write .parquet "
+                          "or .csv, or maps whole (nested)")  # fmt: skip
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
 

@@ -6,6 +6,7 @@ import copy
 import platform
 import re
 import warnings
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,11 +18,17 @@ from bs4 import BeautifulSoup
 from jinja2 import Environment
 from nbformat import NotebookNode
 
+from workbench.offline import offline
+from workbench.text import plain
+
 if TYPE_CHECKING:
     from workbench.reports import Report
 
 HERE = Path(__file__).parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
+_SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain")
+_PROGRAMS = {"plotly": "a Plotly figure", "vega": "a Vega figure", "bokeh": "a Bokeh figure", "javascript": "a script"}
+_TEXT = 1_000  # characters of the text shown instead
 LIBRARIES = ("duckdb", "pandas", "matplotlib", "papermill")
 
 
@@ -43,9 +50,15 @@ def title(notebook: NotebookNode, otherwise: str) -> str:
 def render(
     notebook: NotebookNode, *, title: str, parameters: list[tuple[str, Any, bool]], started: datetime,
     seconds: float, failed: tuple[int, str, str] | None, source: str, notebook_name: str,
-    settings: str = "",
+    settings: str = "", folders: Sequence[Path] = (),
 ) -> str:  # fmt: skip
-    """Return an executed notebook as a page without code that refers to nothing outside itself."""
+    """Return an executed notebook as a page without code that refers to nothing outside itself.
+
+    Parameters
+    ----------
+    folders
+        Where the pictures are that its texts name.
+    """
     from nbconvert import HTMLExporter  # slow to import
 
     shown = copy.deepcopy(notebook)
@@ -56,6 +69,8 @@ def render(
     for number, cell in enumerate(shown.cells):
         # progress bars: without a kernel nothing but their text would be left
         cell.outputs = [output for output in cell.get("outputs", []) if WIDGET not in output.get("data", {})]
+        for output in cell.outputs:
+            _keep_what_shows(output)
         if any(output.output_type == "error" for output in cell.outputs):
             del shown.cells[number + 1 :]  # no headings without answers
             break
@@ -65,12 +80,38 @@ def render(
         "notebook": notebook_name, "settings": settings,
     }  # fmt: skip
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name="basic", raw_template=_template("report"), exclude_anchor_links=True, embed_images=True
+        template_name="basic", raw_template=_template("report"), exclude_anchor_links=True
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nbconvert on missing alternative texts: the template has them
         page, _ = exporter.from_notebook_node(shown, resources={"report": about})
-    return offline(page)
+    return plain(offline(page, folders), lines=True)
+
+
+def _keep_what_shows(output: NotebookNode) -> None:
+    """Leave of an output what a page can show, and say what it cannot: a figure that is drawn by a program."""
+    data = output.get("data")
+    if not data:
+        return
+    scripted = "text/html" in data and not _shows(data["text/html"])
+    left_out = [kind for kind in data if kind not in _SHOWN] + ["text/html"] * scripted
+    kept = {kind: data[kind] for kind in _SHOWN if kind in data and not (scripted and kind == "text/html")}
+    if left_out and not kept.keys() - {"text/plain"}:
+        about = " ".join([*left_out, str(data.get("text/html", ""))]).lower()
+        what = next((words for word, words in _PROGRAMS.items() if word in about), "an output")
+        text = str(kept.get("text/plain", ""))
+        text = "" if re.fullmatch(r"<.*>|\s*", text, re.DOTALL) else f"\n{text[:_TEXT]}{'…' * (len(text) > _TEXT)}"
+        kept = {
+            "text/plain": f"[{what} is not in this file, since a program draws it: display a picture of it too]{text}"
+        }
+    output["data"] = nbformat.from_dict(kept)  # type: ignore[no-untyped-call]
+
+
+def _shows(html: str) -> bool:
+    soup = BeautifulSoup(offline(html), "html.parser")
+    for style in soup.find_all("style"):
+        style.decompose()
+    return bool(soup.get_text(strip=True) or soup.find("img"))
 
 
 def render_index(reports: list[Report], folder: Path) -> str:
@@ -86,17 +127,6 @@ def render_index(reports: list[Report], folder: Path) -> str:
 def is_index(path: Path) -> bool:
     """Tell whether a file is a page that links reports."""
     return path.is_file() and "<title>Reports</title>" in path.read_text(encoding="utf-8", errors="replace")[:1000]
-
-
-def offline(page: str) -> str:
-    """Return a page without scripts, frames and whatever it would load from elsewhere."""
-    soup = BeautifulSoup(page, "html.parser")
-    for tag in soup.find_all(["script", "link", "iframe", "object", "embed", "video", "audio", "source"]):
-        tag.decompose()
-    for image in soup.find_all("img"):
-        if not str(image.get("src", "")).startswith("data:"):
-            image.replace_with(f"[{image.get('alt') or 'picture'}: not in this file]")
-    return str(soup)
 
 
 def versions() -> str:

@@ -152,7 +152,7 @@ def _run(
     page = report_html.render(
         done, title=report.title, parameters=shown,
         started=started, seconds=seconds, failed=failed, source=source.name, notebook_name=f"{stem}.ipynb",
-        settings=settings,
+        settings=settings, folders=[source.parent, Path.cwd()],
     )  # fmt: skip
     texts = [nbformat.writes(done) + "\n", page]  # type: ignore[no-untyped-call]
     for file, text in zip(files, texts, strict=True):

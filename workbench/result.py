@@ -103,6 +103,7 @@ class Result:
                 + "".join(f" · {note}" for note in s.notes))  # fmt: skip
 
     def write(self, path: str | Path, kind: str | None = None, *, overwrite: bool = False, nested: bool = False,
+              excel: bool = False,
               mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "",
               ) -> Path | str:  # fmt: skip
         """Write the answer to a file or, from Athena, to ``s3://…``, and beside it ``FILE.meta.json`` on its origin.
@@ -117,6 +118,8 @@ class Result:
             parquet, csv, xlsx or json; by the file's ending where not given.
         nested
             Maps whole instead of flattened; see `workbench.export.write`, which also says how values are written.
+        excel
+            CSV for Excel; see `workbench.export.write`.
         mask, mask_with, mask_salt
             Attributes whose values are not to be written; see `workbench.mask.mask`.
 
@@ -129,7 +132,8 @@ class Result:
         """
         df = ordered(self.df, masked(self.df, mask, mask_with, mask_salt), len(self.keys), self.within)
         meta = self._meta(dict.fromkeys([mask] if isinstance(mask, str) else mask, mask_with))
-        return export.write(df, path, kind, overwrite=overwrite, nested=nested, meta=meta, session=self.session)
+        return export.write(df, path, kind, overwrite=overwrite, nested=nested, excel=excel, meta=meta,
+                            session=self.session)  # fmt: skip
 
     def to_parquet(self, path: str | Path, **options: Any) -> Path | str:
         """Write the answer as Parquet; `write` has the options."""
