@@ -234,3 +234,9 @@ def test_a_table_that_comes_with_a_script_keeps_the_table():
     assert "kept" in page
     assert "noise" not in page
     assert "sort()" not in page
+
+
+def test_blanks_and_tabs_of_a_page_stay_and_what_acts_in_its_text_does_not():
+    page = shown({"text/html": "<p>a&nbsp;b</p>", "text/plain": ""}) + shown({"text/plain": "x\ty \u202ez"})
+    assert "a\xa0b" in page
+    assert "x\ty \\u202ez" in page

@@ -639,7 +639,7 @@ def _print_quality(result: Any) -> None:
 
 def _say(text: object, *, err: bool = False) -> None:
     """Print a message, or a text of ours of several lines; what stands in it from data is shown and does not act."""
-    click.echo(plain(str(text), lines=True), file=sys.stderr if err else sys.stdout)
+    click.echo(plain(str(text), keep="\n"), file=sys.stderr if err else sys.stdout)
 
 
 def _text(text: str, style: str = "") -> Text:

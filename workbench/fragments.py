@@ -16,4 +16,4 @@ def fragment(name: str, **values: object) -> str:
     text = (_HERE / f"{name}.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
     page = template.render(css=(_HERE / "fragments.css").read_text(encoding="utf-8"), **values)
-    return plain(page, lines=True)
+    return plain(page, keep="\n")

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -141,6 +141,12 @@ def _runs(columns: Sequence[pd.Series], rows: int) -> np.ndarray:
 def unmatched(df: pd.DataFrame, paths: Sequence[str]) -> list[str]:
     """Name the paths at which a frame of items or of changes holds nothing to mask."""
     return [path for path in paths if mask(df, [path], "redact") is df]
+
+
+def beside(paths: Sequence[str], known: Iterable[str]) -> list[str]:
+    """Name the paths that are none of the known ones of a log, nor above or below one."""
+    attributes = [place for name in known for place in _places(name, prefixed=False)]
+    return [path for path in paths if not any(_below(place, _paths(path)) for place in attributes)]
 
 
 def names_masked(text: str, paths: str | Sequence[str]) -> bool:

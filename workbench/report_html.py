@@ -85,7 +85,7 @@ def render(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nbconvert on missing alternative texts: the template has them
         page, _ = exporter.from_notebook_node(shown, resources={"report": about})
-    return plain(offline(page, folders), lines=True)
+    return plain(offline(page, folders), keep="\n\t\xa0")
 
 
 def _keep_what_shows(output: NotebookNode) -> None:

@@ -173,9 +173,9 @@ class Result:
     def _repr_html_(self) -> str:
         with pd.option_context("display.html.use_mathjax", False):  # else a text with two $ in it becomes a formula
             table = self.df.to_html(max_rows=20, border=0)
-        return plain(f"{table}<p><small>{escape(self.summary)}</small></p>", lines=True)
+        return plain(f"{table}<p><small>{escape(self.summary)}</small></p>", keep="\n")
 
     def __repr__(self) -> str:
         """Show the answer as text in which nothing acts on the terminal."""
         about = ", ".join(f"{name}={value!r}" for name, value in self.asked.items())
-        return plain(f"{type(self).__name__}({about})\n{self.df}\n{self.summary}", lines=True)
+        return plain(f"{type(self).__name__}({about})\n{self.df}\n{self.summary}", keep="\n")

@@ -14,19 +14,18 @@ _BEYOND = re.compile("[^\x00-\x7f]")
 _NAME_BYTES = 200  # of the 255 a file system takes, the rest being for endings
 
 
-def plain(text: str, *, lines: bool = False) -> str:
+def plain(text: str, *, keep: str = "") -> str:
     r"""Write every character that would act on a terminal or a page instead of being seen as its escape.
 
     Parameters
     ----------
-    lines
-        Newlines stay, for texts of several lines that are our own.
+    keep
+        Characters that stay, such as the newlines of a text of several lines that is our own.
 
     >>> plain("red \x1b[31m and \u202e right to left" + chr(10))
     'red \\x1b[31m and \\u202e right to left\\n'
     """
-    return _ACTING.sub(lambda found: found[0] if lines and found[0] == "\n" else
-                       found[0].encode("unicode_escape").decode(), text)  # fmt: skip
+    return _ACTING.sub(lambda found: found[0] if found[0] in keep else found[0].encode("unicode_escape").decode(), text)
 
 
 def plain_json(text: str, *, ascii_only: bool = False) -> str:

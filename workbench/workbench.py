@@ -37,7 +37,7 @@ from workbench.history import Comparison, History, Row, compare, history, with_b
 from workbench.instants import END_OF_TIME, START_OF_TIME, Moment, duration, instant
 from workbench.instants import window as time_window
 from workbench.keys import Key, read_keys
-from workbench.mask import REDACTED, mask, names_masked, ordered, unmatched
+from workbench.mask import REDACTED, beside, mask, names_masked, ordered, unmatched
 from workbench.paths import local
 from workbench.quality import Quality
 from workbench.reconciliation import actual_state, against_live, scanned
@@ -54,6 +54,7 @@ _DEFAULTS = {"as_of": END_OF_TIME, "include_deleted": False, "start": START_OF_T
              "present": END_OF_TIME, "unit": "hour", "limit": 20, "examples": quality.EXAMPLES, "late_arrival": 86_400,
              "large": quality.LARGEST_RECORD // 2}  # fmt: skip
 _BY_KEY = frozenset({"latest_state", "changes", "hot_keys"})  # whose rows are ordered by key
+_NO_MASK = "the mask {} applies to nothing here"
 _COPY = "write to a folder and copy it there (aws s3 sync), or export a table of DynamoDB with engine=athena"
 Kind = Literal["event", "attribute", "key", "concentration", "interval"]
 R = TypeVar("R", bound=Result)
@@ -424,7 +425,9 @@ class Workbench:
         )
         df = found.pop("df")
         asked = {"start": start and begin, "end": end and until, "late_arrival": late_arrival, "max_age": max_age}
-        return self._result(Quality, df, answer, "chain_gaps", table, asked, notes=self._notes(table, until), **found)
+        notes, known = self._notes(table, until), [*(column_name((name,)) for name in keys), *found["drift"]["path"]]
+        notes += [_NO_MASK.format(path) for path in beside(self.settings.mask, known)] if len(found["drift"]) else []
+        return self._result(Quality, df, answer, "chain_gaps", table, asked, notes=notes, **found)
 
     def sql(self, question: str, table: str, **values: Any) -> str:
         """Return the text of a question over a table, in Athena's dialect, without running it.
@@ -689,7 +692,7 @@ class Workbench:
         """Say which masks apply to nothing in a frame of all there is."""
         if df.empty or not self.settings.mask or any(filters):
             return []
-        return [f"the mask {path} applies to nothing here" for path in unmatched(df, self.settings.mask)]
+        return [_NO_MASK.format(path) for path in unmatched(df, self.settings.mask)]
 
 
 def _engine(settings: Settings) -> Engine:

@@ -23,7 +23,7 @@ from workbench.aws import Session, said
 from workbench.config import Settings
 from workbench.engines import Query
 from workbench.engines.guard import Guard
-from workbench.errors import ConfigError, QueryError
+from workbench.errors import ConfigError, QueryError, without_athenas_values
 from workbench.instants import duration
 from workbench.progress import progress
 
@@ -211,7 +211,9 @@ class Queries:
                         self._start(query, output)
                     elif state in ("FAILED", "CANCELLED"):
                         self._guard.tell(query.id, running=False)
-                        raise self._failed(f"query {query.id} {state.lower()}: {why or 'no reason given'}")
+                        raise self._failed(
+                            f"query {query.id} {state.lower()}: {without_athenas_values(why) or 'no reason given'}"
+                        )
                 self._show(show, running, told[0][0])
                 if time.monotonic() > ends:
                     raise QueryError(f"the query took longer than {self._settings.query_timeout} and was stopped: ask "
