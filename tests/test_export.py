@@ -583,7 +583,7 @@ def test_beside_a_results_file_stands_where_it_is_from(tmp_path, kind):
         "question": "latest_state", "table": "persons", "sql": "select 'é'",
         "parameters": {"as_of": "2026-01-01T12:00:00+00:00", "key": {"pk": str(LONG)}, "every": "0 days 01:00:00"},
         "window": {"as_of": "2026-01-01T12:00:00+00:00", "first_arrival": "2026-01-01T00:00:00+00:00",
-                   "last_arrival": "2026-01-02T00:00:00+00:00"},
+                   "last_arrival": "2026-01-02T00:00:00+00:00", "newest_change": None},
         "objects": 2, "bytes": 10, "seconds": 0.5, "unreadable": 0, "ambiguous_ties": 3, "notes": ["a note"],
         "masked": {}, "nested": False, "rows": 4, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }  # fmt: skip
