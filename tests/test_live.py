@@ -313,12 +313,58 @@ def test_a_scan_keeps_to_a_rate_of_capacity_units_in_small_pages(session, clock)
     intercept(session, "Scan", page)
     began, found = clock.now, live.scan(session, "things", segments=1, rate=100)
     assert list(found) == []
-    assert limits[0] == 100  # one unit an item, until it is known to be two
+    assert limits == [1, 50, 50]  # an item may cost 100 units, until it is known that these cost two
     limits.clear()
     found = live.scan(session, "things", segments=1, rate=60)
     list(found)
-    assert limits == [60, 30, 30]
-    assert 2.9 <= clock.now - began < 6  # 120 and 60 units before the last page may begin
+    assert limits == [1, 30, 30, 30, 30]
+    assert 3.9 <= clock.now - began < 6  # 102 and 182 units before the last page may begin
+
+
+def test_no_page_of_a_scan_costs_more_than_a_seconds_share_or_one_item(session, clock):
+    spent = []
+
+    def page(Limit: int, ExclusiveStartKey: Any = None, **_: Any) -> Any:  # items of 400 KB
+        spent.append(Limit * 100.0)
+        more = {"LastEvaluatedKey": {"pk": {"S": "x"}}} if len(spent) < 2 else {}
+        return {"Items": [], "Count": Limit, "ConsumedCapacity": {"CapacityUnits": Limit * 100.0}, **more}
+
+    intercept(session, "Scan", page)
+    list(live.scan(session, "things", segments=1, rate=450))
+    assert spent == [400.0, 400.0]
+
+
+def test_batches_are_no_larger_than_a_request_may_be_as_it_is_sent(session):
+    name, sizes = table(session), []
+
+    def take(RequestItems: Any) -> Any:
+        sizes.append(len(json.dumps(RequestItems)))
+        return {"UnprocessedItems": {}}
+
+    intercept(session, "BatchWriteItem", take)
+    store = live.LiveStore(session, {name: ("pk",)})
+    with store.bulk():
+        for number in range(30):
+            store.put_item(name, {"pk": f"{number}", "v": "\u00e9" * 190_000})  # of 380 KB, and 1.1 MB in a request
+    assert store.written == 30
+    assert max(sizes) < 16_000_000
+    assert len(sizes) == 3
+
+
+@pytest.mark.parametrize("ask", [
+    lambda session: list(live.scan(session, "nothing")), lambda session: live.read(session, "nothing", ['{"pk":{"S":"a"}}']),
+    lambda session: live.key_of(session, "nothing"), lambda session: write_one(session, "nothing"),
+])  # fmt: skip
+def test_a_table_that_is_not_there_is_no_missing_permission(session, ask):
+    with pytest.raises(StoreError, match="there is no table 'nothing' in DynamoDB") as caught:
+        ask(session)
+    assert "permission" not in str(caught.value)
+
+
+def write_one(session, name: str) -> None:
+    store = live.LiveStore(session, {name: ("pk",)})
+    store.put_item(name, {"pk": "a"})
+    store.flush()
 
 
 def test_a_scan_that_is_left_early_or_refused_ends(session):

@@ -27,6 +27,8 @@ from workbench.errors import ParameterError, StoreError
 from workbench.records import canonical_json, canonical_keys
 
 _BATCH, _READ = 25, 100  # the most writes of a BatchWriteItem, and keys of a BatchGetItem
+_BATCH_BYTES = 15_000_000  # of a BatchWriteItem as it is sent, which may be of 16 MB
+_DEAREST = 100.0  # read capacity units of the largest item, of 400 KB
 _THROTTLED = ("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded")
 _LONGEST_PAUSE = 5.0
 _POOL = 1_000  # different items the Lambda writes
@@ -171,6 +173,7 @@ class LiveStore:
         self._client, self._keys, self._patience, self._pace = session.client("dynamodb"), keys, patience, _Pace(rate)
         self._most = _BATCH if rate is None else max(1, min(_BATCH, int(rate)))
         self._waiting: dict[tuple[str, str], dict[str, Any]] = {}
+        self._bytes = 0
 
     def put_item(self, table: str, item: Mapping[str, Any], *, now: datetime | None = None) -> None:
         """Write an item, in place of one with its key."""
@@ -197,7 +200,7 @@ class LiveStore:
         requests: dict[str, list[Any]] = {}
         for (table, _), request in self._waiting.items():
             requests.setdefault(table, []).append(request)
-        self._waiting = {}
+        self._waiting, self._bytes = {}, 0
         since, pauses, first = time.monotonic(), 0, True
         while requests:
             self._pace.wait()
@@ -216,9 +219,12 @@ class LiveStore:
 
     def _add(self, table: str, image: Mapping[str, Any], request: dict[str, Any]) -> None:
         key = canonical_keys({name: _plain_value(image[name]) for name in self._keys[table]})
-        if (table, key) in self._waiting or len(self._waiting) >= self._most:  # a batch names no item twice
+        size = len(json.dumps(_plain(image)))  # as boto3 writes it
+        full = len(self._waiting) >= self._most or self._bytes + size > _BATCH_BYTES
+        if full or (table, key) in self._waiting:  # a batch names no item twice
             self.flush()
         self._waiting[table, key] = request
+        self._bytes += size
 
     def _send(self, requests: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """Return the requests that DynamoDB did not take."""
@@ -292,7 +298,7 @@ class Scan:
         """Return how many items a page may have to cost a segment about a second's share."""
         if not self._pace.rate:
             return None
-        cost = self.capacity / self.items if self.items and self.capacity else 1.0
+        cost = self.capacity / self.items if self.items and self.capacity else _DEAREST  # before any is known
         return max(1, int(self._pace.rate / self._segments / cost))
 
 
@@ -460,4 +466,7 @@ def _code(error: Exception) -> str:
 
 def refused(error: Exception, table: str, hint: str) -> StoreError:
     """Make the error of a request that AWS refused, with its own words and what to do."""
+    if _code(error) == "ResourceNotFoundException":
+        return StoreError(f"there is no table {table!r} in DynamoDB here: create it, or name another table, region or "
+                          "profile")  # fmt: skip
     return StoreError(f"table {table!r}: {str(error).splitlines()[0]}; {hint}")

@@ -364,3 +364,14 @@ def test_the_functions_are_packaged_with_one_module_of_the_workbench(variants):
     digest = only(made, "AWS::Lambda::Function", "SearchFunction")["Code"]["S3Key"].removesuffix(".zip")
     asset = made.folder / f"asset.{digest}"
     assert {str(path.relative_to(asset)) for path in asset.rglob("*") if path.is_file()} == set(FILES)
+
+
+def test_bulks_are_counted_in_bytes_as_they_are_sent():
+    from infra_cdk.lambdas.search.documents import Document
+    from infra_cdk.lambdas.search.domain import LARGEST_BULK, _bulks
+
+    documents = {number: Document(str(number), 1, {"image": "😀" * 100_000}) for number in range(30)}
+    bulks = list(_bulks(documents))
+    assert [place for bulk in bulks for place in bulk] == list(range(30))
+    assert all(sum(map(len, bulk.values())) <= LARGEST_BULK for bulk in bulks)
+    assert len(bulks) == 4

@@ -16,7 +16,7 @@ from botocore.session import get_session
 
 from .documents import Document
 
-LARGEST_BULK = 4_000_000  # characters; the smallest instances take requests of 10 MB
+LARGEST_BULK = 4_000_000  # bytes; the smallest instances take requests of 10 MB
 _WAITS = (1, 2, 4)  # seconds before a busy domain is asked again
 _BUSY = frozenset({429, 500, 502, 503, 504})
 
@@ -73,7 +73,7 @@ def _write(documents: Mapping[int, Document]) -> dict[int, str]:
     return refused
 
 
-def _patiently(bulk: dict[int, str]) -> dict[int, str]:
+def _patiently(bulk: dict[int, bytes]) -> dict[int, str]:
     for wait in (*_WAITS, None):
         try:
             return _send(bulk)
@@ -84,9 +84,9 @@ def _patiently(bulk: dict[int, str]) -> dict[int, str]:
     raise AssertionError
 
 
-def _send(bulk: dict[int, str]) -> dict[int, str]:
+def _send(bulk: dict[int, bytes]) -> dict[int, str]:
     path = f"/{os.environ['INDEX']}-state/_bulk"
-    status, answer = call("POST", path, "".join(bulk.values()).encode(), "application/x-ndjson")
+    status, answer = call("POST", path, b"".join(bulk.values()), "application/x-ndjson")
     if status != 200:
         raise RuntimeError(f"the domain refuses to write: {status}: {str(answer)[:500]}")
     refused = {}
@@ -99,12 +99,12 @@ def _send(bulk: dict[int, str]) -> dict[int, str]:
     return refused
 
 
-def _bulks(documents: Mapping[int, Document]) -> Iterator[dict[int, str]]:
-    bulk: dict[int, str] = {}
+def _bulks(documents: Mapping[int, Document]) -> Iterator[dict[int, bytes]]:
+    bulk: dict[int, bytes] = {}
     size = 0
     for place, document in documents.items():
         act = {"index": {"_id": document.id, "version": document.version, "version_type": "external_gte"}}
-        text = f"{json.dumps(act)}\n{json.dumps(document.body, ensure_ascii=False)}\n"
+        text = f"{json.dumps(act)}\n{json.dumps(document.body, ensure_ascii=False)}\n".encode()
         if bulk and size + len(text) > LARGEST_BULK:
             yield bulk
             bulk, size = {}, 0
