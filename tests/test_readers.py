@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,16 +18,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import workbench.workbench
 from tests.conftest import chain, flat, micros, record, write_log
 from tests.test_records import attribute_values
 from workbench import Workbench
 from workbench.embedded.backup import export_table
 from workbench.embedded.store import ItemStore
 from workbench.engines.duckdb import _decoded
-from workbench.engines.staging import _IMAGE_PATTERN
+from workbench.engines.staging import _IMAGE_PATTERN, StagedLog
 from workbench.objects import Unreadable, list_objects
 from workbench.reader import read_changes
-from workbench.records import COLUMNS, canonical_change, canonical_json
+from workbench.records import COLUMNS, RecordRefused, canonical_change, canonical_json, refuse_images
+from workbench.where import parse
+from workbench.workbench import _holding
 
 KEY = {"pk": {"S": "x"}}
 NOON = micros("2026-01-01T12:00:00")
@@ -382,3 +386,48 @@ def test_rows_that_have_keys_need_not_those_of_the_setting(tmp_path):
     wb = Workbench(tmp_path, keys=("pk",))
     assert list(wb.latest_state("things").df["v"]) == ["A"]
     assert list(wb.latest_state("others").df["id"]) == ["1"]
+
+
+# --- what may lead to the slow reader
+
+
+def test_an_error_of_our_own_is_no_unreadable_image(tmp_path, monkeypatch):
+    write_log(tmp_path, RECORDS)
+    wb, reread = Workbench(tmp_path), []
+    monkeypatch.setattr(StagedLog, "reread", lambda log: reread.append(log))
+    for error in (TypeError("ours"), ValueError("ours"), KeyError("ours"), AttributeError("ours")):
+        monkeypatch.setattr(workbench.workbench, "item_frame", partial(_raising, error))
+        with pytest.raises(type(error), match="ours"):
+            wb.latest_state("things")
+    monkeypatch.setattr(workbench.workbench, "holds", partial(_raising, TypeError("ours")))
+    with pytest.raises(TypeError, match="ours"):
+        wb.changes("things", where="v = 'A'")
+    assert not reread
+
+
+def _raising(error, *args, **more):
+    raise error
+
+
+@pytest.mark.parametrize("where", ["monkeys > 3", "v = 'keys'", "keys.old is not null", "turkeys = 1 or v = 'A'"])
+@pytest.mark.parametrize("question", ["latest_state", "changes"])
+def test_a_condition_that_holds_the_letters_of_keys_reads_as_any_other(tmp_path, monkeypatch, where, question):
+    write_log(tmp_path, RECORDS)
+    narrow, slow = [], []
+    monkeypatch.setattr(StagedLog, "part", lambda log, matching: narrow.append(matching))
+    monkeypatch.setattr(StagedLog, "reread", lambda log: slow.append(log))
+    getattr(Workbench(tmp_path), question)("things", where=where)
+    assert not narrow
+    assert not slow
+    Workbench(tmp_path).item_history("things", "pk=x")
+    assert narrow  # which is for items named by their keys
+
+
+@pytest.mark.parametrize("image", EMPTY, ids=str)
+def test_images_are_refused_as_what_they_are_whoever_stumbles_over_them(image):
+    text = json.dumps(KEY | image)
+    with pytest.raises(RecordRefused):
+        refuse_images(["{}", None, text])
+    rows = pa.table({"new_image": [text], "old_image": [json.dumps(A)]})
+    with suppress(RecordRefused):  # and nothing else
+        _holding(rows, parse("v = 'A' or v > 1"), "new_image", "old_image")

@@ -17,6 +17,7 @@ from workbench import buckets
 from workbench.differences import differences
 from workbench.frames import key_frame
 from workbench.history import path_text
+from workbench.records import refuse_images
 
 STEPS = (0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0, None)
 """Seconds up to which `change_intervals.sql` counts; None is longer."""
@@ -81,8 +82,12 @@ class AttributeChanges:
                 self.unknown += 1
                 continue
             touched: dict[str, int] = {}
-            for each in differences(orjson.loads(old), orjson.loads(new)):
-                touched[path_text(each.path)] = _KINDS.get(each.change, 2)
+            try:
+                for each in differences(orjson.loads(old), orjson.loads(new)):
+                    touched[path_text(each.path)] = _KINDS.get(each.change, 2)
+            except (AttributeError, LookupError, TypeError, ValueError):
+                refuse_images((old, new))
+                raise
             if not touched:
                 self.no_op_writes += 1
                 continue

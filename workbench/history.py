@@ -18,7 +18,7 @@ from workbench import attributes
 from workbench.chain import ABSENT, Link, follow
 from workbench.differences import differences
 from workbench.frames import key_frame
-from workbench.records import canonical_json
+from workbench.records import canonical_text
 from workbench.result import Result
 from workbench.text import plain
 
@@ -128,7 +128,7 @@ def compare(one: Mapping[str, str], other: Mapping[str, str], keys: Sequence[str
 
 def image_of(text: str | None) -> dict[str, Any] | None:
     """Parse an image; None where there is none."""
-    return None if text is None else orjson.loads(text)
+    return None if text is None else orjson.loads(canonical_text(text))
 
 
 def chained(rows: Sequence[Row]) -> Iterator[tuple[Row, bool]]:
@@ -148,7 +148,7 @@ def _knows_found(row: Row) -> bool:
 
 
 def _canonical(text: str | None) -> str:
-    return ABSENT if text is None else canonical_json(orjson.loads(text))
+    return ABSENT if text is None else canonical_text(text)
 
 
 def _lives(rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, Any] | None, int, Any, bool]]:

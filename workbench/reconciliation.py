@@ -20,7 +20,7 @@ from workbench.engines import Answer
 from workbench.errors import ParameterError
 from workbench.frames import words
 from workbench.progress import seen
-from workbench.records import canonical_json, canonical_keys
+from workbench.records import canonical_json, canonical_keys, canonical_text
 
 if TYPE_CHECKING:
     import boto3
@@ -169,7 +169,7 @@ def _by_key(answer: Answer) -> dict[str, dict[str, Any]]:
 def _images(rows: Mapping[str, Mapping[str, Any]], alike: Mapping[str, str]) -> dict[str, str]:
     """Return the images of the items that are there, in canonical form where they are not alike already."""
     images = {key: row["image"] for key, row in rows.items() if row["image"] is not None}
-    return {key: image if alike.get(key) == image else canonical_json(orjson.loads(image))
+    return {key: image if alike.get(key) == image else canonical_text(image)
             for key, image in images.items()}  # fmt: skip
 
 

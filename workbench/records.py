@@ -30,7 +30,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -112,6 +112,28 @@ def canonical_json(image: Mapping[str, Any], *, twice: bool = False) -> str:
         return _unicode(_encode(_attributes(image, _decode_once if twice else _binary)))
     except RecursionError as error:
         raise RecordRefused("nested too deeply") from error
+
+
+def canonical_text(text: str) -> str:
+    """Return an image, given as DynamoDB JSON text with binary encoded once, in canonical form.
+
+    Raises
+    ------
+    RecordRefused
+        Where the text is no image.
+    """
+    try:
+        image = json.loads(text)
+    except (ValueError, RecursionError):
+        raise RecordRefused("an image is not JSON") from None  # which would show it
+    return canonical_json(image)
+
+
+def refuse_images(texts: Iterable[str | None]) -> None:
+    """Raise RecordRefused where one of these is no image: asked after an error, to tell it from a fault of the code."""
+    for text in texts:
+        if text is not None:
+            canonical_text(text)
 
 
 def layout_of_record(record: Mapping[str, Any]) -> Layout | None:

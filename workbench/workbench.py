@@ -27,8 +27,6 @@ from workbench.errors import (
     EngineLost,
     ExportError,
     ParameterError,
-    QueryError,
-    TableNotFound,
     did_you_mean,
 )
 from workbench.frames import change_frame, item_frame
@@ -41,7 +39,7 @@ from workbench.mask import REDACTED, beside, mask, names_masked, ordered, unmatc
 from workbench.paths import local
 from workbench.quality import Quality
 from workbench.reconciliation import actual_state, against_live, scanned
-from workbench.records import EVENTS
+from workbench.records import EVENTS, RecordRefused, refuse_images
 from workbench.result import Result, Stats
 from workbench.where import Condition, holds, parse
 
@@ -607,10 +605,7 @@ class Workbench:
     def _trying(self, table: str, ask: Callable[[], T]) -> T:
         try:
             return ask()
-        except (EngineLost, ParameterError, TableNotFound):
-            raise
-        except (QueryError, ValueError, TypeError, AttributeError, LookupError) as error:
-            # an image is no DynamoDB JSON: find its line, and answer from the others
+        except RecordRefused as error:  # an image is no DynamoDB JSON: find its line, and answer from the others
             self._engine.reread(table, error)
             return ask()
 
@@ -716,11 +711,16 @@ def _holding(rows: pa.Table, condition: Condition | None, new: str, old: str | N
     """Keep the rows of which a condition holds exactly: SQL compares numbers as doubles."""
     if condition is None:
         return rows
-    images = [[image and orjson.loads(image) for image in rows.column(name).to_pylist()] for name in (new, old) if name]
-    olds = images[1] if old else [None] * len(rows)
-    return rows.filter(
-        pa.array([holds(condition, one, two) for one, two in zip(images[0], olds, strict=True)], pa.bool_())
-    )
+    news = rows.column(new).to_pylist()
+    olds = rows.column(old).to_pylist() if old else [None] * len(rows)
+    held = []
+    for texts in zip(news, olds, strict=True):
+        try:
+            held.append(holds(condition, *(text and orjson.loads(text) for text in texts)))
+        except (AttributeError, LookupError, TypeError, ValueError):
+            refuse_images(texts)
+            raise
+    return rows.filter(pa.array(held, pa.bool_()))
 
 
 def _newest(rows: pa.Table, limit: int) -> pa.Table:

@@ -39,6 +39,7 @@ from workbench.paths import local
 _BASELINE = "baseline"
 _CHANGES = "changes.parquet"
 _NAMED = 3  # kinds of things that are no change records, where there is nothing else
+_IMAGES = ("image", "new_image", "old_image")
 _BATCH = 50_000  # rows of a large answer handed over at a time
 M = TypeVar("M", bound=Callable[..., Any])
 
@@ -278,7 +279,8 @@ class DuckDBEngine:
     def _whole(self, table: str, *, images: bool, matching: str = "true") -> tuple[str, StagedLog]:
         """Return the deliveries of all objects."""
         log = self._log(self._source_of(table))
-        narrow = images and not log.has_images and "keys" in matching and "_image" not in matching
+        asked = {column.name for column in sqlglot.parse_one(matching, read="athena").find_all(exp.Column)}
+        narrow = images and not log.has_images and "keys" in asked and asked.isdisjoint(_IMAGES)
         log.refresh(images=images and not narrow)
         rows = log
         if narrow:  # a few items: the images of the objects that hold their changes will do
@@ -449,7 +451,7 @@ def _in_duckdb(node: Any) -> Any:
 
 def _decoded(rows: pa.Table) -> pa.Table:
     """Decode the images that are still marked as holding binary encoded twice."""
-    for name in {"image", "new_image", "old_image"} & set(rows.schema.names):
+    for name in {*_IMAGES} & set(rows.schema.names):
         images = rows.column(name).combine_chunks()
         marked = pc.fill_null(pc.starts_with(images, " "), False)
         if pc.any(marked).as_py():
