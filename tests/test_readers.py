@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import tracemalloc
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -21,7 +23,7 @@ from hypothesis import strategies as st
 import workbench.workbench
 from tests.conftest import chain, flat, micros, record, write_log
 from tests.test_records import attribute_values
-from workbench import Workbench
+from workbench import Workbench, containers
 from workbench.embedded.backup import export_table
 from workbench.embedded.store import ItemStore
 from workbench.engines.duckdb import _decoded
@@ -431,3 +433,37 @@ def test_images_are_refused_as_what_they_are_whoever_stumbles_over_them(image):
     rows = pa.table({"new_image": [text], "old_image": [json.dumps(A)]})
     with suppress(RecordRefused):  # and nothing else
         _holding(rows, parse("v = 'A' or v > 1"), "new_image", "old_image")
+
+
+# --- a line has a limit
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("ended", [b"\n", b""])
+def test_a_line_beyond_the_limit_is_named_never_held_and_the_others_are_read(tmp_path, monkeypatch, packed, ended):
+    monkeypatch.setattr(containers, "_LONGEST", 1 << 20)
+    lines = [json.dumps(change).encode() for change in RECORDS]
+    content = b"\n".join([lines[0], b'{"a":"' + b"x" * (40 << 20), lines[1]]) + b"\n" + lines[2] + ended
+    path = tmp_path / "log.json"
+    path.write_bytes(gzip.compress(content, 1) if packed else content)
+    del content
+    (item,) = list_objects(tmp_path)
+    tracemalloc.start()
+    try:
+        found = list(read_changes(item))
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20
+    finally:
+        tracemalloc.stop()
+    assert [each for each in found if isinstance(each, dict)] == [canonical_change(change) for change in RECORDS]
+    (named,) = (each for each in found if isinstance(each, Unreadable))
+    assert named.line == 2
+    assert named.reason.startswith("a line of 41,943,046 bytes")
+    assert len(Workbench(tmp_path).changes("things").df) == 3
+
+
+def test_a_line_that_duckdb_does_not_take_is_read_up_to_the_limit(tmp_path):
+    long = record("MODIFY", KEY, NOON + 5, new=A | {"t": {"S": "x" * (5 << 20)}}, old=A)
+    (tmp_path / "log.json").write_text("".join(json.dumps(row) + "\n" for row in [*RECORDS, long]))
+    wb = Workbench(tmp_path)
+    assert len(wb.latest_state("things").df["t"][0]) == 5 << 20
+    assert wb.change_frequency("things").df["changes"].sum() == 4
