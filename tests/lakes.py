@@ -103,8 +103,8 @@ def glue_table(name: str, location: str, layout: str, made: Iterable[tuple[datet
         changes = [change["dynamodb"] for change in made]
         image = struct_of(change.get(name) for change in changes for name in ("NewImage", "OldImage"))
         keys = struct_of(change["Keys"] for change in changes)
-        kinds = {"eventid": "string", "eventname": "string", "tablename": "string",
-                 "useridentity": "struct<type:string,principalid:string>",
+        kinds = {"eventid": "string", "eventname": "string", "tablename": "string", "awsregion": "string",
+                 "eventsourcearn": "string", "useridentity": "struct<type:string,principalid:string>",
                  "dynamodb": "struct<approximatecreationdatetime:bigint,approximatecreationdatetimeprecision:string,"
                              f"keys:{keys},newimage:{image},oldimage:{image},sizebytes:bigint>"}  # fmt: skip
         descriptor["Columns"] = [{"Name": name, "Type": kind} for name, kind in kinds.items()]

@@ -202,7 +202,13 @@ def test_a_question_says_what_it_answers_and_is_one_statement_in_athenas_dialect
     values = {each: FILLED[each] for each in FILLED if f":{each}" in text}
     names = {
         each: made
-        for each, made in {"deliveries": '"t"', "canonical": "image", "columns": "keys, ts", "matching": "true"}.items()
+        for each, made in {
+            "deliveries": '"t"',
+            "canonical": "image",
+            "columns": "keys, ts",
+            "matching": "true",
+            "alive": "true",
+        }.items()
         if f"{{{each}}}" in text
     }
     assert isinstance(one(fill(text, values, names)), exp.Query)

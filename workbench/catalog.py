@@ -51,7 +51,7 @@ class LogTable:
         columns = ("cast(ts as timestamp(6)) as ts" if each == "ts" else each for each in render.CHANGE)
         return f"(select {', '.join(columns)} from {name} where checkpoint = {render.literal(id)})"
 
-    def deliveries(self, *, within: str = "true", keys: Sequence[str] = (), **options: bool) -> str:
+    def deliveries(self, *, within: str = "true", keys: Sequence[str] = (), **options: Any) -> str:
         """Write the subquery that reads the table; see `workbench.layouts.deliveries`."""
         folder = self.location.rstrip("/").rpartition("/")[2]
         return layouts.deliveries(self.sql_name, self.columns, within=within, keys=keys, folder=folder, only=self.only,

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workbench.contents import Part
 from workbench.errors import StoreError
 from workbench.objects import Object, Unreadable
 from workbench.text import file_name
@@ -65,6 +66,8 @@ class Checkpoint:
     """The objects it was made from, by path, size and time of modification."""
     unreadable: tuple[Unreadable, ...] = field(default=(), repr=False)
     """Their lines that are no change record."""
+    contents: tuple[Part, ...] = field(default=(), repr=False)
+    """What they hold: Regions, accounts, keys and times; not of those from before this was written down."""
 
     @property
     def id(self) -> str:
@@ -130,8 +133,11 @@ class Checkpoints:
         """Write down what a checkpoint was made from, its changes being in their place: from now on it is found."""
         root = checkpoint.log.root
         told = {"table": checkpoint.table, "source": checkpoint.log.source, "keys": dict(checkpoint.keys),
-                "bytes": checkpoint.bytes, "unreadable": [(each.object.removeprefix(root), each.line, each.reason)
-                                                          for each in checkpoint.unreadable]}  # fmt: skip
+                "bytes": checkpoint.bytes,
+                "contents": [(*astuple(each)[:-2], each.first.isoformat(), each.last.isoformat())
+                             for each in checkpoint.contents],
+                "unreadable": [(each.object.removeprefix(root), each.line, each.reason)
+                               for each in checkpoint.unreadable]}  # fmt: skip
         listed = sorted((path.removeprefix(root), *rest) for path, *rest in checkpoint.objects)
         columns = list(zip(*listed, strict=True))
         schema = pa.schema({"path": pa.string(), "size": pa.int64(), "modified": pa.int64()},
@@ -188,10 +194,12 @@ class Checkpoints:
                 raise StoreError(f"the checkpoint {place} is damaged: {str(error).splitlines()[0]}; remove it, and "
                                  "make a new one by `workbench checkpoint`") from error  # fmt: skip
             columns = (column.to_pylist() for column in rows.columns)
-            self._read[place, log] = None if told.pop("source") != log.source else Checkpoint(
+            self._read[place, log] = None if told.pop("source") != log.source or "contents" not in told else Checkpoint(
                 told["table"], folder.since, folder.made, told["keys"], log, place, told["bytes"],
                 frozenset((log.root + path, *rest) for path, *rest in zip(*columns, strict=True)),
-                tuple(Unreadable(log.root + path, line, why) for path, line, why in told["unreadable"]))  # fmt: skip
+                tuple(Unreadable(log.root + path, line, why) for path, line, why in told["unreadable"]),
+                tuple(Part(*rest, *map(datetime.fromisoformat, (first, last)))
+                      for *rest, first, last in told["contents"]))  # fmt: skip
         return self._read[place, log]
 
 

@@ -90,6 +90,8 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Key attribute of a flat log or an export; may repeat.",
         ),
         click.option("--baseline", metavar="FOLDER", help="Exports to S3: states to begin with."),
+        click.option("--log-region", metavar="REGION", help="Of tables of one name in a log: that of this Region."),
+        click.option("--log-account", metavar="ID", help="Of tables of one name in a log: that of this account."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
     ):
         command = option(command)
@@ -534,14 +536,14 @@ def _face() -> Any:
     return Workbench
 
 
-def _workbench(source: str | None = None, keys: tuple[str, ...] = (), baseline: str | None = None,
-               mask: tuple[str, ...] = (), mask_with: str | None = None) -> Any:  # fmt: skip
+def _workbench(source: str | None = None, keys: tuple[str, ...] = (), mask: tuple[str, ...] = (),
+               **settings: Any) -> Any:  # fmt: skip
     given = click.get_current_context().obj
     if mask:
         from workbench.config import load_settings
 
         mask = tuple(dict.fromkeys((*load_settings(**given).mask, *mask)))
-    return _face()(source, keys=keys or None, baseline=baseline, mask=mask or None, mask_with=mask_with, **given)
+    return _face()(source, keys=keys or None, mask=mask or None, **settings, **given)
 
 
 def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str, Any],
@@ -551,7 +553,8 @@ def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str
     from workbench.objects import grouped
 
     show = dict(show)
-    wb = _workbench(*(show.pop(name) for name in ("source", "keys", "baseline", "mask", "mask_with")))
+    ours = ("source", "keys", "baseline", "log_region", "log_account", "mask", "mask_with")
+    wb = _workbench(**{name: show.pop(name) for name in ours})
     out, as_json = show.pop("out"), show.pop("as_json")
     if out:  # refuse what could not be written before the question is asked, which may take long
         export.destination(out, overwrite=show["overwrite"], sidecar=True, session=wb.session)

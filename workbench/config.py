@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     """Folder of the embedded lake and item store."""
     source: Place = None
     """A folder, file or glob of change logs to read instead of the embedded lake."""
+    log_region: str | None = None
+    """The Region whose table is meant, where a log holds tables of one name of several."""
+    log_account: str | None = None
+    """The account whose table is meant, where a log holds tables of one name of several."""
     keys: tuple[str, ...] = ()
     """Names of the key attributes, for `flat` logs that do not carry them."""
     baseline: Place = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import orjson
@@ -13,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench import buckets
+from workbench import buckets, views
 from workbench.differences import differences
 from workbench.frames import key_frame
 from workbench.history import path_text
@@ -67,7 +68,9 @@ class AttributeChanges:
     no_op_writes: int = 0
     """Those that changed nothing."""
     unknown: int = 0
-    """Those of which the log does not have the image before."""
+    """Those of which the log does not have both images."""
+    held: list[dict[str, Any]] = field(default_factory=list)
+    """What they hold of the images; see `workbench.views`."""
     _paths: dict[str, int] = field(default_factory=dict)
     _items: dict[str, int] = field(default_factory=dict)
     _found: list[tuple[int, int, int, int]] = field(default_factory=list)
@@ -77,8 +80,9 @@ class AttributeChanges:
         micros = pc.cast(rows.column("ts"), pa.int64()).to_pylist()
         images = (rows.column("old_image").to_pylist(), rows.column("new_image").to_pylist())
         self.modifies += len(micros)
+        self.held += views.counted(rows)
         for key, at, old, new in zip(rows.column("keys").to_pylist(), micros, *images, strict=True):
-            if old is None:
+            if old is None or new is None:
                 self.unknown += 1
                 continue
             touched: dict[str, int] = {}

@@ -78,7 +78,9 @@ def history(rows: Iterable[Row], keys: Sequence[str], *, start: datetime | None 
             if start and row["ts"] < start:
                 continue
             change = (life, row["ts"], row["event_name"], row["by_ttl"], since)
-            differing = list(_differing(at, image_of(row["new_image"]), keys)) or [_NOTHING]
+            left = image_of(row["new_image"]) if _knows_left(row) else _UNKNOWN
+            unknown = at is _UNKNOWN or left is _UNKNOWN
+            differing = list(_differing(at, left, orjson.loads(key))) or [_UNTOLD if unknown else _NOTHING]
             found += ((key, *change, *each, missing, row["event_id"]) for each in differing)
     return _frame(found, keys, _CHANGE)
 
@@ -115,7 +117,7 @@ def compare(one: Mapping[str, str], other: Mapping[str, str], keys: Sequence[str
     items = dict.fromkeys((*names, *(["in flight"] if in_flight else []), "same"), 0)
     for key in sorted(one.keys() | other.keys()):
         before, after = one.get(key), other.get(key)
-        differing = [] if before == after else list(_differing(image_of(before), image_of(after), keys))
+        differing = [] if before == after else list(_differing(image_of(before), image_of(after), orjson.loads(key)))
         if not differing and None not in (before, after):
             items["same"] += 1
             continue
@@ -133,6 +135,9 @@ def image_of(text: str | None) -> dict[str, Any] | None:
 
 def chained(rows: Sequence[Row]) -> Iterator[tuple[Row, bool]]:
     """Order the changes of one item by their images, and tell of each whether one before it is missing."""
+    if not all(map(_knows_left, rows)):  # without images there is nothing to follow
+        yield from ((row, False) for row in sorted(rows, key=lambda row: (row["ts"], row["event_id"])))
+        return
     links = {}
     for row in rows:
         found = _canonical(row["old_image"]) if _knows_found(row) else None
@@ -147,27 +152,44 @@ def _knows_found(row: Row) -> bool:
     return row["old_image"] is not None or row["event_name"] == "INSERT"
 
 
+def _knows_left(row: Row) -> bool:
+    return row["new_image"] is not None or row["event_name"] in ("REMOVE", "BASELINE")
+
+
 def _canonical(text: str | None) -> str:
     return ABSENT if text is None else canonical_text(text)
 
 
 def _lives(rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, Any] | None, int, Any, bool]]:
     """Yield the changes of an item with the image each found, its life, the time since the last, and `missing`."""
-    life, left, before = 1, None, None
+    life, before = 1, None
+    left: dict[str, Any] | None = None
     for row, missing in chained(rows):
-        life += before is not None and left is None and row["new_image"] is not None
+        if before is None and row["event_name"] in ("MODIFY", "REMOVE"):  # it was there
+            left = _UNKNOWN
+        now = image_of(row["new_image"]) if _knows_left(row) else _UNKNOWN
+        life += before is not None and left is None and now is not None
         # In a log without old images, and for an export, what the last change left.
         at = image_of(row["old_image"]) if _knows_found(row) else left
         yield row, at, life, pd.NaT if before is None else row["ts"] - before, missing
-        left, before = image_of(row["new_image"]), row["ts"]
+        left, before = now, row["ts"]
 
 
+_UNKNOWN: dict[str, Any] = {}  # an image there was, which the log does not hold
 _NOTHING = (pd.NA, pd.NA, pd.NA, pd.NA, pd.NA, pd.NA)
+_UNTOLD = (pd.NA, "unknown", pd.NA, pd.NA, pd.NA, pd.NA)
 
 
 def _differing(
-    old: dict[str, Any] | None, new: dict[str, Any] | None, keys: Sequence[str]
+    old: dict[str, Any] | None, new: dict[str, Any] | None, keys: Container[str]
 ) -> Iterator[tuple[Any, ...]]:
+    if old is _UNKNOWN or new is _UNKNOWN:  # what is known of the one image, and no change
+        for each in differences(None, new or old):
+            if each.path[0] not in keys:
+                value, kind = _plain(each.after), _kind(each.after)
+                sides = (pd.NA, value, pd.NA, kind) if old is _UNKNOWN else (value, pd.NA, kind, pd.NA)
+                yield (path_text(each.path), "unknown", *sides)
+        return
     for each in differences(old, new):
         if each.path[0] in keys:
             continue

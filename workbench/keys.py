@@ -27,8 +27,8 @@ class KeyPart:
     prefix: bool = False
 
 
-def read_keys(given: Key | Sequence[Key], types: Mapping[str, str], *, prefix: bool = False,
-              ) -> list[str | list[KeyPart]]:  # fmt: skip
+def read_keys(given: Key | Sequence[Key], types: Mapping[str, str] | Sequence[Mapping[str, str]], *,
+              prefix: bool = False) -> list[str | list[KeyPart]]:  # fmt: skip
     """Return each key typed as the table's key attributes are: its canonical text, or its parts where it is not whole.
 
     A text is taken for a number where the attribute is one, and ``0x0aff`` for binary. Of a composite key one
@@ -38,7 +38,8 @@ def read_keys(given: Key | Sequence[Key], types: Mapping[str, str], *, prefix: b
     Parameters
     ----------
     types
-        The table's key attributes and their types, S, N or B.
+        The table's key attributes and their types, S, N or B; of a table that was made again with another key, each of
+        its keys, the newest first: a key may be of any of them.
     prefix
         The last attribute given is what the items' begin with.
 
@@ -52,25 +53,41 @@ def read_keys(given: Key | Sequence[Key], types: Mapping[str, str], *, prefix: b
     >>> read_keys({"pk": "p-1"}, {"pk": "S"})
     ['{"pk":{"S":"p-1"}}']
     """
+    schemas = [types] if isinstance(types, Mapping) else [*types]
     keys: list[Any] = _split(given) if isinstance(given, str) else [given] if isinstance(given, Mapping) else [*given]
     if not keys or not all(isinstance(key, Mapping) and key for key in keys):
         raise ParameterError(
-            f"the key {given!r} is none: give its attributes, like {{{', '.join(map(repr, types))}: …}}"
+            f"the key {given!r} is none: give its attributes, like {{{', '.join(map(repr, schemas[0]))}: …}}"
         )
     found: list[str | list[KeyPart]] = []
     for key in keys:
-        if unknown := [name for name in key if name not in types]:
-            raise ParameterError(f"{unknown[0]!r} is no attribute of the key, which is {', '.join(types)}."
-                                 f"{did_you_mean(unknown[0], types)}")  # fmt: skip
-        parts = [KeyPart(name, types[name], _value(name, types[name], value)) for name, value in key.items()]
-        if prefix:
-            *others, last = parts
-            if last.kind != "S":
-                raise ParameterError(f"a prefix needs a text, and {last.name!r} is of type {last.kind}")
-            parts = [*others, KeyPart(last.name, last.kind, last.value, prefix=True)]
-        whole = len(parts) == len(types) and not prefix
-        found.append(canonical_json({part.name: {part.kind: part.value} for part in parts}) if whole else parts)
+        refused: list[ParameterError] = []
+        for schema in schemas:
+            try:
+                found.append(_read(key, schema, schemas, prefix))
+            except ParameterError as error:
+                refused.append(error)
+        if len(refused) == len(schemas):
+            raise refused[0]
     return found
+
+
+def _read(key: Mapping[str, Any], types: Mapping[str, str], schemas: Sequence[Mapping[str, str]],
+          prefix: bool) -> str | list[KeyPart]:  # fmt: skip
+    if unknown := [name for name in key if name not in types]:
+        called = ", or before ".join(", ".join(each) for each in schemas)
+        known = [name for each in schemas for name in each]
+        raise ParameterError(
+            f"{unknown[0]!r} is no attribute of the key, which is {called}.{did_you_mean(unknown[0], known)}"
+        )
+    parts = [KeyPart(name, types[name], _value(name, types[name], value)) for name, value in key.items()]
+    if prefix:
+        *others, last = parts
+        if last.kind != "S":
+            raise ParameterError(f"a prefix needs a text, and {last.name!r} is of type {last.kind}")
+        parts = [*others, KeyPart(last.name, last.kind, last.value, prefix=True)]
+    whole = len(parts) == len(types) and not prefix
+    return canonical_json({part.name: {part.kind: part.value} for part in parts}) if whole else parts
 
 
 def _split(text: str) -> list[Mapping[str, Any]]:

@@ -27,8 +27,8 @@ from workbench.records import COLUMNS, EVENTS, METADATA, plain_name
 Layout = Literal["envelope", "raw", "struct", "flat"]
 _READABLE = {
     "envelope": "keys is not null and event_id <> '' and table_name <> '' and ts is not null",
-    "events": "case event_name when 'INSERT' then new_image is not null and old_image is null "
-              "when 'MODIFY' then new_image is not null when 'REMOVE' then new_image is null else false end",
+    "events": "case event_name when 'INSERT' then old_image is null when 'MODIFY' then true "
+              "when 'REMOVE' then new_image is null else false end",
 }  # fmt: skip
 _IMAGES = ("new_image", "old_image")
 _NUMBERS = re.compile(r"(tinyint|smallint|int|integer|bigint|float|real|double|decimal.*)")
@@ -84,7 +84,8 @@ def layout_of_columns(columns: Mapping[str, str]) -> Layout | None:
 
 def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", keys: Sequence[str] = (),
                folder: str = "", only: str | None = None, columnar: bool = False, strict: bool = False,
-               readable: bool = True, arrival: bool = False) -> str:  # fmt: skip
+               readable: bool | None = True, arrival: bool = False, origin: Mapping[str, str] | None = None,
+               ) -> str:  # fmt: skip
     """Write the subquery that reads a table of the catalog as deliveries.
 
     Parameters
@@ -104,7 +105,9 @@ def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", 
     strict
         Look into images whether they are JSON.
     readable
-        False for the rows that are no change records, with the path of their object in place of `arrival`.
+        None for all rows, told apart by a column `readable`, with the path of their object in place of `arrival`.
+    origin
+        Values of aws_region and account_id, where the changes of one Region or account are wanted.
     arrival
         Whether the column `arrival` is asked for.
     """
@@ -118,14 +121,18 @@ def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", 
         conditions += [
             f"({name} is null or try(json_parse({name})) is not null)" for name in ("new_image", "old_image")
         ]
-    if not readable:
-        conditions = [f"not coalesce({' and '.join(conditions)}, false)"]
+    told = f"coalesce({' and '.join(conditions)}, false)"
+    if readable is None:
+        conditions = ["true"]
     if only is not None:
         conditions.append(f"table_name = {render.literal(only)}" if readable else
                           f"coalesce(table_name, {render.literal(only)}) = {render.literal(only)}")  # fmt: skip
+    conditions += [render.of_origin(origin)] if origin else []
     names = {name: expressions[name] for name in COLUMNS} | {"table": table, "within": within}
     names["wanted"] = " and ".join(conditions)
-    names["arrival"] = render.part("arrival", path="path") if arrival else "null" if readable else "path"
+    names["arrival"] = (
+        render.part("arrival", path="path") if arrival else "null" if readable else f"{told} as readable, path"
+    )
     return "(" + render.part("deliveries", **names) + ")"
 
 

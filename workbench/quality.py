@@ -16,9 +16,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench import attributes, render
+from workbench import attributes, render, views
 from workbench.chain import ABSENT, Link, follow
 from workbench.containers import FAILURE
+from workbench.contents import Schema, remade
 from workbench.differences import differences
 from workbench.engines import Answer, Engine, Over
 from workbench.fragments import fragment
@@ -114,6 +115,8 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
     delivery = Delivery.read(told)
     shapes, _ = drift(engine.ask("schema_drift", table, **window).rows)
     sizes = engine.ask("record_sizes", table, **window, large=LARGEST_RECORD // 2, examples=EXAMPLES).rows
+    untold = sizes.column("no_old_image")[0].as_py() or sizes.column("no_new_image")[0].as_py()
+    held = views.views(engine.ask("stream_views", table, **window).rows.to_pylist()) if untold else []
     missing = hide(gaps(chains, keys, start))
     if known:  # what was before it is what it knows
         seen = missing["lost_before"] <= pd.Timestamp(known.time)
@@ -123,7 +126,7 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
         ties=sorted(ties, key=lambda tie: tie[::-1]), late=late, unreadable=answer.unreadable, hide=hide,
         baseline=known.time if known else None,
         age=None if end <= present or delivery.newest is None else present - delivery.newest, max_age=max_age,
-        last_arrival=answer.last_arrival, failures=answer.failures,
+        last_arrival=answer.last_arrival, failures=answer.failures, held=held, schemas=engine.keys(table),
     )  # fmt: skip
     found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(told), "drift": shapes}
     return found, replace(answer, seconds=time.perf_counter() - began)
@@ -198,7 +201,7 @@ def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame
              drift: pd.DataFrame, ties: Sequence[tuple[str, Any]], late: pd.Timedelta,
              unreadable: Sequence[Unreadable], hide: Hide, baseline: datetime | None, age: timedelta | None,
              max_age: pd.Timedelta | None, last_arrival: datetime | None,
-             failures: int) -> pd.DataFrame:  # fmt: skip
+             failures: int, held: Sequence[views.View], schemas: Sequence[Schema]) -> pd.DataFrame:  # fmt: skip
     """Weigh what the questions of quality answered; each share is of what `of` says, and 1 at most."""
 
     def named(examples: Sequence[str] | Sequence[tuple[str, Any]] | None) -> list[str]:
@@ -208,6 +211,7 @@ def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame
     told, changes, items, timed = delivery.total, *map(delivery.count, ("changes", "items", "timed"))
     deliveries = changes + delivery.count("duplicates")
     between, begun = gaps[gaps["lost_after"].notna()], gaps[gaps["lost_after"].isna()]
+    types_held = [f"the log holds {views.lacking(held)}"] if held else []
     types = drift[drift["type"] != "NULL"]
     mixed = types[types["path"].duplicated(keep=False)]
     silent, unusual = silent_hours(delivery.hours), unusual_days(delivery.hours)
@@ -252,9 +256,17 @@ def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame
         _finding("ambiguous ties", "warning", len(ties), items, "items", named(ties),
                  "changes of one instant that neither images nor events put in order; event_id decides",
                  "see the missing changes, and those without an old image; `workbench history` shows the item's"),
-        _finding("changes without an old image", "warning", int(sizes["no_old_image"] or 0), changes, "changes", (),
-                 "changes that do not say what they found: missing changes cannot be noticed, nor attributes compared",
-                 "deliver the envelope or raw layout, which keep both images"),
+        _finding("changes without an old image", "warning", int(sizes["no_old_image"] or 0), changes, "changes",
+                 types_held, "changes that do not say what they found: missing changes cannot be noticed, nor "
+                 "attributes compared",
+                 "deliver the envelope or raw layout, of a stream that has both images"),
+        _finding("changes without a new image", "warning", int(sizes["no_new_image"] or 0), changes, "changes",
+                 types_held, "changes that do not say what they left: what was in the table cannot be told",
+                 "set the stream to hand on both images (NEW_AND_OLD_IMAGES), or use Kinesis Data Streams"),
+        _finding("tables made again with another key", "warning", max(len(schemas) - 1, 0), len(schemas), "keys",
+                 remade(schemas), "the table was removed and made again with another key: a state is that of the table "
+                 "that was there then, and the items of the one before ended",
+                 "ask about the time of one of them, by as_of or start and end"),
         _finding(f"arrivals later than {words(late)}", "warning", delivery.count("late"), timed, "changes",
                  named(told["latest"]) if delivery.count("late") else (),
                  "changes that arrived so late that a window with this slack would not read them",
@@ -354,7 +366,10 @@ def suspects(rows: pa.Table) -> tuple[list[str], int, list[tuple[str, Any]]]:
     begun = rows.filter(rows.column("beginnings").is_valid()).sort_by([("ts", "ascending"), ("keys", "ascending")])
     chains = rows.filter(rows.column("beginnings").is_null()).sort_by("keys").to_pylist()
     found = []
-    for key, changes in groupby(chains, key=lambda row: row["keys"]):
+    for key, group in groupby(chains, key=lambda row: row["keys"]):
+        changes = list(group)
+        if any(row["left_behind"] is None for row in changes):  # without images there is nothing to follow
+            continue
         links = (
             Link(row["ts"], row["event_id"], *(
                 ABSENT if row[side] == absent else None if row[side] is None else str(row[side])

@@ -6,6 +6,7 @@ unknown and an unused one raise.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -59,6 +60,7 @@ def compose(question: str, values: Mapping[str, object], names: Mapping[str, str
     images fetched after.
     """
     text = template(question)
+    names = {"alive": part("alive", key_schema=key_schema())} | dict(names)
     if "{candidates}" in text:
         columns = row or ", ".join(name for name in CHANGE if name in text)
         inner = {"deliveries": names["deliveries"], "columns": columns}
@@ -75,6 +77,30 @@ def part(name: str, **names: str) -> str:
     """Return a part of a query, without its comment, filled with SQL."""
     text = "\n".join(line for line in load(f"parts/{name}").splitlines() if not line.startswith("--"))
     return fill(text, names=names)
+
+
+def key_schema(keys: str = "keys") -> str:
+    """Write the names and types of a key, of which there is the canonical text."""
+    return part("key_schema", keys=keys)
+
+
+def of_origin(origin: Mapping[str, str]) -> str:
+    """Write the condition on the changes of one Region, or account; '' where there is none."""
+    return " and ".join(f"{column} = {literal(value)}" for column, value in origin.items())
+
+
+def like_key(types: Mapping[str, str]) -> str:
+    """Write the condition on keys of some names and types, as DuckDB tests it fastest; the keys are canonical.
+
+    A text cannot be taken for what is between two attributes: it has a backslash before its quotes.
+
+    >>> print(like_key({"pk": "S"}))
+    keys like '{"pk":{"S":"%"}}' escape '!' and not contains(keys, '"},"')
+    """
+    names = (re.sub("[!%_]", r"!\g<0>", json.dumps(name, ensure_ascii=False)) for name in types)
+    parts = (f'{name}:{{"{kind}":"%"}}' for name, kind in zip(names, types.values(), strict=True))
+    alone = """ and not contains(keys, '"},"')""" if len(types) == 1 else ""
+    return f"keys like {literal('{' + ','.join(parts) + '}')} escape '!'{alone}"
 
 
 def fill(sql: str, values: Mapping[str, object] | None = None, names: Mapping[str, str] | None = None) -> str:

@@ -150,7 +150,7 @@ def _told(df: pd.DataFrame, limit: int) -> Iterator[tuple[str, Any]]:
 
 def _numbered(df: pd.DataFrame) -> pd.Series:
     """Return the number of the run of equal rows that each row is in, from 1 on."""
-    df = df.astype(object)
+    df = df.astype(object).where(df.notna(), "")  # which no key is
     return df.ne(df.shift()).any(axis="columns").cumsum()
 
 
@@ -161,7 +161,7 @@ def _rows(df: pd.DataFrame, *beside: pd.Series) -> Iterator[tuple[Any, ...]]:
 
 
 def _key(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    return ", ".join(f"{_seen(name)} = {_text(row[name])}" for name in names)
+    return ", ".join(f"{_seen(name)} = {_text(row[name])}" for name in names if not pd.isna(row[name]))
 
 
 def _summary(count: int, first: pd.Timestamp, last: pd.Timestamp) -> str:
@@ -193,7 +193,9 @@ def _remark(row: Mapping[str, Any], found: Sequence[_Attribute]) -> str:
         remarks.append("its time to live was over")
     if row["event_name"] == "BASELINE":
         remarks.append("as an export has it")
-    if not found and row["event_name"] in _NOTHING:
+    if row["change"] == "unknown" and not found:
+        remarks.append("its images are not in the log")
+    elif not found and row["event_name"] in _NOTHING:
         remarks.append(_NOTHING[row["event_name"]])
     return " · ".join(remarks)
 

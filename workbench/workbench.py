@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -14,13 +16,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench import buckets, frequency, quality, render
+from workbench import buckets, frequency, quality, render, views
 from workbench.attributes import column_name
 from workbench.baseline import find_exports, others
 from workbench.checks import run_checks
 from workbench.config import Settings, load_settings
+from workbench.contents import Schema, alive_at, remade
 from workbench.embedded import ItemStore, export_table
-from workbench.engines import Answer, Engine, Estimate, Spent, spent
+from workbench.engines import Answer, Engine, Estimate, Over, Spent, spent
 from workbench.engines.duckdb import DuckDBEngine
 from workbench.errors import (
     ConfigError,
@@ -90,8 +93,9 @@ class Workbench:
         -------
         pandas.DataFrame
             table, layout, objects (how many), bytes (stored), first_arrival and last_arrival (UTC, of
-            objects; NaT where neither name nor partition tells). What else a source holds, which is no log or was
-            passed over, is told by ``df.attrs["notes"]``.
+            objects; NaT where neither name nor partition tells), aws_region and account_id (where the source is read
+            for it and its records tell: a name that stands for several tables is listed for each). What else a source
+            holds, which is no log or was passed over, is told by ``df.attrs["notes"]``.
         """
         return self._engine.tables()
 
@@ -177,6 +181,7 @@ class Workbench:
                  "where": where, "limit": limit}  # fmt: skip
         notes = [f"the newest of {found:,}"] if found > len(df) else []
         notes += self._unmatched(df, where, key, chosen, limit)
+        notes += _held(views.counted(answer.rows))
         return self._result(Result, df, answer, "changes", table, asked, notes=notes)
 
     def item_history(self, table: str, key: Key | Sequence[Key] | None = None, *, prefix: bool = False,
@@ -198,7 +203,8 @@ class Workbench:
             One row an attribute change, by item and in the order of the changes: the key attributes, life (1, then
             one more after each deletion), ts (UTC, microseconds), event_name (INSERT, MODIFY, REMOVE, or BASELINE for
             what an export knows), by_ttl, since_previous (the time since the item's change before), path, change
-            (added, removed, changed, type changed, members added, members removed), before and after (Python values;
+            (added, removed, changed, type changed, members added, members removed, or unknown where the log holds one
+            image only, or none), before and after (Python values;
             <NA> is absent, None is NULL), before_type and after_type (DynamoDB's), missing (a change before this one
             is not in the log, since what it found is not what was left), event_id. A change that changed no
             attribute but the key's is one row without a path.
@@ -225,7 +231,8 @@ class Workbench:
 
         answer, df = self._trying(table, ask)
         asked = {"key": key, "prefix": prefix, "start": start and begin, "end": end and until}
-        return self._result(History, df, answer, "changes", table, asked, notes=self._notes(table, until))
+        notes = [*self._notes(table, until), *_held(views.counted(answer.rows))]
+        return self._result(History, df, answer, "changes", table, asked, notes=notes)
 
     def diff(self, table: str, before: Moment, after: Moment | None = None, *, key: Key | Sequence[Key] | None = None,
              prefix: bool = False) -> Comparison:  # fmt: skip
@@ -250,8 +257,7 @@ class Workbench:
         matching = render.matching(self._keys(table, key, prefix))
 
         def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
-            answers = [self._ask("latest_state", table, over="state", as_of=at, include_deleted=False,
-                                 matching=matching) for at in instants]  # fmt: skip
+            answers = [self._state_at(table, at, matching=matching) for at in instants]
             one, other = (_images(answer.rows) for answer in answers)
             df, items = compare(one, other, self._key_names(table), ("added", "removed", "changed"))
             return answers[-1], df, items
@@ -294,15 +300,14 @@ class Workbench:
         """
         if segments < 1 or (rate is not None and not rate > 0):
             raise ParameterError(f"segments={segments}, rate={rate}: at least one segment, and a rate above nothing")
-        slack, keys, sides = duration(lag), self._key_names(table), ("missing", "extra", "differing")
+        slack, keys, sides = duration(lag), self._key_names(table, END_OF_TIME), ("missing", "extra", "differing")
         asked = {"against": str(against), "lag": lag}
         if self.session is not None and str(against) == "live":
             scan, notes = scanned(self.session, table, keys, segments=segments, rate=rate)
 
             def ask_about(some: Sequence[str]) -> Answer:
                 matching = render.matching(list(some))
-                return self._ask("latest_state", table, over="state", as_of=END_OF_TIME, include_deleted=True,
-                                 matching=matching)  # fmt: skip
+                return self._state_at(table, END_OF_TIME, include_deleted=True, matching=matching)
 
             found = self._trying(table, lambda: against_live(self.session, table, scan, ask_about, slack, wait=wait))
             df, items = compare(found.logged, found.actual, keys, sides, found.in_flight)
@@ -311,8 +316,7 @@ class Workbench:
         at, actual, in_flight, notes = actual_state(self.settings, table, against, slack, keys, self.session)
 
         def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
-            answer = self._engine.ask("latest_state", table, over="state" if at is None else "log",
-                                      as_of=at or END_OF_TIME, include_deleted=False)  # fmt: skip
+            answer = self._state_at(table, at or END_OF_TIME, over="state" if at is None else "log")
             df, items = compare(_images(answer.rows), actual, keys, sides, in_flight)
             return answer, df, items
 
@@ -567,14 +571,33 @@ class Workbench:
         matching = render.condition(condition, new="image") if condition else "true"
 
         def ask() -> tuple[Answer, pd.DataFrame]:
-            answer = self._ask("latest_state", table, over="state", as_of=at, include_deleted=include_deleted,
-                               matching=matching)  # fmt: skip
+            answer = self._state_at(table, at, include_deleted=include_deleted, matching=matching)
             rows = answer.rows if include_deleted else answer.rows.filter(answer.rows.column("image").is_valid())
             rows = _holding(rows, condition, "image")
-            keys = self._key_names(table)
+            keys = self._key_names(table, at)
             return answer, item_frame(rows, keys, numbers=self.settings.numbers, include_deleted=include_deleted)
 
         return self._trying(table, ask)
+
+    def _state_at(self, table: str, at: datetime, *, include_deleted: bool = False, matching: str = "true",
+                  over: Over = "state") -> Answer:  # fmt: skip
+        """Ask for the state at an instant, and leave out what the log's images do not tell."""
+        answer = self._ask("latest_state", table, over=over, as_of=at, include_deleted=include_deleted,
+                           matching=matching)  # fmt: skip
+        unknown, ended = (answer.rows.column(name).to_pylist() for name in ("unknown", "ended"))
+        rows, notes = answer.rows, answer.notes
+        if any(ended):
+            rows = _ended(rows, self._engine.keys(table))
+        if any(unknown):
+            held = self._engine.ask("stream_views", table, start=START_OF_TIME, end=at).rows.to_pylist()
+            found = views.views(held)
+            if not views.tells_states(found):
+                raise ParameterError(f"what is in {table!r} cannot be told: the log holds {views.lacking(found)}; "
+                                     "count its changes, or let the stream hand on both images")  # fmt: skip
+            notes = (*notes, f"{sum(unknown):,} items are left out, for what their last change left is not told: "
+                     f"the log holds {views.lacking(found)}")  # fmt: skip
+            rows = rows.filter(pa.array([not each for each in unknown], pa.bool_()))
+        return replace(answer, rows=rows, notes=notes)
 
     def _by_attribute(self, table: str, window: Mapping[str, Any], every: str | None, timezone: str,
                       ends: tuple[datetime | None, datetime | None],
@@ -593,7 +616,8 @@ class Workbench:
         df = found.over_time(every, timezone, *ends) if every else found.total()
         notes = buckets.left_out(df)
         notes += [f"{found.no_op_writes:,} writes that changed nothing"] if found.no_op_writes else []
-        notes += [f"{found.unknown:,} changes without an old image not compared"] if found.unknown else []
+        notes += [f"{found.unknown:,} changes without both images not compared"] if found.unknown else []
+        notes += _held(found.held)
         return answer, df, notes
 
     def _catalog(self) -> Catalog:
@@ -609,18 +633,24 @@ class Workbench:
             self._engine.reread(table, error)
             return ask()
 
-    def _key_names(self, table: str) -> Sequence[str]:
-        return tuple(self._engine.key_types(table))
+    def _key_names(self, table: str, at: datetime | None = None) -> Sequence[str]:
+        """Name the attributes of the key, at an instant or of all there have been."""
+        schemas = self._engine.keys(table)
+        named = schemas if at is None else [alive_at(schemas, at)]
+        return tuple(dict.fromkeys(name for each in named for name in each.types))
 
     def _keys(self, table: str, key: Key | Sequence[Key] | None, prefix: bool) -> list[Any]:
         if key is None:
             return []
-        types = self._engine.key_types(table)
-        try:
-            return read_keys(key, types, prefix=prefix)
-        except ParameterError:
-            self._refuse_masked(str(key), f"a key is like {' '.join(f'{name}=…' for name in types)}")
-            raise
+        refused: ParameterError | None = None
+        for whole in (False, True):  # it may be one that the table had before
+            types = [each.types for each in self._engine.keys(table, whole=whole)]
+            try:
+                return read_keys(key, types, prefix=prefix)
+            except ParameterError as error:
+                refused = error
+        self._refuse_masked(str(key), f"a key is like {' '.join(f'{name}=…' for name in types[0])}")
+        raise refused or ParameterError(f"the key {key!r} cannot be read")
 
     def _condition(self, where: str | None) -> Condition | None:
         try:
@@ -643,13 +673,16 @@ class Workbench:
         return replace(answer, sql=shown)
 
     def _notes(self, table: str, at: datetime) -> list[str]:
+        schemas, moment = self._engine.keys(table), at.astimezone(UTC).replace(tzinfo=None)
+        notes = remade([each for each in schemas if each.first <= moment])
         if not self.settings.baseline:
-            return []
+            return notes
         if known := self._engine.baseline(table, None if at == END_OF_TIME else at):
-            return [f"from the export of {known.time:%Y-%m-%d %H:%M:%S} UTC on", *known.problems]
+            return [f"from the export of {known.time:%Y-%m-%d %H:%M:%S} UTC on", *known.problems, *notes]
         exports = find_exports(self.settings.baseline, self.session)
         when = "" if at == END_OF_TIME else f" at {at:%Y-%m-%d %H:%M:%S} UTC or before"
-        return [f"the baseline is not used: it holds no full export of {table!r}{when}, but: {others(exports, table)}"]
+        return [f"the baseline is not used: it holds no full export of {table!r}{when}, but: {others(exports, table)}",
+                *notes]  # fmt: skip
 
     def _masked(self, table: str, df: pd.DataFrame, within: Sequence[str] = ()) -> pd.DataFrame:
         hidden = mask(df, self.settings.mask, self.settings.mask_with, self.settings.mask_salt)
@@ -735,6 +768,23 @@ def _newest_of(rows: pa.Table) -> datetime | None:
     name = next((each for each in ("ts", "last_change") if each in rows.column_names), None)
     found = pc.max(rows.column(name)).as_py() if name else None
     return found.replace(tzinfo=UTC) if found else None
+
+
+def _held(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which images changes lack."""
+    lacking = views.lacking(views.views(rows))
+    return [f"the log holds {lacking}"] if lacking else []
+
+
+def _ended(rows: pa.Table, schemas: Sequence[Schema]) -> pa.Table:
+    """Date items that were there when the table was made again with another key by when that was."""
+    began = {json.dumps(older.types): newer.first for newer, older in pairwise(schemas)}
+    found = []
+    for key, ts, ended in zip(*(rows.column(name).to_pylist() for name in ("keys", "ts", "ended")), strict=True):
+        types = {name: kind for name, value in orjson.loads(key).items() for kind in value} if ended else {}
+        found.append(began.get(json.dumps(types), ts))
+    column = rows.schema.get_field_index("ts")
+    return rows.set_column(column, "ts", pa.array(found, rows.schema.field("ts").type))
 
 
 def _rows(rows: pa.Table) -> list[Row]:

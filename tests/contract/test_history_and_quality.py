@@ -347,6 +347,7 @@ def test_each_finding_says_how_often_gives_examples_what_it_means_and_what_to_do
         "empty window": 0, "unreadable lines": 1, "missing changes": 1, "unseen beginnings": 0,
         "changes dated after they arrived": 0, "changes dated before 2012": 0, "Firehose failure objects": 0, "freshness": 0, "silent hours": 0,
         "unusual days": 0, "ambiguous ties": 0, "changes without an old image": 0,
+        "changes without a new image": 0, "tables made again with another key": 0,
         "arrivals later than 1 d": 2, "reordered changes": 1, "duplicates": 1, "large records": 1,
         "attributes of several types": 1, "delivery lag": 0,
     }  # fmt: skip

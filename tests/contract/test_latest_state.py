@@ -240,10 +240,11 @@ def test_a_gzip_object_of_nothing_and_hidden_files_are_no_trouble(tmp_path):
     assert (len(result.df), result.stats.unreadable) == (1, ())
 
 
-def test_a_key_of_two_types_is_two_items(tmp_path):
+def test_a_key_of_two_types_is_that_of_two_tables(tmp_path):
     text, number = {"pk": {"S": "1"}}, {"pk": {"N": "1"}}
     write_log(tmp_path, [record("INSERT", text, NOON, new=text), record("INSERT", number, NOON, new=number)])
-    assert sorted(map(repr, state(tmp_path)["pk"])) == ["'1'", "1"]
+    with pytest.raises(ParameterError, match=r"two keys at the same time, so of two tables: pk \(.\) from"):
+        state(tmp_path)
 
 
 def test_the_change_log_of_an_empty_folder_says_so(tmp_path):

@@ -16,11 +16,15 @@ from workbench.objects import Unreadable
 if TYPE_CHECKING:
     from workbench.baseline import Baseline
     from workbench.checkpoints import Checkpoint
+    from workbench.contents import Schema
 
 Over = Literal["log", "state", "baseline"]
 """What a question is asked of: the change log, the log that follows from a baseline, or the baseline alone."""
 
 
+TABLES = {"table": "str", "layout": "str", "objects": "int64", "bytes": "int64", "first_arrival": "datetime64[us, UTC]",
+          "last_arrival": "datetime64[us, UTC]", "aws_region": "str", "account_id": "str"}  # fmt: skip
+"""The columns of a list of tables, and their types."""
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -127,8 +131,11 @@ class Engine(Protocol):
     def tables(self) -> pd.DataFrame:
         """List the tables there are."""
 
-    def key_types(self, table: str) -> Mapping[str, str]:
-        """Name the key attributes of a table and their types S, N or B."""
+    def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
+        """Name the keys a table has had, the newest first: one but where it was made again with another.
+
+        Where looking costs, they are those seen so far, or in the newest changes; with `whole` all.
+        """
 
     def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log",
             after: datetime | None = None, **values: object) -> Answer:  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 import uuid
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import awswrangler as wr
 import duckdb
@@ -29,7 +29,8 @@ from workbench.baseline import Baseline, choose, find_exports, stage
 from workbench.catalog import Catalog, LogTable, by_folder
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
-from workbench.engines import Answer, Estimate, Over, Query, resumed_at
+from workbench.contents import Part, Schema, Table, alive_at, merged, one_table
+from workbench.engines import TABLES, Answer, Estimate, Over, Query, resumed_at
 from workbench.engines.duckdb import _translated
 from workbench.engines.queries import Queries, Running
 from workbench.engines.scan import Window, refuse, window_of
@@ -88,7 +89,7 @@ class AthenaEngine:
         self.session = open_session(settings)
         self.catalog = Catalog(self.session, settings)
         self._queries = Queries(self.session, settings)
-        self._keys: dict[str, Mapping[str, str]] = {}
+        self._contents: dict[str, tuple[Part, ...]] = {}
         self._strict: set[str] = set()
         self._counted: dict[str, dict[Object, tuple[Unreadable, ...]]] = {}
         self._kept: dict[str, tuple[float, pa.Table]] = {}
@@ -108,8 +109,8 @@ class AthenaEngine:
         self._queries.close()
         self._forget()
         self._staged = None
-        self._keys.clear()
         self._counted.clear()
+        self._contents.clear()
         self._kept.clear()
 
     @property
@@ -124,33 +125,28 @@ class AthenaEngine:
             objects = self.catalog.objects(log)
             arrivals = [item.arrival for item in objects if item.arrival]
             rows.append((log.only or log.name, log.layout, len(objects), sum(item.size for item in objects),
-                         min(arrivals, default=None), max(arrivals, default=None)))  # fmt: skip
-        df = pd.DataFrame(rows, columns=["table", "layout", "objects", "bytes", "first_arrival", "last_arrival"])
-        return df.astype({"table": "str", "layout": "str", "objects": "int64", "bytes": "int64",
-                          "first_arrival": "datetime64[us, UTC]", "last_arrival": "datetime64[us, UTC]"})  # fmt: skip
+                         min(arrivals, default=None), max(arrivals, default=None), None, None))  # fmt: skip
+        return pd.DataFrame(rows, columns=[*TABLES]).astype(TABLES)
 
-    def key_types(self, table: str) -> Mapping[str, str]:
-        """Name the key attributes of a table and their types S, N or B, from one of its newest changes."""
-        if table not in self._keys:
-            log = self.catalog.table(table)
-            if known := self._checkpoint(log, END_OF_TIME):
-                return self._keys.setdefault(table, known.keys)
-            objects = self._objects(log, Window())
-            newest = max((moment for moment, _ in by_folder(objects) if moment), default=None)
-            last_hour = [item for moment, item in by_folder(objects) if moment == newest]
-            for some in (last_hour, objects) if len(last_hour) < len(objects) else (objects,):
-                refuse(self._estimate(_Reading(some)), self._settings.max_scan_bytes, some, Window())
-                text = f"select keys from {self._deliveries(log, table, Window(), some)} as log limit 1"
-                (query,) = self._queries.run([text])
+    def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
+        """Name the keys a table has had, the newest first: those seen so far, else in the newest hour."""
+        log = self.catalog.table(table)
+        reading = _Reading(self._objects(log, Window()), Window(), self._checkpoint(log, END_OF_TIME))
+        if not whole and (found := self._meant(log, table, reading).schemas):
+            return found
+        moments = [moment for moment, _ in by_folder(reading.objects) if moment]
+        last_hour = [item for moment, item in by_folder(reading.objects) if moment == max(moments, default=None)]
+        for some in (reading.objects,) if whole else (last_hour, reading.objects):
+            if new := self._new(table, some, always=True):
+                refuse(self._estimate(_Reading(new)), self._settings.max_scan_bytes, new, Window())
+                (query,) = self._queries.run([self._census(log, table, Window(), new)])
                 try:
-                    found = [key for part in self._queries.batches(query) for key in part.column("keys").to_pylist()]
+                    self._note(log, table, new, self._whole(query))
                 finally:
                     self._clean([query])
-                if found:
-                    self._keys[table] = {name: kind for name, value in json.loads(found[0]).items() for kind in value}
-                    return self._keys[table]
-            raise TableNotFound(f"{log.location} holds no change records")
-        return self._keys[table]
+            if found := self._meant(log, table, reading).schemas:
+                return found
+        raise TableNotFound(f"{log.location} holds no change records")
 
     def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
         """Return the question's text in Athena's dialect, with its values filled in."""
@@ -187,8 +183,7 @@ class AthenaEngine:
         """From now on pass over, and count, the changes whose images are no JSON; raise what that does not mend."""
         if isinstance(error, QueryError) or table in self._strict:
             raise error
-        self._strict.add(table)
-        self._counted.pop(table, None)
+        self._look_again(table)
 
     def checkpoint(self, table: str, keep: int) -> Checkpoint:
         """Keep what the log has come to."""
@@ -197,9 +192,8 @@ class AthenaEngine:
                               "WORKBENCH_CHECKPOINTS, outside of the log's own prefix")  # fmt: skip
         log, late = self.catalog.table(table), duration(self._settings.late_arrival).to_pytimedelta()
         if table not in self._strict:  # images that are no JSON must not be kept
-            self._strict.add(table)
-            self._counted.pop(table, None)
-        keys = self.key_types(table)
+            self._look_again(table)
+        keys = self.keys(table, whole=True)[0].types
         for known in (self._checkpoint(log, END_OF_TIME), None):
             reading = self._reading("", log, table, {}, known)
             made = self._checkpoints.begin(log.name, _origin(log), reading.listed, keys, late, known)
@@ -222,7 +216,8 @@ class AthenaEngine:
         assert self._checkpoints is not None
         counted = self._counted.get(table, {})
         unreadable = tuple(each for item in reading.listed for each in counted.get(item, ()))
-        made = replace(made, bytes=self._kept_bytes(log, made), unreadable=unreadable)
+        made = replace(made, bytes=self._kept_bytes(log, made), unreadable=unreadable,
+                       contents=self._meant(log, table, reading).parts)  # fmt: skip
         self.catalog.register_checkpoint(log, made.id, made.place)
         self._checkpoints.add(made)
         self.catalog.forget_checkpoints(log, self._checkpoints.discard(log.name, made.log, keep))
@@ -234,6 +229,7 @@ class AthenaEngine:
         began, log = time.perf_counter(), self.catalog.table(table)
         known = self._checkpoint(log, at) if resume and (at := resumed_at(over, after, values)) else None
         reading = self._reading(question, log, table, values, known)
+        meant = self._meant(log, table, reading)
         deliveries, unstaged = self._relation(question, log, table, reading, over, values)
         text, nothing = self._text(question, values, deliveries, matching), _over_nothing(question, values)
         schema, before = nothing.schema, len(self._queries.finished)
@@ -242,7 +238,12 @@ class AthenaEngine:
             arrivals = [item.arrival for item in reading.listed if item.arrival]
             counted = self._counted.get(table, {})
             unreadable = tuple(each for item in reading.listed for each in counted.get(item, ()))
-            notes = (*reading.notes, *reading.window.notes(self._settings.late_arrival), *self._left)
+            notes = (
+                *self._meant(log, table, reading).notes,
+                *reading.notes,
+                *reading.window.notes(self._settings.late_arrival),
+                *self._left,
+            )
             return Answer(_typed(part, schema), text, time.perf_counter() - began, len(reading.objects),
                           reading.bytes, unreadable + unstaged, min(arrivals, default=None),
                           max(arrivals, default=None), tuple(self._queries.finished[before:]), notes)  # fmt: skip
@@ -258,6 +259,11 @@ class AthenaEngine:
         running = self._run(_portable(text, schema), log, table, reading, count=over != "baseline")
         if running is None:
             yield from self._answers(question, table, matching, over, values, rows, resume=False)
+            return
+        if self._meant(log, table, reading).origin != meant.origin:  # now it is known what the log holds
+            running.stays = False
+            self._clean([running])
+            yield from self._answers(question, table, matching, over, values, rows, after=after, resume=resume)
             return
         try:
             parts = self._queries.batches(running, rows)
@@ -296,10 +302,9 @@ class AthenaEngine:
         """
         texts, new = [text], self._new(table, reading.objects, always=to is not None) if count else []
         if new:
-            unreadable = self._deliveries(log, table, reading.window, new, readable=False)
-            texts.append(f"select arrival as path, count(*) as lines from {unreadable} as unreadable group by arrival")
+            texts.append(self._census(log, table, reading.window, new))
         if reading.known and reading.objects:
-            later = self._deliveries(log, table, reading.window, reading.objects)
+            later = self._later(log, table, reading)
             names = {"deliveries": later, "checkpoint": log.checkpoint(reading.known.id)}
             texts.append(render.fill(render.load("parts/overtaken"), {"since": reading.known.since}, names))
         refuse(self._estimate(reading, new), self._settings.max_scan_bytes, reading.objects, reading.window)
@@ -311,6 +316,11 @@ class AthenaEngine:
                 overtaken = self._whole(others[-1]).column("changes").to_pylist() != [0]
             if new:
                 self._note(log, table, new, self._whole(others[0]))
+            self._meant(log, table, reading)
+        except BaseException:
+            asked.stays = False
+            self._clean([asked])
+            raise
         finally:
             self._clean(others)
         if overtaken:
@@ -319,15 +329,37 @@ class AthenaEngine:
             return None
         return asked
 
+    def _look_again(self, table: str) -> None:
+        """Look into images, and count what is no change record anew."""
+        self._strict.add(table)
+        self._counted.pop(table, None)
+        self._contents.pop(table, None)
+
+    def _census(self, log: LogTable, table: str, window: Window, objects: Sequence[Object]) -> str:
+        lines = self._deliveries(log, table, window, objects, readable=None)
+        return render.part("census", key_schema=render.key_schema(), deliveries=lines)
+
+    def _meant(self, log: LogTable, table: str, reading: _Reading) -> Table:
+        """Tell which table a name stands for, as far as the log has been looked into."""
+        kept = reading.known.contents if reading.known else ()
+        parts = merged((*kept, *self._contents.get(table, ())))
+        whole = reading.window == Window(starts=reading.window.starts) and bool(parts)
+        return one_table(parts, table, self._settings.log_region, self._settings.log_account, whole=whole)
+
     def _log_rows(self, log: LogTable, table: str, reading: _Reading, *, arrival: bool = False) -> str:
         """Return the deliveries of the objects to read and, before them, of the checkpoint."""
         if not reading.known:
-            return self._deliveries(log, table, reading.window, reading.objects, arrival=arrival)
+            return self._later(log, table, reading, arrival=arrival)
         kept = log.checkpoint(reading.known.id)
         if not reading.objects:
             return kept
-        later = self._deliveries(log, table, reading.window, reading.objects)
+        later = self._later(log, table, reading)
         return f"(select {_KEPT} from {kept} as kept union all select {_KEPT} from {later} as later)"
+
+    def _later(self, log: LogTable, table: str, reading: _Reading, *, arrival: bool = False) -> str:
+        """Return the deliveries of the objects to read, of the one table that is meant."""
+        origin = self._meant(log, table, reading).origin
+        return self._deliveries(log, table, reading.window, reading.objects, arrival=arrival, origin=origin)
 
     def _relation(self, question: str, log: LogTable, table: str, reading: _Reading, over: Over,
                   values: Mapping[str, object]) -> tuple[str, tuple[Unreadable, ...]]:  # fmt: skip
@@ -379,7 +411,8 @@ class AthenaEngine:
         place = f"{self._queries.output}workbench/{name}/"
         with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
             register_functions(con)
-            unstaged = stage(con, "state", known, tuple(self._settings.keys) or tuple(self.key_types(table)))
+            unstaged = stage(con, "state", known, tuple(self._settings.keys)
+                             or tuple(alive_at(self.keys(table), known.time).types))  # fmt: skip
             path = Path(folder, "state.parquet")
             con.execute("copy (select * exclude (object) replace (cast(ts as varchar) as ts, canonical_image(new_image)"
                         f" as new_image) from state) to {render.literal(str(path))} (format parquet)")  # fmt: skip
@@ -403,7 +436,7 @@ class AthenaEngine:
     def _objects(self, log: LogTable, window: Window) -> list[Object]:
         return self.catalog.objects(log, window.first, window.last)
 
-    def _deliveries(self, log: LogTable, table: str, window: Window, objects: Iterable[Object], **options: bool) -> str:
+    def _deliveries(self, log: LogTable, table: str, window: Window, objects: Iterable[Object], **options: Any) -> str:
         """Read the partitions the objects are in: where they are known, no others need be looked for."""
         first, last = _span(list(objects), window)
         within = log.partitions.within(first, last)
@@ -449,7 +482,12 @@ class AthenaEngine:
 
     def _note(self, log: LogTable, table: str, objects: Sequence[Object], counts: pa.Table) -> None:
         """Note the lines that are no change records, by object: a few objects are fetched to name the lines."""
-        bad = dict(zip(counts.column("path").to_pylist(), counts.column("lines").to_pylist(), strict=True))
+        rows = counts.to_pylist()
+        bad = {row["path"]: row["changes"] for row in rows if row["path"] is not None}
+        parts = [Part(row["table_name"], row["aws_region"], row["account_id"], row["key_schema"], row["changes"],
+                      *(datetime.fromisoformat(row[name]) for name in ("first_change", "last_change")))
+                 for row in rows if row["path"] is None]  # fmt: skip
+        self._contents[table] = merged((*self._contents.get(table, ()), *parts))
         noted = self._counted.setdefault(table, {})
         for item in objects:
             noted[item] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -29,7 +28,8 @@ from workbench.baseline import Baseline, choose, find_exports, stage
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
 from workbench.containers import FAILURE
-from workbench.engines import Answer, Estimate, Over, Query, resumed_at
+from workbench.contents import Schema, Table, alive_at, one_table
+from workbench.engines import TABLES, Answer, Estimate, Over, Query, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
 from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, did_you_mean, without_values
 from workbench.instants import END_OF_TIME, duration
@@ -115,29 +115,26 @@ class DuckDBEngine:
     def tables(self) -> pd.DataFrame:
         """List the tables of the lake, or of the source, with their objects."""
         rows = []
-        for name, objects in self._objects_of_tables():
+        for name, region, account, objects in self._objects_of_tables():
             arrivals = [item.arrival for item in objects if item.arrival]
             rows.append((name, " + ".join(sorted(layouts(objects))), len(objects), sum(item.size for item in objects),
-                         min(arrivals, default=None), max(arrivals, default=None)))  # fmt: skip
-        df = pd.DataFrame(rows, columns=["table", "layout", "objects", "bytes", "first_arrival", "last_arrival"])
-        df = df.astype({"table": "str", "layout": "str", "objects": "int64", "bytes": "int64",
-                        "first_arrival": "datetime64[us, UTC]", "last_arrival": "datetime64[us, UTC]"})  # fmt: skip
+                         min(arrivals, default=None), max(arrivals, default=None), region, account))  # fmt: skip
+        df = pd.DataFrame(rows, columns=[*TABLES])
+        df = df.astype(TABLES)
         if self._settings.source:
             log = self._log(self._settings.source)
             df.attrs["notes"] = [*grouped(log.unreadable), *log.notes]
         return df
 
     @_asked_again
-    def key_types(self, table: str) -> Mapping[str, str]:
-        """Name the key attributes of a table and their types S, N or B, from one of its changes."""
-        return self._key_types(table)
+    def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
+        """Name the keys a table has had, the newest first."""
+        return self._keys(table)
 
-    def _key_types(self, table: str) -> Mapping[str, str]:
-        if known := self._checkpoint(table, END_OF_TIME):
-            return known.keys
-        rows, _ = self._run("select max(keys) as keys from {deliveries}", table, images=False)
-        found = rows.column(0)[0].as_py()
-        return {name: kind for name, value in json.loads(found or "{}").items() for kind in value}
+    def _keys(self, table: str) -> list[Schema]:
+        log = self._log(self._source_of(table), self._checkpoint(table, END_OF_TIME))
+        log.refresh(images=bool(log.after))
+        return self._meant(log, table).schemas
 
     def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
         """Return the question's text in Athena's dialect, with its values filled in."""
@@ -194,7 +191,7 @@ class DuckDBEngine:
         """Keep what the log has come to."""
         if self._checkpoints is None:
             raise ConfigError("no checkpoints are kept: checkpoints is off")
-        keys, before = self._key_types(table), self._checkpoint(table, END_OF_TIME)
+        keys, before = self._keys(table)[0].types, self._checkpoint(table, END_OF_TIME)
         deliveries, log = self._resumed(table, before) or self._whole(table, images=True)
         late = duration(self._settings.late_arrival).to_pytimedelta()
         made = self._checkpoints.begin(table, self._origin(table), log.listed, keys, late, log.after)
@@ -212,7 +209,8 @@ class DuckDBEngine:
         try:
             self._con.execute(f"copy ({_translated(text)}) to {render.literal(str(data))} (format parquet, "
                               "compression zstd)")  # fmt: skip
-            made = replace(made, bytes=data.stat().st_size, unreadable=log.unread)
+            made = replace(made, bytes=data.stat().st_size, unreadable=log.unread,
+                           contents=self._meant(log, table).parts)  # fmt: skip
             self._checkpoints.add(made)
         except BaseException as error:
             self._checkpoints.remove(made)
@@ -234,23 +232,19 @@ class DuckDBEngine:
         """Tell where the log of a table is; the embedded lake may be moved with its checkpoints."""
         root = Path(self._source_of(table)).expanduser()
         source = str(root.resolve()) if self._settings.source else ""
-        return Log(source, f"{root}/" if root.is_dir() else "")
+        chosen = "".join(f" {name}={value}" for name, value in
+                         (("log_region", self._settings.log_region), ("log_account", self._settings.log_account))
+                         if value)  # fmt: skip
+        return Log(source + chosen, f"{root}/" if root.is_dir() else "")
 
     def _answer(self, rows: pa.Table, sql: str, table: str, log: StagedLog, began: float) -> Answer:
         arrivals = [item.arrival for item in log.listed if item.arrival]
-        notes = (*(log.after.notes(log.listed, len(log.objects)) if log.after else ()), *log.notes)
+        kept = log.after.notes(log.listed, len(log.objects)) if log.after else ()
+        meant = self._meant(log, table)
+        notes, newest = (*meant.notes, *kept, *log.notes), max((part.last for part in meant.parts), default=None)
         return Answer(rows, sql, time.perf_counter() - began, len(log.objects), log.bytes, log.unreadable,
                       min(arrivals, default=None), max(arrivals, default=None), notes=notes,
-                      newest_change=self._newest(table, log), failures=log.wrapped[FAILURE])  # fmt: skip
-
-    def _newest(self, table: str, log: StagedLog) -> datetime | None:
-        """Return when the last change was made of the table, or of a source that holds no other."""
-        of_table = f"max(ts) filter (where table_name = {render.literal(table)})"
-        texts = [f"select {of_table if log.after else f'coalesce({of_table}, max(ts))'} from {log.table}"]
-        if log.after:
-            texts.append(f"select max(ts) from {_kept_view(log.after)}")
-        found = [moment for text in texts for (moment,) in self._con.execute(text).fetchall() if moment]
-        return max((moment.replace(tzinfo=UTC) for moment in found), default=None)
+                      newest_change=newest and newest.replace(tzinfo=UTC), failures=log.wrapped[FAILURE])  # fmt: skip
 
     def _run(self, question: str, table: str, *, images: bool, matching: str = "true", over: Over = "log",
              after: datetime | None = None, values: Mapping[str, object] | None = None,
@@ -274,6 +268,8 @@ class DuckDBEngine:
         if "arrival" in render.template(question):
             deliveries = f"(select * from {deliveries} as log join {log.arrivals()} as objects using (object))"
         names = {"deliveries": deliveries, "canonical": "canonical_image(image)", "matching": matching}
+        if len(self._meant(log, table).schemas) < 2 and (over == "log" or not self._settings.baseline):
+            names["alive"] = "true"
         return _translated(render.compose(question, values or {}, names, row="row_id")), log
 
     def _whole(self, table: str, *, images: bool, matching: str = "true") -> tuple[str, StagedLog]:
@@ -282,6 +278,9 @@ class DuckDBEngine:
         asked = {column.name for column in sqlglot.parse_one(matching, read="athena").find_all(exp.Column)}
         narrow = images and not log.has_images and "keys" in asked and asked.isdisjoint(_IMAGES)
         log.refresh(images=images and not narrow)
+        if narrow and len(self._meant(log, table).schemas) > 1:  # which one is alive, all changes tell
+            narrow = False
+            log.refresh(images=True)
         rows = log
         if narrow:  # a few items: the images of the objects that hold their changes will do
             rows = log.part(_translated(f"select 1 where {matching}").partition(" WHERE ")[2]) or log
@@ -313,7 +312,7 @@ class DuckDBEngine:
         if not known:
             return deliveries if over == "state" else f"(select * from {deliveries} where false)"
         if self._staged != (table, known):
-            names = tuple(self._settings.keys) or tuple(self._key_types(table))
+            names = tuple(self._settings.keys) or tuple(alive_at(self._keys(table), known.time).types)
             self._not_staged = stage(self._con, _BASELINE, known, names)
             self._staged = (table, known)
         if over == "baseline":
@@ -324,31 +323,34 @@ class DuckDBEngine:
         return "(select *, rowid as row_id from state)"
 
     def _deliveries(self, log: StagedLog, table: str, staged: str) -> str:
-        held = sorted(name for (name,) in self._con.execute(
-            f"select distinct table_name from {log.table} where keys is not null").fetchall())  # fmt: skip
-        rows = f"(select *, rowid as row_id from {staged})"
-        if held == [table] or (len(held) == 1 and not self._settings.source):
-            return rows
-        if log.after and table not in held:  # nothing has come since
-            return f"(select *, rowid as row_id from {staged} where false)"
-        if table in held:
-            return f"(select *, rowid as row_id from {staged} where table_name = {render.literal(table)})"
+        held = sorted({part.table for part in log.contents})
+        conditions = [render.of_origin(self._meant(log, table).origin)]
+        if held != [table] and (self._settings.source or len(held) != 1):
+            conditions.append(f"table_name = {render.literal(table)}")
+        within = " and ".join(filter(None, conditions))
+        return f"(select *, rowid as row_id from {staged}{' where ' if within else ''}{within})"
+
+    def _meant(self, log: StagedLog, table: str) -> Table:
+        """Tell which table of a log a name stands for."""
+        held = sorted({part.table for part in log.contents})
+        own = [part for part in log.contents if part.table == table or (len(held) == 1 and not self._settings.source)]
+        if own or log.after:
+            return one_table(own, table, self._settings.log_region, self._settings.log_account)
         if held:
             raise TableNotFound(f"{log.source} holds no changes of a table {table!r}, but of: {', '.join(held)}."
                                 f"{did_you_mean(table, held)}")  # fmt: skip
         raise _without_changes(log)
 
-    def _objects_of_tables(self) -> list[tuple[str, list[Object]]]:
-        """Name each table with the objects that hold changes of it."""
+    def _objects_of_tables(self) -> list[tuple[str, str | None, str | None, list[Object]]]:
+        """Name each table, with its Region and account where they are known, and the objects that hold its changes."""
         if not self._settings.source:
-            return [(name, list_objects(folder)) for name, folder in self._folders().items()]
+            return [(name, None, None, list_objects(folder)) for name, folder in self._folders().items()]
         log = self._log(self._settings.source)
         log.refresh(images=False)
-        found = self._con.execute(f"select table_name, list_sort(list_distinct(list(object))) from {log.table} "
-                                  "where keys is not null group by 1 order by 1").fetchall()  # fmt: skip
+        found = self._con.execute(render.part("tables", log=log.table)).fetchall()
         if not found:
             raise _without_changes(log)
-        return [(name, [log.objects[number] for number in numbers]) for name, numbers in found]
+        return [(*names, [log.objects[number] for number in numbers]) for *names, numbers in found]
 
     def _folders(self) -> dict[str, str]:
         """Name the tables of the lake with their folders."""

@@ -7,6 +7,7 @@ is wrong with the others. Only objects that came since the last question are rea
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ import pyarrow as pa
 from workbench import render
 from workbench.checkpoints import Checkpoint
 from workbench.containers import FAILURE
+from workbench.contents import Part, merged
 from workbench.errors import QueryError, without_values
 from workbench.objects import SCHEMA, Listing, Object, Unreadable, list_source
 from workbench.reader import Layout, envelope_columns, layout_of, read_changes
@@ -77,6 +79,7 @@ class StagedLog:
         self._has_images = False
         self._line_by_line = False
         self._vanished = False
+        self._contents: tuple[Part, ...] | None = None
         self._clear(images=False)
 
     @property
@@ -147,6 +150,28 @@ class StagedLog:
         """Whether images are staged too."""
         return self._has_images
 
+    @property
+    def contents(self) -> tuple[Part, ...]:
+        """What is in the log, and in the checkpoint before it."""
+        if self._contents is None:
+            self._contents = self._look_into()
+        return merged((*(self.after.contents if self.after else ()), *self._contents))
+
+    def _look_into(self) -> tuple[Part, ...]:
+        """Tell what the table holds; the keys' types by the patterns of keys seen, which is faster than by each key."""
+        seen: dict[str, str] = {}
+        while True:
+            cases = "".join(f"when {pattern} then {render.literal(schema)} " for schema, pattern in seen.items())
+            schema = f"case {cases}end" if seen else "null"
+            other = self._con.execute(f"select keys from {self.table} where keys is not null and {schema} is null "
+                                      "limit 1").fetchone()  # fmt: skip
+            if other is None:
+                break
+            types = {name: kind for name, value in json.loads(other[0]).items() for kind in value}
+            seen[json.dumps(types, ensure_ascii=False, separators=(",", ":"))] = render.like_key(types)
+        text = render.part("contents", key_schema=schema, deliveries=f"(from {self.table} where keys is not null)")
+        return tuple(Part(*row) for row in self._con.execute(text).fetchall())
+
     def part(self, matching: str) -> StagedLog | None:
         """Return the objects that hold changes of a few items, with images, as a log; None where they are many."""
         found = self._con.execute(f"select distinct object from {self.table} where {matching} order by 1").fetchall()
@@ -174,6 +199,7 @@ class StagedLog:
 
     def _clear(self, *, images: bool) -> None:
         self.objects, self._unreadable, self._wrapped, self._has_images = [], {}, {}, images
+        self._contents = None
         columns = [f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in self._columns()]
         self._con.execute(f"create or replace temp table {self.table} ({', '.join(columns)}, object INTEGER)")
 
@@ -181,6 +207,7 @@ class StagedLog:
         return [name for name in SCHEMA.names if self._has_images or name not in _IMAGES]
 
     def _add(self, objects: list[Object]) -> None:
+        self._contents = None
         for (kind, reader), items in self._by_reader(objects).items():
             first = len(self.objects)
             self.objects += items

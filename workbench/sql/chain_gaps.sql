@@ -18,7 +18,9 @@ with changes as (
             when event_name = 'INSERT' then xxhash64(to_utf8(''))
             when old_image is not null then xxhash64(to_utf8(old_image))
         end) as found,
-        max(xxhash64(to_utf8(coalesce(new_image, '')))) as left_behind
+        max(case
+            when event_name = 'REMOVE' or new_image is not null then xxhash64(to_utf8(coalesce(new_image, '')))
+        end) as left_behind
     from {deliveries}
     where ts < :end
     group by keys, ts, event_id

@@ -4,7 +4,9 @@
 -- Rows: one an item; gone ones also where they are ambiguous. keys; image (DynamoDB JSON, null where the item
 -- is gone); ts, its last change (UTC); by_ttl, whether that was a removal by TTL; ambiguous, whether changes of
 -- the same instant could not be settled by their images, because a record is missing or nothing before them is
--- known: then event_id decides, or, for an item that came and went in its first instant, that it was not there.
+-- known: then event_id decides, or, for an item that came and went in its first instant, that it was not there;
+-- unknown, whether its last change does not say what it left, as in a log of keys only; ended, whether it was there
+-- when the table was made again with another key, since when it is not.
 -- Changes of one instant are settled by their images: each change takes its old image away and leaves its new
 -- one, and the one image left over is the state; where none is, the state is the one before. '' is no image.
 with candidates as (
@@ -21,6 +23,7 @@ sides as (  -- one row a distinct change and image: side 1 is the image it left,
         max(ts) as ts,
         max(case when by_ttl then 1 else 0 end) as by_ttl,
         max(case when event_name <> 'INSERT' and old_image is null then 1 else 0 end) as old_unknown,
+        max(case when event_name <> 'REMOVE' and new_image is null then 1 else 0 end) as new_unknown,
         max(coalesce(case when side = 1 then new_image else old_image end, '')) as image
     from candidates
     cross join (values (1), (-1)) as both_sides (side)
@@ -38,6 +41,7 @@ images as (  -- one row an image of a group: how often it is left over
         max(ts) as ts,
         max(case when side = 1 then by_ttl else 0 end) as by_ttl,
         max(old_unknown) as old_unknown,
+        max(new_unknown) as new_unknown,
         sum(side) as left_over,
         sum(case when side = 1 then 1 else 0 end) as changes,
         max(case when side = 1 then event_id end) as last_event_id
@@ -51,7 +55,9 @@ instants as (  -- one row a group of changes of one item at one instant
         group_no,
         max(ts) as ts,
         max(by_ttl) as by_ttl,
+        max(new_unknown) as new_unknown,
         case
+            when max(new_unknown) = 1 then 'undecided'
             when sum(changes) = 1 or count(*) = 1 then 'decided'
             when max(old_unknown) = 1 then 'undecided'
             when sum(abs(left_over)) = 2 then 'decided'
@@ -77,7 +83,8 @@ items as (  -- one row an item: its last group, and before_image from the last g
             case verdict when 'decided' then left_image else last_image end,
             case when verdict <> 'cycle' then -group_no end
         ), '') as image,
-        max_by(verdict, case when verdict <> 'cycle' then -group_no end) as before_verdict
+        max_by(verdict, case when verdict <> 'cycle' then -group_no end) as before_verdict,
+        max_by(new_unknown, case when verdict <> 'cycle' then -group_no end) as new_unknown
     from instants
     group by keys
 ),
@@ -91,6 +98,7 @@ states as (  -- fits: the state before a cycle is one of its images, as it must 
         before_verdict,
         image,
         last_image,
+        coalesce(new_unknown, 0) = 1 as unknown,
         case when verdict = 'cycle' then coalesce(contains(images, {canonical}), false) else true end as fits
     from items
 ),
@@ -101,10 +109,24 @@ answers as (
         nullif(case when fits then image else last_image end, '') as image,
         ts,
         by_ttl = 1 and case when fits then image else last_image end = '' as by_ttl,
-        not fits or coalesce(before_verdict, 'undecided') = 'undecided' as ambiguous
+        not unknown and (not fits or coalesce(before_verdict, 'undecided') = 'undecided') as ambiguous,
+        unknown,
+        {alive} as alive
     from states
+),
+
+living as (
+    select
+        keys,
+        case when alive then image end as image,
+        ts,
+        by_ttl,
+        alive and ambiguous as ambiguous,
+        alive and unknown as unknown,
+        not alive and image is not null as ended
+    from answers
 )
 
-select keys, image, ts, by_ttl, ambiguous
-from answers
-where (:include_deleted or image is not null or ambiguous) and ({matching})
+select keys, image, ts, by_ttl, ambiguous, unknown, ended
+from living
+where (:include_deleted or image is not null or ambiguous or unknown) and (unknown or ({matching}))

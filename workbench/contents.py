@@ -1,0 +1,154 @@
+"""What a log holds under a table's name: of which Region and account, with which keys, and when.
+
+One name may stand for several tables: for those of two Regions or accounts, and for one that was removed and made again
+with another key. The first are chosen among, never mixed; of the second, the one that was alive then is meant.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from workbench.errors import ParameterError, TableNotFound
+
+
+@dataclass(frozen=True)
+class Part:
+    """The changes of one table, Region, account and key schema."""
+
+    table: str
+    aws_region: str | None
+    account_id: str | None
+    keys: str
+    """The key attributes and their types S, N or B, as a JSON object."""
+    changes: int
+    """How often one was delivered."""
+    first: datetime
+    last: datetime
+    """UTC, without a zone."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A key, and from when to when changes carry it."""
+
+    types: Mapping[str, str]
+    """The key attributes and their types S, N or B."""
+    first: datetime
+    last: datetime
+
+    @property
+    def called(self) -> str:
+        """Name it for people."""
+        return ", ".join(f"{name} ({kind})" for name, kind in self.types.items())
+
+
+@dataclass(frozen=True)
+class Table:
+    """The one table a question is about, of all that have its name."""
+
+    origin: Mapping[str, str]
+    """Values that its changes have in aws_region and account_id, where others have others."""
+    parts: tuple[Part, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def schemas(self) -> list[Schema]:
+        """The keys it has had, the newest first."""
+        found: dict[str, Schema] = {}
+        for part in self.parts:
+            known = found.get(part.keys, Schema(json.loads(part.keys), part.first, part.last))
+            found[part.keys] = replace(known, first=min(known.first, part.first), last=max(known.last, part.last))
+        return [found[keys] for keys in sorted(found, key=lambda keys: (found[keys].last, keys), reverse=True)]
+
+
+def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Add up what is of one table, Region, account and key."""
+    found: dict[tuple[str | None, ...], Part] = {}
+    for part in parts:
+        name = part.table, part.aws_region, part.account_id, part.keys
+        other = found.get(name, replace(part, changes=0))
+        found[name] = replace(part, changes=part.changes + other.changes, first=min(part.first, other.first),
+                              last=max(part.last, other.last))  # fmt: skip
+    return tuple(found.values())
+
+
+def one_table(parts: Sequence[Part], table: str, region: str | None, account: str | None, *,
+              whole: bool = True) -> Table:  # fmt: skip
+    """Choose the table that a name, and where need be a Region and an account, stand for.
+
+    Older envelopes do not tell their Region: they count as of the only one that others tell. Where not the `whole` log
+    was looked into, there may be changes of the Region or account chosen elsewhere.
+
+    Raises
+    ------
+    ParameterError
+        Where several are left; the message names them, and the settings that choose.
+    TableNotFound
+        Where there is none of that Region or account.
+    """
+    origin: dict[str, str] = {}
+    notes: list[str] = []
+    for column, chosen, called, setting in (("aws_region", region, "Region", "log_region"),
+                                            ("account_id", account, "account", "log_account")):  # fmt: skip
+        named = sorted({value for part in parts if (value := getattr(part, column)) is not None})
+        silent = sum(part.changes for part in parts if getattr(part, column) is None)
+        if chosen and not whole and chosen not in named:
+            origin[column], parts = chosen, ()
+            continue
+        if chosen and not named:
+            notes += [f"{setting}={chosen} chooses nothing: the log does not tell {called}s"] if parts else []
+            continue
+        if chosen and chosen not in named:
+            raise TableNotFound(f"the log holds no changes of {table!r} of the {called} {chosen}, but of: "
+                                f"{', '.join(named)}")  # fmt: skip
+        if len(named) > 1 and not chosen:
+            each = (f"{value} ({_span([part for part in parts if getattr(part, column) == value])})" for value in named)
+            raise ParameterError(f"{table!r} is a table of {len(named)} {called}s in this log: {', '.join(each)}; "
+                                 f"choose one by --{setting.replace('_', '-')} ({setting}=)")  # fmt: skip
+        if silent and len(named) == 1:
+            notes.append(f"{silent:,} changes do not tell their {called}: they count as of {named[0]}")
+        elif silent and named:
+            notes.append(f"{silent:,} changes that do not tell their {called} are left out")
+        if chosen and (len(named) > 1 or not silent):
+            origin[column] = chosen
+            parts = [part for part in parts if getattr(part, column) == chosen]
+    made = Table(origin, tuple(parts), tuple(notes))
+    _refuse_interleaved(made.schemas, table)
+    return made
+
+
+def alive_at(schemas: Sequence[Schema], at: datetime | None) -> Schema:
+    """Return the key of the table that was there at an instant; of several, newest first."""
+    moment = at.astimezone(UTC).replace(tzinfo=None) if at else None
+    return next((each for each in schemas if moment is None or each.first <= moment), schemas[-1])
+
+
+def remade(schemas: Sequence[Schema]) -> list[str]:
+    """Tell of a table that was made again with another key, newest first; nothing of one that was not."""
+    if len(schemas) < 2:
+        return []
+    newest, *older = schemas
+    return [f"made again with another key: {newest.called} since {_time(newest.first)}",
+            *(f"before, {each.called} from {_time(each.first)} to {_time(each.last)}" for each in older)]  # fmt: skip
+
+
+def _refuse_interleaved(schemas: Sequence[Schema], table: str) -> None:
+    before: Schema | None = None
+    for each in sorted(schemas, key=lambda schema: schema.first):
+        if before and each.first <= before.last:
+            named = (f"{one.called} from {_time(one.first)} to {_time(one.last)}" for one in (before, each))
+            raise ParameterError(f"{table!r} has changes of two keys at the same time, so of two tables: "
+                                 f"{' and '.join(named)}; give the folder of one by --from (source=)")  # fmt: skip
+        before = each
+
+
+def _span(parts: Sequence[Part]) -> str:
+    count = sum(part.changes for part in parts)
+    return f"{count:,} from {_time(min(each.first for each in parts))} to {_time(max(each.last for each in parts))}"
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,84 @@
+"""What a log's records hold of the images: a stream's StreamViewType, as the records themselves tell it.
+
+Kinesis hands on both images; a DynamoDB stream may be set to hand on the keys only, or one of the images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+BOTH, NEW, OLD, KEYS = "NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE", "KEYS_ONLY"
+_HOLDS = {BOTH: "both images", NEW: "new images only", OLD: "old images only", KEYS: "keys only"}
+_KNOWN = {BOTH: BOTH, NEW: "NEW_IMAGE, or flat rows", OLD: OLD, KEYS: KEYS}
+
+
+@dataclass(frozen=True)
+class View:
+    """A type that records are of, or the two they may be of, and from when to when."""
+
+    kinds: tuple[str, ...]
+    first: datetime
+    last: datetime
+
+    def __str__(self) -> str:
+        """Write it in a line."""
+        return f"{' or '.join(self.kinds)} from {self.first:%Y-%m-%d %H:%M:%S} to {self.last:%Y-%m-%d %H:%M:%S}"
+
+
+def counted(rows: pa.Table) -> list[dict[str, Any]]:
+    """Count changes, as `changes.sql` answers them, like `stream_views.sql`."""
+    events = rows.column("event_name")
+    names = {f"has_{side}": pc.is_valid(rows.column(f"{side}_image")) for side in ("new", "old")}
+    table = pa.table({"event_name": events, "ts": rows.column("ts"), **names}).group_by(["event_name", *names])
+    found = table.aggregate([("ts", "min"), ("ts", "max")]).rename_columns(
+        {"ts_min": "first_change", "ts_max": "last_change"}
+    )
+    rows_of: list[dict[str, Any]] = found.to_pylist()
+    return rows_of
+
+
+def views(rows: Sequence[Mapping[str, Any]]) -> list[View]:
+    """Tell the types that the rows of `stream_views.sql` are of, in the order they came; one, where one explains all.
+
+    An INSERT has no old image and a REMOVE no new one, whatever the type: only a MODIFY tells it alone.
+    """
+    found: list[View] = []
+    for row in sorted(rows, key=lambda row: row["event_name"] != "MODIFY"):
+        possible = _possible(row["event_name"], row["has_new"], row["has_old"])
+        for number, view in enumerate(found):
+            if shared := tuple(kind for kind in view.kinds if kind in possible):
+                found[number] = View(shared, min(view.first, row["first_change"]), max(view.last, row["last_change"]))
+                break
+        else:
+            found.append(View(possible, row["first_change"], row["last_change"]))
+    return sorted(found, key=lambda view: (view.first, view.kinds))
+
+
+def tells_states(found: Sequence[View]) -> bool:
+    """Whether there are changes that say what they left."""
+    return any({BOTH, NEW} & {*view.kinds} for view in found)
+
+
+def lacking(found: Sequence[View]) -> str:
+    """Say which images are not there, in words that follow "the log holds"; '' where all are."""
+    if all(BOTH in view.kinds for view in found):
+        return ""
+    if len(found) == 1:
+        (view,) = found
+        holds, known = (" or ".join(words[kind] for kind in view.kinds) for words in (_HOLDS, _KNOWN))
+        return f"{holds} (StreamViewType {known})"
+    return f"records of several stream view types: {', '.join(map(str, found))}"
+
+
+def _possible(event: str, has_new: bool, has_old: bool) -> tuple[str, ...]:
+    if event == "INSERT":
+        return (BOTH, NEW) if has_new else (OLD, KEYS)
+    if event == "REMOVE":
+        return (BOTH, OLD) if has_old else (NEW, KEYS)
+    return ({(True, True): BOTH, (True, False): NEW, (False, True): OLD, (False, False): KEYS}[has_new, has_old],)
