@@ -156,8 +156,9 @@ def test_the_images_context_holds_what_its_file_copies_and_nothing_else(variants
     made = variants["reports"]
     (image,) = json.loads((made.folder / "Workbench.assets.json").read_text())["dockerImages"].values()
     context = made.folder / image["source"]["directory"]
-    copied = [part for line in instructions() if line.startswith("COPY") and "--from" not in line
-              for part in line.split()[1:-1]]  # fmt: skip
+    copied = list(dict.fromkeys(
+        part for line in instructions() if line.startswith("COPY") and "--from" not in line
+        for part in line.split()[1:-1]))  # fmt: skip
     assert copied == ["pyproject.toml", "constraints.txt", "README.md", "workbench", "notebooks",
                       "infra_cdk/container/run.py"]  # fmt: skip
     assert all((context / part).exists() for part in copied)
