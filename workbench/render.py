@@ -18,7 +18,22 @@ from typing import Any
 from workbench.errors import ParameterError, did_you_mean
 from workbench.keys import KeyPart
 from workbench.records import canonical_number
-from workbench.where import And, Compares, Condition, Equals, IsAbsent, IsNull, Like, Name, Not, Or, names_images
+from workbench.where import (
+    COLUMN,
+    And,
+    Compares,
+    Condition,
+    Equals,
+    IsAbsent,
+    IsNull,
+    Leaf,
+    Like,
+    Name,
+    Not,
+    Or,
+    names_columns,
+    names_images,
+)
 
 _TOKEN = re.compile(
     r"(?P<skip>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::)|:(?P<value>[a-z_]\w*)|\{(?P<name>\w+)\}",
@@ -212,6 +227,9 @@ def condition(tree: Condition, *, new: str, old: str | None = None) -> str:
     readings = [
         f"{image} is not null and {_condition(tree, columns | {'': image}, True)}" for image in (new, old) if image
     ]
+    if names_columns(tree):
+        none = f"{new} is null" + (f" and {old} is null" if old else "")
+        readings.append(f"{none} and {_condition(tree, columns, True)}")
     return "(" + " or ".join(readings) + ")"
 
 
@@ -224,7 +242,29 @@ def _condition(tree: Condition, columns: Mapping[str, str], meant: bool) -> str:
             every = [_condition(part, columns, meant) for part in parts]
             return " and ".join(every) if isinstance(tree, And) is meant else "(" + " or ".join(every) + ")"
         case leaf:
+            if leaf.name.image == COLUMN:
+                return ("" if meant else "not ") + _of_column(leaf)
             return ("" if meant else "not ") + _leaf(leaf, columns[leaf.name.image], meant)
+
+
+_COLUMNS = {"_changed_at": "ts", "_deleted_at": "case when image is null then ts end", "_by_ttl": "by_ttl"}
+
+
+def _of_column(leaf: Leaf) -> str:
+    """Write a comparison with a column of the answer."""
+    name = str(leaf.name.path[0])
+    column = _COLUMNS.get(name, name)
+    match leaf:
+        case IsAbsent():
+            return f"({column} is null)"
+        case IsNull():
+            return "false"
+        case Like(_, pattern):
+            return f"coalesce({column} like {literal(pattern)} escape '!', false)"
+        case Compares(_, operator, value):
+            return f"coalesce({column} {operator} {literal(value)}, false)"
+        case Equals(_, values):
+            return f"coalesce({column} in {literal(values)}, false)"
 
 
 def _leaf(leaf: Equals | Compares | Like | IsAbsent | IsNull, column: str, wide: bool) -> str:

@@ -18,6 +18,10 @@ Every comparison is true or false, never unknown:
 - ``new.age`` and ``old.age`` are read from that image, whose attributes are all absent where there is no such image
   (an attribute called new or old is quoted before a dot). Names without either are read from the same image, and
   the condition holds when it does with all of them read from the new image, or all from the old one.
+
+The columns that an answer adds are named as they are: ``_changed_at``, ``_deleted_at`` and ``_by_ttl`` of the latest
+state, ``ts``, ``event_name``, ``by_ttl``, ``size_bytes`` and ``event_id`` of changes; attributes so called are quoted.
+Times compare with texts such as ``'2026-11-20T12:00Z'`` or ``'-2d'``.
 """
 
 from __future__ import annotations
@@ -26,20 +30,35 @@ import base64
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from workbench.errors import ParameterError
-from workbench.records import RecordRefused, canonical_number
+from workbench.errors import ParameterError, did_you_mean
+from workbench.instants import instant
+from workbench.records import EVENTS, RecordRefused, canonical_number
 
 if TYPE_CHECKING:
     from pyparsing import ParserElement
 
-Value: TypeAlias = Decimal | str | bool | bytes
+Value: TypeAlias = Decimal | str | bool | bytes | datetime
 Image: TypeAlias = Mapping[str, Any]
 
+COLUMN = "column"
+LATEST: Mapping[str, type] = {"_changed_at": datetime, "_deleted_at": datetime, "_by_ttl": bool}
+CHANGES: Mapping[str, type] = {
+    "ts": datetime,
+    "event_name": str,
+    "by_ttl": bool,
+    "size_bytes": Decimal,
+    "event_id": str,
+}
+"""The columns an answer adds to attributes, and what they compare with; of the latest state and of changes."""
+_SAID = {datetime: "a time: compare it with a text like '2026-11-20T12:00Z' or '-2d'", bool: "true or false",
+         Decimal: "a number", str: "a text, in single quotes"}  # fmt: skip
+_COLUMN_VALUE = "value"  # stands in place of a type of DynamoDB's
 _EXAMPLE = "HeartRate > 120 and status in ('on', 'off')"
 _DEEPEST = 16  # nested parentheses; sqlglot recurses some twenty frames for each of the SQL they become
 _KEYWORDS = "and|or|not|in|like|escape|between|is|absent|null|true|false"
@@ -54,10 +73,14 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True)
 class Name:
-    """An attribute: the image it is read from (``new``, ``old``, or ``""`` for either), and the steps to it."""
+    """An attribute: the image it is read from (``new``, ``old``, or ``""`` for either), and the steps to it.
+
+    A column of an answer has the image `COLUMN`; `plain` is a name that was written as one word without quotes.
+    """
 
     image: str
     path: tuple[str | int, ...]
+    plain: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -120,11 +143,12 @@ class Or:
     parts: tuple[Condition, ...]
 
 
-Condition: TypeAlias = Equals | Compares | Like | IsAbsent | IsNull | Not | And | Or
+Leaf: TypeAlias = Equals | Compares | Like | IsAbsent | IsNull
+Condition: TypeAlias = Leaf | Not | And | Or
 
 
-def parse(text: str) -> Condition:
-    """Read a condition.
+def parse(text: str, columns: Mapping[str, type] | None = None) -> Condition:
+    """Read a condition, `columns` being those of the answer it is for: `LATEST` or `CHANGES`.
 
     Raises
     ------
@@ -143,32 +167,83 @@ def parse(text: str) -> Condition:
     except ParseBaseException as error:
         message = error.msg if error.msg.startswith("Expected") else "expected 'and', 'or' or ')'"
         _refuse(text, error.loc, message[0].lower() + message[1:])
-    return tree
+    return _resolved(tree, columns) if columns else tree
 
 
-def holds(condition: Condition, new: Image | None, old: Image | None) -> bool:
+def _resolved(tree: Condition, columns: Mapping[str, type]) -> Condition:
+    """Read the names of columns as such, and their values as what the columns hold."""
+    match tree:
+        case And(parts) | Or(parts):
+            return type(tree)(tuple(_resolved(part, columns) for part in parts))
+        case Not(part):
+            return Not(_resolved(part, columns))
+    column = tree.name.path[0]
+    if not tree.name.plain or not isinstance(column, str) or column not in columns:
+        return tree
+    kind, name = columns[column], Name(COLUMN, (column,))
+    match tree:
+        case Equals(_, values):
+            return Equals(name, tuple(_value_of(column, kind, value) for value in values))
+        case Compares(_, sign, value):
+            if kind is bool:
+                raise ParameterError(f"{column} is true or false, which have no order")
+            return Compares(name, sign, _value_of(column, kind, value))
+        case Like() if kind is not str:
+            raise ParameterError(f"{column} is {_SAID[kind]}, and like is for texts")
+    return replace(tree, name=name)
+
+
+def _value_of(column: str, kind: type, value: Value) -> Value:
+    if kind is datetime and isinstance(value, str):
+        return instant(value)
+    if type(value) is not kind:
+        raise ParameterError(f"{column} is {_SAID[kind]}")
+    if column == "event_name" and value not in EVENTS:
+        raise ParameterError(
+            f"{value!r} is no event: use {', '.join(EVENTS)}.{did_you_mean(str(value).upper(), EVENTS)}"
+        )
+    return value
+
+
+def holds(condition: Condition, new: Image | None, old: Image | None, row: Mapping[str, Any] | None = None) -> bool:
     """Say whether a condition holds for a change, given its images as DynamoDB JSON, binary encoded once.
+
+    A condition on columns is asked of their values in `row` too, also where there is no image.
 
     >>> holds(parse("age > 40"), {"age": {"N": "41"}}, None)
     True
     """
-    return any(_holds(condition, {"": image, "new": new, "old": old}) for image in (new, old) if image is not None)
+    columns = {name: {_COLUMN_VALUE: value} for name, value in (row or {}).items() if value is not None}
+    images = [image for image in (new, old) if image is not None] or ([{}] if row is not None else [])
+    return any(_holds(condition, {"": image, "new": new, "old": old, COLUMN: columns}) for image in images)
 
 
 def names_images(condition: Condition) -> bool:
     """Say whether a condition reads ``new.`` or ``old.`` anywhere."""
-    return any(name.image for name in _names(condition))
+    return any(name.image in ("new", "old") for name in names(condition))
 
 
-def _names(condition: Condition) -> Iterator[Name]:
+def names_columns(condition: Condition) -> bool:
+    """Say whether a condition reads a column of the answer."""
+    return any(name.image == COLUMN for name in names(condition))
+
+
+def names(condition: Condition) -> Iterator[Name]:
+    """Yield what a condition names."""
+    for leaf in leaves(condition):
+        yield leaf.name
+
+
+def leaves(condition: Condition) -> Iterator[Leaf]:
+    """Yield the comparisons of a condition."""
     match condition:
         case And(parts) | Or(parts):
             for part in parts:
-                yield from _names(part)
+                yield from leaves(part)
         case Not(part):
-            yield from _names(part)
+            yield from leaves(part)
         case leaf:
-            yield leaf.name
+            yield leaf
 
 
 def _holds(condition: Condition, images: Mapping[str, Image | None]) -> bool:
@@ -186,7 +261,7 @@ def _holds(condition: Condition, images: Mapping[str, Image | None]) -> bool:
         case IsNull():
             return found is not None and "NULL" in found
         case Like(_, pattern):
-            return found is not None and "S" in found and _regex(pattern).fullmatch(found["S"]) is not None
+            return isinstance(text := _read(found), str) and _regex(pattern).fullmatch(text) is not None
         case Equals(_, values):
             read = _read(found)
             return any(type(read) is type(value) and read == value for value in values)
@@ -214,7 +289,7 @@ def _read(found: Image | None) -> Value | None:
             return Decimal(canonical_number(inner))
         if kind == "B":
             return base64.b64decode(inner, validate=True)
-        if kind in ("S", "BOOL"):
+        if kind in ("S", "BOOL", _COLUMN_VALUE):
             return inner  # type: ignore[no-any-return]
     return None
 
@@ -321,7 +396,7 @@ def _name(text: str) -> Name:
     )
     if len(path) > 1 and not text.startswith('"') and isinstance(path[1], str) and path[0].lower() in ("new", "old"):
         return Name(path[0].lower(), path[1:])
-    return Name("", path)
+    return Name("", path, plain=len(path) == 1 and not text.startswith('"'))
 
 
 def _not(part: Condition) -> Condition:

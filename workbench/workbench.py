@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import orjson
@@ -30,6 +33,8 @@ from workbench.errors import (
     EngineLost,
     ExportError,
     ParameterError,
+    QueryError,
+    ScanRefused,
     did_you_mean,
 )
 from workbench.frames import change_frame, item_frame
@@ -44,7 +49,7 @@ from workbench.quality import Quality
 from workbench.reconciliation import actual_state, against_live, scanned
 from workbench.records import EVENTS, RecordRefused, refuse_images
 from workbench.result import Result, Stats
-from workbench.where import Condition, holds, parse
+from workbench.where import CHANGES, COLUMN, LATEST, Condition, holds, leaves, names, names_columns, parse
 
 if TYPE_CHECKING:
     from workbench.catalog import Catalog
@@ -57,6 +62,7 @@ _DEFAULTS = {"as_of": END_OF_TIME, "include_deleted": False, "start": START_OF_T
 _BY_KEY = frozenset({"latest_state", "changes", "hot_keys"})  # whose rows are ordered by key
 _NO_MASK = "the mask {} applies to nothing here"
 _COPY = "write to a folder and copy it there (aws s3 sync), or export a table of DynamoDB with engine=athena"
+_KINDS: Mapping[type, str] = {Decimal: "N", str: "S", bool: "BOOL", bytes: "B"}
 Kind = Literal["event", "attribute", "key", "concentration", "interval"]
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
@@ -127,14 +133,15 @@ class Workbench:
         ParameterError
             Where `where` or `as_of` cannot be read; the message says at which character.
         """
-        at, condition = END_OF_TIME if as_of is None else instant(as_of), self._condition(where)
+        at, condition = END_OF_TIME if as_of is None else instant(as_of), self._condition(where, LATEST)
         answer, df = self._state(table, at, include_deleted, condition)
         if df.empty and at < END_OF_TIME:  # nothing there yet: show the columns there will be
             df = self._state(table, END_OF_TIME, include_deleted, condition)[1].iloc[:0]
         asked = {"as_of": at if as_of else None, "include_deleted": include_deleted, "where": where}
         ambiguous = sum(answer.rows.column("ambiguous").to_pylist())
         return self._result(Result, df, answer, "latest_state", table, asked, ambiguous,
-                            notes=[*self._notes(table, at), *self._unmatched(df, where)])  # fmt: skip
+                            notes=[*self._notes(table, at), *self._unmatched(df, where),
+                                   *self._hints(table, df, condition, LATEST)])  # fmt: skip
 
     def changes(self, table: str, *, start: Moment | None = None, end: Moment | None = None,
                 key: Key | Sequence[Key] | None = None, prefix: bool = False, events: str | Sequence[str] = (),
@@ -166,7 +173,7 @@ class Workbench:
             raise ParameterError(
                 f"{unknown[0]!r} is no event: use {', '.join(EVENTS)}.{did_you_mean(unknown[0], EVENTS)}"
             )
-        condition, keys = self._condition(where), self._keys(table, key, prefix)
+        condition, keys = self._condition(where, CHANGES), self._keys(table, key, prefix)
         sql = condition and render.condition(condition, new="new_image", old="old_image")
         matching = render.matching(keys, chosen, sql or "")
 
@@ -182,6 +189,7 @@ class Workbench:
         notes = [f"the newest of {found:,}"] if found > len(df) else []
         notes += self._unmatched(df, where, key, chosen, limit)
         notes += _held(views.counted(answer.rows))
+        notes += self._hints(table, df, condition, CHANGES) if limit != 0 else []
         return self._result(Result, df, answer, "changes", table, asked, notes=notes)
 
     def item_history(self, table: str, key: Key | Sequence[Key] | None = None, *, prefix: bool = False,
@@ -231,7 +239,7 @@ class Workbench:
 
         answer, df = self._trying(table, ask)
         asked = {"key": key, "prefix": prefix, "start": start and begin, "end": end and until}
-        notes = [*self._notes(table, until), *_held(views.counted(answer.rows))]
+        notes = [*self._notes(table, until), *_held(views.counted(answer.rows)), *self._hints(table, df)]
         return self._result(History, df, answer, "changes", table, asked, notes=notes)
 
     def diff(self, table: str, before: Moment, after: Moment | None = None, *, key: Key | Sequence[Key] | None = None,
@@ -449,7 +457,8 @@ class Workbench:
         if where and names_masked(where, self.settings.mask):
             raise ParameterError("the SQL of a condition on a masked attribute would show its values: leave it out, or "
                                  "ask the question itself")  # fmt: skip
-        matching = render.condition(parse(where), **sides) if where else "true"
+        columns = LATEST if question == "latest_state" else CHANGES
+        matching = render.condition(parse(where, columns), **sides) if where else "true"
         return self._engine.sql(question, table, matching=matching, **_values(question, values))
 
     def estimate(self, question: str, table: str, **values: Any) -> Estimate:
@@ -652,9 +661,9 @@ class Workbench:
         self._refuse_masked(str(key), f"a key is like {' '.join(f'{name}=…' for name in types[0])}")
         raise refused or ParameterError(f"the key {key!r} cannot be read")
 
-    def _condition(self, where: str | None) -> Condition | None:
+    def _condition(self, where: str | None, columns: Mapping[str, type]) -> Condition | None:
         try:
-            return parse(where) if where else None
+            return parse(where, columns) if where else None
         except ParameterError:
             self._refuse_masked(where or "", "see `workbench.where`")
             raise
@@ -683,6 +692,29 @@ class Workbench:
         when = "" if at == END_OF_TIME else f" at {at:%Y-%m-%d %H:%M:%S} UTC or before"
         return [f"the baseline is not used: it holds no full export of {table!r}{when}, but: {others(exports, table)}",
                 *notes]  # fmt: skip
+
+    def _hints(self, table: str, df: pd.DataFrame, condition: Condition | None = None,
+               columns: Mapping[str, type] = MappingProxyType({})) -> list[str]:  # fmt: skip
+        """Say why an answer may be empty, and what a condition names that the log does not have."""
+        shown = {re.sub(r"\[\d+\]", "[]", re.sub(r"^(new|old)\.", "", str(column))) for column in df.columns}
+        named = {each: _path(each.path) for each in names(condition) if each.image != COLUMN} if condition else {}
+        unsure = [path for path in named.values() if not _known(path, shown)]
+        try:
+            notes = []
+            if named and (df.empty or unsure):
+                shapes, _ = quality.drift(self._ask_all("schema_drift", table))
+                paths = {*shapes["path"], *(() if df.empty else shown)}
+                notes = [*_unknown(named.values(), paths, columns),
+                         *(_other_types(condition, shapes) if condition and df.empty else ())]  # fmt: skip
+            if df.empty and not notes:
+                ((first, last),) = (row.values() for row in self._ask_all("log_span", table).to_pylist())
+                notes = [f"the log tells of changes from {first} to {last} UTC"] if first else []
+        except (ScanRefused, QueryError, ValueError, LookupError):
+            return []
+        return notes
+
+    def _ask_all(self, question: str, table: str) -> pa.Table:
+        return self._engine.ask(question, table, start=START_OF_TIME, end=END_OF_TIME).rows
 
     def _masked(self, table: str, df: pd.DataFrame, within: Sequence[str] = ()) -> pd.DataFrame:
         hidden = mask(df, self.settings.mask, self.settings.mask_with, self.settings.mask_salt)
@@ -746,14 +778,33 @@ def _holding(rows: pa.Table, condition: Condition | None, new: str, old: str | N
         return rows
     news = rows.column(new).to_pylist()
     olds = rows.column(old).to_pylist() if old else [None] * len(rows)
+    told = _columns(rows) if names_columns(condition) else [None] * len(rows)
     held = []
-    for texts in zip(news, olds, strict=True):
+    for *texts, row in zip(news, olds, told, strict=True):
         try:
-            held.append(holds(condition, *(text and orjson.loads(text) for text in texts)))
+            one, other = (text and orjson.loads(text) for text in texts)
+            held.append(holds(condition, one, other, row))
         except (AttributeError, LookupError, TypeError, ValueError):
             refuse_images(texts)
             raise
     return rows.filter(pa.array(held, pa.bool_()))
+
+
+def _columns(rows: pa.Table) -> list[dict[str, Any]]:
+    """Return the columns an answer adds to attributes, row by row, as conditions compare them."""
+    found = []
+    for row in rows.select([name for name in rows.column_names if not name.endswith("image")]).to_pylist():
+        ts = row["ts"].replace(tzinfo=UTC)
+        if "event_id" in row:
+            size = row["size_bytes"]
+            found.append({name: row[name] for name in CHANGES}
+                         | {"ts": ts, "size_bytes": size if size is None else Decimal(size)})  # fmt: skip
+        else:
+            found.append({"_changed_at": ts, "_by_ttl": row["by_ttl"]})
+    if "image" in rows.column_names:
+        for row, image in zip(found, rows.column("image").to_pylist(), strict=True):
+            row["_deleted_at"] = row["_changed_at"] if image is None else None
+    return found
 
 
 def _newest(rows: pa.Table, limit: int) -> pa.Table:
@@ -761,6 +812,46 @@ def _newest(rows: pa.Table, limit: int) -> pa.Table:
         raise ParameterError(f"limit={limit} is less than nothing")
     order = [("ts", "descending"), ("keys", "ascending"), ("event_id", "ascending")]
     return rows.take(pc.sort_indices(rows, sort_keys=order)[:limit])
+
+
+def _path(path: tuple[str | int, ...]) -> str:
+    """Write a path as `quality.drift` does: of whichever element."""
+    return re.sub(r"\[\d+\]", "[]", column_name(path))
+
+
+def _known(path: str, paths: Iterable[str]) -> bool:
+    return any(each == path or each.startswith((f"{path}.", f"{path}[")) for each in paths)
+
+
+def _unknown(named: Iterable[str], paths: set[str], columns: Mapping[str, type]) -> list[str]:
+    notes = []
+    for path in dict.fromkeys(named):
+        if _known(path, paths):
+            continue
+        alike = {each.casefold(): each for each in sorted({*paths, *columns})}
+        same = alike.get(path.casefold())
+        other = {**LATEST, **CHANGES}.keys() - columns.keys()
+        told = f" Did you mean {same!r}?" if same else did_you_mean(path, alike.values())
+        told = (
+            f" It is a column of {'changes' if path in CHANGES else 'latest'}, not of this." if path in other else told
+        )
+        notes.append(f"no item in the log has {path!r}.{told}")
+    return notes
+
+
+def _other_types(condition: Condition, shapes: pd.DataFrame) -> list[str]:
+    """Say which attributes are compared with values of a type that the log does not have of them."""
+    notes = []
+    for leaf in leaves(condition):
+        values = getattr(leaf, "values", None) or [getattr(leaf, "value", None) or getattr(leaf, "pattern", None)]
+        kinds = {_KINDS[type(value)] for value in values if type(value) in _KINDS}
+        path = _path(leaf.name.path)
+        held = sorted(set(shapes.loc[shapes["path"] == path, "type"]))
+        if leaf.name.image != COLUMN and kinds and held and not kinds & set(held):
+            notes.append(
+                f"{path!r} is of type {', '.join(held)} in the log, and is compared with {', '.join(sorted(kinds))}"
+            )
+    return notes
 
 
 def _newest_of(rows: pa.Table) -> datetime | None:

@@ -50,6 +50,7 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
     "key_concentration": [ALL, SOME],
     "latest_state": [{"as_of": END_OF_TIME, "include_deleted": gone} for gone in (True, False)]
     + [{"as_of": START + timedelta(hours=hour), "include_deleted": True} for hour in (0, 11, 22, 33, 44)],
+    "log_span": [ALL, SOME],
     "record_sizes": [ALL | {"large": 50, "examples": 3}, SOME | {"large": 0, "examples": 2}],
     "schema_drift": [ALL, SOME],
 }
