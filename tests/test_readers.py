@@ -8,6 +8,7 @@ import json
 import tracemalloc
 from contextlib import closing, suppress
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -467,3 +468,41 @@ def test_a_line_that_duckdb_does_not_take_is_read_up_to_the_limit(tmp_path):
     wb = Workbench(tmp_path)
     assert len(wb.latest_state("things").df["t"][0]) == 5 << 20
     assert wb.change_frequency("things").df["changes"].sum() == 4
+
+
+# --- flat rows of one instant: event names tell whether the item is there afterwards
+
+
+@pytest.mark.parametrize("ids", list(permutations("123")))
+@pytest.mark.parametrize(
+    ("events", "there"),
+    [
+        ("IRI", True),
+        ("RI", True),
+        ("RIR", False),
+        ("IR", False),
+        ("R", False),
+        ("MR", False),
+        ("RIM", True),
+        ("MM", True),
+    ],
+)
+def test_event_names_settle_whether_an_item_is_there_where_old_images_are_not_known(tmp_path, ids, events, there):
+    was = events[0] != "I"
+    names = {"I": "INSERT", "R": "REMOVE", "M": "MODIFY"}
+    rows = [record("INSERT", KEY, NOON, new=A, event_id="0")] if was else []
+    rows += [record(names[event], KEY, NOON + 5, new=None if event == "R" else B, event_id=ids[at])
+             for at, event in enumerate(events)]  # fmt: skip
+    for row in rows:
+        row["dynamodb"].pop("OldImage", None)
+    write_log(tmp_path, rows, "flat")
+    df = Workbench(tmp_path).latest_state("things").df
+    assert [row["v"] for row in df.to_dict("records")] == (["B"] if there else [])
+
+
+def test_an_item_removed_and_put_before_an_instant_of_changes_only_is_there(tmp_path):
+    made = [("INSERT", NOON, A), ("REMOVE", NOON + 5, None), ("INSERT", NOON + 5, B), ("REMOVE", NOON + 6, None),
+            ("INSERT", NOON + 6, A)]  # fmt: skip
+    write_log(tmp_path, [record(event, KEY, at, new=new, event_id=str(9 - number))
+                         for number, (event, at, new) in enumerate(made)], "flat")  # fmt: skip
+    assert list(Workbench(tmp_path).latest_state("things").df["v"]) == ["A"]

@@ -9,6 +9,8 @@
 -- when the table was made again with another key, since when it is not.
 -- Changes of one instant are settled by their images: each change takes its old image away and leaves its new
 -- one, and the one image left over is the state; where none is, the state is the one before. '' is no image.
+-- Where old images are not known, events tell whether the item is there afterwards: an INSERT more than REMOVEs, and it
+-- is; one less, and it is not; as many of both, and it is there if it was before. Its image is the newest by event_id.
 with candidates as (
     {candidates}
 ),
@@ -23,6 +25,7 @@ sides as (  -- one row a distinct change and image: side 1 is the image it left,
         max(ts) as ts,
         max(case when by_ttl then 1 else 0 end) as by_ttl,
         max(case when event_name <> 'INSERT' and old_image is null then 1 else 0 end) as old_unknown,
+        max(case event_name when 'INSERT' then 1 when 'REMOVE' then -1 else 0 end) as came,
         max(case when event_name <> 'REMOVE' and new_image is null then 1 else 0 end) as new_unknown,
         max(coalesce(case when side = 1 then new_image else old_image end, '')) as image
     from candidates
@@ -41,6 +44,8 @@ images as (  -- one row an image of a group: how often it is left over
         max(ts) as ts,
         max(case when side = 1 then by_ttl else 0 end) as by_ttl,
         max(old_unknown) as old_unknown,
+        sum(case when side = 1 then came else 0 end) as came,
+        max(case when side = 1 then abs(came) else 0 end) as came_or_went,
         max(new_unknown) as new_unknown,
         sum(side) as left_over,
         sum(case when side = 1 then 1 else 0 end) as changes,
@@ -59,13 +64,27 @@ instants as (  -- one row a group of changes of one item at one instant
         case
             when max(new_unknown) = 1 then 'undecided'
             when sum(changes) = 1 or count(*) = 1 then 'decided'
-            when max(old_unknown) = 1 then 'undecided'
+            when max(old_unknown) = 1 then case
+                when sum(came) < 0 then 'decided'
+                when sum(came) = 0 and max(came_or_went) = 1 then 'as before'
+                when sum(case when image <> '' and changes > 0 then 1 else 0 end) = 1 then 'decided'
+                else 'undecided'
+            end
             when sum(abs(left_over)) = 2 then 'decided'
             when sum(abs(left_over)) = 0 then 'cycle'
             else 'undecided'
         end as verdict,
-        max_by(image, left_over) as left_image,
-        max_by(image, last_event_id) as last_image,
+        sum(case when image <> '' and changes > 0 then 1 else 0 end) as new_images,
+        case
+            when sum(changes) = 1 or max(old_unknown) = 0 then max_by(image, left_over)
+            when sum(came) < 0 then ''
+            else coalesce(max_by(image, case when image <> '' then last_event_id end), '')
+        end as left_image,
+        case
+            when sum(changes) = 1 or max(old_unknown) = 0 then max_by(image, last_event_id)
+            when sum(came) < 0 then ''
+            else coalesce(max_by(image, case when image <> '' then last_event_id end), '')
+        end as last_image,
         array_agg(canonical) filter (where peers > 1) as images
     from images
     group by keys, group_no
@@ -82,11 +101,38 @@ items as (  -- one row an item: its last group, and before_image from the last g
         coalesce(max_by(
             case verdict when 'decided' then left_image else last_image end,
             case when verdict <> 'cycle' then -group_no end
-        ), '') as image,
+        ), '') as before_image,
         max_by(verdict, case when verdict <> 'cycle' then -group_no end) as before_verdict,
-        max_by(new_unknown, case when verdict <> 'cycle' then -group_no end) as new_unknown
+        max_by(new_unknown, case when verdict <> 'cycle' then -group_no end) as new_unknown,
+        max_by(new_images, case when verdict <> 'cycle' then -group_no end) as new_images,
+        max_by(
+            case verdict when 'decided' then left_image else last_image end,
+            case when verdict not in ('cycle', 'as before') then -group_no end
+        ) as image_once,
+        max_by(verdict, case when verdict not in ('cycle', 'as before') then -group_no end) as verdict_once
     from instants
     group by keys
+),
+
+presences as (  -- an instant that leaves an item there or not as it was: the last one before that tells
+    select
+        keys,
+        ts,
+        by_ttl,
+        verdict,
+        images,
+        last_image,
+        new_unknown,
+        case
+            when before_verdict = 'as before' and coalesce(image_once, '') = '' then ''
+            else before_image
+        end as image,
+        case
+            when before_verdict <> 'as before' then before_verdict
+            when image_once <> '' and new_images > 1 then 'undecided'
+            else verdict_once
+        end as before_verdict
+    from items
 ),
 
 states as (  -- fits: the state before a cycle is one of its images, as it must be where no record is missing
@@ -100,7 +146,7 @@ states as (  -- fits: the state before a cycle is one of its images, as it must 
         last_image,
         coalesce(new_unknown, 0) = 1 as unknown,
         case when verdict = 'cycle' then coalesce(contains(images, {canonical}), false) else true end as fits
-    from items
+    from presences
 ),
 
 answers as (
