@@ -21,7 +21,7 @@ def named_query(question: str, *, database: str, table: str, layout: str, where:
     columns = {column["Name"]: column["Type"] for column in described["StorageDescriptor"]["Columns"]}
     text = render.whole(question)
     deliveries = layouts.deliveries(f"{render.identifier(database)}.{render.identifier(table)}", columns,
-                                    folder=table, arrival="arrival" in text)  # fmt: skip
+                                    folder=table, arrival=layouts.arrival() if "arrival" in text else None)  # fmt: skip
     values = {name: value for name, value in _VALUES.items() if f":{name}" in text}
     names = {"deliveries": deliveries, "canonical": "image", "matching": render.matching(where=where)}
     return render.compose(question, values, names)

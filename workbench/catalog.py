@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -14,15 +15,21 @@ import awswrangler as wr
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench import layouts, render
+from workbench.arrivals import OFFSETS, Seen, Witness, Zone, local, named_zone, told_zone
 from workbench.aws import Session, said
 from workbench.config import Settings
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
-from workbench.objects import Object, arrival_of, list_objects
-from workbench.partitions import Partitions, partitions_of
-from workbench.reader import layout_of
+from workbench.objects import Object, Unreadable, arrival_of, list_objects, stored_object
+from workbench.partitions import BEFORE, Partitions, Values, partitions_of
+from workbench.reader import layout_of, read_changes
 from workbench.registration import CHECKPOINTS, Stored, ddl, table_input
 
 _DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<last>[-/]?)\d\d)?/")
+
+
+_PAGE = 1000  # objects that S3 lists at a time
+_LOOKED_INTO = 8  # objects that tell the zone of arrivals
+_HEAD = 1 << 20  # bytes of them
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,10 @@ class LogTable:
     projected: bool
     only: str | None = None
     """The DynamoDB table meant, where it has another name."""
+    zone: Zone = field(default_factory=Zone)
+    """In which the folders and names of its objects tell when these arrived."""
+    named: bool = True
+    """Whether the objects' names tell the same times as their folders, and more exactly."""
 
     @property
     def sql_name(self) -> str:
@@ -51,11 +62,90 @@ class LogTable:
         columns = ("cast(ts as timestamp(6)) as ts" if each == "ts" else each for each in render.CHANGE)
         return f"(select {', '.join(columns)} from {name} where checkpoint = {render.literal(id)})"
 
-    def deliveries(self, *, within: str = "true", keys: Sequence[str] = (), **options: Any) -> str:
-        """Write the subquery that reads the table; see `workbench.layouts.deliveries`."""
+    def values(self, item: Object) -> Values | None:
+        """Return the values of the partition an object is read with; None where no partition has it."""
+        return self.partitions.values(item.path, self.location)
+
+    def interval(self, item: Object) -> tuple[datetime, datetime] | None:
+        """Return from when to when, in local time, an object arrived by its partition."""
+        values = self.values(item)
+        return None if values is None else self.partitions.interval(values)
+
+    def told(self, item: Object) -> tuple[datetime, datetime] | None:
+        """Return from when to when an object arrived by its partition or, where it is in none, by its folders."""
+        if self.values(item) is not None:
+            return self.interval(item)
+        found = arrival_of(item.path.rpartition("/")[0] + "/")
+        return (local(found), local(found) + timedelta(days=1)) if found else None
+
+    def agrees(self, item: Object) -> bool:
+        """Tell whether an object's name does not contradict its folder."""
+        span, name = self.interval(item), _by_name(item)
+        return not span or not name or span[0] <= name < span[1]
+
+    def witness(self, item: Object) -> tuple[datetime, timedelta] | None:
+        """Return what an object's name, else its partition, tells of its arrival, and how exactly."""
+        if self.named and (name := _by_name(item)):
+            return name, timedelta(seconds=1)
+        span = self.interval(item)
+        return span and (span[0], span[1] - span[0])
+
+    def local_arrival(self, item: Object) -> datetime | None:
+        """Return when an object arrived, in the zone of its folders."""
+        if told := self.witness(item):
+            return told[0]
+        found = None if self.partitions.units else arrival_of(item.path)
+        return found and local(found)
+
+    def needed_until(self, item: Object) -> datetime | None:
+        """Return until when windows may start whose questions read an object, UTC; None where all do."""
+        span = self.interval(item)
+        if span is None:
+            return None
+        if self.zone.given and self.zone.tz:
+            return span[1].replace(tzinfo=self.zone.tz).astimezone(UTC) + self.zone.early + BEFORE
+        return span[1].replace(tzinfo=UTC) - self.zone.least + self.zone.early + BEFORE
+
+    def deliveries(self, *, within: str = "true", keys: Sequence[str] = (), arrivals: Sequence[Object] | None = None,
+                   **options: Any) -> str:  # fmt: skip
+        """Write the subquery that reads the table, with the arrivals of objects; see `workbench.layouts.deliveries`."""
         folder = self.location.rstrip("/").rpartition("/")[2]
+        arrival = None
+        if arrivals is not None:
+            times = [item.arrival.astimezone(self.zone.tz).replace(tzinfo=None) for item in arrivals if item.arrival]
+            pieces = list(self.zone.pieces(min(times), max(times))) if times else []
+            arrival = layouts.arrival(
+                self.partitions.arrival() if self.partitions.units else None, pieces, named=self.named
+            )
         return layouts.deliveries(self.sql_name, self.columns, within=within, keys=keys, folder=folder, only=self.only,
-                                  columnar=self.stored == "parquet", **options)  # fmt: skip
+                                  columnar=self.stored == "parquet", arrival=arrival, **options)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The objects of a window of arrivals."""
+
+    log: LogTable
+    """The table, with what its objects told of its partitions and their time zone."""
+    objects: list[Object]
+    unread: tuple[Object, ...] = ()
+    """Those in no partition that Athena knows: no query reads them."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say what is not read, and in which zone arrivals are told, where that is not UTC."""
+        notes = self.log.zone.note
+        if self.unread:
+            folders = sorted({item.path.rpartition("/")[0] + "/" for item in self.unread})
+            named = ", ".join(folders[:3]) + (", …" if len(folders) > 3 else "")
+            table = f"{self.log.database}.{self.log.name}"
+            remedy = f"run the crawler, MSCK REPAIR TABLE {table}, or ALTER TABLE {table} ADD PARTITION"
+            why = f"Glue has no partitions for {'it' if len(folders) == 1 else 'them'}: {remedy}"
+            if self.log.projected:
+                why = f"the projected partitions of {table} leave them out: see its TBLPROPERTIES, projection.*"
+            unread = f"{len(self.unread):,} objects in {len(folders):,} folders are not read, {named}; {why}"
+            notes = (unread, *notes)
+        return notes
 
 
 class Catalog:
@@ -65,7 +155,10 @@ class Catalog:
         if not settings.database:
             raise ConfigError("no Glue database: set database=, --database or WORKBENCH_DATABASE")
         self.session, self.database = session, settings.database
-        self._names = dict(settings.table_names)
+        self._names, self._keys = dict(settings.table_names), settings.keys
+        self._zone = named_zone(settings.arrival_zone) if settings.arrival_zone else None
+        self._some: dict[str, list[Object]] = {}
+        self._looked: dict[str, dict[str, Seen | None]] = {}
 
     def tables(self) -> list[LogTable]:
         """List the change logs of the database, by the names of the DynamoDB tables where settings map these."""
@@ -108,24 +201,95 @@ class Catalog:
 
     def objects(self, log: LogTable, start: datetime | None = None, end: datetime | None = None) -> list[Object]:
         """List the objects of a table that arrived from the partition of `start` to that of `end`."""
-        bucket, _, prefix = log.location.removeprefix("s3://").partition("/")
+        return self.listing(log, start, end).objects
+
+    def listing(self, log: LogTable, start: datetime | None = None, end: datetime | None = None) -> Listing:
+        """List the objects of a table that arrived between two times, and those that no partition has."""
+        zone = self._zone or Zone(early=timedelta(days=1))
+        found = self._listed(log, *log.partitions.between(log.location, *zone.local(start, end)))
+        seen = self._witnesses(log, list({item.path: item for item in (*self._first(log), *found)}.values()))
+        settled = self._settled(log, seen, found)
+        if log.partitions.sort and not settled.partitions.units:
+            found = self._listed(log)
+        low, high = settled.zone.local(start, end)
+        objects: list[Object] = []
+        unread: list[Object] = []
+        for item in found:
+            values, told = settled.values(item), settled.told(item)
+            if told is None or (told[1] > low and told[0] <= high):
+                dated = replace(item, arrival=settled.zone.utc(settled.local_arrival(item)))
+                (unread if values is None else objects).append(dated)
+        return Listing(settled, objects, tuple(unread))
+
+    def _settled(self, log: LogTable, seen: Sequence[tuple[Object, Seen]], listed: Sequence[Object]) -> LogTable:
+        """Tell, by objects, what the partitions mean, and in which zone they are."""
+        read = [(values, times) for item, times in seen if (values := log.values(item)) is not None]
+        log = replace(log, partitions=log.partitions.settled(read))
+        log = replace(log, named=all(map(log.agrees, listed)))
+        if self._zone:
+            return replace(log, zone=self._zone)
+        witnesses = [Witness(*told, times) for item, times in seen if (told := log.witness(item))]
+        stored = [told[0] - datetime.fromtimestamp(item.modified / 1e9, UTC).replace(tzinfo=None)
+                  for item in listed if (told := log.witness(item))]  # fmt: skip
+        return replace(log, zone=told_zone(witnesses, max(stored, default=OFFSETS[0])))
+
+    def _listed(self, log: LogTable, after: str = "", until: str = "", most: int | None = None) -> list[Object]:
+        """List the objects below a table's location, and those of partitions that lie elsewhere."""
+        top = log.location.rstrip("/") + "/"
+        places = [place for place in log.partitions.registered if not place.startswith(top)]
+        within = {log.location: (after, until)}
+        each = (item for place in (log.location, *places) for item in self._below(place, *within.get(place, ())))
+        return list(islice(each, most))
+
+    def _first(self, log: LogTable) -> list[Object]:
+        """List some objects of a log once more, that it be known what its folders mean, whatever a window leaves."""
+        if log.location not in self._some:
+            self._some[log.location] = self._listed(log, most=_PAGE) if log.partitions.sort else []
+        return self._some[log.location]
+
+    def _below(self, location: str, after: str = "", until: str = "") -> Iterator[Object]:
+        bucket, _, prefix = location.removeprefix("s3://").partition("/")
         prefix = prefix.rstrip("/") + "/" if prefix else ""
-        first, last = (moment and log.partitions.folder(moment) for moment in (start, end))
-        options = {"StartAfter": prefix + first} if first else {}
+        options = {"StartAfter": after.removeprefix(f"s3://{bucket}/")} if after else {}
         pages = self.session.client("s3").get_paginator("list_objects_v2")
-        found: list[Object] = []
         try:
             for page in pages.paginate(Bucket=bucket, Prefix=prefix, **options):
                 for item in page.get("Contents", []):
-                    below = item["Key"][len(prefix) :]
-                    if last and below > last + "\U0010ffff":
-                        return found
-                    if item["Size"] and not any(part[:1] in "._" for part in below.split("/")):
-                        found.append(_object(bucket, item))
+                    if until and f"s3://{bucket}/{item['Key']}" > until:
+                        return
+                    if item["Size"] and not any(part[:1] in "._" for part in item["Key"][len(prefix) :].split("/")):
+                        yield _object(bucket, item)
         except (ClientError, BotoCoreError) as error:
-            raise QueryError(f"the objects of {log.location} cannot be listed: {said(error)}; the permission "
+            raise QueryError(f"the objects of {location} cannot be listed: {said(error)}; the permission "
                              f"is s3:ListBucket on {bucket}") from error  # fmt: skip
-        return found
+
+    def _witnesses(self, log: LogTable, objects: Sequence[Object]) -> list[tuple[Object, Seen]]:
+        """Look into a few small objects of all times, each once, for the times of their changes."""
+        looked = self._looked.setdefault(log.location, {})
+        step = max(1, -(-len(objects) // _LOOKED_INTO))
+        for number in range(0, len(objects), step):
+            some = objects[number : number + step]
+            if not any(item.path in looked for item in some):
+                item = min(some, key=lambda each: each.size)
+                looked[item.path] = self._look(item)
+        return [(item, seen) for item in objects if (seen := looked.get(item.path))]
+
+    def _look(self, item: Object) -> Seen | None:
+        """Return the times of the changes at the beginning of an object; None where none can be read."""
+        if item.format == "parquet" and item.size > _HEAD:
+            return None
+        bucket, _, key = item.path.removeprefix("s3://").partition("/")
+        try:
+            told = self.session.client("s3").get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_HEAD - 1}")
+            head = told["Body"].read()
+        except (ClientError, BotoCoreError):
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, key.rpartition("/")[2])
+            path.write_bytes(head)
+            times = [datetime.fromisoformat(each["ts"]) for each in read_changes(stored_object(path), self._keys)
+                     if not isinstance(each, Unreadable)]  # fmt: skip
+        return Seen(min(times), times[0], max(times)) if times else None
 
     def register(self, name: str, location: str, *, first_year: int | None = None) -> str:
         """Register a table over a prefix as its objects are, and return its DDL."""
@@ -158,7 +322,7 @@ class Catalog:
             raise ParameterError(f"{newest.path} has records without a line end between them, of which Athena would "
                                  "read the first only: let Firehose add one (AppendDelimiterToRecord)")  # fmt: skip
         found: dict[str, Any] = {"layout": layout, "stored": "parquet" if newest.format == "parquet" else "json"}
-        years = [moment.year for moment, _ in by_folder(objects) if moment]
+        years = [item.arrival.year for item in objects if item.arrival]
         found["first_year"] = first_year or min(years, default=datetime.now(UTC).year)
         below = newest.path.removeprefix(location.rstrip("/") + "/")
         if re.match(r"year=\d{4}/month=\d\d/day=\d\d/hour=\d\d/", below):
@@ -226,16 +390,25 @@ class Catalog:
         projected = parameters.get("projection.enabled", "").lower() == "true"
         location, layout = stored.get("Location", ""), layouts.layout_of_columns(columns)
         layout = None if CHECKPOINTS in parameters else layout
-        partitions = partitions_of(keys, parameters if projected else {}, location=location)
-        if layout and keys and partitions.by == "none" and not projected:
-            partitions = partitions_of(keys, {}, self._sample(table["Name"]), location)
+        template = parameters.get("storage.location.template", "") if projected else ""
+        if template and not template.startswith(location):
+            location = template.partition("${")[0].rpartition("/")[0] + "/"
+        registered = self._registered(table["Name"]) if layout and keys and not projected else {}
+        partitions = partitions_of(keys, parameters if projected else {}, registered, location)
         serde = stored.get("SerdeInfo", {}).get("SerializationLibrary", "")
         return LogTable(table["Name"], self.database, location, layout, columns,
                         "parquet" if "parquet" in serde.lower() else "json", partitions, projected, only)  # fmt: skip
 
-    def _sample(self, name: str) -> list[str]:
-        found = self.session.client("glue").get_partitions(DatabaseName=self.database, TableName=name, MaxResults=1)
-        return next((list(partition["Values"]) for partition in found["Partitions"]), [])
+    def _registered(self, name: str) -> dict[str, Values]:
+        """Return the values of a table's registered partitions, by where they lie."""
+        pages = self.session.client("glue").get_paginator("get_partitions")
+        try:
+            return {each["StorageDescriptor"]["Location"].rstrip("/") + "/": tuple(each["Values"])
+                    for page in pages.paginate(DatabaseName=self.database, TableName=name, ExcludeColumnSchema=True)
+                    for each in page["Partitions"]}  # fmt: skip
+        except (ClientError, BotoCoreError) as error:
+            raise QueryError(f"the partitions of {self.database}.{name} cannot be looked up: {said(error)}; the "
+                             "permission is glue:GetPartitions") from error  # fmt: skip
 
     def _refused(self, error: Exception) -> NoReturn:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
@@ -253,6 +426,7 @@ def _object(bucket: str, item: Mapping[str, Any]) -> Object:
                   arrival_of(key))  # fmt: skip
 
 
-def by_folder(objects: Sequence[Object]) -> Iterator[tuple[datetime | None, Object]]:
-    """Pair objects with the time their folders tell, which their partition has."""
-    return ((arrival_of(item.path.rpartition("/")[0] + "/"), item) for item in objects)
+def _by_name(item: Object) -> datetime | None:
+    """Return the time in an object's name, as Firehose gives it."""
+    found = arrival_of(item.path.rpartition("/")[2])
+    return found and local(found)

@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     """Whether numbers are integers and floats where they lose nothing by it, or always decimals."""
     late_arrival: Length = "24h"
     """How late changes arrive at most: Athena reads partitions so far past a window, checkpoints keep all of it."""
+    arrival_zone: str | None = None
+    """Time zone of folders and names on Athena, such as America/New_York or -04:00; else the objects tell it."""
     profile: str | None = None
     """Profile of the AWS configuration; without one, boto3's usual search."""
     region: str | None = None

@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from workbench import render
@@ -84,7 +85,7 @@ def layout_of_columns(columns: Mapping[str, str]) -> Layout | None:
 
 def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", keys: Sequence[str] = (),
                folder: str = "", only: str | None = None, columnar: bool = False, strict: bool = False,
-               readable: bool | None = True, arrival: bool = False, origin: Mapping[str, str] | None = None,
+               readable: bool | None = True, arrival: str | None = None, origin: Mapping[str, str] | None = None,
                ) -> str:  # fmt: skip
     """Write the subquery that reads a table of the catalog as deliveries.
 
@@ -109,7 +110,7 @@ def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", 
     origin
         Values of aws_region and account_id, where the changes of one Region or account are wanted.
     arrival
-        Whether the column `arrival` is asked for.
+        The column `arrival`, where it is asked for, as `arrival` of this module writes it.
     """
     layout = layout_of_columns(columns)
     if layout is None:
@@ -130,10 +131,37 @@ def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", 
     conditions += [render.of_origin(origin)] if origin else []
     names = {name: expressions[name] for name in COLUMNS} | {"table": table, "within": within}
     names["wanted"] = " and ".join(conditions)
-    names["arrival"] = (
-        render.part("arrival", path="path") if arrival else "null" if readable else f"{told} as readable, path"
-    )
+    names["arrival"] = f"{told} as readable, path" if not readable else "null" if arrival is None else "arrival"
+    names["told"] = arrival or "null"
     return "(" + render.part("deliveries", **names) + ")"
+
+
+def arrival(folder: str | None = None, pieces: Sequence[tuple[datetime | None, timedelta]] = ((None, timedelta(0)),),
+            *, named: bool = True) -> str:  # fmt: skip
+    """Write when the object of a row arrived, in UTC, by its name, else by its folder.
+
+    Parameters
+    ----------
+    folder
+        The time its partition tells, as SQL; without it, the path is looked at.
+    pieces
+        Until which local time the offset from UTC is what, of the zone of names and folders; none: it is not known.
+    named
+        Whether names tell the arrival.
+    """
+    if not pieces:
+        return "cast(null as timestamp(6))"
+    path = '"$path"'
+    told = [render.part("arrival_named", path=path)] if named else []
+    told.append(folder or render.part("arrival_folder", path=path))
+    text = f"coalesce({', '.join(told)})" if len(told) > 1 else told[0]
+    if not any(offset for _, offset in pieces):
+        return f"cast({text} as timestamp(6))"
+    *earlier, shift = [f"interval '{round(offset.total_seconds() / 60)}' minute" for _, offset in pieces]
+    for (until, _), offset in zip(reversed(pieces[:-1]), reversed(earlier), strict=True):
+        assert until
+        shift = f"case when {text} < {render.literal(until.replace(tzinfo=UTC))} then {offset} else {shift} end"
+    return f"cast({text} - {shift} as timestamp(6))"
 
 
 def _envelope(columns: Mapping[str, str], keys: Sequence[str], folder: str) -> dict[str, str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from tests.aws.conftest import athena, lake, place
+from tests import lakes
+from tests.aws.conftest import DATABASE, athena, declare, lake, place, session_of
 from tests.questions import same
 from tests.test_baseline import START, items, write_export
 from workbench import Workbench
+from workbench.objects import arrival_of
+from workbench.registration import table_input
 
 NOTHING = {"before": ("2020-01-01", "2020-01-02"), "after": ("2031-01-01", "2031-01-02")}
 WINDOWED = {
@@ -60,3 +65,82 @@ def test_a_baseline_older_than_the_log_is_the_answer_before_the_log(empty, tmp_p
     assert found.df["pk"].tolist() == ["a", "b"]
     on_athena.close()
     on_files.close()
+
+
+# --- whatever the partitions and their zone
+
+PARTITIONS = {
+    "unpadded texts, west": ("year={y}/month={m}/day={d}/hour={h}", ["year", "month", "day", "hour"], "string", False, -4),
+    "unpadded numbers, east": ("year={y}/month={m}/day={d}/hour={h}", ["year", "month", "day", "hour"], "int", True, 9),
+    "month first, far west": ("{m}/{d}/{y}/{h}", [f"partition_{n}" for n in range(4)], "string", False, -11),
+    "a date and an hour, far east": ("dt={y}-{m:02}-{d:02}/hour={h}", ["dt", "hour"], "string", False, 14),
+}  # fmt: skip
+ASKED = ("changes", "frequency", "as of", "quality", "quality's lag")
+
+
+@pytest.fixture(scope="module", params=PARTITIONS)
+def elsewhere(request, server, tmp_path_factory):
+    """A log in the folders of another time zone and, for the embedded engine, the same in those of UTC."""
+    server.reset()
+    pattern, columns, kind, projected, offset = PARTITIONS[request.param]
+    folder, moved = tmp_path_factory.mktemp("log"), tmp_path_factory.mktemp("moved")
+    made = lakes.records(4)
+    for change in {id(change): change for _, change in made}.values():  # some are delivered twice
+        change["dynamodb"]["ApproximateCreationDateTime"] += 13 * 86_400_000_000
+    made = [(arrival + timedelta(days=13) if number % 6 == 0 else
+             datetime.fromtimestamp(change["dynamodb"]["ApproximateCreationDateTime"] // 1_000_000 + 2, UTC), change)
+            for number, (arrival, change) in enumerate(made)]  # fmt: skip
+    lakes.write(folder, made, "envelope")
+    registered = {}
+    for path in sorted(each for each in folder.rglob("*.gz")):
+        arrived = arrival_of(path.name)
+        local = arrived + timedelta(hours=offset)
+        place_of = pattern.format(y=local.year, m=local.month, d=local.day, h=local.hour)
+        target = moved / place_of / path.name.replace(f"{arrived:%Y-%m-%d-%H-%M-%S}", f"{local:%Y-%m-%d-%H-%M-%S}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+        registered[place_of] = [part.rpartition("=")[2] for part in place_of.split("/")]
+    location = place(server, moved)
+    table = table_input("things", location, partitions="none")
+    table["PartitionKeys"] = [{"Name": name, "Type": kind} for name in columns]
+    if projected:
+        ranges = {"year": "2026,2030", "month": "1,12", "day": "1,31", "hour": "0,23"}
+        table["Parameters"] |= {"projection.enabled": "true"} | {
+            f"projection.{name}.{key}": value for name, span in ranges.items()
+            for key, value in (("type", "integer"), ("range", span))}  # fmt: skip
+    declare(server, table)
+    glue = session_of(server).client("glue")
+    for place_of, values in () if projected else registered.items():
+        glue.create_partition(DatabaseName=DATABASE, TableName="things", PartitionInput={
+            "Values": values, "StorageDescriptor": table["StorageDescriptor"] | {"Location": f"{location}{place_of}/"}})  # fmt: skip
+    on_files, on_athena = Workbench(folder), athena(server)
+    yield on_files, on_athena
+    on_files.close()
+    on_athena.close()
+
+
+@pytest.mark.parametrize(
+    "window", [("2026-11-30T20:30Z", "2026-11-30T23:30Z"), ("2026-12-01T02:00Z", "2026-12-01T09:00Z")]
+)
+@pytest.mark.parametrize("question", ASKED)
+def test_a_window_has_the_answer_of_the_whole_log(elsewhere, question, window):
+    on_files, on_athena = elsewhere
+    found, expected = WINDOWED[question](on_athena, *window), WINDOWED[question](on_files, *window)
+    assert len(expected)
+    if question == "quality":  # the size of an image as it was delivered, or as canonical text
+        found, expected = (df[df["finding"] != "large records"] for df in (found, expected))
+    same(found.reset_index(drop=True), expected.reset_index(drop=True))
+
+
+def test_the_zone_of_the_folders_is_said_and_may_be_set(elsewhere, request, server):
+    _, on_athena = elsewhere
+    offset = PARTITIONS[request.node.callspec.params["elsewhere"]][-1]
+    found = on_athena.latest_state("things")
+    assert any(f"UTC{offset:+03}:00" in note and "arrival_zone" in note for note in found.stats.notes)
+    told = athena(server, arrival_zone=f"{offset:+03}:00")
+    known = told.latest_state("things").stats
+    assert not any("zone" in note for note in known.notes)
+    assert (known.first_arrival, known.last_arrival) == (found.stats.first_arrival, found.stats.last_arrival)
+    asked = told.changes("things", start="2026-12-01T08:00Z", end="2026-12-01T09:00Z").stats
+    assert 0 < asked.objects < known.objects
+    told.close()

@@ -20,7 +20,7 @@ from tests.trino.lake import BUCKET, DATABASE, LAYOUTS, START, TABLE, TEXTS, his
 from tests.trino.server import Trino
 from workbench import render
 from workbench.aws import Session
-from workbench.catalog import LogTable
+from workbench.catalog import Listing, LogTable
 from workbench.config import load_settings
 from workbench.engines import Engine, Query
 from workbench.engines.athena import AthenaEngine
@@ -29,7 +29,6 @@ from workbench.engines.queries import Running
 from workbench.instants import END_OF_TIME, START_OF_TIME
 from workbench.keys import KeyPart
 from workbench.layouts import deliveries
-from workbench.objects import Object
 from workbench.records import canonical_json
 from workbench.registration import table_input
 from workbench.where import names_images, parse
@@ -149,19 +148,20 @@ def test_the_state_is_the_same_with_a_checkpoint(lake, trino, monkeypatch, layou
     on_trino, embedded = lake[layout]
     engine = AthenaEngine(on_trino._settings.model_copy(update={"checkpoints": f"s3://{BUCKET}/checkpoints/"}))
     engine._queries = OnTrino(trino, engine.session)  # type: ignore[assignment]
-    every = engine.catalog.objects
+    every = engine.catalog.listing
 
-    def so_far(log: LogTable, *window: datetime | None) -> list[Object]:
+    def so_far(log: LogTable, *window: datetime | None) -> Listing:
         found = every(log, *window)
-        return found if "checkpoint" in log.location else found[: -len(found) // 3]
+        some = found.objects if "checkpoint" in log.location else found.objects[: -len(found.objects) // 3]
+        return replace(found, objects=some)
 
     with monkeypatch.context() as then:  # a third of the objects came after the checkpoint
-        then.setattr(engine.catalog, "objects", so_far)
+        then.setattr(engine.catalog, "listing", so_far)
         made = engine.checkpoint(TABLE, keep=1)
     for values in QUESTIONS["latest_state"]:
         ours = engine.ask("latest_state", TABLE, over="state", **values)
         assert rows(ours.rows) == rows(embedded.ask("latest_state", TABLE, **values).rows), values
-    assert ours.objects < len(every(engine.catalog.table(TABLE)))
+    assert ours.objects < len(every(engine.catalog.table(TABLE)).objects)
     assert made.since < END_OF_TIME
     engine.close()
 

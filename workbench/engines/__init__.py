@@ -111,6 +111,8 @@ class Answer:
     """When the last change of what was read was made, in UTC; None where that would cost a query of its own."""
     failures: int = 0
     """Changes that were read out of Firehose's failure objects, which did not reach the log."""
+    unread: tuple[str, ...] = ()
+    """Objects of the log, by their paths, in partitions that Glue does not know: no query reads them."""
 
 
 def resumed_at(over: Over, after: datetime | None, values: Mapping[str, object]) -> datetime | None:

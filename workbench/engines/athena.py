@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from sqlglot import exp
 from workbench import render
 from workbench.aws import Session, open_session, said
 from workbench.baseline import Baseline, choose, find_exports, stage
-from workbench.catalog import Catalog, LogTable, by_folder
+from workbench.catalog import Catalog, Listing, LogTable
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
 from workbench.contents import Part, Schema, Table, alive_at, merged, one_table
@@ -36,7 +36,7 @@ from workbench.engines.queries import Queries, Running
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
 from workbench.errors import ConfigError, QueryError, StoreError, TableNotFound
-from workbench.instants import END_OF_TIME, START_OF_TIME, duration
+from workbench.instants import END_OF_TIME, duration
 from workbench.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.partitions import Partitions
 from workbench.reader import read_changes
@@ -45,6 +45,7 @@ from workbench.registration import table_input
 _KEPT = ", ".join(render.CHANGE)
 _BATCH = 50_000  # rows of a large answer handed over at a time
 _LOOKED_INTO = 20  # objects with unreadable lines that are fetched to name the lines
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _REUSED = 20  # results kept for `result_reuse`
 
 
@@ -52,10 +53,20 @@ _REUSED = 20  # results kept for `result_reuse`
 class _Reading:
     """What a question reads: objects of a log, or a checkpoint and the objects after it."""
 
-    listed: Sequence[Object]
+    listing: Listing
     """The objects of the window."""
     window: Window = field(default_factory=Window)
     known: Checkpoint | None = None
+
+    @property
+    def log(self) -> LogTable:
+        """The log, with what is known of its partitions."""
+        return self.listing.log
+
+    @property
+    def listed(self) -> Sequence[Object]:
+        """The objects of the window that Athena can read."""
+        return self.listing.objects
 
     @cached_property
     def objects(self) -> list[Object]:
@@ -65,9 +76,8 @@ class _Reading:
     @property
     def scanned(self) -> list[Object]:
         """Those in the partitions that are read."""
-        first, last = _span(self.objects, self.window)
-        return [item for moment, item in by_folder(self.listed) if not self.known or moment is None
-                or first <= moment <= last] if self.objects else []  # fmt: skip
+        kept = {self.log.values(item) for item in self.objects}
+        return [item for item in self.listed if self.log.values(item) in kept]
 
     @property
     def bytes(self) -> int:
@@ -78,7 +88,8 @@ class _Reading:
     def notes(self) -> tuple[str, ...]:
         """What an answer stands on."""
         whole = self.window == Window(starts=self.window.starts)
-        return self.known.notes(self.listed if whole else None, len(self.objects)) if self.known else ()
+        notes = self.known.notes(self.listed if whole else None, len(self.objects)) if self.known else ()
+        return (*notes, *self.listing.notes)
 
 
 class AthenaEngine:
@@ -131,15 +142,18 @@ class AthenaEngine:
     def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
         """Name the keys a table has had, the newest first: those seen so far, else in the newest hour."""
         log = self.catalog.table(table)
-        reading = _Reading(self._objects(log, Window()), Window(), self._checkpoint(log, END_OF_TIME))
+        reading = _Reading(self._listing(log, Window()), Window(), self._checkpoint(log, END_OF_TIME))
+        log = reading.log
         if not whole and (found := self._meant(log, table, reading).schemas):
             return found
-        moments = [moment for moment, _ in by_folder(reading.objects) if moment]
-        last_hour = [item for moment, item in by_folder(reading.objects) if moment == max(moments, default=None)]
+        newest = max(reading.objects, key=lambda item: (item.arrival or _LONG_AGO, item.path), default=None)
+        latest = log.values(newest) if newest else None
+        last_hour = [item for item in reading.objects if log.values(item) == latest]
         for some in (reading.objects,) if whole else (last_hour, reading.objects):
             if new := self._new(table, some, always=True):
-                refuse(self._estimate(_Reading(new)), self._settings.max_scan_bytes, new, Window())
-                (query,) = self._queries.run([self._census(log, table, Window(), new)])
+                counted = _Reading(replace(reading.listing, objects=new))
+                self._refuse(counted)
+                (query,) = self._queries.run([self._census(table, counted, new)])
                 try:
                     self._note(log, table, new, self._whole(query))
                 finally:
@@ -151,7 +165,8 @@ class AthenaEngine:
     def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
         """Return the question's text in Athena's dialect, with its values filled in."""
         log, window = self.catalog.table(table), self._window(question, values)
-        reading = _Reading(self._objects(log, window), window)
+        reading = _Reading(self._listing(log, window), window)
+        log = reading.log
         deliveries, _ = self._relation(question, log, table, reading, "log", values)
         return self._text(question, values, deliveries, matching)
 
@@ -196,6 +211,7 @@ class AthenaEngine:
         keys = self.keys(table, whole=True)[0].types
         for known in (self._checkpoint(log, END_OF_TIME), None):
             reading = self._reading("", log, table, {}, known)
+            log = reading.log
             made = self._checkpoints.begin(log.name, _origin(log), reading.listed, keys, late, known)
             names = {name: name for name in ("new_image", "old_image")} | {
                 "deliveries": self._log_rows(log, table, reading)}  # fmt: skip
@@ -229,6 +245,7 @@ class AthenaEngine:
         began, log = time.perf_counter(), self.catalog.table(table)
         known = self._checkpoint(log, at) if resume and (at := resumed_at(over, after, values)) else None
         reading = self._reading(question, log, table, values, known)
+        log = reading.log
         meant = self._meant(log, table, reading)
         deliveries, unstaged = self._relation(question, log, table, reading, over, values)
         text, nothing = self._text(question, values, deliveries, matching), _over_nothing(question, values)
@@ -246,14 +263,16 @@ class AthenaEngine:
             )
             return Answer(_typed(part, schema), text, time.perf_counter() - began, len(reading.objects),
                           reading.bytes, unreadable + unstaged, min(arrivals, default=None),
-                          max(arrivals, default=None), tuple(self._queries.finished[before:]), notes)  # fmt: skip
+                          max(arrivals, default=None), tuple(self._queries.finished[before:]), notes,
+                          unread=tuple(item.path for item in reading.listing.unread))  # fmt: skip
 
         if (kept := self._reused(text)) is not None:
             yield answer(kept)
             return
         if not reading.objects and not reading.known and not self._from_baseline(table, over, values):
             if reading.window == Window(starts=reading.window.starts):
-                raise TableNotFound(f"{log.location} holds no objects of change records")
+                raise TableNotFound("; ".join([f"{log.location} holds no objects of change records",
+                                               *reading.listing.notes]))  # fmt: skip
             yield answer(nothing)
             return
         running = self._run(_portable(text, schema), log, table, reading, count=over != "baseline")
@@ -283,7 +302,7 @@ class AthenaEngine:
                  known: Checkpoint | None) -> _Reading:  # fmt: skip
         """Find what a question has to read: the objects of its window, or a checkpoint and those after it."""
         window = self._window(question, values) if question else Window()
-        reading = _Reading(self._objects(log, window), window, known)
+        reading = _Reading(self._listing(log, window), window, known)
         if known:
             told: dict[str, list[Unreadable]] = {}
             for each in known.unreadable:
@@ -302,12 +321,12 @@ class AthenaEngine:
         """
         texts, new = [text], self._new(table, reading.objects, always=to is not None) if count else []
         if new:
-            texts.append(self._census(log, table, reading.window, new))
+            texts.append(self._census(table, reading, new))
         if reading.known and reading.objects:
             later = self._later(log, table, reading)
             names = {"deliveries": later, "checkpoint": log.checkpoint(reading.known.id)}
             texts.append(render.fill(render.load("parts/overtaken"), {"since": reading.known.since}, names))
-        refuse(self._estimate(reading, new), self._settings.max_scan_bytes, reading.objects, reading.window)
+        self._refuse(reading, new)
         asked, *others = self._queries.run(texts, to=to)
         try:
             # One that was removed meanwhile has no rows, of which Athena says nothing.
@@ -335,8 +354,8 @@ class AthenaEngine:
         self._counted.pop(table, None)
         self._contents.pop(table, None)
 
-    def _census(self, log: LogTable, table: str, window: Window, objects: Sequence[Object]) -> str:
-        lines = self._deliveries(log, table, window, objects, readable=None)
+    def _census(self, table: str, reading: _Reading, objects: Sequence[Object]) -> str:
+        lines = self._deliveries(table, reading, objects, readable=None)
         return render.part("census", key_schema=render.key_schema(), deliveries=lines)
 
     def _meant(self, log: LogTable, table: str, reading: _Reading) -> Table:
@@ -359,7 +378,8 @@ class AthenaEngine:
     def _later(self, log: LogTable, table: str, reading: _Reading, *, arrival: bool = False) -> str:
         """Return the deliveries of the objects to read, of the one table that is meant."""
         origin = self._meant(log, table, reading).origin
-        return self._deliveries(log, table, reading.window, reading.objects, arrival=arrival, origin=origin)
+        arrivals = reading.objects if arrival else None
+        return self._deliveries(table, reading, reading.objects, arrivals=arrivals, origin=origin)
 
     def _relation(self, question: str, log: LogTable, table: str, reading: _Reading, over: Over,
                   values: Mapping[str, object]) -> tuple[str, tuple[Unreadable, ...]]:  # fmt: skip
@@ -433,13 +453,14 @@ class AthenaEngine:
     def _window(self, question: str, values: Mapping[str, object]) -> Window:
         return window_of(question, values, duration(self._settings.late_arrival))
 
-    def _objects(self, log: LogTable, window: Window) -> list[Object]:
-        return self.catalog.objects(log, window.first, window.last)
+    def _listing(self, log: LogTable, window: Window) -> Listing:
+        return self.catalog.listing(log, window.first, window.last)
 
-    def _deliveries(self, log: LogTable, table: str, window: Window, objects: Iterable[Object], **options: Any) -> str:
-        """Read the partitions the objects are in: where they are known, no others need be looked for."""
-        first, last = _span(list(objects), window)
-        within = log.partitions.within(first, last)
+    def _deliveries(self, table: str, reading: _Reading, objects: Iterable[Object], **options: Any) -> str:
+        """Read the partitions the objects are in: no others need be looked for."""
+        log = reading.log
+        kept, there = ({log.values(item) or () for item in each} for each in (objects, reading.listed))
+        within = log.partitions.within(kept, there)
         return log.deliveries(within=within, keys=self._settings.keys, strict=table in self._strict, **options)
 
     def _text(self, question: str, values: Mapping[str, object], deliveries: str, matching: str) -> str:
@@ -449,6 +470,10 @@ class AthenaEngine:
         """Return the objects whose unreadable lines are to be counted, by the setting or `always`."""
         known = self._counted.get(table, {})
         return [item for item in objects if item not in known] * (always or self._settings.count_unreadable)
+
+    def _refuse(self, reading: _Reading, counted: Sequence[Object] = ()) -> None:
+        until = [(reading.log.needed_until(item), item.size) for item in reading.objects]
+        refuse(self._estimate(reading, counted), self._settings.max_scan_bytes, until, reading.window)
 
     def _estimate(self, reading: _Reading, counted: Sequence[Object] = ()) -> Estimate:
         times = 1 + bool(reading.known and reading.objects)  # whether a checkpoint is overtaken is asked beside
@@ -508,15 +533,6 @@ class AthenaEngine:
                 return []
             changes = (each for local in list_objects(path) for each in read_changes(local, self._settings.keys))
             return [replace(each, object=item.path) for each in changes if isinstance(each, Unreadable)]
-
-
-def _span(objects: Sequence[Object], window: Window) -> tuple[datetime, datetime]:
-    """Return the first and the last partition that objects are in; those of the window where that is not known."""
-    moments = [moment for moment, _ in by_folder(objects)]
-    known = [moment for moment in moments if moment]
-    if known and len(known) == len(moments):
-        return min(known), max(known)
-    return window.first or START_OF_TIME, window.last or END_OF_TIME
 
 
 def _origin(log: LogTable) -> Log:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 from workbench import render
-from workbench.catalog import by_folder
 from workbench.engines import Estimate, size
 from workbench.errors import ScanRefused
 from workbench.instants import END_OF_TIME, START_OF_TIME
-from workbench.objects import Object
 from workbench.partitions import BEFORE
 
 # The window that every delivery a question reads is in, as its .sql file writes it.
@@ -45,8 +44,14 @@ def window_of(question: str, values: Mapping[str, object], late_arrival: timedel
     return Window(first, last, bool(found["start"]))
 
 
-def refuse(estimate: Estimate, limit: int | None, objects: Sequence[Object], window: Window) -> None:
+def refuse(estimate: Estimate, limit: int | None, needed: Sequence[tuple[datetime | None, int]],
+           window: Window) -> None:  # fmt: skip
     """Refuse a question that would scan more than is allowed.
+
+    Parameters
+    ----------
+    needed
+        For each object, until when windows may start whose questions read it (None: all do), and its size.
 
     Raises
     ------
@@ -55,19 +60,17 @@ def refuse(estimate: Estimate, limit: int | None, objects: Sequence[Object], win
     """
     if limit is None or estimate.bytes <= limit:
         return
-    fits, held = None, 0
-    share = estimate.bytes / max(sum(item.size for item in objects), 1)  # of a question that reads its objects twice
-    for moment, item in sorted(by_folder(objects), key=lambda each: each[0] or START_OF_TIME, reverse=True):
-        held += item.size
-        if held * share > limit or moment is None:
-            break
-        fits = moment
     raise ScanRefused(f"the question would scan {estimate}, more than max_scan_bytes={limit:,} ({size(limit)}) allow: "
-                      + (_narrower(objects, fits) if window.starts else "raise max_scan_bytes"))  # fmt: skip
+                      + (_narrower(needed, limit * sum(each for _, each in needed) / estimate.bytes) if window.starts
+                         else "raise max_scan_bytes"))  # fmt: skip
 
 
-def _narrower(objects: Sequence[Object], fits: datetime | None) -> str:
-    later = [moment for moment, _ in by_folder(objects) if moment and fits and moment >= fits]
-    if not fits or not later:
-        return "raise max_scan_bytes; not even one hour's objects fit"
-    return f"start={(fits + BEFORE).isoformat().replace('+00:00', 'Z')} would fit, or raise max_scan_bytes"
+def _narrower(needed: Sequence[tuple[datetime | None, int]], limit: float) -> str:
+    """Name the earliest start with which the objects that are read fit."""
+    held, ever = 0, datetime.max.replace(tzinfo=UTC)
+    latest = sorted(needed, key=lambda each: each[0] or ever, reverse=True)
+    for until, some in groupby(latest, key=lambda each: each[0]):
+        fits, held = held, held + sum(each for _, each in some)
+        if held > limit and until and fits:
+            return f"start={until.isoformat().replace('+00:00', 'Z')} would fit, or raise max_scan_bytes"
+    return "raise max_scan_bytes; not even one hour's objects fit"
