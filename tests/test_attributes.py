@@ -299,7 +299,7 @@ def test_each_type_has_its_dtype():
         }
     )
     assert {name: str(dtype) for name, dtype in df.dtypes.items()} == {
-        "s": "str",
+        "s": "string",
         "n": "Int64",
         "f": "float64",
         "bool": "boolean",

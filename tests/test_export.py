@@ -578,7 +578,7 @@ def test_beside_a_results_file_stands_where_it_is_from(tmp_path, kind):
     about = sidecar(path)
     assert datetime.fromisoformat(about.pop("written_at")).utcoffset().total_seconds() == 0
     assert about.pop("workbench") in (None, "0.1.0")
-    assert about.pop("columns")["pk"] == "str"
+    assert about.pop("columns")["pk"] == "string"
     assert about == {
         "question": "latest_state", "table": "persons", "sql": "select 'é'",
         "parameters": {"as_of": "2026-01-01T12:00:00+00:00", "key": {"pk": str(LONG)}, "every": "0 days 01:00:00"},

@@ -113,7 +113,7 @@ def test_absent_stays_absent_and_null_and_an_empty_text_are_masked():
     hidden = mask(df, ["a", "n", "b", "m"], "redact")
     for name in df.columns:
         assert cells(hidden, name) == [REDACTED, NA, REDACTED]
-        assert hidden[name].dtype == "str"
+        assert hidden[name].dtype == "string"
     empty = frame(["{}"], keys=["a"])
     assert cells(mask(empty, ["a"]), "a") == [NA]
     assert cells(mask(frame([], keys=["a"]), ["a"]), "a") == []

@@ -120,7 +120,7 @@ def frame(images: Iterable[str | bytes], *, keys: Sequence[str] = (), numbers: N
     Returns
     -------
     pandas.DataFrame
-        The keys, then the other attributes by name. S is ``str``, BOOL ``boolean``, everything else
+        The keys, then the other attributes by name. S is ``string``, BOOL ``boolean``, everything else
         ``object``: bytes, frozenset, list, dict (an empty map), Decimal, or, where an attribute's type
         differs between items, each value in its own type.
 
@@ -297,7 +297,7 @@ def _column(kinds: Mapping[str, tuple[list[int], list[Any]]], rows: int, numbers
         kind = next(iter(kinds), "S")
         positions, values = kinds.get(kind, ([], []))
         if kind == "S":
-            return _filled(positions, values, rows, np.nan).astype("str")
+            return _filled(positions, values, rows, pd.NA).astype("string")
         if kind == "BOOL":
             return _filled(positions, values, rows, pd.NA).astype("boolean")
         if kind == "N" and numbers == "auto":

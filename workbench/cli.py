@@ -688,7 +688,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S%z").replace("+0000", "Z")
     if isinstance(value, frozenset):
-        return "{" + ", ".join(map(str, sorted(value))) + "}"
+        return "{" + ", ".join(map(_cell, sorted(value))) + "}"
     if isinstance(value, bytes):
         return f"0x{value.hex()}"
     if isinstance(value, timedelta):
@@ -696,5 +696,7 @@ def _cell(value: Any) -> str:
 
         return words(value)
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_cell, value))
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_cell(inner)}" for name, inner in value.items()) + "}"
     return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1 else str(value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +14,10 @@ from workbench import attributes
 from workbench.attributes import Numbers
 
 _CHANGE = ("ts", "event_name", "by_ttl", "size_bytes", "event_id")
+# The columns that results have beside a key's: a key attribute called like one has one name, in double quotes, in all.
+_RESULT = {*_CHANGE, "life", "since_previous", "path", "change", "before", "after", "before_type", "after_type",
+           "missing", "item", "changes", "inserts", "modifies", "removes", "share", "first_change", "last_change",
+           "lost_after", "lost_before", "paths"}  # fmt: skip
 
 
 def item_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers, include_deleted: bool) -> pd.DataFrame:
@@ -25,12 +31,13 @@ def item_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers, include
         gone = pd.Series([image is None for image in images], dtype=bool)
         df["_deleted_at"] = changed.where(gone)
         df["_by_ttl"] = rows.column("by_ttl").to_pandas().astype(bool)
-    return _by_key(df, keys, [])
+    called = {name: _key_name(name) for name in keys if name in _RESULT}
+    return _by_key(df.rename(columns=called), [called.get(name, attributes.column_name((name,))) for name in keys], [])
 
 
 def change_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers) -> pd.DataFrame:
     """Read `changes.sql`: one row a change, by time; see `Workbench.changes`."""
-    df = key_frame(rows.column("keys").to_pylist(), keys, _CHANGE)
+    df = key_frame(rows.column("keys").to_pylist(), keys)
     found = rows.select(list(_CHANGE)).to_pandas()
     found["ts"] = found["ts"].astype("datetime64[us]").dt.tz_localize("UTC")
     found = found.astype({"event_name": "str", "by_ttl": "bool", "size_bytes": "Int64", "event_id": "str"})
@@ -41,12 +48,21 @@ def change_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers) -> pd
     return _by_key(pd.concat(parts, axis="columns"), list(df.columns), ["ts", "event_id"])
 
 
-def key_frame(texts: Sequence[str], keys: Sequence[str], columns: Iterable[str]) -> pd.DataFrame:
-    """Read keys into columns; one that is called like another of the result's columns is put in double quotes."""
+def key_frame(texts: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
+    """Read keys into columns; one that is called like a column of a result is put in double quotes."""
     different = list(dict.fromkeys(texts))
     number = {text: at for at, text in enumerate(different)}
     df = attributes.frame(different, keys=keys).take([number[text] for text in texts]).reset_index(drop=True)
-    return df.rename(columns={name: f'"{name}"' for name in df.columns if name in set(columns)})
+    return df.rename(columns={name: _key_name(name) for name in df.columns})
+
+
+def _key_name(name: str) -> str:
+    return f'"{name}"' if name in _RESULT else name
+
+
+def shown(value: object) -> str:
+    """Write a value for people: binary in hex, as a key takes it."""
+    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 def words(length: timedelta) -> str:
@@ -69,8 +85,22 @@ def words(length: timedelta) -> str:
 
 
 def _by_key(df: pd.DataFrame, keys: Sequence[str], others: Sequence[str]) -> pd.DataFrame:
-    names = [name if name in df else attributes.column_name((name,)) for name in keys]
-    order = [*others[:1], *names, *others[1:]]
-    mixed = any(df[name].dtype == object for name in names)  # of two types, which have no order of their own
-    by_text = (lambda column: column.astype("str") if column.dtype == object else column) if mixed else None
-    return df.sort_values(order, key=by_text, ignore_index=True)
+    order = [*others[:1], *keys, *others[1:]]
+    return df.sort_values(order, key=_ordered, ignore_index=True)
+
+
+def _ordered(column: pd.Series) -> pd.Series:
+    """Return what a column is sorted by: numbers of any size as numbers, bytes as bytes, of several types by type."""
+    if column.dtype != object:
+        return column
+    different = {_place(value) for value in column}
+    number = {place: at for at, place in enumerate(sorted(different))}
+    return column.map(lambda value: number[_place(value)])
+
+
+def _place(value: Any) -> tuple[int, Any]:
+    if isinstance(value, str):
+        return 2, value
+    if isinstance(value, bytes):
+        return 1, value
+    return (3, 0) if pd.isna(value) else (0, Decimal(value))

@@ -18,12 +18,13 @@ from workbench import attributes
 from workbench.chain import ABSENT, Link, follow
 from workbench.differences import differences
 from workbench.frames import key_frame
+from workbench.keys import key_order
 from workbench.records import canonical_text
 from workbench.result import Result
 from workbench.text import plain
 
-DIFFERENCE = {"path": "str", "change": "str", "before": "object", "after": "object", "before_type": "str",
-              "after_type": "str"}  # fmt: skip
+DIFFERENCE = {"path": "string", "change": "string", "before": "object", "after": "object", "before_type": "string",
+              "after_type": "string"}  # fmt: skip
 _CHANGE = {"life": "int64", "ts": "datetime64[us, UTC]", "event_name": "str", "by_ttl": "bool",
            "since_previous": "timedelta64[us]", **DIFFERENCE, "missing": "bool", "event_id": "str"}  # fmt: skip
 Row = Mapping[str, Any]
@@ -73,7 +74,8 @@ def history(rows: Iterable[Row], keys: Sequence[str], *, start: datetime | None 
     Changes before `start` are reckoned with, but not shown.
     """
     found: list[tuple[Any, ...]] = []
-    for key, changes in groupby(sorted(rows, key=lambda row: row["keys"]), key=lambda row: row["keys"]):
+    ordered = sorted(rows, key=lambda row: key_order(row["keys"]))
+    for key, changes in groupby(ordered, key=lambda row: row["keys"]):
         for row, at, life, since, missing in _lives(list(changes)):
             if start and row["ts"] < start:
                 continue
@@ -115,9 +117,11 @@ def compare(one: Mapping[str, str], other: Mapping[str, str], keys: Sequence[str
     """
     found: list[tuple[Any, ...]] = []
     items = dict.fromkeys((*names, *(["in flight"] if in_flight else []), "same"), 0)
-    for key in sorted(one.keys() | other.keys()):
+    alike = {key for key, image in one.items() if other.get(key) == image}
+    items["same"] = len(alike)
+    for key in sorted((one.keys() | other.keys()) - alike, key=key_order):
         before, after = one.get(key), other.get(key)
-        differing = [] if before == after else list(_differing(image_of(before), image_of(after), orjson.loads(key)))
+        differing = list(_differing(image_of(before), image_of(after), orjson.loads(key)))
         if not differing and None not in (before, after):
             items["same"] += 1
             continue
@@ -212,7 +216,7 @@ def _kind(value: Mapping[str, Any] | None) -> Any:
 
 def _frame(rows: Sequence[tuple[Any, ...]], keys: Sequence[str], columns: Mapping[str, str]) -> pd.DataFrame:
     """Make a frame of rows that begin with a key's text: the key's attributes first, then the columns."""
-    df = key_frame([row[0] for row in rows], keys, columns)
+    df = key_frame([row[0] for row in rows], keys)
     for number, (name, kind) in enumerate(columns.items(), start=1):
         values = np.empty(len(rows), dtype=object)
         values[:] = [row[number] for row in rows]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Integral
@@ -88,6 +89,23 @@ def _read(key: Mapping[str, Any], types: Mapping[str, str], schemas: Sequence[Ma
         parts = [*others, KeyPart(last.name, last.kind, last.value, prefix=True)]
     whole = len(parts) == len(types) and not prefix
     return canonical_json({part.name: {part.kind: part.value} for part in parts}) if whole else parts
+
+
+def key_order(text: str) -> tuple[Any, ...]:
+    """Return what keys, as canonical texts, are sorted by, as DynamoDB does: numbers as numbers, binary by its bytes.
+
+    >>> sorted(['{"n":{"N":"10"}}', '{"n":{"N":"9"}}'], key=key_order)
+    ['{"n":{"N":"9"}}', '{"n":{"N":"10"}}']
+    """
+    return tuple(
+        (name, *_READ[kind](value)) for name, typed in json.loads(text).items() for kind, value in typed.items()
+    )
+
+
+_READ: Mapping[str, Callable[[str], tuple[int, Any]]] = {
+    "N": lambda value: (0, Decimal(value)), "B": lambda value: (1, base64.b64decode(value)),
+    "S": lambda value: (2, value),
+}  # fmt: skip
 
 
 def _split(text: str) -> list[Mapping[str, Any]]:

@@ -196,9 +196,9 @@ def _attribute(column: pd.Series, places: Sequence[Path], masked: Sequence[Path]
     if () not in below:
         return _replaced(column, [_inside(value, below, hide) for value in column])
     if scalar:  # values of one type, which repeat: hashing takes its time
-        return column.astype(object).map({value: hide(value) for value in column.dropna().unique()}).astype("str")
+        return column.astype(object).map({value: hide(value) for value in column.dropna().unique()}).astype("string")
     cells = [pd.NA if absent(value) else hide(value) for value in column]
-    return pd.Series(cells, column.index, "str", column.name)
+    return pd.Series(cells, column.index, "string", column.name)
 
 
 def _differences(column: pd.Series, paths: pd.Series, masked: Sequence[Path], hide: Callable[[Any], Any]) -> pd.Series:

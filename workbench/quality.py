@@ -23,9 +23,10 @@ from workbench.contents import Schema, remade
 from workbench.differences import differences
 from workbench.engines import Answer, Engine, Over
 from workbench.fragments import fragment
-from workbench.frames import key_frame, words
+from workbench.frames import key_frame, shown, words
 from workbench.history import Row, chained, image_of, path_text, with_baseline
 from workbench.instants import END_OF_TIME, START_OF_TIME, now
+from workbench.keys import key_order
 from workbench.objects import Unreadable, grouped
 from workbench.records import RecordRefused
 from workbench.result import Result
@@ -394,7 +395,8 @@ def gaps(rows: Iterable[Row], keys: Sequence[str], start: Any) -> pd.DataFrame:
     the times given then reach to the next instants of one change.
     """
     texts, found = [], []
-    for key, changes in groupby(sorted(rows, key=lambda row: row["keys"]), key=lambda row: row["keys"]):
+    in_order = sorted(rows, key=lambda row: key_order(row["keys"]))
+    for key, changes in groupby(in_order, key=lambda row: row["keys"]):
         before: Row | None = None
         ordered = list(chained(list(changes)))
         instants = Counter(row["ts"] for row, _ in ordered)
@@ -411,7 +413,7 @@ def gaps(rows: Iterable[Row], keys: Sequence[str], start: Any) -> pd.DataFrame:
     df = pd.DataFrame(found, columns=columns).astype({"event_id": "str"})
     for name in columns[:2]:
         df[name] = pd.to_datetime(df[name], utc=True).astype("datetime64[us, UTC]")
-    return pd.concat([key_frame(texts, keys, columns), df], axis="columns")
+    return pd.concat([key_frame(texts, keys), df], axis="columns")
 
 
 def _alone(instants: Counter[datetime], at: datetime, step: int) -> datetime:
@@ -483,7 +485,7 @@ def _gap_examples(gaps: pd.DataFrame) -> list[str]:
     """Name the items and the times between which a change is missing, and what it must have changed."""
     found = []
     for row in gaps.head(EXAMPLES).to_dict("records"):
-        key = ", ".join(f"{name}={value}" for name, value in list(row.items())[:-4])
+        key = ", ".join(f"{name}={shown(value)}" for name, value in list(row.items())[:-4])
         since = "" if pd.isna(row["lost_after"]) else f"after {row['lost_after'].isoformat()} and "
         paths = ", ".join(row["paths"][:5]) + (", …" if len(row["paths"]) > 5 else "")
         found.append(f"{key} {since}before {row['lost_before'].isoformat()}: {paths or 'nothing but the key'}")
@@ -494,4 +496,4 @@ def _example(key: str, *moment: Any) -> str:
     """Name a change: its key in short, and when it was made."""
     values = attributes.from_dynamodb(json.loads(key))
     at = pd.Timestamp(" ".join(map(str, moment)), tz="UTC")
-    return f"{', '.join(f'{name}={value}' for name, value in values.items())} at {at.isoformat()}"
+    return f"{', '.join(f'{name}={shown(value)}' for name, value in values.items())} at {at.isoformat()}"

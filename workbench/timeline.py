@@ -193,7 +193,7 @@ def _remark(row: Mapping[str, Any], found: Sequence[_Attribute]) -> str:
         remarks.append("its time to live was over")
     if row["event_name"] == "BASELINE":
         remarks.append("as an export has it")
-    if row["change"] == "unknown" and not found:
+    if not pd.isna(row["change"]) and not found:
         remarks.append("its images are not in the log")
     elif not found and row["event_name"] in _NOTHING:
         remarks.append(_NOTHING[row["event_name"]])
