@@ -22,6 +22,7 @@ _RESULT = {*_CHANGE, "life", "since_previous", "path", "change", "before", "afte
 
 def item_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers, include_deleted: bool) -> pd.DataFrame:
     """Read `latest_state.sql`: one row an item, by key; see `Workbench.latest_state`."""
+    rows = rows.sort_by("keys") if include_deleted else rows  # items of a table before have other keys: in their order
     images = rows.column("image").to_pylist()
     shown = (image or key for key, image in zip(rows.column("keys").to_pylist(), images, strict=True))
     df = attributes.frame(shown, keys=keys, numbers=numbers)
@@ -86,7 +87,7 @@ def words(length: timedelta) -> str:
 
 def _by_key(df: pd.DataFrame, keys: Sequence[str], others: Sequence[str]) -> pd.DataFrame:
     order = [*others[:1], *keys, *others[1:]]
-    return df.sort_values(order, key=_ordered, ignore_index=True)
+    return df.sort_values(order, key=_ordered, kind="stable", ignore_index=True)
 
 
 def _ordered(column: pd.Series) -> pd.Series:
