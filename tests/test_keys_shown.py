@@ -76,17 +76,6 @@ def test_binary_is_printed_in_hex_wherever_it_stands(tmp_path):
         assert "b'" not in told
 
 
-def test_a_key_attribute_has_one_name_in_every_frame(tmp_path):
-    key = {"path": {"S": "a"}, "ts": {"N": "1"}}
-    write_log(tmp_path, [record("INSERT", key, MICROS, new=key | {"change": {"S": "x"}}),
-                         record("MODIFY", key, MICROS + 1, old=key | {"change": {"S": "x"}}, new=key)])  # fmt: skip
-    wb = Workbench(tmp_path)
-    for df in (wb.latest_state("things").df, wb.latest_state("things", include_deleted=True).df, wb.changes("things").df,
-               wb.item_history("things").df, wb.diff("things", "2026-01-01").df,
-               wb.change_frequency("things", by="key").df):  # fmt: skip
-        assert list(df.columns[:2]) == ['"path"', '"ts"']
-
-
 def test_an_absent_text_is_na_in_every_frame_and_null_and_empty_are_not(tmp_path):
     items = [{"pk": {"S": str(n)}} | more for n, more in enumerate([{}, {"t": {"S": ""}}, {"t": {"S": "x"}}])]
     write_log(tmp_path, [record("INSERT", {"pk": item["pk"]}, MICROS, new=item) for item in items])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,10 +14,6 @@ from workbench import attributes
 from workbench.attributes import Numbers
 
 _CHANGE = ("ts", "event_name", "by_ttl", "size_bytes", "event_id")
-# The columns that results have beside a key's: a key attribute called like one has one name, in double quotes, in all.
-_RESULT = {*_CHANGE, "life", "since_previous", "path", "change", "before", "after", "before_type", "after_type",
-           "missing", "item", "changes", "inserts", "modifies", "removes", "share", "first_change", "last_change",
-           "lost_after", "lost_before", "paths"}  # fmt: skip
 
 
 def item_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers, include_deleted: bool) -> pd.DataFrame:
@@ -32,13 +28,12 @@ def item_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers, include
         gone = pd.Series([image is None for image in images], dtype=bool)
         df["_deleted_at"] = changed.where(gone)
         df["_by_ttl"] = rows.column("by_ttl").to_pandas().astype(bool)
-    called = {name: _key_name(name) for name in keys if name in _RESULT}
-    return _by_key(df.rename(columns=called), [called.get(name, attributes.column_name((name,))) for name in keys], [])
+    return _by_key(df, [attributes.column_name((name,)) for name in keys], [])
 
 
 def change_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers) -> pd.DataFrame:
     """Read `changes.sql`: one row a change, by time; see `Workbench.changes`."""
-    df = key_frame(rows.column("keys").to_pylist(), keys)
+    df = key_frame(rows.column("keys").to_pylist(), keys, _CHANGE)
     found = rows.select(list(_CHANGE)).to_pandas()
     found["ts"] = found["ts"].astype("datetime64[us]").dt.tz_localize("UTC")
     found = found.astype({"event_name": "str", "by_ttl": "bool", "size_bytes": "Int64", "event_id": "str"})
@@ -49,16 +44,12 @@ def change_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers) -> pd
     return _by_key(pd.concat(parts, axis="columns"), list(df.columns), ["ts", "event_id"])
 
 
-def key_frame(texts: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
-    """Read keys into columns; one that is called like a column of a result is put in double quotes."""
+def key_frame(texts: Sequence[str], keys: Sequence[str], columns: Iterable[str]) -> pd.DataFrame:
+    """Read keys into columns; one that is called like another of the result's columns is put in double quotes."""
     different = list(dict.fromkeys(texts))
     number = {text: at for at, text in enumerate(different)}
     df = attributes.frame(different, keys=keys).take([number[text] for text in texts]).reset_index(drop=True)
-    return df.rename(columns={name: _key_name(name) for name in df.columns})
-
-
-def _key_name(name: str) -> str:
-    return f'"{name}"' if name in _RESULT else name
+    return df.rename(columns={name: f'"{name}"' for name in df.columns if name in set(columns)})
 
 
 def shown(value: object) -> str:

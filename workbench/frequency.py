@@ -32,7 +32,7 @@ def hot_keys(rows: pa.Table, keys: Sequence[str]) -> pd.DataFrame:
     counts = counts.astype(dict.fromkeys(("changes", "inserts", "modifies", "removes"), "int64"))
     for name in ("first_change", "last_change"):
         counts[name] = counts[name].astype("datetime64[us]").dt.tz_localize("UTC")
-    return pd.concat([key_frame(rows.column("keys").to_pylist(), keys), counts], axis="columns")
+    return pd.concat([key_frame(rows.column("keys").to_pylist(), keys, counts.columns), counts], axis="columns")
 
 
 def concentration(rows: pa.Table) -> pd.DataFrame:

@@ -216,7 +216,7 @@ def _kind(value: Mapping[str, Any] | None) -> Any:
 
 def _frame(rows: Sequence[tuple[Any, ...]], keys: Sequence[str], columns: Mapping[str, str]) -> pd.DataFrame:
     """Make a frame of rows that begin with a key's text: the key's attributes first, then the columns."""
-    df = key_frame([row[0] for row in rows], keys)
+    df = key_frame([row[0] for row in rows], keys, columns)
     for number, (name, kind) in enumerate(columns.items(), start=1):
         values = np.empty(len(rows), dtype=object)
         values[:] = [row[number] for row in rows]

@@ -413,7 +413,7 @@ def gaps(rows: Iterable[Row], keys: Sequence[str], start: Any) -> pd.DataFrame:
     df = pd.DataFrame(found, columns=columns).astype({"event_id": "str"})
     for name in columns[:2]:
         df[name] = pd.to_datetime(df[name], utc=True).astype("datetime64[us, UTC]")
-    return pd.concat([key_frame(texts, keys), df], axis="columns")
+    return pd.concat([key_frame(texts, keys, columns), df], axis="columns")
 
 
 def _alone(instants: Counter[datetime], at: datetime, step: int) -> datetime:
