@@ -288,6 +288,13 @@ def test_the_time_of_an_envelope_is_read_in_any_spelling_and_zone():
         assert canonical_change(change | {"ts": spelled}) == change
 
 
+@pytest.mark.parametrize("made", [int, str])
+@pytest.mark.parametrize("number", [1_770_111_500_123, 1_770_111_500_123_000])
+def test_digits_alone_are_an_instant_in_an_envelope_too_and_no_day_of_another_century(made, number):
+    row = canonical_change(record("INSERT", {"pk": {"S": "a"}}, 1_770_111_500_123_000, new={"pk": {"S": "a"}}))
+    assert canonical_change(row | {"ts": made(number)}) == row
+
+
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
