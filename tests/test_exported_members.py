@@ -9,6 +9,7 @@ import workbench
 
 def test_the_package_exports_two_names_and_nothing_by_accident():
     assert workbench.__all__ == ["Workbench", "WorkbenchError"]
+    assert workbench.Workbench  # which is imported when it is first used
     classes = {
         name for name, value in vars(workbench).items() if not name.startswith("_") and not inspect.ismodule(value)
     }

@@ -52,7 +52,7 @@ def test_a_path_knows_the_home_folder_and_file_addresses(here):
 
 
 @pytest.mark.parametrize("given", ["s3://bucket/key", "s3:/bucket/key", "S3://bucket", "http://x/y", "abfss://a@b/c",
-                                   "file://elsewhere/x", "a\0b", "~nobody-of-this-name/x"])  # fmt: skip
+                                   "file://elsewhere/x", "file://[::1", "a\0b", "~nobody-of-this-name/x"])  # fmt: skip
 def test_what_is_no_path_of_this_machine_is_refused_in_a_line(given):
     with pytest.raises(ParameterError) as error:
         paths.local(given)

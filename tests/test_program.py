@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -97,6 +98,12 @@ def test_python_m_is_the_program(tmp_path):
     assert told.stdout.startswith("Usage: workbench ")
 
 
+def test_the_program_knows_the_signals_before_it_imports_what_takes_seconds():
+    show = "import sys, workbench.__main__; print(sorted({'pandas', 'duckdb', 'pyarrow', 'workbench.cli'} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", show], cwd=HERE, capture_output=True, text=True)
+    assert (told.stdout, told.stderr) == ("[]\n", "")
+
+
 @pytest.mark.parametrize("verb", ["tables", "latest persons", "latest persons --json", "config"])
 def test_closed_and_broken_streams_end_without_a_traceback(home, verb):
     for shell, code in ((">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), ("> /dev/full", 1), ("| true", 0)):
@@ -118,6 +125,40 @@ def test_a_number_that_makes_no_sense_is_one_line(home, verb, why):
     assert told.exit_code == 1, told.output
     assert why in told.stderr
     assert len(told.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("arguments", "why"), [
+    (["sql", "changes", "persons", "-p", "matching=x"], "changes has no parameter 'matching'"),
+    (["sql", "changes", "persons", "-p", "table=x"], "changes has no parameter 'table'"),
+    (["sql", "latest_state", "persons", "-p", "self=x"], "latest_state has no parameter 'self'"),
+    (["sql", "latest_state", "persons", "-p", "as_off=-1d"], "Did you mean 'as_of'?"),
+    (["sql", "hot_keys", "persons", "-p", "limit=x"], "limit is 'x': it must be a whole number"),
+    (["sql", "latest_state", "persons", "-p", "include_deleted=1"], "it must be true or false"),
+    (["changes", "persons", "--prefix"], "give the key too"),
+    (["history", "persons", "--prefix"], "give the key too"),
+    (["diff", "persons", "-1d", "--prefix"], "give the key too"),
+    (["export", "latest", "persons", "x.csv", "--key", "pk=1"], "latest is asked of all items"),
+    (["export", "frequency", "persons", "x.csv", "--prefix"], "frequency is asked of all items"),
+])  # fmt: skip
+def test_an_argument_that_a_verb_does_not_take_is_said_and_never_a_traceback(home, arguments, why):
+    told = CliRunner().invoke(main, arguments)
+    assert isinstance(told.exception, SystemExit), told.exception
+    assert told.exit_code in (1, 2)
+    assert why in told.stderr
+
+
+def test_parameters_given_as_text_are_what_their_defaults_are(home):
+    told = CliRunner().invoke(main, ["sql", "latest_state", "persons", "-p", "include_deleted=true"])
+    assert told.output == Workbench().sql("latest_state", "persons", include_deleted=True) + "\n"
+    told = CliRunner().invoke(main, ["sql", "hot_keys", "persons", "-p", "limit=5"])
+    assert told.output == Workbench().sql("hot_keys", "persons", limit=5) + "\n"
+
+
+def test_bytes_of_an_argument_that_are_no_text_are_written_beside_the_answer_as_json_spells_them(home):
+    given = ["export", "latest", "persons", "a.csv", "-p", "where=pk = 'x'", "--log-account", "\udcff"]
+    told = CliRunner().invoke(main, given)
+    assert told.exit_code == 0, told.output
+    assert "\udcff" in json.loads((home / "a.csv.meta.json").read_text(encoding="utf-8"))["notes"][-1]
 
 
 # a lake that cannot be written

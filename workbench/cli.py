@@ -360,7 +360,9 @@ def export(question: str, table: str, file: str, parameters: tuple[str, ...], ke
     method = _QUESTIONS[question]
     taken = inspect.signature(getattr(_face(), method)).parameters
     asked = {name: _typed(name, value, taken) for name, value in _pairs(parameters).items()}
-    asked |= {"key": shlex.join(key), "prefix": prefix} if key else {}
+    if (key or prefix) and "key" not in taken:
+        raise click.BadParameter(f"{question} is asked of all items", param_hint="--key")
+    asked |= {"key": shlex.join(key) or asked.get("key"), "prefix": prefix} if key or prefix else {}
     _answer(method, table, asked, show | {"out": file})
 
 

@@ -111,7 +111,7 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
         writer(df, parts[target])
         if meta is not None:
             about = _described(df, parts[target], {**meta, "nested": nested})
-            parts[sidecar_of(target)].write_text(about, encoding="utf-8")
+            parts[sidecar_of(target)].write_text(about, "utf-8", "backslashreplace")  # \udc80 is JSON's too
         for name, part in parts.items():  # cut short in between, the old sidecar does not have the new file's hash
             os.replace(part, name)
     except OSError as error:

@@ -120,8 +120,10 @@ class AttributeChanges:
         counts = df.groupby(["bucket", "path"], observed=True).size().unstack(fill_value=0)
         sums = counts.sum()
         order = sorted(sums.index, key=lambda path: (-sums[path], path))
-        wide = buckets.into_buckets(counts[order].reset_index(), every, timezone, start, end)
+        numbered = counts[order].set_axis(range(len(order)), axis="columns")  # an attribute may be called bucket
+        wide = buckets.into_buckets(numbered.reset_index(), every, timezone, start, end)
         long = wide.melt("bucket", var_name="path", value_name="changes")
+        long["path"] = long["path"].map(dict(enumerate(order)))
         long = long[["path", "bucket", "changes"]].astype({"path": "str", "changes": "int64"})
         long.attrs = wide.attrs
         return long

@@ -39,7 +39,10 @@ def local(given: str | Path, error: type[WorkbenchError] = ParameterError, advic
     if found := _SCHEME.match(text):
         if found[1].lower() != "file":
             raise error(f"{text} is no path of this machine: {advice}")
-        told = urlsplit(text)
+        try:
+            told = urlsplit(text)
+        except ValueError as failed:
+            raise error(f"{text} is no address: {failed}; write it like file:///folder/file") from failed
         if told.netloc not in ("", "localhost"):
             raise error(f"{text} names another machine: write it like file:///folder/file")
         text = url2pathname(told.path)

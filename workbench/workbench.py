@@ -439,7 +439,7 @@ class Workbench:
         notes += [_NO_MASK.format(path) for path in beside(self.settings.mask, known)] if len(found["drift"]) else []
         return self._result(Quality, df, answer, "chain_gaps", table, asked, notes=notes, **found)
 
-    def sql(self, question: str, table: str, **values: Any) -> str:
+    def sql(self, question: str, table: str, /, **values: Any) -> str:
         """Return the text of a question over a table, in Athena's dialect, without running it.
 
         Parameters
@@ -461,7 +461,7 @@ class Workbench:
         matching = render.condition(parse(where, columns), **sides) if where else "true"
         return self._engine.sql(question, table, matching=matching, **_values(question, values))
 
-    def estimate(self, question: str, table: str, **values: Any) -> Estimate:
+    def estimate(self, question: str, table: str, /, **values: Any) -> Estimate:
         """Tell what a question would scan on Athena, and what that would cost, without running it; see `sql`.
 
         It is the size of the objects in the partitions the question's window needs; columns that are not asked for
@@ -649,6 +649,8 @@ class Workbench:
         return tuple(dict.fromkeys(name for each in named for name in each.types))
 
     def _keys(self, table: str, key: Key | Sequence[Key] | None, prefix: bool) -> list[Any]:
+        if key is None and prefix:
+            raise ParameterError("a prefix is of a key: give the key too (--key)")
         if key is None:
             return []
         refused: ParameterError | None = None
@@ -767,9 +769,23 @@ def _values(question: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a question, those not given with the defaults its method has."""
     text = render.whole(question)
     defaults = {name: value for name, value in _DEFAULTS.items() if f":{name}" in text}
-    given = {name: value for name, value in values.items() if value is not None}
+    given = {name: _like(name, value, defaults.get(name)) for name, value in values.items() if value is not None}
+    if unknown := [name for name in given if f":{name}" not in text]:
+        raise ParameterError(f"{question} has no parameter {unknown[0]!r}.{did_you_mean(unknown[0], defaults)}")
     times = {name: instant(value) for name, value in given.items() if name in ("as_of", "start", "end", "present")}
     return defaults | given | times
+
+
+def _like(name: str, value: Any, default: Any) -> Any:
+    """Return a parameter that is given as text, on the command line, as what its default is."""
+    if not isinstance(value, str) or not isinstance(default, int):
+        return value
+    if isinstance(default, bool) and value in ("true", "false"):
+        return value == "true"
+    if not isinstance(default, bool) and re.fullmatch("[0-9]{1,18}", value):
+        return int(value)
+    wanted = "true or false" if isinstance(default, bool) else "a whole number"
+    raise ParameterError(f"{name} is {value!r}: it must be {wanted}")
 
 
 def _holding(rows: pa.Table, condition: Condition | None, new: str, old: str | None = None) -> pa.Table:

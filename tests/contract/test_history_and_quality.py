@@ -312,6 +312,14 @@ def test_attributes_are_counted_by_what_happened_to_them_and_on_how_many_items(t
     ]  # fmt: skip
 
 
+def test_attributes_called_like_columns_of_an_answer_are_counted_as_others_are(tmp_path):
+    names = ["bucket", "changes", "path", "ts", "kind", "item", "share"]
+    states = [(NOON + n, {"pk": {"S": "x"}, **{name: {"N": str(n)} for name in names}}) for n in range(3)]
+    wb = log(tmp_path, chain({"pk": {"S": "x"}}, states))
+    for df in (wb.change_frequency("things", by="attribute", every=every).df for every in (None, "1h")):
+        assert sorted(zip(df["path"], df["changes"], strict=True)) == sorted((name, 2) for name in names)
+
+
 def test_concentration_and_intervals_are_counted_over_distinct_changes(tmp_path):
     y = {"pk": {"S": "y"}}
     states = [(NOON, A), (NOON, B), (NOON + 1_000, C), (NOON + 61_000_000, A)]
