@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -239,6 +239,15 @@ def test_what_cannot_be_told_is_utc_or_not_known_and_every_zone_is_looked_for():
     assert "arrival_zone" in unknown.note[0]
     assert unknown.utc(FIRST.replace(tzinfo=None)) is None
     assert told_zone([]) == Zone(least=timedelta(hours=-12), most=timedelta(hours=14))
+
+
+@pytest.mark.parametrize("offset", [-4, 0, 9])
+@pytest.mark.parametrize("wrong", [timedelta(hours=2), timedelta(days=3650), timedelta(days=-20_000)])
+def test_changes_dated_wrongly_do_not_hide_the_zone(offset, wrong):
+    objects = seen(1, 2, 3, 4, 5, offset=offset)
+    odd = objects[2].seen.first + wrong
+    objects[2] = replace(objects[2], seen=Seen(odd, odd, odd))
+    assert told_zone(objects).tz == timezone(timedelta(hours=offset))
 
 
 def test_objects_stored_soon_after_they_arrived_tell_the_zone_from_the_other_side():

@@ -9,6 +9,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
@@ -207,6 +208,26 @@ def test_the_newest_change_is_the_tables_own(tmp_path):
     wb = Workbench(write_log(tmp_path, [change for _, change in made("a", NOON)] + others))
     assert wb.latest_state("things").stats.newest_change == NOON
     assert wb.latest_state("others").stats.newest_change == NOON + timedelta(seconds=1)
+    wb.close()
+
+
+@pytest.mark.parametrize("offset", [-11, -4, 9, 14])
+def test_arrivals_are_dated_in_the_zone_of_the_names(tmp_path, offset):
+    """Firehose's CustomTimeZone."""
+    in_utc = made("a", *(NOON + timedelta(hours=hour, minutes=hour) for hour in range(6)))
+    moved = [(arrival + timedelta(hours=offset), change) for arrival, change in in_utc]
+    wb = Workbench(lakes.write(tmp_path / "utc", in_utc, "raw"))
+    elsewhere = lakes.write(tmp_path / "moved", moved, "raw")
+    expected = wb.data_quality("things")
+    for given_zone in (None, f"{offset:+03}:00"):
+        other = Workbench(elsewhere, arrival_zone=given_zone)
+        found = other.data_quality("things")
+        pd.testing.assert_frame_equal(found.lag, expected.lag)
+        assert (found.stats.first_arrival, found.stats.last_arrival) == (
+            expected.stats.first_arrival, expected.stats.last_arrival)  # fmt: skip
+        assert any(f"UTC{offset:+03}:00" in note for note in found.stats.notes) is (given_zone is None)
+        other.close()
+    assert not any("zone" in note for note in expected.stats.notes)
     wb.close()
 
 

@@ -8,20 +8,22 @@ of storing bound the zone from one side only, and the changes from the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from workbench.errors import ConfigError
+from workbench.objects import Object, Unreadable
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 # Every offset from UTC that a zone has today, https://www.iana.org/time-zones.
 OFFSETS = tuple(sorted(timedelta(minutes=minutes) for minutes in (
     *range(-720, 841, 60), -570, -210, -150, 210, 270, 330, 345, 390, 525, 570, 630, 765, 825)))  # fmt: skip
 _SOON = 15 * MINUTE  # what Firehose keeps records for at most, and what records take to it, as a rule
-_ENOUGH = 3  # objects that must agree
+ENOUGH = 3  # objects that must agree
+_LOOKED_INTO = 8  # objects that tell the zone
 _FIXED = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d\d))?|(UTC|GMT|Z)", re.IGNORECASE)
 
 
@@ -103,8 +105,8 @@ class Zone:
     def note(self) -> tuple[str, ...]:
         """Say what is unusual about it."""
         if self.tz is None:
-            return ("the folders do not tell in which time zone they are: when objects arrived is not known, and more "
-                    "partitions are read than may be needed; set arrival_zone, such as America/New_York",)  # fmt: skip
+            return ("the folders do not tell in which time zone they are: when objects arrived is not known, and a "
+                    "window may read more than it needs; set arrival_zone, such as America/New_York",)  # fmt: skip
         if self.given or self.tz is UTC:
             return ()
         return (f"by their changes, the folders and names of the log are in the time zone {self.name}, as Firehose's "
@@ -138,6 +140,24 @@ def named_zone(text: str) -> Zone:
             from error  # fmt: skip
 
 
+def seen_in(changes: Iterable[dict[str, Any] | Unreadable]) -> Seen | None:
+    """Return the times of changes in the order in which an object holds them; None where there are none."""
+    times = [datetime.fromisoformat(each["ts"]) for each in changes if not isinstance(each, Unreadable)]
+    return Seen(min(times), times[0], max(times)) if times else None
+
+
+def looked_into(objects: Sequence[Object], known: dict[str, Seen | None],
+                look: Callable[[Object], Seen | None]) -> list[tuple[Object, Seen]]:  # fmt: skip
+    """Look into a few small objects of all times, each once, for the times of their changes; `known` keeps them."""
+    step = max(1, -(-len(objects) // _LOOKED_INTO))
+    for number in range(0, len(objects), step):
+        some = objects[number : number + step]
+        if not any(item.path in known for item in some):
+            item = min(some, key=lambda each: each.size)
+            known[item.path] = look(item)
+    return [(item, seen) for item in objects if (seen := known.get(item.path))]
+
+
 def told_zone(witnesses: Sequence[Witness], stored: timedelta = OFFSETS[0]) -> Zone:
     """Tell the zone by objects, so that no window loses a change whatever the zone really is.
 
@@ -152,15 +172,18 @@ def told_zone(witnesses: Sequence[Witness], stored: timedelta = OFFSETS[0]) -> Z
     least = max(stored - _SOON, OFFSETS[0]) if stored <= most else OFFSETS[0]  # else a clock was wrong
     early = max((each.seen.last - each.told - each.width for each in witnesses), default=timedelta(0))
     possible = [each for each in OFFSETS if least <= each <= most]
-    support = {each: sum(w.supports(each) for w in witnesses) for each in possible}
+    support = {each: sum(w.supports(each) for w in witnesses) for each in OFFSETS}
     rough = sum(each.width > MINUTE for each in witnesses)  # such as agree with more than one zone
-    agreed = [each for each in possible if support[each] >= max(_ENOUGH, rough // 2 + 1)]
+    agreed = [each for each in possible if support[each] >= max(ENOUGH, rough // 2 + 1)]
+    # Changes dated wrongly make impossible what the other objects say.
+    outvoting = [each for each in OFFSETS if support[each] >= max(ENOUGH, len(witnesses) // 2 + 1)]
     zero = timedelta(0)
     best: timedelta | None = zero
-    if zero in agreed or (zero in possible and not agreed):
+    likely = agreed or outvoting
+    if zero in likely or (zero in possible and not likely):
         pass
-    elif agreed:  # whole hours are likelier than others, and the latest zone leaves the least delay
-        best = max(agreed, key=lambda each: (not each % HOUR, support[each], each))
+    elif likely:  # whole hours are likelier than others, and the latest leaves the least delay
+        best = max(likely, key=lambda each: (not each % HOUR, support[each], each))
     else:
         near = [each for each in possible if support[each] == len(witnesses) > 0]
         hours = [each for each in possible if not each % HOUR]

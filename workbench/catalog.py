@@ -15,11 +15,11 @@ import awswrangler as wr
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench import layouts, render
-from workbench.arrivals import OFFSETS, Seen, Witness, Zone, local, named_zone, told_zone
+from workbench.arrivals import OFFSETS, Seen, Witness, Zone, local, looked_into, named_zone, seen_in, told_zone
 from workbench.aws import Session, said
 from workbench.config import Settings
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
-from workbench.objects import Object, Unreadable, arrival_of, list_objects, stored_object
+from workbench.objects import Object, arrival_of, list_objects, stored_object
 from workbench.partitions import BEFORE, Partitions, Values, partitions_of
 from workbench.reader import layout_of, read_changes
 from workbench.registration import CHECKPOINTS, Stored, ddl, table_input
@@ -28,8 +28,7 @@ _DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<las
 
 
 _PAGE = 1000  # objects that S3 lists at a time
-_LOOKED_INTO = 8  # objects that tell the zone of arrivals
-_HEAD = 1 << 20  # bytes of them
+_HEAD = 1 << 20  # bytes of the objects that tell the zone of arrivals
 
 
 @dataclass(frozen=True)
@@ -207,7 +206,8 @@ class Catalog:
         """List the objects of a table that arrived between two times, and those that no partition has."""
         zone = self._zone or Zone(early=timedelta(days=1))
         found = self._listed(log, *log.partitions.between(log.location, *zone.local(start, end)))
-        seen = self._witnesses(log, list({item.path: item for item in (*self._first(log), *found)}.values()))
+        some = list({item.path: item for item in (*self._first(log), *found)}.values())
+        seen = looked_into(some, self._looked.setdefault(log.location, {}), self._look)
         settled = self._settled(log, seen, found)
         if log.partitions.sort and not settled.partitions.units:
             found = self._listed(log)
@@ -263,17 +263,6 @@ class Catalog:
             raise QueryError(f"the objects of {location} cannot be listed: {said(error)}; the permission "
                              f"is s3:ListBucket on {bucket}") from error  # fmt: skip
 
-    def _witnesses(self, log: LogTable, objects: Sequence[Object]) -> list[tuple[Object, Seen]]:
-        """Look into a few small objects of all times, each once, for the times of their changes."""
-        looked = self._looked.setdefault(log.location, {})
-        step = max(1, -(-len(objects) // _LOOKED_INTO))
-        for number in range(0, len(objects), step):
-            some = objects[number : number + step]
-            if not any(item.path in looked for item in some):
-                item = min(some, key=lambda each: each.size)
-                looked[item.path] = self._look(item)
-        return [(item, seen) for item in objects if (seen := looked.get(item.path))]
-
     def _look(self, item: Object) -> Seen | None:
         """Return the times of the changes at the beginning of an object; None where none can be read."""
         if item.format == "parquet" and item.size > _HEAD:
@@ -287,9 +276,7 @@ class Catalog:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, key.rpartition("/")[2])
             path.write_bytes(head)
-            times = [datetime.fromisoformat(each["ts"]) for each in read_changes(stored_object(path), self._keys)
-                     if not isinstance(each, Unreadable)]  # fmt: skip
-        return Seen(min(times), times[0], max(times)) if times else None
+            return seen_in(read_changes(stored_object(path), self._keys))
 
     def register(self, name: str, location: str, *, first_year: int | None = None) -> str:
         """Register a table over a prefix as its objects are, and return its DDL."""

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +163,17 @@ def stored_object(path: Path) -> Object:
 
 def arrival_of(path: str) -> datetime | None:
     """Tell when the oldest record of an object arrived, in UTC: by its name, else by its folders."""
-    if told := _NAMED.findall(path.rpartition("/")[2]) or _ARRIVAL.findall(path)[-1:]:
+    told = told_by(path)
+    return told[0] if told else None
+
+
+def told_by(path: str) -> tuple[datetime, timedelta] | None:
+    """Tell when the oldest record of an object arrived, as if in UTC, and how exactly, as `arrival_of` does."""
+    named = _NAMED.findall(path.rpartition("/")[2])
+    if told := named or _ARRIVAL.findall(path)[-1:]:
+        exactly = timedelta(seconds=1) if named else timedelta(hours=1) if told[0][3] else timedelta(days=1)
         with suppress(ValueError):  # digits that are no date
-            return datetime(*(int(part or 0) for part in told[0]), tzinfo=UTC)  # type: ignore[misc, arg-type]
+            return datetime(*(int(part or 0) for part in told[0]), tzinfo=UTC), exactly  # type: ignore[misc, arg-type]
     return None
 
 

@@ -127,8 +127,8 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
         ties=sorted(ties, key=lambda tie: tie[::-1]), late=late, unreadable=answer.unreadable, hide=hide,
         baseline=known.time if known else None,
         age=None if end <= present or delivery.newest is None else present - delivery.newest, max_age=max_age,
-        last_arrival=answer.last_arrival, failures=answer.failures, held=held, schemas=engine.keys(table),
-        unread=answer.unread,
+        last_arrival=None if end <= present else answer.last_arrival, failures=answer.failures, held=held,
+        schemas=engine.keys(table), unread=answer.unread, objects=answer.objects,
     )  # fmt: skip
     found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(told), "drift": shapes}
     return found, replace(answer, seconds=time.perf_counter() - began)
@@ -204,7 +204,7 @@ def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame
              unreadable: Sequence[Unreadable], hide: Hide, baseline: datetime | None, age: timedelta | None,
              max_age: pd.Timedelta | None, last_arrival: datetime | None,
              failures: int, held: Sequence[views.View], schemas: Sequence[Schema],
-             unread: Sequence[str]) -> pd.DataFrame:  # fmt: skip
+             unread: Sequence[str], objects: int) -> pd.DataFrame:  # fmt: skip
     """Weigh what the questions of quality answered; each share is of what `of` says, and 1 at most."""
 
     def named(examples: Sequence[str] | Sequence[tuple[str, Any]] | None) -> list[str]:
@@ -227,7 +227,8 @@ def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame
                  grouped(unreadable)[:EXAMPLES],
                  "lines or objects of the log that are no change records; what they told is missing here",
                  "look at the lines named; restore the objects from a version of the bucket, or mend what writes them"),
-        *([_finding("objects in no partition", "failed", len(unread), len(unread), "objects", unread[:EXAMPLES],
+        *([_finding("objects in no partition", "failed", len(unread), objects + len(unread), "objects",
+                    unread[:EXAMPLES],
                     "objects of the log that no query on Athena reads, as Glue has no partitions for their folders",
                     "run the crawler, MSCK REPAIR TABLE, or ALTER TABLE … ADD PARTITION")] if unread else []),
         _finding("missing changes", "failed", len(between), changes, "changes", _gap_examples(between),

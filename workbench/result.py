@@ -39,7 +39,7 @@ class Stats:
     last_arrival: datetime | None = None
     """When the first and the last object read arrived, in UTC; None where they do not tell."""
     newest_change: datetime | None = None
-    """When the last change of what was read was made, in UTC; None where that is not known."""
+    """When the last change of the log was made, in UTC; None where that is not known."""
     notes: tuple[str, ...] = ()
     """What else to know about the answer."""
     queries: tuple[Query, ...] = ()
@@ -98,7 +98,7 @@ class Result:
                 + (f" · scanned {size(s.scanned)}, ${s.cost:,.4f} (${s.spent:,.4f} so far)" if s.queries else "")
                 + (f" · {s.ambiguous_ties:,} ambiguous ties" if s.ambiguous_ties else "")
                 + (f" · {len(s.unreadable):,} unreadable lines" if s.unreadable else "")
-                + (f" · newest change {s.newest_change:%Y-%m-%d %H:%M:%S} UTC" if s.newest_change else "")
+                + " · newest change " + (f"{s.newest_change:%Y-%m-%d %H:%M:%S} UTC" if s.newest_change else "not known")
                 + (f" · newest object of {s.last_arrival:%Y-%m-%d %H:%M:%S} UTC" if s.last_arrival else "")
                 + "".join(f" · {note}" for note in s.notes))  # fmt: skip
 

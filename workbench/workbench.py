@@ -740,8 +740,7 @@ class Workbench:
         stats = Stats(rows=len(df), seconds=answer.seconds, objects=answer.objects, bytes=answer.bytes,
                       unreadable=answer.unreadable, ambiguous_ties=ambiguous, first_arrival=answer.first_arrival,
                       last_arrival=answer.last_arrival, notes=(*notes, *answer.notes), queries=answer.queries,
-                      spent=self.spent.cost, newest_change=answer.newest_change or _newest_of(answer.rows),
-                      )  # fmt: skip
+                      spent=self.spent.cost, newest_change=answer.newest_change)  # fmt: skip
         if self.settings.mask:
             asked = self._shown(asked)
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
@@ -868,13 +867,6 @@ def _other_types(condition: Condition, shapes: pd.DataFrame) -> list[str]:
                 f"{path!r} is of type {', '.join(held)} in the log, and is compared with {', '.join(sorted(kinds))}"
             )
     return notes
-
-
-def _newest_of(rows: pa.Table) -> datetime | None:
-    """Return the time of the last change among the rows of an answer, where they tell it."""
-    name = next((each for each in ("ts", "last_change") if each in rows.column_names), None)
-    found = pc.max(rows.column(name)).as_py() if name else None
-    return found.replace(tzinfo=UTC) if found else None
 
 
 def _held(rows: Sequence[Mapping[str, Any]]) -> list[str]:

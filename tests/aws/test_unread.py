@@ -43,7 +43,8 @@ def test_a_folder_that_no_crawler_has_seen_is_named_and_a_checkpoint_does_not_st
         assert any(f"{len(left)} objects in 3 folders are not read, s3://{BUCKET}" in note
                    and "MSCK REPAIR TABLE logs.things" in note for note in found.stats.notes)  # fmt: skip
     quality = wb.data_quality("things").df.set_index("finding")
-    assert quality.loc["objects in no partition", ["status", "count"]].tolist() == ["failed", len(left)]
+    assert quality.loc["objects in no partition", ["status", "count", "share"]].tolist() == [
+        "failed", len(left), len(left) / objects]  # fmt: skip
     made = wb.checkpoint("things")
     assert len(made.objects) == objects - len(left)
     assert wb.tables()["objects"].tolist() == [objects - len(left)]

@@ -102,8 +102,8 @@ def value(rng: random.Random, kind: str, depth: int = 0) -> dict[str, Any]:
 
 
 def delivered(records: Iterable[Record], seed: int) -> Iterator[tuple[datetime, list[Record]]]:
-    """Deliver the changes in objects, by when each arrived: some twice, some late."""
-    rng, objects = random.Random(seed), dict[datetime, list[Record]]()
+    """Deliver the changes in objects of half an hour, by when its first one arrived: some twice, some late."""
+    rng, objects = random.Random(seed), dict[datetime, list[tuple[datetime, Record]]]()
     for record in records:
         change = record["dynamodb"]
         unit = 1000 if change.get("ApproximateCreationDateTimePrecision") == "MILLISECOND" else 1_000_000
@@ -111,8 +111,9 @@ def delivered(records: Iterable[Record], seed: int) -> Iterator[tuple[datetime, 
         for _ in range(rng.choice([1, 1, 1, 2, 3])):
             late = made + timedelta(seconds=rng.choice([0, 60, 7_200]))
             arrived = max(made.replace(second=0), late.replace(minute=late.minute // 30 * 30, second=0))
-            objects.setdefault(arrived.replace(minute=arrived.minute // 30 * 30), []).append(record)
-    return iter(sorted(objects.items()))
+            objects.setdefault(arrived.replace(minute=arrived.minute // 30 * 30), []).append((arrived, record))
+    for each in objects.values():
+        yield min(arrived for arrived, _ in each), [record for _, record in each]
 
 
 def store(folder: Path, layout: Layout, records: Sequence[Record], seed: int = 1) -> None:

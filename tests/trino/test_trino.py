@@ -52,6 +52,7 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
     "log_span": [ALL, SOME],
     "record_sizes": [ALL | {"large": 50, "examples": 3}, SOME | {"large": 0, "examples": 2}],
     "schema_drift": [ALL, SOME],
+    "stream_views": [ALL, SOME],
 }
 
 
@@ -141,6 +142,29 @@ def test_a_question_over_a_layout_has_one_answer(lake, request, question: str, l
             field.name: field.type for field in theirs.schema if not digest(field)}  # fmt: skip
     assert len(theirs)
     matrix[question, layout] = "✓"
+
+
+def test_every_question_is_asked():
+    assert set(QUESTIONS) == set(render.questions())
+
+
+@pytest.mark.parametrize("layout", ["envelope JSON (OpenX)", "struct"])
+def test_arrivals_in_another_zone_and_what_a_log_holds_are_told_alike(lake, trino, layout: str):
+    """The query that counts unreadable lines runs beside each question: it tells keys and when changes were made."""
+    settings = {"arrival_zone": "America/New_York"}
+    athena, embedded = (engine._settings.model_copy(update=settings) for engine in lake[layout])  # type: ignore[attr-defined]
+    on_trino, on_files = AthenaEngine(athena.model_copy(update={"count_unreadable": True})), DuckDBEngine(embedded)
+    on_trino._queries = OnTrino(trino, on_trino.session)  # type: ignore[assignment]
+    for values in QUESTIONS["delivery"]:
+        ours, theirs = (engine.ask("delivery", TABLE, **values) for engine in (on_trino, on_files))
+        assert rows(ours.rows) == rows(theirs.rows), values
+    assert (ours.unreadable, theirs.unreadable) == ((), ())
+    assert on_trino.keys(TABLE, whole=True) == on_files.keys(TABLE)
+    ours, theirs = (engine.ask("log_span", TABLE, **ALL) for engine in (on_trino, on_files))
+    assert ours.newest_change == theirs.newest_change
+    assert (ours.first_arrival, ours.last_arrival) == (theirs.first_arrival, theirs.last_arrival)
+    on_trino.close()
+    on_files.close()
 
 
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if "OpenX" in name or "Parquet" in name])

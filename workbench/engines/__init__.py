@@ -108,7 +108,7 @@ class Answer:
     queries: tuple[Query, ...] = ()
     notes: tuple[str, ...] = ()
     newest_change: datetime | None = None
-    """When the last change of what was read was made, in UTC; None where that would cost a query of its own."""
+    """When the last change of the log was made, in UTC; None where a question did not look at all that is new."""
     failures: int = 0
     """Changes that were read out of Firehose's failure objects, which did not reach the log."""
     unread: tuple[str, ...] = ()

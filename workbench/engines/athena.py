@@ -36,7 +36,7 @@ from workbench.engines.queries import Queries, Running
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
 from workbench.errors import ConfigError, QueryError, StoreError, TableNotFound
-from workbench.instants import END_OF_TIME, duration
+from workbench.instants import END_OF_TIME, duration, now
 from workbench.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.partitions import Partitions
 from workbench.reader import read_changes
@@ -264,6 +264,7 @@ class AthenaEngine:
             return Answer(_typed(part, schema), text, time.perf_counter() - began, len(reading.objects),
                           reading.bytes, unreadable + unstaged, min(arrivals, default=None),
                           max(arrivals, default=None), tuple(self._queries.finished[before:]), notes,
+                          newest_change=self._newest_change(log, table, reading),
                           unread=tuple(item.path for item in reading.listing.unread))  # fmt: skip
 
         if (kept := self._reused(text)) is not None:
@@ -364,6 +365,16 @@ class AthenaEngine:
         parts = merged((*kept, *self._contents.get(table, ())))
         whole = reading.window == Window(starts=reading.window.starts) and bool(parts)
         return one_table(parts, table, self._settings.log_region, self._settings.log_account, whole=whole)
+
+    def _newest_change(self, log: LogTable, table: str, reading: _Reading) -> datetime | None:
+        """Tell when the last change that Athena can read was made, by what was counted; None where it may be later."""
+        counted, window = self._counted.get(table, {}), reading.window
+        if (window.last and window.last < now()) or not all(item in counted for item in reading.listed):
+            return None
+        newest = max((part.last for part in self._meant(log, table, reading).parts), default=None)
+        newest = newest and newest.replace(tzinfo=UTC)
+        # Objects that arrived before the window hold no change made since it began.
+        return newest if newest and (window.first is None or newest >= window.first) else None
 
     def _log_rows(self, log: LogTable, table: str, reading: _Reading, *, arrival: bool = False) -> str:
         """Return the deliveries of the objects to read and, before them, of the checkpoint."""

@@ -24,6 +24,7 @@ import sqlglot
 from sqlglot import exp
 
 from workbench import render
+from workbench.arrivals import Zone, named_zone
 from workbench.baseline import Baseline, choose, find_exports, stage
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
@@ -76,6 +77,8 @@ class DuckDBEngine:
         self._staged: tuple[str, Baseline] | None = None
         self._not_staged: tuple[Unreadable, ...] = ()
         self._resumes: Checkpoint | None = None
+        own = None if settings.source else Zone()  # of the lake that this program writes
+        self._zone = named_zone(settings.arrival_zone) if settings.arrival_zone else own
         place = settings.checkpoints or str(settings.home / "checkpoints")
         self._checkpoints = (
             None
@@ -374,7 +377,8 @@ class DuckDBEngine:
     def _log(self, source: str, after: Checkpoint | None = None) -> StagedLog:
         name = source, after.place if after else ""
         if name not in self._logs:
-            self._logs[name] = StagedLog(self._con, f"log {len(self._logs) + 1}", source, self._settings.keys, after)
+            self._logs[name] = StagedLog(self._con, f"log {len(self._logs) + 1}", source, self._settings.keys, after,
+                                         self._zone)  # fmt: skip
         return self._logs[name]
 
     @property

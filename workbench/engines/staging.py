@@ -11,8 +11,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -20,11 +22,12 @@ import orjson
 import pyarrow as pa
 
 from workbench import render
+from workbench.arrivals import ENOUGH, Seen, Witness, Zone, local, looked_into, seen_in, told_zone
 from workbench.checkpoints import Checkpoint
 from workbench.containers import FAILURE
 from workbench.contents import Part, merged
 from workbench.errors import QueryError, without_values
-from workbench.objects import SCHEMA, Listing, Object, Unreadable, list_source
+from workbench.objects import SCHEMA, Listing, Object, Unreadable, list_source, told_by
 from workbench.reader import Layout, envelope_columns, layout_of, read_changes
 from workbench.records import COLUMNS, ORIGIN, RecordRefused, canonical_json, canonical_keys
 
@@ -36,6 +39,7 @@ _PART = 4  # up to one in so many objects are read for the images of a few items
 _INTERRUPT = re.compile("^Query interrupted$|executing the UDF: KeyboardInterrupt:? *$")
 _ATTEMPTS = 3  # to read objects that are renamed or removed meanwhile
 _LONGEST = 4 << 20  # bytes of a line DuckDB reads: longer ones are left to the slow reader, and its own limit
+_LOOKED_AT = 200  # changes at the beginning of an object that tell the zone of its name
 _SAMPLE = 8  # objects looked into, spread over the log, before the rest is taken to be of their layouts
 
 
@@ -66,10 +70,12 @@ class StagedLog:
     """The change records under one source, staged in a DuckDB connection; with a checkpoint, those after it."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, name: str, source: str, keys: Sequence[str],
-                 after: Checkpoint | None = None) -> None:  # fmt: skip
+                 after: Checkpoint | None = None, zone: Zone | None = None) -> None:  # fmt: skip
         self.table = render.identifier(name)
         self.source = source
         self.after = after
+        self._given_zone, self._zone = zone, Zone()
+        self._seen: dict[str, Seen | None] = {}
         self._listing = Listing([])
         self.objects: list[Object] = []
         self._con, self._keys = con, tuple(keys)
@@ -111,7 +117,7 @@ class StagedLog:
         said = {name: f"{count:,} changes were read out of {name}" for name, count in sorted(self.wrapped.items())}
         if FAILURE in said:
             said[FAILURE] += ", of which Athena's table knows nothing"
-        return (*said.values(), *self._listing.notes)
+        return (*said.values(), *self._listing.notes, *self._zone.note)
 
     @property
     def bytes(self) -> int:
@@ -127,7 +133,7 @@ class StagedLog:
 
     def _refresh(self, *, images: bool, last: bool) -> None:
         """Bring the table up to the objects there are, while they stay; the `last` time, name those that do not."""
-        self._listing = list_source(self.source)
+        self._listing = self._dated(list_source(self.source))
         objects = [item for item in self.listed if not (self.after and self.after.holds(item))]
         known, self._vanished = set(self.objects), False
         if known - set(objects) or (images and not self._has_images):
@@ -144,6 +150,26 @@ class StagedLog:
             if isinstance(error, duckdb.Error):
                 raise QueryError(f"{self.source} could not be read: {without_values(error)}") from error
             raise
+
+    def _dated(self, listing: Listing) -> Listing:
+        """Date objects by the time zone of their names and folders, which is UTC where too few tell another."""
+        self._zone = self._given_zone or self._told_zone(listing.objects)
+        if self._zone.tz is UTC:
+            return listing
+        return replace(listing, objects=[replace(item, arrival=self._zone.utc(item.arrival and local(item.arrival)))
+                                         for item in listing.objects])  # fmt: skip
+
+    def _told_zone(self, objects: Sequence[Object]) -> Zone:
+        seen = looked_into([item for item in objects if item.arrival], self._seen, self._look)
+        told = ((told_by(Path(item.path).as_posix()), times) for item, times in seen)
+        witnesses = [Witness(local(by[0]), by[1], times) for by, times in told if by]
+        return told_zone(witnesses) if len(witnesses) >= ENOUGH else Zone()
+
+    def _look(self, item: Object) -> Seen | None:
+        try:
+            return seen_in(islice(read_changes(item, self._keys), _LOOKED_AT))
+        except OSError:
+            return None
 
     @property
     def has_images(self) -> bool:
