@@ -254,7 +254,7 @@ def test_nothing_of_python_shows_a_masked_value(project, monkeypatch):
         clean(repr(told) + str(told) + html + str(vars(told)) + told.summary, type(told))
         assert len(told.df)
     for ask in (lambda: wb.latest_state("things", where=f"email = '{TEXTS[3]}' ><"), lambda: wb.sql("changes", "things", where=WHERE),
-                lambda: wb.item_history("things", {"sk": TEXTS[0]})):  # fmt: skip
+                lambda: wb.item_history("things", {"sk": TEXTS[0]}), lambda: wb.item_history("things", TEXTS[0])):  # fmt: skip
         with pytest.raises(Exception) as error:
             ask()
         clean(str(error.value), error.value)

@@ -660,7 +660,8 @@ class Workbench:
                 return read_keys(key, types, prefix=prefix)
             except ParameterError as error:
                 refused = error
-        self._refuse_masked(str(key), f"a key is like {' '.join(f'{name}=…' for name in types[0])}")
+        named = " ".join(f"{name}=…" for name in types[0])  # a text without names is a value of these
+        self._refuse_masked(f"{key} {named}", f"a key is like {named}")
         raise refused or ParameterError(f"the key {key!r} cannot be read")
 
     def _condition(self, where: str | None, columns: Mapping[str, type]) -> Condition | None:
