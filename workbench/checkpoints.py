@@ -67,7 +67,7 @@ class Checkpoint:
     unreadable: tuple[Unreadable, ...] = field(default=(), repr=False)
     """Their lines that are no change record."""
     contents: tuple[Part, ...] = field(default=(), repr=False)
-    """What they hold: Regions, accounts, keys and times; not of those from before this was written down."""
+    """What they hold: Regions, accounts, keys and times."""
 
     @property
     def id(self) -> str:

@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     count_unreadable: bool = True
     """Whether Athena also counts the lines that are no change record, which scans a log a second time."""
     memory_limit: str | None = None
-    """DuckDB's memory limit, such as ``2GB``; what does not fit is spilled to `home`/tmp."""
+    """DuckDB's memory limit, such as ``2GB``; what does not fit is spilled to a folder in `home`."""
     threads: int | None = None
     """DuckDB's threads; without it, one a core."""
 

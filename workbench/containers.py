@@ -22,7 +22,7 @@ from typing import IO, Any, Literal
 
 import pyarrow as pa
 
-from workbench.records import EVENTS, RecordRefused, parse_objects
+from workbench.records import EVENTS, RecordRefused, parse_objects, plain_name
 
 Format = Literal["json", "gzip", "zstd", "lz4", "bzip2", "xz", "zip", "parquet", "orc", "avro", "ion", "snappy",
                  "UTF-16", "binary"]  # fmt: skip
@@ -431,7 +431,7 @@ def _named(value: Any) -> Any:
     if any(isinstance(each, list) and each and isinstance(each[0], dict)
            and each[0].keys() & {"PutRequest", "DeleteRequest"} for each in value.values()):  # fmt: skip
         return Foreign("a request of batch-write-item, which tells states and no changes")
-    if not {name for name in names if name.replace("_", "").replace("-", "").lower() in _TELLING}:
+    if not _TELLING & {*map(plain_name, names)}:
         return Foreign("a row without an event (no 'dynamodb' object, no event name): it tells a state and no change")
     return value
 

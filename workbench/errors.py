@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from workbench.records import RecordRefused as RecordRefused
 
@@ -60,6 +60,13 @@ class ExportError(WorkbenchError):
 
 class ReportError(WorkbenchError):
     """A notebook could not be run as a report."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and what it came of, and what that did."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def without_values(error: Exception) -> str:

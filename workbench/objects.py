@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from workbench.containers import Format, format_of, lines_of
 from workbench.errors import ParameterError
 from workbench.paths import local
-from workbench.records import COLUMNS, RecordRefused, parse_objects
+from workbench.records import COLUMNS, RecordRefused, parse_objects, table_name
 
 SCHEMA = pa.schema({name: pa.string() for name in COLUMNS} | {
     "ts": pa.timestamp("us"), "size_bytes": pa.int64(), "by_ttl": pa.bool_()})  # fmt: skip
@@ -302,10 +302,9 @@ def table_of(item: Object) -> str | None:
         return None
     line = next((line for line in read_lines(item) if isinstance(line, bytes) and line.strip()), b"")
     first: Any = next(parse_objects(line.decode(errors="replace")), None)
-    if not isinstance(first, dict):
-        return None
-    arn = re.search(r":table/([^/]+)", str(first.get("eventSourceARN", "")))
-    return first.get("tableName") or first.get("table_name") or (arn[1] if arn else None)
+    with suppress(RecordRefused):
+        return (first.get("table_name") or table_name(first)) if isinstance(first, dict) else None
+    return None
 
 
 _EXPORT_ID = re.compile(r"\d{14}-[0-9a-f]{8}|\d{13}-[0-9a-f]{8}")

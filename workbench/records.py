@@ -216,7 +216,7 @@ def canonical_change(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "event_id": _text(record, "eventID"),
         "event_name": _event(event, new, old, must_have_new=has_new_images(record)),
-        "table_name": _table_name(record),
+        "table_name": table_name(record),
         "ts": canonical_time(_member(change, "ApproximateCreationDateTime"),
                              _member(change, "ApproximateCreationDateTimePrecision")),
         "keys": canonical_keys(keys, twice=twice),
@@ -322,8 +322,8 @@ def _origin(region: object, arn: object, account: object = None) -> dict[str, st
     return {"aws_region": region, "account_id": account}
 
 
-def _table_name(record: Mapping[str, Any]) -> str:
-    # A record of DynamoDB Streams names its table only in the stream's ARN: …:table/NAME/stream/…
+def table_name(record: Mapping[str, Any]) -> str:
+    """Name a raw record's table; one of DynamoDB Streams tells it only in its ARN, like …:table/NAME/stream/LABEL."""
     arn = re.search(r":table/([^/]+)", str(_member(record, "eventSourceARN")))
     return arn[1] if arn and not _member(record, "tableName") else _text(record, "tableName")
 

@@ -32,7 +32,15 @@ from workbench.containers import FAILURE
 from workbench.contents import Schema, Table, alive_at, one_table
 from workbench.engines import TABLES, Answer, Estimate, Over, Query, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
-from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, did_you_mean, without_values
+from workbench.errors import (
+    ConfigError,
+    EngineLost,
+    QueryError,
+    TableNotFound,
+    causes,
+    did_you_mean,
+    without_values,
+)
 from workbench.instants import END_OF_TIME, duration
 from workbench.objects import Object, Unreadable, grouped, list_objects
 from workbench.paths import local
@@ -413,13 +421,10 @@ def _kept(checkpoint: Checkpoint) -> bool:
     return Path(checkpoint.place, _CHANGES).is_file()
 
 
-def _fatal(error: BaseException | None) -> duckdb.Error | None:
-    """Return the error of DuckDB's own, in the chain of one, after which it answers nothing any more."""
-    while error:
-        if isinstance(error, (duckdb.FatalException, duckdb.InternalException)):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+def _fatal(error: BaseException) -> duckdb.Error | None:
+    """Return the error of DuckDB's own, among the causes of one, after which it answers nothing any more."""
+    fatal = (duckdb.FatalException, duckdb.InternalException)
+    return next((each for each in causes(error) if isinstance(each, fatal)), None)
 
 
 def _without_changes(log: StagedLog) -> TableNotFound:

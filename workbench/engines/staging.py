@@ -26,7 +26,7 @@ from workbench.arrivals import ENOUGH, Seen, Witness, Zone, local, looked_into, 
 from workbench.checkpoints import Checkpoint
 from workbench.containers import FAILURE
 from workbench.contents import Part, merged
-from workbench.errors import QueryError, without_values
+from workbench.errors import QueryError, causes, without_values
 from workbench.objects import SCHEMA, Listing, Object, Unreadable, list_source, told_by
 from workbench.reader import Layout, envelope_columns, layout_of, read_changes
 from workbench.records import COLUMNS, ORIGIN, RecordRefused, canonical_json, canonical_keys
@@ -63,7 +63,6 @@ def _image_pattern() -> str:
 
 
 _IMAGE_PATTERN = _image_pattern()
-_KEY_TEXT = r'"S":"(?:[^"\\]|\\["\\bfnrt])*"'
 
 
 class StagedLog:
@@ -313,20 +312,17 @@ class StagedLog:
 
     def _key_pattern(self) -> str:
         """Match keys that are canonical as they stand: known names in order, plain texts and numbers."""
+        text = r'"S":"(?:[^"\\]|\\["\\bfnrt])*"'
         number = r'"N":"(?:0|-?[1-9][0-9]{0,37}|-?(?:0|[1-9][0-9]{0,37})\.[0-9]{0,37}[1-9])"'
         plain = [names for names in sorted(self._known_keys) if not re.search(r'["\\\x00-\x1f]', "".join(names))]
-        patterns = (
-            ",".join(rf'"{re.escape(name)}":\{{(?:{_KEY_TEXT}|{number})\}}' for name in names) for names in plain
-        )
+        patterns = (",".join(rf'"{re.escape(name)}":\{{(?:{text}|{number})\}}' for name in names) for names in plain)
         return "|".join(rf"\{{{pattern}\}}" for pattern in patterns) or r"[^\s\S]"
 
 
-def let_interrupt(error: BaseException | None) -> None:
+def let_interrupt(error: BaseException) -> None:
     """Raise KeyboardInterrupt where Ctrl-C is what ended a query: DuckDB makes another error of it."""
-    while error:
-        if _INTERRUPT.search(str(error)):
-            raise KeyboardInterrupt from None
-        error = error.__cause__ or error.__context__
+    if any(_INTERRUPT.search(str(each)) for each in causes(error)):
+        raise KeyboardInterrupt from None
 
 
 def as_it_is(path: str) -> str:
