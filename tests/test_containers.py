@@ -9,6 +9,7 @@ import json
 import lzma
 import zipfile
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 
 import pyarrow as pa
@@ -210,9 +211,8 @@ def test_times_are_read_as_the_aws_cli_prints_them(tmp_path, time):
 def test_an_array_cut_off_anywhere_gives_the_records_that_are_whole(tmp_path_factory, data):
     whole = json.dumps(RECORDS * 3, indent=data.draw(st.sampled_from([None, 2])))
     cut = data.draw(st.integers(1, len(whole) - 2))
-    ends = [
-        at for at in range(len(whole)) if whole[: at + 1].count("{") == whole[: at + 1].count("}") and whole[at] == "}"
-    ]
+    depths = accumulate({"{": 1, "}": -1}.get(letter, 0) for letter in whole)
+    ends = [at for at, depth in enumerate(depths) if whole[at] == "}" and depth == 0]
     found = read(tmp_path_factory.mktemp("cut") / "x.json", whole[:cut].encode())
     good = [each for each in found if isinstance(each, dict)]
     assert good == (CHANGES * 3)[: sum(end < cut for end in ends)]
