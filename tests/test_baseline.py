@@ -28,7 +28,7 @@ from workbench.errors import ParameterError, QueryError
 from workbench.objects import SCHEMA, Unreadable
 from workbench.records import canonical_json, canonical_keys
 
-ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/things"
+ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/things"
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -181,10 +181,10 @@ def test_the_export_of_the_developer_guide_is_read(con, tmp_path):
     } for name, content, count in zip(("bafybeiczss3yxay3o4abnabbb", "gkes5o3lnrhoznhnkyax3hxvya"), stored, (1, 0), strict=True)))  # fmt: skip
     (folder / "manifest-summary.json").write_text("""{
        "version": "2020-06-30",
-       "exportArn": "arn:aws:dynamodb:us-east-1:123456789012:table/ProductCatalog/export/01234567890123-a1b2c3d4",
+       "exportArn": "arn:aws:dynamodb:eu-central-1:123456789012:table/ProductCatalog/export/01234567890123-a1b2c3d4",
        "startTime": "2020-11-04T07:28:34.028Z",
        "endTime": "2020-11-04T07:33:43.897Z",
-       "tableArn": "arn:aws:dynamodb:us-east-1:123456789012:table/ProductCatalog",
+       "tableArn": "arn:aws:dynamodb:eu-central-1:123456789012:table/ProductCatalog",
        "tableId": "12345a12-abcd-123a-ab12-1234abc12345",
        "exportTime": "2020-11-04T07:28:34.028Z",
        "s3Bucket": "ddb-productcatalog-export",
@@ -357,7 +357,7 @@ def test_exports_of_a_table_made_again_under_its_name_are_not_joined(con, tmp_pa
 
 def test_exports_of_two_tables_of_one_name_are_refused(tmp_path):
     write_export(tmp_path, [items({"pk": "a"})], START)
-    write_export(tmp_path, [items({"pk": "a"})], START + HOUR, tableArn=ARN.replace("us-east-1", "eu-central-1"))
+    write_export(tmp_path, [items({"pk": "a"})], START + HOUR, tableArn=ARN.replace("eu-central-1", "us-east-1"))
     with pytest.raises(ParameterError, match="exports of 2 tables 'things': arn:aws:dynamodb:eu-central-1"):
         choose(find_exports(tmp_path), "things")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from tests.conftest import record, write_log
+from tests.test_baseline import items, write_export
 from workbench import Workbench
 from workbench.cli import main
 from workbench.errors import ParameterError, TableNotFound
@@ -192,3 +193,40 @@ def test_a_key_is_of_any_schema_it_fits_and_an_unknown_one_names_them_all():
     assert read_keys("id=1", schemas) == ['{"id":{"N":"1"}}']
     with pytest.raises(ParameterError, match="no attribute of the key, which is pk, or before pk, or before id"):
         read_keys("nr=1", schemas)
+
+
+def exported(folder, value: int, region: str, account: str = "111111111111") -> None:
+    """An export of `orders` of a Region, with one item more than the log tells of."""
+    arn = f"arn:aws:dynamodb:{region}:{account}:table/orders"
+    write_export(folder, [items({"pk": "z", "v": value})], AT - timedelta(hours=1), tableArn=arn, name=f"01-{region}")
+
+
+@pytest.mark.parametrize("chosen", [{}, {"log_region": "eu-west-1"}])
+def test_an_export_of_another_region_or_account_is_not_the_baseline_and_said(chosen, tmp_path):
+    arn = ARN.format("eu-west-1", "111111111111")
+    made = [
+        change | {"eventSourceARN": arn} for change in global_table() if chosen or change["awsRegion"] == "eu-west-1"
+    ]
+    write_log(tmp_path / "log", made)
+    for number, (region, account) in enumerate([("us-east-1", "111111111111"), ("eu-west-1", "222222222222")]):
+        exports = tmp_path / f"exports {number}"
+        exported(exports, 8, region, account)
+        wb = Workbench(tmp_path / "log", baseline=str(exports), **chosen)
+        told = wb.latest_state("orders")
+        assert told.df["pk"].tolist() == ["a", "b"]
+        said = f"full, of 'orders', 2026-01-02 08:00:00 UTC (arn:aws:dynamodb:{region}:{account}:table/orders, while "
+        assert f"{said}the log is of eu-west-1 of 111111111111)" in told.summary
+        assert any(said in note for note in wb.data_quality("orders").stats.notes)
+        with pytest.raises(ParameterError, match=r"no full export of 'orders' to compare with.*while the log is of"):
+            wb.reconcile("orders", against=exports)
+        wb.close()
+
+
+def test_of_exports_of_two_regions_the_chosen_ones_is_the_baseline(tmp_path):
+    write_log(tmp_path / "log", global_table())
+    for number, region in enumerate(("eu-west-1", "us-east-1")):
+        exported(tmp_path / "exports", number, region)
+    for number, region in enumerate(("eu-west-1", "us-east-1")):
+        wb = Workbench(tmp_path / "log", baseline=str(tmp_path / "exports"), log_region=region)
+        assert wb.latest_state("orders").df[["pk", "v"]].values.tolist() == [["a", 2], ["b", 7], ["z", number]]
+        wb.close()

@@ -12,13 +12,14 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
@@ -30,7 +31,7 @@ from workbench.engines.staging import as_it_is, canonical_image, register_functi
 from workbench.errors import ParameterError, QueryError, without_values
 from workbench.objects import SCHEMA, Object, Unreadable, files_below, list_objects, read_lines, stored_object
 from workbench.paths import local
-from workbench.records import RecordRefused, canonical_json, canonical_keys, canonical_time
+from workbench.records import RecordRefused, canonical_json, canonical_keys, canonical_time, origin
 
 if TYPE_CHECKING:
     import boto3
@@ -43,6 +44,7 @@ _COLUMNS = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in SCHEMA.
 _CHANGES = '"changes of exports"'
 _KEYLESS = "no key attribute"
 _EXPORTED = re.compile(r"0?(?P<millis>\d{13})-[0-9a-f]{8}")  # the folder of an export is named by when it began
+_ANYWHERE: Mapping[str, str] = MappingProxyType({})
 _NAMED = 5  # exports that are told of
 _BATCH = 20_000  # rows read line by line before they are handed to DuckDB
 # Values of key attributes that are canonical as DuckDB writes them: plain texts and numbers, base64 without loose bits.
@@ -94,6 +96,11 @@ class Export:
         """The last instant whose changes it holds."""
         return self.time if self.since is None else self.time - timedelta(microseconds=1)
 
+    def is_of(self, place: Mapping[str, str]) -> bool:
+        """Tell whether its ARN contradicts no aws_region and account_id."""
+        own = origin(None, self.arn)
+        return all(own[column] in (None, value) for column, value in place.items())
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -143,11 +150,13 @@ def find_exports(source: str | Path, session: boto3.Session | None = None) -> li
                          "what `aws dynamodb scan` printed")  # fmt: skip
 
 
-def choose(exports: Sequence[Export], table: str, at: datetime | None = None) -> Baseline | None:
+def choose(exports: Sequence[Export], table: str, at: datetime | None = None,
+           place: Mapping[str, str] = _ANYWHERE) -> Baseline | None:  # fmt: skip
     """Choose the newest state of a table at or before an instant (None: the newest), and check its files.
 
     That is the newest full export, and after it every incremental export whose window begins where the
-    state so far ends, or before. The data files are read once, to compare them with their manifests.
+    state so far ends, or before. The data files are read once, to compare them with their manifests. A table of
+    another Region or account than those of `place` is another one.
 
     Raises
     ------
@@ -155,7 +164,8 @@ def choose(exports: Sequence[Export], table: str, at: datetime | None = None) ->
         Where the exports are of several tables of that name.
     """
     exports = [_taken_for(export, table) for export in exports]
-    own = [export for export in exports if export.table == table and (at is None or export.instant <= at)]
+    own = [export for export in exports if export.table == table and export.is_of(place)
+           and (at is None or export.instant <= at)]  # fmt: skip
     if len(arns := sorted({export.arn for export in own})) > 1:
         raise ParameterError(f"there are exports of {len(arns)} tables {table!r}: {', '.join(arns)}; "
                              "name the folder of one of them")  # fmt: skip
@@ -182,10 +192,12 @@ def choose(exports: Sequence[Export], table: str, at: datetime | None = None) ->
     return Baseline(tuple(chain), chain[-1].instant, (*found, *problems))
 
 
-def others(exports: Sequence[Export], table: str) -> str:
+def others(exports: Sequence[Export], table: str, place: Mapping[str, str] = _ANYWHERE) -> str:
     """Say which exports there are where none is a table's state to begin with: its own first, then the newest."""
     ordered = sorted(exports, key=lambda export: (export.table == table, export.time), reverse=True)
-    told = list(dict.fromkeys(map(str, ordered)))
+    other = f"while the log is of {' of '.join(place.values())}"
+    told = list(dict.fromkeys(str(export) + ("" if export.is_of(place) else f" ({export.arn}, {other})")
+                              for export in ordered))  # fmt: skip
     return "; ".join(told[:_NAMED]) + (f"; and {len(told) - _NAMED:,} more" if len(told) > _NAMED else "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +19,9 @@ from workbench import layouts, render
 from workbench.arrivals import OFFSETS, Seen, Witness, Zone, local, looked_into, named_zone, seen_in, told_zone
 from workbench.aws import Session, said
 from workbench.config import Settings
+from workbench.contents import Part, merged
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
-from workbench.objects import Object, arrival_of, list_objects, stored_object
+from workbench.objects import Object, Unreadable, arrival_of, list_objects, stored_object
 from workbench.partitions import BEFORE, Partitions, Values, partitions_of
 from workbench.reader import layout_of, read_changes
 from workbench.registration import CHECKPOINTS, Stored, ddl, table_input
@@ -158,6 +160,7 @@ class Catalog:
         self._zone = named_zone(settings.arrival_zone) if settings.arrival_zone else None
         self._some: dict[str, list[Object]] = {}
         self._looked: dict[str, dict[str, Seen | None]] = {}
+        self._parts: dict[str, tuple[Part, ...]] = {}
 
     def tables(self) -> list[LogTable]:
         """List the change logs of the database, by the names of the DynamoDB tables where settings map these."""
@@ -221,6 +224,14 @@ class Catalog:
                 (unread if values is None else objects).append(dated)
         return Listing(settled, objects, tuple(unread))
 
+    def parts(self, log: LogTable, item: Object) -> list[Part]:
+        """Tell what the beginning of an object holds of a log; nothing where it was not looked into."""
+        return [part for part in self._parts.get(item.path, ()) if log.only in (None, part.table)]
+
+    def looked_through(self, item: Object) -> bool:
+        """Tell whether all of an object was looked into."""
+        return item.path in self._parts and item.size <= _HEAD
+
     def _settled(self, log: LogTable, seen: Sequence[tuple[Object, Seen]], listed: Sequence[Object]) -> LogTable:
         """Tell, by objects, what the partitions mean, and in which zone they are."""
         read = [(values, times) for item, times in seen if (values := log.values(item)) is not None]
@@ -276,7 +287,9 @@ class Catalog:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, key.rpartition("/")[2])
             path.write_bytes(head)
-            return seen_in(read_changes(stored_object(path), self._keys))
+            found = list(read_changes(stored_object(path), self._keys))
+        self._parts[item.path] = merged(_part(each) for each in found if not isinstance(each, Unreadable))
+        return seen_in(found)
 
     def register(self, name: str, location: str, *, first_year: int | None = None) -> str:
         """Register a table over a prefix as its objects are, and return its DDL."""
@@ -411,6 +424,13 @@ def _object(bucket: str, item: Mapping[str, Any]) -> Object:
     )
     return Object(f"s3://{bucket}/{key}", item["Size"], int(item["LastModified"].timestamp() * 1e9), kind,
                   arrival_of(key))  # fmt: skip
+
+
+def _part(change: Mapping[str, Any]) -> Part:
+    ts = datetime.fromisoformat(change["ts"])
+    types = {name: kind for name, value in json.loads(change["keys"]).items() for kind in value}
+    keys = json.dumps(types, ensure_ascii=False, separators=(",", ":"))
+    return Part(change["table_name"], change["aws_region"], change["account_id"], keys, 1, ts, ts)
 
 
 def _by_name(item: Object) -> datetime | None:

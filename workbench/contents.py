@@ -7,11 +7,12 @@ with another key. The first are chosen among, never mixed; of the second, the on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from workbench.errors import ParameterError, TableNotFound
+from workbench.records import ORIGIN
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Table:
     """Values that its changes have in aws_region and account_id, where others have others."""
     parts: tuple[Part, ...]
     notes: tuple[str, ...]
+    place: Mapping[str, str] = field(default_factory=dict)
+    """Its aws_region and account_id, where they are known or chosen."""
 
     @property
     def schemas(self) -> list[Schema]:
@@ -75,12 +78,29 @@ def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
     return tuple(found.values())
 
 
+def choice(region: str | None, account: str | None) -> str:
+    """Name what the settings choose, for what is kept of one and must not be taken for another's."""
+    given = {"log_region": region, "log_account": account}
+    return "".join(f" {setting}={value}" for setting, value in given.items() if value)
+
+
+def placing(parts: Sequence[Part]) -> Callable[[Part], tuple[str | None, str | None]]:
+    """Return what tells a part's Region and account, the parts of one table being known.
+
+    Changes that do not tell theirs count as of the only one that others tell.
+    """
+    told = [{value for part in parts if (value := getattr(part, column)) is not None} for column in ORIGIN]
+    region, account = (next(iter(values)) if len(values) == 1 else None for values in told)
+    return lambda part: (part.aws_region or region, part.account_id or account)
+
+
 def one_table(parts: Sequence[Part], table: str, region: str | None, account: str | None, *,
-              whole: bool = True) -> Table:  # fmt: skip
+              whole: bool = True, counted: bool = True) -> Table:  # fmt: skip
     """Choose the table that a name, and where need be a Region and an account, stand for.
 
     Older envelopes do not tell their Region: they count as of the only one that others tell. Where not the `whole` log
-    was looked into, there may be changes of the Region or account chosen elsewhere.
+    was looked into, there may be changes of the Region or account chosen elsewhere; where not all were `counted`, there
+    are more.
 
     Raises
     ------
@@ -90,11 +110,15 @@ def one_table(parts: Sequence[Part], table: str, region: str | None, account: st
         Where there is none of that Region or account.
     """
     origin: dict[str, str] = {}
+    place: dict[str, str] = {}
     notes: list[str] = []
+    least = "" if counted else "at least "
     for column, chosen, called, setting in (("aws_region", region, "Region", "log_region"),
                                             ("account_id", account, "account", "log_account")):  # fmt: skip
         named = sorted({value for part in parts if (value := getattr(part, column)) is not None})
         silent = sum(part.changes for part in parts if getattr(part, column) is None)
+        if only := chosen or (named[0] if len(named) == 1 else None):
+            place[column] = only
         if chosen and not whole and chosen not in named:
             origin[column], parts = chosen, ()
             continue
@@ -105,17 +129,18 @@ def one_table(parts: Sequence[Part], table: str, region: str | None, account: st
             raise TableNotFound(f"the log holds no changes of {table!r} of the {called} {chosen}, but of: "
                                 f"{', '.join(named)}")  # fmt: skip
         if len(named) > 1 and not chosen:
-            each = (f"{value} ({_span([part for part in parts if getattr(part, column) == value])})" for value in named)
+            each = (f"{value} ({least}{_span([part for part in parts if getattr(part, column) == value])})"
+                    for value in named)  # fmt: skip
             raise ParameterError(f"{table!r} is a table of {len(named)} {called}s in this log: {', '.join(each)}; "
                                  f"choose one by --{setting.replace('_', '-')} ({setting}=)")  # fmt: skip
         if silent and len(named) == 1:
-            notes.append(f"{silent:,} changes do not tell their {called}: they count as of {named[0]}")
+            notes.append(f"{least}{silent:,} changes do not tell their {called}: they count as of {named[0]}")
         elif silent and named:
-            notes.append(f"{silent:,} changes that do not tell their {called} are left out")
+            notes.append(f"{least}{silent:,} changes that do not tell their {called} are left out")
         if chosen and (len(named) > 1 or not silent):
             origin[column] = chosen
             parts = [part for part in parts if getattr(part, column) == chosen]
-    made = Table(origin, tuple(parts), tuple(notes))
+    made = Table(origin, tuple(parts), tuple(notes), place)
     _refuse_interleaved(made.schemas, table)
     return made
 

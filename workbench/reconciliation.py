@@ -53,7 +53,7 @@ class Live:
 
 
 def actual_state(settings: Settings, table: str, against: str | Path, lag: pd.Timedelta, keys: Sequence[str],
-                 session: boto3.Session | None = None,
+                 session: boto3.Session | None = None, *, place: Mapping[str, str],
                  ) -> tuple[datetime | None, dict[str, str], set[str], list[str]]:  # fmt: skip
     """Return the instant of a table's true state (None is now), its images by key, the keys in flight, and notes.
 
@@ -67,9 +67,9 @@ def actual_state(settings: Settings, table: str, against: str | Path, lag: pd.Ti
         with ItemStore(settings.store) as store:
             return None, dict(store.images(table)), _undelivered(store, table, now - lag.to_pytimedelta()), []
     exports = find_exports(against, session)
-    if not (known := choose(exports, table, None)):
+    if not (known := choose(exports, table, None, place)):
         raise ParameterError(f"{against} holds no full export of {table!r} to compare with, but: "
-                             f"{others(exports, table)}")  # fmt: skip
+                             f"{others(exports, table, place)}")  # fmt: skip
     young = known.time > now - lag.to_pytimedelta()
     notes = (
         [f"the export is younger than {words(lag)}: what differs may be on its way; ask again then"] if young else []

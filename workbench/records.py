@@ -225,7 +225,7 @@ def canonical_change(record: Mapping[str, Any]) -> dict[str, Any]:
         "size_bytes": _size(_member(change, "SizeBytes")),
         "by_ttl": event == "REMOVE" and isinstance(identity, Mapping)
         and {"Service", TTL_PRINCIPAL} <= {str(value) for value in identity.values()},
-        **_origin(_member(record, "awsRegion"), _member(record, "eventSourceARN")),
+        **origin(_member(record, "awsRegion"), _member(record, "eventSourceARN")),
     }  # fmt: skip
 
 
@@ -312,8 +312,8 @@ def _unicode(text: str) -> str:
     return text
 
 
-def _origin(region: object, arn: object, account: object = None) -> dict[str, str | None]:
-    """Tell a table's Region and account; the stream's ARN, which DynamoDB Streams give, has both."""
+def origin(region: object, arn: object, account: object = None) -> dict[str, str | None]:
+    """Tell a table's Region and account; its ARN, and its stream's, which DynamoDB Streams give, has both."""
     told = _STREAM.match(arn) if isinstance(arn, str) else None
     if not (isinstance(region, str) and _REGION.fullmatch(region)):
         region = (told and told[1]) or None
@@ -398,7 +398,7 @@ def _checked_envelope(row: Mapping[str, Any]) -> dict[str, Any]:
         "event_id": _text(change, "event_id"), "table_name": _text(change, "table_name"),
         "ts": moment, "size_bytes": _size(change["size_bytes"]),
         "by_ttl": change["event_name"] == "REMOVE" and str(change["by_ttl"]).lower() == "true",
-        **_origin(change["aws_region"], None, change["account_id"]),
+        **origin(change["aws_region"], None, change["account_id"]),
     }  # fmt: skip
 
 

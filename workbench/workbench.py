@@ -100,8 +100,9 @@ class Workbench:
         pandas.DataFrame
             table, layout, objects (how many), bytes (stored), first_arrival and last_arrival (UTC, of
             objects; NaT where neither name nor partition tells), aws_region and account_id (where the source is read
-            for it and its records tell: a name that stands for several tables is listed for each). What else a source
-            holds, which is no log or was passed over, is told by ``df.attrs["notes"]``.
+            for it and its records tell: a name that stands for several tables is listed for each; on Athena, where
+            listing runs no query, as far as the log was looked into). What else a source holds, which is no log or was
+            passed over, and what was not looked into, is told by ``df.attrs["notes"]``.
         """
         return self._engine.tables()
 
@@ -321,7 +322,8 @@ class Workbench:
             df, items = compare(found.logged, found.actual, keys, sides, found.in_flight)
             return self._result(Comparison, df, found.answer, "latest_state", table, asked, items=items,
                                 notes=[*notes, *found.notes])  # fmt: skip
-        at, actual, in_flight, notes = actual_state(self.settings, table, against, slack, keys, self.session)
+        at, actual, in_flight, notes = actual_state(self.settings, table, against, slack, keys, self.session,
+                                                    place=self._engine.place(table))  # fmt: skip
 
         def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
             answer = self._state_at(table, at or END_OF_TIME, over="state" if at is None else "log")
@@ -364,7 +366,8 @@ class Workbench:
             Writes that changed nothing are counted in ``stats.notes``.
 
             ``by="key"``: the key attributes, changes, inserts, modifies, removes, share, first_change and
-            last_change, most changed first.
+            last_change, most changed first, and in the order of their keys where that is equal; of these, `limit` keeps
+            those whose keys come first as text (10 before 9).
 
             ``by="concentration"``: changes_per_item, items that have so many, and item_share and change_share,
             cumulative from the most changed items on.
@@ -693,8 +696,8 @@ class Workbench:
             return [f"from the export of {known.time:%Y-%m-%d %H:%M:%S} UTC on", *known.problems, *notes]
         exports = find_exports(self.settings.baseline, self.session)
         when = "" if at == END_OF_TIME else f" at {at:%Y-%m-%d %H:%M:%S} UTC or before"
-        return [f"the baseline is not used: it holds no full export of {table!r}{when}, but: {others(exports, table)}",
-                *notes]  # fmt: skip
+        return [f"the baseline is not used: it holds no full export of {table!r}{when}, but: "
+                f"{others(exports, table, self._engine.place(table))}", *notes]  # fmt: skip
 
     def _hints(self, table: str, df: pd.DataFrame, condition: Condition | None = None,
                columns: Mapping[str, type] = MappingProxyType({})) -> list[str]:  # fmt: skip

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from tests import lakes
-from tests.aws.conftest import athena, declare, place
+from tests.aws.conftest import BUCKET, athena, declare, place
 from tests.questions import same
-from tests.test_identity import AT, REMADE, global_table, old_envelope, put, text, two_accounts
+from tests.test_identity import AT, REMADE, exported, global_table, old_envelope, put, text, two_accounts
 from workbench import Workbench
 from workbench.errors import ParameterError, TableNotFound
 
@@ -85,3 +85,78 @@ def test_a_mixture_is_noticed_by_the_query_that_counts_unreadable_lines_and_no_o
     assert len(wb._engine.finished) == 2
     wb.change_frequency("orders", by="key")
     assert len(wb._engine.finished) == 3
+
+
+def test_where_nothing_is_counted_a_mixture_is_noticed_without_a_query(empty, tmp_path):
+    for number, made in enumerate((global_table, two_accounts)):
+        empty.reset()
+        files, wb = both(empty, tmp_path / str(number), made(), count_unreadable=False)
+        for ask in (QUESTIONS["latest"], QUESTIONS["frequency"]):
+            with pytest.raises(ParameterError) as found:
+                ask(wb)
+            with pytest.raises(ParameterError) as expected:
+                ask(files)
+            assert str(found.value) == str(expected.value)
+        assert not wb._engine.finished
+
+
+def test_where_nothing_is_counted_what_was_not_looked_into_is_said(empty, tmp_path, monkeypatch):
+    _, wb = both(empty, tmp_path, [put(text(pk="a"), 0, 1)], count_unreadable=False)
+    said = "1 objects were not looked into for tables of other Regions, accounts or keys: count_unreadable is off"
+    assert said not in wb.change_frequency("orders").stats.notes
+    monkeypatch.setattr("workbench.catalog._HEAD", 100)
+    wb = athena(empty, count_unreadable=False)
+    assert said in wb.change_frequency("orders").stats.notes
+    assert len(wb._engine.finished) == 1
+
+
+def test_tables_of_one_name_are_listed_apart_on_both_engines_at_no_query(empty, tmp_path, monkeypatch):
+    hours = [(AT + timedelta(hours=number), change) for number, change in enumerate(global_table())]
+    lakes.write(tmp_path, hours, "raw")
+    declare(empty, lakes.glue_table("orders", place(empty, tmp_path, "data/orders"), "raw", hours, lakes.SCHEMES[0]))
+    wb, told = athena(empty), ["table", "aws_region", "account_id", "objects", "bytes", "first_arrival", "last_arrival"]
+    same(wb.tables()[told], Workbench(tmp_path).tables()[told])
+    assert wb.tables().attrs["notes"] == []
+    assert not wb._engine.finished
+    monkeypatch.setattr("workbench.arrivals._LOOKED_INTO", 2)
+    few = athena(empty).tables()
+    assert few["aws_region"].tolist() == ["eu-west-1", "us-east-1"]
+    assert few["objects"].tolist() == [5, 5]
+    assert few.attrs["notes"] == [
+        "orders: of 4 of its 6 objects it is not known whose changes they hold: they count for each of its Regions and "
+        "accounts",
+        "the Regions and accounts of orders are those of a few objects, for listing runs no query: a question looks into "
+        "all it reads",
+    ]
+
+
+def test_a_region_that_the_newest_hour_does_not_hold_can_be_chosen(empty, tmp_path):
+    made = [(AT + timedelta(hours=number), change) for number, change in enumerate(global_table())]
+    lakes.write(tmp_path, made, "raw")
+    declare(empty, lakes.glue_table("orders", place(empty, tmp_path, "data/orders"), "raw", made, lakes.SCHEMES[0]))
+    settings = {"log_region": "eu-west-1"}
+    found, expected = (
+        wb.item_history("orders", "pk=a").df for wb in (athena(empty, **settings), Workbench(tmp_path, **settings))
+    )
+    same(found, expected)
+
+
+def test_a_checkpoint_of_one_region_is_none_of_another(empty, tmp_path):
+    settings = {"checkpoints": f"s3://{BUCKET}/checkpoints/", "late_arrival": "1s"}
+    both(empty, tmp_path, global_table())
+    athena(empty, log_region="eu-west-1", **settings).checkpoint("orders")
+    with pytest.raises(ParameterError, match="2 Regions"):
+        athena(empty, **settings).latest_state("orders")
+    for region in ("eu-west-1", "us-east-1"):
+        told = athena(empty, log_region=region, **settings).latest_state("orders")
+        same(told.df, Workbench(tmp_path, log_region=region).latest_state("orders").df)
+        assert any("from the checkpoint" in note for note in told.stats.notes) is (region == "eu-west-1")
+
+
+def test_an_export_of_another_region_is_not_the_baseline_on_athena_either(empty, tmp_path):
+    files, _ = both(empty, tmp_path / "log", global_table()[:3])
+    exported(tmp_path / "exports", 8, "us-east-1")
+    place(empty, tmp_path / "exports", "exports")
+    told = athena(empty, baseline=f"s3://{BUCKET}/exports/").latest_state("orders")
+    same(told.df, files.latest_state("orders").df)
+    assert "table/orders, while the log is of eu-west-1)" in told.summary

@@ -155,6 +155,9 @@ class Engine(Protocol):
     def estimate(self, question: str, table: str, **values: object) -> Estimate:
         """Tell what `ask` would read at most."""
 
+    def place(self, table: str) -> Mapping[str, str]:
+        """Tell a table's aws_region and account_id, where they are chosen or, as far as was looked, known."""
+
     def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""
 

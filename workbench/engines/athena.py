@@ -29,7 +29,7 @@ from workbench.baseline import Baseline, choose, find_exports, stage
 from workbench.catalog import Catalog, Listing, LogTable
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
-from workbench.contents import Part, Schema, Table, alive_at, merged, one_table
+from workbench.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
 from workbench.engines import TABLES, Answer, Estimate, Over, Query, resumed_at
 from workbench.engines.duckdb import _translated
 from workbench.engines.queries import Queries, Running
@@ -101,6 +101,7 @@ class AthenaEngine:
         self.catalog = Catalog(self.session, settings)
         self._queries = Queries(self.session, settings)
         self._contents: dict[str, tuple[Part, ...]] = {}
+        self._places: dict[str, Mapping[str, str]] = {}
         self._strict: set[str] = set()
         self._counted: dict[str, dict[Object, tuple[Unreadable, ...]]] = {}
         self._kept: dict[str, tuple[float, pa.Table]] = {}
@@ -131,13 +132,39 @@ class AthenaEngine:
 
     def tables(self) -> pd.DataFrame:
         """List the change logs of the database, with their objects."""
-        rows = []
+        rows, notes, guessed = [], [], []
         for log in self.catalog.tables():
-            objects = self.catalog.objects(log)
-            arrivals = [item.arrival for item in objects if item.arrival]
-            rows.append((log.only or log.name, log.layout, len(objects), sum(item.size for item in objects),
-                         min(arrivals, default=None), max(arrivals, default=None), None, None))  # fmt: skip
-        return pd.DataFrame(rows, columns=[*TABLES]).astype(TABLES)
+            name, there = log.only or log.name, self.catalog.objects(log)
+            known, counted = self._checkpoint(log, END_OF_TIME), self._counted.get(name, {})
+            found = self._places_of(log, (*self._contents.get(name, ()), *(known.contents if known else ())), there)
+            for (region, account), objects in found.items():
+                arrivals = [item.arrival for item in objects if item.arrival]
+                rows.append((name, log.layout, len(objects), sum(item.size for item in objects),
+                             min(arrivals, default=None), max(arrivals, default=None), region, account))  # fmt: skip
+            unseen = [item for item in there if not self.catalog.looked_through(item)]
+            if len(found) > 1 and unseen:
+                notes.append(f"{name}: of {len(unseen):,} of its {len(there):,} objects it is not known whose changes "
+                             "they hold: they count for each of its Regions and accounts")  # fmt: skip
+            if any(item not in counted and not (known and known.holds(item)) for item in unseen):
+                guessed.append(name)
+        if guessed:
+            notes.append(f"the Regions and accounts of {', '.join(guessed)} are those of a few objects, for listing "
+                         "runs no query: a question looks into all it reads")  # fmt: skip
+        df = pd.DataFrame(rows, columns=[*TABLES]).astype(TABLES)
+        df.attrs["notes"] = notes
+        return df
+
+    def _places_of(self, log: LogTable, counted: Sequence[Part], objects: Sequence[Object],
+                   ) -> dict[tuple[str | None, str | None], Sequence[Object]]:  # fmt: skip
+        """Name the Regions and accounts of a log, as far as it was looked into, with the objects that may hold them."""
+        parts = {item: self.catalog.parts(log, item) for item in objects}
+        every = [*counted, *(part for each in parts.values() for part in each)]
+        place = placing(every)
+        told = {item: {place(part) for part in parts[item]} for item in objects if self.catalog.looked_through(item)}
+        found = sorted({place(part) for part in every}, key=lambda each: [(value is None, value) for value in each])
+        if len(found) < 2:
+            return {found[0] if found else (None, None): objects}
+        return {each: [item for item in objects if each in told.get(item, {each})] for each in found}
 
     def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
         """Name the keys a table has had, the newest first: those seen so far, else in the newest hour."""
@@ -188,11 +215,17 @@ class AthenaEngine:
         """Run a question and yield its rows in parts, so that a large answer does not fill the memory."""
         yield from self._answers(question, table, matching, "log", values, _BATCH)
 
+    def place(self, table: str) -> Mapping[str, str]:
+        """Tell a table's Region and account, where they are chosen or, as far as was looked, known."""
+        if table not in self._places:
+            self.keys(table)
+        return self._places[table]
+
     def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""
         if not self._settings.baseline:
             return None
-        return choose(find_exports(self._settings.baseline, self.session), table, at)
+        return choose(find_exports(self._settings.baseline, self.session), table, at, self.place(table))
 
     def reread(self, table: str, error: Exception) -> None:
         """From now on pass over, and count, the changes whose images are no JSON; raise what that does not mend."""
@@ -212,7 +245,7 @@ class AthenaEngine:
         for known in (self._checkpoint(log, END_OF_TIME), None):
             reading = self._reading("", log, table, {}, known)
             log = reading.log
-            made = self._checkpoints.begin(log.name, _origin(log), reading.listed, keys, late, known)
+            made = self._checkpoints.begin(log.name, self._origin(log), reading.listed, keys, late, known)
             names = {name: name for name in ("new_image", "old_image")} | {
                 "deliveries": self._log_rows(log, table, reading)}  # fmt: skip
             text = render.compose(render.load("parts/checkpoint"), dict.fromkeys(("as_of", "since"), made.since), names)
@@ -247,6 +280,10 @@ class AthenaEngine:
         reading = self._reading(question, log, table, values, known)
         log = reading.log
         meant = self._meant(log, table, reading)
+        if over != "log" and self._settings.baseline and reading.objects and not meant.place:
+            self.keys(table)  # which baseline applies, the table's Region and account tell
+            meant = self._meant(log, table, reading)
+        begins = self._from_baseline(table, over, values)
         deliveries, unstaged = self._relation(question, log, table, reading, over, values)
         text, nothing = self._text(question, values, deliveries, matching), _over_nothing(question, values)
         schema, before = nothing.schema, len(self._queries.finished)
@@ -270,7 +307,7 @@ class AthenaEngine:
         if (kept := self._reused(text)) is not None:
             yield answer(kept)
             return
-        if not reading.objects and not reading.known and not self._from_baseline(table, over, values):
+        if not reading.objects and not reading.known and not begins:
             if reading.window == Window(starts=reading.window.starts):
                 raise TableNotFound("; ".join([f"{log.location} holds no objects of change records",
                                                *reading.listing.notes]))  # fmt: skip
@@ -280,7 +317,9 @@ class AthenaEngine:
         if running is None:
             yield from self._answers(question, table, matching, over, values, rows, resume=False)
             return
-        if self._meant(log, table, reading).origin != meant.origin:  # now it is known what the log holds
+        now = self._meant(log, table, reading)  # now it is known what the log holds
+        moved = now.place != meant.place and self._from_baseline(table, over, values) != begins
+        if now.origin != meant.origin or moved:
             running.stays = False
             self._clean([running])
             yield from self._answers(question, table, matching, over, values, rows, after=after, resume=resume)
@@ -362,9 +401,21 @@ class AthenaEngine:
     def _meant(self, log: LogTable, table: str, reading: _Reading) -> Table:
         """Tell which table a name stands for, as far as the log has been looked into."""
         kept = reading.known.contents if reading.known else ()
-        parts = merged((*kept, *self._contents.get(table, ())))
-        whole = reading.window == Window(starts=reading.window.starts) and bool(parts)
-        return one_table(parts, table, self._settings.log_region, self._settings.log_account, whole=whole)
+        parts, counted = merged((*kept, *self._contents.get(table, ()))), self._counted.get(table, {})
+        unknown = [item for item in reading.objects if item not in counted]
+        given = table, self._settings.log_region, self._settings.log_account
+        everything = reading.window == Window(starts=reading.window.starts)
+        made = one_table(parts, *given, whole=everything and not unknown)
+        if unknown and not self._settings.count_unreadable:  # no query looks into them: their beginnings must do
+            unsure = [item for item in unknown if not self.catalog.looked_through(item)]
+            begun = [part for item in unknown for part in self.catalog.parts(log, item)]
+            seen = one_table(merged((*parts, *begun)), *given, whole=everything and not unsure, counted=not unsure)
+            made = replace(made, place=seen.place, notes=seen.notes, origin=made.origin if unsure else seen.origin)
+            if unsure:
+                made = replace(made, notes=(*made.notes, f"{len(unsure):,} objects were not looked into for tables of "
+                                            "other Regions, accounts or keys: count_unreadable is off"))  # fmt: skip
+        self._places[table] = made.place
+        return made
 
     def _newest_change(self, log: LogTable, table: str, reading: _Reading) -> datetime | None:
         """Tell when the last change that Athena can read was made, by what was counted; None where it may be later."""
@@ -415,7 +466,11 @@ class AthenaEngine:
     def _checkpoint(self, log: LogTable, at: datetime) -> Checkpoint | None:
         if self._checkpoints is None:
             return None
-        return self._checkpoints.find(log.name, _origin(log), at, lambda known: self._is_whole(log, known))
+        return self._checkpoints.find(log.name, self._origin(log), at, lambda known: self._is_whole(log, known))
+
+    def _origin(self, log: LogTable) -> Log:
+        """Tell where a log is, and what is chosen of it."""
+        return Log(log.location + choice(self._settings.log_region, self._settings.log_account), log.location)
 
     def _is_whole(self, log: LogTable, known: Checkpoint) -> bool:
         """Look, once, whether all of a checkpoint is there: Athena says nothing of what is not."""
@@ -544,10 +599,6 @@ class AthenaEngine:
                 return []
             changes = (each for local in list_objects(path) for each in read_changes(local, self._settings.keys))
             return [replace(each, object=item.path) for each in changes if isinstance(each, Unreadable)]
-
-
-def _origin(log: LogTable) -> Log:
-    return Log(log.location, log.location)
 
 
 def _remove(session: Session, database: str, table: str, place: str) -> None:

@@ -29,7 +29,7 @@ from workbench.baseline import Baseline, choose, find_exports, stage
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
 from workbench.containers import FAILURE
-from workbench.contents import Schema, Table, alive_at, one_table
+from workbench.contents import Schema, Table, alive_at, choice, one_table
 from workbench.engines import TABLES, Answer, Estimate, Over, Query, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
 from workbench.errors import (
@@ -140,12 +140,17 @@ class DuckDBEngine:
     @_asked_again
     def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
         """Name the keys a table has had, the newest first."""
-        return self._keys(table)
+        return self._found(table).schemas
 
-    def _keys(self, table: str) -> list[Schema]:
+    @_asked_again
+    def place(self, table: str) -> Mapping[str, str]:
+        """Tell a table's Region and account, where they are chosen or known."""
+        return self._found(table).place
+
+    def _found(self, table: str) -> Table:
         log = self._log(self._source_of(table), self._checkpoint(table, END_OF_TIME))
         log.refresh(images=bool(log.after))
-        return self._meant(log, table).schemas
+        return self._meant(log, table)
 
     def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
         """Return the question's text in Athena's dialect, with its values filled in."""
@@ -184,11 +189,15 @@ class DuckDBEngine:
             except duckdb.Error as error:
                 raise QueryError(f"{question} over {table!r} failed: {without_values(error)}") from error
 
+    @_asked_again
     def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""
+        return self._baseline(table, at)
+
+    def _baseline(self, table: str, at: datetime | None) -> Baseline | None:
         if not self._settings.baseline:
             return None
-        return choose(find_exports(self._settings.baseline), table, at)
+        return choose(find_exports(self._settings.baseline), table, at, self._found(table).place)
 
     @_asked_again
     def reread(self, table: str, error: Exception) -> None:
@@ -202,7 +211,7 @@ class DuckDBEngine:
         """Keep what the log has come to."""
         if self._checkpoints is None:
             raise ConfigError("no checkpoints are kept: checkpoints is off")
-        keys, before = self._keys(table)[0].types, self._checkpoint(table, END_OF_TIME)
+        keys, before = self._found(table).schemas[0].types, self._checkpoint(table, END_OF_TIME)
         deliveries, log = self._resumed(table, before) or self._whole(table, images=True)
         late = duration(self._settings.late_arrival).to_pytimedelta()
         made = self._checkpoints.begin(table, self._origin(table), log.listed, keys, late, log.after)
@@ -243,10 +252,8 @@ class DuckDBEngine:
         """Tell where the log of a table is; the embedded lake may be moved with its checkpoints."""
         root = Path(self._source_of(table)).expanduser()
         source = str(root.resolve()) if self._settings.source else ""
-        chosen = "".join(f" {name}={value}" for name, value in
-                         (("log_region", self._settings.log_region), ("log_account", self._settings.log_account))
-                         if value)  # fmt: skip
-        return Log(source + chosen, f"{root}/" if root.is_dir() else "")
+        source += choice(self._settings.log_region, self._settings.log_account)
+        return Log(source, f"{root}/" if root.is_dir() else "")
 
     def _answer(self, rows: pa.Table, sql: str, table: str, log: StagedLog, began: float) -> Answer:
         arrivals = [item.arrival for item in log.listed if item.arrival]
@@ -319,11 +326,11 @@ class DuckDBEngine:
 
     def _with_baseline(self, deliveries: str, table: str, over: Over, at: object) -> str:
         """Return the deliveries that follow from a baseline where there is one."""
-        known = self.baseline(table, at if isinstance(at, datetime) else None)
+        known = self._baseline(table, at if isinstance(at, datetime) else None)
         if not known:
             return deliveries if over == "state" else f"(select * from {deliveries} where false)"
         if self._staged != (table, known):
-            names = tuple(self._settings.keys) or tuple(alive_at(self._keys(table), known.time).types)
+            names = tuple(self._settings.keys) or tuple(alive_at(self._found(table).schemas, known.time).types)
             self._not_staged = stage(self._con, _BASELINE, known, names)
             self._staged = (table, known)
         if over == "baseline":
