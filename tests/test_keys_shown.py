@@ -87,3 +87,12 @@ def test_an_absent_text_is_na_in_every_frame_and_null_and_empty_are_not(tmp_path
     history = wb.item_history("things", "pk=0").df
     for name in ("path", "change", "before", "after", "before_type", "after_type"):
         assert history[name].tolist() == [pd.NA] or history[name][0] is pd.NA
+
+
+def test_items_that_changed_equally_often_come_in_the_order_of_their_keys_and_the_cut_is_the_same_each_time(tmp_path):
+    keys = [{"pk": {"N": number}} for number in ("10", "9", "-1", "2.5")]
+    write_log(tmp_path, [record("INSERT", key, 1_760_000_000_000_000, new=key) for key in keys])
+    wb = Workbench(tmp_path)
+    assert wb.change_frequency("things", by="key").df["pk"].tolist() == [-1, 2.5, 9, 10]
+    assert wb.change_frequency("things", by="key", limit=3).df["pk"].tolist() == [-1, 2.5, 10]
+    wb.close()

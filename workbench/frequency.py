@@ -18,6 +18,7 @@ from workbench import buckets, views
 from workbench.differences import differences
 from workbench.frames import key_frame
 from workbench.history import path_text
+from workbench.keys import key_order
 from workbench.records import refuse_images
 
 STEPS = (0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0, None)
@@ -27,7 +28,12 @@ _COUNTS = ("added", "removed", "changed", "type_changed")
 
 
 def hot_keys(rows: pa.Table, keys: Sequence[str]) -> pd.DataFrame:
-    """Read `hot_keys.sql`: the key attributes, then counts, share and first and last change (UTC)."""
+    """Read `hot_keys.sql`: the key attributes, then counts, share and first and last change (UTC).
+
+    Items that changed equally often come in the order of their keys.
+    """
+    pairs = list(zip(rows.column("changes").to_pylist(), rows.column("keys").to_pylist(), strict=True))
+    rows = rows.take(sorted(range(len(pairs)), key=lambda row: (-pairs[row][0], key_order(pairs[row][1]))))
     counts: pd.DataFrame = rows.drop_columns(["keys"]).to_pandas()
     counts = counts.astype(dict.fromkeys(("changes", "inserts", "modifies", "removes"), "int64"))
     for name in ("first_change", "last_change"):

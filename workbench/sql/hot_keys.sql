@@ -1,7 +1,8 @@
 -- Which items change most?
 -- Parameters: :start (inclusive) and :end (exclusive), times in UTC; :limit, how many items.
 -- Rows: one an item, the most changed first: keys, changes, inserts, modifies, removes, share (of all changes
--- in the window), first_change and last_change (UTC). A change that was delivered twice counts once.
+-- in the window), first_change and last_change (UTC). A change that was delivered twice counts once. Of items that
+-- changed equally often, the limit keeps those whose keys come first as canonical texts.
 with changes as (
     select event_id, event_name, keys, ts
     from {deliveries}
