@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import tracemalloc
 from contextlib import closing, suppress
 from functools import partial
@@ -197,6 +198,34 @@ def test_keys_of_parquet_are_one_whatever_their_spelling(tmp_path):
     for stored in ("parquet", "json"):
         df = Workbench(tmp_path / stored).latest_state("things").df
         assert df[["pk", "n", "v"]].to_dict("records") == [{"pk": "ü", "n": 1, "v": 2}]
+
+
+TIMES = """2026-02-03 10:38:20.5+01:00, 2026-02-03T04:38:20.5-05:00, 2026-02-03 09:38:20.5 UTC,
+2026-02-03T09:38:20.500000000Z, 2026-02-03 09:38:20.5+00, 1770111500500"""
+
+
+@pytest.mark.parametrize("time", re.split(r",\s", TIMES))
+def test_the_time_of_an_envelope_is_that_instant_to_every_reader(tmp_path, time):
+    row = canonical_change(RECORDS[0]) | {"ts": time}
+    for name, more in (("fast", ""), ("slow", "{}\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "log.json").write_text(json.dumps(row) + "\n" + more)
+    write_parquet(tmp_path / "parquet", [row])
+    for name in ("fast", "slow", "parquet"):
+        assert str(Workbench(tmp_path / name).changes("things").df["ts"][0]) == "2026-02-03 09:38:20.500000+00:00", name
+
+
+def test_what_duckdb_takes_for_a_time_and_is_none_is_named(tmp_path):
+    none = ["2026-02-03 10:00:00 Europe/Berlin", "infinity", "2026-02-03 (BC) 10:00:00"]
+    rows = [canonical_change(RECORDS[0]), *(canonical_change(RECORDS[1]) | {"ts": time} for time in none)]
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json" / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_parquet(tmp_path / "parquet", rows)
+    for name in ("json", "parquet"):
+        stats = Workbench(tmp_path / name).changes("things").stats
+        assert [(each.line, each.reason) for each in stats.unreadable] == [
+            (n, "ts is a str, not a time") for n in (2, 3, 4)
+        ]
 
 
 @pytest.mark.parametrize("wrong", [{"new_image": "{"}, {"new_image": '{"v":{"S":1}}'}, {"event_name": "UPSERT"},

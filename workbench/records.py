@@ -356,7 +356,7 @@ def canonical_time(value: Any, precision: object = None) -> str:
 def _iso_time(text: str) -> str | None:
     """Read the time as the AWS CLI and SDKs print it, ``2026-11-18T12:00:00+01:00``."""
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(text.removesuffix(" UTC").replace("Z", "+00:00"))
         moment = moment.astimezone(UTC) if moment.tzinfo else moment
     except (ValueError, OverflowError):
         return None

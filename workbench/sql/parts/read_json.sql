@@ -1,6 +1,6 @@
 -- Reads JSON objects of change records for the embedded engine, in DuckDB's own dialect: one row a line.
 -- Parameters: :paths, :compression, :format, :ignore_errors, :longest (bytes of a line); :first, the number of the first
--- object.
+-- object; :time_pattern, which an envelope's time in UTC matches.
 -- Rows: records, see checked.sql; all their columns are null where the line is no JSON.
 -- A row's layout is decided once, as workbench.records.layout_of_record does, and its columns are then read in that
 -- layout alone. Binary is twice encoded in Kinesis records, see workbench.records.is_twice_encoded.
@@ -44,7 +44,7 @@ select
     end as table_name,
     case when is_raw then case
         when micros between -62135596800000000 and 253402300799999999 then make_timestamp(round(micros)::bigint)
-    end else try_cast(ts as timestamp) end as ts,
+    end when regexp_full_match(ts, :time_pattern) then try_cast(ts as timestamp) end as ts,
     case when is_raw then dynamodb.Keys else keys end as keys,
     case when is_raw then dynamodb.NewImage else new_image end as new_image,
     case when is_raw then dynamodb.OldImage else old_image end as old_image,

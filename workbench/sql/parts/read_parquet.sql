@@ -1,13 +1,15 @@
 -- Reads Parquet objects of envelopes for the embedded engine, in DuckDB's own dialect.
 -- Parameters: :paths; :first, the number of the first object; :certain, whether there are no columns but an
--- envelope's. {new_image}, {old_image}, {size_bytes}, {by_ttl}, {aws_region} and {account_id} are these columns, null
--- where the objects lack them.
+-- envelope's; :time_pattern, which a time in UTC matches where it is a text. {new_image}, {old_image}, {size_bytes},
+-- {by_ttl}, {aws_region} and {account_id} are these columns, null where the objects lack them.
 -- Rows: records, see checked.sql.
 select
     event_id,
     event_name,
     table_name,
-    try_cast(ts as timestamp) as ts,
+    case
+        when typeof(ts) <> 'VARCHAR' or regexp_full_match(ts::varchar, :time_pattern) then try_cast(ts as timestamp)
+    end as ts,
     keys,
     {new_image} as new_image,
     {old_image} as old_image,
