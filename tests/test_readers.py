@@ -158,6 +158,15 @@ def test_an_envelope_with_a_column_more_or_less_stays_one(tmp_path, more, less):
     assert not wb.changes("things").stats.unreadable
 
 
+@pytest.mark.parametrize("more", ["", "{}\n"])
+@pytest.mark.parametrize("name", ["table_name", "ts", "event_id"])
+def test_an_envelope_whose_key_has_the_name_of_a_column_stays_one_however_the_key_is_spelled(tmp_path, name, more):
+    key, row = {name: {"N": "2.5"}}, canonical_change(RECORDS[0])
+    row |= {"keys": json.dumps(key), "new_image": json.dumps({name: {"N": "2.50", "S": None}, "v": {"S": "A"}})}
+    (tmp_path / "log.json").write_text(json.dumps(row) + "\n" + more)
+    assert list(Workbench(tmp_path).changes("things").df["new.v"]) == ["A"]
+
+
 def test_layouts_mixed_in_one_object_and_one_log_give_one_answer(tmp_path):
     mixed = [rows_of(change, layout) for change, layout in zip(RECORDS, ("envelope", "raw", "flat"), strict=True)]
     (tmp_path / "one").mkdir()

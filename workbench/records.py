@@ -151,11 +151,17 @@ def layout_of_record(record: Mapping[str, Any]) -> Layout | None:
         keys = _parsed(record["keys"])
         if not keys or not all(name in record for name in keys):
             return "envelope"
-        first = min(keys)
-        if any((_parsed(image) or {}).get(first) == keys[first] for image in images) or images == [None, None]:
+        if images == [None, None] or any(_holds(_parsed(image) or {}, min(keys), keys) for image in images):
             return "envelope"
     spelled = {METADATA.get(plain_name(name)) for name in record}
     return "flat" if "event_name" in spelled else None
+
+
+def _holds(image: Mapping[str, Any], name: str, keys: Mapping[str, Any]) -> bool:
+    """Tell whether an image has the value of a key attribute, however both spell it."""
+    with suppress(RecordRefused):
+        return name in image and canonical_json({name: image[name]}) == canonical_json({name: keys[name]})
+    return False
 
 
 def plain_name(name: str) -> str:
