@@ -64,7 +64,7 @@ def test_later_answers_read_the_checkpoint_and_later_objects_only(tmp_path):
     assert resumed(found)
     assert found.stats.objects == 1
     assert len(found.df) == 6
-    assert "and 1 later objects" in " ".join(found.stats.notes)
+    assert "and 1 later object" in " ".join(found.stats.notes)
 
 
 def test_a_checkpoint_made_from_one_before_is_as_good_as_one_of_the_whole_log(tmp_path):
@@ -177,7 +177,7 @@ def test_objects_that_are_gone_from_the_log_still_count_and_this_is_said(tmp_pat
     min((tmp_path / "log").iterdir()).unlink()
     found = opened(tmp_path).latest_state("things")
     assert found.df["pk"].tolist() == ["x", "y"]
-    assert any("1 objects of the checkpoint are not in the log any more" in note for note in found.stats.notes)
+    assert any("gone from the log: 1 object of the checkpoint" in note for note in found.stats.notes)
 
 
 def test_the_newest_stay_and_what_failed_ones_left_goes(tmp_path):
@@ -231,7 +231,7 @@ def test_the_command_line_says_what_was_kept(tmp_path, monkeypatch):
     arrive(tmp_path / "log", chain(KEY, [(NOON, A)]), NOON)
     done = CliRunner().invoke(main, ["checkpoint", "things", "--from", "log"])
     assert done.exit_code == 0, done.output
-    assert done.output.startswith("checkpoint of things: 1 objects in ")
+    assert done.output.startswith("checkpoint of things: 1 object in ")
     done = CliRunner().invoke(main, ["checkpoint", "things", "--from", "log", "--keep", "1", "--json"])
     told = json.loads(done.output)
     assert (told["table"], told["objects"], told["since"]) == ("things", 1, "2025-12-31T12:00:00+00:00")

@@ -213,7 +213,7 @@ def test_latest_reads_any_folder_of_logs_with_nothing_else_configured(log, tmp_p
     assert df["pk"].tolist() == ["x", "y"]
     assert df["n"].iloc[0] == 1
     assert ran.stdout == ""
-    assert "2 rows from 1 objects" in ran.stderr
+    assert "2 rows from 1 object (" in ran.stderr
     assert str(out) in ran.stderr
 
 

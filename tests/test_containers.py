@@ -162,8 +162,8 @@ def test_what_was_unwrapped_is_said(tmp_path):
         lines([failed(record("INSERT", {"pk": {"S": "f"}}, NOON, new={"pk": {"S": "f"}}))])
     )
     notes = " ".join(Workbench(tmp_path).latest_state("things").stats.notes)
-    assert '3 changes were read out of {"Records": […]}' in notes
-    assert "1 changes were read out of Firehose failure objects, of which Athena's table knows nothing" in notes
+    assert '3 changes read out of {"Records": […]}' in notes
+    assert "1 change read out of Firehose failure objects, of which Athena's table knows nothing" in notes
 
 
 def test_orc_objects_are_read_and_nested_ones_named(tmp_path):

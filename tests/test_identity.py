@@ -98,11 +98,11 @@ def test_older_envelopes_count_as_of_the_one_region_there_is_and_of_none_where_t
     for settings in ({}, {"log_region": "eu-west-1"}):
         told = Workbench(tmp_path, **settings).latest_state("orders")
         assert told.df["pk"].tolist() == ["a", "b"]
-        assert told.stats.notes == ("1 changes do not tell their Region: they count as of eu-west-1",)
+        assert told.stats.notes == ("1 change of unknown Region, taken to be of eu-west-1",)
     write_log(tmp_path, [put(text(pk="c"), 2, 3, awsRegion="us-east-1")], name="other")
     told = Workbench(tmp_path, log_region="us-east-1").latest_state("orders")
     assert told.df["pk"].tolist() == ["c"]
-    assert told.stats.notes == ("1 changes that do not tell their Region are left out",)
+    assert told.stats.notes == ("left out: 1 change of unknown Region",)
 
 
 def test_tables_of_one_name_are_listed_apart(tmp_path):

@@ -540,7 +540,7 @@ def test_what_was_cut_off_is_whole_later_also_after_a_checkpoint(tmp_path):
         result = each.latest_state("things", include_deleted=True)
         assert result.stats.unreadable == ()
         assert not any("not in the log any more" in note for note in result.stats.notes)
-        assert any("1 objects of the checkpoint have changed since" in note for note in result.stats.notes)
+        assert any("changed since: 1 object of the checkpoint" in note for note in result.stats.notes)
         assert result.df["_deleted_at"].notna().all()
     wb.checkpoint("things")
     assert Workbench(**settings).latest_state("things").stats.unreadable == ()

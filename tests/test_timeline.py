@@ -14,6 +14,7 @@ from rich.console import Console
 from tests.conftest import chain, micros, record, write_log
 from workbench import Workbench, timeline
 from workbench.errors import ParameterError
+from workbench.text import count
 
 KEY = {"userId": {"N": "3"}, "tx": {"S": "<b>größe"}}
 PK = {"pk": {"S": "x"}}
@@ -167,8 +168,9 @@ def test_many_changes_are_left_out_in_the_middle_and_how_many_is_said(tmp_path, 
     states = [(NOON + number, PK | {"v": {"N": str(number)}}) for number in range(300)]
     df = history(tmp_path, chain(PK, states))
     in_notebook, in_terminal = plain(timeline.to_html(df, limit=limit)), text(df, limit=limit)
-    assert f"… {300 - limit:,} changes in between are in .df, not here …" in in_notebook
-    assert f"… {300 - limit:,} changes in between are not shown …" in in_terminal
+    between = count(300 - limit, "change")
+    assert f"… {between} in between: in .df, not here …" in in_notebook
+    assert f"… {between} in between not shown …" in in_terminal
     for shown in (in_notebook, in_terminal):
         assert shown.count("MODIFY") + shown.count("INSERT") == limit
         assert "300 changes · 2026-01-01 12:00:00 to 2026-01-01 12:00:00.000299 UTC" in shown

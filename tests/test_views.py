@@ -95,7 +95,7 @@ def test_a_stream_that_was_set_to_another_type_is_named_with_times(tmp_path):
     write_log(tmp_path, [*changes("KEYS_ONLY")[3:4], *changes("NEW_AND_OLD_IMAGES", since=day)[:3]])
     told = Workbench(tmp_path).latest_state("things")
     assert told.df[["pk", "v"]].values.tolist() == [["a", 3]]
-    assert "1 items are left out" in told.summary
+    assert "left out: 1 item" in told.summary
     assert "NEW_AND_OLD_IMAGES from 2026-01-03 09:00" in told.summary
     assert "OLD_IMAGE or KEYS_ONLY from 2026-01-02 09:00" in told.summary
 

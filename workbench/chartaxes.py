@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from workbench.chartstyle import MUTED, count, percent, room, titled
+from workbench.chartstyle import MUTED, percent, room, titled
+from workbench.text import count
 
 UNITS = {  # seconds: what a bucket of that length is called, and pandas' name for it
     60: ("minute", "1min"), 300: ("5 minutes", "5min"), 900: ("15 minutes", "15min"),

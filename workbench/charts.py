@@ -15,9 +15,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from workbench.chartaxes import bars, bucket_edges, bucket_name, empty, span, thinned, time_axis
-from workbench.chartstyle import EVENTS, LEGEND, LINE, MUTED, count, labels, own_axes, percent, room, styled, titled
+from workbench.chartstyle import EVENTS, LEGEND, LINE, MUTED, labels, own_axes, percent, room, styled, titled
 from workbench.distributions import concentration, delivery_lag, intervals
 from workbench.heatmaps import attribute_heatmap, weekday_hour
+from workbench.text import count
 
 __all__ = [
     "attribute_heatmap",

@@ -161,11 +161,6 @@ def _wrap(text: Text, width: float) -> None:
     text.set_text("\n".join(parts))
 
 
-def count(number: float, noun: str, spec: str = ",.0f") -> str:
-    """Return a number and its noun."""
-    return f"{number:{spec}} {noun}{'' if abs(number) == 1 else 's'}"
-
-
 def percent(share: float) -> str:
     """Return a share as a percentage that is never rounded to none or all.
 

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from workbench.contents import Part
 from workbench.errors import StoreError
 from workbench.objects import Object, Unreadable
-from workbench.text import file_name
+from workbench.text import count, file_name
 
 if TYPE_CHECKING:
     from workbench.aws import Session
@@ -78,8 +78,8 @@ class Checkpoint:
         """Write it in a line."""
         from workbench.engines import size
 
-        return (f"checkpoint of {self.table}: {len(self.objects):,} objects in {size(self.bytes)}, for states from "
-                f"{self.since:%Y-%m-%d %H:%M:%S} UTC on, in {self.place}")  # fmt: skip
+        return (f"checkpoint of {self.table}: {count(len(self.objects), 'object')} in {size(self.bytes)}, for states "
+                f"from {self.since:%Y-%m-%d %H:%M:%S} UTC on, in {self.place}")  # fmt: skip
 
     def holds(self, item: Object) -> bool:
         """Tell whether it was made from an object."""
@@ -87,18 +87,18 @@ class Checkpoint:
 
     def notes(self, listed: Iterable[Object] | None, read: int) -> tuple[str, ...]:
         """Say what an answer that begins with it stands on; `listed` are all objects of the log, None: not known."""
-        notes = [f"from the checkpoint of {self.made:%Y-%m-%d %H:%M:%S} UTC on, and {read:,} later objects"]
+        notes = [f"from the checkpoint of {self.made:%Y-%m-%d %H:%M:%S} UTC on, and {count(read, 'later object')}"]
         there = list(listed) if listed is not None else []
         other = (
             self.objects - {(item.path, item.size, item.modified) for item in there} if listed is not None else set()
         )
         changed = len({path for path, *_ in other} & {item.path for item in there})
         if len(other) > changed:
-            gone = f"{len(other) - changed:,} objects of the checkpoint"
-            notes.append(f"{gone} are not in the log any more: their changes count")
+            gone = f"{count(len(other) - changed, 'object')} of the checkpoint"
+            notes.append(f"gone from the log: {gone}, whose changes still count")
         if changed:
-            notes.append(f"{changed:,} objects of the checkpoint have changed since: they are read again, and what was "
-                         "in them before counts too")  # fmt: skip
+            again = f"{count(changed, 'object')} of the checkpoint"
+            notes.append(f"changed since: {again}, read again; what was in them before counts too")
         return tuple(notes)
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from workbench.engines import size
 from workbench.errors import ConfigError
+from workbench.text import count
 
 if TYPE_CHECKING:  # pandas imports its styling only when somebody styles
     from pandas.io.formats.style import Styler
@@ -209,9 +211,9 @@ def _log(settings: Settings) -> Iterator[Check]:
     if tables.empty:
         yield Check("change log", "warning", f"no tables in {where}", GENERATE)
         return
-    yield Check("change log", "ok", f"{len(tables)} table{'s' * (len(tables) != 1)} in {where}")
+    yield Check("change log", "ok", f"{count(len(tables), 'table')} in {where}")
     for row in tables.to_dict("records"):
-        detail = f"{row['objects']:,} objects, {row['bytes'] / 1e6:,.1f} MB ({row['layout']})"
+        detail = f"{count(row['objects'], 'object')}, {size(row['bytes'])} ({row['layout']})"
         if pd.notna(row["last_arrival"]):
             detail += f", newest arrival {row['last_arrival']:%Y-%m-%d %H:%M} UTC"
         yield Check(f"table {row['table']}", "ok", detail)

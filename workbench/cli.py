@@ -24,7 +24,7 @@ from rich.text import Text
 
 from workbench.errors import RecordRefused, WorkbenchError
 from workbench.records import EVENTS
-from workbench.text import plain, plain_json
+from workbench.text import count, plain, plain_json
 
 _ROWS = 20  # shown on a terminal; --out and --json give all
 _COLUMNS = 8
@@ -676,8 +676,8 @@ def _print(df: pd.DataFrame, as_json: bool) -> None:
     for row in zip(*(shown[name].astype(object) for name in shown.columns), strict=True):
         table.add_row(*(_text(_cell(value)) for value in row))
     console.print(table)
-    rest = [f"{len(df) - _ROWS:,} more rows"] * (len(df) > _ROWS)
-    rest += [f"{len(df.columns) - len(shown.columns)} more columns"] * (len(shown.columns) < len(df.columns))
+    rest = [count(len(df) - _ROWS, "more row")] * (len(df) > _ROWS)
+    rest += [count(len(df.columns) - len(shown.columns), "more column")] * (len(shown.columns) < len(df.columns))
     if rest:
         console.print(_text(f"… {', '.join(rest)}", style="dim"))
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from workbench.errors import ParameterError, TableNotFound
 from workbench.records import ORIGIN
+from workbench.text import count
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,9 @@ def one_table(parts: Sequence[Part], table: str, region: str | None, account: st
             raise ParameterError(f"{table!r} is a table of {len(named)} {called}s in this log: {', '.join(each)}; "
                                  f"choose one by --{setting.replace('_', '-')} ({setting}=)")  # fmt: skip
         if silent and len(named) == 1:
-            notes.append(f"{least}{silent:,} changes do not tell their {called}: they count as of {named[0]}")
+            notes.append(f"{least}{count(silent, 'change')} of unknown {called}, taken to be of {named[0]}")
         elif silent and named:
-            notes.append(f"{least}{silent:,} changes that do not tell their {called} are left out")
+            notes.append(f"left out: {least}{count(silent, 'change')} of unknown {called}")
         if chosen and (len(named) > 1 or not silent):
             origin[column] = chosen
             parts = [part for part in parts if getattr(part, column) == chosen]

@@ -8,6 +8,7 @@ from pathlib import Path
 from workbench.errors import ReportError, StoreError
 from workbench.paths import local
 from workbench.reports import run_report, write_index
+from workbench.text import count
 from workbench.workbench import Workbench
 
 
@@ -27,7 +28,8 @@ def run_demo(wb: Workbench, notebooks: Path, out: str | Path, *, changes: int = 
         except StoreError:
             yield f"{dataset}: a table that was not generated is there already, and kept"
     now = wb.latest_state("persons")
-    yield f"persons: {len(now.df):,} items now, from {now.stats.objects:,} objects in {now.stats.seconds:.2f} s"
+    took = f"{count(now.stats.objects, 'object')} in {now.stats.seconds:.2f} s"
+    yield f"persons: {count(len(now.df), 'item')} now, from {took}"
     week = wb.change_frequency("heartrate", every="1h").df
     busiest = week.sort_values("changes", ascending=False).iloc[0]
     yield (
@@ -50,7 +52,9 @@ def run_demo(wb: Workbench, notebooks: Path, out: str | Path, *, changes: int = 
         reports.append(run_report(notebooks / f"{name}.ipynb", parameters, out, overwrite=True))
         yield f"{reports[-1].html} ({reports[-1].seconds:.1f} s)"
     index = write_index(out, reports)
-    yield f"Look at {index}; ask more with `.venv/bin/workbench --help` or `make lab`."
+    cloned = Path(".venv/bin/workbench").is_file()
+    more = "`.venv/bin/workbench --help` or `make lab`" if cloned else "`workbench --help`"
+    yield f"Look at {index}; ask more with {more}."
     for report in reports:
         if report.failed_cell:
             number, heading, why = report.failed_cell

@@ -22,6 +22,7 @@ from workbench.embedded.alone import alone
 from workbench.embedded.delivery import Written
 from workbench.errors import ParameterError, StoreError, did_you_mean
 from workbench.progress import seen
+from workbench.text import count
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Generated:
     def __str__(self) -> str:
         """Write it in a line."""
         how = "kept as it was, made before with" if self.kept else f"made in {self.seconds:.1f} s:"
-        return (f"{self.table}: {how} {self.changes:,} changes of {self.items:,} items, {self.deliveries:,} deliveries "
-                f"in {self.objects:,} objects")  # fmt: skip
+        return (f"{self.table}: {how} {count(self.changes, 'change')} of {count(self.items, 'item')}, "
+                f"{count(self.deliveries, 'delivery')} in {count(self.objects, 'object')}")  # fmt: skip
 
 
 def generate(

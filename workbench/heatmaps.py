@@ -11,8 +11,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
 from workbench.chartaxes import bucket_edges, bucket_name, empty, span, thinned, time_axis
-from workbench.chartstyle import count, labels, own_axes, room, styled, titled
+from workbench.chartstyle import labels, own_axes, room, styled, titled
 from workbench.errors import ParameterError
+from workbench.text import count
 
 WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 MOST_ATTRIBUTES = 25

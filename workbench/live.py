@@ -25,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from workbench.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
 from workbench.errors import ParameterError, StoreError
 from workbench.records import canonical_json, canonical_keys
+from workbench.text import count
 
 _BATCH, _READ = 25, 100  # the most writes of a BatchWriteItem, and keys of a BatchGetItem
 _BATCH_BYTES = 15_000_000  # of a BatchWriteItem as it is sent, which may be of 16 MB
@@ -50,8 +51,9 @@ class Written:
 
     def __str__(self) -> str:
         """Write it in a line."""
-        return f"{self.table}: {self.changes:,} writes of {self.items:,} items in {self.seconds:.1f} s" + (
-            f", {self.retried:,} at a later try" if self.retried else "")  # fmt: skip
+        again = f", {self.retried:,} at a later try" if self.retried else ""
+        written = f"{count(self.changes, 'write')} of {count(self.items, 'item')}"
+        return f"{self.table}: {written} in {self.seconds:.1f} s{again}"
 
 
 def write(

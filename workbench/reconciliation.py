@@ -21,6 +21,7 @@ from workbench.errors import ParameterError
 from workbench.frames import words
 from workbench.progress import seen
 from workbench.records import canonical_json, canonical_keys, canonical_text
+from workbench.text import count
 
 if TYPE_CHECKING:
     import boto3
@@ -102,7 +103,9 @@ def scanned(session: boto3.Session, table: str, keys: Sequence[str], *, segments
             if len(images) % 1_000 == 0:
                 bar.set_postfix_str(f"{found.capacity:,.0f} read capacity units")
     took = time.perf_counter() - began
-    return images, [f"scanned {found.items:,} items in {took:,.1f} s for {found.capacity:,.1f} read capacity units"]
+    return images, [
+        f"scanned {count(found.items, 'item')} in {took:,.1f} s for {found.capacity:,.1f} read capacity units"
+    ]
 
 
 def against_live(

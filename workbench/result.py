@@ -16,7 +16,7 @@ from workbench.engines import Query, size, spent
 from workbench.mask import REDACTED, How, names_masked, ordered
 from workbench.mask import mask as masked
 from workbench.objects import Unreadable
-from workbench.text import plain
+from workbench.text import count, plain
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,10 @@ class Result:
     def summary(self) -> str:
         """One line: how many rows, from how much, how long, and what to mind."""
         s = self.stats
-        return (f"{s.rows:,} rows from {s.objects:,} objects ({s.bytes / 1e6:,.1f} MB) in {s.seconds:.2f} s"
+        return (f"{count(s.rows, 'row')} from {count(s.objects, 'object')} ({size(s.bytes)}) in {s.seconds:.2f} s"
                 + (f" · scanned {size(s.scanned)}, ${s.cost:,.4f} (${s.spent:,.4f} so far)" if s.queries else "")
-                + (f" · {s.ambiguous_ties:,} ambiguous ties" if s.ambiguous_ties else "")
-                + (f" · {len(s.unreadable):,} unreadable lines" if s.unreadable else "")
+                + (f" · {count(s.ambiguous_ties, 'ambiguous tie')}" if s.ambiguous_ties else "")
+                + (f" · {count(len(s.unreadable), 'unreadable line')}" if s.unreadable else "")
                 + " · newest change " + (f"{s.newest_change:%Y-%m-%d %H:%M:%S} UTC" if s.newest_change else "not known")
                 + (f" · newest object of {s.last_arrival:%Y-%m-%d %H:%M:%S} UTC" if s.last_arrival else "")
                 + "".join(f" · {note}" for note in s.notes))  # fmt: skip

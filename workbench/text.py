@@ -1,4 +1,4 @@
-"""Text from data, made fit for a terminal, a page or a file name: it is shown, and never acts."""
+"""Text for people; and text from data, made fit for a terminal, a page or a file name: it is shown, and never acts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,16 @@ _ACTING = re.compile("[\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200b\u20
                      "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]")  # fmt: skip
 _BEYOND = re.compile("[^\x00-\x7f]")
 _NAME_BYTES = 200  # of the 255 a file system takes, the rest being for endings
+
+
+def count(number: float, noun: str, spec: str = ",.0f") -> str:
+    """Write a number and its noun.
+
+    >>> count(1, "object"), count(1_235, "object"), count(0, "query")
+    ('1 object', '1,235 objects', '0 queries')
+    """
+    many = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+    return f"{number:{spec}} {noun if abs(number) == 1 else many}"
 
 
 def plain(text: str, *, keep: str = "") -> str:

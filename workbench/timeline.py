@@ -18,7 +18,7 @@ from workbench.attributes import column_name
 from workbench.errors import ParameterError
 from workbench.fragments import fragment
 from workbench.frames import words
-from workbench.text import plain
+from workbench.text import count, plain
 
 _COLOURS = {"added": "green", "removed": "red", "changed": "yellow",
             "INSERT": "green", "REMOVE": "red", "TTL": "red", "MODIFY": "yellow", "BASELINE": "cyan"}  # fmt: skip
@@ -90,7 +90,7 @@ def to_text(df: pd.DataFrame, *, limit: int = 50) -> Group:
             lines.append(_hanging("", Text.assemble(f"{told.at:26}  ", event, "  ", (told.remark, "dim"))))
             lines += [_hanging(f"    {each.sign}", _line(each), _COLOURS[each.colour]) for each in told.attributes]
         elif kind == "left out":
-            lines.append(Text(f"  … {told:,} changes in between are not shown …", style="dim"))
+            lines.append(Text(f"  … {count(told, 'change')} in between not shown …", style="dim"))
         else:
             lines.append(_hanging("!" if kind == "missing" else "", Text(told, style=styles[kind])))
     return Group(*(lines or [_EMPTY]))
@@ -135,8 +135,8 @@ def _told(df: pd.DataFrame, limit: int) -> Iterator[tuple[str, Any]]:
         if total > limit and at == total - tail + 1:
             yield "left out", total - limit
         if which != told:
-            count = int(numbers["max"][which] - numbers["min"][which]) + 1
-            yield "item", (_key(first, names), _summary(count, times["min"][which], times["max"][which]))
+            changes = int(numbers["max"][which] - numbers["min"][which]) + 1
+            yield "item", (_key(first, names), _summary(changes, times["min"][which], times["max"][which]))
             told, life = which, 0
         if first["life"] != life and (lives[which] > 1 or first["life"] > 1):
             yield "life", _life(first, before)
@@ -164,10 +164,8 @@ def _key(row: Mapping[str, Any], names: Sequence[str]) -> str:
     return ", ".join(f"{_seen(name)} = {_text(row[name])}" for name in names if not pd.isna(row[name]))
 
 
-def _summary(count: int, first: pd.Timestamp, last: pd.Timestamp) -> str:
-    if count == 1:
-        return f"1 change · {_moment(first)} UTC"
-    return f"{count:,} changes · {_moment(first)} to {_moment(last)} UTC"
+def _summary(changes: int, first: pd.Timestamp, last: pd.Timestamp) -> str:
+    return f"{count(changes, 'change')} · {_moment(first)}{f' to {_moment(last)}' if changes > 1 else ''} UTC"
 
 
 def _life(row: Mapping[str, Any], life_before: float) -> str:

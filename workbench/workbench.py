@@ -49,6 +49,7 @@ from workbench.quality import Quality
 from workbench.reconciliation import actual_state, against_live, scanned
 from workbench.records import EVENTS, RecordRefused, refuse_images
 from workbench.result import Result, Stats
+from workbench.text import count
 from workbench.where import CHANGES, COLUMN, LATEST, Condition, holds, leaves, names, names_columns, parse
 
 if TYPE_CHECKING:
@@ -606,7 +607,7 @@ class Workbench:
             if not views.tells_states(found):
                 raise ParameterError(f"what is in {table!r} cannot be told: the log holds {views.lacking(found)}; "
                                      "count its changes, or let the stream hand on both images")  # fmt: skip
-            notes = (*notes, f"{sum(unknown):,} items are left out, for what their last change left is not told: "
+            notes = (*notes, f"left out: {count(sum(unknown), 'item')}, as the last change does not tell what it left: "
                      f"the log holds {views.lacking(found)}")  # fmt: skip
             rows = rows.filter(pa.array([not each for each in unknown], pa.bool_()))
         return replace(answer, rows=rows, notes=notes)
@@ -627,8 +628,8 @@ class Workbench:
         answer = answer or self._engine.ask("changes", table, matching="false", **window)
         df = found.over_time(every, timezone, *ends) if every else found.total()
         notes = buckets.left_out(df)
-        notes += [f"{found.no_op_writes:,} writes that changed nothing"] if found.no_op_writes else []
-        notes += [f"{found.unknown:,} changes without both images not compared"] if found.unknown else []
+        notes += [f"{count(found.no_op_writes, 'write')} that changed nothing"] if found.no_op_writes else []
+        notes += [f"{count(found.unknown, 'change')} without both images not compared"] if found.unknown else []
         notes += _held(found.held)
         return answer, df, notes
 

@@ -61,7 +61,7 @@ def test_older_envelopes_and_a_region_that_is_not_there_are_told_alike(empty, tm
         empty.reset()
         files, on_athena = both(empty, tmp_path / str(len(settings)), made, "envelope", **settings)
         same(QUESTIONS["latest"](on_athena), QUESTIONS["latest"](files))
-        note = "1 changes do not tell their Region: they count as of eu-central-1"
+        note = "1 change of unknown Region, taken to be of eu-central-1"
         assert note in on_athena.latest_state("orders").stats.notes
     with pytest.raises(TableNotFound, match="but of: eu-central-1"):
         athena(empty, log_region="eu-north-1").latest_state("orders")

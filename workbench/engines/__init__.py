@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from workbench.instants import START_OF_TIME
 from workbench.objects import Unreadable
+from workbench.text import count
 
 if TYPE_CHECKING:
     from workbench.baseline import Baseline
@@ -57,7 +58,7 @@ class Spent:
 
     def __str__(self) -> str:
         """Write it in a line."""
-        return f"{self.queries:,} queries, {size(self.scanned)} scanned, ${self.cost:,.4f}"
+        return f"{count(self.queries, 'query')}, {size(self.scanned)} scanned, ${self.cost:,.4f}"
 
 
 def spent(queries: Iterable[Query]) -> Spent:
@@ -77,20 +78,21 @@ class Estimate:
 
     def __str__(self) -> str:
         """Write it in a line."""
-        return f"at most {size(self.bytes)} in {self.objects:,} objects" + (f", ${self.cost:,.4f}" if self.cost else "")
+        price = f", ${self.cost:,.4f}" if self.cost else ""
+        return f"at most {size(self.bytes)} in {count(self.objects, 'object')}{price}"
 
 
-def size(count: float) -> str:
+def size(number: float) -> str:
     """Write a number of bytes for people.
 
     >>> size(1_234_567)
     '1.2 MB'
     """
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"
+        if number < 1000:
+            return f"{number:,.0f} {unit}" if unit == "B" else f"{number:,.1f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} TB"
 
 
 @dataclass(frozen=True)

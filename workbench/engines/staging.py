@@ -30,6 +30,7 @@ from workbench.errors import QueryError, causes, without_values
 from workbench.objects import SCHEMA, Listing, Object, Unreadable, list_source, told_by
 from workbench.reader import Layout, envelope_columns, layout_of, read_changes
 from workbench.records import COLUMNS, ORIGIN, RecordRefused, canonical_json, canonical_keys
+from workbench.text import count
 
 _IMAGES = ("new_image", "old_image")
 _OPTIONAL = (*_IMAGES, "size_bytes", "by_ttl", *ORIGIN)
@@ -115,7 +116,7 @@ class StagedLog:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was read although it is unusual, and what was passed over."""
-        said = {name: f"{count:,} changes were read out of {name}" for name, count in sorted(self.wrapped.items())}
+        said = {name: f"{count(number, 'change')} read out of {name}" for name, number in sorted(self.wrapped.items())}
         if FAILURE in said:
             said[FAILURE] += ", of which Athena's table knows nothing"
         return (*said.values(), *self._listing.notes, *self._zone.note)
