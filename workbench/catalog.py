@@ -20,6 +20,7 @@ from workbench.arrivals import OFFSETS, Seen, Witness, Zone, local, looked_into,
 from workbench.aws import Session, said
 from workbench.config import Settings
 from workbench.contents import Part, merged
+from workbench.crawled import Sample
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
 from workbench.objects import Object, Unreadable, arrival_of, list_objects, stored_object
 from workbench.partitions import BEFORE, Partitions, Values, partitions_of
@@ -29,8 +30,10 @@ from workbench.registration import CHECKPOINTS, Stored, ddl, table_input
 _DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<last>[-/]?)\d\d)?/")
 
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _PAGE = 1000  # objects that S3 lists at a time
-_HEAD = 1 << 20  # bytes of the objects that tell the zone of arrivals
+_NEWEST = 3  # objects that tell whether a crawler's columns hold what there is
+_HEAD = 1 << 20  # bytes of the objects that are looked into
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class LogTable:
     """In which the folders and names of its objects tell when these arrived."""
     named: bool = True
     """Whether the objects' names tell the same times as their folders, and more exactly."""
+    sample: Sample | None = None
+    """What the newest objects have beside the columns, where these may lack something."""
 
     @property
     def sql_name(self) -> str:
@@ -119,7 +124,8 @@ class LogTable:
                 self.partitions.arrival() if self.partitions.units else None, pieces, named=self.named
             )
         return layouts.deliveries(self.sql_name, self.columns, within=within, keys=keys, folder=folder, only=self.only,
-                                  columnar=self.stored == "parquet", arrival=arrival, **options)  # fmt: skip
+                                  spelled=self.sample.spelled if self.sample else None, arrival=arrival,
+                                  **options)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ class Listing:
     @property
     def notes(self) -> tuple[str, ...]:
         """Say what is not read, and in which zone arrivals are told, where that is not UTC."""
-        notes = self.log.zone.note
+        notes = (*self.log.zone.note, *(self.log.sample.notes if self.log.sample else ()))
         if self.unread:
             folders = sorted({item.path.rpartition("/")[0] + "/" for item in self.unread})
             named = ", ".join(folders[:3]) + (", …" if len(folders) > 3 else "")
@@ -161,6 +167,7 @@ class Catalog:
         self._some: dict[str, list[Object]] = {}
         self._looked: dict[str, dict[str, Seen | None]] = {}
         self._parts: dict[str, tuple[Part, ...]] = {}
+        self._samples: dict[str, Sample] = {}
 
     def tables(self) -> list[LogTable]:
         """List the change logs of the database, by the names of the DynamoDB tables where settings map these."""
@@ -222,7 +229,20 @@ class Catalog:
             if told is None or (told[1] > low and told[0] <= high):
                 dated = replace(item, arrival=settled.zone.utc(settled.local_arrival(item)))
                 (unread if values is None else objects).append(dated)
-        return Listing(settled, objects, tuple(unread))
+        return Listing(self._sampled(settled, objects), objects, tuple(unread))
+
+    def _sampled(self, log: LogTable, objects: Sequence[Object]) -> LogTable:
+        """Compare the newest objects with the columns, each object once."""
+        sample = self._samples.setdefault(log.name, Sample(log.columns, log.layout))
+        if sample.columns != log.columns:  # a crawler has run
+            sample = self._samples[log.name] = Sample(log.columns, log.layout)
+        if not sample.is_needed:
+            return log
+        newest = sorted(objects, key=lambda item: (item.arrival or _LONG_AGO, item.modified, item.path))[-_NEWEST:]
+        for item in reversed(newest):
+            if item.path not in sample.looked:
+                sample.look(item.path, item.arrival, self._head(item))
+        return replace(log, sample=sample)
 
     def parts(self, log: LogTable, item: Object) -> list[Part]:
         """Tell what the beginning of an object holds of a log; nothing where it was not looked into."""
@@ -276,20 +296,24 @@ class Catalog:
 
     def _look(self, item: Object) -> Seen | None:
         """Return the times of the changes at the beginning of an object; None where none can be read."""
+        return seen_in(self._head(item))
+
+    def _head(self, item: Object) -> list[dict[str, Any]]:
+        """Return the changes at the beginning of an object."""
         if item.format == "parquet" and item.size > _HEAD:
-            return None
+            return []
         bucket, _, key = item.path.removeprefix("s3://").partition("/")
         try:
             told = self.session.client("s3").get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_HEAD - 1}")
             head = told["Body"].read()
         except (ClientError, BotoCoreError):
-            return None
+            return []
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, key.rpartition("/")[2])
             path.write_bytes(head)
-            found = list(read_changes(stored_object(path), self._keys))
-        self._parts[item.path] = merged(_part(each) for each in found if not isinstance(each, Unreadable))
-        return seen_in(found)
+            found = [each for each in read_changes(stored_object(path), self._keys) if not isinstance(each, Unreadable)]
+        self._parts[item.path] = merged(map(_part, found))
+        return found
 
     def register(self, name: str, location: str, *, first_year: int | None = None) -> str:
         """Register a table over a prefix as its objects are, and return its DDL."""

@@ -23,19 +23,17 @@ from typing import Literal
 from workbench import render
 from workbench.errors import ParameterError
 from workbench.reader import flat_path
-from workbench.records import COLUMNS, EVENTS, METADATA, plain_name
+from workbench.records import COLUMNS, METADATA, plain_name
 
 Layout = Literal["envelope", "raw", "struct", "flat"]
-_READABLE = {
-    "envelope": "keys is not null and event_id <> '' and table_name <> '' and ts is not null",
-    "events": "case event_name when 'INSERT' then old_image is null when 'MODIFY' then true "
-              "when 'REMOVE' then new_image is null else false end",
-}  # fmt: skip
-_IMAGES = ("new_image", "old_image")
+_OBJECTS = ("keys", "new_image", "old_image")
+_VIEWS_WITH_NEW_IMAGES = ("NEW_IMAGE", "NEW_AND_OLD_IMAGES")
 _NUMBERS = re.compile(r"(tinyint|smallint|int|integer|bigint|float|real|double|decimal.*)")
 
 
-Members = Mapping[tuple[str, ...], tuple[str, "GlueType"]]
+Path = tuple[str, ...]
+"""Names of attributes, each in the one before it; '' is an element of a list."""
+Members = Mapping[Path, tuple[str, "GlueType"]]
 """The SQL and the type of values by their paths in an object."""
 
 
@@ -73,18 +71,22 @@ def glue_type(text: str) -> GlueType:
 
 def layout_of_columns(columns: Mapping[str, str]) -> Layout | None:
     """Tell the layout of a table by its columns and their Glue types; None where it holds no change records."""
-    if {"event_id", "event_name", "ts", "keys"} <= set(columns) and {"new_image", "old_image"} & set(columns):
-        return "envelope"
     if "dynamodb" in columns and "eventname" in columns:
         members = glue_type(columns["dynamodb"]).inner
         return "struct" if any(members.get(name, _TEXT).inner for name in ("keys", "newimage", "oldimage")) else "raw"
+    if _has_envelopes(columns):
+        return "envelope"
     if "event_name" in {METADATA.get(plain_name(name)) for name in columns}:
         return "flat"
     return None
 
 
+def _has_envelopes(columns: Mapping[str, str]) -> bool:
+    return {"event_id", "event_name", "ts", "keys"} <= set(columns) and bool({"new_image", "old_image"} & set(columns))
+
+
 def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", keys: Sequence[str] = (),
-               folder: str = "", only: str | None = None, columnar: bool = False, strict: bool = False,
+               folder: str = "", only: str | None = None, spelled: Mapping[Path, str] | None = None,
                readable: bool | None = True, arrival: str | None = None, origin: Mapping[str, str] | None = None,
                ) -> str:  # fmt: skip
     """Write the subquery that reads a table of the catalog as deliveries.
@@ -101,10 +103,8 @@ def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", 
         Of a flat log: the names of the key attributes, and the table's name, where it has no columns of these.
     only
         The DynamoDB table whose changes are wanted, where the log holds several.
-    columnar
-        Whether a column that is not asked for is not read: then an image is not looked at to see whether it is there.
-    strict
-        Look into images whether they are JSON.
+    spelled
+        How DynamoDB spells the attributes that columns of structs have in lower case, by their paths in lower case.
     readable
         None for all rows, told apart by a column `readable`, with the path of their object in place of `arrival`.
     origin
@@ -115,25 +115,45 @@ def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", 
     layout = layout_of_columns(columns)
     if layout is None:
         raise ParameterError(f"{table} holds no change records: its columns are {', '.join(columns)}")
-    expressions = _READERS[layout](columns, keys, folder)
-    conditions = [_READABLE["envelope"]]
-    conditions += [f"event_name in {render.literal(list(EVENTS))}" if columnar else _READABLE["events"]]
-    if strict:
-        conditions += [
-            f"({name} is null or try(json_parse({name})) is not null)" for name in ("new_image", "old_image")
-        ]
-    told = f"coalesce({' and '.join(conditions)}, false)"
-    if readable is None:
-        conditions = ["true"]
+    reading = _Reading(columns, keys, folder, spelled or {})
+    expressions = _READERS[layout](reading)
+    conditions = ["true" if readable is None else "readable"]
     if only is not None:
         conditions.append(f"table_name = {render.literal(only)}" if readable else
                           f"coalesce(table_name, {render.literal(only)}) = {render.literal(only)}")  # fmt: skip
     conditions += [render.of_origin(origin)] if origin else []
-    names = {name: expressions[name] for name in COLUMNS} | {"table": table, "within": within}
-    names["wanted"] = " and ".join(conditions)
-    names["arrival"] = f"{told} as readable, path" if not readable else "null" if arrival is None else "arrival"
+    names = dict(expressions) | {"table": table, "within": within, "wanted": " and ".join(conditions)}
+    for name in _OBJECTS:
+        names[f"json_{name}"] = render.part("json", text=name)
+        names[f"canonical_{name}"] = _canonical(name, expressions["twice"])
+    names["readable"] = render.part("readable", **{name: render.literal(text) for name, text in _PATTERNS.items()})
+    names["arrival"] = "readable, path" if not readable else "null" if arrival is None else "arrival"
     names["told"] = arrival or "null"
     return "(" + render.part("deliveries", **names) + ")"
+
+
+def _patterns() -> dict[str, str]:
+    """Match keys, the values of an image that hold no others, and an image of which these are !.
+
+    What is left tells of every value what may stand before and after it, not how deep: that JSON is balanced is known.
+    """
+    text = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+    number = r'"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?"'
+    binary = r'"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"'
+    kinds = {"S": text, "N": number, "B": binary}
+    sets = [rf'"{kind}S":\[(?:{each}(?:,{each})*)?\]' for kind, each in kinds.items()]
+    plain = [f'"{kind}":{each}' for kind, each in kinds.items()]
+    others = ['"(?:BOOL|NULL)":(?:true|false)', r'"M":\{\}', r'"L":\[\]']
+    value = rf'(?:\{{"M":\{{{text}:|\{{"L":\[)*!(?:\}}\}}|\]\}})*'
+    key = rf"{text}:\{{(?:{'|'.join(plain)})\}}"
+    return {
+        "key": rf"^\{{{key}(?:,{key})?\}}$",
+        "values": rf"\{{(?:{'|'.join([*plain, *sets, *others])})\}}",
+        "image": rf"^\{{{text}:{value}(?:,(?:{text}:)?{value})*\}}$",
+    }
+
+
+_PATTERNS = _patterns()
 
 
 def arrival(folder: str | None = None, pieces: Sequence[tuple[datetime | None, timedelta]] = ((None, timedelta(0)),),
@@ -164,66 +184,124 @@ def arrival(folder: str | None = None, pieces: Sequence[tuple[datetime | None, t
     return f"cast({text} - {shift} as timestamp(6))"
 
 
-def _envelope(columns: Mapping[str, str], keys: Sequence[str], folder: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class _Reading:
+    """A table's columns and their types, what a flat log lacks, and how DynamoDB spells its attributes."""
+
+    columns: Mapping[str, str]
+    keys: Sequence[str]
+    folder: str
+    spelled: Mapping[Path, str]
+
+    def text(self, column: str, kind: GlueType) -> str:
+        """Write an object of attributes as text of JSON."""
+        return _image(column, kind, self.spelled) if kind.inner else column
+
+
+def _envelope(reading: _Reading) -> dict[str, str]:
+    columns = reading.columns
     given = {name: name if name in columns else "cast(null as varchar)" for name in COLUMNS}
+    given |= {name: reading.text(name, glue_type(columns[name])) for name in _OBJECTS if name in columns}
     kind = glue_type(columns["ts"])
     if kind.name == "bigint":
         given["ts"] = _instant("ts", "null", kind)
     elif kind.name == "string":
-        given["ts"] = "try_cast(replace(replace(ts, 'T', ' '), 'Z', '') as timestamp(6))"
+        told = "try_cast(replace(replace(ts, 'T', ' '), 'Z', '') as timestamp(6))"
+        given["ts"] = f"coalesce({told}, {_instant('ts', 'null', kind)})"
     else:
         given["ts"] = "cast(ts as timestamp(6))"
-    given["by_ttl"] = "coalesce(cast(by_ttl as boolean), false)" if "by_ttl" in columns else "false"
-    return given | {"size_bytes": f"try_cast({given['size_bytes']} as bigint)"}
+    given["by_ttl"] = (
+        "coalesce(cast(by_ttl as boolean) and event_name = 'REMOVE', false)" if "by_ttl" in columns else "false"
+    )
+    given |= {"size_bytes": f"try_cast({given['size_bytes']} as bigint)", "twice": "false", "has_new_images": "false"}
+    others = [name for name in columns if plain_name(name) not in METADATA and name not in COLUMNS]
+    if "dynamodb" in columns or not others or glue_type(columns["keys"]).inner:
+        return given
+    return _either(_is_flat(columns, others), _flat(reading), given)
 
 
-def _raw(columns: Mapping[str, str], keys: Sequence[str], folder: str) -> dict[str, str]:
-    kind = glue_type(columns["dynamodb"])
-    images = {"keys": "keys", "new_image": "newimage", "old_image": "oldimage"}
-    found: dict[str, str] = {}
-    for name, member in images.items():
-        inner = kind.inner.get(member)
+def _is_flat(columns: Mapping[str, str], attributes: Sequence[str]) -> str:
+    """Write whether a row of an envelope's columns is flat, with attributes called new_image or old_image.
+
+    Then its key is in a column of its own, and in no image.
+    """
+    text = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+    name = render.literal(rf"^\{{({text}):")
+    first = render.literal(rf"^\{{({text}:\{{{text}:{text}\}})")
+    cases = " ".join(f"when {render.literal(_json(each.lower()))} then {render.identifier(each)} is not null"
+                     for each in attributes)  # fmt: skip
+    held = [f"strpos({_sorted(image)}, regexp_extract({_sorted('keys')}, {first}, 1)) > 0"
+            for image in ("new_image", "old_image") if image in columns]  # fmt: skip
+    return (f"case lower(regexp_extract({_sorted('keys')}, {name}, 1)) {cases} else false end"
+            f" and not coalesce({' or '.join(held)}, false)")  # fmt: skip
+
+
+def _raw(reading: _Reading) -> dict[str, str]:
+    columns, kind = reading.columns, glue_type(reading.columns["dynamodb"])
+
+    def member(name: str) -> str:
         if not kind.inner:  # all of it is one text
-            path = {"keys": "Keys", "newimage": "NewImage", "oldimage": "OldImage"}[member]
-            found[name] = _canonical(f"json_format(json_extract(dynamodb, '$.{path}'))")
-        elif inner is None:
-            found[name] = "cast(null as varchar)"
-        elif inner.inner:
-            found[name] = _canonical(_image(f"dynamodb.{member}", inner))
-        else:
-            found[name] = _canonical(f"dynamodb.{member}")
-    if kind.inner:
-        members = {name: f"dynamodb.{name}" if name in kind.inner else "null" for name in
-                   ("approximatecreationdatetime", "approximatecreationdatetimeprecision", "sizebytes")}  # fmt: skip
-        stamp, precision, size = members.values()
-        stamped = kind.inner.get("approximatecreationdatetime", _TEXT)
-    else:
-        names = ("ApproximateCreationDateTime", "ApproximateCreationDateTimePrecision", "SizeBytes")
-        stamp, precision, size = (f"json_extract_scalar(dynamodb, '$.{name}')" for name in names)
-        stamped = _TEXT
-    return found | {
+            return f"json_extract_scalar(dynamodb, '$.{name}')"
+        return f"dynamodb.{name.lower()}" if name.lower() in kind.inner else "cast(null as varchar)"
+
+    found = {}
+    for name, inner in zip(_OBJECTS, ("Keys", "NewImage", "OldImage"), strict=True):
+        told = member(inner) if kind.inner else f"json_format(json_extract(dynamodb, '$.{inner}'))"
+        found[name] = reading.text(told, kind.inner.get(inner.lower(), _TEXT))
+    stamped = kind.inner.get("approximatecreationdatetime", _TEXT)
+    arn = _text_column(columns, "eventsourcearn")
+    named = f"nullif(regexp_extract({arn}, ':table/([^/\"]+)', 1), '')"
+    given = f"coalesce(nullif({_text_column(columns, 'tablename')}, ''), {named})"
+    found |= {
         "event_id": "eventid", "event_name": "eventname",
-        "table_name": "tablename" if "tablename" in columns else render.literal(folder),
-        "ts": _instant(stamp, precision, stamped), "size_bytes": f"try_cast({size} as bigint)",
+        "table_name": given if {"tablename", "eventsourcearn"} & set(columns) else render.literal(reading.folder),
+        "ts": _instant(member("ApproximateCreationDateTime"), member("ApproximateCreationDateTimePrecision"), stamped),
+        "size_bytes": f"try_cast({member('SizeBytes')} as bigint)",
         "by_ttl": f"eventname = 'REMOVE' and {_by_ttl(columns)}", **_origin(columns),
+        **_kind_of_record(columns, member),
     }  # fmt: skip
+    if not _has_envelopes(columns):
+        return found
+    return _either("dynamodb is not null and eventname is not null", found, _envelope(reading))
 
 
-def _flat(columns: Mapping[str, str], keys: Sequence[str], folder: str) -> dict[str, str]:
+def _either(condition: str, these: Mapping[str, str], those: Mapping[str, str]) -> dict[str, str]:
+    """Read a row in one layout or the other, all of its columns."""
+    return {name: f"case when {condition} then {sql} else {those[name]} end" for name, sql in these.items()}
+
+
+def _kind_of_record(columns: Mapping[str, str], member: Callable[[str], str]) -> dict[str, str]:
+    """Write whether a raw record has binary encoded twice, and new images, as far as there are columns that tell."""
+    marks = [f"{name} is null" for name in ("eventversion", "eventsourcearn") if name in columns]
+    marks += [f"{member(name)} is null" for name in ("SequenceNumber", "StreamViewType")]
+    kinesis = "recordformat is not null" if "recordformat" in columns else "false"
+    view = member("StreamViewType")
+    return {
+        "twice": f"({kinesis} or ({' and '.join(marks)}))",
+        "has_new_images": f"coalesce({view} in {render.literal(list(_VIEWS_WITH_NEW_IMAGES))}, {kinesis})",
+    }
+
+
+def _text_column(columns: Mapping[str, str], name: str) -> str:
+    return name if glue_type(columns.get(name, "")).name == "string" else "cast(null as varchar)"
+
+
+def _flat(reading: _Reading) -> dict[str, str]:
+    columns, keys, folder = reading.columns, reading.keys, reading.folder
     metadata = {METADATA[plain_name(name)]: name for name in columns if plain_name(name) in METADATA}
     attributes = {name: glue_type(kind) for name, kind in columns.items() if plain_name(name) not in METADATA}
-    text = _canonical(
-        _object({flat_path(name): (render.identifier(name), kind) for name, kind in attributes.items()}, _plain)
-    )
+    paths = {name: flat_path(reading.spelled.get((name,), name)) for name in attributes}
+    members = {paths[name]: (render.identifier(name), kind) for name, kind in attributes.items()}
+    text = _canonical(_sorted(_object(members, _plain)))
     has = {name: render.identifier(metadata[name]) if name in metadata else "null" for name in
            (*COLUMNS, "precision")}  # fmt: skip
     if "keys" not in metadata:
-        if missing := [name for name in keys if name not in attributes] or ([] if keys else ["?"]):
+        if missing := [name for name in keys if name.lower() not in attributes] or ([] if keys else ["?"]):
             raise ParameterError(f"the log is flat, without a column of its keys: name the key attributes, keys=(…); "
                                  f"{missing[0]!r} is none of {', '.join(attributes)}")  # fmt: skip
-        parts: Members = {(name,): (render.identifier(name), attributes[name]) for name in keys}
+        parts: Members = {(name,): (render.identifier(name.lower()), attributes[name.lower()]) for name in keys}
         there = " and ".join(f"{column} is not null" for column, _ in parts.values())
-        has["keys"] = _canonical(f"case when {there} then {_object(parts, _plain)} end")
+        has["keys"] = _canonical(_sorted(f"case when {there} then {_object(parts, _plain)} end"))
     kind = glue_type(columns[metadata["ts"]]) if "ts" in metadata else _TEXT
     stamp = _instant(has["ts"], has["precision"], kind)
     if kind.name == "string":
@@ -239,11 +317,11 @@ def _flat(columns: Mapping[str, str], keys: Sequence[str], folder: str) -> dict[
         "new_image": f"case when {has['event_name']} <> 'REMOVE' then {text} end", "old_image": "cast(null as varchar)",
         "size_bytes": f"try_cast({has['size_bytes']} as bigint)",
         "by_ttl": f"{has['event_name']} = 'REMOVE' and coalesce(try_cast({has['by_ttl']} as boolean), false)",
-        **_origin({}),
+        **_origin({}), "twice": "false", "has_new_images": "false",
     }  # fmt: skip
 
 
-_READERS: dict[Layout, Callable[[Mapping[str, str], Sequence[str], str], dict[str, str]]] = {
+_READERS: dict[Layout, Callable[[_Reading], dict[str, str]]] = {
     "envelope": _envelope, "raw": _raw, "struct": _raw, "flat": _flat}  # fmt: skip
 
 
@@ -274,44 +352,51 @@ def _by_ttl(columns: Mapping[str, str]) -> str:
     return "false"
 
 
-def _canonical(text: str) -> str:
+def _canonical(json: str, twice: str = "false") -> str:
     parts = {"number": "substr(token, 6, length(token) - 6)", "member_number": "substr(member, 2, length(member) - 3)"}
     filled = {name: render.part("number", text=value) for name, value in parts.items()}
-    filled["binary"] = render.part("binary_once", text=parts["number"])
-    filled["member_binary"] = render.part("binary_once", text=parts["member_number"])
-    return render.part("canonical", text=text, **filled)
+    for name, text in (("binary", parts["number"]), ("member_binary", parts["member_number"])):
+        once = render.part("binary_once", text=text)
+        filled[name] = text if twice == "false" else f"case when twice then {once} else {text} end"
+    return render.part("canonical", json=json, **filled)
 
 
-def _image(column: str, kind: GlueType) -> str:
+def _sorted(text: str) -> str:
+    return f"json_format(try(json_parse({text})))"
+
+
+def _image(column: str, kind: GlueType, spelled: Mapping[Path, str]) -> str:
     """Write a struct of attributes as DynamoDB JSON; one that is null is absent.
 
     It is cast to JSON as a whole: Trino compiles an expression into one Java method, which a column an attribute would
     make too large, and looks into lambdas in lambdas for minutes.
     """
-    return render.part("attributes", json=f"json_format(cast(cast({column} as {_attributes(kind)}) as json))")
+    return render.part("attributes", json=f"json_format(cast(cast({column} as {_attributes(kind, spelled)}) as json))")
 
 
-def _attributes(kind: GlueType) -> str:
-    """Return the type of a struct of attributes, with DynamoDB's types in upper case."""
-    members = [f"{render.identifier(name)} {_types(inner)}" for name, inner in kind.inner.items()]
+def _attributes(kind: GlueType, spelled: Mapping[Path, str], path: Path = ()) -> str:
+    """Return the type of a struct of attributes, their names as DynamoDB spells them, and its types in upper case."""
+    members = [f"{render.identifier(spelled.get((*path, name), name))} {_types(inner, spelled, (*path, name))}"
+               for name, inner in kind.inner.items()]  # fmt: skip
     return f"row({', '.join(members)})"
 
 
-def _types(kind: GlueType) -> str:
+def _types(kind: GlueType, spelled: Mapping[Path, str], path: Path) -> str:
     """Return the type of an attribute's value, such as ``struct<s:string,n:string>``, or text that is JSON itself."""
-    members = [f"{render.identifier(name.upper())} {_tagged(name, inner)}" for name, inner in kind.inner.items()]
+    members = [f"{render.identifier(name.upper())} {_tagged(name, inner, spelled, path)}"
+               for name, inner in kind.inner.items()]  # fmt: skip
     return f"row({', '.join(members)})" if members else "varchar"
 
 
-def _tagged(tag: str, kind: GlueType) -> str:
+def _tagged(tag: str, kind: GlueType, spelled: Mapping[Path, str], path: Path) -> str:
     if tag in ("bool", "null"):
         return "boolean"
     if tag in ("ss", "ns", "bs"):
         return "array(varchar)"
     if tag == "m" and kind.inner:
-        return _attributes(kind)
+        return _attributes(kind, spelled, path)
     if tag == "l" and kind.inner:
-        return f"array({_types(kind.inner[''])})"
+        return f"array({_types(kind.inner[''], spelled, (*path, ''))})"
     if tag in ("s", "n", "b", "m", "l"):
         return "varchar"
     raise ParameterError(f"a struct has a member {tag!r}, which is none of DynamoDB's types")

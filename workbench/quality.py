@@ -128,7 +128,7 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
         baseline=known.time if known else None,
         age=None if end <= present or delivery.newest is None else present - delivery.newest, max_age=max_age,
         last_arrival=None if end <= present else answer.last_arrival, failures=answer.failures, held=held,
-        schemas=engine.keys(table), unread=answer.unread, objects=answer.objects,
+        schemas=engine.keys(table), unread=answer.unread, objects=answer.objects, lost=answer.lost,
     )  # fmt: skip
     found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(told), "drift": shapes}
     return found, replace(answer, seconds=time.perf_counter() - began)
@@ -204,7 +204,7 @@ def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame
              unreadable: Sequence[Unreadable], hide: Hide, baseline: datetime | None, age: timedelta | None,
              max_age: pd.Timedelta | None, last_arrival: datetime | None,
              failures: int, held: Sequence[views.View], schemas: Sequence[Schema],
-             unread: Sequence[str], objects: int) -> pd.DataFrame:  # fmt: skip
+             unread: Sequence[str], objects: int, lost: Sequence[str]) -> pd.DataFrame:  # fmt: skip
     """Weigh what the questions of quality answered; each share is of what `of` says, and 1 at most."""
 
     def named(examples: Sequence[str] | Sequence[tuple[str, Any]] | None) -> list[str]:
@@ -231,6 +231,10 @@ def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame
                     unread[:EXAMPLES],
                     "objects of the log that no query on Athena reads, as Glue has no partitions for their folders",
                     "run the crawler, MSCK REPAIR TABLE, or ALTER TABLE … ADD PARTITION")] if unread else []),
+        *([_finding("lost attributes", "failed", len(lost), len(lost), "attributes and types", lost[:EXAMPLES],
+                    "attributes, or types of them, of the newest records that the table's columns do not hold: answers "
+                    "lack them",
+                    "run the crawler again, or register an explicit table: `workbench table create`")] if lost else []),
         _finding("missing changes", "failed", len(between), changes, "changes", _gap_examples(between),
                  "a change found something else than the change before it had left: one in between is not in the log",
                  "look for it in Firehose's error prefix and in FailedToReplicateRecordCount; `workbench reconcile` "

@@ -14,9 +14,10 @@ _COLUMNS = {
                  "new_image": "string", "old_image": "string", "size_bytes": "bigint", "by_ttl": "boolean",
                  "aws_region": "string", "account_id": "string"},
     "raw": {"eventid": "string", "eventname": "string", "tablename": "string", "useridentity": "string",
-            "awsregion": "string", "eventsourcearn": "string",
+            "awsregion": "string", "eventsourcearn": "string", "recordformat": "string", "eventversion": "string",
             "dynamodb": "struct<approximatecreationdatetime:bigint,approximatecreationdatetimeprecision:string,"
-                        "keys:string,newimage:string,oldimage:string,sizebytes:bigint>"},
+                        "keys:string,newimage:string,oldimage:string,sizebytes:bigint,sequencenumber:string,"
+                        "streamviewtype:string>"},
     "checkpoint": {"keys": "string", "ts": "string", "event_id": "string", "event_name": "string",
                    "new_image": "string", "old_image": "string", "size_bytes": "bigint", "by_ttl": "boolean"},
 }  # fmt: skip
@@ -32,7 +33,8 @@ _READ_BY: dict[Stored, tuple[str, str, dict[str, str]]] = {
 # of a nested object too: so names are taken as they are, and those of the record mapped.
 _EXACT = {"case.insensitive": "false"} | {f"mapping.{name.lower()}": name for name in (
     "eventID", "eventName", "tableName", "userIdentity", "awsRegion", "eventSourceARN", "Keys", "NewImage", "OldImage",
-    "SizeBytes", "ApproximateCreationDateTime", "ApproximateCreationDateTimePrecision")}  # fmt: skip
+    "SizeBytes", "ApproximateCreationDateTime", "ApproximateCreationDateTimePrecision", "recordFormat", "eventVersion",
+    "SequenceNumber", "StreamViewType")}  # fmt: skip
 _WRITTEN_BY = {"json": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
                "parquet": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"}  # fmt: skip
 _UNITS = {"year": (4, ""), "month": (2, "1,12"), "day": (2, "1,31"), "hour": (2, "0,23")}

@@ -115,6 +115,8 @@ class Answer:
     """Changes that were read out of Firehose's failure objects, which did not reach the log."""
     unread: tuple[str, ...] = ()
     """Objects of the log, by their paths, in partitions that Glue does not know: no query reads them."""
+    lost: tuple[str, ...] = ()
+    """Attributes, or types of them, of the newest records that the table's columns do not hold."""
 
 
 def resumed_at(over: Over, after: datetime | None, values: Mapping[str, object]) -> datetime | None:

@@ -102,7 +102,6 @@ class AthenaEngine:
         self._queries = Queries(self.session, settings)
         self._contents: dict[str, tuple[Part, ...]] = {}
         self._places: dict[str, Mapping[str, str]] = {}
-        self._strict: set[str] = set()
         self._counted: dict[str, dict[Object, tuple[Unreadable, ...]]] = {}
         self._kept: dict[str, tuple[float, pa.Table]] = {}
         place = settings.checkpoints or "off"
@@ -228,10 +227,8 @@ class AthenaEngine:
         return choose(find_exports(self._settings.baseline, self.session), table, at, self.place(table))
 
     def reread(self, table: str, error: Exception) -> None:
-        """From now on pass over, and count, the changes whose images are no JSON; raise what that does not mend."""
-        if isinstance(error, QueryError) or table in self._strict:
-            raise error
-        self._look_again(table)
+        """Raise the error: every query looks whether what it reads is a change."""
+        raise error
 
     def checkpoint(self, table: str, keep: int) -> Checkpoint:
         """Keep what the log has come to."""
@@ -239,8 +236,6 @@ class AthenaEngine:
             raise ConfigError("no place for checkpoints is set: checkpoints=s3://BUCKET/checkpoints/ or "
                               "WORKBENCH_CHECKPOINTS, outside of the log's own prefix")  # fmt: skip
         log, late = self.catalog.table(table), duration(self._settings.late_arrival).to_pytimedelta()
-        if table not in self._strict:  # images that are no JSON must not be kept
-            self._look_again(table)
         keys = self.keys(table, whole=True)[0].types
         for known in (self._checkpoint(log, END_OF_TIME), None):
             reading = self._reading("", log, table, {}, known)
@@ -302,7 +297,8 @@ class AthenaEngine:
                           reading.bytes, unreadable + unstaged, min(arrivals, default=None),
                           max(arrivals, default=None), tuple(self._queries.finished[before:]), notes,
                           newest_change=self._newest_change(log, table, reading),
-                          unread=tuple(item.path for item in reading.listing.unread))  # fmt: skip
+                          unread=tuple(item.path for item in reading.listing.unread),
+                          lost=tuple(log.sample.lost.values()) if log.sample else ())  # fmt: skip
 
         if (kept := self._reused(text)) is not None:
             yield answer(kept)
@@ -387,12 +383,6 @@ class AthenaEngine:
             self._clean([asked])
             return None
         return asked
-
-    def _look_again(self, table: str) -> None:
-        """Look into images, and count what is no change record anew."""
-        self._strict.add(table)
-        self._counted.pop(table, None)
-        self._contents.pop(table, None)
 
     def _census(self, table: str, reading: _Reading, objects: Sequence[Object]) -> str:
         lines = self._deliveries(table, reading, objects, readable=None)
@@ -527,7 +517,7 @@ class AthenaEngine:
         log = reading.log
         kept, there = ({log.values(item) or () for item in each} for each in (objects, reading.listed))
         within = log.partitions.within(kept, there)
-        return log.deliveries(within=within, keys=self._settings.keys, strict=table in self._strict, **options)
+        return log.deliveries(within=within, keys=self._settings.keys, **options)
 
     def _text(self, question: str, values: Mapping[str, object], deliveries: str, matching: str) -> str:
         return render.compose(question, values, {"deliveries": deliveries, "canonical": "image", "matching": matching})
@@ -585,9 +575,10 @@ class AthenaEngine:
         for number, item in enumerate(item for item in objects if item.path in bad):
             found = self._lines(item) if number < _LOOKED_INTO else []
             if (rest := bad[item.path] - len(found)) > 0:
-                found.append(
-                    Unreadable(item.path, 0, f"{rest:,} {'more ' if len(found) else ''}lines are no change record")
-                )
+                why = f"{rest:,} {'more ' if len(found) else ''}lines are no change record"
+                if log.layout == "struct":
+                    why += ", or have values of types that the table's columns do not hold: run the crawler again"
+                found.append(Unreadable(item.path, 0, why))
             noted[item] = tuple(found)
 
     def _lines(self, item: Object) -> list[Unreadable]:

@@ -1,11 +1,11 @@
--- DynamoDB JSON as canonical text: sorted names (by json_parse), sorted sets, numbers without idle zeros, and binary
--- encoded once where {binary} undoes the second encoding. {text} is what is read; null where it is no JSON.
+-- DynamoDB JSON as canonical text: sorted sets, numbers without idle zeros, and binary encoded once where {binary}
+-- undoes the second encoding. {json} has been sorted by json_parse; what is no JSON comes out as some text.
 -- json_format writes a character beyond the Basic Multilingual Plane as \uD83D\uDE00, which becomes itself again, and
 -- \u001F where all others write \u001f.
 -- The text is cut into tokens: a set, a number, a binary value, any other text, and what is between texts.
 array_join(transform(
     regexp_extract_all(
-        element_at(transform(array[json_format(try(json_parse({text})))], written -> case
+        element_at(transform(array[{json}], written -> case
             when strpos(written, '\u') = 0 then written
             else array_join(transform(
                 regexp_extract_all(written, '\\uD[89AB][0-9A-F]{2}\\uD[C-F][0-9A-F]{2}|\\u[0-9A-F]{4}|\\[^u]|[^\\]+'),
