@@ -36,6 +36,8 @@ def answers(server, folder: Path, rows: Rows, layout: str, columns: dict[str, st
         (folder / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
     table = table_input("things", place(server, folder), layout="raw" if layout == "raw" else "envelope",
                         stored="parquet" if layout == "parquet" else "json", partitions="none")  # fmt: skip
+    if columns:  # the mapping of our own raw tables gives `keys` to Kinesis' Keys only
+        table["StorageDescriptor"]["SerdeInfo"]["Parameters"] = {"ignore.malformed.json": "true"}
     table["StorageDescriptor"]["Columns"] += [{"Name": name, "Type": kind} for name, kind in (columns or {}).items()]
     declare(server, table)
     on_files, on_athena = Workbench(folder), athena(server)
