@@ -162,7 +162,7 @@ def test_a_record_is_of_one_layout_whatever_columns_the_table_has(empty, tmp_pat
     names = ("event_id", "event_name", "table_name", "ts", "keys", "new_image", "old_image", "aws_region", "account_id")
     columns = dict.fromkeys(names, "string") | {"by_ttl": "boolean", "size_bytes": "bigint"}
     latest, changes, _ = answers(empty, tmp_path, rows, "raw", columns)
-    assert list(changes.df["_event"]) == ["INSERT", "MODIFY"]
+    assert list(changes.df["event_name"]) == ["INSERT", "MODIFY"]
     assert list(latest.df["v"]) == ["B"]
 
 
