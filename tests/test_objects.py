@@ -408,15 +408,15 @@ def test_what_may_not_be_read_is_an_error_in_a_line(tmp_path, monkeypatch, what)
     write_log(tmp_path / "open", RECORDS)
     scandir, opened = os.scandir, Path.open
 
-    def refused(path, *rest, do=scandir):
+    def refused(path, *rest, do=scandir, **options):
         if "closed" in str(path):
             raise PermissionError(13, "Permission denied", str(path))
-        return do(path, *rest)
+        return do(path, *rest, **options)
 
     if what == "folder":
         monkeypatch.setattr("os.scandir", refused)
     else:
-        monkeypatch.setattr(Path, "open", lambda *given: refused(*given, do=opened))
+        monkeypatch.setattr(Path, "open", lambda *given, **options: refused(*given, do=opened, **options))
     with pytest.raises(ParameterError, match=r"closed.* cannot be read: Permission denied; get the right to read it"):
         Workbench(tmp_path).changes("things")
 
