@@ -127,7 +127,7 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
         ties=sorted(ties, key=lambda tie: tie[::-1]), late=late, unreadable=answer.unreadable, hide=hide,
         baseline=known.time if known else None,
         age=None if end <= present or delivery.newest is None else present - delivery.newest, max_age=max_age,
-        last_arrival=None if end <= present else answer.last_arrival, failures=answer.failures, held=held,
+        last_arrival=answer.last_arrival if end == END_OF_TIME else None, failures=answer.failures, held=held,
         schemas=engine.keys(table), unread=answer.unread, objects=answer.objects, lost=answer.lost,
     )  # fmt: skip
     found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(told), "drift": shapes}

@@ -36,7 +36,7 @@ from workbench.engines.queries import Queries, Running
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
 from workbench.errors import ConfigError, QueryError, StoreError, TableNotFound
-from workbench.instants import END_OF_TIME, duration, now
+from workbench.instants import END_OF_TIME, duration
 from workbench.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.partitions import Partitions
 from workbench.reader import read_changes
@@ -410,7 +410,7 @@ class AthenaEngine:
     def _newest_change(self, log: LogTable, table: str, reading: _Reading) -> datetime | None:
         """Tell when the last change that Athena can read was made, by what was counted; None where it may be later."""
         counted, window = self._counted.get(table, {}), reading.window
-        if (window.last and window.last < now()) or not all(item in counted for item in reading.listed):
+        if window.last or not all(item in counted for item in reading.listed):
             return None
         newest = max((part.last for part in self._meant(log, table, reading).parts), default=None)
         newest = newest and newest.replace(tzinfo=UTC)
