@@ -69,6 +69,8 @@ def test_a_state_that_no_image_tells_is_refused_by_the_streams_type(kind, tmp_pa
     for ask in (wb.latest_state, lambda table: wb.diff(table, "2026-01-02")):
         with pytest.raises(ParameterError, match=rf"cannot be told: the log holds .* \(StreamViewType {kind}\)"):
             ask("things")
+    with pytest.raises(ParameterError, match=rf"the log holds .* \(StreamViewType .*{kind}"):
+        wb.latest_state("things", as_of=pd.Timestamp(MICROS, unit="us", tz="UTC").to_pydatetime())
     told = wb.item_history("things", "pk=a")
     assert LACK[kind] in told.summary
     assert not told.df["missing"].any()

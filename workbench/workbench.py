@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
@@ -602,7 +602,8 @@ class Workbench:
         if any(ended):
             rows = _ended(rows, self._engine.keys(table))
         if any(unknown):
-            held = self._engine.ask("stream_views", table, start=START_OF_TIME, end=at).rows.to_pylist()
+            after = at if at == END_OF_TIME else at + timedelta(microseconds=1)  # of that instant too
+            held = self._engine.ask("stream_views", table, start=START_OF_TIME, end=after).rows.to_pylist()
             found = views.views(held)
             if not views.tells_states(found):
                 raise ParameterError(f"what is in {table!r} cannot be told: the log holds {views.lacking(found)}; "
