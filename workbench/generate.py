@@ -20,6 +20,7 @@ from workbench.datasets import DATASETS, Writer, check, span_of, times_within, w
 from workbench.embedded import Faults, ItemStore, deliver
 from workbench.embedded.alone import alone
 from workbench.embedded.delivery import Written
+from workbench.embedded.store import note_of
 from workbench.errors import ParameterError, StoreError, did_you_mean
 from workbench.progress import seen
 from workbench.text import count
@@ -106,6 +107,12 @@ def generate(
                              "pass replace=True (--replace) to make it anew")  # fmt: skip
         return _make(store, lake, dataset, arguments, items, changes, seed, span, same_instant,
                      Faults(duplicates, late, reordered), layout, progress, forget)  # fmt: skip
+
+
+def unfinished(store: Path, table: str) -> bool:
+    """Return whether the making of a table was begun and has not ended: it goes on, or its process was killed."""
+    note = json.loads((store.is_file() and note_of(store, table)) or "{}")
+    return bool(note) and "generated" not in note
 
 
 def _make(store: ItemStore, lake: Path, table: str, arguments: str, items: int | None, changes: int, seed: int,

@@ -38,7 +38,7 @@ from workbench.errors import (
     did_you_mean,
 )
 from workbench.frames import change_frame, item_frame
-from workbench.generate import Generated, generate
+from workbench.generate import Generated, generate, unfinished
 from workbench.history import Comparison, History, Row, compare, history, with_baseline
 from workbench.instants import END_OF_TIME, START_OF_TIME, Moment, duration, instant
 from workbench.instants import window as time_window
@@ -745,7 +745,8 @@ class Workbench:
                 asked: Mapping[str, Any], ambiguous: int = 0, notes: Iterable[str] = (), **more: Any) -> R:  # fmt: skip
         stats = Stats(rows=len(df), seconds=answer.seconds, objects=answer.objects, bytes=answer.bytes,
                       unreadable=answer.unreadable, ambiguous_ties=ambiguous, first_arrival=answer.first_arrival,
-                      last_arrival=answer.last_arrival, notes=(*notes, *answer.notes), queries=answer.queries,
+                      last_arrival=answer.last_arrival, queries=answer.queries,
+                      notes=(*self._unfinished(table), *notes, *answer.notes),
                       spent=self.spent.cost, newest_change=answer.newest_change)  # fmt: skip
         if self.settings.mask:
             asked = self._shown(asked)
@@ -754,6 +755,13 @@ class Workbench:
         result = kind(df, answer.sql, stats, {"question": question, "table": table, **given}, session=self.session,
                       keys=keys, **more)  # fmt: skip
         return replace(result, df=self._masked(table, df, result.within)) if self.settings.mask else result
+
+    def _unfinished(self, table: str) -> list[str]:
+        """Say where a table of the embedded lake is half made."""
+        if self.session is not None or self.settings.source or not unfinished(self.settings.store, table):
+            return []
+        return [f"{table!r} is half made: it is being generated, or that was stopped; `workbench generate {table}` "
+                "makes it whole"]  # fmt: skip
 
     def _unmatched(self, df: pd.DataFrame, *filters: Any) -> list[str]:
         """Say which masks apply to nothing in a frame of all there is."""

@@ -12,7 +12,7 @@ import pytest
 from workbench import Workbench
 from workbench.embedded import alone
 from workbench.embedded.alone import alone as held
-from workbench.errors import StoreError
+from workbench.errors import StoreError, TableNotFound
 
 MAKE = """
 import sys
@@ -49,6 +49,13 @@ def making(home: Path, seed: int, how: str = "") -> subprocess.Popen[str]:
 
 def agree(home: Path) -> bool:
     return bool(Workbench(home=home).reconcile("persons", lag="0s").agrees)
+
+
+def half_made(wb: Workbench) -> bool:
+    try:
+        return any("half made" in note for note in wb.latest_state("persons").stats.notes)
+    except TableNotFound:
+        return True
 
 
 @pytest.mark.parametrize("how", ["same", "replace"])
@@ -93,7 +100,9 @@ def test_after_a_kill_between_any_two_calls_the_next_generation_is_whole_and_agr
     for seed, after in enumerate([1, *(rng.randrange(1, calls) for _ in range(4)), calls - 2, calls - 1], start=3):
         ends.append(done := killed(after, seed))
         assert done.returncode in (-9, 0), done.stderr
+        assert half_made(wb) or agree(tmp_path), after
         assert wb.generate("persons", items=20, changes=60, seed=seed, keep=True, progress=False).changes == 60
         assert wb.reconcile("persons", lag="0s").agrees, after
+        assert not half_made(wb)
         wb.checkpoint("persons")
     assert [done.returncode for done in ends].count(-9) >= 5

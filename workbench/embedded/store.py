@@ -13,7 +13,7 @@ import re
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -58,6 +58,14 @@ def connect(path: Path) -> sqlite3.Connection:
     written = path.with_name(f"{path.name}-wal")
     how = "mode=ro" if written.is_file() and written.stat().st_size else "immutable=1"
     return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=30)
+
+
+def note_of(path: Path, table: str) -> str | None:
+    """Read the note kept with a table in a store that another process may be writing."""
+    with closing(connect(path)) as db, suppress(sqlite3.OperationalError):  # a store without tables yet
+        row = db.execute("select note from tables where name = ?", (table,)).fetchone()
+        return row[0] if row else None
+    return None
 
 
 class _Image(NamedTuple):
