@@ -99,7 +99,7 @@ class Quality(Result):
         return fragment("quality", verdict=self.verdict, found=shown, fine=fine, summary=self.summary)
 
 
-def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, end: datetime, late: pd.Timedelta,
+def examine(engine: Engine, table: str, start: datetime, end: datetime, late: pd.Timedelta,
             hide: Hide, max_age: pd.Timedelta | None = None) -> tuple[dict[str, Any], Answer]:  # fmt: skip
     """Ask all there is to ask of a log's quality, `hide` masking what is shown; see `Workbench.data_quality`."""
     window: dict[str, Any] = {"start": start, "end": end}
@@ -118,6 +118,8 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
     sizes = engine.ask("record_sizes", table, **window, large=LARGEST_RECORD // 2, examples=EXAMPLES).rows
     untold = sizes.column("no_old_image")[0].as_py() or sizes.column("no_new_image")[0].as_py()
     held = views.views(engine.ask("stream_views", table, **window).rows.to_pylist()) if untold else []
+    schemas = engine.keys(table)  # the last, since they need no images: asked first, the log would be read twice
+    keys = list(dict.fromkeys(name for each in schemas for name in each.types))
     missing = hide(gaps(chains, keys, start))
     if known:  # what was before it is what it knows
         seen = missing["lost_before"] <= pd.Timestamp(known.time)
@@ -128,7 +130,7 @@ def examine(engine: Engine, table: str, keys: Sequence[str], start: datetime, en
         baseline=known.time if known else None,
         age=None if end <= present or delivery.newest is None else present - delivery.newest, max_age=max_age,
         last_arrival=answer.last_arrival if end == END_OF_TIME else None, failures=answer.failures, held=held,
-        schemas=engine.keys(table), unread=answer.unread, objects=answer.objects, lost=answer.lost,
+        schemas=schemas, unread=answer.unread, objects=answer.objects, lost=answer.lost,
     )  # fmt: skip
     found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(told), "drift": shapes}
     return found, replace(answer, seconds=time.perf_counter() - began)

@@ -433,13 +433,14 @@ class Workbench:
         """
         begin, until = time_window(start, end)
         slack, oldest = duration(late_arrival), duration(max_age) if max_age else None
-        hide, keys = partial(self._masked, table), self._key_names(table)
+        hide = partial(self._masked, table)
         found, answer = self._trying(
-            table, lambda: quality.examine(self._engine, table, keys, begin, until, slack, hide, oldest)
+            table, lambda: quality.examine(self._engine, table, begin, until, slack, hide, oldest)
         )
         df = found.pop("df")
         asked = {"start": start and begin, "end": end and until, "late_arrival": late_arrival, "max_age": max_age}
-        notes, known = self._notes(table, until), [*(column_name((name,)) for name in keys), *found["drift"]["path"]]
+        keys = (column_name((name,)) for name in self._key_names(table))
+        notes, known = self._notes(table, until), [*keys, *found["drift"]["path"]]
         notes += [_NO_MASK.format(path) for path in beside(self.settings.mask, known)] if len(found["drift"]) else []
         return self._result(Quality, df, answer, "chain_gaps", table, asked, notes=notes, **found)
 
