@@ -304,7 +304,7 @@ def test_attributes_are_counted_by_what_happened_to_them_and_on_how_many_items(t
     assert counted.loc["n"].tolist() == [3, 1, 1, 0, 1, 1]
     assert counted.loc["v"].tolist() == [2, 0, 0, 2, 0, 2]
     assert told.df["share"].tolist() == [3 / 5, 2 / 5]
-    assert told.stats.notes == ("1 writes that changed nothing",)
+    assert told.stats.notes == ("1 write that changed nothing",)
     hourly = wb.change_frequency("things", by="attribute", every="1h").df
     assert hourly.values.tolist() == [
         ["n", pd.Timestamp("2026-01-01T12:00Z"), 3], ["n", pd.Timestamp("2026-01-01T13:00Z"), 0],
