@@ -33,7 +33,8 @@ def hot_keys(rows: pa.Table, keys: Sequence[str]) -> pd.DataFrame:
     Items that changed equally often come in the order of their keys.
     """
     pairs = list(zip(rows.column("changes").to_pylist(), rows.column("keys").to_pylist(), strict=True))
-    rows = rows.take(sorted(range(len(pairs)), key=lambda row: (-pairs[row][0], key_order(pairs[row][1]))))
+    order = sorted(range(len(pairs)), key=lambda row: (-pairs[row][0], key_order(pairs[row][1])))
+    rows = rows.take(pa.array(order, pa.int64()))
     counts: pd.DataFrame = rows.drop_columns(["keys"]).to_pandas()
     counts = counts.astype(dict.fromkeys(("changes", "inserts", "modifies", "removes"), "int64"))
     for name in ("first_change", "last_change"):
