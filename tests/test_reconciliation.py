@@ -197,3 +197,9 @@ def test_where_the_log_had_lost_a_change_before_the_export_the_export_is_right(w
         ["INSERT", "added", False],
         ["BASELINE", "removed", True],
     ]
+
+
+def test_a_log_from_elsewhere_without_a_table_here_is_told_what_to_compare_with(tmp_path):
+    write_log(tmp_path / "log", [record("INSERT", {"pk": {"S": "a"}}, 1_760_000_000_000_000, new={"pk": {"S": "a"}})])
+    with pytest.raises(StoreError, match=r"no table 'things' in the item store.*--against EXPORT"):
+        Workbench(tmp_path / "log", home=tmp_path / "home").reconcile("things")

@@ -184,7 +184,8 @@ def tables(as_json: bool, **where: Any) -> None:
     Example: workbench tables --from ~/synced-bucket/data
     """
     df = _workbench(**where).tables()
-    _print(df, as_json)
+    unknown = [] if as_json else [name for name in ("aws_region", "account_id") if df[name].isna().all()]
+    _print(df.drop(columns=unknown), as_json)
     for note in df.attrs.get("notes", []):
         _say(note, err=True)
 

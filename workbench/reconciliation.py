@@ -17,7 +17,7 @@ from workbench.baseline import choose, find_exports, others, read_items
 from workbench.config import Settings
 from workbench.embedded import ItemStore
 from workbench.engines import Answer
-from workbench.errors import ParameterError
+from workbench.errors import ParameterError, StoreError
 from workbench.frames import words
 from workbench.progress import seen
 from workbench.records import canonical_json, canonical_keys, canonical_text
@@ -66,6 +66,11 @@ def actual_state(settings: Settings, table: str, against: str | Path, lag: pd.Ti
     now = datetime.now(UTC)
     if str(against) == "live":
         with ItemStore(settings.store) as store:
+            if settings.source and table not in store.tables():
+                raise StoreError(
+                    f"there is no table {table!r} in the item store: name an export of it to compare {settings.source} "
+                    "with, --against EXPORT (against=)"
+                )
             return None, dict(store.images(table)), _undelivered(store, table, now - lag.to_pytimedelta()), []
     exports = find_exports(against, session)
     if not (known := choose(exports, table, None, place)):

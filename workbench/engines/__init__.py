@@ -24,7 +24,7 @@ Over = Literal["log", "state", "baseline"]
 
 
 TABLES = {"table": "str", "layout": "str", "objects": "int64", "bytes": "int64", "first_arrival": "datetime64[us, UTC]",
-          "last_arrival": "datetime64[us, UTC]", "aws_region": "str", "account_id": "str"}  # fmt: skip
+          "last_arrival": "datetime64[us, UTC]", "aws_region": "string", "account_id": "string"}  # fmt: skip
 """The columns of a list of tables, and their types."""
 _INSTANT = timedelta(microseconds=1)
 
