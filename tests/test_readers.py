@@ -258,6 +258,20 @@ def test_parquet_with_columns_less_and_more_is_read(tmp_path, less):
     assert not result.stats.unreadable
 
 
+@pytest.mark.parametrize("form", ["parquet", "json"])
+def test_an_envelope_in_capitals_is_one(tmp_path, form):
+    rows = [{name.upper(): value for name, value in canonical_change(change).items()} for change in RECORDS]
+    if form == "parquet":
+        write_parquet(tmp_path, rows, "capitals")
+    else:
+        (tmp_path / "capitals.json").write_text("\n".join(map(json.dumps, rows)))
+    wb = Workbench(tmp_path)
+    result = wb.changes("things")
+    assert list(result.df["new.v"]) == ["A", "B", "A"]
+    assert not result.stats.unreadable
+    assert wb.tables()["layout"].tolist() == ["envelope"]
+
+
 def lowered(value: Any) -> Any:
     """A record as a catalog's struct spells it: types and AWS's names in lower case."""
     if isinstance(value, dict):

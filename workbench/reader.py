@@ -41,6 +41,7 @@ from workbench.records import (
 Layout = Literal["envelope", "raw", "flat", "wrapped", "unknown"]
 _PARTITION = re.compile(r"\w+=.*|\d+")
 _IMAGES = ("keys", "newimage", "oldimage", "new_image", "old_image")
+_CAPITALS = {"EVENT_ID", "EVENT_NAME", "KEYS"}
 _BATCH = 1_000  # rows of a Parquet object made Python at a time
 
 
@@ -61,6 +62,7 @@ def _layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
         return ("unknown" if not is_change(row) else "envelope" if "event_id" in row else "raw"), False, ()
     (number, first), *others = [*islice(values_of(read_lines(item)), 2)] or [(0, None)]
     joined = any(line == number for line, _ in others)
+    first = _in_our_case(first)
     inner, wrapper = next(unwrapped(first), (None, ""))
     if is_change(inner) and (wrapper or not _is_on_a_line(item)):
         return "wrapped", False, ()
@@ -81,10 +83,18 @@ def key_names(record: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(keys) if isinstance(keys, dict) else ()
 
 
+def _in_our_case(row: Any) -> Any:
+    """Return an envelope whose names are in capitals, as Snowflake writes them, with ours."""
+    if not isinstance(row, dict) or not row.keys() >= _CAPITALS or row.keys() & {"keys", "dynamodb"}:
+        return row
+    return {name.lower() if name.lower() in COLUMNS else name: value for name, value in row.items()}
+
+
 def _first_row(item: Object) -> dict[str, Any]:
     try:
         with pq.ParquetFile(item.path) as file:
-            return next((batch.to_pylist()[0] for batch in file.iter_batches(1)), {})
+            row: dict[str, Any] = next((batch.to_pylist()[0] for batch in file.iter_batches(1)), {})
+            return dict(_in_our_case(row))
     except (pa.ArrowException, OSError):
         return {}
 
@@ -147,7 +157,7 @@ def _read(item: Object, keys: Sequence[str],
     folder = next((part for part in reversed(Path(item.path).parts[:-1]) if not _PARTITION.fullmatch(part)), "")
     read = {"orc": _read_orc, "parquet": _read_parquet}.get(item.format)
     for number, outer in read(item) if read else values_of(read_lines(item)):
-        for value, wrapper in unwrapped(outer):
+        for value, wrapper in unwrapped(_in_our_case(outer)):
             try:
                 if isinstance(value, RecordRefused):
                     raise value
