@@ -17,7 +17,7 @@ from infra_cdk.stacks.source import Source
 
 # As for the transform function, no more of the package than is needed, and no __init__; boto3 is Lambda's own.
 FILES = {f"workbench/{name}": f"workbench/{name}" for name in
-         ("datasets.py", "errors.py", "live.py", "records.py")}  # fmt: skip
+         ("datasets.py", "errors.py", "live.py", "records.py", "text.py")}  # fmt: skip
 REQUIREMENTS = ("Faker",)
 
 
