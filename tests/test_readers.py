@@ -66,7 +66,7 @@ def test_no_reader_takes_a_column_out_of_a_folders_name(tmp_path, layout, name):
 @pytest.mark.parametrize("name", NAMES_OF_COLUMNS)
 def test_exports_and_checkpoints_lie_in_folders_of_any_name(tmp_path, name):
     log, place = tmp_path / "log", tmp_path / f"{name}=REMOVE"
-    write_log(log, RECORDS)
+    write_log(log, [change | {"awsRegion": "local"} for change in RECORDS])  # of this store, whose export it is
     with ItemStore(tmp_path / "store.db") as store:
         store.create_table("things", {"pk": "S"})
         store.put_item("things", {"pk": "x", "v": "B"})

@@ -237,7 +237,7 @@ class LiveStore:
             if _code(error) in _THROTTLED:
                 return requests
             told = " and ".join(requests)
-            raise refused(error, told, f"{self.written:,} writes were made before it") from error
+            raise refused(error, told, done=f"{self.written:,} writes were made before it") from error
 
     def _pause(self, left: Mapping[str, Sequence[Any]], since: float, pauses: int) -> None:
         if time.monotonic() - since >= self._patience:
@@ -466,9 +466,10 @@ def _code(error: Exception) -> str:
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
-def refused(error: Exception, table: str, hint: str) -> StoreError:
-    """Make the error of a request that AWS refused, with its own words and what to do."""
-    if _code(error) == "ResourceNotFoundException":
-        return StoreError(f"there is no table {table!r} in DynamoDB here: create it, or name another table, region or "
-                          "profile")  # fmt: skip
-    return StoreError(f"table {table!r}: {str(error).splitlines()[0]}; {hint}")
+def refused(error: Exception, table: str, hint: str = "", *, done: str = "") -> StoreError:
+    """Make the error of a request that AWS refused, with its own words, what to do, and what was done before it."""
+    code, told = _code(error), f"table {table!r}: {str(error).splitlines()[0]}"
+    if code == "ResourceNotFoundException":
+        told = f"there is no table {table!r} in DynamoDB here ({code})"
+        hint = "create it, or name another table, region or profile"
+    return StoreError("; ".join(part for part in (told, hint, done) if part))
