@@ -365,25 +365,30 @@ def _sorted(text: str) -> str:
     return f"json_format(try(json_parse({text})))"
 
 
+# Where Trino interprets a cast, names come back in lower case that need no quotes: all of ours need some.
+_MARK = "#~"
+
+
 def _image(column: str, kind: GlueType, spelled: Mapping[Path, str]) -> str:
     """Write a struct of attributes as DynamoDB JSON; one that is null is absent.
 
     It is cast to JSON as a whole: Trino compiles an expression into one Java method, which a column an attribute would
     make too large, and looks into lambdas in lambdas for minutes.
     """
-    return render.part("attributes", json=f"json_format(cast(cast({column} as {_attributes(kind, spelled)}) as json))")
+    written = f"json_format(cast(cast({column} as {_attributes(kind, spelled)}) as json))"
+    return render.part("attributes", json=f"replace({written}, '{_MARK}\":', '\":')")
 
 
 def _attributes(kind: GlueType, spelled: Mapping[Path, str], path: Path = ()) -> str:
     """Return the type of a struct of attributes, their names as DynamoDB spells them, and its types in upper case."""
-    members = [f"{render.identifier(spelled.get((*path, name), name))} {_types(inner, spelled, (*path, name))}"
+    members = [f"{render.identifier(spelled.get((*path, name), name) + _MARK)} {_types(inner, spelled, (*path, name))}"
                for name, inner in kind.inner.items()]  # fmt: skip
     return f"row({', '.join(members)})"
 
 
 def _types(kind: GlueType, spelled: Mapping[Path, str], path: Path) -> str:
     """Return the type of an attribute's value, such as ``struct<s:string,n:string>``, or text that is JSON itself."""
-    members = [f"{render.identifier(name.upper())} {_tagged(name, inner, spelled, path)}"
+    members = [f"{render.identifier(name.upper() + _MARK)} {_tagged(name, inner, spelled, path)}"
                for name, inner in kind.inner.items()]  # fmt: skip
     return f"row({', '.join(members)})" if members else "varchar"
 

@@ -220,11 +220,6 @@ def test_keys_are_found_whole_by_a_part_and_by_how_they_begin(lake):
     assert len(rows(on_trino.ask("hot_keys", TABLE, **ALL, limit=1000).rows)) == len(whole)
 
 
-# Trino interprets the cast of a row of so many members where it cannot compile it, and then writes the names of types in
-# lower case: the rows are counted as unreadable, which is no wrong answer, and none at all.
-@pytest.mark.xfail(
-    raises=ValueError, strict=False, reason="a cast of some hundred members is interpreted, not compiled"
-)
 @pytest.mark.parametrize(("attributes", "types"), [
     (400, "struct<s:string>"), (100, "struct<s:string,n:string,null:boolean,ss:array<string>>"),
     (30, f"struct<m:struct<{','.join(f'b{number}:struct<s:string,n:string>' for number in range(10))}>>")])  # fmt: skip
