@@ -37,14 +37,22 @@ QUESTIONS = {
 def main(changes: int = 1_000_000, rounds: int = 3) -> None:
     home = HOME / "parquet"
     wb = Workbench(home=home)
-    made = wb.generate("persons", items=changes // 10, changes=changes, layout="parquet",
-                       start=datetime(2026, 1, 5, tzinfo=UTC), end=datetime(2026, 2, 2, tzinfo=UTC))  # fmt: skip
+    made = wb.generate(
+        "persons",
+        items=changes // 10,
+        changes=changes,
+        layout="parquet",
+        start=datetime(2026, 1, 5, tzinfo=UTC),
+        end=datetime(2026, 2, 2, tzinfo=UTC),
+    )
     data = (wb.settings.lake / "data" / "persons").resolve()
     size = sum(path.stat().st_size for path in data.rglob("*.parquet")) / 1e6
     print(f"\nparquet: {made.changes:,} changes of {made.items:,} items, {made.objects:,} objects, {size:,.0f} MB")
     bodies = {"DuckDB bare scan": (SCAN.format(columns=MAXIMA["envelope"], data=data), "import duckdb")}
-    bodies |= {name: (ASK.format(home=home.resolve(), question=question), "from workbench import Workbench")
-               for name, question in QUESTIONS.items()}  # fmt: skip
+    bodies |= {
+        name: (ASK.format(home=home.resolve(), question=question), "from workbench import Workbench")
+        for name, question in QUESTIONS.items()
+    }
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in bodies}
     for _ in range(rounds):
         for name, (body, imports) in bodies.items():
@@ -53,8 +61,10 @@ def main(changes: int = 1_000_000, rounds: int = 3) -> None:
     print(f"{'':26} {'with frame s':>13} {'of scan':>8} {'process s':>10} {'peak MB':>8} {'rows':>9}")
     for name, done in runs.items():
         middle = {key: statistics.median(run[key] for run in done) for key in done[0]}
-        print(f"{name:26} {middle['seconds']:13.2f} {middle['seconds'] / scan:7.2f}x {middle['process']:10.2f} "
-              f"{middle['peak']:8,.0f} {middle.get('rows', 1):9,.0f}")  # fmt: skip
+        print(
+            f"{name:26} {middle['seconds']:13.2f} {middle['seconds'] / scan:7.2f}x {middle['process']:10.2f} "
+            f"{middle['peak']:8,.0f} {middle.get('rows', 1):9,.0f}"
+        )
 
 
 if __name__ == "__main__":

@@ -77,8 +77,14 @@ def keep(data: Path, place: Path) -> float:
 def main(changes: int = 1_000_000, rounds: int = 3) -> None:
     for layout, types in (("raw", RAW), ("envelope", ENVELOPE)):
         wb = Workbench(home=HOME / layout)
-        made = wb.generate("persons", items=changes // 10, changes=changes, layout=layout,
-                           start=datetime(2026, 1, 5, tzinfo=UTC), end=datetime(2026, 2, 2, tzinfo=UTC))  # fmt: skip
+        made = wb.generate(
+            "persons",
+            items=changes // 10,
+            changes=changes,
+            layout=layout,
+            start=datetime(2026, 1, 5, tzinfo=UTC),
+            end=datetime(2026, 2, 2, tzinfo=UTC),
+        )
         data = (wb.settings.lake / "data" / "persons").resolve()
         size = sum(path.stat().st_size for path in data.rglob("*.gz")) / 1e6
         print(
@@ -104,8 +110,10 @@ def main(changes: int = 1_000_000, rounds: int = 3) -> None:
         for name, done in runs.items():
             middle = {key: statistics.median(run[key] for run in done) for key in done[0]}
             answer = middle.get("query", middle["seconds"])
-            print(f"{name:18} {answer:9.2f} {answer / scan:7.2f}x {middle['seconds']:13.2f} "
-                  f"{middle['seconds'] / scan:7.2f}x {middle['process']:10.2f} {middle['peak']:8,.0f}")  # fmt: skip
+            print(
+                f"{name:18} {answer:9.2f} {answer / scan:7.2f}x {middle['seconds']:13.2f} "
+                f"{middle['seconds'] / scan:7.2f}x {middle['process']:10.2f} {middle['peak']:8,.0f}"
+            )
 
 
 if __name__ == "__main__":

@@ -23,22 +23,30 @@ from infra_cdk.stacks.search_only import SearchOnly
 from workbench.errors import ConfigError
 
 
-def build(context: Mapping[str, Any] | None = None, outdir: str | None = None, *, reasons: Sequence[Reason] = REASONS,
-          ) -> tuple[cdk.App, Rules]:  # fmt: skip
+def build(
+    context: Mapping[str, Any] | None = None, outdir: str | None = None, *, reasons: Sequence[Reason] = REASONS
+) -> tuple[cdk.App, Rules]:
     """Make the app, and the rules it is checked against when it is synthesised."""
     app = cdk.App(context=dict(context or {}), outdir=outdir, analytics_reporting=False)
     config = read_config(app.node.get_all_context())
     if config.variant == "cross-account":
         Producer(app, f"{config.name}Producer", config=config, env=_in(config.producer_account, config))
-        lake: cdk.Stack = Consumer(app, f"{config.name}Consumer", config=config,
-                                   env=_in(config.consumer_account, config))  # fmt: skip
+        lake: cdk.Stack = Consumer(
+            app, f"{config.name}Consumer", config=config, env=_in(config.consumer_account, config)
+        )
     else:
         stack = SearchOnly if config.search_only else Pipeline
         lake = stack(app, config.name, config=config, env=_place(config))
     if config.replica_region:  # replication cannot be switched on before its destination is there
         account = None if cdk.Token.is_unresolved(lake.account) else lake.account
-        lake.add_stack_dependency(Replica(app, f"{config.name}Replica", config=config, env=cdk.Environment(
-            account=account, region=config.replica_region)))  # fmt: skip
+        lake.add_stack_dependency(
+            Replica(
+                app,
+                f"{config.name}Replica",
+                config=config,
+                env=cdk.Environment(account=account, region=config.replica_region),
+            )
+        )
     rules = Rules(app, reasons)
     cdk.Validations.of(app).add_plugins(rules)
     return app, rules
@@ -51,8 +59,9 @@ def _in(account: str, config: Config) -> cdk.Environment:
 def _place(config: Config) -> cdk.Environment:
     """Return where an existing table is, else where the CDK's caller is; without either, any place does."""
     region, account = config.table_place or (None, None)
-    return cdk.Environment(account=account or os.environ.get("CDK_DEFAULT_ACCOUNT"),
-                           region=region or os.environ.get("CDK_DEFAULT_REGION"))  # fmt: skip
+    return cdk.Environment(
+        account=account or os.environ.get("CDK_DEFAULT_ACCOUNT"), region=region or os.environ.get("CDK_DEFAULT_REGION")
+    )
 
 
 def main() -> None:

@@ -31,9 +31,10 @@ def package(files: Mapping[str, str], requirements: Sequence[str] = ()) -> lambd
         Path in the package, then the file or folder in the repository.
     """
     return lambda_.Code.from_asset(
-        str(REPOSITORY / "infra_cdk" / "lambdas"), asset_hash=_digest(files, requirements),
+        str(REPOSITORY / "infra_cdk" / "lambdas"),
+        asset_hash=_digest(files, requirements),
         bundling=cdk.BundlingOptions(image=RUNTIME.bundling_image, local=_Local(files, requirements)),
-    )  # fmt: skip
+    )
 
 
 def write(folder: Path, files: Mapping[str, str], requirements: Sequence[str] = ()) -> None:
@@ -43,11 +44,27 @@ def write(folder: Path, files: Mapping[str, str], requirements: Sequence[str] = 
         shutil.copyfile(source, folder / name)
     if requirements:
         subprocess.run(
-            [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(folder), "--python-platform",
-             _PLATFORM, "--python-version", _PYTHON, "--only-binary", ":all:", "--constraint",
-             str(REPOSITORY / "constraints.txt"), *requirements],
+            [
+                sys.executable,
+                "-m",
+                "uv",
+                "pip",
+                "install",
+                "--quiet",
+                "--target",
+                str(folder),
+                "--python-platform",
+                _PLATFORM,
+                "--python-version",
+                _PYTHON,
+                "--only-binary",
+                ":all:",
+                "--constraint",
+                str(REPOSITORY / "constraints.txt"),
+                *requirements,
+            ],
             check=True,
-        )  # fmt: skip
+        )
 
 
 @jsii.implements(cdk.ILocalBundling)
@@ -65,8 +82,7 @@ def _sources(files: Mapping[str, str]) -> list[tuple[str, Path]]:
     for name, given in files.items():
         source = REPOSITORY / given
         inside = [path for path in source.rglob("*") if path.is_file()] if source.is_dir() else [source]
-        found += [(str(Path(name) / path.relative_to(source)), path) for path in inside
-                  if path.suffix != ".pyc"]  # fmt: skip
+        found += [(str(Path(name) / path.relative_to(source)), path) for path in inside if path.suffix != ".pyc"]
     return sorted(found)
 
 

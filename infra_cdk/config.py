@@ -14,19 +14,44 @@ from workbench.errors import ConfigError, ParameterError, did_you_mean
 _TABLE_ARN = re.compile(r"arn:aws[\w-]*:dynamodb:([\w-]+):(\d{12}):table/([\w.-]{3,255})")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 # Settings that say something of the log, or of what reads it.
-_OF_LOG = ("transform", "lambda_memory", "format", "buffer_mb", "buffer_seconds", "catalog", "crawler_schedule",
-           "first_year", "scan_cutoff_gb", "results_days", "archive_days", "reports", "schedules", "timezone",
-           "scan_alarm_gb", "lake_formation", "replica_region", "view", "exports")  # fmt: skip
+_OF_LOG = (
+    "transform",
+    "lambda_memory",
+    "format",
+    "buffer_mb",
+    "buffer_seconds",
+    "catalog",
+    "crawler_schedule",
+    "first_year",
+    "scan_cutoff_gb",
+    "results_days",
+    "archive_days",
+    "reports",
+    "schedules",
+    "timezone",
+    "scan_alarm_gb",
+    "lake_formation",
+    "replica_region",
+    "view",
+    "exports",
+)
 _OF_STREAM = ("stream_shards", "stream_retention_hours", "search_rotation", "search_backup")
 
 
 def option(
-    default: Any, help: str, *, choices: tuple[str, ...] = (), pattern: str = "", example: str = "",
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    pattern: str = "",
+    example: str = "",
     between: tuple[int, int] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Describe a setting: its default, and what may be given."""
-    return field(default=default, metadata={
-        "help": help, "choices": choices, "pattern": pattern, "example": example, "between": between})  # fmt: skip
+    return field(
+        default=default,
+        metadata={"help": help, "choices": choices, "pattern": pattern, "example": example, "between": between},
+    )
 
 
 class ViewColumn(NamedTuple):
@@ -48,39 +73,67 @@ class ViewColumn(NamedTuple):
 class Config:
     """What is deployed; frozen and valid. Make one with `read_config`."""
 
-    name: str = option("Workbench", "Name of the stacks; what must have a fixed name is called after it, so that "
-                       "copies with different names live side by side in one account",
-                       pattern=r"[A-Za-z][A-Za-z0-9-]{0,29}", example="Orders")  # fmt: skip
-    variant: str = option("single", "All in one account, or the table and its stream in one and the lake in another",
-                          choices=("single", "cross-account"))  # fmt: skip
+    name: str = option(
+        "Workbench",
+        "Name of the stacks; what must have a fixed name is called after it, so that "
+        "copies with different names live side by side in one account",
+        pattern=r"[A-Za-z][A-Za-z0-9-]{0,29}",
+        example="Orders",
+    )
+    variant: str = option(
+        "single",
+        "All in one account, or the table and its stream in one and the lake in another",
+        choices=("single", "cross-account"),
+    )
 
-    table: str = option("", "Name or ARN of an existing table whose changes are captured; without it a table is made",
-                        pattern=rf"|[\w.-]{{3,255}}|{_TABLE_ARN.pattern}", example="orders")  # fmt: skip
-    log: str = option("", "Name of the change log: the folder under data/ and the table in Glue; by default the "
-                      "table's name in lower case, or the generator's, or `items`",
-                      pattern=r"|[a-z][a-z0-9_]{0,100}", example="orders")  # fmt: skip
-    partition_key: str = option("pk:S", "Partition key of a new table, with its type",
-                                pattern=r".{1,255}:[SNB]", example="pk:S")  # fmt: skip
+    table: str = option(
+        "",
+        "Name or ARN of an existing table whose changes are captured; without it a table is made",
+        pattern=rf"|[\w.-]{{3,255}}|{_TABLE_ARN.pattern}",
+        example="orders",
+    )
+    log: str = option(
+        "",
+        "Name of the change log: the folder under data/ and the table in Glue; by default the "
+        "table's name in lower case, or the generator's, or `items`",
+        pattern=r"|[a-z][a-z0-9_]{0,100}",
+        example="orders",
+    )
+    partition_key: str = option(
+        "pk:S", "Partition key of a new table, with its type", pattern=r".{1,255}:[SNB]", example="pk:S"
+    )
     sort_key: str = option("", "Sort key of a new table", pattern=r"|.{1,255}:[SNB]", example="at:N")
     ttl_attribute: str = option("expires_at", "Attribute of a new table by which items expire")
-    generator: str = option("", "A function that writes generated items into a new table, whose keys it then sets",
-                            choices=("", "persons", "heartrate"))  # fmt: skip
+    generator: str = option(
+        "",
+        "A function that writes generated items into a new table, whose keys it then sets",
+        choices=("", "persons", "heartrate"),
+    )
 
     stream_shards: int = option(0, "Shards of the Kinesis stream; 0 is on-demand", between=(0, 500))
     stream_retention_hours: int = option(24, "How long the stream keeps what is not delivered yet", between=(24, 8760))
-    transform: str = option("envelope", "What is stored: the workbench's own columns, one column an attribute, the "
-                            "record with a line feed by the Lambda function, or by Firehose itself, without any",
-                            choices=("envelope", "flat", "newline", "delimiter"))  # fmt: skip
+    transform: str = option(
+        "envelope",
+        "What is stored: the workbench's own columns, one column an attribute, the "
+        "record with a line feed by the Lambda function, or by Firehose itself, without any",
+        choices=("envelope", "flat", "newline", "delimiter"),
+    )
     lambda_memory: int = option(512, "Memory of the transform function, MB", between=(128, 10240))
-    format: str = option("json", "Objects of gzip JSON, or Parquet by Firehose's format conversion",
-                         choices=("json", "parquet"))  # fmt: skip
+    format: str = option(
+        "json", "Objects of gzip JSON, or Parquet by Firehose's format conversion", choices=("json", "parquet")
+    )
     buffer_mb: int = option(64, "Firehose writes an object when so much has come …", between=(1, 128))
     buffer_seconds: int = option(300, "… or after so long", between=(0, 900))
 
-    catalog: str = option("table", "An explicit table with projected partitions, a crawler, or both",
-                          choices=("table", "crawler", "both"))  # fmt: skip
-    crawler_schedule: str = option("", "When the crawler runs (UTC); without it, on demand",
-                                   pattern=r"|cron\(\S+( \S+){5}\)", example="cron(15 3 * * ? *)")  # fmt: skip
+    catalog: str = option(
+        "table", "An explicit table with projected partitions, a crawler, or both", choices=("table", "crawler", "both")
+    )
+    crawler_schedule: str = option(
+        "",
+        "When the crawler runs (UTC); without it, on demand",
+        pattern=r"|cron\(\S+( \S+){5}\)",
+        example="cron(15 3 * * ? *)",
+    )
     first_year: int = option(2025, "First year the table's partitions are projected for", between=(2012, 2100))
     scan_cutoff_gb: int = option(100, "Athena cancels a query that scans more", between=(1, 7_000_000))
     results_days: int = option(7, "Query results expire after", between=(1, 3650))
@@ -91,22 +144,41 @@ class Config:
     keep: bool = option(True, "`cdk destroy` leaves table, buckets and key; false empties and deletes them")
     production: bool = option(False, "Refuses what loses data, such as keep=false")
 
-    network: str = option("none", "Functions and tasks run in a VPC without internet, or in none (reports: in a public "
-                          "one)", choices=("none", "private"))  # fmt: skip
-    search: str = option("none", "Into OpenSearch too: by a second Firehose stream, or by DynamoDB Streams and a "
-                         "function, for thin traffic", choices=("none", "firehose", "lambda"))  # fmt: skip
-    table_stream: str = option("", "search=lambda: ARN of the existing table's own stream, with new images",
-                               pattern=rf"|{_TABLE_ARN.pattern}/stream/[\d:.T-]+",
-                               example="arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/"
-                                       "2026-01-01T00:00:00.000")  # fmt: skip
-    search_only: bool = option(False, "Into OpenSearch instead of a log: nothing is kept to ask for the past, and the "
-                               "settings of the log are left out")  # fmt: skip
-    search_rotation: str = option("NoRotation", "How often Firehose begins a new index of changes",
-                                  choices=("NoRotation", "OneHour", "OneDay", "OneWeek", "OneMonth"))  # fmt: skip
-    search_backup: str = option("failed", "Which documents Firehose also keeps in S3, under search/",
-                                choices=("failed", "all"))  # fmt: skip
-    search_instance: str = option("t3.small.search", "Instances of the OpenSearch domain",
-                                  pattern=r"[a-z0-9]+\.[a-z0-9]+\.search", example="r7g.large.search")  # fmt: skip
+    network: str = option(
+        "none",
+        "Functions and tasks run in a VPC without internet, or in none (reports: in a public one)",
+        choices=("none", "private"),
+    )
+    search: str = option(
+        "none",
+        "Into OpenSearch too: by a second Firehose stream, or by DynamoDB Streams and a function, for thin traffic",
+        choices=("none", "firehose", "lambda"),
+    )
+    table_stream: str = option(
+        "",
+        "search=lambda: ARN of the existing table's own stream, with new images",
+        pattern=rf"|{_TABLE_ARN.pattern}/stream/[\d:.T-]+",
+        example="arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000",
+    )
+    search_only: bool = option(
+        False,
+        "Into OpenSearch instead of a log: nothing is kept to ask for the past, and the "
+        "settings of the log are left out",
+    )
+    search_rotation: str = option(
+        "NoRotation",
+        "How often Firehose begins a new index of changes",
+        choices=("NoRotation", "OneHour", "OneDay", "OneWeek", "OneMonth"),
+    )
+    search_backup: str = option(
+        "failed", "Which documents Firehose also keeps in S3, under search/", choices=("failed", "all")
+    )
+    search_instance: str = option(
+        "t3.small.search",
+        "Instances of the OpenSearch domain",
+        pattern=r"[a-z0-9]+\.[a-z0-9]+\.search",
+        example="r7g.large.search",
+    )
     search_nodes: int = option(1, "How many: one, or an even number, in two zones", between=(1, 80))
     search_volume_gb: int = option(20, "Disk of each", between=(10, 3072))
 
@@ -117,31 +189,42 @@ class Config:
         "quality: cron(30 6 ? * MON *) quality {table} --start=-8d",
         "What runs when: name: cron(…) or rate(…), and what `workbench` is told; {table} is the log's name",
         pattern=r"(;?\s*[a-z][a-z0-9-]{0,30}:\s*(cron|rate)\([^)]+\)\s+[^;]+)+",
-        example="quality: cron(30 6 ? * MON *) quality {table} --start=-8d")  # fmt: skip
-    timezone: str = option("UTC", "Time zone of the schedules", pattern=r"[A-Za-z_]+(/[A-Za-z_+0-9-]+)*",
-                           example="Europe/Berlin")  # fmt: skip
+        example="quality: cron(30 6 ? * MON *) quality {table} --start=-8d",
+    )
+    timezone: str = option(
+        "UTC", "Time zone of the schedules", pattern=r"[A-Za-z_]+(/[A-Za-z_+0-9-]+)*", example="Europe/Berlin"
+    )
 
     alarms: bool = option(True, "A dashboard, alarms, and the topic they go to")
-    alarm_email: str = option("", "Who is told of alarms by e-mail", pattern=r"|[^@\s,]+@[^@\s,]+",
-                              example="data@example.com")  # fmt: skip
+    alarm_email: str = option(
+        "", "Who is told of alarms by e-mail", pattern=r"|[^@\s,]+@[^@\s,]+", example="data@example.com"
+    )
     scan_alarm_gb: int = option(1000, "Alarm where queries scan more in an hour", between=(1, 7_000_000))
 
-    lake_formation: str = option("", "Lake Formation decides who reads the log: ARNs of roles and users that may, with "
-                                 "commas between them", pattern=r"|arn:aws[\w-]*:iam::\d{12}:[^,\s]+(,\s*arn:[^,\s]+)*",
-                                 example="arn:aws:iam::123456789012:role/Analyst")  # fmt: skip
-    replica_region: str = option("", "A second Region the log is replicated to", pattern=r"|[a-z]{2}(-[a-z]+)+-\d",
-                                 example="eu-west-1")  # fmt: skip
-    view: str = option("", "Attributes, with types, that a flattened view for BI tools has",
-                       pattern=r"|[^:,]+:(S|N|BOOL)(,\s*[^:,]+:(S|N|BOOL))*",
-                       example="pk:S,person.age:N,paid:BOOL")  # fmt: skip
+    lake_formation: str = option(
+        "",
+        "Lake Formation decides who reads the log: ARNs of roles and users that may, with commas between them",
+        pattern=r"|arn:aws[\w-]*:iam::\d{12}:[^,\s]+(,\s*arn:[^,\s]+)*",
+        example="arn:aws:iam::123456789012:role/Analyst",
+    )
+    replica_region: str = option(
+        "", "A second Region the log is replicated to", pattern=r"|[a-z]{2}(-[a-z]+)+-\d", example="eu-west-1"
+    )
+    view: str = option(
+        "",
+        "Attributes, with types, that a flattened view for BI tools has",
+        pattern=r"|[^:,]+:(S|N|BOOL)(,\s*[^:,]+:(S|N|BOOL))*",
+        example="pk:S,person.age:N,paid:BOOL",
+    )
     exports: bool = option(False, "A policy to export the table to exports/ of the bucket, for baselines")
 
-    producer_account: str = option("", "cross-account: account of the table and its stream", pattern=r"|\d{12}",
-                                   example="123456789012")  # fmt: skip
-    consumer_account: str = option("", "cross-account: account of the lake", pattern=r"|\d{12}",
-                                   example="210987654321")  # fmt: skip
-    region: str = option("", "cross-account: the Region of both", pattern=r"|[a-z]{2}(-[a-z]+)+-\d",
-                         example="eu-central-1")  # fmt: skip
+    producer_account: str = option(
+        "", "cross-account: account of the table and its stream", pattern=r"|\d{12}", example="123456789012"
+    )
+    consumer_account: str = option("", "cross-account: account of the lake", pattern=r"|\d{12}", example="210987654321")
+    region: str = option(
+        "", "cross-account: the Region of both", pattern=r"|[a-z]{2}(-[a-z]+)+-\d", example="eu-central-1"
+    )
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -153,50 +236,87 @@ class Config:
     def _contradictions(self) -> list[tuple[bool, str]]:
         accounts = (self.producer_account, self.consumer_account, self.region)
         return [
-            (self.slug in ("primary", "default"),
-             f"name={self.name}: Athena and Glue have a workgroup and a database of this name; take another"),
-            (self.format == "parquet" and self.transform != "envelope",
-             f"format=parquet needs transform=envelope, whose columns Firehose can convert, not {self.transform}"),
+            (
+                self.slug in ("primary", "default"),
+                f"name={self.name}: Athena and Glue have a workgroup and a database of this name; take another",
+            ),
+            (
+                self.format == "parquet" and self.transform != "envelope",
+                f"format=parquet needs transform=envelope, whose columns Firehose can convert, not {self.transform}",
+            ),
             (self.format == "parquet" and self.buffer_mb < 64, "format=parquet needs buffer_mb=64 or more"),
-            (self.transform == "flat" and self.catalog != "crawler",
-             f"transform=flat needs catalog=crawler, not {self.catalog}: which columns there are, only the items tell"),
-            (bool(self.crawler_schedule) and self.catalog == "table",
-             "crawler_schedule needs catalog=crawler or both; catalog is table"),
-            (bool(self.table or self.generator) and self.keys != [("pk", "S")],
-             "partition_key and sort_key are a new table's without a generator: leave them out"),
-            (len({name for name, _ in self.keys}) < len(self.keys),
-             f"sort_key={self.sort_key}: the partition key has this name"),
+            (
+                self.transform == "flat" and self.catalog != "crawler",
+                f"transform=flat needs catalog=crawler, not {self.catalog}: which columns there are, "
+                "only the items tell",
+            ),
+            (
+                bool(self.crawler_schedule) and self.catalog == "table",
+                "crawler_schedule needs catalog=crawler or both; catalog is table",
+            ),
+            (
+                bool(self.table or self.generator) and self.keys != [("pk", "S")],
+                "partition_key and sort_key are a new table's without a generator: leave them out",
+            ),
+            (
+                len({name for name, _ in self.keys}) < len(self.keys),
+                f"sort_key={self.sort_key}: the partition key has this name",
+            ),
             (bool(self.table and self.generator), "generator writes into a new table: leave out table or generator"),
             (self.production and not self.keep, "keep=false would delete a production log: leave out one of the two"),
-            (self.variant == "cross-account" and not all(accounts),
-             "variant=cross-account needs producer_account, consumer_account and region"),
-            (self.variant == "cross-account" and self.producer_account == self.consumer_account,
-             "producer_account and consumer_account are the same: take variant=single"),
-            (self.variant == "cross-account" and self.table_place not in (None, (self.region, self.producer_account)),
-             f"table={self.table}: not in region {self.region} of producer_account {self.producer_account}"),
-            (self.variant == "single" and any(accounts),
-             "producer_account, consumer_account and region are for variant=cross-account; otherwise CDK's own "
-             "environment decides (AWS_PROFILE, --profile)"),
-            (self.network == "private" and self.transform == "delimiter" and not (
-                self.generator or self.reports or self.search != "none"),
-             "network=private has nothing to run in it: transform=delimiter has no function"),
+            (
+                self.variant == "cross-account" and not all(accounts),
+                "variant=cross-account needs producer_account, consumer_account and region",
+            ),
+            (
+                self.variant == "cross-account" and self.producer_account == self.consumer_account,
+                "producer_account and consumer_account are the same: take variant=single",
+            ),
+            (
+                self.variant == "cross-account"
+                and self.table_place not in (None, (self.region, self.producer_account)),
+                f"table={self.table}: not in region {self.region} of producer_account {self.producer_account}",
+            ),
+            (
+                self.variant == "single" and any(accounts),
+                "producer_account, consumer_account and region are for variant=cross-account; otherwise CDK's own "
+                "environment decides (AWS_PROFILE, --profile)",
+            ),
+            (
+                self.network == "private"
+                and self.transform == "delimiter"
+                and not (self.generator or self.reports or self.search != "none"),
+                "network=private has nothing to run in it: transform=delimiter has no function",
+            ),
             (self.search != "none" and self.variant != "single", f"search={self.search} needs variant=single"),
             (self.exports and self.variant != "single", "exports needs variant=single"),
-            (self.search == "lambda" and bool(self.table) != bool(self.table_stream),
-             "search=lambda needs the existing table's table_stream, and a new table has its own"),
+            (
+                self.search == "lambda" and bool(self.table) != bool(self.table_stream),
+                "search=lambda needs the existing table's table_stream, and a new table has its own",
+            ),
             (bool(self.table_stream) and self.search != "lambda", "table_stream is for search=lambda"),
             (self.search_only and self.search == "none", "search_only=true needs search=firehose or search=lambda"),
-            *((self.search_only and self._given(name), f"{name} needs the log: leave out {name} or search_only")
-              for name in _OF_LOG),
-            *((not self.streams and self._given(name), f"{name} needs a Kinesis stream: with search=lambda and "
-               f"search_only=true there is none; leave out {name}") for name in _OF_STREAM),
-            (self.search != "none" and self.search_nodes > 1 and self.search_nodes % 2 == 1,
-             f"search_nodes={self.search_nodes}: give 1, or an even number, for two zones"),
+            *(
+                (self.search_only and self._given(name), f"{name} needs the log: leave out {name} or search_only")
+                for name in _OF_LOG
+            ),
+            *(
+                (
+                    not self.streams and self._given(name),
+                    f"{name} needs a Kinesis stream: with search=lambda and "
+                    f"search_only=true there is none; leave out {name}",
+                )
+                for name in _OF_STREAM
+            ),
+            (
+                self.search != "none" and self.search_nodes > 1 and self.search_nodes % 2 == 1,
+                f"search_nodes={self.search_nodes}: give 1, or an even number, for two zones",
+            ),
             (bool(self.alarm_email) and not self.alarms, "alarm_email needs alarms=true"),
             (bool(self.view) and self.layout == "flat", "view is for the other layouts: flat is a column an attribute"),
             (bool(self._view_twice), f"view={self.view}: {self._view_twice}"),
             (not self.log_name[:1].isalpha(), f"table {self.table!r} makes no name for a Glue table: give log=…"),
-        ]  # fmt: skip
+        ]
 
     @cached_property
     def view_columns(self) -> list[ViewColumn]:
@@ -211,8 +331,10 @@ class Config:
         try:
             for each in self.view_columns:
                 if other := taken.get(each.name):
-                    return (f"{each.attribute} and {other} are both the column {each.name}, since names of columns "
-                            "have no case and dots become _; leave one of them out")  # fmt: skip
+                    return (
+                        f"{each.attribute} and {other} are both the column {each.name}, since names of columns "
+                        "have no case and dots become _; leave one of them out"
+                    )
                 taken[each.name] = each.attribute
         except ParameterError as error:
             return str(error)
@@ -256,8 +378,10 @@ class Config:
     @cached_property
     def keys(self) -> list[tuple[str, str]]:
         """Names and types of a new table's key attributes."""
-        return [(name, kind) for name, _, kind in (key.rpartition(":") for key in (self.partition_key, self.sort_key)
-                                                   if key)]  # fmt: skip
+        return [
+            (name, kind)
+            for name, _, kind in (key.rpartition(":") for key in (self.partition_key, self.sort_key) if key)
+        ]
 
 
 def read_config(context: Mapping[str, Any]) -> Config:
@@ -294,8 +418,9 @@ def _check(each: Field[Any], value: Any) -> None:
     choices, pattern = each.metadata["choices"], each.metadata["pattern"]
     between, example = each.metadata["between"], each.metadata["example"]
     if choices and value not in choices:
-        raise ConfigError(f"{each.name}={value}: give one of {', '.join(filter(None, choices))}."
-                          f"{did_you_mean(value, choices)}")  # fmt: skip
+        raise ConfigError(
+            f"{each.name}={value}: give one of {', '.join(filter(None, choices))}.{did_you_mean(value, choices)}"
+        )
     if pattern and not re.fullmatch(pattern, value):
         raise ConfigError(f"{each.name}={value}: give something like {example}")
     if between and not between[0] <= value <= between[1]:

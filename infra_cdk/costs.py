@@ -32,16 +32,19 @@ def _tested(dollars: float, unit: str, test: str, as_of: str = "2024-07") -> Pri
 
 
 PRICES: dict[str, Price] = {
-    "DynamoDB write": Price(0.625, "a million units of 1 KB",
-                            "https://airbyte.com/data-engineering-resources/dynamodb-pricing", "2025-07"),
-    "DynamoDB change data capture": Price(0.10, "a million units of 1 KB",
-                                          "https://aws.amazon.com/dynamodb/pricing/on-demand/", "before 2024-11"),
+    "DynamoDB write": Price(
+        0.625, "a million units of 1 KB", "https://airbyte.com/data-engineering-resources/dynamodb-pricing", "2025-07"
+    ),
+    "DynamoDB change data capture": Price(
+        0.10, "a million units of 1 KB", "https://aws.amazon.com/dynamodb/pricing/on-demand/", "before 2024-11"
+    ),
     "Kinesis on-demand stream": _tested(0.04, "an hour", "kinesis_stream"),
     "Kinesis on-demand in": _tested(0.08, "a GB", "kinesis_stream"),
     "Kinesis on-demand out": _tested(0.04, "a GB, each reader", "kinesis_stream"),
     "Kinesis shard": _tested(0.015, "an hour", "kinesis_stream"),
-    "Firehose": Price(0.029, "a GB", "https://github.com/i05nagai/memorandum/blob/master/cloud/aws/kinesis_firehose.md",
-                      "no date"),
+    "Firehose": Price(
+        0.029, "a GB", "https://github.com/i05nagai/memorandum/blob/master/cloud/aws/kinesis_firehose.md", "no date"
+    ),
     "Firehose to Parquet": Price(0.018, "a GB more"),
     "Firehose into a VPC": Price(0.01, "an hour, each zone"),
     "Firehose into a VPC, data": Price(0.01, "a GB"),
@@ -50,8 +53,12 @@ PRICES: dict[str, Price] = {
     "S3 Standard": _tested(0.023, "a GB a month", "s3_bucket"),
     "S3 PUT, LIST": _tested(0.005, "a thousand", "s3_bucket"),
     "S3 GET": _tested(0.0004, "a thousand", "s3_bucket"),
-    "Athena": Price(5.0, "a TB scanned, 10 MB at least a query",
-                    "https://athena.guide/articles/athena-basics-pricing-model/", "2020-10"),
+    "Athena": Price(
+        5.0,
+        "a TB scanned, 10 MB at least a query",
+        "https://athena.guide/articles/athena-basics-pricing-model/",
+        "2020-10",
+    ),
     "Glue crawler": _tested(0.44, "a DPU-hour", "glue_crawler"),
     "KMS key": _tested(1.0, "a month", "kms_key"),
     "KMS key, rotated": Price(1.0, "a month more after each of the first two rotations"),
@@ -67,7 +74,7 @@ PRICES: dict[str, Price] = {
     "Fargate vCPU": _tested(0.04048, "an hour", "ecs_service", "2025-07"),
     "Fargate memory": _tested(0.004445, "a GB an hour", "ecs_service", "2025-07"),
     "ECR": _tested(0.10, "a GB a month", "ecr_repository"),
-}  # fmt: skip
+}
 PRICE = {name: price.dollars for name, price in PRICES.items()}
 
 ALARMS, QUERY_ALARMS, ENDPOINTS, ZONES = 8, 3, 5, 2  # tests/infra/test_costs.py counts them in what is deployed
@@ -148,10 +155,11 @@ def estimate(use: Use) -> dict[str, float]:
         "Lambda": seconds * PRICE["Lambda (ARM)"] + calls / 1e6 * PRICE["Lambda requests"],
         "S3, after a year": use.log_gb * PRICE["S3 Standard"] + use.objects / 1000 * PRICE["S3 PUT, LIST"],
         "Athena, queries of a day": use.queries * _asked(use.day_gb, 1, use.objects / DAYS),
-        "KMS": PRICE["KMS key"] + min(2, use.months // 12) * PRICE["KMS key, rotated"]
+        "KMS": PRICE["KMS key"]
+        + min(2, use.months // 12) * PRICE["KMS key, rotated"]
         + _KEY_USERS * HOURS * 12 / 1e4 * PRICE["KMS requests"],
         "alarms, dashboard, logs": _watching() + calls * 512 / 2**30 * PRICE["CloudWatch logs"],
-    }  # fmt: skip
+    }
 
 
 def added(use: Use) -> dict[str, float]:
@@ -162,14 +170,15 @@ def added(use: Use) -> dict[str, float]:
     weekly = [_asked(8 * use.day_gb + state, 8, 8 * use.objects / DAYS) for state in (0, 0, 0, *[use.state_gb] * 2)]
     return {
         "reports=true: tasks, image, metrics": hours * (PRICE["Fargate vCPU"] + 4 * PRICE["Fargate memory"])
-        + _IMAGE_GB * PRICE["ECR"] + runs / HOURS * _INSIGHTS * PRICE["CloudWatch metric"],
+        + _IMAGE_GB * PRICE["ECR"]
+        + runs / HOURS * _INSIGHTS * PRICE["CloudWatch metric"],
         "reports=true: checkpoint, a query a day": DAYS * _asked(use.day_gb + use.state_gb, 1, use.objects / DAYS),
         "reports=true: reports of 7 and 8 days": DAYS * _DAILY_QUESTIONS * daily + DAYS / 7 * sum(weekly),
         "format=parquet": _delivered_gb(use) * PRICE["Firehose to Parquet"],
         "search=firehose: a second reader and Firehose": use.raw_gb * PRICE["Kinesis on-demand out"]
         + _delivered_gb(use) * PRICE["Firehose"],
         "the table's own writes, to compare": use.changes * ceil(use.item_kb) / 1e6 * PRICE["DynamoDB write"],
-    }  # fmt: skip
+    }
 
 
 def _delivered_gb(use: Use) -> float:
@@ -185,20 +194,30 @@ def hourly() -> dict[str, tuple[float, str]]:
     """Say what costs money whether or not anything changes: dollars a month, and what it is."""
     shard = HOURS * PRICE["Kinesis shard"]
     return {
-        "the Kinesis stream": (HOURS * PRICE["Kinesis on-demand stream"],
-                               f"on demand; with stream_shards=1, ${shard:.0f}"),
+        "the Kinesis stream": (
+            HOURS * PRICE["Kinesis on-demand stream"],
+            f"on demand; with stream_shards=1, ${shard:.0f}",
+        ),
         "the KMS key": (PRICE["KMS key"], "$2 after a year, $3 after two: it rotates; replica_region has one more"),
         "alarms and dashboard": (_watching(), "none with alarms=false"),
-        "network=private with reports": (ENDPOINTS * ZONES * HOURS * PRICE["VPC endpoint"],
-                                         "five interface endpoints in two zones; without reports there are none"),
-        "search": (HOURS * PRICE["OpenSearch t3.small"] + 20 * PRICE["OpenSearch disk (gp3)"],
-                   "one t3.small.search with 20 GB, and its alarms"),
-        "search=firehose with network=private": (ZONES * HOURS * PRICE["Firehose into a VPC"],
-                                                 "Firehose in two zones, and $0.01 a GB"),
-        "catalog=crawler, run every day": (DAYS / 6 * 2 * PRICE["Glue crawler"],
-                                           "only while it runs: 2 DPUs for 10 minutes, the least that is billed"),
+        "network=private with reports": (
+            ENDPOINTS * ZONES * HOURS * PRICE["VPC endpoint"],
+            "five interface endpoints in two zones; without reports there are none",
+        ),
+        "search": (
+            HOURS * PRICE["OpenSearch t3.small"] + 20 * PRICE["OpenSearch disk (gp3)"],
+            "one t3.small.search with 20 GB, and its alarms",
+        ),
+        "search=firehose with network=private": (
+            ZONES * HOURS * PRICE["Firehose into a VPC"],
+            "Firehose in two zones, and $0.01 a GB",
+        ),
+        "catalog=crawler, run every day": (
+            DAYS / 6 * 2 * PRICE["Glue crawler"],
+            "only while it runs: 2 DPUs for 10 minutes, the least that is billed",
+        ),
         "reports": (_IMAGE_GB * PRICE["ECR"], "the image; tasks cost only while they run"),
-    }  # fmt: skip
+    }
 
 
 def tables() -> str:
@@ -208,15 +227,20 @@ def tables() -> str:
     lines += [f"| {name} | ${small[name]:,.2f} | ${busy[name]:,.2f} |" for name in small]
     lines += [f"| **all** | **${sum(small.values()):,.0f}** | **${sum(busy.values()):,.0f}** |"]
     lines += [f"| + {name} | ${more[name]:,.2f} | ${much[name]:,.2f} |" for name in more]
-    totals = (sum(base.values()) + sum(cost for name, cost in extra.items() if name.startswith("reports=true"))
-              for base, extra in ((small, more), (busy, much)))  # fmt: skip
+    totals = (
+        sum(base.values()) + sum(cost for name, cost in extra.items() if name.startswith("reports=true"))
+        for base, extra in ((small, more), (busy, much))
+    )
     lines += ["| **all, with reports=true** | " + " | ".join(f"**${total:,.0f}**" for total in totals) + " |", ""]
     lines += ["| by the hour | a month | |", "|---|--:|---|"]
     lines += [f"| {name} | ${dollars:,.2f} | {about} |" for name, (dollars, about) in hourly().items()]
     lines += ["", "| assumed | $ | | as of |", "|---|--:|---|---|"]
-    lines += [f"| {name} | {f'{price.dollars:.10f}'.rstrip('0').rstrip('.')} | {price.unit} | "
-              + (f"[{price.as_of}]({price.page})" if price.page else "not confirmed") + " |"
-              for name, price in PRICES.items()]  # fmt: skip
+    lines += [
+        f"| {name} | {f'{price.dollars:.10f}'.rstrip('0').rstrip('.')} | {price.unit} | "
+        + (f"[{price.as_of}]({price.page})" if price.page else "not confirmed")
+        + " |"
+        for name, price in PRICES.items()
+    ]
     return "\n".join(lines)
 
 

@@ -25,56 +25,109 @@ class Reason:
 
 
 REASONS: tuple[Reason, ...] = (
-    Reason("AwsSolutions-KDS3", r"Source/Stream/Resource",
-           "The stream is encrypted with the pipeline's own key, whose use can be granted and withdrawn."),
-    Reason("AwsSolutions-KDF1", r"Delivery/Stream|Search/Delivery",
-           "Firehose's own encryption cannot be set where the source is a Kinesis stream, which is encrypted."),
-    Reason(r"AwsSolutions-IAM5\[Resource::.*/(data|errors)/\w+/\*\]", r"Delivery/Role/DefaultPolicy/Resource",
-           "Firehose names the objects it writes; the rights end at this log's two folders."),
-    Reason(r"AwsSolutions-IAM5\[Resource::.*:key/\*\]", r"Delivery/Role/DefaultPolicy/Resource",
-           "The other account's key may not be made yet: its alias, in a condition, tells which."),
-    Reason(r"AwsSolutions-IAM5\[Resource::.*/(data|errors|checkpoints|results)/\*\]", r"Athena/Analyst/Resource",
-           "Queries read objects and write results whose names are not known before."),
-    Reason(r"AwsSolutions-IAM5\[Resource::.*:glue:.*:table/\w+/(workbench_baseline_)?\*\]", r"Athena/Analyst/Resource",
-           "Every table of this one database may be read, for a crawler finds more; baselines have names by chance."),
-    Reason(r"AwsSolutions-IAM5\[Resource::.*(/data/\*|:table/\w+/\*|:/aws-glue/crawlers\*)\]",
-           r"Catalog/CrawlerRole/DefaultPolicy/Resource",
-           "A crawler reads what it finds, names the tables after it, and writes to log groups that Glue names."),
-    Reason(r"AwsSolutions-IAM5\[Resource::\*\]",
-           r"(Transform|Generator|Search/(Setup|Function|Delivery))Role/DefaultPolicy/Resource",
-           "Interfaces in a VPC are made by the role of who runs there, and described, as streams are, by actions "
-           "that know no resource; each is named in tests/infra/test_rules.py."),
-    Reason(r"AwsSolutions-IAM5\[Resource::\*\]", r"Reports/RunRole/DefaultPolicy/Resource",
-           "ecr:GetAuthorizationToken has no resource."),
-    Reason(r"AwsSolutions-IAM5\[Resource::.*(/(data|errors|checkpoints|results|reports)/\*|:glue:.*:table/\w+/\*)\]",
-           r"Reports/TaskRole/DefaultPolicy/Resource",
-           "Reports ask as analysts do, and write objects whose names have the time in them."),
-    Reason(r"AwsSolutions-IAM5\[Resource::\*\]", r"(Athena/Analyst|Reports/TaskRole/DefaultPolicy)/Resource",
-           "lakeformation:GetDataAccess has no resource."),
+    Reason(
+        "AwsSolutions-KDS3",
+        r"Source/Stream/Resource",
+        "The stream is encrypted with the pipeline's own key, whose use can be granted and withdrawn.",
+    ),
+    Reason(
+        "AwsSolutions-KDF1",
+        r"Delivery/Stream|Search/Delivery",
+        "Firehose's own encryption cannot be set where the source is a Kinesis stream, which is encrypted.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*/(data|errors)/\w+/\*\]",
+        r"Delivery/Role/DefaultPolicy/Resource",
+        "Firehose names the objects it writes; the rights end at this log's two folders.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*:key/\*\]",
+        r"Delivery/Role/DefaultPolicy/Resource",
+        "The other account's key may not be made yet: its alias, in a condition, tells which.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*/(data|errors|checkpoints|results)/\*\]",
+        r"Athena/Analyst/Resource",
+        "Queries read objects and write results whose names are not known before.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*:glue:.*:table/\w+/(workbench_baseline_)?\*\]",
+        r"Athena/Analyst/Resource",
+        "Every table of this one database may be read, for a crawler finds more; baselines have names by chance.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*(/data/\*|:table/\w+/\*|:/aws-glue/crawlers\*)\]",
+        r"Catalog/CrawlerRole/DefaultPolicy/Resource",
+        "A crawler reads what it finds, names the tables after it, and writes to log groups that Glue names.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::\*\]",
+        r"(Transform|Generator|Search/(Setup|Function|Delivery))Role/DefaultPolicy/Resource",
+        "Interfaces in a VPC are made by the role of who runs there, and described, as streams are, by actions "
+        "that know no resource; each is named in tests/infra/test_rules.py.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::\*\]",
+        r"Reports/RunRole/DefaultPolicy/Resource",
+        "ecr:GetAuthorizationToken has no resource.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*(/(data|errors|checkpoints|results|reports)/\*|:glue:.*:table/\w+/\*)\]",
+        r"Reports/TaskRole/DefaultPolicy/Resource",
+        "Reports ask as analysts do, and write objects whose names have the time in them.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::\*\]",
+        r"(Athena/Analyst|Reports/TaskRole/DefaultPolicy)/Resource",
+        "lakeformation:GetDataAccess has no resource.",
+    ),
     Reason("AwsSolutions-ECS2", r"Reports/Task/Resource", "Its variables are names of what is asked; no secret."),
     Reason("AwsSolutions-SQS3", r"(Reports|Search)/DeadLetters/Resource", "It is a dead-letter queue."),
-    Reason(r"AwsSolutions-OS[13]", r"Search/Domain/Resource",
-           "Requests are signed, and the domain says role by role what these may do; network=private has it in a VPC, "
-           "where security groups, not lists of addresses, say who reaches it."),
-    Reason("AwsSolutions-OS5", r"Search/Domain/Resource",
-           "The domain has no policy of its own: unsigned requests are refused, and who is allowed by IAM is asked for "
-           "by fine-grained access control."),
-    Reason("AwsSolutions-OS[47]", r"Search/Domain/Resource",
-           "The index can be made again from the log: a small domain needs no masters of its own, nor two zones; "
-           "search_nodes gives it two."),
-    Reason(r"AwsSolutions-IAM5\[Resource::.*(/search/\w+/\*|/\w+-changes\*|/_nodes/\*/stats|:network-interface/\*)\]",
-           r"Search/DeliveryRole/DefaultPolicy/Resource",
-           "Firehose names objects, indexes of a period and its interfaces in the VPC, and asks how the nodes are."),
-    Reason(r"AwsSolutions-IAM5\[Resource::.*/data/\*\]",
-           r"(LakeFormation/Role|ReplicationRole)/DefaultPolicy/Resource", "The objects of the log, below one prefix."),
-    Reason(r"AwsSolutions-IAM5\[Resource::.*:key/\*\]", r"ReplicationRole/DefaultPolicy/Resource",
-           "The other Region's key is known by its alias alone, which is a condition."),
-    Reason(r"AwsSolutions-IAM5\[Resource::.*/exports?/\*\]", r"Exporter/Resource",
-           "DynamoDB names the exports of the one table, and their objects below one prefix."),
-    Reason(r"AwsSolutions-IAM4\[.*AWSLambdaBasicExecutionRole\]", r"(AWS679f53fac002430cb0da5b7982bd2287|"
-           r"Custom::S3AutoDeleteObjectsCustomResourceProvider)/.*",
-           "The CDK's own function, which runs when the stack changes; it may write logs beyond its own."),
-)  # fmt: skip
+    Reason(
+        r"AwsSolutions-OS[13]",
+        r"Search/Domain/Resource",
+        "Requests are signed, and the domain says role by role what these may do; network=private has it in a VPC, "
+        "where security groups, not lists of addresses, say who reaches it.",
+    ),
+    Reason(
+        "AwsSolutions-OS5",
+        r"Search/Domain/Resource",
+        "The domain has no policy of its own: unsigned requests are refused, and who is allowed by IAM is asked for "
+        "by fine-grained access control.",
+    ),
+    Reason(
+        "AwsSolutions-OS[47]",
+        r"Search/Domain/Resource",
+        "The index can be made again from the log: a small domain needs no masters of its own, nor two zones; "
+        "search_nodes gives it two.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*(/search/\w+/\*|/\w+-changes\*|/_nodes/\*/stats|:network-interface/\*)\]",
+        r"Search/DeliveryRole/DefaultPolicy/Resource",
+        "Firehose names objects, indexes of a period and its interfaces in the VPC, and asks how the nodes are.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*/data/\*\]",
+        r"(LakeFormation/Role|ReplicationRole)/DefaultPolicy/Resource",
+        "The objects of the log, below one prefix.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*:key/\*\]",
+        r"ReplicationRole/DefaultPolicy/Resource",
+        "The other Region's key is known by its alias alone, which is a condition.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*/exports?/\*\]",
+        r"Exporter/Resource",
+        "DynamoDB names the exports of the one table, and their objects below one prefix.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM4\[.*AWSLambdaBasicExecutionRole\]",
+        r"(AWS679f53fac002430cb0da5b7982bd2287|"
+        r"Custom::S3AutoDeleteObjectsCustomResourceProvider)/.*",
+        "The CDK's own function, which runs when the stack changes; it may write logs beyond its own.",
+    ),
+)
 
 
 @jsii.implements(cdk.IPolicyValidationPlugin)
@@ -115,13 +168,21 @@ class Rules:
         report = self._checks.validate(context)
         left: list[cdk.PolicyViolation] = []
         for violation in report.violations:
-            kept = [each for each in violation.violating_resources
-                    if not self._has_reason(violation.rule_name, each.construct_path or "")]  # fmt: skip
+            kept = [
+                each
+                for each in violation.violating_resources
+                if not self._has_reason(violation.rule_name, each.construct_path or "")
+            ]
             self.findings += [(violation.rule_name, each.construct_path or "") for each in kept]
             if kept:
-                left.append(cdk.PolicyViolation(
-                    rule_name=violation.rule_name, description=violation.description, severity=violation.severity,
-                    violating_resources=kept))  # fmt: skip
+                left.append(
+                    cdk.PolicyViolation(
+                        rule_name=violation.rule_name,
+                        description=violation.description,
+                        severity=violation.severity,
+                        violating_resources=kept,
+                    )
+                )
         return cdk.PolicyValidationPluginReport(success=not left, violations=left)
 
     def _has_reason(self, rule: str, path: str) -> bool:

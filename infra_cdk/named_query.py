@@ -8,11 +8,17 @@ from workbench import layouts, render
 from workbench.registration import table_input
 
 _VALUES: dict[str, object] = {
-    "start": datetime(2000, 1, 1, tzinfo=UTC), "end": datetime(2100, 1, 1, tzinfo=UTC),
+    "start": datetime(2000, 1, 1, tzinfo=UTC),
+    "end": datetime(2100, 1, 1, tzinfo=UTC),
     "present": datetime(2100, 1, 1, tzinfo=UTC),
-    "as_of": datetime(2100, 1, 1, tzinfo=UTC), "include_deleted": False, "unit": "hour", "limit": 20, "examples": 10,
-    "late_arrival": 24 * 3600, "large": 400_000,
-}  # fmt: skip
+    "as_of": datetime(2100, 1, 1, tzinfo=UTC),
+    "include_deleted": False,
+    "unit": "hour",
+    "limit": 20,
+    "examples": 10,
+    "late_arrival": 24 * 3600,
+    "large": 400_000,
+}
 
 
 def named_query(question: str, *, database: str, table: str, layout: str, where: str = "") -> str:
@@ -20,8 +26,12 @@ def named_query(question: str, *, database: str, table: str, layout: str, where:
     described = table_input(table, "s3://bucket/", layout=layout)
     columns = {column["Name"]: column["Type"] for column in described["StorageDescriptor"]["Columns"]}
     text = render.whole(question)
-    deliveries = layouts.deliveries(f"{render.identifier(database)}.{render.identifier(table)}", columns,
-                                    folder=table, arrival=layouts.arrival() if "arrival" in text else None)  # fmt: skip
+    deliveries = layouts.deliveries(
+        f"{render.identifier(database)}.{render.identifier(table)}",
+        columns,
+        folder=table,
+        arrival=layouts.arrival() if "arrival" in text else None,
+    )
     values = {name: value for name, value in _VALUES.items() if f":{name}" in text}
     names = {"deliveries": deliveries, "canonical": "image", "matching": render.matching(where=where)}
     return render.compose(question, values, names)

@@ -26,22 +26,36 @@ from infra_cdk.synth import synthesise
 
 TARGET = Path(__file__).parent / "docs" / "architecture.svg"
 WHOLE: dict[str, Any] = {
-    "network": "private", "generator": "persons", "catalog": "both", "search": "firehose", "reports": "true",
-    "exports": "true", "replica_region": "eu-west-1", "lake_formation": "arn:aws:iam::123456789012:role/Analyst",
-}  # fmt: skip
+    "network": "private",
+    "generator": "persons",
+    "catalog": "both",
+    "search": "firehose",
+    "reports": "true",
+    "exports": "true",
+    "replica_region": "eu-west-1",
+    "lake_formation": "arn:aws:iam::123456789012:role/Analyst",
+}
 # Where parts stand: column and row, and what they are for. A part that is not here cannot be drawn, and says so.
 PLACES: dict[str, tuple[float, float, str]] = {
-    "Generator": (0, 0, "writes generated items"), "Source": (0, 1, "table and stream of its changes"),
+    "Generator": (0, 0, "writes generated items"),
+    "Source": (0, 1, "table and stream of its changes"),
     "Exporter": (0, 2, "who may export baselines"),
-    "Transform": (1, 0, "records to lines"), "Delivery": (1, 1, "Firehose, to the lake"),
+    "Transform": (1, 0, "records to lines"),
+    "Delivery": (1, 1, "Firehose, to the lake"),
     "Search": (1, 2, "latest state, searchable"),
-    "Replica": (2, 0, "the log in a second Region"), "Storage": (2, 1, "lake, results, access logs"),
+    "Replica": (2, 0, "the log in a second Region"),
+    "Storage": (2, 1, "lake, results, access logs"),
     "LakeFormation": (2, 2, "who may read, by grants"),
-    "Catalog": (3, 0, "database, table, crawler"), "Athena": (3, 1, "questions, and who asks"),
+    "Catalog": (3, 0, "database, table, crawler"),
+    "Athena": (3, 1, "questions, and who asks"),
     "Reports": (3, 2, "the workbench on a schedule"),
-}  # fmt: skip
-BELOW = {"Network": "functions and tasks run in it", "Watch": "dashboard and alarms of all of it",
-         "Key": "encrypts all of it", "CDK": "the CDK's own, when the stack changes"}  # fmt: skip
+}
+BELOW = {
+    "Network": "functions and tasks run in it",
+    "Watch": "dashboard and alarms of all of it",
+    "Key": "encrypts all of it",
+    "CDK": "the CDK's own, when the stack changes",
+}
 _WIDTH, _HEIGHT, _ACROSS, _DOWN = 3.0, 2.55, 3.75, 3.1
 
 
@@ -66,13 +80,18 @@ class Architecture:
 def architecture() -> Architecture:
     """Read the architecture off the templates of the whole app, and of its default variant."""
     with tempfile.TemporaryDirectory() as folder:
-        whole, default = (_resources(synthesise(context, Path(folder, name)).templates)
-                          for name, context in (("whole", WHOLE), ("default", {})))  # fmt: skip
+        whole, default = (
+            _resources(synthesise(context, Path(folder, name)).templates)
+            for name, context in (("whole", WHOLE), ("default", {}))
+        )
     parts: dict[str, Counter[str]] = {}
     for name, resource in whole.items():
         parts.setdefault(part(name), Counter())[resource["Type"]] += 1
-    names = {f"workgroup/{each['Properties']['Name']}": part(name) for name, each in whole.items()
-             if each["Type"] == "AWS::Athena::WorkGroup"}  # fmt: skip
+    names = {
+        f"workgroup/{each['Properties']['Name']}": part(name)
+        for name, each in whole.items()
+        if each["Type"] == "AWS::Athena::WorkGroup"
+    }
     arrows = {(part(name), other) for name, each in whole.items() for other in _named(each, whole, names)}
     drawn = {(one, other) for one, other in arrows if one != other and one in PLACES and other in PLACES}
     puts = {(part(name), other) for name, each in whole.items() for other in _put_into(each, whole)}
@@ -104,8 +123,14 @@ def draw(what: Architecture, target: Path) -> None:
             _box(axes, column * _ACROSS, -row * _DOWN, name, purpose, what.parts[name], name in what.default)
         for number, (name, purpose) in enumerate(BELOW.items()):
             _box(axes, number * _ACROSS, -3 * _DOWN, name, purpose, what.parts[name], name in what.default)
-        axes.text(-0.05, -3 * _DOWN - _HEIGHT - 0.3, "Solid: the default; dashed: where it is asked for. Boxes and "
-                  "arrows are read off the synthesised templates.", fontsize=9.5, color="0.35")  # fmt: skip
+        axes.text(
+            -0.05,
+            -3 * _DOWN - _HEIGHT - 0.3,
+            "Solid: the default; dashed: where it is asked for. Boxes and "
+            "arrows are read off the synthesised templates.",
+            fontsize=9.5,
+            color="0.35",
+        )
         target.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(target, metadata={"Date": None, "Description": what.digest})
 
@@ -115,17 +140,34 @@ def _box(axes: Axes, left: float, top: float, name: str, purpose: str, kinds: Ma
         "linestyle": "-" if default else (0, (4, 3)),
         "edgecolor": "#3f90da" if default else "0.45",
     }
-    axes.add_patch(FancyBboxPatch((left, top - _HEIGHT), _WIDTH, _HEIGHT, boxstyle="round,pad=0.02,rounding_size=0.1",
-                                  facecolor="#f3f8fd" if default else "white", linewidth=1.5, **style))  # fmt: skip
+    axes.add_patch(
+        FancyBboxPatch(
+            (left, top - _HEIGHT),
+            _WIDTH,
+            _HEIGHT,
+            boxstyle="round,pad=0.02,rounding_size=0.1",
+            facecolor="#f3f8fd" if default else "white",
+            linewidth=1.5,
+            **style,
+        )
+    )
     axes.text(left + 0.12, top - 0.15, name, fontsize=13, weight="bold", va="top")
     axes.text(left + 0.12, top - 0.45, purpose, fontsize=9.5, va="top", color="0.3", style="italic")
     listed = sorted(kinds, key=lambda kind: (kind.split("::")[1] in _PLAIN, kind))
-    lines = [f"{kind.removeprefix('AWS::').replace('::', ' ')}{f' × {kinds[kind]}' if kinds[kind] > 1 else ''}"
-             for kind in listed]  # fmt: skip
+    lines = [
+        f"{kind.removeprefix('AWS::').replace('::', ' ')}{f' × {kinds[kind]}' if kinds[kind] > 1 else ''}"
+        for kind in listed
+    ]
     size, step = (8.8, 0.19) if len(lines) < 9 else (7.6, 1.72 / len(lines))
     for number, line in enumerate(lines):
-        axes.text(left + 0.12, top - 0.76 - step * number, line, fontsize=size, va="top",
-                  color="0.5" if line.split()[0] in _PLAIN else "0.1")  # fmt: skip
+        axes.text(
+            left + 0.12,
+            top - 0.76 - step * number,
+            line,
+            fontsize=size,
+            va="top",
+            color="0.5" if line.split()[0] in _PLAIN else "0.1",
+        )
 
 
 _PLAIN = {"IAM", "Logs", "EC2", "KMS"}  # what comes with the others
@@ -144,15 +186,21 @@ def _arrow(axes: Axes, one: str, other: str, style: str) -> None:
         start, turn = (start[0] - 0.5, -high * _DOWN + 0.04), (end[0] + 0.5, between)
         axes.plot([start[0], start[0], turn[0]], [start[1], between, between], color="0.35", linewidth=1.4, zorder=0)
         start, end = turn, (turn[0], -low * _DOWN - _HEIGHT - 0.04)
-    axes.add_patch(FancyArrowPatch(start, end, arrowstyle=style, mutation_scale=15, linewidth=1.4, color="0.35",
-                                   shrinkA=0, shrinkB=0, zorder=0))  # fmt: skip
+    axes.add_patch(
+        FancyArrowPatch(
+            start, end, arrowstyle=style, mutation_scale=15, linewidth=1.4, color="0.35", shrinkA=0, shrinkB=0, zorder=0
+        )
+    )
 
 
 def _resources(templates: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the resources of all stacks; those of a stack of its own belong to the part it is called after."""
     first = min(templates, key=len)
-    return {(name if stack == first else stack.removeprefix(first) + name): resource
-            for stack, template in templates.items() for name, resource in template["Resources"].items()}  # fmt: skip
+    return {
+        (name if stack == first else stack.removeprefix(first) + name): resource
+        for stack, template in templates.items()
+        for name, resource in template["Resources"].items()
+    }
 
 
 def _named(resource: Any, known: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:

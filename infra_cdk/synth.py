@@ -56,8 +56,9 @@ def main() -> None:
         count = sum(len(template["Resources"]) for template in made.templates.values())
         print(f"{name:22} {', '.join(made.templates):38} {count:4} resources  {time.perf_counter() - began:5.1f} s")
     if spare := unused(done):
-        sys.exit("\n".join(f"infra_cdk/nag.py: no variant needs the reason for {each.rule} at {each.path}"
-                           for each in spare))  # fmt: skip
+        sys.exit(
+            "\n".join(f"infra_cdk/nag.py: no variant needs the reason for {each.rule} at {each.path}" for each in spare)
+        )
     print(f"{len(done)} variants in {out}; no finding of cdk-nag is without its reason")
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-_ACCOUNTS = {"variant": "cross-account", "producer_account": "123456789012", "consumer_account": "210987654321",
-             "region": "eu-central-1"}  # fmt: skip
+_ACCOUNTS = {
+    "variant": "cross-account",
+    "producer_account": "123456789012",
+    "consumer_account": "210987654321",
+    "region": "eu-central-1",
+}
 _STREAM = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000"
 VARIANTS: dict[str, dict[str, Any]] = {
     "single": {},
@@ -27,16 +31,29 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "search-firehose": {"search": "firehose", "search_rotation": "OneMonth", "search_backup": "all"},
     "search-lambda": {"search": "lambda", "alarm_email": "data@example.com"},
     "search-existing": {"search": "lambda", "table": "orders", "table_stream": _STREAM},
-    "private-search": {"network": "private", "search": "firehose", "search_nodes": "2",
-                       "search_instance": "r7g.large.search"},
+    "private-search": {
+        "network": "private",
+        "search": "firehose",
+        "search_nodes": "2",
+        "search_instance": "r7g.large.search",
+    },
     "private-search-lambda": {"network": "private", "search": "lambda", "transform": "delimiter"},
     "search-only-firehose": {"search": "firehose", "search_only": "true", "generator": "persons"},
     "search-only-lambda": {"search": "lambda", "search_only": "true"},
-    "search-only-existing": {"search": "lambda", "search_only": "true", "table": "orders", "table_stream": _STREAM,
-                             "network": "private"},
+    "search-only-existing": {
+        "search": "lambda",
+        "search_only": "true",
+        "table": "orders",
+        "table_stream": _STREAM,
+        "network": "private",
+    },
     "reports": {"reports": "true", "timezone": "Europe/Berlin", "exports": "true", "production": "true"},
     "cross-account-reports": _ACCOUNTS | {"reports": "true", "network": "private"},
-    "governed": {"lake_formation": "arn:aws:iam::123456789012:role/Analyst, arn:aws:iam::123456789012:user/ada",
-                 "replica_region": "eu-west-1", "view": "pk:S,person.age:N", "reports": "true"},
+    "governed": {
+        "lake_formation": "arn:aws:iam::123456789012:role/Analyst, arn:aws:iam::123456789012:user/ada",
+        "replica_region": "eu-west-1",
+        "view": "pk:S,person.age:N",
+        "reports": "true",
+    },
     "no-alarms": {"alarms": "false"},
-}  # fmt: skip
+}

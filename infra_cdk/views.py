@@ -16,14 +16,22 @@ def extra_queries(config: Config) -> dict[str, tuple[str, str]]:
         name = f"{render.identifier(config.database)}.{render.identifier(config.log_name + '_latest')}"
         made["flattened view"] = (
             "Run once, it makes the view that BI tools read: what is the latest state, a column an attribute?",
-            f"create or replace view {name} as\n{flattened(config)}")  # fmt: skip
+            f"create or replace view {name} as\n{flattened(config)}",
+        )
     if config.generator == "persons":
         names = replace(config, view="pk:S,person.firstname:S,person.lastname:S")
         made["names of persons"] = ("What are the persons called who are there now?", flattened(names))
     if config.generator == "heartrate":
-        made["heart rates over 120"] = ("Which changes left a heart rate of more than 120?", named_query(
-            "changes", database=config.database, table=config.log_name, layout=config.layout,
-            where=f"{_value('new_image', ('HeartRate',), 'N')} > 120"))  # fmt: skip
+        made["heart rates over 120"] = (
+            "Which changes left a heart rate of more than 120?",
+            named_query(
+                "changes",
+                database=config.database,
+                table=config.log_name,
+                layout=config.layout,
+                where=f"{_value('new_image', ('HeartRate',), 'N')} > 120",
+            ),
+        )
     return made
 
 
@@ -33,8 +41,9 @@ def flattened(config: Config) -> str:
     Numbers are doubles, as BI tools add and plot them, and times are of milliseconds, which Athena's views and tables
     have; the image, a column too, has every digit.
     """
-    columns = [f"{_value('image', each.steps, each.kind)} as {render.identifier(each.name)}"
-               for each in config.view_columns]  # fmt: skip
+    columns = [
+        f"{_value('image', each.steps, each.kind)} as {render.identifier(each.name)}" for each in config.view_columns
+    ]
     state = named_query("latest_state", database=config.database, table=config.log_name, layout=config.layout)
     listed = ",\n    ".join([*columns, "cast(ts as timestamp(3)) as changed_at", "image"])
     return f"select\n    {listed}\nfrom (\n{state}\n) as state"

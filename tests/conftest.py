@@ -65,9 +65,17 @@ def aws_server() -> Iterator[str]:
 
 
 def record(
-    event: str, key: dict[str, Any], micros: int, *, new: dict | None = None, old: dict | None = None,
-    event_id: str | None = None, table: str = "things", ttl: bool = False, millis: bool = False,
-) -> dict[str, Any]:  # fmt: skip
+    event: str,
+    key: dict[str, Any],
+    micros: int,
+    *,
+    new: dict | None = None,
+    old: dict | None = None,
+    event_id: str | None = None,
+    table: str = "things",
+    ttl: bool = False,
+    millis: bool = False,
+) -> dict[str, Any]:
     """A record as Kinesis Data Streams for DynamoDB writes it, without its precision field when in milliseconds."""
     change: dict[str, Any] = {"ApproximateCreationDateTime": micros // 1000 if millis else micros, "Keys": key}
     if not millis:
@@ -75,11 +83,15 @@ def record(
     change |= {"NewImage": new} if new is not None else {}
     change |= {"OldImage": old} if old is not None else {}
     return {
-        "awsRegion": "eu-central-1", "eventID": event_id or str(uuid.uuid4()), "eventName": event,
+        "awsRegion": "eu-central-1",
+        "eventID": event_id or str(uuid.uuid4()),
+        "eventName": event,
         "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"} if ttl else None,
-        "recordFormat": "application/json", "tableName": table, "dynamodb": change | {"SizeBytes": 10},
+        "recordFormat": "application/json",
+        "tableName": table,
+        "dynamodb": change | {"SizeBytes": 10},
         "eventSource": "aws:dynamodb",
-    }  # fmt: skip
+    }
 
 
 def write_log(folder: Path, records: Iterable[dict[str, Any]], layout: str = "raw", name: str = "object") -> Path:

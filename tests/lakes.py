@@ -17,11 +17,22 @@ LAYOUTS = ("envelope", "envelope, Hive JSON", "envelope, Parquet", "raw", "struc
 SCHEMES = ("year=/month=/day=/hour=", "2026/11/18/09", "dt=", "crawled", "none")
 _NAMES = ["pk", "sk", "name", "age", "tags", "scores", "blobs", "blob", "alive", "nothing", "address", "phones", "note"]
 _FOLDERS = {
-    "year=/month=/day=/hour=": "year=%Y/month=%m/day=%d/hour=%H", "2026/11/18/09": "%Y/%m/%d/%H", "dt=": "dt=%Y-%m-%d",
-    "crawled": "%Y/%m/%d/%H", "none": "",
-}  # fmt: skip
-_KINDS = {"S": "string", "N": "string", "B": "string", "BOOL": "boolean", "NULL": "boolean", "SS": "array<string>",
-          "NS": "array<string>", "BS": "array<string>"}  # fmt: skip
+    "year=/month=/day=/hour=": "year=%Y/month=%m/day=%d/hour=%H",
+    "2026/11/18/09": "%Y/%m/%d/%H",
+    "dt=": "dt=%Y-%m-%d",
+    "crawled": "%Y/%m/%d/%H",
+    "none": "",
+}
+_KINDS = {
+    "S": "string",
+    "N": "string",
+    "B": "string",
+    "BOOL": "boolean",
+    "NULL": "boolean",
+    "SS": "array<string>",
+    "NS": "array<string>",
+    "BS": "array<string>",
+}
 
 
 def images(rng: random.Random, *, plain: bool = False) -> dict[str, Any]:
@@ -29,19 +40,32 @@ def images(rng: random.Random, *, plain: bool = False) -> dict[str, Any]:
     n = rng.randrange(40)
     text = rng.choice(["", "Ada", "ö\"q'\\", "a\nb", "☃ 😀", "x,]y", '{"N":"01"}', "2026-11-18"])
     full: dict[str, Any] = {
-        "name": {"S": text}, "age": {"N": str(n)}, "note": {"S": "n" * n},
+        "name": {"S": text},
+        "age": {"N": str(n)},
+        "note": {"S": "n" * n},
         "score": {"N": rng.choice(["1.5", "-0.001", "12345678901234567890123456789012345678", "0"])},
-    }  # fmt: skip
+    }
     if not plain:
         full |= {
-            "age": rng.choice([{"N": str(n)}, {"S": str(n)}]), "tags": {"SS": rng.sample(["b", "a,]", 'c"', ""], 3)},
-            "scores": {"NS": rng.sample(["1", "2.5", "10", "-3"], 2)}, "blob": {"B": rng.choice(["AQID", "/+8=", "AA=="])},
-            "blobs": {"BS": rng.sample(["AQID", "/+8=", "AA=="], 2)}, "alive": {"BOOL": n % 2 == 0}, "nothing": {"NULL": True},
-            "address": {"M": {"city": {"S": text}, "zip": rng.choice([{"N": str(n)}, {"NULL": True}]),
-                              "geo": {"M": {"lat": {"N": "52.5"}}}}},
-            "phones": {"L": [{"S": "1"}, {"M": {"city": {"S": text}}}, {"N": str(n)}, {"NULL": True}][: rng.randrange(5)]},
+            "age": rng.choice([{"N": str(n)}, {"S": str(n)}]),
+            "tags": {"SS": rng.sample(["b", "a,]", 'c"', ""], 3)},
+            "scores": {"NS": rng.sample(["1", "2.5", "10", "-3"], 2)},
+            "blob": {"B": rng.choice(["AQID", "/+8=", "AA=="])},
+            "blobs": {"BS": rng.sample(["AQID", "/+8=", "AA=="], 2)},
+            "alive": {"BOOL": n % 2 == 0},
+            "nothing": {"NULL": True},
+            "address": {
+                "M": {
+                    "city": {"S": text},
+                    "zip": rng.choice([{"N": str(n)}, {"NULL": True}]),
+                    "geo": {"M": {"lat": {"N": "52.5"}}},
+                }
+            },
+            "phones": {
+                "L": [{"S": "1"}, {"M": {"city": {"S": text}}}, {"N": str(n)}, {"NULL": True}][: rng.randrange(5)]
+            },
             "empty": {"M": {}},
-        }  # fmt: skip
+        }
     return {name: value for name, value in full.items() if rng.random() < 0.8}
 
 
@@ -60,8 +84,15 @@ def records(seed: int, changes: int = 120, *, plain: bool = False, ties: bool = 
         old = table.get(str(key))
         new = None if old is not None and rng.random() < 0.25 else key | images(rng, plain=plain)
         event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
-        change = record(event, shuffled(key, rng), at, new=new and twice(shuffled(new, rng)), event_id=f"{number:04}",
-                        old=old and twice(shuffled(old, rng)), ttl=new is None and rng.random() < 0.4)  # fmt: skip
+        change = record(
+            event,
+            shuffled(key, rng),
+            at,
+            new=new and twice(shuffled(new, rng)),
+            event_id=f"{number:04}",
+            old=old and twice(shuffled(old, rng)),
+            ttl=new is None and rng.random() < 0.4,
+        )
         table = {**table, str(key): new} if new is not None else {k: v for k, v in table.items() if k != str(key)}
         moment = datetime.fromtimestamp(at // 1_000_000, UTC)
         made.append((moment + timedelta(seconds=rng.choice([1, 2, 5, 4000, 40_000])), change))
@@ -92,8 +123,9 @@ def glue_table(name: str, location: str, layout: str, made: Iterable[tuple[datet
     }.get(scheme, {"partitions": "none"})
     made = [change for _, change in made]
     stored = "parquet" if "Parquet" in layout else "json"
-    table = table_input(name, location, layout="raw" if layout in ("raw", "struct", "flat") else "envelope", stored=stored,
-                        **parts)  # fmt: skip
+    table = table_input(
+        name, location, layout="raw" if layout in ("raw", "struct", "flat") else "envelope", stored=stored, **parts
+    )
     descriptor = table["StorageDescriptor"]
     if layout == "envelope, Hive JSON":
         descriptor["SerdeInfo"] = {"SerializationLibrary": "org.apache.hive.hcatalog.data.JsonSerDe", "Parameters": {}}
@@ -103,10 +135,16 @@ def glue_table(name: str, location: str, layout: str, made: Iterable[tuple[datet
         changes = [change["dynamodb"] for change in made]
         image = struct_of(change.get(name) for change in changes for name in ("NewImage", "OldImage"))
         keys = struct_of(change["Keys"] for change in changes)
-        kinds = {"eventid": "string", "eventname": "string", "tablename": "string", "awsregion": "string",
-                 "eventsourcearn": "string", "useridentity": "struct<type:string,principalid:string>",
-                 "dynamodb": "struct<approximatecreationdatetime:bigint,approximatecreationdatetimeprecision:string,"
-                             f"keys:{keys},newimage:{image},oldimage:{image},sizebytes:bigint>"}  # fmt: skip
+        kinds = {
+            "eventid": "string",
+            "eventname": "string",
+            "tablename": "string",
+            "awsregion": "string",
+            "eventsourcearn": "string",
+            "useridentity": "struct<type:string,principalid:string>",
+            "dynamodb": "struct<approximatecreationdatetime:bigint,approximatecreationdatetimeprecision:string,"
+            f"keys:{keys},newimage:{image},oldimage:{image},sizebytes:bigint>",
+        }
         descriptor["Columns"] = [{"Name": name, "Type": kind} for name, kind in kinds.items()]
     if layout == "flat":
         kinds = dict.fromkeys(["event_id", "event_name", "table_name", "ts", "keys"], "string") | {"by_ttl": "boolean"}

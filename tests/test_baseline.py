@@ -64,9 +64,14 @@ def removed(pk: str, at: datetime) -> dict[str, Any]:
 
 
 def write_export(
-    bucket: Path, files: Sequence[bytes], time: datetime, *, since: datetime | None = None, name: str = "",
+    bucket: Path,
+    files: Sequence[bytes],
+    time: datetime,
+    *,
+    since: datetime | None = None,
+    name: str = "",
     **summary: Any,
-) -> Path:  # fmt: skip
+) -> Path:
     """Write an export as DynamoDB does, each of `files` the content of one data file."""
     root = bucket / "AWSDynamoDB"
     folder = root / (name or f"{round(time.timestamp() * 1000):014d}-{'1a2b3c4d' if since else 'abcd1234'}")
@@ -78,14 +83,33 @@ def write_export(
     for number, content in enumerate(files):
         path, stored = data / f"{folder.name[:14]}x{number}.json.gz", gzip.compress(content)
         path.write_bytes(stored)
-        entries.append({
-            "itemCount": len(content.split(b"\n")) - 1, "md5Checksum": base64.b64encode(hashlib.md5(stored).digest()).decode(),
-            "etag": "0-1", "dataFileS3Key": f"a-prefix/{path.relative_to(bucket)}",
-        })  # fmt: skip
-    window = {"exportFromTime": text(since), "exportToTime": text(time), "exportType": "INCREMENTAL_EXPORT",
-              "outputView": "NEW_AND_OLD_IMAGES"} if since else {"exportTime": text(time)}  # fmt: skip
-    told = {"version": "2020-06-30", "tableArn": ARN, "tableId": "1", "outputFormat": "DYNAMODB_JSON",
-            "itemCount": sum(entry["itemCount"] for entry in entries), **window, **summary}  # fmt: skip
+        entries.append(
+            {
+                "itemCount": len(content.split(b"\n")) - 1,
+                "md5Checksum": base64.b64encode(hashlib.md5(stored).digest()).decode(),
+                "etag": "0-1",
+                "dataFileS3Key": f"a-prefix/{path.relative_to(bucket)}",
+            }
+        )
+    window = (
+        {
+            "exportFromTime": text(since),
+            "exportToTime": text(time),
+            "exportType": "INCREMENTAL_EXPORT",
+            "outputView": "NEW_AND_OLD_IMAGES",
+        }
+        if since
+        else {"exportTime": text(time)}
+    )
+    told = {
+        "version": "2020-06-30",
+        "tableArn": ARN,
+        "tableId": "1",
+        "outputFormat": "DYNAMODB_JSON",
+        "itemCount": sum(entry["itemCount"] for entry in entries),
+        **window,
+        **summary,
+    }
     (folder / "manifest-files.json").write_bytes(lines(entries))
     (folder / "manifest-summary.json").write_text(json.dumps(told))
     return folder
@@ -151,34 +175,61 @@ def test_a_row_is_an_insert_at_the_time_of_the_export(con, tmp_path):
     assert stage(con, "state", newest(tmp_path), ["pk"]) == ()
     found = con.sql("select * from state").to_arrow_table()
     assert found.schema.names == [*SCHEMA.names, "object"]
-    assert found.to_pylist() == [{
-        "event_id": f"baseline {folder.name}", "event_name": "INSERT", "table_name": "things",
-        "ts": START.replace(tzinfo=None), "keys": '{"pk":{"S":"a"}}',
-        "new_image": '{"pk":{"S":"a"},"n":{"N":"1"}}', "old_image": None, "size_bytes": None, "by_ttl": False,
-        "aws_region": None, "account_id": None, "object": None,
-    }]  # fmt: skip
+    assert found.to_pylist() == [
+        {
+            "event_id": f"baseline {folder.name}",
+            "event_name": "INSERT",
+            "table_name": "things",
+            "ts": START.replace(tzinfo=None),
+            "keys": '{"pk":{"S":"a"}}',
+            "new_image": '{"pk":{"S":"a"},"n":{"N":"1"}}',
+            "old_image": None,
+            "size_bytes": None,
+            "by_ttl": False,
+            "aws_region": None,
+            "account_id": None,
+            "object": None,
+        }
+    ]
     types = dict(con.execute("select column_name, column_type from (describe state)").fetchall())
     assert {name: kind for name, kind in types.items() if kind != "VARCHAR"} == {
-        "ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN", "object": "INTEGER"}  # fmt: skip
+        "ts": "TIMESTAMP",
+        "size_bytes": "BIGINT",
+        "by_ttl": "BOOLEAN",
+        "object": "INTEGER",
+    }
 
 
 def test_the_export_of_the_developer_guide_is_read(con, tmp_path):
     book = {
-        "Authors": {"SS": ["Author1", "Author2"]}, "Dimensions": {"S": "8.5 x 11.0 x 1.5"},
-        "ISBN": {"S": "333-3333333333"}, "Id": {"N": "103"}, "InPublication": {"BOOL": False},
-        "PageCount": {"N": "600"}, "Price": {"N": "2000"}, "ProductCategory": {"S": "Book"},
+        "Authors": {"SS": ["Author1", "Author2"]},
+        "Dimensions": {"S": "8.5 x 11.0 x 1.5"},
+        "ISBN": {"S": "333-3333333333"},
+        "Id": {"N": "103"},
+        "InPublication": {"BOOL": False},
+        "PageCount": {"N": "600"},
+        "Price": {"N": "2000"},
+        "ProductCategory": {"S": "Book"},
         "Title": {"S": "Book 103 Title"},
-    }  # fmt: skip
+    }
     folder = tmp_path / "2020-Nov" / "AWSDynamoDB" / "01234567890123-a1b2c3d4"
     (folder / "data").mkdir(parents=True)
     stored = gzip.compress(lines([{"Item": book}])), b""  # the file of a partition without items is empty
     for name, content in zip(("bafybeiczss3yxay3o4abnabbb", "gkes5o3lnrhoznhnkyax3hxvya"), stored, strict=True):
         (folder / "data" / f"{name}.json.gz").write_bytes(content)
-    (folder / "manifest-files.json").write_bytes(lines({
-        "itemCount": count, "md5Checksum": base64.b64encode(hashlib.md5(content).digest()).decode(),
-        "etag": "af83d6f217c19b8b0fff8023d8ca4716-1",
-        "dataFileS3Key": f"2020-Nov/AWSDynamoDB/01234567890123-a1b2c3d4/data/{name}.json.gz",
-    } for name, content, count in zip(("bafybeiczss3yxay3o4abnabbb", "gkes5o3lnrhoznhnkyax3hxvya"), stored, (1, 0), strict=True)))  # fmt: skip
+    (folder / "manifest-files.json").write_bytes(
+        lines(
+            {
+                "itemCount": count,
+                "md5Checksum": base64.b64encode(hashlib.md5(content).digest()).decode(),
+                "etag": "af83d6f217c19b8b0fff8023d8ca4716-1",
+                "dataFileS3Key": f"2020-Nov/AWSDynamoDB/01234567890123-a1b2c3d4/data/{name}.json.gz",
+            }
+            for name, content, count in zip(
+                ("bafybeiczss3yxay3o4abnabbb", "gkes5o3lnrhoznhnkyax3hxvya"), stored, (1, 0), strict=True
+            )
+        )
+    )
     (folder / "manifest-summary.json").write_text("""{
        "version": "2020-06-30",
        "exportArn": "arn:aws:dynamodb:eu-central-1:123456789012:table/ProductCatalog/export/01234567890123-a1b2c3d4",
@@ -206,9 +257,11 @@ def test_the_export_of_the_developer_guide_is_read(con, tmp_path):
 
 def test_keys_are_canonical_however_they_are_written(con, tmp_path):
     written = [
-        '{"Item" : {"pk": {"S": "\\u00e9\\/x"}, "n": {"N": "1.50"}}}', '{"Item":{"n":{"N":"1E+2"},"pk":{"S":"\\u0001"}}}',
-        '{"Item":{"n":{"N":"-0"},"pk":{"S":"q\\"\\\\q"}}}', '{"Item":{"n":{"N":"7"},"pk":{"B":"YR=="}}}',
-    ]  # fmt: skip
+        '{"Item" : {"pk": {"S": "\\u00e9\\/x"}, "n": {"N": "1.50"}}}',
+        '{"Item":{"n":{"N":"1E+2"},"pk":{"S":"\\u0001"}}}',
+        '{"Item":{"n":{"N":"-0"},"pk":{"S":"q\\"\\\\q"}}}',
+        '{"Item":{"n":{"N":"7"},"pk":{"B":"YR=="}}}',
+    ]
     write_export(tmp_path, ["".join(line + "\n" for line in written).encode()], START)
     assert stage(con, "state", newest(tmp_path), ["pk", "n"]) == ()
     rows = con.execute("select keys, new_image from state").fetchall()
@@ -258,13 +311,21 @@ def test_a_path_may_hold_what_duckdb_takes_for_a_pattern(con, tmp_path):
 
 def chain(bucket: Path) -> None:
     write_export(bucket, [items(*({"pk": pk, "v": 0} for pk in "abcd"))], START)
-    write_export(bucket, [
-        lines([put("a", START + 0.1 * HOUR, v=1), removed("b", START + 0.2 * HOUR)]),
-        lines([removed("c", START + 0.3 * HOUR), put("new", START, v=1)]),
-    ], START + HOUR, since=START)  # fmt: skip
-    write_export(bucket, [lines([
-        put("c", START + 1.1 * HOUR, v=2), put("a", START + HOUR, v=2), removed("new", START + 1.5 * HOUR),
-    ])], START + 2 * HOUR, since=START + HOUR)  # fmt: skip
+    write_export(
+        bucket,
+        [
+            lines([put("a", START + 0.1 * HOUR, v=1), removed("b", START + 0.2 * HOUR)]),
+            lines([removed("c", START + 0.3 * HOUR), put("new", START, v=1)]),
+        ],
+        START + HOUR,
+        since=START,
+    )
+    write_export(
+        bucket,
+        [lines([put("c", START + 1.1 * HOUR, v=2), put("a", START + HOUR, v=2), removed("new", START + 1.5 * HOUR)])],
+        START + 2 * HOUR,
+        since=START + HOUR,
+    )
 
 
 def test_incremental_exports_put_update_and_remove_items(con, tmp_path):
@@ -288,10 +349,16 @@ def test_the_state_ends_before_the_last_instant_of_a_window(tmp_path):
     assert newest(tmp_path).time == START + 2 * HOUR - timedelta(microseconds=1)
 
 
-@pytest.mark.parametrize(("hours", "exports", "expected"), [
-    (0, 1, {"a": 0, "b": 0, "c": 0, "d": 0}), (0.99, 1, {"a": 0, "b": 0, "c": 0, "d": 0}),
-    (1, 2, {"a": 1, "d": 0, "new": 1}), (1.9, 2, {"a": 1, "d": 0, "new": 1}), (2, 3, {"a": 2, "c": 2, "d": 0}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("hours", "exports", "expected"),
+    [
+        (0, 1, {"a": 0, "b": 0, "c": 0, "d": 0}),
+        (0.99, 1, {"a": 0, "b": 0, "c": 0, "d": 0}),
+        (1, 2, {"a": 1, "d": 0, "new": 1}),
+        (1.9, 2, {"a": 1, "d": 0, "new": 1}),
+        (2, 3, {"a": 2, "c": 2, "d": 0}),
+    ],
+)
 def test_the_newest_state_at_an_instant_is_chosen(con, tmp_path, hours, exports, expected):
     chain(tmp_path)
     state = newest(tmp_path, at=START + hours * HOUR)
@@ -326,7 +393,8 @@ def test_a_gap_between_exports_is_named_and_not_bridged(con, tmp_path):
     assert len(state.exports) == 3
     assert state.problems == (
         "late: not joined on, for it begins at 2026-03-01 05:00:00+00:00 and the state before it ends at "
-        "2026-03-01 02:00:00+00:00: an incremental export of the time between is missing",)  # fmt: skip
+        "2026-03-01 02:00:00+00:00: an incremental export of the time between is missing",
+    )
     assert {item["pk"] for item in staged(con, state)} == {"a", "c", "d"}
 
 
@@ -335,8 +403,13 @@ def test_the_newest_write_wins_where_windows_overlap(con, tmp_path):
     write_export(
         tmp_path, [lines([put("a", START + 1.7 * HOUR, v=2), removed("b", START)])], START + 2 * HOUR, since=START
     )
-    write_export(tmp_path, [lines([put("a", START + 2.5 * HOUR, v=3), put("b", START + 2 * HOUR, v=3)])],
-                 START + 3 * HOUR, since=START + 1.5 * HOUR, name="over")  # fmt: skip
+    write_export(
+        tmp_path,
+        [lines([put("a", START + 2.5 * HOUR, v=3), put("b", START + 2 * HOUR, v=3)])],
+        START + 3 * HOUR,
+        since=START + 1.5 * HOUR,
+        name="over",
+    )
     state = newest(tmp_path)
     (problem,) = state.problems
     assert problem.startswith("over: begins at 2026-03-01 01:30:00+00:00, before the state it follows on ends")
@@ -385,8 +458,11 @@ def test_a_chain_of_exports_gives_the_table_that_made_it(con, seed, keys, steps)
             if since is None:
                 write_export(Path(folder), [items(*(item for item in table.values() if item))], until)
                 continue
-            net = [put(pk, at, v=table[pk]["v"]) if table[pk] else removed(pk, at) for pk, at in written.items()
-                   if table[pk] or before.get(pk)]  # fmt: skip
+            net = [
+                put(pk, at, v=table[pk]["v"]) if table[pk] else removed(pk, at)
+                for pk, at in written.items()
+                if table[pk] or before.get(pk)
+            ]
             rng.shuffle(net)
             write_export(Path(folder), [lines(net[::2]), lines(net[1::2])], until, since=since)
         state = newest(Path(folder))
@@ -475,15 +551,20 @@ def test_a_file_that_changes_is_checked_again(export):
 
 
 BAD = [
-    ("{nope", "not JSON at character 2"), ("[1]", "neither an 'Item'"), ('{"a":1}', "neither an 'Item'"),
-    ('{"Item":"x"}', "neither an 'Item'"), ('{"Item":{"n":{"N":"1"}}}', "no key attribute 'pk'"),
-    ('{"Item":{"pk":{"BOOL":true}}}', "not of type S, N or B"), ('{"Item":{"pk":{"N":"x"}}}', "not a number"),
-    ('{"Item":{"pk":{"S":"\\ud800"}}}', "lone surrogate"), ('{"Keys":{"pk":{"S":"x"}}}', "no Metadata.WriteTimestampMicros"),
+    ("{nope", "not JSON at character 2"),
+    ("[1]", "neither an 'Item'"),
+    ('{"a":1}', "neither an 'Item'"),
+    ('{"Item":"x"}', "neither an 'Item'"),
+    ('{"Item":{"n":{"N":"1"}}}', "no key attribute 'pk'"),
+    ('{"Item":{"pk":{"BOOL":true}}}', "not of type S, N or B"),
+    ('{"Item":{"pk":{"N":"x"}}}', "not a number"),
+    ('{"Item":{"pk":{"S":"\\ud800"}}}', "lone surrogate"),
+    ('{"Keys":{"pk":{"S":"x"}}}', "no Metadata.WriteTimestampMicros"),
     ('{"Metadata":{"WriteTimestampMicros":{"N":"soon"}},"Keys":{"pk":{"S":"x"}}}', "a str, not a number"),
     ('{"Metadata":{"WriteTimestampMicros":{"N":"1"}},"Keys":{"pk":{"S":"x"},"sk":{"S":"x"}}}', "its key is pk, sk"),
     ('{"Metadata":{"WriteTimestampMicros":{"N":"1"}},"Keys":{"pk":{"S":"x"}},"NewImage":7}', "not an object"),
     (b'{"Item":{"pk":{"S":"\xff"}}}', "not UTF-8"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("bad", "reason"), BAD)
@@ -575,11 +656,17 @@ def test_an_export_in_ion_is_refused(export):
         find_exports(export)
 
 
-@pytest.mark.parametrize(("name", "content", "why"), [
-    ("manifest-summary.json", "{", "Expecting"), ("manifest-summary.json", "[]", "list"),
-    ("manifest-summary.json", "{}", "no 'outputFormat'"), ("manifest-files.json", "{}", "no 'dataFileS3Key'"),
-    ("manifest-files.json", '{"itemCount":', "Expecting"), ("manifest-files.json", None, "manifest-files.json"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("manifest-summary.json", "{", "Expecting"),
+        ("manifest-summary.json", "[]", "list"),
+        ("manifest-summary.json", "{}", "no 'outputFormat'"),
+        ("manifest-files.json", "{}", "no 'dataFileS3Key'"),
+        ("manifest-files.json", '{"itemCount":', "Expecting"),
+        ("manifest-files.json", None, "manifest-files.json"),
+    ],
+)
 def test_a_damaged_manifest_is_refused_in_one_line(export, name, content, why):
     (export / name).unlink() if content is None else (export / name).write_text(content)
     with pytest.raises(ParameterError) as told:
@@ -589,10 +676,16 @@ def test_a_damaged_manifest_is_refused_in_one_line(export, name, content, why):
     assert "\n" not in str(told.value)
 
 
-@pytest.mark.parametrize("changed", [
-    {"tableArn": "things"}, {"tableArn": None}, {"exportTime": "yesterday"}, {"itemCount": None},
-    {"exportType": "INCREMENTAL_EXPORT"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"tableArn": "things"},
+        {"tableArn": None},
+        {"exportTime": "yesterday"},
+        {"itemCount": None},
+        {"exportType": "INCREMENTAL_EXPORT"},
+    ],
+)
 def test_a_summary_that_lacks_what_is_needed_is_refused(export, changed):
     rewrite(export, "manifest-summary.json", **changed)
     with pytest.raises(ParameterError, match="cannot be read"):

@@ -196,7 +196,12 @@ def test_of_millions_of_buckets_those_with_changes_are_shown_and_the_empty_ones_
     ]
     df = into_buckets(counted(moments), "1min", "UTC", None, None)
     assert df["bucket"].dt.strftime("%Y-%m-%d %H:%M").tolist() == [
-        "1990-01-01 00:07", "1990-01-01 00:08", "2025-12-31 23:59", "2026-01-01 00:00", "2026-01-01 00:01"]  # fmt: skip
+        "1990-01-01 00:07",
+        "1990-01-01 00:08",
+        "2025-12-31 23:59",
+        "2026-01-01 00:00",
+        "2026-01-01 00:01",
+    ]
     assert df["changes"].tolist() == [1, 0, 0, 1, 1]
     (said,) = left_out(df)
     assert said == "about 18,934,550 empty buckets between the others are left out"

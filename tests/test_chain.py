@@ -107,8 +107,12 @@ def fits(rest: list[Link]) -> bool:
 def ends(start: str, group: list[Link]) -> set[str]:
     if not group:
         return {start}
-    return {end for i, link in enumerate(group) if link.found == start
-            for end in ends(link.left, group[:i] + group[i + 1:])}  # fmt: skip
+    return {
+        end
+        for i, link in enumerate(group)
+        if link.found == start
+        for end in ends(link.left, group[:i] + group[i + 1 :])
+    }
 
 
 def test_every_order_of_delivery_gives_the_same_order():

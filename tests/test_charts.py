@@ -32,14 +32,7 @@ def frequency(buckets: int, every: str = "1h", zone: str = "UTC", scale: int = 5
 def keys(names: list[str]) -> pd.DataFrame:
     changes = np.arange(len(names), 0, -1) * 10
     return pd.DataFrame(
-        {
-            "pk": names,
-            "changes": changes,
-            "inserts": 1,
-            "modifies": changes - 1,
-            "removes": 0,
-            "share": changes / 9000,
-        }
+        {"pk": names, "changes": changes, "inserts": 1, "modifies": changes - 1, "removes": 0, "share": changes / 9000}
     )
 
 
@@ -67,12 +60,14 @@ STEPS = ["0s", "1ms", "1s", "1min", "1h", "1D", "30D", None]
 
 def between(changes: list[int]) -> pd.DataFrame:
     """What change_frequency(by="interval") gives, with fewer steps."""
-    df = pd.DataFrame({
-        "longer_than": pd.to_timedelta([None, *STEPS[:-1]]).as_unit("us"),
-        "up_to": pd.to_timedelta(STEPS).as_unit("us"),
-        "changes": changes,
-        "share": np.array(changes) / max(sum(changes), 1),
-    })  # fmt: skip
+    df = pd.DataFrame(
+        {
+            "longer_than": pd.to_timedelta([None, *STEPS[:-1]]).as_unit("us"),
+            "up_to": pd.to_timedelta(STEPS).as_unit("us"),
+            "changes": changes,
+            "share": np.array(changes) / max(sum(changes), 1),
+        }
+    )
     df.loc[0, "longer_than"] = pd.NaT
     return df if sum(changes) else df.head(0)
 

@@ -44,7 +44,9 @@ def agree(folder: Path, **asked):
     assert found.stats.ambiguous_ties == expected.stats.ambiguous_ties
     assert found.stats.unreadable == expected.stats.unreadable
     assert (found.stats.first_arrival, found.stats.last_arrival) == (
-        expected.stats.first_arrival, expected.stats.last_arrival)  # fmt: skip
+        expected.stats.first_arrival,
+        expected.stats.last_arrival,
+    )
     assert not any("checkpoint" in note for note in expected.stats.notes)
     return found
 

@@ -63,10 +63,7 @@ def test_a_check_that_breaks_is_a_failed_check(tmp_path, monkeypatch):
 
 def test_the_verdict_names_what_failed_and_what_to_do_first():
     found = pd.DataFrame(
-        [
-            ("DuckDB", "failed", "no answer", "pip install duckdb"),
-            ("free disk", "warning", "1 GB", "make clean"),
-        ],
+        [("DuckDB", "failed", "no answer", "pip install duckdb"), ("free disk", "warning", "1 GB", "make clean")],
         columns=["check", "status", "detail", "remedy"],
     )
     with pytest.raises(ConfigError, match=r"not ready: DuckDB failed.*Do: pip install duckdb"):

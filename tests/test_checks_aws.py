@@ -31,8 +31,14 @@ def settings(aws_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> Sett
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     requests.post(f"{aws_server}/moto-api/reset", timeout=10)
-    return load_settings(engine="athena", region=REGION, endpoint=aws_server, database="logs", output="s3://results/tmp/",
-                         max_scan_bytes="10GB")  # fmt: skip
+    return load_settings(
+        engine="athena",
+        region=REGION,
+        endpoint=aws_server,
+        database="logs",
+        output="s3://results/tmp/",
+        max_scan_bytes="10GB",
+    )
 
 
 MODELS = create_loader()  # reads the services' descriptions once for all tests
@@ -53,31 +59,45 @@ class Account:
         client("glue").create_database(DatabaseInput={"Name": "logs"})
         client("glue").create_table(DatabaseName="logs", TableInput=table_input("persons", "s3://lake/data/persons/"))
         client("dynamodb").create_table(
-            TableName="persons", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}])  # fmt: skip
+            TableName="persons",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        )
         client("dynamodb").update_continuous_backups(
-            TableName="persons", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})  # fmt: skip
+            TableName="persons", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
         role = "arn:aws:iam::123456789012:role/delivery"
         client("firehose").create_delivery_stream(
-            DeliveryStreamName="to-lake", DeliveryStreamType="KinesisStreamAsSource",
+            DeliveryStreamName="to-lake",
+            DeliveryStreamType="KinesisStreamAsSource",
             KinesisStreamSourceConfiguration={"KinesisStreamARN": KINESIS, "RoleARN": role},
             ExtendedS3DestinationConfiguration={
-                "BucketARN": "arn:aws:s3:::lake", "RoleARN": role,
-                "Prefix": "data/persons/year=!{timestamp:yyyy}/", "BufferingHints": {"IntervalInSeconds": 300},
-                "ErrorOutputPrefix": "errors/persons/!{firehose:error-output-type}/"})  # fmt: skip
+                "BucketARN": "arn:aws:s3:::lake",
+                "RoleARN": role,
+                "Prefix": "data/persons/year=!{timestamp:yyyy}/",
+                "BufferingHints": {"IntervalInSeconds": 300},
+                "ErrorOutputPrefix": "errors/persons/!{firehose:error-output-type}/",
+            },
+        )
         self.destination(DestinationStatus="ACTIVE", ApproximateCreationDateTimePrecision="MICROSECOND")
         self.answer("athena", "GetWorkGroup", lambda: {"WorkGroup": self.workgroup()})
         self.deliver(RECORD + "\n" + RECORD + "\n")
 
     def workgroup(self, **more: Any) -> dict[str, Any]:
-        config = {"EngineVersion": {"EffectiveEngineVersion": "Athena engine version 3"},
-                  "ResultConfiguration": {"OutputLocation": "s3://results/tmp/"}} | more  # fmt: skip
+        config = {
+            "EngineVersion": {"EffectiveEngineVersion": "Athena engine version 3"},
+            "ResultConfiguration": {"OutputLocation": "s3://results/tmp/"},
+        } | more
         return {"Name": "primary", "State": "ENABLED", "Configuration": config}
 
     def destination(self, **told: Any) -> None:
         each = {"StreamArn": KINESIS} | told
-        self.answer("dynamodb", "DescribeKinesisStreamingDestination",
-                    lambda: {"TableName": "persons", "KinesisDataStreamDestinations": [each]})  # fmt: skip
+        self.answer(
+            "dynamodb",
+            "DescribeKinesisStreamingDestination",
+            lambda: {"TableName": "persons", "KinesisDataStreamDestinations": [each]},
+        )
 
     def answer(self, service: str, operation: str, told: Answer) -> None:
         """Have an operation answered: by a response, an error of (code, message), or None to let it through."""
@@ -103,9 +123,17 @@ class Account:
         return key
 
     def metric(self, namespace: str, name: str, value: float, **dimensions: str) -> None:
-        self.session.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[{
-            "MetricName": name, "Value": value, "Timestamp": datetime.now(UTC) - timedelta(minutes=7),
-            "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()]}])  # fmt: skip
+        self.session.client("cloudwatch").put_metric_data(
+            Namespace=namespace,
+            MetricData=[
+                {
+                    "MetricName": name,
+                    "Value": value,
+                    "Timestamp": datetime.now(UTC) - timedelta(minutes=7),
+                    "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+                }
+            ],
+        )
 
     def check(self, **changed: Any) -> pd.DataFrame:
         settings = self.settings.model_copy(update=changed)
@@ -124,11 +152,24 @@ def test_an_account_where_all_is_well_is_ok_line_by_line(account):
     found = account.check()
     assert found["status"].unique().tolist() == ["ok"], found[found["status"] != "ok"].to_string()
     assert found.index.tolist() == [
-        "credentials", "region", "workgroup", "scan limit", "result encryption", "results", "database",
-        "table persons", "data of persons", "partitions of persons", "reading persons", "stream of persons",
-        "point-in-time recovery of persons", "replication of persons", "Firehose to-lake", "delivery by to-lake",
+        "credentials",
+        "region",
+        "workgroup",
+        "scan limit",
+        "result encryption",
+        "results",
+        "database",
+        "table persons",
+        "data of persons",
+        "partitions of persons",
+        "reading persons",
+        "stream of persons",
+        "point-in-time recovery of persons",
+        "replication of persons",
+        "Firehose to-lake",
+        "delivery by to-lake",
         "errors of to-lake",
-    ]  # fmt: skip
+    ]
     assert "envelope, json, partitions year, month, day, hour, projected" in found.loc["table persons", "detail"]
     assert "their times in microseconds" in found.loc["stream of persons", "detail"]
 
@@ -232,17 +273,32 @@ def test_where_only_sts_does_not_answer_the_others_are_asked(account):
         ("s3", "DeleteObject", "removal of results", "warning", "s3:DeleteObject on arn:aws:s3:::results/tmp/*"),
         ("s3", "ListObjectsV2", "data of persons", "failed", "s3:ListBucket on arn:aws:s3:::lake"),
         ("s3", "GetObject", "reading persons", "failed", "s3:GetObject on arn:aws:s3:::lake/data/persons/*"),
-        ("dynamodb", "DescribeKinesisStreamingDestination", "stream of persons", "warning",
-         "dynamodb:DescribeKinesisStreamingDestination on table/persons"),
-        ("dynamodb", "DescribeContinuousBackups", "point-in-time recovery of persons", "warning",
-         "dynamodb:DescribeContinuousBackups on table/persons"),
+        (
+            "dynamodb",
+            "DescribeKinesisStreamingDestination",
+            "stream of persons",
+            "warning",
+            "dynamodb:DescribeKinesisStreamingDestination on table/persons",
+        ),
+        (
+            "dynamodb",
+            "DescribeContinuousBackups",
+            "point-in-time recovery of persons",
+            "warning",
+            "dynamodb:DescribeContinuousBackups on table/persons",
+        ),
         ("cloudwatch", "ListMetrics", "replication of persons", "warning", "cloudwatch:ListMetrics on *"),
         ("cloudwatch", "GetMetricData", "delivery by to-lake", "warning", "cloudwatch:GetMetricData on *"),
         ("firehose", "ListDeliveryStreams", "Firehose of persons", "warning", "firehose:ListDeliveryStreams on *"),
-        ("firehose", "DescribeDeliveryStream", "Firehose of persons", "warning",
-         "firehose:DescribeDeliveryStream on *"),
+        (
+            "firehose",
+            "DescribeDeliveryStream",
+            "Firehose of persons",
+            "warning",
+            "firehose:DescribeDeliveryStream on *",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_refused_part_names_the_permission_and_the_others_go_on(
     account, service, operation, check, status, permission
 ):
@@ -257,8 +313,12 @@ def test_a_refused_part_names_the_permission_and_the_others_go_on(
 
 def test_aws_own_words_on_what_is_missing_win(account):
     key = "arn:aws:kms:eu-central-1:123456789012:key/1"
-    account.deny("s3", "GetObject", f"User: arn:aws:iam::123456789012:user/a is not authorized to perform: kms:Decrypt "
-                 f"on resource: {key} because no identity-based policy allows the kms:Decrypt action")  # fmt: skip
+    account.deny(
+        "s3",
+        "GetObject",
+        f"User: arn:aws:iam::123456789012:user/a is not authorized to perform: kms:Decrypt "
+        f"on resource: {key} because no identity-based policy allows the kms:Decrypt action",
+    )
     assert account.check().loc["reading persons", "remedy"] == f"ask for the permission kms:Decrypt on {key}"
 
 
@@ -290,12 +350,20 @@ def test_a_part_that_breaks_is_a_failed_line(account, monkeypatch):
         ({"EngineVersion": {"EffectiveEngineVersion": "Athena engine version 2"}}, "workgroup", "failed", "version 3"),
         ({"ManagedQueryResultsConfiguration": {"Enabled": True}}, "workgroup", "failed", "storage of Athena's own"),
         ({"BytesScannedCutoffPerQuery": 5 * 10**9}, "scan limit", "ok", "stops a query at 5.00 GB"),
-        ({"EnforceWorkGroupConfiguration": True, "ResultConfiguration": {"OutputLocation": "s3://results/own/"}},
-         "result location", "warning", "output=s3://results/tmp/ is not used"),
-        ({"ResultConfiguration": {"EncryptionConfiguration": {"EncryptionOption": "CSE_KMS"}}}, "result encryption",
-         "failed", "cannot be read back"),
+        (
+            {"EnforceWorkGroupConfiguration": True, "ResultConfiguration": {"OutputLocation": "s3://results/own/"}},
+            "result location",
+            "warning",
+            "output=s3://results/tmp/ is not used",
+        ),
+        (
+            {"ResultConfiguration": {"EncryptionConfiguration": {"EncryptionOption": "CSE_KMS"}}},
+            "result encryption",
+            "failed",
+            "cannot be read back",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_workgroup_is_set_to_matters(account, config, check, status, told):
     account.answer("athena", "GetWorkGroup", lambda: {"WorkGroup": account.workgroup(**config)})
     found = account.check()
@@ -358,7 +426,8 @@ def test_old_data_is_found_further_back(account):
     s3.put_object(Bucket="lake", Key=f"data/persons/{old:year=%Y/month=%m/day=%d/hour=%H}/_SUCCESS", Body=b"x")
     starts = []
     account.session.events.register(
-        "provide-client-params.s3.ListObjectsV2", lambda params, **_: starts.append(params.get("StartAfter")))  # fmt: skip
+        "provide-client-params.s3.ListObjectsV2", lambda params, **_: starts.append(params.get("StartAfter"))
+    )
     assert "a.json can be read" in account.check().loc["reading persons", "detail"]
     assert len([start for start in starts if start]) == 4
 
@@ -372,7 +441,7 @@ def test_old_data_is_found_further_back(account):
         ("a,b\n1,2\n", "failed", "no JSON objects"),
         ((RECORD + "\n") * 60_000, "ok", "one record a line"),
     ],
-)  # fmt: skip
+)
 def test_records_joined_on_a_line_are_told(account, text, status, told):
     account.deliver(text)
     line = account.check().loc["reading persons"]
@@ -388,8 +457,11 @@ def test_the_newest_partition_must_be_registered_where_none_is_projected(account
     assert found.loc["partitions of plain", "status"] == "failed"
     assert "MSCK REPAIR TABLE logs.plain" in found.loc["partitions of plain", "remedy"]
     values = f"{datetime.now(UTC):%Y/%m/%d/%H}".split("/")
-    glue.create_partition(DatabaseName="logs", TableName="plain", PartitionInput={
-        "Values": values, "StorageDescriptor": made["StorageDescriptor"]})  # fmt: skip
+    glue.create_partition(
+        DatabaseName="logs",
+        TableName="plain",
+        PartitionInput={"Values": values, "StorageDescriptor": made["StorageDescriptor"]},
+    )
     assert account.check().loc["partitions of plain", "status"] == "ok"
 
 
@@ -423,16 +495,22 @@ def test_the_stream_of_a_table_must_be_active(account):
     assert "enable-kinesis-streaming-destination --table-name persons" in line["remedy"]
     account.destination(DestinationStatus="ENABLING")
     assert account.check().loc["stream of persons", "status"] == "warning"
-    account.answer("dynamodb", "DescribeKinesisStreamingDestination",
-                   lambda: {"TableName": "persons", "KinesisDataStreamDestinations": []})  # fmt: skip
+    account.answer(
+        "dynamodb",
+        "DescribeKinesisStreamingDestination",
+        lambda: {"TableName": "persons", "KinesisDataStreamDestinations": []},
+    )
     found = account.check()
     assert "none is logged" in found.loc["stream of persons", "detail"]
     assert "Firehose to-lake" not in found.index
 
 
 def test_a_table_of_another_account_is_a_warning_only(account):
-    account.answer("dynamodb", "DescribeKinesisStreamingDestination",
-                   lambda: ("ResourceNotFoundException", "Requested resource not found"))  # fmt: skip
+    account.answer(
+        "dynamodb",
+        "DescribeKinesisStreamingDestination",
+        lambda: ("ResourceNotFoundException", "Requested resource not found"),
+    )
     found = account.check()
     assert found.loc["stream of persons", "status"] == "warning"
     assert "table_names=" in found.loc["stream of persons", "remedy"]
@@ -440,7 +518,8 @@ def test_a_table_of_another_account_is_a_warning_only(account):
 
 def test_point_in_time_recovery_that_is_off_is_told(account):
     account.session.client("dynamodb").update_continuous_backups(
-        TableName="persons", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False})  # fmt: skip
+        TableName="persons", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
+    )
     line = account.check().loc["point-in-time recovery of persons"]
     assert (line["status"], "update-continuous-backups" in line["remedy"]) == ("warning", True)
 
@@ -455,8 +534,13 @@ def test_changes_that_never_reached_kinesis_are_counted(account):
 
 
 def test_changes_that_wait_for_kinesis_are_told(account):
-    account.metric("AWS/DynamoDB", "AgeOfOldestUnreplicatedRecord", 3_600_000, TableName="persons",
-                   DelegatedOperation="DynamoDBKinesisStreamsReplication")  # fmt: skip
+    account.metric(
+        "AWS/DynamoDB",
+        "AgeOfOldestUnreplicatedRecord",
+        3_600_000,
+        TableName="persons",
+        DelegatedOperation="DynamoDBKinesisStreamsReplication",
+    )
     line = account.check().loc["replication of persons"]
     assert (line["status"], "60 min old" in line["detail"]) == ("warning", True)
 
@@ -469,7 +553,7 @@ def test_changes_that_wait_for_kinesis_are_told(account):
         ("DeliveryToS3.Success", 0, "failed", "some deliveries to S3 failed"),
         ("ExecuteProcessing.Success", 0.5, "warning", "the transform failed for some records"),
     ],
-)  # fmt: skip
+)
 def test_what_firehose_measures_is_told(account, metric, value, status, told):
     account.metric("AWS/Firehose", metric, value, DeliveryStreamName="to-lake")
     line = account.check().loc["delivery by to-lake"]
@@ -487,7 +571,8 @@ def test_a_firehose_of_several_tables_is_one_line_and_the_worst_of_them(account)
 def test_objects_under_the_error_prefix_are_counted(account):
     for number in range(3):
         account.session.client("s3").put_object(
-            Bucket="lake", Key=f"errors/persons/processing-failed/{number}", Body=b"{}")  # fmt: skip
+            Bucket="lake", Key=f"errors/persons/processing-failed/{number}", Body=b"{}"
+        )
     account.session.client("s3").put_object(Bucket="lake", Key="errors/others/processing-failed/1", Body=b"{}")
     line = account.check().loc["errors of to-lake"]
     assert line["status"] == "warning"
@@ -497,9 +582,12 @@ def test_objects_under_the_error_prefix_are_counted(account):
 def test_a_firehose_that_is_not_there_not_active_or_delivers_elsewhere_is_told(account):
     def described(**changed: Any) -> dict[str, Any]:
         s3 = {"BucketARN": "arn:aws:s3:::lake", "Prefix": "elsewhere/"}
-        stream = {"DeliveryStreamName": "to-lake", "DeliveryStreamStatus": "ACTIVE",
-                  "Source": {"KinesisStreamSourceDescription": {"KinesisStreamARN": KINESIS}},
-                  "Destinations": [{"ExtendedS3DestinationDescription": s3}]} | changed  # fmt: skip
+        stream = {
+            "DeliveryStreamName": "to-lake",
+            "DeliveryStreamStatus": "ACTIVE",
+            "Source": {"KinesisStreamSourceDescription": {"KinesisStreamARN": KINESIS}},
+            "Destinations": [{"ExtendedS3DestinationDescription": s3}],
+        } | changed
         return {"DeliveryStreamDescription": stream}
 
     told = described()

@@ -127,8 +127,11 @@ def test_history_tells_a_life_on_the_terminal_and_every_row_to_a_program(log):
     assert [line.split() for line in shown.splitlines() if "→" in line] == [["~", "n", "1", "→", "2.5"]]
     rows = json.loads(run("history", "things", "--from", log, "--key", "pk=x", "--key", "pk=y", "--json").stdout)
     assert [(row["pk"], row["event_name"]) for row in rows] == [
-        ("x", "INSERT"), ("x", "MODIFY"), ("y", "INSERT"), ("y", "REMOVE")
-    ]  # fmt: skip
+        ("x", "INSERT"),
+        ("x", "MODIFY"),
+        ("y", "INSERT"),
+        ("y", "REMOVE"),
+    ]
     assert "'pk' is no attribute" not in shown
     assert "is no attribute of the key, which is pk" in failed("history", "things", "--from", log, "--key", "id=x")
     assert "is no NAME=VALUE" in failed("history", "things", "--from", log, "--key", "x")
@@ -417,9 +420,16 @@ def test_an_instant_like_minus_two_days_is_an_argument_and_no_option(log):
 
 
 def test_a_window_of_frequency_is_of_its_time_zone(tmp_path):
-    write_log(tmp_path, chain({"pk": {"S": "x"}}, [
-        (micros(f"2026-11-{text}"), {"pk": {"S": "x"}, "n": {"N": str(number)}})
-        for number, text in enumerate(["19T22:59", "19T23:00", "20T22:59", "20T23:00"])]))  # fmt: skip
+    write_log(
+        tmp_path,
+        chain(
+            {"pk": {"S": "x"}},
+            [
+                (micros(f"2026-11-{text}"), {"pk": {"S": "x"}, "n": {"N": str(number)}})
+                for number, text in enumerate(["19T22:59", "19T23:00", "20T22:59", "20T23:00"])
+            ],
+        ),
+    )
     asked = ("frequency", "things", "--from", str(tmp_path), "--timezone", "Europe/Berlin", "--every", "1d", "--json")
     ran = run(*asked, "--start", "2026-11-20", "--end", "2026-11-21")
     assert [(row["bucket"], row["changes"]) for row in json.loads(ran.stdout)] == [("2026-11-20T00:00:00+01:00", 2)]

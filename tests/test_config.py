@@ -130,8 +130,11 @@ def test_every_setting_is_explained_with_its_value_and_where_that_is_from(monkey
     monkeypatch.setenv("WORKBENCH_DATABASE", "lake")
     found = explain(engine="athena", workgroup=None).set_index("setting")
     assert found.loc[["engine", "database", "memory_limit", "workgroup"], ["value", "source"]].to_numpy().tolist() == [
-        ["athena", "keyword"], ["lake", "WORKBENCH_DATABASE"], ["1GB", str(Path.cwd() / "workbench.toml")],
-        ["primary", "default"]]  # fmt: skip
+        ["athena", "keyword"],
+        ["lake", "WORKBENCH_DATABASE"],
+        ["1GB", str(Path.cwd() / "workbench.toml")],
+        ["primary", "default"],
+    ]
     assert found.loc["mask_salt", "value"] == "(hidden)"
     assert found["purpose"].map(bool).all(), "each says what it is for"
 

@@ -60,25 +60,44 @@ def zipped(**members: bytes) -> bytes:
 
 
 def kinesis(row: object) -> dict:
-    return {"kinesis": {"partitionKey": "A", "sequenceNumber": "1", "data": b64(row)}, "eventID": "shard:1",
-            "eventName": "aws:kinesis:record", "eventSource": "aws:kinesis", "awsRegion": "eu-central-1"}  # fmt: skip
+    return {
+        "kinesis": {"partitionKey": "A", "sequenceNumber": "1", "data": b64(row)},
+        "eventID": "shard:1",
+        "eventName": "aws:kinesis:record",
+        "eventSource": "aws:kinesis",
+        "awsRegion": "eu-central-1",
+    }
 
 
 def get_records(row: object) -> dict:
-    return {"SequenceNumber": "1", "ApproximateArrivalTimestamp": "2026-01-01T12:00:00+01:00", "Data": b64(row),
-            "PartitionKey": "A"}  # fmt: skip
+    return {
+        "SequenceNumber": "1",
+        "ApproximateArrivalTimestamp": "2026-01-01T12:00:00+01:00",
+        "Data": b64(row),
+        "PartitionKey": "A",
+    }
 
 
 def failed(row: object) -> dict:
-    return {"attemptsMade": 4, "arrivalTimestamp": 1767268800000, "errorCode": "Lambda.FunctionError",
-            "errorMessage": "…", "attemptEndingTimestamp": 1767268900000, "rawData": b64(row), "lambdaArn": "arn:…"}  # fmt: skip
+    return {
+        "attemptsMade": 4,
+        "arrivalTimestamp": 1767268800000,
+        "errorCode": "Lambda.FunctionError",
+        "errorMessage": "…",
+        "attemptEndingTimestamp": 1767268900000,
+        "rawData": b64(row),
+        "lambdaArn": "arn:…",
+    }
 
 
 def relational(value: object, name: str = "") -> dict:
     if not isinstance(value, dict):
         return {name: value}
-    return {path: each for key, inner in value.items()
-            for path, each in relational(inner, f"{name}.{key}" if name else key).items()}  # fmt: skip
+    return {
+        path: each
+        for key, inner in value.items()
+        for path, each in relational(inner, f"{name}.{key}" if name else key).items()
+    }
 
 
 WRAPPED = {
@@ -99,8 +118,13 @@ WRAPPED = {
     "a Firehose event": json.dumps({"records": [{"recordId": "1", "data": b64(row)} for row in RECORDS]}).encode(),
     "SQS messages": lines({"messageId": "1", "receiptHandle": "x", "body": json.dumps(row)} for row in RECORDS),
     "receive-message": json.dumps({"Messages": [{"MessageId": "1", "Body": json.dumps(r)} for r in RECORDS]}).encode(),
-    "SNS in SQS": lines({"messageId": "1", "body": json.dumps({"Type": "Notification", "TopicArn": "arn:…",
-                                                               "Message": json.dumps(row)})} for row in RECORDS),
+    "SNS in SQS": lines(
+        {
+            "messageId": "1",
+            "body": json.dumps({"Type": "Notification", "TopicArn": "arn:…", "Message": json.dumps(row)}),
+        }
+        for row in RECORDS
+    ),
     "EventBridge events": lines({"detail-type": "x", "source": "y", "detail": row} for row in RECORDS),
     "Firehose failures": lines(map(failed, RECORDS)),
     "texts": lines(json.dumps(row) for row in RECORDS),
@@ -113,7 +137,7 @@ WRAPPED = {
     "gzip twice": gzip.compress(gzip.compress(LINES)),
     "ZIP": zipped(a=lines(RECORDS[:1]), b=lines(RECORDS[1:])),
     "ZIP of gzip": zipped(a=gzip.compress(LINES)),
-}  # fmt: skip
+}
 
 
 def read(path: Path, content: bytes) -> list:
@@ -262,15 +286,34 @@ def manifest(**more) -> bytes:
 
 
 NO_LOG = {
-    "a scan": (json.dumps({"Items": [A, B], "Count": 2, "ScannedCount": 2}, indent=4).encode(), "output of a DynamoDB scan"),
+    "a scan": (
+        json.dumps({"Items": [A, B], "Count": 2, "ScannedCount": 2}, indent=4).encode(),
+        "output of a DynamoDB scan",
+    ),
     "export data": (gzip.compress(lines({"Item": A} for _ in range(50))), "items of a table"),
     "an export's manifest": (manifest(), "manifest of a DynamoDB export"),
     "an import": (lines([{"t": [{"PutRequest": {"Item": A}}]}]), "request of batch-write-item"),
     "rows without an event": (lines([{"pk": "x", "v": 1}] * 50), "a row without an event"),
-    "S3 events": (json.dumps({"Records": [{"eventSource": "aws:s3", "s3": {}, "eventName": "ObjectCreated:Put"}]}).encode(),
-                  "notification of S3"),
-    "CloudTrail": (json.dumps({"Records": [{"eventVersion": "1.08", "eventSource": "dynamodb.amazonaws.com",
-                                            "eventName": "PutItem", "requestParameters": {}}] * 50}).encode(), "CloudTrail"),
+    "S3 events": (
+        json.dumps({"Records": [{"eventSource": "aws:s3", "s3": {}, "eventName": "ObjectCreated:Put"}]}).encode(),
+        "notification of S3",
+    ),
+    "CloudTrail": (
+        json.dumps(
+            {
+                "Records": [
+                    {
+                        "eventVersion": "1.08",
+                        "eventSource": "dynamodb.amazonaws.com",
+                        "eventName": "PutItem",
+                        "requestParameters": {},
+                    }
+                ]
+                * 50
+            }
+        ).encode(),
+        "CloudTrail",
+    ),
     "CSV": (b"pk,v\n" + b"x,1\n1,2\n" * 50, "text that is no JSON"),
     "XML": (b"<a>\n" * 50, "text that is no JSON"),
     "UTF-16": (LINES.decode().encode("utf-16"), "UTF-16"),
@@ -282,7 +325,7 @@ NO_LOG = {
     "no ORC": (b"ORC" + b"\n" * 500, "ORC object cannot be read"),
     "no ZIP": (b"PK\x03\x04" + b"\n" * 500, "a ZIP file that cannot be read"),
     "a KPL aggregate": (lines([kinesis(b"\xf3\x89\x9a\xc2" + bytes(50))]), "Kinesis Producer Library"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("content", "what"), NO_LOG.values(), ids=NO_LOG.keys())
@@ -355,8 +398,14 @@ def test_tables_whose_files_hold_removed_rows_are_refused_by_name(tmp_path, make
     rows = pa.Table.from_pylist(CHANGES, schema=PARQUET)
     (tmp_path / "lake" / "things" / "data" / "day=1").mkdir(parents=True)
     pq.write_table(rows, tmp_path / "lake" / "things" / "data" / "day=1" / "x.parquet")
-    for source in ("lake", "lake/things", "lake/things/data", "lake/things/data/day=1/*.parquet", "lake/*/data/*/*",
-                   "lake/things/data/day=1/x.parquet"):  # fmt: skip
+    for source in (
+        "lake",
+        "lake/things",
+        "lake/things/data",
+        "lake/things/data/day=1/*.parquet",
+        "lake/*/data/*/*",
+        "lake/things/data/day=1/x.parquet",
+    ):
         with pytest.raises(TableNotFound, match=f"things: an? {name} table, .*: ask it through Athena"):
             Workbench(tmp_path / source).latest_state("things")
     write_log(tmp_path / "lake" / "log", RECORDS)
@@ -416,11 +465,7 @@ def test_a_line_has_a_limit_and_a_longer_one_is_named_by_its_number(tmp_path, mo
     assert [change for change in found if isinstance(change, dict)] == CHANGES
     assert [
         (line, reason.split(" bytes")[0]) for line, reason in (each for each in found if isinstance(each, tuple))
-    ] == [
-        (2, "a line of 5,000,009"),
-        (4, "a line of 3,000,001"),
-        (6, "a line of 3,000,002"),
-    ]
+    ] == [(2, "a line of 5,000,009"), (4, "a line of 3,000,001"), (6, "a line of 3,000,002")]
 
 
 def test_an_array_longer_than_a_line_the_fast_reader_takes_is_read_among_others(tmp_path):

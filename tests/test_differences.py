@@ -17,10 +17,11 @@ NAMES = st.sampled_from(["a", "b", "c.d", "ö"])
 NESTED = st.recursive(
     VALUE,
     lambda inner: st.one_of(
-        st.dictionaries(NAMES, inner, max_size=3).map(lambda v: {"M": v}), st.lists(inner, max_size=3).map(lambda v: {"L": v})
+        st.dictionaries(NAMES, inner, max_size=3).map(lambda v: {"M": v}),
+        st.lists(inner, max_size=3).map(lambda v: {"L": v}),
     ),
     max_leaves=6,
-)  # fmt: skip
+)
 IMAGE = st.dictionaries(NAMES, NESTED, max_size=4)
 
 
@@ -94,11 +95,14 @@ def test_elements_of_a_list_are_compared_by_index_and_new_maps_by_their_leaves()
         ("phones[1]", "added", None, one),
     ]
     assert [row[:2] for row in found(None, {"a": {"M": {"b": {"M": {}}, "c": {"L": []}}}})] == [
-        ("a.b", "added"), ("a.c", "added")
-    ]  # fmt: skip
+        ("a.b", "added"),
+        ("a.c", "added"),
+    ]
 
 
 def test_names_that_would_be_misread_are_quoted():
     assert [row[0] for row in found({}, {"a[0]": {"S": ""}, "b.c": {"S": ""}, 'q"q': {"S": ""}})] == [
-        '"a[0]"', '"b.c"', '"q""q"'
-    ]  # fmt: skip
+        '"a[0]"',
+        '"b.c"',
+        '"q""q"',
+    ]

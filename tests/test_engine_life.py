@@ -53,8 +53,9 @@ class Dying:
 
     def _run(self, run: Callable[..., object], *given: object) -> object:
         if self._dead:
-            raise duckdb.InternalException("INTERNAL Error: database has been invalidated because of a previous fatal "
-                                           "error.\nStack Trace:\n…")  # fmt: skip
+            raise duckdb.InternalException(
+                "INTERNAL Error: database has been invalidated because of a previous fatal error.\nStack Trace:\n…"
+            )
         if self._at():
             self._dead = True
             raise duckdb.FatalException("FATAL Error: Failed: dict-surviving cache\nStack Trace:\n…")
@@ -199,8 +200,9 @@ PLACES = ["sql", "python", "function"]
 
 
 def started(text: str, *arguments: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", text, *arguments], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", text, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout
     assert process.stdout.readline() == "running\n"
     return process
@@ -247,17 +249,25 @@ main()
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_on_a_report_leaves_a_page_that_says_so_and_nothing_else(tmp_path, number, code):
-    cells = [new_markdown_cell("# A long look"), new_code_cell("x: int = 1  # a number", metadata={"tags": ["parameters"]}),
-             new_code_cell("print('as far as this')"), new_markdown_cell("## Will it end?"),
-             new_code_cell("import pathlib\npathlib.Path('running').touch()\nwhile True:\n    pass")]  # fmt: skip
+    cells = [
+        new_markdown_cell("# A long look"),
+        new_code_cell("x: int = 1  # a number", metadata={"tags": ["parameters"]}),
+        new_code_cell("print('as far as this')"),
+        new_markdown_cell("## Will it end?"),
+        new_code_cell("import pathlib\npathlib.Path('running').touch()\nwhile True:\n    pass"),
+    ]
     nbformat.write(new_notebook(cells=cells), tmp_path / "long.ipynb")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from workbench.__main__ import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", start, "report", "long.ipynb"], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
-        stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(scratch), "PYTHONPATH": str(Path(__file__).parents[1])},
-    )  # fmt: skip
+        [sys.executable, "-c", start, "report", "long.ipynb"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(scratch), "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
     while not (tmp_path / "running").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)

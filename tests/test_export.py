@@ -159,9 +159,16 @@ def test_times_of_a_zone_keep_their_wall_clock_and_name_it(write):
     back = pd.to_datetime(pd.read_csv(text)["a"].dropna(), utc=True)
     assert back.tolist() == df["a"].dropna().dt.tz_convert("UTC").tolist()
     assert [row.get("a") for row in loaded(write(df, "json"))] == [
-        "2026-11-20T00:00:00+01:00", None, "2026-07-01T00:00:00+02:00"]  # fmt: skip
+        "2026-11-20T00:00:00+01:00",
+        None,
+        "2026-07-01T00:00:00+02:00",
+    ]
     assert [row[0] for row in sheet(write(df, "xlsx"))] == [
-        "a (Europe/Berlin)", datetime(2026, 11, 20), None, datetime(2026, 7, 1)]  # fmt: skip
+        "a (Europe/Berlin)",
+        datetime(2026, 11, 20),
+        None,
+        datetime(2026, 7, 1),
+    ]
 
 
 def test_times_that_excel_would_round_are_text_of_the_wall_clock_too(write):
@@ -414,13 +421,43 @@ def test_a_duration_or_a_time_within_a_column_of_objects_can_be_written(write):
     for kind in KINDS:
         assert write(df, kind).exists()
     assert [row["a"] for row in loaded(write(df, "json"))] == [
-        Decimal("1.5"), "2026-01-01T12:00:00.123457+00:00", "2026-01-01T12:00:00.123457+00:00", "x"]  # fmt: skip
+        Decimal("1.5"),
+        "2026-01-01T12:00:00.123457+00:00",
+        "2026-01-01T12:00:00.123457+00:00",
+        "x",
+    ]
 
 
-ANY = ["x", "", 7, 2**70, LONG, True, b"\x00\xff", frozenset({Decimal("1.5"), 1}), frozenset({b"b"}), [1, "a", None],
-       {"m": [LONG]}, {}, None, pd.NA]  # fmt: skip
-ANY_TEXT = ["x", "", "7", str(2**70), str(LONG), "true", "AP8=", "[1,1.5]", '["Yg=="]', '[1,"a",null]',
-            f'{{"m":[{LONG}]}}', "{}"]  # fmt: skip
+ANY = [
+    "x",
+    "",
+    7,
+    2**70,
+    LONG,
+    True,
+    b"\x00\xff",
+    frozenset({Decimal("1.5"), 1}),
+    frozenset({b"b"}),
+    [1, "a", None],
+    {"m": [LONG]},
+    {},
+    None,
+    pd.NA,
+]
+ANY_TEXT = [
+    "x",
+    "",
+    "7",
+    str(2**70),
+    str(LONG),
+    "true",
+    "AP8=",
+    "[1,1.5]",
+    '["Yg=="]',
+    '[1,"a",null]',
+    f'{{"m":[{LONG}]}}',
+    "{}",
+]
 
 
 def test_values_of_all_types_in_one_column_keep_every_digit(write):
@@ -428,11 +465,30 @@ def test_values_of_all_types_in_one_column_keep_every_digit(write):
     assert parquet(write(df, "parquet")) == [*ANY_TEXT, None, None]
     assert [row[0] if row else "" for row in table(write(df, "csv"))][1:] == [*ANY_TEXT, "", ""]
     assert [None if row[0] is None else str(row[0]) for row in sheet(write(df, "xlsx"))][1:] == [
-        "x", None, "7", *ANY_TEXT[3:5], "True", *ANY_TEXT[6:]]  # fmt: skip
+        "x",
+        None,
+        "7",
+        *ANY_TEXT[3:5],
+        "True",
+        *ANY_TEXT[6:],
+    ]
     rows = loaded(write(df, "json"))
     assert [row.get("a", "absent") for row in rows] == [
-        "x", "", 7, 2**70, LONG, True, "AP8=", [1, Decimal("1.5")], ["Yg=="], [1, "a", None], {"m": [LONG]}, {},
-        None, "absent"]  # fmt: skip
+        "x",
+        "",
+        7,
+        2**70,
+        LONG,
+        True,
+        "AP8=",
+        [1, Decimal("1.5")],
+        ["Yg=="],
+        [1, "a", None],
+        {"m": [LONG]},
+        {},
+        None,
+        "absent",
+    ]
 
 
 def test_flags_and_texts_that_are_missing_stay_so(write):
@@ -446,20 +502,26 @@ def test_flags_and_texts_that_are_missing_stay_so(write):
 
 # --- nested
 
-PEOPLE = frame([
-    '{"pk":{"S":"a"},"p":{"M":{"age":{"N":"41"},"first.name":{"S":"Ann"},"home":{"M":{"zip":{"N":"12345678901234567890.123456789012345678"}}},'
-    '"tags":{"SS":["y","x"]},"none":{"NULL":true},"raw":{"B":"AP8="}}},"a.b":{"M":{"c":{"S":""}}}}',
-    '{"pk":{"S":"b"},"p":{"M":{"age":{"N":"7"}}}}',
-    '{"pk":{"S":"c"},"p":{"M":{}}}',
-    '{"pk":{"S":"d"}}',
-], keys=["pk"])  # fmt: skip
+PEOPLE = frame(
+    [
+        '{"pk":{"S":"a"},"p":{"M":{"age":{"N":"41"},"first.name":{"S":"Ann"},"home":{"M":{"zip":{"N":"12345678901234567890.123456789012345678"}}},'
+        '"tags":{"SS":["y","x"]},"none":{"NULL":true},"raw":{"B":"AP8="}}},"a.b":{"M":{"c":{"S":""}}}}',
+        '{"pk":{"S":"b"},"p":{"M":{"age":{"N":"7"}}}}',
+        '{"pk":{"S":"c"},"p":{"M":{}}}',
+        '{"pk":{"S":"d"}}',
+    ],
+    keys=["pk"],
+)
 WHOLE = [
-    {"pk": "a", '"a.b"': {"c": ""},
-     "p": {"age": 41, "first.name": "Ann", "home": {"zip": LONG}, "none": None, "raw": "AP8=", "tags": ["x", "y"]}},
+    {
+        "pk": "a",
+        '"a.b"': {"c": ""},
+        "p": {"age": 41, "first.name": "Ann", "home": {"zip": LONG}, "none": None, "raw": "AP8=", "tags": ["x", "y"]},
+    },
     {"pk": "b", "p": {"age": 7}},
     {"pk": "c", "p": {}},
     {"pk": "d"},
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -487,16 +549,22 @@ def test_nested_parquet_has_structs_that_pandas_and_duckdb_read(nested):
     path = nested(PEOPLE, "parquet")
     nothing = dict.fromkeys(("age", "first.name", "home", "none", "raw", "tags"))
     expected = [WHOLE[0]["p"] | {"raw": b"\x00\xff"}, nothing | {"age": 7}, nothing, None]
-    for read in (pq.read_table(path)["p"].to_pylist(),
-                 [each for (each,) in duckdb.sql(f"select p from '{path}'").fetchall()]):  # fmt: skip
+    for read in (
+        pq.read_table(path)["p"].to_pylist(),
+        [each for (each,) in duckdb.sql(f"select p from '{path}'").fetchall()],
+    ):
         assert read == expected, "an empty map is there, an absent one is not"
     assert [None if each is None else each["age"] for each in pd.read_parquet(path)["p"]] == [41, 7, None, None]
     assert duckdb.sql(f"""select p.home.zip, p."first.name" from '{path}'""").fetchall()[0] == (LONG, "Ann")
 
 
 def test_a_field_of_several_types_is_json_text_within_its_struct(nested):
-    df = frame([f'{{"p":{{"M":{{"x":{value},"y":{{"N":"1"}}}}}}}}' for value in
-                ('{"S":"1"}', '{"N":"1"}', '{"M":{"z":{"S":"é"}}}', '{"NULL":true}')])  # fmt: skip
+    df = frame(
+        [
+            f'{{"p":{{"M":{{"x":{value},"y":{{"N":"1"}}}}}}}}'
+            for value in ('{"S":"1"}', '{"N":"1"}', '{"M":{"z":{"S":"é"}}}', '{"NULL":true}')
+        ]
+    )
     read = parquet_of(nested(df, "parquet"), "p")
     assert [each["x"] and json.loads(each["x"]) for each in read] == ["1", 1, {"z": "é"}, None]
     assert [each["y"] for each in read] == [1, 1, 1, 1]
@@ -515,8 +583,19 @@ def test_an_attribute_that_is_a_map_in_one_item_and_none_in_the_next_is_whole_in
 
 
 def test_nest_leaves_the_columns_of_a_result_and_what_is_no_path_as_they_are():
-    df = pd.DataFrame({"ts": [MICROS], 'count("x")': [1], '"ts"': ["k"], '"_changed_at"': ["mine"], 5: [2],
-                       "new.a": [1], "old.a.b": [2], "_changed_at": [MICROS]}, index=[7])  # fmt: skip
+    df = pd.DataFrame(
+        {
+            "ts": [MICROS],
+            'count("x")': [1],
+            '"ts"': ["k"],
+            '"_changed_at"': ["mine"],
+            5: [2],
+            "new.a": [1],
+            "old.a.b": [2],
+            "_changed_at": [MICROS],
+        },
+        index=[7],
+    )
     whole = export.nest(df)
     assert list(whole) == ["ts", 'count("x")', '"ts"', '"_changed_at"', 5, "new", "old", "_changed_at"]
     assert whole[["new", "old"]].loc[7].to_list() == [{"a": 1}, {"a": {"b": 2}}]
@@ -531,12 +610,18 @@ def test_nest_never_loses_a_value_that_stands_where_another_has_something_under_
 
 
 images = st.recursive(
-    st.one_of(st.builds(lambda n: {"N": str(n)}, st.integers(-9, 9)), st.just({"NULL": True}),
-              st.builds(lambda s: {"S": s}, st.text(max_size=2)), st.builds(lambda b: {"BOOL": b}, st.booleans()),
-              st.just({"L": [{"M": {"x": {"N": "1"}}}]})),
-    lambda inner: st.builds(lambda m: {"M": m}, st.dictionaries(st.text('ab."[]', min_size=1, max_size=2), inner, max_size=3)),
+    st.one_of(
+        st.builds(lambda n: {"N": str(n)}, st.integers(-9, 9)),
+        st.just({"NULL": True}),
+        st.builds(lambda s: {"S": s}, st.text(max_size=2)),
+        st.builds(lambda b: {"BOOL": b}, st.booleans()),
+        st.just({"L": [{"M": {"x": {"N": "1"}}}]}),
+    ),
+    lambda inner: st.builds(
+        lambda m: {"M": m}, st.dictionaries(st.text('ab."[]', min_size=1, max_size=2), inner, max_size=3)
+    ),
     max_leaves=6,
-)  # fmt: skip
+)
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "a.b", "new"]), images, max_size=3), min_size=1, max_size=4))
@@ -553,15 +638,29 @@ def test_nesting_a_frame_gives_the_items_it_was_made_from(tmp_path_factory, give
         export.write(df, folder / f"o.{kind}", nested=True)
     read = loaded(folder / "o.json")
     assert [{column_path(name)[0]: value for name, value in row.items()} for row in read] == [
-        from_dynamodb(image) for image in given_images]  # fmt: skip
+        from_dynamodb(image) for image in given_images
+    ]
 
 
 # --- where a file is from
 
-ASKED = {"question": "latest_state", "table": "persons", "as_of": datetime(2026, 1, 1, 12, tzinfo=UTC),
-         "key": {"pk": LONG}, "every": pd.Timedelta("1h")}  # fmt: skip
-STATS = Stats(rows=1, seconds=0.5, objects=2, bytes=10, ambiguous_ties=3, notes=("a note",),
-              first_arrival=datetime(2026, 1, 1, tzinfo=UTC), last_arrival=datetime(2026, 1, 2, tzinfo=UTC))  # fmt: skip
+ASKED = {
+    "question": "latest_state",
+    "table": "persons",
+    "as_of": datetime(2026, 1, 1, 12, tzinfo=UTC),
+    "key": {"pk": LONG},
+    "every": pd.Timedelta("1h"),
+}
+STATS = Stats(
+    rows=1,
+    seconds=0.5,
+    objects=2,
+    bytes=10,
+    ambiguous_ties=3,
+    notes=("a note",),
+    first_arrival=datetime(2026, 1, 1, tzinfo=UTC),
+    last_arrival=datetime(2026, 1, 2, tzinfo=UTC),
+)
 
 
 def answer(df: pd.DataFrame, sql: str = "select 'é'", **asked: object) -> Result:
@@ -580,13 +679,27 @@ def test_beside_a_results_file_stands_where_it_is_from(tmp_path, kind):
     assert about.pop("workbench") in (None, "0.1.0")
     assert about.pop("columns")["pk"] == "string"
     assert about == {
-        "question": "latest_state", "table": "persons", "sql": "select 'é'",
+        "question": "latest_state",
+        "table": "persons",
+        "sql": "select 'é'",
         "parameters": {"as_of": "2026-01-01T12:00:00+00:00", "key": {"pk": str(LONG)}, "every": "0 days 01:00:00"},
-        "window": {"as_of": "2026-01-01T12:00:00+00:00", "first_arrival": "2026-01-01T00:00:00+00:00",
-                   "last_arrival": "2026-01-02T00:00:00+00:00", "newest_change": None},
-        "objects": 2, "bytes": 10, "seconds": 0.5, "unreadable": 0, "ambiguous_ties": 3, "notes": ["a note"],
-        "masked": {}, "nested": False, "rows": 4, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-    }  # fmt: skip
+        "window": {
+            "as_of": "2026-01-01T12:00:00+00:00",
+            "first_arrival": "2026-01-01T00:00:00+00:00",
+            "last_arrival": "2026-01-02T00:00:00+00:00",
+            "newest_change": None,
+        },
+        "objects": 2,
+        "bytes": 10,
+        "seconds": 0.5,
+        "unreadable": 0,
+        "ambiguous_ties": 3,
+        "notes": ["a note"],
+        "masked": {},
+        "nested": False,
+        "rows": 4,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
     assert """\n  "sql": "select 'é'",\n""" in export.sidecar_of(path).read_text(encoding="utf-8")
 
 
@@ -647,7 +760,11 @@ SECRET = "s3cret@example.com"
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_of_a_masked_value_is_in_any_file(tmp_path, kind, nested):
-    df = frame([f'{{"pk":{{"S":"{SECRET}"}},"p":{{"M":{{"email":{{"S":"{SECRET}"}}}}}},"people":{{"L":[{{"M":{{"email":{{"S":"{SECRET}"}}}}}}]}}}}'])  # fmt: skip
+    df = frame(
+        [
+            f'{{"pk":{{"S":"{SECRET}"}},"p":{{"M":{{"email":{{"S":"{SECRET}"}}}}}},"people":{{"L":[{{"M":{{"email":{{"S":"{SECRET}"}}}}}}]}}}}'
+        ]
+    )
     asked = {"key": {"pk": SECRET}, "where": f"p.email = '{SECRET}'"}
     result = answer(df, f"select * from t where p.M.email.S = '{SECRET}'", **asked)
     masks = ("pk", "p.email", "people.email")
@@ -658,7 +775,10 @@ def test_nothing_of_a_masked_value_is_in_any_file(tmp_path, kind, nested):
         assert secret not in everything(tmp_path)
     about = sidecar(path)
     assert (about["sql"], about["parameters"]["key"], about["window"]["as_of"]) == (
-        "[masked]", "[masked]", "2026-01-01T12:00:00+00:00")  # fmt: skip
+        "[masked]",
+        "[masked]",
+        "2026-01-01T12:00:00+00:00",
+    )
     assert about["masked"] == dict.fromkeys(masks, "hash")
 
 
@@ -688,8 +808,14 @@ def test_a_malformed_mask_writes_nothing(tmp_path):
 def answers(tmp_path_factory):
     log = tmp_path_factory.mktemp("log")
     key, at = {"pk": {"S": "p-1"}}, micros("2026-01-01T12:00:00") + 123_457
-    first = key | {"n": {"N": str(LONG)}, "s": {"S": ""}, "m": {"M": {"x": {"N": "1"}}}, "t": {"SS": ["a", "b"]},
-                   "l": {"L": [{"M": {"x": {"NULL": True}}}, {"S": "=1"}]}, "b": {"B": "QVA4PQ=="}}  # fmt: skip
+    first = key | {
+        "n": {"N": str(LONG)},
+        "s": {"S": ""},
+        "m": {"M": {"x": {"N": "1"}}},
+        "t": {"SS": ["a", "b"]},
+        "l": {"L": [{"M": {"x": {"NULL": True}}}, {"S": "=1"}]},
+        "b": {"B": "QVA4PQ=="},
+    }
     second = key | {"n": {"S": "x"}, "m": {"M": {}}, "t": {"SS": ["b"]}, "l": {"L": []}, "f": {"BOOL": True}}
     states = [(at, first), (at + 61_000_001, second), (at + 10**10, None)]
     write_log(log / "2026" / "01" / "01" / "12", chain(key, states))
@@ -701,9 +827,11 @@ def answers(tmp_path_factory):
         "history": wb.item_history("things", {"pk": "p-1"}),
         "diff": wb.diff("things", "2026-01-01T12:00:30Z", "2026-01-01T12:02Z"),
         "quality": wb.data_quality("things"),
-        **{by: wb.change_frequency("things", by=by)
-           for by in ("event", "attribute", "key", "concentration", "interval")},
-    }  # fmt: skip
+        **{
+            by: wb.change_frequency("things", by=by)
+            for by in ("event", "attribute", "key", "concentration", "interval")
+        },
+    }
 
 
 def plain(value: object) -> object:
@@ -722,16 +850,32 @@ def plain(value: object) -> object:
 
 
 @pytest.mark.parametrize("nested", [False, True])
-@pytest.mark.parametrize("name", ["latest", "deleted", "changes", "history", "diff", "quality", "event", "attribute",
-                                  "key", "concentration", "interval"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "latest",
+        "deleted",
+        "changes",
+        "history",
+        "diff",
+        "quality",
+        "event",
+        "attribute",
+        "key",
+        "concentration",
+        "interval",
+    ],
+)
 def test_every_answer_reads_back(answers, name, nested, tmp_path):
     result = answers[name]
     df = export.nest(result.df) if nested else result.df
     assert len(df), "there is something to write"
     for kind in KINDS:
         result.write(tmp_path / f"o.{kind}", nested=nested)
-    rows = [[None if value is None or export.absent(value) else value for value in row]
-            for row in zip(*(df[column].astype(object) for column in df), strict=True)]  # fmt: skip
+    rows = [
+        [None if value is None or export.absent(value) else value for value in row]
+        for row in zip(*(df[column].astype(object) for column in df), strict=True)
+    ]
 
     assert list(pd.read_parquet(tmp_path / "o.parquet")) == list(df)
     relation = duckdb.sql(f"select * from '{tmp_path}/o.parquet'")
@@ -742,9 +886,17 @@ def test_every_answer_reads_back(answers, name, nested, tmp_path):
     def given_back(row: dict) -> dict:
         return {key: each for key, each in row.items() if each is not None}
 
-    assert [given_back({key: pd.Timestamp(each).tz_convert("UTC").isoformat() if str(df[key].dtype).startswith("datetime")
-                        else each for key, each in row.items()}) for row in loaded(tmp_path / "o.json")] == [
-        {key: plain(each) for key, each in zip(df, row, strict=True) if each is not None} for row in rows]  # fmt: skip
+    assert [
+        given_back(
+            {
+                key: pd.Timestamp(each).tz_convert("UTC").isoformat()
+                if str(df[key].dtype).startswith("datetime")
+                else each
+                for key, each in row.items()
+            }
+        )
+        for row in loaded(tmp_path / "o.json")
+    ] == [{key: plain(each) for key, each in zip(df, row, strict=True) if each is not None} for row in rows]
 
     for read in (table(tmp_path / "o.csv"), sheet(tmp_path / "o.xlsx")):
         heading, *lines = read

@@ -50,8 +50,11 @@ def make(home: Path, dataset: str, **options: Any) -> Generated:
 
 
 def objects(home: Path) -> dict[str, bytes]:
-    return {path.relative_to(home).as_posix(): path.read_bytes()
-            for path in sorted((home / "lake").rglob("*")) if path.is_file()}  # fmt: skip
+    return {
+        path.relative_to(home).as_posix(): path.read_bytes()
+        for path in sorted((home / "lake").rglob("*"))
+        if path.is_file()
+    }
 
 
 def made(home: Path, dataset: str, **options: Any) -> Made:
@@ -63,8 +66,17 @@ def made(home: Path, dataset: str, **options: Any) -> Made:
 
 @pytest.fixture(scope="module")
 def persons(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return made(tmp_path_factory.mktemp("persons"), "persons", changes=6_000, items=500, seed=1,
-                duplicates=0.05, late=0.05, reordered=0.1, same_instant=0.2)  # fmt: skip
+    return made(
+        tmp_path_factory.mktemp("persons"),
+        "persons",
+        changes=6_000,
+        items=500,
+        seed=1,
+        duplicates=0.05,
+        late=0.05,
+        reordered=0.1,
+        same_instant=0.2,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -159,8 +171,9 @@ def test_persons_hold_every_kind_of_value_a_drifting_schema_deletes_and_time_to_
     assert ("N", False) not in kinds["phone"]
     assert kinds["loyalty"] == {("M", True)}
     assert {kind for kind, _ in kinds["note"]} == {"S", "NULL"}
-    assert {name: {kind for kind, _ in kinds[name]} for name in ("person", "tags", "avatar", "active", "expires_at")} \
-        == {"person": {"M"}, "tags": {"SS"}, "avatar": {"B"}, "active": {"BOOL"}, "expires_at": {"N"}}  # fmt: skip
+    assert {
+        name: {kind for kind, _ in kinds[name]} for name in ("person", "tags", "avatar", "active", "expires_at")
+    } == {"person": {"M"}, "tags": {"SS"}, "avatar": {"B"}, "active": {"BOOL"}, "expires_at": {"N"}}
     assert any('"note":{"S":""}' in (change["new_image"] or "") for change in persons.changes)
     removed = [change for change in persons.changes if change["event_name"] == "REMOVE"]
     assert 20 < sum(change["by_ttl"] for change in removed) < len(removed) - 20
@@ -171,8 +184,11 @@ def test_persons_hold_every_kind_of_value_a_drifting_schema_deletes_and_time_to_
 
 
 def test_heartrate_has_a_composite_key_of_text_and_number_and_plausible_numbers(heartrate):
-    assert all({name: [*value] for name, value in json.loads(change["keys"]).items()}
-               == {"report_time": ["N"], "sensor_id": ["S"]} for change in heartrate.changes)  # fmt: skip
+    assert all(
+        {name: [*value] for name, value in json.loads(change["keys"]).items()}
+        == {"report_time": ["N"], "sensor_id": ["S"]}
+        for change in heartrate.changes
+    )
     rates = [
         int(json.loads(change["new_image"])["HeartRate"]["N"]) for change in heartrate.changes if change["new_image"]
     ]
@@ -304,10 +320,17 @@ def test_the_layout_is_the_one_asked_for(tmp_path, layout):
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
-    [({"dataset": "person"}, "Did you mean"), ({"late": 0.6}, "late=0.6"), ({"duplicates": -0.1}, "duplicates=-0.1"),
-     ({"changes": 0}, "changes=0"), ({"items": 0}, "items=0"), ({"items": 11, "changes": 10}, "items=11"),
-     ({"start": END, "end": START}, "the span is empty"), ({"layout": "xml", "replace": True}, "no layout 'xml'")],
-)  # fmt: skip
+    [
+        ({"dataset": "person"}, "Did you mean"),
+        ({"late": 0.6}, "late=0.6"),
+        ({"duplicates": -0.1}, "duplicates=-0.1"),
+        ({"changes": 0}, "changes=0"),
+        ({"items": 0}, "items=0"),
+        ({"items": 11, "changes": 10}, "items=11"),
+        ({"start": END, "end": START}, "the span is empty"),
+        ({"layout": "xml", "replace": True}, "no layout 'xml'"),
+    ],
+)
 def test_arguments_that_make_no_sense_are_refused_before_anything_is_made(tmp_path, wrong, told):
     with pytest.raises(ParameterError, match=told):
         make(tmp_path, wrong.pop("dataset", "persons"), **wrong)

@@ -33,40 +33,68 @@ def notes(told):
     return [note for note in told.stats.notes if "changes were read" not in note]
 
 
-@pytest.mark.parametrize(("where", "ids"), [
-    ("ts > '2026-01-01 12:30'", ["a1", "a2"]), ("ts = '2026-01-01 13:00:00 UTC'", ["a1"]),
-    ("ts between '2026-01-01T12:00Z' and '2026-01-01T13:00Z' and by_ttl = false", ["a0", "b0", "a1"]),
-    ("not (ts < '2026-01-01T13:00Z')", ["a1", "a2"]), ("by_ttl = true", ["b1"]), ("event_name in ('REMOVE', 'INSERT')", ["a0", "b0", "b1"]),
-    ("size_bytes > 9.5 and event_id like 'b%'", ["b0", "b1"]), ("size_bytes is absent", []), ("event_id <> 'a0'", ["b0", "b1", "a1", "a2"]),
-    ("event_name = 'MODIFY' and new.v = 2", ["a2"]), ("old.v = 0 or ts > '2026-01-01T13:30Z'", ["b1", "a1", "a2"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("where", "ids"),
+    [
+        ("ts > '2026-01-01 12:30'", ["a1", "a2"]),
+        ("ts = '2026-01-01 13:00:00 UTC'", ["a1"]),
+        ("ts between '2026-01-01T12:00Z' and '2026-01-01T13:00Z' and by_ttl = false", ["a0", "b0", "a1"]),
+        ("not (ts < '2026-01-01T13:00Z')", ["a1", "a2"]),
+        ("by_ttl = true", ["b1"]),
+        ("event_name in ('REMOVE', 'INSERT')", ["a0", "b0", "b1"]),
+        ("size_bytes > 9.5 and event_id like 'b%'", ["b0", "b1"]),
+        ("size_bytes is absent", []),
+        ("event_id <> 'a0'", ["b0", "b1", "a1", "a2"]),
+        ("event_name = 'MODIFY' and new.v = 2", ["a2"]),
+        ("old.v = 0 or ts > '2026-01-01T13:30Z'", ["b1", "a1", "a2"]),
+    ],
+)
 def test_columns_of_changes_work_in_conditions(wb, where, ids):
     assert wb.changes("things", where=where).df["event_id"].tolist() == ids
 
 
-@pytest.mark.parametrize(("where", "keys"), [
-    ("_changed_at >= '2026-01-01 14:00'", ["a"]), ("_deleted_at is absent", ["a"]), ("_deleted_at < '2026-01-02'", ["b"]),
-    ("_by_ttl = true", ["b"]), ("not (_by_ttl = true)", ["a"]), ("_changed_at < '2026-01-01 13:00' or v = 2", ["a", "b"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("where", "keys"),
+    [
+        ("_changed_at >= '2026-01-01 14:00'", ["a"]),
+        ("_deleted_at is absent", ["a"]),
+        ("_deleted_at < '2026-01-02'", ["b"]),
+        ("_by_ttl = true", ["b"]),
+        ("not (_by_ttl = true)", ["a"]),
+        ("_changed_at < '2026-01-01 13:00' or v = 2", ["a", "b"]),
+    ],
+)
 def test_columns_of_the_latest_state_work_in_conditions(wb, where, keys):
     assert wb.latest_state("things", include_deleted=True, where=where).df["pk"].tolist() == keys
 
 
-@pytest.mark.parametrize(("where", "why"), [
-    ("ts > 5", "ts is a time: compare it with a text like"), ("ts > 'soon'", "'soon' is not an instant"),
-    ("size_bytes = '5'", "size_bytes is a number"), ("by_ttl = 'yes'", "by_ttl is true or false"),
-    ("event_name = 'REMOVED'", "'REMOVED' is no event.*Did you mean 'REMOVE'"), ("ts like '2026%'", "like is for texts"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        ("ts > 5", "ts is a time: compare it with a text like"),
+        ("ts > 'soon'", "'soon' is not an instant"),
+        ("size_bytes = '5'", "size_bytes is a number"),
+        ("by_ttl = 'yes'", "by_ttl is true or false"),
+        ("event_name = 'REMOVED'", "'REMOVED' is no event.*Did you mean 'REMOVE'"),
+        ("ts like '2026%'", "like is for texts"),
+    ],
+)
 def test_wrong_types_are_refused(wb, where, why):
     with pytest.raises(ParameterError, match=why):
         wb.changes("things", where=where)
 
 
-@pytest.mark.parametrize(("where", "said"), [
-    ("V = 1", "no item in the log has 'V'. Did you mean 'v'?"), ("vv > 1", "no item in the log has 'vv'. Did you mean 'v'?"),
-    ("v = '1'", "'v' is of type N in the log, and is compared with S"), ("ts > 5", "no item in the log has 'ts'. It is a column of changes, not of this."),
-    ("V is absent", "no item in the log has 'V'. Did you mean 'v'?"), ("_changedat > '1'", "no item in the log has '_changedat'. Did you mean '_changed_at'?"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("V = 1", "no item in the log has 'V'. Did you mean 'v'?"),
+        ("vv > 1", "no item in the log has 'vv'. Did you mean 'v'?"),
+        ("v = '1'", "'v' is of type N in the log, and is compared with S"),
+        ("ts > 5", "no item in the log has 'ts'. It is a column of changes, not of this."),
+        ("V is absent", "no item in the log has 'V'. Did you mean 'v'?"),
+        ("_changedat > '1'", "no item in the log has '_changedat'. Did you mean '_changed_at'?"),
+    ],
+)
 def test_a_condition_that_can_match_nothing_is_said(wb, where, said):
     assert notes(wb.latest_state("things", where=where)) == [said]
 

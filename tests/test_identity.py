@@ -25,9 +25,15 @@ ARN = "arn:aws:dynamodb:{}:{}:table/orders/stream/2026-01-01T00:00:00.000"
 def put(key: dict, second: float, value: int, *, old: int | None = None, **more) -> dict:
     """A change of `orders` that leaves a value; the same key and second is the same change."""
     image, event = key | {"v": {"N": str(value)}}, "INSERT" if old is None else "MODIFY"
-    made = record(event, key, MICROS + int(second * SECOND), new=image, table="orders",
-                  old=None if old is None else key | {"v": {"N": str(old)}},
-                  event_id=f"{sorted(key.items())} {second} {more}")  # fmt: skip
+    made = record(
+        event,
+        key,
+        MICROS + int(second * SECOND),
+        new=image,
+        table="orders",
+        old=None if old is None else key | {"v": {"N": str(old)}},
+        event_id=f"{sorted(key.items())} {second} {more}",
+    )
     return made | more
 
 
@@ -42,27 +48,44 @@ def old_envelope(change: dict) -> dict:
 
 def global_table() -> list[dict]:
     """The changes of two items, as each of two Regions logs them."""
-    return [put(text(pk=key), second + late, value, old=old, awsRegion=region)
-            for region, late in (("eu-west-1", 0), ("us-east-1", 0.9))
-            for key, second, value, old in (("a", 0, 1, None), ("a", 5, 2, 1), ("b", 1, 7, None))]  # fmt: skip
+    return [
+        put(text(pk=key), second + late, value, old=old, awsRegion=region)
+        for region, late in (("eu-west-1", 0), ("us-east-1", 0.9))
+        for key, second, value, old in (("a", 0, 1, None), ("a", 5, 2, 1), ("b", 1, 7, None))
+    ]
 
 
 def two_accounts() -> list[dict]:
     """Two tables of one name, which have nothing but their name in common."""
-    return [put(text(pk="a"), number, number, eventSourceARN=ARN.format("eu-central-1", account))
-            for number, account in enumerate(("111111111111", "222222222222"))]  # fmt: skip
+    return [
+        put(text(pk="a"), number, number, eventSourceARN=ARN.format("eu-central-1", account))
+        for number, account in enumerate(("111111111111", "222222222222"))
+    ]
 
 
 # Tables made again with another key: the changes, the keys of both, and where the new one begins.
 REMADE = {
-    "other names": ([put(text(id="1"), 0, 1), put(text(id="2"), 1, 2), put(text(pk="1", sk="x"), 100, 9)], ["id=1", "pk=1 sk=x"]),
-    "hidden by the alphabet": ([put(text(zid="1"), 0, 1), put(text(zid="2"), 1, 2), put(text(pk="1", sk="x"), 100, 9)],
-                               ["zid=1", "pk=1 sk=x"]),
-    "N, then S": ([put({"pk": {"N": "1"}}, 0, 1), put({"pk": {"N": "2"}}, 1, 2), put(text(pk="1"), 100, 9)], ["pk=1"] * 2),
-    "S, then N": ([put(text(pk="x"), 0, 1), put(text(pk="y"), 1, 2), put({"pk": {"N": "1"}}, 100, 9)], ["pk=x", "pk=1"]),
-    "a sort key more": ([put(text(pk="1"), 0, 1), put(text(pk="2"), 1, 2), put(text(pk="1", sk="%_!"), 100, 9)],
-                        ["pk=2", "pk=1 sk='%_!'"]),
-}  # fmt: skip
+    "other names": (
+        [put(text(id="1"), 0, 1), put(text(id="2"), 1, 2), put(text(pk="1", sk="x"), 100, 9)],
+        ["id=1", "pk=1 sk=x"],
+    ),
+    "hidden by the alphabet": (
+        [put(text(zid="1"), 0, 1), put(text(zid="2"), 1, 2), put(text(pk="1", sk="x"), 100, 9)],
+        ["zid=1", "pk=1 sk=x"],
+    ),
+    "N, then S": (
+        [put({"pk": {"N": "1"}}, 0, 1), put({"pk": {"N": "2"}}, 1, 2), put(text(pk="1"), 100, 9)],
+        ["pk=1"] * 2,
+    ),
+    "S, then N": (
+        [put(text(pk="x"), 0, 1), put(text(pk="y"), 1, 2), put({"pk": {"N": "1"}}, 100, 9)],
+        ["pk=x", "pk=1"],
+    ),
+    "a sort key more": (
+        [put(text(pk="1"), 0, 1), put(text(pk="2"), 1, 2), put(text(pk="1", sk="%_!"), 100, 9)],
+        ["pk=2", "pk=1 sk='%_!'"],
+    ),
+}
 
 
 @pytest.mark.parametrize("layout", ["raw", "envelope", "parquet"])
@@ -114,8 +137,12 @@ def test_tables_of_one_name_are_listed_apart(tmp_path):
     found = Workbench(tmp_path).tables()
     told = found[["table", "aws_region", "account_id", "objects"]].astype(object)
     assert told.where(found[told.columns].notna(), None).values.tolist() == [
-        ["one", "eu-north-1", None, 2], ["orders", "eu-west-1", None, 1], ["orders", "us-east-1", None, 1],
-        ["others", "eu-central-1", "111111111111", 1], ["others", "eu-central-1", "222222222222", 1]]  # fmt: skip
+        ["one", "eu-north-1", None, 2],
+        ["orders", "eu-west-1", None, 1],
+        ["orders", "us-east-1", None, 1],
+        ["others", "eu-central-1", "111111111111", 1],
+        ["others", "eu-central-1", "222222222222", 1],
+    ]
 
 
 def test_a_region_chosen_of_a_log_that_tells_none_is_said_to_choose_nothing(tmp_path):

@@ -37,8 +37,12 @@ def keys(kind: str) -> list[dict]:
 
 def twice(key: dict) -> dict:
     """As Kinesis has it."""
-    return {name: {kind: base64.b64encode(value.encode()).decode() if kind == "B" else value
-                   for kind, value in typed.items()} for name, typed in key.items()}  # fmt: skip
+    return {
+        name: {
+            kind: base64.b64encode(value.encode()).decode() if kind == "B" else value for kind, value in typed.items()
+        }
+        for name, typed in key.items()
+    }
 
 
 def log(folder, kind: str) -> Workbench:
@@ -46,8 +50,16 @@ def log(folder, kind: str) -> Workbench:
     for number, key in enumerate(reversed(keys(kind))):
         for again in range(2):
             image = [twice(key) | {"v": {"N": str(each)}} for each in (again - 1, again)]
-            made.append(record("MODIFY" if again else "INSERT", twice(key), MICROS + 10 * again, new=image[1],
-                               old=image[0] if again else None, event_id=f"{number}{again}"))  # fmt: skip
+            made.append(
+                record(
+                    "MODIFY" if again else "INSERT",
+                    twice(key),
+                    MICROS + 10 * again,
+                    new=image[1],
+                    old=image[0] if again else None,
+                    event_id=f"{number}{again}",
+                )
+            )
     write_log(folder, made)
     return Workbench(folder)
 
@@ -55,9 +67,12 @@ def log(folder, kind: str) -> Workbench:
 @pytest.mark.parametrize("kind", ORDERS)
 def test_every_answer_has_the_keys_in_dynamodbs_order(kind, tmp_path):
     wb, expected = log(tmp_path, kind), [Decimal(each) if kind == "N" else each for each in ORDERS[kind]]
-    answers = [wb.latest_state("things").df, wb.changes("things", events="INSERT").df,
-               wb.diff("things", "2026-01-02T09:00:00.000005Z").df,
-               wb.item_history("things", [{"k": value} for value in expected]).df.drop_duplicates("k")]  # fmt: skip
+    answers = [
+        wb.latest_state("things").df,
+        wb.changes("things", events="INSERT").df,
+        wb.diff("things", "2026-01-02T09:00:00.000005Z").df,
+        wb.item_history("things", [{"k": value} for value in expected]).df.drop_duplicates("k"),
+    ]
     for df in answers:
         assert df["k"].tolist() == expected
     texts = [canonical_keys(key) for key in keys(kind)]
@@ -66,8 +81,10 @@ def test_every_answer_has_the_keys_in_dynamodbs_order(kind, tmp_path):
 
 def test_binary_is_printed_in_hex_wherever_it_stands(tmp_path):
     blob, blobs = {"B": "gA=="}, {"BS": ["gA==", "AQ=="]}
-    image = twice({"k": blob}) | {"set": {"BS": [base64.b64encode(each.encode()).decode() for each in blobs["BS"]]},
-                                  "list": {"L": [twice({"k": blob})["k"], {"M": twice({"k": blob})}]}}  # fmt: skip
+    image = twice({"k": blob}) | {
+        "set": {"BS": [base64.b64encode(each.encode()).decode() for each in blobs["BS"]]},
+        "list": {"L": [twice({"k": blob})["k"], {"M": twice({"k": blob})}]},
+    }
     write_log(tmp_path, [record("INSERT", twice({"k": blob}), MICROS, new=image)])
     for verb in ("latest", "changes", "history"):
         told = CliRunner().invoke(main, [verb, "things", "--from", str(tmp_path)]).stdout

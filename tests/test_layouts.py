@@ -16,14 +16,49 @@ from workbench.records import RecordRefused, canonical_json, canonical_keys
 from workbench.render import load
 
 NAMES = st.sampled_from(["M", "S", "L", "N", "a", '"}', "NULL", ""])
-WRONG = st.sampled_from([None, {}, [], "x", 1, True, {"S": 1}, {"N": "1,5"}, {"N": "-.5e+3"}, {"N": "."}, {"B": "A"}, {"X": "a"},
-                         {"S": "a", "N": "1"}, {"S": "a", "N": None}, {"SS": [None]}, {"NS": ["1"], "M": None}])  # fmt: skip
-RIGHT = st.sampled_from([{"S": '"}'}, {"N": "-1.5"}, {"B": "AA=="}, {"BOOL": True}, {"NULL": True}, {"SS": ["a,]", "b"]}, {"NS": []},
-                         {"BS": ["", "AQID"]}, {"M": {}}, {"L": []}])  # fmt: skip
-VALUES = st.recursive(RIGHT | WRONG, lambda inner: st.one_of(
-    st.dictionaries(NAMES, inner, max_size=2).map(lambda members: {"M": members}),
-    st.dictionaries(NAMES, inner, max_size=2), st.lists(inner, max_size=2).map(lambda members: {"L": members})),
-    max_leaves=6)  # fmt: skip
+WRONG = st.sampled_from(
+    [
+        None,
+        {},
+        [],
+        "x",
+        1,
+        True,
+        {"S": 1},
+        {"N": "1,5"},
+        {"N": "-.5e+3"},
+        {"N": "."},
+        {"B": "A"},
+        {"X": "a"},
+        {"S": "a", "N": "1"},
+        {"S": "a", "N": None},
+        {"SS": [None]},
+        {"NS": ["1"], "M": None},
+    ]
+)
+RIGHT = st.sampled_from(
+    [
+        {"S": '"}'},
+        {"N": "-1.5"},
+        {"B": "AA=="},
+        {"BOOL": True},
+        {"NULL": True},
+        {"SS": ["a,]", "b"]},
+        {"NS": []},
+        {"BS": ["", "AQID"]},
+        {"M": {}},
+        {"L": []},
+    ]
+)
+VALUES = st.recursive(
+    RIGHT | WRONG,
+    lambda inner: st.one_of(
+        st.dictionaries(NAMES, inner, max_size=2).map(lambda members: {"M": members}),
+        st.dictionaries(NAMES, inner, max_size=2),
+        st.lists(inner, max_size=2).map(lambda members: {"L": members}),
+    ),
+    max_leaves=6,
+)
 
 
 def without_nulls(image: Any) -> str:

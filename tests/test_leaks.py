@@ -75,11 +75,18 @@ def project(tmp_path_factory) -> Path:
 
     def rich(pk: str, sk: int, number: int) -> dict:
         return item(
-            pk, sk, email={"S": f"GEHEIMemail{number}"}, note={"NULL": True} if number % 2 else {"S": "GEHEIMnote"},
-            address={"M": {"city": {"S": "GEHEIMcity"}, "zip": {"N": str(NUMBERS[4])}}}, scores={"NS": [str(NUMBERS[5]), "1"]},
-            phones={"L": [{"S": "GEHEIMphone"}, {"M": {"tag": {"S": "GEHEIMtag"}}}]}, tags={"SS": ["GEHEIMtag", "a"]},
-            blob={"B": twice(BINARY[0])}, blobs={"BS": [twice(BINARY[1])]}, salary={"N": str(NUMBERS[3] + number)},
-        )  # fmt: skip
+            pk,
+            sk,
+            email={"S": f"GEHEIMemail{number}"},
+            note={"NULL": True} if number % 2 else {"S": "GEHEIMnote"},
+            address={"M": {"city": {"S": "GEHEIMcity"}, "zip": {"N": str(NUMBERS[4])}}},
+            scores={"NS": [str(NUMBERS[5]), "1"]},
+            phones={"L": [{"S": "GEHEIMphone"}, {"M": {"tag": {"S": "GEHEIMtag"}}}]},
+            tags={"SS": ["GEHEIMtag", "a"]},
+            blob={"B": twice(BINARY[0])},
+            blobs={"BS": [twice(BINARY[1])]},
+            salary={"N": str(NUMBERS[3] + number)},
+        )
 
     records = []
     for at, (pk, sk) in enumerate(zip(TEXTS[:3], NUMBERS[:3], strict=True)):
@@ -90,16 +97,31 @@ def project(tmp_path_factory) -> Path:
         records += chain(item(f"GEHEIMzz{at}", 5), [(T0 + 7, rich("GEHEIMzz", 5, at))])
     write_log(root / "logs" / "things", records, "raw", "good")
     wrong = [dict(records[0], eventID=f"bad-{n}") for n in range(7)]
-    for row, image in zip(wrong, [{"email": {"N": "GEHEIMwrong"}}, {"blob": {"B": "GEHEIM!wrong"}}, {"scores": {"NS": ["GEHEIMwrong"]}},
-                                  {"email": "GEHEIMwrong"}], strict=False):  # fmt: skip
+    for row, image in zip(
+        wrong,
+        [
+            {"email": {"N": "GEHEIMwrong"}},
+            {"blob": {"B": "GEHEIM!wrong"}},
+            {"scores": {"NS": ["GEHEIMwrong"]}},
+            {"email": "GEHEIMwrong"},
+        ],
+        strict=False,
+    ):
         row["dynamodb"] = row["dynamodb"] | {"NewImage": item(TEXTS[0], NUMBERS[0]) | image}
     wrong[4] = wrong[4] | {"eventName": "GEHEIMwrong"}
     wrong[5]["dynamodb"] = wrong[5]["dynamodb"] | {"ApproximateCreationDateTime": "GEHEIMwrong"}
     wrong[6]["dynamodb"] = wrong[6]["dynamodb"] | {"Keys": {"pk": {"N": "GEHEIMwrong"}}}
     write_log(root / "logs" / "things", wrong, "raw", "bad")
     (root / "logs" / "things" / "cut.json").write_text('{"eventName": "GEHEIMwrong", "dynamodb": {"Keys')
-    lines = [f"{name} = {value}" for name, value in {
-        "mask": MASK, "mask_with": '"redact"', "mask_salt": '"GEHEIMsalt"', "source": '"logs/things"'}.items()]  # fmt: skip
+    lines = [
+        f"{name} = {value}"
+        for name, value in {
+            "mask": MASK,
+            "mask_with": '"redact"',
+            "mask_salt": '"GEHEIMsalt"',
+            "source": '"logs/things"',
+        }.items()
+    ]
     (root / "workbench.toml").write_text("\n".join(lines))
     (root / "notebooks").mkdir()
     cells = [
@@ -135,27 +157,45 @@ VERBS: dict[str, list[list[str]]] = {
     "check": [[]],
     "tables": [[], ["--json"]],
     "generate": [["persons", "--items", "3", "--changes", "5"]],
-    "latest": [["things"], ["things", "--include-deleted", "--where", WHERE], ["things", "--as-of", "2026-11-01T10:03Z"],
-               ["things", "--where", "email >< 'GEHEIMemail'"], ["things", "--where", f"salary > 'x' or pk = {TEXTS[0]}"]],
-    "changes": [["things"], ["things", "--where", WHERE], ["things", *KEY], ["things", "--key", "pk=GEHEIM", "--prefix"],
-                ["things", "--key", "sk=GEHEIMwrong"], ["things", "--key", f"pk='{TEXTS[0]}"]],
+    "latest": [
+        ["things"],
+        ["things", "--include-deleted", "--where", WHERE],
+        ["things", "--as-of", "2026-11-01T10:03Z"],
+        ["things", "--where", "email >< 'GEHEIMemail'"],
+        ["things", "--where", f"salary > 'x' or pk = {TEXTS[0]}"],
+    ],
+    "changes": [
+        ["things"],
+        ["things", "--where", WHERE],
+        ["things", *KEY],
+        ["things", "--key", "pk=GEHEIM", "--prefix"],
+        ["things", "--key", "sk=GEHEIMwrong"],
+        ["things", "--key", f"pk='{TEXTS[0]}"],
+    ],
     "history": [["things"], ["things", *KEY], ["things", "--key", "sk=GEHEIMwrong"]],
     "diff": [["things", "2026-11-01T10:01Z"], ["things", "2026-11-01T10:01Z", "2026-11-01T10:04Z", *KEY]],
     "frequency": [["things", "--by", kind] for kind in ("event", "attribute", "key", "concentration", "interval")],
     "quality": [["things"]],
     "reconcile": [["things"], ["things", "--against", "exports"]],
-    "export": [[name, "things", "exported.csv", "--overwrite"] for name in ("latest", "changes", "history", "quality", "frequency")],
+    "export": [
+        [name, "things", "exported.csv", "--overwrite"]
+        for name in ("latest", "changes", "history", "quality", "frequency")
+    ],
     "checkpoint": [["things"]],
     "baseline start": [["things"]],
     "baseline status": [["things"]],
-    "sql": [["latest_state", "things"], ["changes", "things", "-p", f"where={WHERE}"], ["hot_keys", "things"],
-            ["latest_state", "things", "--estimate"]],
+    "sql": [
+        ["latest_state", "things"],
+        ["changes", "things", "-p", f"where={WHERE}"],
+        ["hot_keys", "things"],
+        ["latest_state", "things", "--estimate"],
+    ],
     "table create": [["things", "s3://bucket/data/"]],
     "table show": [["things"]],
     "config": [[], ["--json"]],
     "report": [["fails.ipynb", "-p", f"where=email = '{TEXTS[3]}'", "--overwrite"]],
     "demo": [],  # counts only; its notebooks are tried below
-}  # fmt: skip
+}
 PLURAL = {"latest", "changes", "history", "diff", "frequency", "quality", "reconcile"}
 
 
@@ -172,8 +212,13 @@ def test_every_verb_is_tried():
 
 
 def test_every_question_of_the_workbench_is_a_verb_that_is_tried():
-    answering = {name for name, each in vars(face.Workbench).items() if not name.startswith("_") and callable(each)
-                 and str(each.__annotations__.get("return")) in ("Result", "History", "Comparison", "Quality")}  # fmt: skip
+    answering = {
+        name
+        for name, each in vars(face.Workbench).items()
+        if not name.startswith("_")
+        and callable(each)
+        and str(each.__annotations__.get("return")) in ("Result", "History", "Comparison", "Quality")
+    }
     from workbench.cli import _QUESTIONS
 
     assert answering == set(_QUESTIONS.values()), "and each of these is in VERBS"
@@ -235,8 +280,10 @@ def test_no_file_holds_a_masked_value_nor_does_the_one_beside_it(project, monkey
 def test_no_report_and_no_executed_notebook_shows_a_masked_value(project, monkeypatch, tmp_path, name):
     monkeypatch.chdir(project)  # beside the notebooks' own folder
     path = project / "notebooks" / "own.ipynb" if name == "own" else NOTEBOOKS / f"{name}.ipynb"
-    given = {"own": ["-p", f"key=pk={TEXTS[0]} sk={NUMBERS[0]}", "-p", f"where={WHERE}"],
-             "04_item_history": ["-p", "table=things", "-p", f"key=pk={TEXTS[0]} sk={NUMBERS[0]}"]}  # fmt: skip
+    given = {
+        "own": ["-p", f"key=pk={TEXTS[0]} sk={NUMBERS[0]}", "-p", f"where={WHERE}"],
+        "04_item_history": ["-p", "table=things", "-p", f"key=pk={TEXTS[0]} sk={NUMBERS[0]}"],
+    }
     output = ran("report", str(path), *given.get(name, ["-p", "table=things"]), "--out", str(tmp_path))
     clean(output, name)
     (page,) = tmp_path.glob("*.html")
@@ -248,13 +295,23 @@ def test_no_report_and_no_executed_notebook_shows_a_masked_value(project, monkey
 def test_nothing_of_python_shows_a_masked_value(project, monkeypatch):
     monkeypatch.chdir(project)
     wb = Workbench()
-    for told in (wb.latest_state("things", where=WHERE), wb.changes("things", key={"pk": TEXTS[0]}), wb.item_history("things"),
-                 wb.diff("things", "2026-11-01T10:01Z"), wb.data_quality("things"), wb.change_frequency("things", by="key")):  # fmt: skip
+    for told in (
+        wb.latest_state("things", where=WHERE),
+        wb.changes("things", key={"pk": TEXTS[0]}),
+        wb.item_history("things"),
+        wb.diff("things", "2026-11-01T10:01Z"),
+        wb.data_quality("things"),
+        wb.change_frequency("things", by="key"),
+    ):
         html = told._repr_html_()
         clean(repr(told) + str(told) + html + str(vars(told)) + told.summary, type(told))
         assert len(told.df)
-    for ask in (lambda: wb.latest_state("things", where=f"email = '{TEXTS[3]}' ><"), lambda: wb.sql("changes", "things", where=WHERE),
-                lambda: wb.item_history("things", {"sk": TEXTS[0]}), lambda: wb.item_history("things", TEXTS[0])):  # fmt: skip
+    for ask in (
+        lambda: wb.latest_state("things", where=f"email = '{TEXTS[3]}' ><"),
+        lambda: wb.sql("changes", "things", where=WHERE),
+        lambda: wb.item_history("things", {"sk": TEXTS[0]}),
+        lambda: wb.item_history("things", TEXTS[0]),
+    ):
         with pytest.raises(Exception) as error:
             ask()
         clean(str(error.value), error.value)
@@ -271,9 +328,13 @@ def test_the_order_of_rows_tells_nothing_of_masked_keys(tmp_path, how):
 
     def rows(**mask) -> list[list]:
         wb = Workbench(log, home=tmp_path / "home", **mask)
-        each = [wb.latest_state("things"), wb.item_history("things", [{"pk": name} for name in names]),
-                wb.diff("things", "2026-11-01T10:00:00.5Z"), wb.change_frequency("things", by="key", limit=99),
-                wb.changes("things", start="2026-11-01T10:00:00.9Z")]  # fmt: skip
+        each = [
+            wb.latest_state("things"),
+            wb.item_history("things", [{"pk": name} for name in names]),
+            wb.diff("things", "2026-11-01T10:00:00.5Z"),
+            wb.change_frequency("things", by="key", limit=99),
+            wb.changes("things", start="2026-11-01T10:00:00.9Z"),
+        ]
         assert wb.changes("things").df["ts"].is_monotonic_increasing
         return [
             told.df[[name for name in told.df if name.split(".")[-1] != "pk"]].astype(str).to_numpy().tolist()

@@ -57,8 +57,11 @@ def table(session: Session, *items: dict[str, Any], name: str = "things", key: d
 
 
 def items(session: Session, name: str) -> list[dict[str, Any]]:
-    return [image for page in session.client("dynamodb").get_paginator("scan").paginate(TableName=name)
-            for image in page["Items"]]  # fmt: skip
+    return [
+        image
+        for page in session.client("dynamodb").get_paginator("scan").paginate(TableName=name)
+        for image in page["Items"]
+    ]
 
 
 def intercept(session: Session, operation: str, answer: Any, service: str = "dynamodb") -> None:
@@ -216,8 +219,14 @@ def test_the_lambda_writes_so_many_items_and_later_their_next_versions(session, 
     monkeypatch.setenv("TABLE_PERSONS", "people")
     monkeypatch.setattr(live, "_POOL", 20)
     first = live.handler({"batchSize": 20}, None)
-    assert first == {"dataset": "persons", "table": "people", "inserted": 20, "modified": 0, "written": 20,
-                     "retried": 0}  # fmt: skip
+    assert first == {
+        "dataset": "persons",
+        "table": "people",
+        "inserted": 20,
+        "modified": 0,
+        "written": 20,
+        "retried": 0,
+    }
     again = live.handler({"batchSize": 7}, None)
     assert (again["inserted"], again["modified"]) == (0, 7)
     assert Counter(item["visits"]["N"] for item in items(session, "people")) == {"0": 13, "1": 7}
@@ -233,9 +242,14 @@ def test_the_lambda_writes_heart_rates_too(session, monkeypatch):
 
 @pytest.mark.parametrize(
     ("event", "told"),
-    [({"batchSize": 0}, "batchSize=0"), ({"batchSize": "5"}, "batchSize='5'"), ({"batchSize": 1_001}, "1 to 1,000"),
-     ({"dataset": "person"}, "Did you mean 'persons'"), ({"dataset": "heartrate"}, "TABLE_HEARTRATE")],
-)  # fmt: skip
+    [
+        ({"batchSize": 0}, "batchSize=0"),
+        ({"batchSize": "5"}, "batchSize='5'"),
+        ({"batchSize": 1_001}, "1 to 1,000"),
+        ({"dataset": "person"}, "Did you mean 'persons'"),
+        ({"dataset": "heartrate"}, "TABLE_HEARTRATE"),
+    ],
+)
 def test_the_lambda_refuses_what_it_cannot_do(event, told, monkeypatch):
     monkeypatch.setenv("TABLE_PERSONS", "people")
     with pytest.raises(ParameterError, match=told):
@@ -259,8 +273,13 @@ def test_the_lambda_needs_boto3_faker_and_the_standard_library_only(session, tmp
         "from workbench.live import handler\n"
         "print(handler({'batchSize': 5, 'table': 'people'}, None)['written'])"
     )
-    env = {"AWS_ENDPOINT_URL": str(session.endpoint), "AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "testing",
-           "AWS_SECRET_ACCESS_KEY": "testing", "PATH": ""}  # fmt: skip
+    env = {
+        "AWS_ENDPOINT_URL": str(session.endpoint),
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "PATH": "",
+    }
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.stdout == "5\n", done.stderr
 
@@ -351,10 +370,15 @@ def test_batches_are_no_larger_than_a_request_may_be_as_it_is_sent(session):
     assert len(sizes) == 3
 
 
-@pytest.mark.parametrize("ask", [
-    lambda session: list(live.scan(session, "nothing")), lambda session: live.read(session, "nothing", ['{"pk":{"S":"a"}}']),
-    lambda session: live.key_of(session, "nothing"), lambda session: write_one(session, "nothing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda session: list(live.scan(session, "nothing")),
+        lambda session: live.read(session, "nothing", ['{"pk":{"S":"a"}}']),
+        lambda session: live.key_of(session, "nothing"),
+        lambda session: write_one(session, "nothing"),
+    ],
+)
 def test_a_table_that_is_not_there_is_no_missing_permission(session, ask):
     with pytest.raises(StoreError, match="there is no table 'nothing' in DynamoDB") as caught:
         ask(session)
@@ -410,8 +434,9 @@ class Log:
         self.asked.append(list(keys))
         rows = [
             {"keys": canonical(pk), "image": image and json.dumps(image_of(pk, image)), "ts": at.replace(tzinfo=None)}
-            for pk, (image, at) in self.items.items() if not keys or canonical(pk) in keys
-        ]  # fmt: skip
+            for pk, (image, at) in self.items.items()
+            if not keys or canonical(pk) in keys
+        ]
         self.before()
         schema = pa.schema([("keys", pa.string()), ("image", pa.string()), ("ts", pa.timestamp("us"))])
         return Answer(pa.Table.from_pylist(rows, schema), "select", 0.1, 1, 1, ())
@@ -539,7 +564,8 @@ def test_an_export_is_asked_for_and_its_status_told(session):
     with pytest.raises(StoreError, match=r"point-in-time recovery is off. Do `aws dynamodb update-continuous-backups"):
         exports.start_export(session, "things", "s3://exports/all")
     session.client("dynamodb").update_continuous_backups(
-        TableName="things", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})  # fmt: skip
+        TableName="things", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
     arn = exports.start_export(session, "things", "s3://exports/all")
     for _ in range(50):
         if (df := exports.export_status(session, "things"))["status"].tolist() == ["COMPLETED"]:
@@ -553,9 +579,16 @@ def test_an_export_is_asked_for_and_its_status_told(session):
 
 def test_what_dynamodb_tells_of_exports_is_read(session):
     at, arn = datetime(2026, 1, 2, tzinfo=UTC), "arn:aws:dynamodb:eu-central-1:123456789012:table/things/export/0176-ab"
-    told = {"ExportArn": arn, "ExportStatus": "FAILED", "StartTime": at, "FailureCode": "S3AccessDenied",
-            "FailureMessage": "no", "S3Bucket": "exports", "ExportType": "INCREMENTAL_EXPORT",
-            "IncrementalExportSpecification": {"ExportFromTime": OLD, "ExportToTime": at}}  # fmt: skip
+    told = {
+        "ExportArn": arn,
+        "ExportStatus": "FAILED",
+        "StartTime": at,
+        "FailureCode": "S3AccessDenied",
+        "FailureMessage": "no",
+        "S3Bucket": "exports",
+        "ExportType": "INCREMENTAL_EXPORT",
+        "IncrementalExportSpecification": {"ExportFromTime": OLD, "ExportToTime": at},
+    }
     asked = []
     table(session)
     intercept(session, "ListExports", lambda **_: {"ExportSummaries": [{"ExportArn": arn}]})
@@ -619,15 +652,24 @@ def test_an_export_in_s3_whose_data_is_gone_or_damaged_is_told(session, bucket):
 
 
 def test_one_incremental_export_finds_its_data_beside_it(session, tmp_path):
-    manifest = {"outputFormat": "DYNAMODB_JSON", "tableArn": "arn:aws:dynamodb:local:000000000000:table/things",
-                "tableId": "1", "exportType": "INCREMENTAL_EXPORT", "exportFromTime": "2026-01-01T00:00:00Z",
-                "exportToTime": "2026-01-01T01:00:00Z", "itemCount": 1}  # fmt: skip
+    manifest = {
+        "outputFormat": "DYNAMODB_JSON",
+        "tableArn": "arn:aws:dynamodb:local:000000000000:table/things",
+        "tableId": "1",
+        "exportType": "INCREMENTAL_EXPORT",
+        "exportFromTime": "2026-01-01T00:00:00Z",
+        "exportToTime": "2026-01-01T01:00:00Z",
+        "itemCount": 1,
+    }
     entry = {"itemCount": 1, "md5Checksum": "x", "dataFileS3Key": "AWSDynamoDB/data/one.json.gz"}
     client = session.client("s3")
     client.create_bucket(Bucket="exports", CreateBucketConfiguration={"LocationConstraint": REGION})
     folder = "AWSDynamoDB/01767225600000-0123abcd"
-    for key, body in ((f"{folder}/manifest-summary.json", manifest), (f"{folder}/manifest-files.json", entry),
-                      ("AWSDynamoDB/data/one.json.gz", {})):  # fmt: skip
+    for key, body in (
+        (f"{folder}/manifest-summary.json", manifest),
+        (f"{folder}/manifest-files.json", entry),
+        ("AWSDynamoDB/data/one.json.gz", {}),
+    ):
         client.put_object(Bucket="exports", Key=key, Body=json.dumps(body).encode())
     for source in (f"s3://exports/{folder}/", "s3://exports/AWSDynamoDB", "s3://exports"):
         (found,) = find_exports(source, session)
@@ -675,9 +717,14 @@ def test_an_object_that_appears_in_between_is_not_overwritten(session, monkeypat
 
 @pytest.mark.parametrize(
     ("place", "told"),
-    [("s3://results", "s3://bucket/key"), ("s3://results/a/", "s3://bucket/key"), ("https://x/a.csv", "write a file"),
-     ("s3://results/a.doc", "cannot write 'doc'"), ("s3://nowhere/a.csv", "the permissions are s3:PutObject")],
-)  # fmt: skip
+    [
+        ("s3://results", "s3://bucket/key"),
+        ("s3://results/a/", "s3://bucket/key"),
+        ("https://x/a.csv", "write a file"),
+        ("s3://results/a.doc", "cannot write 'doc'"),
+        ("s3://nowhere/a.csv", "the permissions are s3:PutObject"),
+    ],
+)
 def test_a_place_that_cannot_be_written_is_one_line(session, place, told):
     with pytest.raises(ExportError, match=told):
         write_frame(pd.DataFrame({"a": [1]}), place, session=session)

@@ -26,8 +26,10 @@ SECRET = "ann@example.com"
 
 
 def cells(df: pd.DataFrame, name: str) -> list:
-    return [None if value is None else NA if pd.api.types.is_scalar(value) and pd.isna(value) else value
-            for value in df[name].astype(object)]  # fmt: skip
+    return [
+        None if value is None else NA if pd.api.types.is_scalar(value) and pd.isna(value) else value
+        for value in df[name].astype(object)
+    ]
 
 
 def objects(**columns: list) -> pd.DataFrame:
@@ -55,15 +57,21 @@ def history(*rows: tuple, **more: list) -> pd.DataFrame:
 
 def test_a_hash_is_the_hmac_of_the_values_canonical_dynamodb_json():
     assert hashed("x", "pepper") == hmac.new(b"pepper", b'{"S":"x"}', hashlib.sha256).hexdigest()[:16]
-    assert hashed({"b": {2, 1}, "a": None}) == hmac.new(b"", b'{"M":{"a":{"NULL":true},"b":{"NS":["1","2"]}}}',
-                                                         hashlib.sha256).hexdigest()[:16]  # fmt: skip
+    assert (
+        hashed({"b": {2, 1}, "a": None})
+        == hmac.new(b"", b'{"M":{"a":{"NULL":true},"b":{"NS":["1","2"]}}}', hashlib.sha256).hexdigest()[:16]
+    )
 
 
-@pytest.mark.parametrize("same", [
-    (1, 1.0, Decimal("1.00"), np.int64(1), np.float64(1)),
-    (frozenset({1, 2}), frozenset({Decimal("2.0"), Decimal(1)})),
-    ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "same",
+    [
+        (1, 1.0, Decimal("1.00"), np.int64(1), np.float64(1)),
+        (frozenset({1, 2}), frozenset({Decimal("2.0"), Decimal(1)})),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+    ],
+    ids=str,
+)
 def test_equal_values_have_equal_hashes(same):
     assert len(set(map(hashed, same))) == 1
 
@@ -81,9 +89,20 @@ def test_a_salt_changes_every_hash_and_a_hash_joins_frames_whatever_the_type_of_
     assert hashed("x", "s") != hashed("x", "t")
 
 
-@given(st.lists(st.one_of(st.text(), st.integers(-(10**37), 10**37), st.booleans(), st.none(), st.binary(),
-                          st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-9999, max_value=9999)),
-                min_size=1, max_size=4))  # fmt: skip
+@given(
+    st.lists(
+        st.one_of(
+            st.text(),
+            st.integers(-(10**37), 10**37),
+            st.booleans(),
+            st.none(),
+            st.binary(),
+            st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-9999, max_value=9999),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
 @settings(max_examples=100, deadline=None)
 def test_hashes_are_equal_exactly_where_the_canonical_json_is(values):
     def canonical(value):
@@ -99,17 +118,37 @@ def test_hashes_are_equal_exactly_where_the_canonical_json_is(values):
 
 
 def test_a_path_masks_its_column_and_all_under_it_and_nothing_beside_it():
-    df = frame(['{"pk":{"S":"a"},"person":{"M":{"email":{"S":"ann@example.com"},"home":{"M":{"zip":{"N":"1"}}}}},'
-                '"personal":{"S":"x"},"x":{"M":{"person":{"S":"y"}}}}'], keys=["pk"])  # fmt: skip
+    df = frame(
+        [
+            '{"pk":{"S":"a"},"person":{"M":{"email":{"S":"ann@example.com"},"home":{"M":{"zip":{"N":"1"}}}}},'
+            '"personal":{"S":"x"},"x":{"M":{"person":{"S":"y"}}}}'
+        ],
+        keys=["pk"],
+    )
     assert mask(df, ["person.email"], "redact").loc[0].to_dict() == {
-        "pk": "a", "person.email": REDACTED, "person.home.zip": 1, "personal": "x", "x.person": "y"}  # fmt: skip
+        "pk": "a",
+        "person.email": REDACTED,
+        "person.home.zip": 1,
+        "personal": "x",
+        "x.person": "y",
+    }
     assert mask(df, ["person"], "redact").loc[0].to_dict() == {
-        "pk": "a", "person.email": REDACTED, "person.home.zip": REDACTED, "personal": "x", "x.person": "y"}  # fmt: skip
+        "pk": "a",
+        "person.email": REDACTED,
+        "person.home.zip": REDACTED,
+        "personal": "x",
+        "x.person": "y",
+    }
 
 
 def test_absent_stays_absent_and_null_and_an_empty_text_are_masked():
-    df = frame(['{"a":{"S":"x"},"n":{"N":"1"},"b":{"BOOL":true},"m":{"NULL":true}}', "{}",
-                '{"a":{"S":""},"n":{"N":"1.5"},"b":{"BOOL":false},"m":{"S":"x"}}'])  # fmt: skip
+    df = frame(
+        [
+            '{"a":{"S":"x"},"n":{"N":"1"},"b":{"BOOL":true},"m":{"NULL":true}}',
+            "{}",
+            '{"a":{"S":""},"n":{"N":"1.5"},"b":{"BOOL":false},"m":{"S":"x"}}',
+        ]
+    )
     hidden = mask(df, ["a", "n", "b", "m"], "redact")
     for name in df.columns:
         assert cells(hidden, name) == [REDACTED, NA, REDACTED]
@@ -165,9 +204,19 @@ def test_maps_and_lists_above_a_path_are_masked_inside():
     ]
     df = objects(people=[people, {"email": SECRET}, [], None, NA, "text"])
     assert cells(mask(df, ["people.email"], "redact"), "people") == [
-        [{"name": "Ann", "email": REDACTED}, [{"email": REDACTED}], "ann", {"phone": {"email": SECRET}},
-         {"email": REDACTED}],
-        {"email": REDACTED}, [], None, NA, "text"]  # fmt: skip
+        [
+            {"name": "Ann", "email": REDACTED},
+            [{"email": REDACTED}],
+            "ann",
+            {"phone": {"email": SECRET}},
+            {"email": REDACTED},
+        ],
+        {"email": REDACTED},
+        [],
+        None,
+        NA,
+        "text",
+    ]
     assert people[0]["email"] == SECRET, "the input is never changed"
 
 
@@ -202,7 +251,16 @@ def test_differences_at_under_and_above_a_path_are_masked():
     hidden = mask(df, ["person.email", "people.email"], "redact")
     assert cells(hidden, "before") == [REDACTED, NA, {}, 40, "x", NA, REDACTED, NA, [{"email": REDACTED}]]
     assert cells(hidden, "after") == [
-        REDACTED, REDACTED, {"email": REDACTED, "age": 1}, 41, None, NA, REDACTED, {"email": REDACTED}, "x"]  # fmt: skip
+        REDACTED,
+        REDACTED,
+        {"email": REDACTED, "age": 1},
+        41,
+        None,
+        NA,
+        REDACTED,
+        {"email": REDACTED},
+        "x",
+    ]
     assert hidden[["path", "before_type"]].equals(df[["path", "before_type"]])
 
 
@@ -294,16 +352,29 @@ def answers(tmp_path_factory):
             "changes": wb.changes("things"),
             "history": wb.item_history("things", {"user": "u-secret", "ts": 7}),
             "diff": wb.diff("things", "2026-01-01T12:00:30Z", "2026-01-01T12:02Z"),
-            **{by: wb.change_frequency("things", by=by)
-               for by in ("event", "attribute", "key", "concentration", "interval")},
+            **{
+                by: wb.change_frequency("things", by=by)
+                for by in ("event", "attribute", "key", "concentration", "interval")
+            },
             "attributes": wb.change_frequency("things", by="attribute", every="1h"),
-        }  # fmt: skip
+        }
 
     return asked(), asked
 
 
-ANSWERS = ("latest", "deleted", "changes", "history", "diff", "event", "attribute", "key", "concentration",
-           "interval", "attributes")  # fmt: skip
+ANSWERS = (
+    "latest",
+    "deleted",
+    "changes",
+    "history",
+    "diff",
+    "event",
+    "attribute",
+    "key",
+    "concentration",
+    "interval",
+    "attributes",
+)
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -322,8 +393,11 @@ def test_the_columns_an_answer_adds_are_never_masked(answers, name):
     attributes = {"user", '"ts"' if '"ts"' in df else "ts"}
     if name in ("latest", "deleted"):
         attributes |= {"email", "p", "x", "changes"}
-    added = [column for column in df.columns if column not in attributes and column not in ("before", "after")
-             and not column.startswith(("new.", "old."))]  # fmt: skip
+    added = [
+        column
+        for column in df.columns
+        if column not in attributes and column not in ("before", "after") and not column.startswith(("new.", "old."))
+    ]
     assert hidden[added].equals(df[added])
     assert "user" not in df or (hidden["user"] == REDACTED).all()
 

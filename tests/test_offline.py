@@ -22,34 +22,80 @@ PIXEL = base64.b64decode(
 )
 HOSTILE = [
     '<img src="data:image/png;base64,AA==" srcset="http://x.example/2x.png 2x" sizes="1px">',
-    '<img src="http://x.example/a.png">', '<img src=//x.example/a.png>', '<picture><source srcset="http://x.example/a"><img></picture>',
-    '<p style="background:url(http://x.example/a.png)">kept</p>', r'<p style="background:u\72 l(http://x.example/a.png)">kept</p>',
-    "<p style=\"background:url('//x.example/a')\">kept</p>", '<p style="background:image-set(\'http://x.example/a\' 1x)">kept</p>',
-    '<p style="background:URL( http://x.example/a.png">kept</p>', '<p style="width:expression(alert(1))">kept</p>',
-    "<style>@import 'http://x.example/a.css';p{color:red}</style>", "<style>@im/**/port url(http://x.example/a.css);</style>",
-    r"<style>@\69mport 'http://x.example/a.css'; a{b:c}</style>", "<style>@font-face{src:url(http://x.example/f)}</style>",
+    '<img src="http://x.example/a.png">',
+    "<img src=//x.example/a.png>",
+    '<picture><source srcset="http://x.example/a"><img></picture>',
+    '<p style="background:url(http://x.example/a.png)">kept</p>',
+    r'<p style="background:u\72 l(http://x.example/a.png)">kept</p>',
+    "<p style=\"background:url('//x.example/a')\">kept</p>",
+    "<p style=\"background:image-set('http://x.example/a' 1x)\">kept</p>",
+    '<p style="background:URL( http://x.example/a.png">kept</p>',
+    '<p style="width:expression(alert(1))">kept</p>',
+    "<style>@import 'http://x.example/a.css';p{color:red}</style>",
+    "<style>@im/**/port url(http://x.example/a.css);</style>",
+    r"<style>@\69mport 'http://x.example/a.css'; a{b:c}</style>",
+    "<style>@font-face{src:url(http://x.example/f)}</style>",
     "<style>@import/**/'http://x.example/a.css'</style>",
     "<style>@imp@import 'y';ort 'http://x.example/a.css';</style>",
     '<svg onload="alert(1)"><image href="http://x.example/a.png"/><script>alert(1)</script><circle r="1"/></svg>',
     '<svg><use xlink:href="http://x.example/a.svg#x"/><a href="javascript:alert(1)">x</a><foreignObject><iframe src="http://x.example">',
-    '<p onclick="alert(1)" onmouseover=alert(2)>kept</p>', '<body onload="alert(1)">kept</body>', '<details ontoggle=alert(1) open>kept</details>',
-    '<meta http-equiv="refresh" content="0;url=http://x.example">', '<base href="http://x.example/">',
+    '<p onclick="alert(1)" onmouseover=alert(2)>kept</p>',
+    '<body onload="alert(1)">kept</body>',
+    "<details ontoggle=alert(1) open>kept</details>",
+    '<meta http-equiv="refresh" content="0;url=http://x.example">',
+    '<base href="http://x.example/">',
     '<head><meta charset="x" http-equiv="refresh" content="0;url=http://x.example/"></head>',
-    '<iframe src="http://x.example/"></iframe>', '<iframe srcdoc="<script>alert(1)</script>"></iframe>', '<frameset><frame src="http://x.example">',
-    '<a href="javascript:alert(1)">kept</a>', '<a href=" java\tscript:alert(1)">kept</a>', '<a href="JaVaScRiPt:alert(1)">kept</a>',
-    '<a href="data:text/html,<script>alert(1)</script>">kept</a>', '<a href="vbscript:x">kept</a>', '<a href="https://x.example/" ping="http://x.example/">kept</a>',
+    '<iframe src="http://x.example/"></iframe>',
+    '<iframe srcdoc="<script>alert(1)</script>"></iframe>',
+    '<frameset><frame src="http://x.example">',
+    '<a href="javascript:alert(1)">kept</a>',
+    '<a href=" java\tscript:alert(1)">kept</a>',
+    '<a href="JaVaScRiPt:alert(1)">kept</a>',
+    '<a href="data:text/html,<script>alert(1)</script>">kept</a>',
+    '<a href="vbscript:x">kept</a>',
+    '<a href="https://x.example/" ping="http://x.example/">kept</a>',
     '<form action="http://x.example/"><button formaction="javascript:alert(1)">kept</button><input autofocus onfocus=alert(1)></form>',
-    '<object data="http://x.example/"></object>', '<embed src="http://x.example/">', '<video src="http://x.example/" poster="http://x.example/p"></video>',
-    '<audio src="http://x.example/"></audio>', '<link rel="stylesheet" href="http://x.example/a.css">', '<track src="http://x.example/">',
+    '<object data="http://x.example/"></object>',
+    '<embed src="http://x.example/">',
+    '<video src="http://x.example/" poster="http://x.example/p"></video>',
+    '<audio src="http://x.example/"></audio>',
+    '<link rel="stylesheet" href="http://x.example/a.css">',
+    '<track src="http://x.example/">',
     '<table background="http://x.example/a.png"><tr><td background="http://x.example/b.png">kept</td></tr></table>',
-    '<input type="image" src="http://x.example/a.png">', '<math href="javascript:alert(1)"><mtext>kept</mtext></math>',
-    '<!--[if IE]><script src="http://x.example/"></script><![endif]-->', '<noscript><img src="http://x.example/a.png"></noscript>',
-    '<template><img src="http://x.example/a.png"></template>', '<portal src="http://x.example/"></portal>', '<SCRIPT SRC=http://x.example/></SCRIPT>',
-    '<img src="data:text/html,<script>alert(1)</script>">', '<blink onclick=alert(1)>kept</blink>', '<x-made-up src="http://x.example/">kept</x-made-up>',
-]  # fmt: skip
+    '<input type="image" src="http://x.example/a.png">',
+    '<math href="javascript:alert(1)"><mtext>kept</mtext></math>',
+    '<!--[if IE]><script src="http://x.example/"></script><![endif]-->',
+    '<noscript><img src="http://x.example/a.png"></noscript>',
+    '<template><img src="http://x.example/a.png"></template>',
+    '<portal src="http://x.example/"></portal>',
+    "<SCRIPT SRC=http://x.example/></SCRIPT>",
+    '<img src="data:text/html,<script>alert(1)</script>">',
+    "<blink onclick=alert(1)>kept</blink>",
+    '<x-made-up src="http://x.example/">kept</x-made-up>',
+]
 PARTS = ["<p>", "</p>", "<b", ">", '"', "'", "<!--", "-->", "<style>", "</style>", "<svg>", "</svg>", "\\"]
-LOADS = {"src", "srcset", "data", "poster", "background", "action", "formaction", "ping", "code", "codebase", "archive", "manifest", "cite",
-         "longdesc", "profile", "xlink:href", "srcdoc", "usemap", "lowsrc", "dynsrc"}  # fmt: skip
+LOADS = {
+    "src",
+    "srcset",
+    "data",
+    "poster",
+    "background",
+    "action",
+    "formaction",
+    "ping",
+    "code",
+    "codebase",
+    "archive",
+    "manifest",
+    "cite",
+    "longdesc",
+    "profile",
+    "xlink:href",
+    "srcdoc",
+    "usemap",
+    "lowsrc",
+    "dynsrc",
+}
 
 
 class Acts(HTMLParser):
@@ -118,21 +164,18 @@ def test_what_acts_is_seen_by_the_test_and_gone_from_the_page(html):
     assert ("kept" in page) is ("kept" in html and "<button" not in html and "<math" not in html)
 
 
-@given(
-    st.lists(
-        st.sampled_from([*HOSTILE, *PARTS]),
-        max_size=6,
-    )
-)
+@given(st.lists(st.sampled_from([*HOSTILE, *PARTS]), max_size=6))
 def test_whatever_they_are_mixed_with(parts):
     assert not Acts(offline("".join(parts))).found
 
 
 def test_what_is_harmless_stays():
-    html = ('<table class="dataframe" border="1"><thead><tr><th colspan="2" scope="col">a</th></tr></thead></table><details open=""><summary>s</summary></details>'
-            '<p style="color: red; background: url(data:image/png;base64,AA==)" title="t" lang="de">x &lt;b&gt; &amp; y</p>'
-            '<a href="https://x.example/?a=1">l</a><a href="#up">u</a><a href="other.html">o</a><a href="mailto:a@x.example">m</a>'
-            '<style>.a > .b::before {color: light-dark(#123456, red); content: "\\201c";}</style><img alt="c" src="data:image/png;base64,AA=="/>')  # fmt: skip
+    html = (
+        '<table class="dataframe" border="1"><thead><tr><th colspan="2" scope="col">a</th></tr></thead></table><details open=""><summary>s</summary></details>'
+        '<p style="color: red; background: url(data:image/png;base64,AA==)" title="t" lang="de">x &lt;b&gt; &amp; y</p>'
+        '<a href="https://x.example/?a=1">l</a><a href="#up">u</a><a href="other.html">o</a><a href="mailto:a@x.example">m</a>'
+        '<style>.a > .b::before {color: light-dark(#123456, red); content: "\\201c";}</style><img alt="c" src="data:image/png;base64,AA=="/>'
+    )
     assert BeautifulSoup(offline(html), "html.parser") == BeautifulSoup(html, "html.parser")
 
 
@@ -175,8 +218,16 @@ def shown(data: dict) -> str:
     from datetime import UTC, datetime
 
     cell = new_code_cell("x", outputs=[new_output("display_data", data)])
-    return render(new_notebook(cells=[cell]), title="t", parameters=[], started=datetime.now(UTC), seconds=1.0, failed=None,
-                  source="a.ipynb", notebook_name="a.ipynb").partition("<main>")[2]  # fmt: skip
+    return render(
+        new_notebook(cells=[cell]),
+        title="t",
+        parameters=[],
+        started=datetime.now(UTC),
+        seconds=1.0,
+        failed=None,
+        source="a.ipynb",
+        notebook_name="a.ipynb",
+    ).partition("<main>")[2]
 
 
 def test_pictures_beside_the_notebook_are_in_its_report_wherever_it_is_started(tmp_path, monkeypatch):
@@ -185,8 +236,13 @@ def test_pictures_beside_the_notebook_are_in_its_report_wherever_it_is_started(t
         (tmp_path / "nb" / name).write_bytes(PIXEL)
     (tmp_path / "nb" / "secret.txt").write_text("secret")
     monkeypatch.chdir(tmp_path)
-    page = page_of(tmp_path, new_markdown_cell('# t\n![one](fig.png) ![two](sub/in%20folder.png)\n\n<img src="fig.png" alt="three">\n\n'
-                                               "![no](none.png) ![text](secret.txt)"))  # fmt: skip
+    page = page_of(
+        tmp_path,
+        new_markdown_cell(
+            '# t\n![one](fig.png) ![two](sub/in%20folder.png)\n\n<img src="fig.png" alt="three">\n\n'
+            "![no](none.png) ![text](secret.txt)"
+        ),
+    )
     assert page.count(base64.b64encode(PIXEL).decode()) == 3
     assert "[no: not in this file]" in page
     assert "[text: not in this file]" in page
@@ -203,15 +259,24 @@ def test_the_page_has_a_strict_policy(tmp_path):
 PLOTLY = '<div><div id="1" class="plotly-graph-div"></div><script>Plotly.newPlot("1", [])</script></div>'
 
 
-@pytest.mark.parametrize(("data", "wanted"), [
-    ({"application/vnd.plotly.v1+json": {"data": []}}, "[a Plotly figure is not in this file"),
-    ({"application/vnd.plotly.v1+json": {"data": []}, "text/html": PLOTLY}, "[a Plotly figure is not in this file"),
-    ({"text/html": PLOTLY}, "[a Plotly figure is not in this file"),
-    ({"text/html": PLOTLY, "text/plain": "Figure(3 bars)"}, "Figure(3 bars)"),
-    ({"application/vnd.vegalite.v5+json": {}, "text/plain": "<VegaLite 5 object>"}, "[a Vega figure is not in this file"),
-    ({"application/javascript": "alert(1)", "text/plain": "<IPython.core.display.Javascript object>"}, "[a script is not in this file"),
-    ({"application/x-made-up": "x"}, "[an output is not in this file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        ({"application/vnd.plotly.v1+json": {"data": []}}, "[a Plotly figure is not in this file"),
+        ({"application/vnd.plotly.v1+json": {"data": []}, "text/html": PLOTLY}, "[a Plotly figure is not in this file"),
+        ({"text/html": PLOTLY}, "[a Plotly figure is not in this file"),
+        ({"text/html": PLOTLY, "text/plain": "Figure(3 bars)"}, "Figure(3 bars)"),
+        (
+            {"application/vnd.vegalite.v5+json": {}, "text/plain": "<VegaLite 5 object>"},
+            "[a Vega figure is not in this file",
+        ),
+        (
+            {"application/javascript": "alert(1)", "text/plain": "<IPython.core.display.Javascript object>"},
+            "[a script is not in this file",
+        ),
+        ({"application/x-made-up": "x"}, "[an output is not in this file"),
+    ],
+)
 def test_a_figure_that_a_program_draws_is_named_with_what_text_there_is(data, wanted):
     page = shown(data)
     assert wanted in page

@@ -24,7 +24,7 @@ TOLD = [
     ({"awsRegion": 5, "eventSourceARN": "arn:aws:s3:::bucket"}, (None, None)),
     ({"awsRegion": {"a": 1}, "eventSourceARN": [ARN]}, (None, None)),
     ({"awsRegion": True, "eventSourceARN": "arn:aws:dynamodb:::table/things"}, (None, None)),
-]  # fmt: skip
+]
 
 
 def inserted(key: str = "a", **more):

@@ -24,7 +24,9 @@ FIRST = datetime(2025, 12, 29, tzinfo=UTC)
 HOURS = 24 * 12
 TOP = "s3://lake/data/things/"
 ZONES = {name: named_zone(name).tz for name in ("-11:00", "-04:00", "UTC", "+05:45", "+09:00", "+14:00")} | {
-    "America/New_York": ZoneInfo("America/New_York"), "Europe/Berlin": ZoneInfo("Europe/Berlin")}  # fmt: skip
+    "America/New_York": ZoneInfo("America/New_York"),
+    "Europe/Berlin": ZoneInfo("Europe/Berlin"),
+}
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,10 @@ class Scheme:
 
     def values(self, local: datetime, padded: bool) -> tuple[str, ...]:
         forms = self.columns.values()
-        return tuple(local.strftime(form if padded else form.replace("%m", "%-m").replace("%d", "%-d").replace("%H", "%-H"))
-                     for form in forms)  # fmt: skip
+        return tuple(
+            local.strftime(form if padded else form.replace("%m", "%-m").replace("%d", "%-d").replace("%H", "%-H"))
+            for form in forms
+        )
 
     def place(self, values: tuple[str, ...]) -> str:
         each = dict(zip(self.columns, values, strict=True))
@@ -49,18 +53,21 @@ SCHEMES = {
     "hive": Scheme(UNITS),
     "days": Scheme({name: UNITS[name] for name in ("year", "month", "day")}),
     "months": Scheme({name: UNITS[name] for name in ("year", "month")}),
-    "crawled": Scheme({f"partition_{number}": form for number, form in enumerate(UNITS.values())},
-                      "{partition_0}/{partition_1}/{partition_2}/{partition_3}/"),
+    "crawled": Scheme(
+        {f"partition_{number}": form for number, form in enumerate(UNITS.values())},
+        "{partition_0}/{partition_1}/{partition_2}/{partition_3}/",
+    ),
     "month first": Scheme({name: UNITS[name] for name in ("month", "day", "year", "hour")}),
-    "crawled, month first": Scheme({"partition_0": "%m", "partition_1": "%d", "partition_2": "%Y"},
-                                   "{partition_0}/{partition_1}/{partition_2}/"),
+    "crawled, month first": Scheme(
+        {"partition_0": "%m", "partition_1": "%d", "partition_2": "%Y"}, "{partition_0}/{partition_1}/{partition_2}/"
+    ),
     "dt": Scheme({"dt": "%Y-%m-%d"}),
     "dt and hour": Scheme({"dt": "%Y-%m-%d", "hour": "%H"}),
     "hour and dt": Scheme({"h": "%H", "dt": "%Y/%m/%d"}, "{h}/{dt}/"),
     "arrival": Scheme({"arrival": "%Y/%m/%d/%H"}, "{arrival}/"),
     "region first": Scheme({"region": "eu", **UNITS}),
     "other names": Scheme({"j": "%Y", "mo": "%m", "t": "%d", "st": "%H"}),
-}  # fmt: skip
+}
 NUMBERS = {"hive", "days", "months", "crawled", "month first", "other names"}
 COMPACT = Scheme({"dt": "%Y%m%d"})
 
@@ -110,7 +117,8 @@ def lake(scheme: Scheme, zone, rng: random.Random, *, padded: bool, named: bool,
         path = f"{TOP}{scheme.place(told)}{name}.gz"
         stored = datetime(2027, 3, 1, tzinfo=UTC) if copied else first + timedelta(minutes=5)
         objects[Object(path, 100, int(stored.timestamp() * 1e9), "gzip", None)] = [
-            Change(made, path) for _, made in some]  # fmt: skip
+            Change(made, path) for _, made in some
+        ]
         values[path] = told
     return objects, values
 
@@ -142,10 +150,18 @@ def kept(log: LogTable, values: set[tuple[str, ...]], condition: str) -> set[tup
 
 
 LAKES = st.tuples(
-    st.sampled_from(sorted(SCHEMES)), st.sampled_from(sorted(ZONES)), st.booleans(), st.booleans(), st.booleans(),
-    st.booleans(), st.booleans(), st.integers(0, 10_000), st.integers(0, HOURS), st.sampled_from([0, 1, 2, 30, 100]),
+    st.sampled_from(sorted(SCHEMES)),
+    st.sampled_from(sorted(ZONES)),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 10_000),
+    st.integers(0, HOURS),
+    st.sampled_from([0, 1, 2, 30, 100]),
     st.sampled_from([0.0, 0.1, 0.5]),
-)  # fmt: skip
+)
 
 
 @given(drawn=LAKES)
@@ -181,8 +197,9 @@ def test_a_window_of_two_hours_reads_a_day_and_little_more(zone, copied):
         SCHEMES["hive"], ZONES[zone], random.Random(5), padded=False, named=True, copied=copied, late=0
     )
     for _ in range(20 if len(objects) < 200 else 0):
-        objects, values = lake(SCHEMES["hive"], ZONES[zone], random.Random(_), padded=False, named=True, copied=copied,
-                               late=0)  # fmt: skip
+        objects, values = lake(
+            SCHEMES["hive"], ZONES[zone], random.Random(_), padded=False, named=True, copied=copied, late=0
+        )
     log = table(SCHEMES["hive"], values, "string", False)
     start = FIRST + timedelta(hours=100)
     told = check(objects, values, log, start, timedelta(hours=2))
@@ -259,7 +276,9 @@ def test_objects_stored_soon_after_they_arrived_tell_the_zone_from_the_other_sid
     assert "UTC+09:00" in told.note[0]
 
 
-@pytest.mark.parametrize(("text", "offset"), [("UTC", 0), ("+09:00", 540), ("-4", -240), ("UTC+05:45", 345), ("Asia/Tokyo", 540)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "offset"), [("UTC", 0), ("+09:00", 540), ("-4", -240), ("UTC+05:45", 345), ("Asia/Tokyo", 540)]
+)
 def test_a_zone_is_given_by_name_or_offset(text, offset):
     zone = named_zone(text)
     assert zone.utc(datetime(2026, 7, 1, 12)) == datetime(2026, 7, 1, 12, tzinfo=UTC) - timedelta(minutes=offset)
@@ -286,8 +305,10 @@ def test_partitions_that_tell_no_time_are_all_read(columns):
 
 def test_folders_earlier_than_their_changes_by_more_than_any_zone_are_not_pruned():
     objects, values = lake(SCHEMES["hive"], UTC, random.Random(2), padded=True, named=False, copied=True)
-    behind = {item: [Change(each.made + timedelta(days=3), each.object) for each in changes]
-              for item, changes in objects.items()}  # fmt: skip
+    behind = {
+        item: [Change(each.made + timedelta(days=3), each.object) for each in changes]
+        for item, changes in objects.items()
+    }
     log = table(SCHEMES["hive"], values, "string", False)
     assert len(FromMemory(behind).listing(log, FIRST, FIRST + timedelta(hours=1)).objects) == len(objects)
 
@@ -308,8 +329,16 @@ def test_objects_outside_of_registered_and_projected_partitions_are_not_read_and
             f"projection.{unit}.range": f"0,{last}",
             f"projection.{unit}.digits": "2",
         }
-    log = LogTable("things", "logs", TOP, "envelope", {}, "json",
-                   partitions_of([(name, "int") for name in UNITS], units, location=TOP), True)  # fmt: skip
+    log = LogTable(
+        "things",
+        "logs",
+        TOP,
+        "envelope",
+        {},
+        "json",
+        partitions_of([(name, "int") for name in UNITS], units, location=TOP),
+        True,
+    )
     listing = FromMemory(objects).listing(log)
     assert all("year=2026" in item.path and "=1/" not in item.path for item in listing.objects)
     assert len(listing.unread) + len(listing.objects) == len(objects)
@@ -318,13 +347,16 @@ def test_objects_outside_of_registered_and_projected_partitions_are_not_read_and
 
 def test_a_projection_tells_form_and_place():
     parameters = {
-        "projection.arrival.type": "date", "projection.arrival.format": "yyyy/MM/dd/HH",
-        "projection.arrival.range": "2020/01/01/00,NOW", "storage.location.template": TOP + "${arrival}/",
-    }  # fmt: skip
+        "projection.arrival.type": "date",
+        "projection.arrival.format": "yyyy/MM/dd/HH",
+        "projection.arrival.range": "2020/01/01/00,NOW",
+        "storage.location.template": TOP + "${arrival}/",
+    }
     scheme = partitions_of([("arrival", "string")], parameters, location=TOP)
     assert scheme.folder(datetime(2026, 11, 18, 9, 30)) == "2026/11/18/09/"
     assert scheme.values(f"{TOP}2021/12/30/00/x.gz", TOP) == ("2021/12/30/00",)
     assert scheme.values(f"{TOP}2019/12/30/00/x.gz", TOP) is None
     assert scheme.within([("2025/12/30/00",), ("2025/12/30/01",)]) == (
-        "\"arrival\" >= '2025/12/30/00' and \"arrival\" <= '2025/12/30/01'")  # fmt: skip
+        "\"arrival\" >= '2025/12/30/00' and \"arrival\" <= '2025/12/30/01'"
+    )
     assert Partitions().within([()]) == "true"

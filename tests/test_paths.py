@@ -51,8 +51,20 @@ def test_a_path_knows_the_home_folder_and_file_addresses(here):
     assert paths.local(r"C:\logs") == Path(r"C:\logs")
 
 
-@pytest.mark.parametrize("given", ["s3://bucket/key", "s3:/bucket/key", "S3://bucket", "http://x/y", "abfss://a@b/c",
-                                   "file://elsewhere/x", "file://[::1", "a\0b", "~nobody-of-this-name/x"])  # fmt: skip
+@pytest.mark.parametrize(
+    "given",
+    [
+        "s3://bucket/key",
+        "s3:/bucket/key",
+        "S3://bucket",
+        "http://x/y",
+        "abfss://a@b/c",
+        "file://elsewhere/x",
+        "file://[::1",
+        "a\0b",
+        "~nobody-of-this-name/x",
+    ],
+)
 def test_what_is_no_path_of_this_machine_is_refused_in_a_line(given):
     with pytest.raises(ParameterError) as error:
         paths.local(given)
@@ -77,12 +89,18 @@ def test_a_home_or_checkpoints_in_s3_is_refused_by_the_embedded_engine(here):
     assert below(here / "work") == []
 
 
-@pytest.mark.parametrize("verb", [
-    ("report", "nb.ipynb", "--out", "s3://bucket/reports"), ("report", "nb.ipynb", "--out", "http://x/reports"),
-    ("baseline", "start", "persons", "--to", "s3://bucket/exports"), ("demo", "--out", "s3://bucket/reports"),
-    ("latest", "persons", "--out", "s3://bucket/x.csv"), ("latest", "persons", "--out", "ftp://bucket/x.csv"),
-    ("latest", "persons", "--out", "s3:/bucket/x.csv"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("report", "nb.ipynb", "--out", "s3://bucket/reports"),
+        ("report", "nb.ipynb", "--out", "http://x/reports"),
+        ("baseline", "start", "persons", "--to", "s3://bucket/exports"),
+        ("demo", "--out", "s3://bucket/reports"),
+        ("latest", "persons", "--out", "s3://bucket/x.csv"),
+        ("latest", "persons", "--out", "ftp://bucket/x.csv"),
+        ("latest", "persons", "--out", "s3:/bucket/x.csv"),
+    ],
+)
 def test_an_output_the_embedded_engine_cannot_write_is_refused_and_nothing_is_written(here, verb):
     Path("nb.ipynb").write_text(writes(new_notebook(cells=[new_code_cell("1")])))
     ran("generate", "persons", "--items", "3", "--changes", "5", code=0)
@@ -103,8 +121,13 @@ def test_reports_go_to_the_home_folder_and_a_reports_name_stays_one_file_name(he
 def test_a_report_is_uploaded_when_it_is_whole(here, aws_server, monkeypatch):
     import boto3
 
-    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "WORKBENCH_ENGINE": "athena",
-                        "WORKBENCH_REGION": "eu-central-1", "WORKBENCH_ENDPOINT": aws_server}.items():  # fmt: skip
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "WORKBENCH_ENGINE": "athena",
+        "WORKBENCH_REGION": "eu-central-1",
+        "WORKBENCH_ENDPOINT": aws_server,
+    }.items():
         monkeypatch.setenv(name, value)
     s3 = boto3.client("s3", endpoint_url=aws_server, region_name="eu-central-1")
     s3.create_bucket(Bucket="of-reports", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})

@@ -60,8 +60,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_wheel_holds_every_file_the_package_needs(installed):
-    needed = {path.relative_to(HERE / "workbench") for path in (HERE / "workbench").rglob("*")
-              if path.is_file() and path.suffix in (".py", ".sql", ".j2", ".css", ".typed")}  # fmt: skip
+    needed = {
+        path.relative_to(HERE / "workbench")
+        for path in (HERE / "workbench").rglob("*")
+        if path.is_file() and path.suffix in (".py", ".sql", ".j2", ".css", ".typed")
+    }
     assert {path for path in needed if not (installed / "workbench" / path).is_file()} == set()
     notebooks = {path.name for path in (HERE / "notebooks").glob("*.ipynb")}
     assert {path.name for path in (installed / "workbench" / "notebooks").iterdir()} == notebooks
@@ -75,8 +78,9 @@ def test_a_wheel_finds_its_notebooks_and_names_those_there_are(installed, tmp_pa
     assert wrong.returncode == 1
     assert "Did you mean '03_change_frequency.ipynb'?" in wrong.stderr
     found = [sys.executable, "-c", "from workbench.reports import shipped; print(len(list(shipped().glob('*.ipynb'))))"]
-    told = subprocess.run(found, cwd=tmp_path, capture_output=True, text=True,
-                          env=os.environ | {"PYTHONPATH": str(installed)})  # fmt: skip
+    told = subprocess.run(
+        found, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(installed)}
+    )
     assert told.stdout.strip() == str(len(list((HERE / "notebooks").glob("*.ipynb"))))
 
 
@@ -113,13 +117,19 @@ def test_closed_and_broken_streams_end_without_a_traceback(home, verb):
         assert len([line for line in told.stderr.splitlines() if "Error" in line]) == (shell == "> /dev/full")
 
 
-@pytest.mark.parametrize(("verb", "why"), [
-    ("changes persons --limit -1", "limit=-1 is less than nothing"),
-    ("frequency persons --by key --limit -1", "limit=-1 is less than nothing"),
-    ("reconcile persons --segments 0", "at least one segment"), ("reconcile persons --rate -1", "rate above nothing"),
-    ("report 02_latest_state --timeout -1", "timeout=-1"), ("checkpoint persons --keep -1", "keep=-1"),
-    ("generate heartrate --items -1", "items=-1"), ("generate heartrate --late -1", "late=-1.0 is no share"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("verb", "why"),
+    [
+        ("changes persons --limit -1", "limit=-1 is less than nothing"),
+        ("frequency persons --by key --limit -1", "limit=-1 is less than nothing"),
+        ("reconcile persons --segments 0", "at least one segment"),
+        ("reconcile persons --rate -1", "rate above nothing"),
+        ("report 02_latest_state --timeout -1", "timeout=-1"),
+        ("checkpoint persons --keep -1", "keep=-1"),
+        ("generate heartrate --items -1", "items=-1"),
+        ("generate heartrate --late -1", "late=-1.0 is no share"),
+    ],
+)
 def test_a_number_that_makes_no_sense_is_one_line(home, verb, why):
     told = CliRunner().invoke(main, verb.split())
     assert told.exit_code == 1, told.output
@@ -127,19 +137,22 @@ def test_a_number_that_makes_no_sense_is_one_line(home, verb, why):
     assert len(told.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("arguments", "why"), [
-    (["sql", "changes", "persons", "-p", "matching=x"], "changes has no parameter 'matching'"),
-    (["sql", "changes", "persons", "-p", "table=x"], "changes has no parameter 'table'"),
-    (["sql", "latest_state", "persons", "-p", "self=x"], "latest_state has no parameter 'self'"),
-    (["sql", "latest_state", "persons", "-p", "as_off=-1d"], "Did you mean 'as_of'?"),
-    (["sql", "hot_keys", "persons", "-p", "limit=x"], "limit is 'x': it must be a whole number"),
-    (["sql", "latest_state", "persons", "-p", "include_deleted=1"], "it must be true or false"),
-    (["changes", "persons", "--prefix"], "give the key too"),
-    (["history", "persons", "--prefix"], "give the key too"),
-    (["diff", "persons", "-1d", "--prefix"], "give the key too"),
-    (["export", "latest", "persons", "x.csv", "--key", "pk=1"], "latest is asked of all items"),
-    (["export", "frequency", "persons", "x.csv", "--prefix"], "frequency is asked of all items"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["sql", "changes", "persons", "-p", "matching=x"], "changes has no parameter 'matching'"),
+        (["sql", "changes", "persons", "-p", "table=x"], "changes has no parameter 'table'"),
+        (["sql", "latest_state", "persons", "-p", "self=x"], "latest_state has no parameter 'self'"),
+        (["sql", "latest_state", "persons", "-p", "as_off=-1d"], "Did you mean 'as_of'?"),
+        (["sql", "hot_keys", "persons", "-p", "limit=x"], "limit is 'x': it must be a whole number"),
+        (["sql", "latest_state", "persons", "-p", "include_deleted=1"], "it must be true or false"),
+        (["changes", "persons", "--prefix"], "give the key too"),
+        (["history", "persons", "--prefix"], "give the key too"),
+        (["diff", "persons", "-1d", "--prefix"], "give the key too"),
+        (["export", "latest", "persons", "x.csv", "--key", "pk=1"], "latest is asked of all items"),
+        (["export", "frequency", "persons", "x.csv", "--prefix"], "frequency is asked of all items"),
+    ],
+)
 def test_an_argument_that_a_verb_does_not_take_is_said_and_never_a_traceback(home, arguments, why):
     told = CliRunner().invoke(main, arguments)
     assert isinstance(told.exception, SystemExit), told.exception
@@ -230,11 +243,15 @@ def test_checkpoints_that_cannot_be_made_name_the_setting(tmp_path, monkeypatch)
 # the environment of AWS
 
 
-@pytest.mark.parametrize(("setting", "environment", "region"), [
-    ("eu-west-1", {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-1"),
-    (None, {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-2"),
-    (None, {"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-3"), (None, {}, "eu-west-4"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("setting", "environment", "region"),
+    [
+        ("eu-west-1", {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-1"),
+        (None, {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-2"),
+        (None, {"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-3"),
+        (None, {}, "eu-west-4"),
+    ],
+)
 def test_the_region_is_the_settings_then_aws_region_then_what_boto3_knows(
     monkeypatch, tmp_path, setting, environment, region
 ):
@@ -263,9 +280,16 @@ def test_an_endpoint_without_a_scheme_is_one_line(monkeypatch, how):
 
 
 SOURCES = [*(HERE / "workbench").rglob("*.py"), HERE / "README.md", *(HERE / "notebooks").glob("*.ipynb")]
-TOLD = sorted({match.groups() for path in SOURCES for match in re.finditer(
-    r"workbench((?: --[\w-]+)*) ([a-z]+)((?: --[\w-]+)*)", path.read_text(encoding="utf-8"))
-    if match[2] in main.commands or match[1]})  # fmt: skip
+TOLD = sorted(
+    {
+        match.groups()
+        for path in SOURCES
+        for match in re.finditer(
+            r"workbench((?: --[\w-]+)*) ([a-z]+)((?: --[\w-]+)*)", path.read_text(encoding="utf-8")
+        )
+        if match[2] in main.commands or match[1]
+    }
+)
 
 
 @pytest.mark.parametrize(("before", "verb", "after"), TOLD)

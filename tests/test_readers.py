@@ -40,8 +40,24 @@ KEY = {"pk": {"S": "x"}}
 NOON = micros("2026-01-01T12:00:00")
 A, B = (KEY | {"v": {"S": letter}} for letter in "AB")
 RECORDS = chain(KEY, [(NOON, A), (NOON + 1, B), (NOON + 2, A)], ids=["1", "2", "3"])
-NAMES_OF_COLUMNS = (*COLUMNS, "eventID", "eventName", "tableName", "userIdentity", "dynamodb", "object", "Item", "Keys",
-                    "NewImage", "Metadata", "row_id", "file_row_number", "path", "size", "modified")  # fmt: skip
+NAMES_OF_COLUMNS = (
+    *COLUMNS,
+    "eventID",
+    "eventName",
+    "tableName",
+    "userIdentity",
+    "dynamodb",
+    "object",
+    "Item",
+    "Keys",
+    "NewImage",
+    "Metadata",
+    "row_id",
+    "file_row_number",
+    "path",
+    "size",
+    "modified",
+)
 
 
 # --- a folder's name is never data
@@ -106,10 +122,43 @@ def rows_of(change: dict, layout: str) -> dict:
     return canonical_change(change) if layout == "envelope" else flat(change) if layout == "flat" else change
 
 
-ODD = st.sampled_from([None, "", "x", "2030-01-01T00:00:00Z", 5, -1, True, {}, [], {"a": 1}, '{"pk":{"S":"other"}}',
-                       '{"pk":{"S":"x"},"v":{"S":"Z"}}', "{}", '{"v":{"S":', "INSERT", "REMOVE"])  # fmt: skip
-EXTRA = [*COLUMNS, "eventID", "eventName", "tableName", "userIdentity", "recordFormat", "eventVersion", "pk", "v", "note",
-         "eventSourceARN", "eventSource", "dynamodb", "Keys", "attribute_values"]  # fmt: skip
+ODD = st.sampled_from(
+    [
+        None,
+        "",
+        "x",
+        "2030-01-01T00:00:00Z",
+        5,
+        -1,
+        True,
+        {},
+        [],
+        {"a": 1},
+        '{"pk":{"S":"other"}}',
+        '{"pk":{"S":"x"},"v":{"S":"Z"}}',
+        "{}",
+        '{"v":{"S":',
+        "INSERT",
+        "REMOVE",
+    ]
+)
+EXTRA = [
+    *COLUMNS,
+    "eventID",
+    "eventName",
+    "tableName",
+    "userIdentity",
+    "recordFormat",
+    "eventVersion",
+    "pk",
+    "v",
+    "note",
+    "eventSourceARN",
+    "eventSource",
+    "dynamodb",
+    "Keys",
+    "attribute_values",
+]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -131,8 +180,9 @@ def test_both_readers_agree_on_records_with_names_more_and_less(data):
     assert fast == slow
 
 
-@pytest.mark.parametrize("name", ["ts", "event_id", "event_name", "new_image", "old_image", "table_name", "keys", "by_ttl",
-                                  "size_bytes"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["ts", "event_id", "event_name", "new_image", "old_image", "table_name", "keys", "by_ttl", "size_bytes"]
+)
 @pytest.mark.parametrize("beside", [[], ["{half"]])
 def test_a_raw_record_with_a_name_of_an_envelope_is_raw_in_both_readers(tmp_path, name, beside):
     other = canonical_change(record("REMOVE", KEY, NOON + 10**12, old=A, table="others"))
@@ -237,8 +287,18 @@ def test_what_duckdb_takes_for_a_time_and_is_none_is_named(tmp_path):
         ]
 
 
-@pytest.mark.parametrize("wrong", [{"new_image": "{"}, {"new_image": '{"v":{"S":1}}'}, {"event_name": "UPSERT"},
-                                   {"keys": "[]"}, {"ts": "noon"}, {"event_id": None}, {"event_name": "INSERT"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"new_image": "{"},
+        {"new_image": '{"v":{"S":1}}'},
+        {"event_name": "UPSERT"},
+        {"keys": "[]"},
+        {"ts": "noon"},
+        {"event_id": None},
+        {"event_name": "INSERT"},
+    ],
+)
 def test_a_wrong_row_of_parquet_is_counted_as_in_json_by_every_question(tmp_path, wrong):
     rows = [canonical_change(change) for change in RECORDS]
     rows[1] |= wrong
@@ -321,10 +381,28 @@ def test_nulls_beside_a_value_and_for_one_are_absent_to_every_question(tmp_path,
     assert fast == slow
 
 
-EMPTY = [{"m": {}}, {"m": {"M": {"a": {}}}}, {"M": {}}, {"l": {"L": [{}]}}, {"l": {"L": [None]}}, {"ATM": {}},
-         {"m": {"M": {"M": {}}}}, {"v": {"S": None}}, {"v": {"S": "a", "N": "1"}}, {"v": {"M": {"a": {"S": 1}}}},
-         {"v": {"N": "1,5"}}, {"v": {"N": "NaN"}}, {"v": {"B": "%"}}, {"v": {"NS": ["x"]}}, {"v": "plain"}, {"v": {"X": ""}},
-         {"v": {"L": {}}}, {"v": {"M": []}}, {"v": {"BOOL": "true"}}, {"v": {"L": ["a"]}}]  # fmt: skip
+EMPTY = [
+    {"m": {}},
+    {"m": {"M": {"a": {}}}},
+    {"M": {}},
+    {"l": {"L": [{}]}},
+    {"l": {"L": [None]}},
+    {"ATM": {}},
+    {"m": {"M": {"M": {}}}},
+    {"v": {"S": None}},
+    {"v": {"S": "a", "N": "1"}},
+    {"v": {"M": {"a": {"S": 1}}}},
+    {"v": {"N": "1,5"}},
+    {"v": {"N": "NaN"}},
+    {"v": {"B": "%"}},
+    {"v": {"NS": ["x"]}},
+    {"v": "plain"},
+    {"v": {"X": ""}},
+    {"v": {"L": {}}},
+    {"v": {"M": []}},
+    {"v": {"BOOL": "true"}},
+    {"v": {"L": ["a"]}},
+]
 
 
 @pytest.mark.parametrize("layout", ["raw", "envelope", "parquet"])
@@ -347,9 +425,16 @@ def test_an_image_that_is_none_is_refused_by_every_question_alike(tmp_path, layo
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.recursive(attribute_values | st.none() | st.just({}) | st.just({"S": 1}), lambda inner: st.one_of(
-    st.dictionaries(st.sampled_from("MLSax"), inner, max_size=2).map(lambda members: {"M": members}),
-    st.lists(inner, max_size=2).map(lambda members: {"L": members})), max_leaves=5))  # fmt: skip
+@given(
+    st.recursive(
+        attribute_values | st.none() | st.just({}) | st.just({"S": 1}),
+        lambda inner: st.one_of(
+            st.dictionaries(st.sampled_from("MLSax"), inner, max_size=2).map(lambda members: {"M": members}),
+            st.lists(inner, max_size=2).map(lambda members: {"L": members}),
+        ),
+        max_leaves=5,
+    )
+)
 def test_the_pattern_of_images_takes_no_json_that_is_none(value):
     image = {"a": value, "b": {"S": "}}"}}
     text = json.dumps(image, ensure_ascii=False)
@@ -398,8 +483,12 @@ def test_changes_of_a_stream_without_new_images_count(tmp_path, view, layout):
 
 
 def test_an_image_that_the_stream_has_and_the_record_lacks_is_refused(tmp_path):
-    rows = [record("INSERT", KEY, NOON), of_streams(record("MODIFY", KEY, NOON)),
-            of_streams(record("INSERT", KEY, NOON), "NEW_IMAGE"), record("INSERT", KEY, NOON, new=A)]  # fmt: skip
+    rows = [
+        record("INSERT", KEY, NOON),
+        of_streams(record("MODIFY", KEY, NOON)),
+        of_streams(record("INSERT", KEY, NOON), "NEW_IMAGE"),
+        record("INSERT", KEY, NOON, new=A),
+    ]
     (tmp_path / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
     fast, slow = both(tmp_path)
     assert fast == slow
@@ -418,7 +507,9 @@ def test_an_image_without_attributes_is_none(tmp_path, layout):
     fast, slow = both(tmp_path)
     assert fast == slow
     assert sorted((row["event_name"], row["old_image"] is None, row["new_image"] is None) for row in fast) == [
-        ("INSERT", True, False), ("REMOVE", False, True)]  # fmt: skip
+        ("INSERT", True, False),
+        ("REMOVE", False, True),
+    ]
 
 
 # --- flat rows with names of other layouts
@@ -543,8 +634,10 @@ def test_event_names_settle_whether_an_item_is_there_where_old_images_are_not_kn
     was = events[0] != "I"
     names = {"I": "INSERT", "R": "REMOVE", "M": "MODIFY"}
     rows = [record("INSERT", KEY, NOON, new=A, event_id="0")] if was else []
-    rows += [record(names[event], KEY, NOON + 5, new=None if event == "R" else B, event_id=ids[at])
-             for at, event in enumerate(events)]  # fmt: skip
+    rows += [
+        record(names[event], KEY, NOON + 5, new=None if event == "R" else B, event_id=ids[at])
+        for at, event in enumerate(events)
+    ]
     for row in rows:
         row["dynamodb"].pop("OldImage", None)
     write_log(tmp_path, rows, "flat")
@@ -553,8 +646,16 @@ def test_event_names_settle_whether_an_item_is_there_where_old_images_are_not_kn
 
 
 def test_an_item_removed_and_put_before_an_instant_of_changes_only_is_there(tmp_path):
-    made = [("INSERT", NOON, A), ("REMOVE", NOON + 5, None), ("INSERT", NOON + 5, B), ("REMOVE", NOON + 6, None),
-            ("INSERT", NOON + 6, A)]  # fmt: skip
-    write_log(tmp_path, [record(event, KEY, at, new=new, event_id=str(9 - number))
-                         for number, (event, at, new) in enumerate(made)], "flat")  # fmt: skip
+    made = [
+        ("INSERT", NOON, A),
+        ("REMOVE", NOON + 5, None),
+        ("INSERT", NOON + 5, B),
+        ("REMOVE", NOON + 6, None),
+        ("INSERT", NOON + 6, A),
+    ]
+    write_log(
+        tmp_path,
+        [record(event, KEY, at, new=new, event_id=str(9 - number)) for number, (event, at, new) in enumerate(made)],
+        "flat",
+    )
     assert list(Workbench(tmp_path).latest_state("things").df["v"]) == ["A"]

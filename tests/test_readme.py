@@ -39,8 +39,12 @@ def verbs(command: click.Command = main, path: str = "") -> Iterator[str]:
 
 
 CHANGES = {"persons": 1_500, "heartrate": 20_000}  # few heart rates are corrected
-SHOWN = [line.removeprefix("$ workbench ") for block in blocks("console", README) for line in block.splitlines()
-         if line.startswith("$ workbench ")]  # fmt: skip
+SHOWN = [
+    line.removeprefix("$ workbench ")
+    for block in blocks("console", README)
+    for line in block.splitlines()
+    if line.startswith("$ workbench ")
+]
 EXAMPLES = [each for each in dict.fromkeys([*SHOWN, *verbs()]) if not each.startswith(ELSEWHERE)]
 
 

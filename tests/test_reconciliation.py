@@ -52,16 +52,22 @@ def test_a_log_that_tells_all_agrees_with_its_table(wb):
 
 def test_what_the_log_does_not_tell_is_found_item_by_item_and_attribute_by_attribute(wb):
     write(wb, puts=[{"pk": "same"}, {"pk": "differs", "v": 1, "m": {"x": "1"}}, {"pk": "gone", "v": 1}])
-    write(wb, puts=[{"pk": "differs", "v": 2, "m": {"x": "1", "y": None}}, {"pk": "new", "v": 1}], deletes=["gone"],
-          delivered=None)  # fmt: skip
+    write(
+        wb,
+        puts=[{"pk": "differs", "v": 2, "m": {"x": "1", "y": None}}, {"pk": "new", "v": 1}],
+        deletes=["gone"],
+        delivered=None,
+    )
     found = wb.reconcile("things")
     assert not found.agrees
     assert found.items == {"missing": 1, "extra": 1, "differing": 1, "same": 1}
     told = {(row[0], row[1], row[2]): row[3:] for row in rows(found)}
     assert told == {
-        ("differs", "differing", "m.y"): (pd.NA, None), ("differs", "differing", "v"): (1, 2),
-        ("gone", "extra", "v"): (1, pd.NA), ("new", "missing", "v"): (pd.NA, 1),
-    }  # fmt: skip
+        ("differs", "differing", "m.y"): (pd.NA, None),
+        ("differs", "differing", "v"): (1, 2),
+        ("gone", "extra", "v"): (1, pd.NA),
+        ("new", "missing", "v"): (pd.NA, 1),
+    }
 
 
 def test_changes_that_are_still_on_their_way_count_for_no_difference_until_they_are_late(wb):
@@ -104,8 +110,13 @@ def test_a_table_that_is_not_there_is_named(wb):
 
 
 def test_a_hundred_thousand_items_agree_and_each_planted_difference_and_only_those_is_found(wb):
-    wb.generate("persons", items=100_000, changes=130_000, start=datetime(2026, 1, 5, tzinfo=UTC),
-                end=datetime(2026, 1, 12, tzinfo=UTC))  # fmt: skip
+    wb.generate(
+        "persons",
+        items=100_000,
+        changes=130_000,
+        start=datetime(2026, 1, 5, tzinfo=UTC),
+        end=datetime(2026, 1, 12, tzinfo=UTC),
+    )
     found = wb.reconcile("persons")
     assert found.agrees
     assert found.items["same"] > 90_000
@@ -119,8 +130,11 @@ def test_a_hundred_thousand_items_agree_and_each_planted_difference_and_only_tho
         store.delivered("persons", list(store.pending("persons"))[-1][0])
     found = wb.reconcile("persons")
     assert {(row[0], row[1]) for row in rows(found)} == {
-        (items[0]["pk"], "differing"), (items[1]["pk"], "extra"), ("planted", "missing"), (items[2]["pk"], "differing"),
-    }  # fmt: skip
+        (items[0]["pk"], "differing"),
+        (items[1]["pk"], "extra"),
+        ("planted", "missing"),
+        (items[2]["pk"], "differing"),
+    }
     differing = {row[0]: row[2] for row in rows(found) if row[1] == "differing"}
     assert differing == {items[0]["pk"]: "visits", items[2]["pk"]: "balance"}
 

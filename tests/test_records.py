@@ -536,23 +536,27 @@ print([name for name in sys.modules if name.split(".")[0] not in sys.stdlib_modu
 SECRET = "ann@example.com"
 
 
-@pytest.mark.parametrize("row", [
-    changed(NewImage={"email": {"N": SECRET}}),
-    changed(NewImage={"email": {"NS": ["1", SECRET]}}),
-    changed(NewImage={"email": {"B": SECRET}}),
-    changed(NewImage={"email": {"BS": [SECRET]}}),
-    changed(NewImage={"email": {"M": {"deep": {"L": [{"N": SECRET}]}}}}),
-    changed(NewImage={"email": SECRET}),
-    changed(NewImage={"email": {"S": [SECRET]}}),
-    changed(Keys={"email": SECRET}),
-    changed(Keys={"email": {"N": SECRET}}),
-    changed(eventName=SECRET),
-    changed(ApproximateCreationDateTime=SECRET),
-    canonical_change(changed()) | {"ts": SECRET},
-    canonical_change(changed()) | {"new_image": SECRET},
-    canonical_change(changed()) | {"new_image": f'{{"email":{{"N":"{SECRET}"}}}}'},
-    canonical_change(changed()) | {"keys": f'{{"email":"{SECRET}"}}'},
-], ids=repr)  # fmt: skip
+@pytest.mark.parametrize(
+    "row",
+    [
+        changed(NewImage={"email": {"N": SECRET}}),
+        changed(NewImage={"email": {"NS": ["1", SECRET]}}),
+        changed(NewImage={"email": {"B": SECRET}}),
+        changed(NewImage={"email": {"BS": [SECRET]}}),
+        changed(NewImage={"email": {"M": {"deep": {"L": [{"N": SECRET}]}}}}),
+        changed(NewImage={"email": SECRET}),
+        changed(NewImage={"email": {"S": [SECRET]}}),
+        changed(Keys={"email": SECRET}),
+        changed(Keys={"email": {"N": SECRET}}),
+        changed(eventName=SECRET),
+        changed(ApproximateCreationDateTime=SECRET),
+        canonical_change(changed()) | {"ts": SECRET},
+        canonical_change(changed()) | {"new_image": SECRET},
+        canonical_change(changed()) | {"new_image": f'{{"email":{{"N":"{SECRET}"}}}}'},
+        canonical_change(changed()) | {"keys": f'{{"email":"{SECRET}"}}'},
+    ],
+    ids=repr,
+)
 def test_a_reason_tells_path_and_type_and_never_the_value_nor_does_its_traceback(row):
     with pytest.raises(RecordRefused) as error:
         canonical_change(row)

@@ -17,8 +17,18 @@ from workbench.errors import ParameterError
 from workbench.render import fill, identifier, literal
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
-FILLED: dict[str, object] = {"as_of": AT, "include_deleted": True, "start": AT, "end": AT, "unit": "hour", "limit": 5,
-                            "examples": 3, "present": AT, "late_arrival": 86_400, "large": 500_000}  # fmt: skip
+FILLED: dict[str, object] = {
+    "as_of": AT,
+    "include_deleted": True,
+    "start": AT,
+    "end": AT,
+    "unit": "hour",
+    "limit": 5,
+    "examples": 3,
+    "present": AT,
+    "late_arrival": 86_400,
+    "large": 500_000,
+}
 hostile = st.text() | st.lists(
     st.sampled_from(["'", "''", '"', "\\", "--", "/*", "*/", ";", ":x", "{t}", "\n", " or 1=1", "a"])
 ).map("".join)

@@ -112,12 +112,24 @@ def test_describe_reads_name_type_default_and_help(sample):
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
-        ("key", "00123", "00123"), ("key", "1e5", "1e5"), ("key", "None", None), ("key", "", ""),
-        ("table", "None", "None"), ("table", "True", "True"), ("limit", "007", 7), ("limit", "-3", -3),
-        ("share", "1e-7", 1e-7), ("share", "3", 3.0), ("share", 3, 3.0), ("fail", "True", True),
-        ("fail", "false", False), ("wait", "None", None), ("wait", None, None), ("wait", "5", 5),
+        ("key", "00123", "00123"),
+        ("key", "1e5", "1e5"),
+        ("key", "None", None),
+        ("key", "", ""),
+        ("table", "None", "None"),
+        ("table", "True", "True"),
+        ("limit", "007", 7),
+        ("limit", "-3", -3),
+        ("share", "1e-7", 1e-7),
+        ("share", "3", 3.0),
+        ("share", 3, 3.0),
+        ("fail", "True", True),
+        ("fail", "false", False),
+        ("wait", "None", None),
+        ("wait", None, None),
+        ("wait", "5", 5),
     ],
-)  # fmt: skip
+)
 def test_values_become_the_declared_type(sample, name, text, value):
     parameter = next(each for each in describe(sample) if each.name == name)
     assert (parameter.coerce(text), type(parameter.coerce(text))) == (value, type(value))
@@ -126,13 +138,32 @@ def test_values_become_the_declared_type(sample, name, text, value):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("limit", "1e5"), ("limit", "1.0"), ("limit", ""), ("limit", " 5"), ("limit", "1_000"),
-        ("limit", True), ("limit", "None"), ("limit", 1.5), ("limit", "٣"), ("share", "nan"),
-        ("share", "inf"), ("share", "1e999"), ("share", "half"), ("share", True), ("share", None),
-        ("fail", "yes"), ("fail", "1"), ("fail", 1), ("fail", ""), ("table", None), ("table", 5),
-        ("wait", "none"), ("wait", "x"), ("share", "1.2.3"),
+        ("limit", "1e5"),
+        ("limit", "1.0"),
+        ("limit", ""),
+        ("limit", " 5"),
+        ("limit", "1_000"),
+        ("limit", True),
+        ("limit", "None"),
+        ("limit", 1.5),
+        ("limit", "٣"),
+        ("share", "nan"),
+        ("share", "inf"),
+        ("share", "1e999"),
+        ("share", "half"),
+        ("share", True),
+        ("share", None),
+        ("fail", "yes"),
+        ("fail", "1"),
+        ("fail", 1),
+        ("fail", ""),
+        ("table", None),
+        ("table", 5),
+        ("wait", "none"),
+        ("wait", "x"),
+        ("share", "1.2.3"),
     ],
-)  # fmt: skip
+)
 def test_a_value_of_another_type_is_refused_in_one_line(sample, folder, name, text):
     with pytest.raises(ParameterError, match=f"parameter {name!r} is ") as caught:
         run_report(sample, {name: text}, folder / "never")
@@ -153,8 +184,7 @@ def test_a_notebook_without_a_parameter_cell_takes_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line",
-    ["a = 1", "a: str = 1", "a: int = int(5)", "a: list = []", "a: str | None = None", "print(1)", "a: int"],
+    "line", ["a = 1", "a: str = 1", "a: int = int(5)", "a: list = []", "a: str | None = None", "print(1)", "a: int"]
 )
 def test_a_line_that_declares_nothing_is_refused_with_its_number(tmp_path, line):
     with pytest.raises(ReportError, match=r"sample.ipynb, parameter cell, line 2: .*name: type = literal"):
@@ -179,7 +209,9 @@ def test_a_report_is_the_executed_notebook_and_a_page(done, folder):
     assert done.parameters["key"] == "00123"
     assert done.parameters["limit"] == 10
     assert sorted(path.name for path in (folder / "out").iterdir() if "sample" in path.name) == [
-        "sample.html", "sample.ipynb"]  # fmt: skip
+        "sample.html",
+        "sample.ipynb",
+    ]
     assert "'00123' persons" in nbformat.writes(nbformat.read(done.notebook, as_version=4))
 
 
@@ -215,8 +247,12 @@ def test_a_failing_cell_leaves_both_files_and_is_named(failed):
     assert "Does it end?" in page
     assert "Traceback" not in page
     assert "What came of it" not in page
-    errors = [output for cell in nbformat.read(failed.notebook, as_version=4).cells
-              for output in cell.get("outputs", []) if output.output_type == "error"]  # fmt: skip
+    errors = [
+        output
+        for cell in nbformat.read(failed.notebook, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
     assert errors[0].traceback
 
 
@@ -289,8 +325,10 @@ def test_a_report_is_run_by_this_python_whatever_kernels_are_installed(sample, t
     (foreign / "kernel.json").write_text('{"argv": ["false"], "display_name": "Another", "language": "python"}')
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
     notebook = tmp_path / "which.ipynb"
-    cells = [new_code_cell("x: int = 1  # a number", metadata={"tags": ["parameters"]}),
-             new_code_cell("import sys\nprint(sys.executable)")]  # fmt: skip
+    cells = [
+        new_code_cell("x: int = 1  # a number", metadata={"tags": ["parameters"]}),
+        new_code_cell("import sys\nprint(sys.executable)"),
+    ]
     nbformat.write(new_notebook(cells=cells), notebook)
     done = run_report(notebook, {}, tmp_path / "out")
     assert done.failed_cell is None

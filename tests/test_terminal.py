@@ -40,21 +40,47 @@ def log(tmp_path_factory) -> Path:
     made = []
     for at, text in enumerate(HOSTILE):
         key = {"pk\x1b[1m\u202e": {"S": text}}
-        states = [(T0 + at * 10 + n, key | {f"a{text}": {"S": text + str(n)}, "m": {"M": {text: {"S": text}}}, "s": {"SS": [text]},
-                                            "l": {"L": [{"S": text}, {"M": {text: {"N": "1"}}}]}}) for n in range(4)]  # fmt: skip
+        states = [
+            (
+                T0 + at * 10 + n,
+                key
+                | {
+                    f"a{text}": {"S": text + str(n)},
+                    "m": {"M": {text: {"S": text}}},
+                    "s": {"SS": [text]},
+                    "l": {"L": [{"S": text}, {"M": {text: {"N": "1"}}}]},
+                },
+            )
+            for n in range(4)
+        ]
         rows = chain(key, states, table="t\x1b[31m")
         made += [*rows[:2], rows[0], *rows[3:]]
     write_log(root, made, "raw", "log \x1b[5m")
-    (root / "bad \x1b[7m.json").write_text('{"eventName": "\\u001b[31m"}\n{"\x1b": \n' + json.dumps(
-        record("INSERT", {"pk": {"S": "x"}}, T0, new={"a\x1b[8m": {"N": "x"}})))  # fmt: skip
+    (root / "bad \x1b[7m.json").write_text(
+        '{"eventName": "\\u001b[31m"}\n{"\x1b": \n'
+        + json.dumps(record("INSERT", {"pk": {"S": "x"}}, T0, new={"a\x1b[8m": {"N": "x"}}))
+    )
     return root
 
 
-VERBS = [("tables",), ("latest", "T"), ("changes", "T"), ("history", "T"), ("diff", "T", "2026-11-01T10:00:00.00001Z"),
-         ("frequency", "T", "--by", "attribute"), ("frequency", "T", "--by", "key"), ("quality", "T"), ("checkpoint", "T"),
-         ("latest", "wrong \x1b[31m"), ("latest", "T", "--where", "\x1b[31m ><"), ("history", "T", "--key", "x\x1b=1"),
-         ("sql", "latest_state", "x\x1b[31m"), ("sql", "changes", "T", "-p", "where=x = '\u202e'"),
-         ("changes", "T", "--limit", "3"), ("export", "latest", "T", "no/such\x1b[31m.ending")]  # fmt: skip
+VERBS = [
+    ("tables",),
+    ("latest", "T"),
+    ("changes", "T"),
+    ("history", "T"),
+    ("diff", "T", "2026-11-01T10:00:00.00001Z"),
+    ("frequency", "T", "--by", "attribute"),
+    ("frequency", "T", "--by", "key"),
+    ("quality", "T"),
+    ("checkpoint", "T"),
+    ("latest", "wrong \x1b[31m"),
+    ("latest", "T", "--where", "\x1b[31m ><"),
+    ("history", "T", "--key", "x\x1b=1"),
+    ("sql", "latest_state", "x\x1b[31m"),
+    ("sql", "changes", "T", "-p", "where=x = '\u202e'"),
+    ("changes", "T", "--limit", "3"),
+    ("export", "latest", "T", "no/such\x1b[31m.ending"),
+]
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=[" ".join(verb)[:20] for verb in VERBS])
@@ -85,8 +111,13 @@ def test_json_for_programs_holds_the_same_text_and_nothing_that_acts(log, monkey
 
 def test_nor_does_a_result_shown_by_python_or_a_notebook(log, tmp_path):
     wb = Workbench(log, home=tmp_path)
-    for told in (wb.latest_state("t\x1b[31m"), wb.changes("t\x1b[31m"), wb.item_history("t\x1b[31m"), wb.data_quality("t\x1b[31m"),
-                 wb.diff("t\x1b[31m", "2026-11-01T10:00:00.00001Z")):  # fmt: skip
+    for told in (
+        wb.latest_state("t\x1b[31m"),
+        wb.changes("t\x1b[31m"),
+        wb.item_history("t\x1b[31m"),
+        wb.data_quality("t\x1b[31m"),
+        wb.diff("t\x1b[31m", "2026-11-01T10:00:00.00001Z"),
+    ):
         assert not ACTS.findall(repr(told) + str(told))
         assert not ACTS.findall(told._repr_html_())
 
@@ -100,8 +131,12 @@ def test_an_encoding_that_lacks_a_character_ends_in_no_traceback(tmp_path, verb,
     ]
     write_log(tmp_path / "log", made)
     name, *more = verb
-    ran = subprocess.run([sys.executable, "-c", "from workbench.cli import main; main()", name, "things", "--from", "log", *more], capture_output=True,
-                         cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    ran = subprocess.run(
+        [sys.executable, "-c", "from workbench.cli import main; main()", name, "things", "--from", "log", *more],
+        capture_output=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)},
+    )
     assert b"Traceback" not in ran.stderr, ran.stderr.decode(encoding)
     assert ran.returncode in (0, 3)
     if more:
@@ -116,8 +151,12 @@ def test_a_file_name_that_is_no_text_ends_in_no_traceback(tmp_path):
         Path(os.fsdecode(os.fsencode(tmp_path / "log") + b"/bad-\xff.json")).write_text("{\n")
     except OSError:
         pytest.skip("this file system takes no such names")
-    ran = subprocess.run([sys.executable, "-c", "from workbench.cli import main; main()", "latest", "things", "--from", "log"], capture_output=True,
-                         cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)})  # fmt: skip
+    ran = subprocess.run(
+        [sys.executable, "-c", "from workbench.cli import main; main()", "latest", "things", "--from", "log"],
+        capture_output=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)},
+    )
     assert b"Traceback" not in ran.stderr, ran.stderr
 
 

@@ -33,13 +33,29 @@ def history(tmp_path, records, key="pk=x", **more) -> pd.DataFrame:
 @pytest.fixture
 def told(tmp_path):
     """A life with every kind of change, a lost one, and a second life that expired."""
-    first = image(n={"S": "41"}, e={"S": ""}, tags={"SS": ["a", "b"]}, b={"B": TWICE}, x={"S": "<script>"},
-                  m={"M": {"c": {"M": {"d": {"S": "東京"}}}}}, l={"L": [{"M": {"k": {"N": "1"}}}]})  # fmt: skip
-    second = image(n={"N": "41"}, e={"NULL": True}, tags={"SS": ["b", "c"]}, m={"M": {"c": {"M": {"d": {"S": "Oslo"}}}}},
-                   l={"L": [{"M": {"k": {"N": "2"}}}]})  # fmt: skip
+    first = image(
+        n={"S": "41"},
+        e={"S": ""},
+        tags={"SS": ["a", "b"]},
+        b={"B": TWICE},
+        x={"S": "<script>"},
+        m={"M": {"c": {"M": {"d": {"S": "東京"}}}}},
+        l={"L": [{"M": {"k": {"N": "1"}}}]},
+    )
+    second = image(
+        n={"N": "41"},
+        e={"NULL": True},
+        tags={"SS": ["b", "c"]},
+        m={"M": {"c": {"M": {"d": {"S": "Oslo"}}}}},
+        l={"L": [{"M": {"k": {"N": "2"}}}]},
+    )
     states = [(NOON, first), (NOON + 250, second), (NOON + 250, image(n={"N": "42"})), (NOON + 90_000_000, None)]
-    again = [(NOON + 3_690_000_000, image(n={"N": "1"})), (NOON + 3_700_000_000, image(n={"N": "2"})),
-             (NOON + 3_800_000_000, image(n={"N": "3"})), (NOON + 3_900_000_000, None)]  # fmt: skip
+    again = [
+        (NOON + 3_690_000_000, image(n={"N": "1"})),
+        (NOON + 3_700_000_000, image(n={"N": "2"})),
+        (NOON + 3_800_000_000, image(n={"N": "3"})),
+        (NOON + 3_900_000_000, None),
+    ]
     records = chain(KEY, states) + chain(KEY, again, ttl=True)
     same = record("MODIFY", KEY, NOON + 3_850_000_000, new=again[2][1], old=again[2][1])
     del records[5]
@@ -96,7 +112,7 @@ def test_the_terminal_tells_every_change_by_sign_and_word_without_colour(told):
         "  2026-01-01 13:04:10         MODIFY    +50 s · changed no attribute",
         "  2026-01-01 13:05:00         TTL       +50 s · its time to live was over",
         "    − n                       3",
-    ]  # fmt: skip
+    ]
 
 
 def test_the_notebook_tells_the_same_with_everything_escaped_and_nothing_fetched(told):
@@ -115,8 +131,14 @@ def test_the_notebook_tells_the_same_with_everything_escaped_and_nothing_fetched
 
 def test_every_kind_of_change_has_its_sign_its_word_and_its_class(told):
     html = timeline.to_html(told.df)
-    for change, sign in {"added": "+", "removed": "−", "changed": "~", "type changed": "~", "members added": "~",
-                         "members removed": "~"}.items():  # fmt: skip
+    for change, sign in {
+        "added": "+",
+        "removed": "−",
+        "changed": "~",
+        "type changed": "~",
+        "members added": "~",
+        "members removed": "~",
+    }.items():
         assert f'wb-{change.replace(" ", "-")}"><b title="{change}">{sign}</b>' in html, change
     for event in ("INSERT", "MODIFY", "REMOVE", "TTL"):
         assert f'<div class="wb-change wb-{event.lower()}">' in html

@@ -53,16 +53,24 @@ def test_what_is_odd_is_found_and_nothing_else(tmp_path, name):
 def test_a_log_with_times_that_cannot_be_is_not_trusted(tmp_path):
     wb = Workbench(lakes.write(tmp_path, LOGS["ahead"][0](), "raw"))
     told = wb.data_quality("things")
-    assert told.verdict == ("things: the log has times that cannot be: do not rely on its order "
-                            "(changes dated after they arrived)")  # fmt: skip
+    assert told.verdict == (
+        "things: the log has times that cannot be: do not rely on its order (changes dated after they arrived)"
+    )
     assert told.lag["longest"].max() < timedelta(hours=1), "what cannot be does not bend the lag"
 
 
-@pytest.mark.parametrize(("folder", "after", "count"), [
-    ("2026/01/01/12", timedelta(minutes=74), 0), ("2026/01/01/12", timedelta(minutes=76), 1),
-    ("dt=2026-01-01", timedelta(hours=12, minutes=14), 0), ("dt=2026-01-01", timedelta(hours=12, minutes=16), 1),
-    ("2025/12/31/07", timedelta(0), 1), ("nothing", timedelta(0), 0), ("nothing", timedelta(days=3), 1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("folder", "after", "count"),
+    [
+        ("2026/01/01/12", timedelta(minutes=74), 0),
+        ("2026/01/01/12", timedelta(minutes=76), 1),
+        ("dt=2026-01-01", timedelta(hours=12, minutes=14), 0),
+        ("dt=2026-01-01", timedelta(hours=12, minutes=16), 1),
+        ("2025/12/31/07", timedelta(0), 1),
+        ("nothing", timedelta(0), 0),
+        ("nothing", timedelta(days=3), 1),
+    ],
+)
 def test_how_late_in_an_object_a_change_may_be_goes_by_what_tells_its_arrival(tmp_path, folder, after, count):
     write_log(tmp_path / folder, [change for _, change in made("a", NOON + after)])
     told = Workbench(tmp_path).data_quality("things").df.set_index("finding")
@@ -84,8 +92,10 @@ def at(monkeypatch, moment) -> None:
 def test_an_old_log_is_said_to_be_one(tmp_path, monkeypatch):
     wb = Workbench(lakes.write(tmp_path, made("a", NOON, NOON + timedelta(hours=1)), "raw"))
     at(monkeypatch, NOON + timedelta(days=7))
-    assert fresh(wb) == ("ok", "the newest change was made at 2026-01-01 13:00:00 UTC, the newest object arrived at "
-                               "2026-01-01 13:00:05 UTC")  # fmt: skip
+    assert fresh(wb) == (
+        "ok",
+        "the newest change was made at 2026-01-01 13:00:00 UTC, the newest object arrived at 2026-01-01 13:00:05 UTC",
+    )
     at(monkeypatch, NOON + timedelta(days=324))
     assert fresh(wb)[0] == "warning"
     assert fresh(wb)[1].endswith(": longer ago than 7 d")
@@ -144,11 +154,23 @@ def exported(tmp_path):
     """A workbench over a log of changes at these seconds, from an export of items at noon."""
 
     def make(items: dict[str, object], *changes: tuple[str, int, object, object], source: str = "log") -> Workbench:
-        records = [record("MODIFY", key(name), micros(NOON) + second * 1_000_000, old=image(name, old), new=image(name, new), event_id=f"{name}{second}")
-                   for name, second, old, new in changes]  # fmt: skip
+        records = [
+            record(
+                "MODIFY",
+                key(name),
+                micros(NOON) + second * 1_000_000,
+                old=image(name, old),
+                new=image(name, new),
+                event_id=f"{name}{second}",
+            )
+            for name, second, old, new in changes
+        ]
         log = write_log(tmp_path / source, records)
-        folder = write_export(tmp_path / f"exports of {source}",
-                              [lines([{"Item": image(name, value)} for name, value in items.items()])], NOON)  # fmt: skip
+        folder = write_export(
+            tmp_path / f"exports of {source}",
+            [lines([{"Item": image(name, value)} for name, value in items.items()])],
+            NOON,
+        )
         return Workbench(log, baseline=str(folder))
 
     return make
@@ -166,7 +188,9 @@ def test_what_does_not_follow_from_the_baseline_is_missing(exported):
     wb = exported({"a": 1, "b": 5}, ("a", 10, 7, 8), ("b", -20, 1, 2), ("b", -10, 4, 5), ("b", 9, 5, 6), ("c", 5, 1, 2))
     told = wb.data_quality("things")
     assert {name: found[:2] for name, found in odd(told).items()} == {
-        "missing changes": ("failed", 2), "unseen beginnings": ("failed", 1)}  # fmt: skip
+        "missing changes": ("failed", 2),
+        "unseen beginnings": ("failed", 1),
+    }
     gaps = told.gaps.set_index("pk")
     assert gaps.loc["a", "lost_after"] == NOON
     assert gaps.loc["a", "lost_before"] == NOON + timedelta(seconds=10)
@@ -192,9 +216,16 @@ def test_a_whole_log_is_whole_with_a_baseline_too(tmp_path):
 def test_every_answer_tells_its_newest_change_and_arrival(tmp_path):
     wb = Workbench(lakes.write(tmp_path, made("a", NOON, NOON + timedelta(hours=1)) + made("b", NOON), "raw"))
     last = NOON + timedelta(hours=1)
-    asked = [wb.latest_state("things"), wb.latest_state("things", as_of=NOON), wb.changes("things", key="pk=b"),
-             wb.item_history("things"), wb.diff("things", NOON), wb.change_frequency("things"),
-             wb.change_frequency("things", by="attribute"), wb.data_quality("things")]  # fmt: skip
+    asked = [
+        wb.latest_state("things"),
+        wb.latest_state("things", as_of=NOON),
+        wb.changes("things", key="pk=b"),
+        wb.item_history("things"),
+        wb.diff("things", NOON),
+        wb.change_frequency("things"),
+        wb.change_frequency("things", by="attribute"),
+        wb.data_quality("things"),
+    ]
     for told in asked:
         assert (told.stats.newest_change, told.stats.last_arrival) == (last, last + timedelta(seconds=5))
         assert "newest change 2026-01-01 13:00:00 UTC · newest object of 2026-01-01 13:00:05 UTC" in told.summary
@@ -224,7 +255,9 @@ def test_arrivals_are_dated_in_the_zone_of_the_names(tmp_path, offset):
         found = other.data_quality("things")
         pd.testing.assert_frame_equal(found.lag, expected.lag)
         assert (found.stats.first_arrival, found.stats.last_arrival) == (
-            expected.stats.first_arrival, expected.stats.last_arrival)  # fmt: skip
+            expected.stats.first_arrival,
+            expected.stats.last_arrival,
+        )
         assert any(f"UTC{offset:+03}:00" in note for note in found.stats.notes) is (given_zone is None)
         other.close()
     assert not any("zone" in note for note in expected.stats.notes)
@@ -266,8 +299,10 @@ def test_a_baseline_that_applies_to_nothing_is_said(tmp_path):
     write_export(tmp_path / "exports", [lines([{"Item": image("b", 1)}])], NOON, **other)
     write_export(tmp_path / "exports", [lines([])], NOON, since=NOON - timedelta(hours=1))
     wb = Workbench(log, baseline=str(tmp_path / "exports"))
-    said = ("the baseline is not used: it holds no full export of 'things', but: incremental, of 'things', 2026-01-01 "
-            "11:00:00 to 2026-01-01 12:00:00 UTC; full, of 'others', 2026-01-01 12:00:00 UTC")  # fmt: skip
+    said = (
+        "the baseline is not used: it holds no full export of 'things', but: incremental, of 'things', 2026-01-01 "
+        "11:00:00 to 2026-01-01 12:00:00 UTC; full, of 'others', 2026-01-01 12:00:00 UTC"
+    )
     assert wb.latest_state("things").stats.notes == (said,)
     assert wb.item_history("things").stats.notes == (said,)
     assert wb.data_quality("things").stats.notes == (said,)
@@ -281,8 +316,10 @@ def test_a_baseline_that_applies_to_nothing_is_said(tmp_path):
 def test_a_baseline_that_is_of_later_is_said(exported):
     wb = exported({"a": 1}, ("a", -10, 0, 1))
     (said,) = wb.latest_state("things", as_of=NOON - timedelta(seconds=5)).stats.notes
-    assert said == ("the baseline is not used: it holds no full export of 'things' at 2026-01-01 11:59:55 UTC or "
-                    "before, but: full, of 'things', 2026-01-01 12:00:00 UTC")  # fmt: skip
+    assert said == (
+        "the baseline is not used: it holds no full export of 'things' at 2026-01-01 11:59:55 UTC or "
+        "before, but: full, of 'things', 2026-01-01 12:00:00 UTC"
+    )
 
 
 def test_a_change_of_2036_does_not_make_half_a_million_rows(tmp_path):

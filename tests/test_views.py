@@ -11,11 +11,17 @@ from workbench.errors import ParameterError
 from workbench.views import lacking, views
 
 MICROS = 1_767_344_400_000_000
-TYPES = {"KEYS_ONLY": (), "NEW_IMAGE": ("NewImage",), "OLD_IMAGE": ("OldImage",),
-         "NEW_AND_OLD_IMAGES": ("NewImage", "OldImage")}  # fmt: skip
-LACK = {"KEYS_ONLY": "keys only (StreamViewType KEYS_ONLY)",
-        "NEW_IMAGE": "new images only (StreamViewType NEW_IMAGE, or flat rows)",
-        "OLD_IMAGE": "old images only (StreamViewType OLD_IMAGE)"}  # fmt: skip
+TYPES = {
+    "KEYS_ONLY": (),
+    "NEW_IMAGE": ("NewImage",),
+    "OLD_IMAGE": ("OldImage",),
+    "NEW_AND_OLD_IMAGES": ("NewImage", "OldImage"),
+}
+LACK = {
+    "KEYS_ONLY": "keys only (StreamViewType KEYS_ONLY)",
+    "NEW_IMAGE": "new images only (StreamViewType NEW_IMAGE, or flat rows)",
+    "OLD_IMAGE": "old images only (StreamViewType OLD_IMAGE)",
+}
 
 
 def changes(kind: str, *, since: int = 0, lost: bool = False) -> list[dict]:
@@ -36,8 +42,14 @@ def changes(kind: str, *, since: int = 0, lost: bool = False) -> list[dict]:
         given = {
             name: key | {"v": {"N": str(value)}} for name, value in images.items() if value and name in TYPES[kind]
         }
-        change = record(event, key, MICROS + since + number * 1_000_000, new=given.get("NewImage"),
-                        old=given.get("OldImage"), event_id=f"{since}-{number}")  # fmt: skip
+        change = record(
+            event,
+            key,
+            MICROS + since + number * 1_000_000,
+            new=given.get("NewImage"),
+            old=given.get("OldImage"),
+            event_id=f"{since}-{number}",
+        )
         del change["recordFormat"]
         change["dynamodb"]["StreamViewType"] = kind
         found.append(change)

@@ -51,13 +51,18 @@ def selected(con, text: str, pairs, write=json.dumps) -> list[bool]:
     [
         ("a = 5", Equals(A, (Decimal(5),))),
         ("a=+5.0e0", Equals(A, (Decimal(5),))),
-        ("a in (-1.50, 'it''s', TRUE, false, x'0aFF', '', X'')",
-         Equals(A, (Decimal("-1.5"), "it's", True, False, b"\x0a\xff", "", b""))),
+        (
+            "a in (-1.50, 'it''s', TRUE, false, x'0aFF', '', X'')",
+            Equals(A, (Decimal("-1.5"), "it's", True, False, b"\x0a\xff", "", b"")),
+        ),
         ("a <> 5", And((Not(IsAbsent(A)), Not(Equals(A, (Decimal(5),)))))),
         ("a != 5", parse("a <> 5")),
         ("a NOT IN (5)", parse("a <> 5")),
         ("a>=1E-130", Compares(A, ">=", Decimal("1E-130"))),
-        ("a<-12345678901234567890123456789012345678", Compares(A, "<", Decimal("-12345678901234567890123456789012345678"))),
+        (
+            "a<-12345678901234567890123456789012345678",
+            Compares(A, "<", Decimal("-12345678901234567890123456789012345678")),
+        ),
         ("a between 'x' and 'y'", And((Compares(A, ">=", "x"), Compares(A, "<=", "y")))),
         ("a not between 1 and 2", And((Not(IsAbsent(A)), Not(parse("a between 1 and 2"))))),
         ("a like 'A!%_'", Like(A, "A!!%_")),
@@ -70,12 +75,14 @@ def selected(con, text: str, pairs, write=json.dumps) -> list[bool]:
         ("a is null", IsNull(A)),
         ("a is not null", And((Not(IsAbsent(A)), Not(IsNull(A))))),
         ("not not not a is null", Not(IsNull(A))),
-        ("a is null or a = 1 and not (a = 2 or a = 3)",
-         Or((IsNull(A), And((Equals(A, (1,)), Not(Or((Equals(A, (2,)), Equals(A, (3,)))))))))),
+        (
+            "a is null or a = 1 and not (a = 2 or a = 3)",
+            Or((IsNull(A), And((Equals(A, (1,)), Not(Or((Equals(A, (2,)), Equals(A, (3,))))))))),
+        ),
         ("\n a\n=\t'\t'", Equals(A, ("\t",))),
         ("not(a=1)and(a=2)", And((Not(Equals(A, (1,))), Equals(A, (2,))))),
     ],
-)  # fmt: skip
+)
 def test_a_condition_is_read(text, tree):
     assert parse(text) == tree
 
@@ -170,8 +177,12 @@ def test_long_conditions_and_the_deepest_are_answered(con):
     deepest = "a = 1"
     for level in range(16):
         deepest = f"not ({deepest} {'and' if level % 2 else 'or'} a = {level} and b <> 2 or c = 1)"
-    for text in (deepest, "not " * 1000 + "a = 2", " or ".join(["a = 3 and b = 1"] * 1000 + ["a = 1"]),
-                 f"a in ({', '.join(map(str, range(5000)))})"):  # fmt: skip
+    for text in (
+        deepest,
+        "not " * 1000 + "a = 2",
+        " or ".join(["a = 3 and b = 1"] * 1000 + ["a = 1"]),
+        f"a in ({', '.join(map(str, range(5000)))})",
+    ):
         pair = ({"a": {"N": "1"}}, None)
         assert holds(parse(text), *pair) <= selected(con, text, [pair])[0]
 
@@ -253,10 +264,26 @@ class Case(NamedTuple):
 
 
 MISSING = object()
-NUMBERS = ["0", "-0", "5", "5.0", "50E-1", "1.50", "1E+2", "100", "-7", ".5", "9007199254740992", "9007199254740993",
-           "12345678901234567890123456789012345678", "12345678901234567890123456789012345679",
-           "-1.2345678901234567890123456789012345678", "-1.2345678901234567890123456789012345679", "1E-130",
-           "9.9999999999999999999999999999999999999E+125"]  # fmt: skip
+NUMBERS = [
+    "0",
+    "-0",
+    "5",
+    "5.0",
+    "50E-1",
+    "1.50",
+    "1E+2",
+    "100",
+    "-7",
+    ".5",
+    "9007199254740992",
+    "9007199254740993",
+    "12345678901234567890123456789012345678",
+    "12345678901234567890123456789012345679",
+    "-1.2345678901234567890123456789012345678",
+    "-1.2345678901234567890123456789012345679",
+    "1E-130",
+    "9.9999999999999999999999999999999999999E+125",
+]
 TEXTS = [
     "",
     "a",
@@ -280,15 +307,29 @@ TEXTS = [
     DROP,
 ]
 BYTES = [b"", b"a", b"ab", b"\xff", b"\x00"]
-NAMES = [("a", ["a"]), ("b", ["b"]), ("m.a", ["m", "a"]), ('m."*"', ["m", "*"]), ("l[0]", ["l", 0]), ("l[1].a", ["l", 1, "a"]),
-         ('"*"', ["*"]), ('"it\'s ""odd"".\\"', ['it\'s "odd".\\']), ('"é😀 [0]$"', ["é😀 [0]$"])]  # fmt: skip
+NAMES = [
+    ("a", ["a"]),
+    ("b", ["b"]),
+    ("m.a", ["m", "a"]),
+    ('m."*"', ["m", "*"]),
+    ("l[0]", ["l", 0]),
+    ("l[1].a", ["l", 1, "a"]),
+    ('"*"', ["*"]),
+    ('"it\'s ""odd"".\\"', ['it\'s "odd".\\']),
+    ('"é😀 [0]$"', ["é😀 [0]$"]),
+]
 number, text, binary = map(st.sampled_from, (NUMBERS, TEXTS, BYTES))
 encoded = binary.map(lambda value: base64.b64encode(value).decode())
 scalar = st.one_of(
-    number.map(lambda n: {"N": n}), (text | st.just("a\0b")).map(lambda s: {"S": s}), encoded.map(lambda b: {"B": b}),
-    st.booleans().map(lambda b: {"BOOL": b}), st.just({"NULL": True}), st.sets(text, min_size=1).map(lambda s: {"SS": sorted(s)}),
-    st.just({"NS": ["1", "2"]}), st.just({"BS": ["YQ=="]}),
-)  # fmt: skip
+    number.map(lambda n: {"N": n}),
+    (text | st.just("a\0b")).map(lambda s: {"S": s}),
+    encoded.map(lambda b: {"B": b}),
+    st.booleans().map(lambda b: {"BOOL": b}),
+    st.just({"NULL": True}),
+    st.sets(text, min_size=1).map(lambda s: {"SS": sorted(s)}),
+    st.just({"NS": ["1", "2"]}),
+    st.just({"BS": ["YQ=="]}),
+)
 inner = st.dictionaries(st.sampled_from(["a", "*"]), scalar, max_size=2).map(lambda m: {"M": m})
 value = scalar | inner | st.lists(scalar | inner, max_size=2).map(lambda elements: {"L": elements})
 image = st.dictionaries(st.sampled_from(["a", "b", "m", "l", "*", NAMES[-1][1][0], NAMES[-2][1][0]]), value)
@@ -373,8 +414,11 @@ def leaves(draw) -> Case:
 
 def joined(word: str, cases: list[Case]) -> Case:
     every = all if word == "and" else any
-    return Case("(" + f" {word} ".join(case.text for case in cases) + ")",
-                lambda get: every(case.test(get) for case in cases), all(case.exact for case in cases))  # fmt: skip
+    return Case(
+        "(" + f" {word} ".join(case.text for case in cases) + ")",
+        lambda get: every(case.test(get) for case in cases),
+        all(case.exact for case in cases),
+    )
 
 
 conditions = st.recursive(
@@ -422,8 +466,12 @@ def twice(value: Any) -> Any:
     return [twice(element) for element in value] if isinstance(value, list) else value
 
 
-VALUES = [{"N": n} for n in NUMBERS] + [{"S": s} for s in [*TEXTS, "a\0b"]] + [{"B": base64.b64encode(b).decode()} for b in BYTES] + [
-    {"BOOL": True}, {"BOOL": False}, {"NULL": True}, {"SS": ["a"]}, {"NS": ["5"]}, {"BS": ["YQ=="]}]  # fmt: skip
+VALUES = (
+    [{"N": n} for n in NUMBERS]
+    + [{"S": s} for s in [*TEXTS, "a\0b"]]
+    + [{"B": base64.b64encode(b).decode()} for b in BYTES]
+    + [{"BOOL": True}, {"BOOL": False}, {"NULL": True}, {"SS": ["a"]}, {"NS": ["5"]}, {"BS": ["YQ=="]}]
+)
 EVERY = [  # every value under every name
     {
         "a": v,
@@ -478,9 +526,16 @@ def test_no_number_is_lost_to_rounding(con, bound, others, sign, negated):
 def test_rows_that_are_clearly_out_are_not_selected(con):
     pairs = [({"a": {"N": n}}, None) for n in ("4", "5", "6")] + [({"a": {"S": "5"}}, None), ({}, None)]
     for text, expected in {
-        "a = 5": "01000", "a <> 5": "10110", "a > 5": "01100", "not a > 5": "11011", "a >= 6": "00100",
-        "not a >= 6": "11111", "a not in (4, 6)": "01010", "a between 5 and 5": "01000", "a = x'00'": "00000",
-    }.items():  # fmt: skip
+        "a = 5": "01000",
+        "a <> 5": "10110",
+        "a > 5": "01100",
+        "not a > 5": "11011",
+        "a >= 6": "00100",
+        "not a >= 6": "11111",
+        "a not in (4, 6)": "01010",
+        "a between 5 and 5": "01000",
+        "a = x'00'": "00000",
+    }.items():
         assert "".join(str(int(one)) for one in selected(con, text, pairs)) == expected, text
 
 
@@ -488,7 +543,8 @@ def test_rows_that_are_clearly_out_are_not_selected(con):
 
 
 name_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6) | st.lists(
-    st.sampled_from(["*", ".", '"', "'", "\\", "[0]", "$", "a", "?", "#", "-1", " ", "\n", "S", "/"]), max_size=4).map("".join)  # fmt: skip
+    st.sampled_from(["*", ".", '"', "'", "\\", "[0]", "$", "a", "?", "#", "-1", " ", "\n", "S", "/"]), max_size=4
+).map("".join)
 
 
 @settings(max_examples=200, deadline=None)

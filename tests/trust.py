@@ -52,8 +52,13 @@ def in_another_unit() -> Delivered:
 
 def removed_first() -> Delivered:
     """Items older than the log, of which it has the removal only."""
-    return [(NOON + timedelta(seconds=number), record("REMOVE", key(name), micros(NOON) + number, old=image(name, 1), event_id=name))
-            for number, name in enumerate("ab")]  # fmt: skip
+    return [
+        (
+            NOON + timedelta(seconds=number),
+            record("REMOVE", key(name), micros(NOON) + number, old=image(name, 1), event_id=name),
+        )
+        for number, name in enumerate("ab")
+    ]
 
 
 def often_delivered() -> Delivered:
@@ -71,15 +76,29 @@ def silent() -> Delivered:
 def burst() -> Delivered:
     """Forty changes on every day of twelve, but 400 on one."""
     days = [NOON.replace(hour=6) + timedelta(days=number) for number in range(12)]
-    return made("a", *(day + timedelta(minutes=part) for number, day in enumerate(days)
-                       for part in range(400 if number == 7 else 40)))  # fmt: skip
+    return made(
+        "a",
+        *(
+            day + timedelta(minutes=part)
+            for number, day in enumerate(days)
+            for part in range(400 if number == 7 else 40)
+        ),
+    )
 
 
 def weekdays() -> Delivered:
     """A table written to in office hours only: nothing of that is odd."""
     days = [NOON + timedelta(days=number) for number in range(28)]
-    return made("a", *(day + timedelta(hours=hour, minutes=part) for day in days if day.weekday() < 5
-                       for hour in range(-3, 5) for part in range(0, 60, 5)))  # fmt: skip
+    return made(
+        "a",
+        *(
+            day + timedelta(hours=hour, minutes=part)
+            for day in days
+            if day.weekday() < 5
+            for hour in range(-3, 5)
+            for part in range(0, 60, 5)
+        ),
+    )
 
 
 LOGS: dict[str, tuple[Callable[[], Delivered], dict[str, tuple[str, int, float, str]]]] = {

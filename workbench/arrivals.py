@@ -19,8 +19,12 @@ from workbench.objects import Object, Unreadable
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 # Every offset from UTC that a zone has today, https://www.iana.org/time-zones.
-OFFSETS = tuple(sorted(timedelta(minutes=minutes) for minutes in (
-    *range(-720, 841, 60), -570, -210, -150, 210, 270, 330, 345, 390, 525, 570, 630, 765, 825)))  # fmt: skip
+OFFSETS = tuple(
+    sorted(
+        timedelta(minutes=minutes)
+        for minutes in (*range(-720, 841, 60), -570, -210, -150, 210, 270, 330, 345, 390, 525, 570, 630, 765, 825)
+    )
+)
 _SOON = 15 * MINUTE  # what Firehose keeps records for at most, and what records take to it, as a rule
 ENOUGH = 3  # objects that must agree
 _LOOKED_INTO = 8  # objects that tell the zone
@@ -105,12 +109,16 @@ class Zone:
     def note(self) -> tuple[str, ...]:
         """Say what is unusual about it."""
         if self.tz is None:
-            return ("the folders do not tell in which time zone they are: when objects arrived is not known, and a "
-                    "window may read more than it needs; set arrival_zone, such as America/New_York",)  # fmt: skip
+            return (
+                "the folders do not tell in which time zone they are: when objects arrived is not known, and a "
+                "window may read more than it needs; set arrival_zone, such as America/New_York",
+            )
         if self.given or self.tz is UTC:
             return ()
-        return (f"by their changes, the folders and names of the log are in the time zone {self.name}, as Firehose's "
-                "CustomTimeZone makes them; set arrival_zone, such as Europe/Berlin, to say which it is",)  # fmt: skip
+        return (
+            f"by their changes, the folders and names of the log are in the time zone {self.name}, as Firehose's "
+            "CustomTimeZone makes them; set arrival_zone, such as Europe/Berlin, to say which it is",
+        )
 
     def _given(self, moment: datetime) -> datetime:
         return moment.astimezone(self.tz).replace(tzinfo=None)
@@ -136,8 +144,9 @@ def named_zone(text: str) -> Zone:
     try:
         return Zone(tz=ZoneInfo(text.strip()), given=True)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigError(f"arrival_zone is {text!r}, no time zone: write it like America/New_York, UTC or -04:00") \
-            from error  # fmt: skip
+        raise ConfigError(
+            f"arrival_zone is {text!r}, no time zone: write it like America/New_York, UTC or -04:00"
+        ) from error
 
 
 def seen_in(changes: Iterable[dict[str, Any] | Unreadable]) -> Seen | None:
@@ -146,8 +155,9 @@ def seen_in(changes: Iterable[dict[str, Any] | Unreadable]) -> Seen | None:
     return Seen(min(times), times[0], max(times)) if times else None
 
 
-def looked_into(objects: Sequence[Object], known: dict[str, Seen | None],
-                look: Callable[[Object], Seen | None]) -> list[tuple[Object, Seen]]:  # fmt: skip
+def looked_into(
+    objects: Sequence[Object], known: dict[str, Seen | None], look: Callable[[Object], Seen | None]
+) -> list[tuple[Object, Seen]]:
     """Look into a few small objects of all times, each once, for the times of their changes; `known` keeps them."""
     step = max(1, -(-len(objects) // _LOOKED_INTO))
     for number in range(0, len(objects), step):

@@ -27,8 +27,18 @@ from workbench.records import canonical_json, canonical_number
 Numbers = Literal["auto", "decimal"]
 RESERVED = frozenset({"_changed_at", "_deleted_at", "_by_ttl"})  # the columns a result adds to an item's own
 _PART = re.compile(r'"((?:[^"]|"")*)"(?:\.|\Z)|([^."]+)(?:\.|\Z)')
-_PYTHON_TYPE: dict[str, Any] = {"S": str, "N": str, "B": str, "BOOL": bool, "NULL": bool, "M": dict, "L": list,
-                "SS": list, "NS": list, "BS": list}  # fmt: skip
+_PYTHON_TYPE: dict[str, Any] = {
+    "S": str,
+    "N": str,
+    "B": str,
+    "BOOL": bool,
+    "NULL": bool,
+    "M": dict,
+    "L": list,
+    "SS": list,
+    "NS": list,
+    "BS": list,
+}
 
 
 def column_name(path: Sequence[str | int]) -> str:
@@ -61,8 +71,9 @@ def column_path(name: str) -> tuple[str, ...]:
     while at < len(name) or not parts or name[at - 1] == ".":
         match = _PART.match(name, at)
         if not match:
-            raise ParameterError(f"{name!r} is no attribute path: quote a name that holds dots or quotes, "
-                                 'like person."first.name"')  # fmt: skip
+            raise ParameterError(
+                f'{name!r} is no attribute path: quote a name that holds dots or quotes, like person."first.name"'
+            )
         parts.append(match[2] if match[1] is None else match[1].replace('""', '"'))
         at = match.end()
     return tuple(parts)
@@ -243,14 +254,18 @@ def _to_set(value: set[Any] | frozenset[Any]) -> dict[str, Any]:
 
 
 def _number_text(value: Any) -> str:
-    number = Decimal(repr(float(value))) if isinstance(value, float | np.floating) else Decimal(int(value)) \
-        if not isinstance(value, Decimal) else value  # fmt: skip
+    number = (
+        Decimal(repr(float(value)))
+        if isinstance(value, float | np.floating)
+        else Decimal(int(value))
+        if not isinstance(value, Decimal)
+        else value
+    )
     if not number.is_finite():
         raise ParameterError("not a number DynamoDB can store")
     text = canonical_number(str(number)) if not number or -130 <= number.adjusted() <= 125 else ""
     if not text or len(re.sub(r"E.*|[-.]", "", text).strip("0")) > 38:
-        raise ParameterError("a number has more than 38 digits or is outside DynamoDB's range of 1E-130 to "
-                             "9.9E+125")  # fmt: skip
+        raise ParameterError("a number has more than 38 digits or is outside DynamoDB's range of 1E-130 to 9.9E+125")
     return text
 
 

@@ -70,7 +70,8 @@ def open_session(settings: Settings) -> Session:
         if source is None:
             raise ConfigError(f"no AWS credentials to assume {settings.role} with: `aws configure` or `aws sso login`")
         fetcher = AssumeRoleCredentialFetcher(
-            session.client, source, settings.role, extra_args={"RoleSessionName": "dynamodb-workbench"})  # fmt: skip
+            session.client, source, settings.role, extra_args={"RoleSessionName": "dynamodb-workbench"}
+        )
         core = session._session
         core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     return session

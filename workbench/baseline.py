@@ -141,17 +141,21 @@ def find_exports(source: str | Path, session: boto3.Session | None = None) -> li
         each = (_export(summary, mirror) for summary in found)
         return sorted(each, key=lambda export: (export.time, export.instant, export.folder))
     if started := next((path for path in files if path.name == "_started"), None):
-        raise ParameterError(f"the export {started.parent} has not finished: it has no {_SUMMARY} yet; "
-                             "sync the folder again when it has")  # fmt: skip
+        raise ParameterError(
+            f"the export {started.parent} has not finished: it has no {_SUMMARY} yet; sync the folder again when it has"
+        )
     if backup := _backup(root):
         return [backup]
-    raise ParameterError(f"{source} holds no export of a table to S3, for there is no {_SUMMARY} in it, and no file of "
-                         "items: give an export's folder, AWSDynamoDB/EXPORT-ID, or one above it, synced from S3, or "
-                         "what `aws dynamodb scan` printed")  # fmt: skip
+    raise ParameterError(
+        f"{source} holds no export of a table to S3, for there is no {_SUMMARY} in it, and no file of "
+        "items: give an export's folder, AWSDynamoDB/EXPORT-ID, or one above it, synced from S3, or "
+        "what `aws dynamodb scan` printed"
+    )
 
 
-def choose(exports: Sequence[Export], table: str, at: datetime | None = None,
-           place: Mapping[str, str] = _ANYWHERE) -> Baseline | None:  # fmt: skip
+def choose(
+    exports: Sequence[Export], table: str, at: datetime | None = None, place: Mapping[str, str] = _ANYWHERE
+) -> Baseline | None:
     """Choose the newest state of a table at or before an instant (None: the newest), and check its files.
 
     That is the newest full export, and after it every incremental export whose window begins where the
@@ -164,27 +168,37 @@ def choose(exports: Sequence[Export], table: str, at: datetime | None = None,
         Where the exports are of several tables of that name.
     """
     exports = [_taken_for(export, table) for export in exports]
-    own = [export for export in exports if export.table == table and export.is_of(place)
-           and (at is None or export.instant <= at)]  # fmt: skip
+    own = [
+        export
+        for export in exports
+        if export.table == table and export.is_of(place) and (at is None or export.instant <= at)
+    ]
     if len(arns := sorted({export.arn for export in own})) > 1:
-        raise ParameterError(f"there are exports of {len(arns)} tables {table!r}: {', '.join(arns)}; "
-                             "name the folder of one of them")  # fmt: skip
+        raise ParameterError(
+            f"there are exports of {len(arns)} tables {table!r}: {', '.join(arns)}; name the folder of one of them"
+        )
     full = max((export for export in own if export.since is None), key=lambda export: export.time, default=None)
     if full is None:
         return None
     later = [(export.since, export) for export in own if export.since and export.table_id == full.table_id]
     chain, problems = [full], []
-    while following := [(since, export.time, export) for since, export in later
-                        if since <= chain[-1].time < export.time]:  # fmt: skip
+    while following := [
+        (since, export.time, export) for since, export in later if since <= chain[-1].time < export.time
+    ]:
         since, _, export = max(following, key=lambda each: each[:2])
         if since < (end := chain[-1].time):
             # An item made and removed within one window is in no export of it.
-            problems.append(f"{export.folder.name}: begins at {since}, before the state it follows on ends, at {end}: "
-                            "an item made between the two and removed after them is still counted")  # fmt: skip
+            problems.append(
+                f"{export.folder.name}: begins at {since}, before the state it follows on ends, at {end}: "
+                "an item made between the two and removed after them is still counted"
+            )
         chain.append(export)
-    problems += [f"{export.folder.name}: not joined on, for it begins at {since} and the state before it ends at "
-                 f"{chain[-1].time}: an incremental export of the time between is missing"
-                 for since, export in later if since > chain[-1].time]  # fmt: skip
+    problems += [
+        f"{export.folder.name}: not joined on, for it begins at {since} and the state before it ends at "
+        f"{chain[-1].time}: an incremental export of the time between is missing"
+        for since, export in later
+        if since > chain[-1].time
+    ]
     for export in chain:
         if export.mirror:
             export.mirror.fetch(file.path for file in export.files)
@@ -196,8 +210,9 @@ def others(exports: Sequence[Export], table: str, place: Mapping[str, str] = _AN
     """Say which exports there are where none is a table's state to begin with: its own first, then the newest."""
     ordered = sorted(exports, key=lambda export: (export.table == table, export.time), reverse=True)
     other = f"while the log is of {' of '.join(place.values())}"
-    told = list(dict.fromkeys(str(export) + ("" if export.is_of(place) else f" ({export.arn}, {other})")
-                              for export in ordered))  # fmt: skip
+    told = list(
+        dict.fromkeys(str(export) + ("" if export.is_of(place) else f" ({export.arn}, {other})") for export in ordered)
+    )
     return "; ".join(told[:_NAMED]) + (f"; and {len(told) - _NAMED:,} more" if len(told) > _NAMED else "")
 
 
@@ -239,8 +254,10 @@ def stage(
             reader.read(export, _CHANGES)
         con.execute(f"delete from {name} where keys in (select keys from {_CHANGES})")
         last = f"from {_CHANGES} qualify row_number() over (partition by keys order by ts desc, object desc) = 1"
-        con.execute(f"insert into {name} select * replace ({render.literal(baseline.time)} as ts) "
-                    f"from (select * {last}) where event_name = 'INSERT'")  # fmt: skip
+        con.execute(
+            f"insert into {name} select * replace ({render.literal(baseline.time)} as ts) "
+            f"from (select * {last}) where event_name = 'INSERT'"
+        )
         con.execute(f"update {name} set object = null")
         con.execute(f"drop table {_CHANGES}")
     except BaseException as error:  # also Ctrl-C: half a state must not answer the next question
@@ -265,8 +282,10 @@ def read_items(baseline: Baseline, key_names: Sequence[str]) -> Iterator[tuple[s
     with duckdb.connect() as con:
         register_functions(con)
         if unreadable := stage(con, "items", baseline, key_names):
-            raise QueryError(f"{len(unreadable):,} lines of the export cannot be read, the first: "
-                             f"{_place(unreadable[0])}; sync its folder again")  # fmt: skip
+            raise QueryError(
+                f"{len(unreadable):,} lines of the export cannot be read, the first: "
+                f"{_place(unreadable[0])}; sync its folder again"
+            )
         items = con.execute("select keys, new_image from items")
         while batch := items.fetchmany(_BATCH):
             yield from ((keys, canonical_image(image)) for keys, image in batch)
@@ -298,22 +317,36 @@ class _Reader:
         called = " and ".join(map(repr, self._keys))
         keyless = next((found for found in self.unreadable if found.reason.startswith(_KEYLESS)), None)
         if keyless and not self._con.execute(f"select 1 from {target} limit 1").fetchone():
-            raise ParameterError(f"no item of the export has the key {called}, such as {_place(keyless)}; "
-                                 "name the key attributes, keys=(…)")  # fmt: skip
+            raise ParameterError(
+                f"no item of the export has the key {called}, such as {_place(keyless)}; "
+                "name the key attributes, keys=(…)"
+            )
         twice = f"select count(*) from {target} group by keys having count(*) > 1 order by keys limit 1"
         if found := self._con.execute(twice).fetchone():
-            raise ParameterError(f"the export holds {found[0]} items with one value of {called}, which cannot be the "
-                                 "whole key; name the key attributes, keys=(…)")  # fmt: skip
+            raise ParameterError(
+                f"the export holds {found[0]} items with one value of {called}, which cannot be the "
+                "whole key; name the key attributes, keys=(…)"
+            )
 
     def _read(self, numbers: range, export: Export, target: str) -> None:
         paths = [as_it_is(str(self._files[number])) for number in numbers]
         pointers = ["/" + key.replace("~", "~0").replace("/", "~1") for key in self._keys]
         starts = [f"{',' if at else '{'}{json.dumps(key, ensure_ascii=False)}:" for at, key in enumerate(self._keys)]
         keys = " || ".join(f"{render.literal(start)} || parts[{at}]" for at, start in enumerate(starts, start=1))
-        query = render.fill(render.load("parts/read_export"), {
-            "paths": paths, "first": numbers.start, "event_id": f"baseline {export.folder.name}",
-            "table": export.table, "time": self._time, "names": len(pointers), "pointers": pointers, "plain": _PLAIN,
-        }, {"keys": f"{keys} || '}}'"})  # fmt: skip
+        query = render.fill(
+            render.load("parts/read_export"),
+            {
+                "paths": paths,
+                "first": numbers.start,
+                "event_id": f"baseline {export.folder.name}",
+                "table": export.table,
+                "time": self._time,
+                "names": len(pointers),
+                "pointers": pointers,
+                "plain": _PLAIN,
+            },
+            {"keys": f"{keys} || '}}'"},
+        )
         try:
             self._con.execute(f"insert into {target} {query}")
         except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException):
@@ -361,8 +394,12 @@ class _Reader:
             except (KeyError, TypeError) as error:
                 raise RecordRefused("no Metadata.WriteTimestampMicros") from error
             ts = datetime.fromisoformat(canonical_time(micros, "MICROSECOND"))
-        return {"event_name": "REMOVE" if new is None else "INSERT", "keys": keys, "ts": ts,
-                "new_image": None if new is None else canonical_json(new)}  # fmt: skip
+        return {
+            "event_name": "REMOVE" if new is None else "INSERT",
+            "keys": keys,
+            "ts": ts,
+            "new_image": None if new is None else canonical_json(new),
+        }
 
 
 def _place(found: Unreadable) -> str:
@@ -379,10 +416,13 @@ def _backup(root: Path) -> Export | None:
     times = [int(found["millis"]) / 1e3 for found in told if found] or [item.modified / 1e9 for item in files]
     time = datetime.fromtimestamp(max(times), UTC)
     by = "the name of its folder" if any(told) else "when its newest file was written"
-    problems = [f"{root.name}: items without a manifest: that they are of this table and are all of them is not known, "
-                f"and they are taken to be its state at {time:%Y-%m-%d %H:%M:%S} UTC, {by}"]  # fmt: skip
-    problems += [f"{root.name}: {Path(item.path).name} is no file of items, and not read"
-                 for item in listed if item not in files]  # fmt: skip
+    problems = [
+        f"{root.name}: items without a manifest: that they are of this table and are all of them is not known, "
+        f"and they are taken to be its state at {time:%Y-%m-%d %H:%M:%S} UTC, {by}"
+    ]
+    problems += [
+        f"{root.name}: {Path(item.path).name} is no file of items, and not read" for item in listed if item not in files
+    ]
     named = tuple(DataFile(Path(item.path), None, None) for item in files)
     return Export(root, "", "", "", "full", time, None, 0, named, tuple(problems))
 
@@ -402,8 +442,10 @@ def _export(summary: Path, mirror: Mirror | None) -> Export:
     try:
         told = json.loads(summary.read_bytes())
         if told["outputFormat"] != "DYNAMODB_JSON":
-            raise ParameterError(f"the export {folder} is in the format {told['outputFormat']}, which cannot be read: "
-                                 "export the table as DynamoDB JSON")  # fmt: skip
+            raise ParameterError(
+                f"the export {folder} is in the format {told['outputFormat']}, which cannot be read: "
+                "export the table as DynamoDB JSON"
+            )
         table = re.fullmatch(r"arn:.*:table/([^/]+)", told["tableArn"])
         incremental = told.get("exportType") == "INCREMENTAL_EXPORT" or told.get("exportFromTime") is not None
         since = _time(told["exportFromTime"]) if incremental else None
@@ -415,9 +457,19 @@ def _export(summary: Path, mirror: Mirror | None) -> Export:
         )
         if not table:
             raise ValueError(f"tableArn is {told['tableArn']!r}")
-        return Export(folder, table[1], told["tableArn"], str(told.get("tableId")),
-                      "incremental" if incremental else "full", time, since, items, files,
-                      tuple(_mismatches(folder, items, files)), mirror)  # fmt: skip
+        return Export(
+            folder,
+            table[1],
+            told["tableArn"],
+            str(told.get("tableId")),
+            "incremental" if incremental else "full",
+            time,
+            since,
+            items,
+            files,
+            tuple(_mismatches(folder, items, files)),
+            mirror,
+        )
     except ParameterError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -444,8 +496,10 @@ def _mismatches(folder: Path, items: int, files: Sequence[DataFile]) -> Iterator
         if not file.path.is_file():
             yield f"{folder.name}: the data file {file.path.name}, of {file.items or 0:,} items, is missing"
     if unchecked := [file for file in files if file.md5 is None]:
-        yield (f"{folder.name}: {_MANIFEST} has no MD5 of {len(unchecked):,} data files, the first: "
-               f"{unchecked[0].path.name}: whether they are whole is told by their number of items only")  # fmt: skip
+        yield (
+            f"{folder.name}: {_MANIFEST} has no MD5 of {len(unchecked):,} data files, the first: "
+            f"{unchecked[0].path.name}: whether they are whole is told by their number of items only"
+        )
     if (total := sum(file.items or 0 for file in files)) != items:
         yield f"{folder.name}: {_SUMMARY} counts {items:,} items, {_MANIFEST} {total:,}"
     named = {file.path.name for file in files}
@@ -459,8 +513,12 @@ def _misread(export: Export) -> Iterator[str]:
     files = [file for file in export.files if file.items is not None and file.path.is_file()]
     with ThreadPoolExecutor() as pool:
         stats = [file.path.stat() for file in files]
-        measures = pool.map(_measure, [str(file.path) for file in files], [stat.st_size for stat in stats],
-                            [stat.st_mtime_ns for stat in stats])  # fmt: skip
+        measures = pool.map(
+            _measure,
+            [str(file.path) for file in files],
+            [stat.st_size for stat in stats],
+            [stat.st_mtime_ns for stat in stats],
+        )
         for file, (md5, items) in zip(files, measures, strict=True):
             if items != file.items:
                 yield f"{export.folder.name}: {file.path.name} holds {items:,} items, {_MANIFEST} says {file.items:,}"

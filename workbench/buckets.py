@@ -10,9 +10,18 @@ from workbench.errors import ParameterError, did_you_mean
 from workbench.instants import zone_of
 
 _WIDTHS = {
-    "1min": "1min", "5min": "5min", "15min": "15min", "30min": "30min", "1h": "1h", "3h": "3h", "6h": "6h",
-    "12h": "12h", "1d": "1D", "1w": "W-MON", "1mo": "MS",
-}  # fmt: skip
+    "1min": "1min",
+    "5min": "5min",
+    "15min": "15min",
+    "30min": "30min",
+    "1h": "1h",
+    "3h": "3h",
+    "6h": "6h",
+    "12h": "12h",
+    "1d": "1D",
+    "1w": "W-MON",
+    "1mo": "MS",
+}
 _MOST = 20_000
 """Buckets up to which empty ones are shown; of more, those beside a change are, and the first and the last."""
 
@@ -26,16 +35,18 @@ def unit_of(every: str, timezone: str) -> str:
         Where there is no such width or time zone.
     """
     if every not in _WIDTHS:
-        raise ParameterError(f"every={every!r} is no bucket; use one of {', '.join(_WIDTHS)}."
-                             f"{did_you_mean(every, _WIDTHS)}")  # fmt: skip
+        raise ParameterError(
+            f"every={every!r} is no bucket; use one of {', '.join(_WIDTHS)}.{did_you_mean(every, _WIDTHS)}"
+        )
     zone_of(timezone)
     if timezone != "UTC" or "min" in every:
         return "minute"
     return "hour" if "h" in every else "day"
 
 
-def into_buckets(counts: pd.DataFrame, every: str, timezone: str, start: datetime | None, end: datetime | None,
-                 ) -> pd.DataFrame:  # fmt: skip
+def into_buckets(
+    counts: pd.DataFrame, every: str, timezone: str, start: datetime | None, end: datetime | None
+) -> pd.DataFrame:
     """Put counts by UTC unit together into the buckets of a time zone, empty ones included.
 
     Buckets of up to an hour follow elapsed time, so an hour that a clock change repeats is two buckets;
@@ -98,8 +109,12 @@ def _floor(moments: pd.DatetimeIndex, every: str, timezone: str) -> pd.DatetimeI
     floored = (moments + offset).floor(_WIDTHS[every]) - offset
     cut = _offset(floored, timezone) != offset
     if cut.any():  # the clock changed in between, by half an hour: the bucket begins there
-        floored = pd.DatetimeIndex([_clock_change(begin, moment, timezone) if changed else begin
-                                    for begin, moment, changed in zip(floored, moments, cut, strict=True)])  # fmt: skip
+        floored = pd.DatetimeIndex(
+            [
+                _clock_change(begin, moment, timezone) if changed else begin
+                for begin, moment, changed in zip(floored, moments, cut, strict=True)
+            ]
+        )
     return floored.tz_convert(timezone)
 
 

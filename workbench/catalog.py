@@ -112,8 +112,14 @@ class LogTable:
             return span[1].replace(tzinfo=self.zone.tz).astimezone(UTC) + self.zone.early + BEFORE
         return span[1].replace(tzinfo=UTC) - self.zone.least + self.zone.early + BEFORE
 
-    def deliveries(self, *, within: str = "true", keys: Sequence[str] = (), arrivals: Sequence[Object] | None = None,
-                   **options: Any) -> str:  # fmt: skip
+    def deliveries(
+        self,
+        *,
+        within: str = "true",
+        keys: Sequence[str] = (),
+        arrivals: Sequence[Object] | None = None,
+        **options: Any,
+    ) -> str:
         """Write the subquery that reads the table, with the arrivals of objects; see `workbench.layouts.deliveries`."""
         folder = self.location.rstrip("/").rpartition("/")[2]
         arrival = None
@@ -123,9 +129,17 @@ class LogTable:
             arrival = layouts.arrival(
                 self.partitions.arrival() if self.partitions.units else None, pieces, named=self.named
             )
-        return layouts.deliveries(self.sql_name, self.columns, within=within, keys=keys, folder=folder, only=self.only,
-                                  spelled=self.sample.spelled if self.sample else None, arrival=arrival,
-                                  **options)  # fmt: skip
+        return layouts.deliveries(
+            self.sql_name,
+            self.columns,
+            within=within,
+            keys=keys,
+            folder=folder,
+            only=self.only,
+            spelled=self.sample.spelled if self.sample else None,
+            arrival=arrival,
+            **options,
+        )
 
 
 @dataclass(frozen=True)
@@ -178,8 +192,9 @@ class Catalog:
         except (ClientError, BotoCoreError) as error:
             self._refused(error)
         logs = {table["Name"]: self._log(table) for table in found}
-        mapped = [self._log(table, name) for name, glue in self._names.items() for table in found
-                  if table["Name"] == glue]  # fmt: skip
+        mapped = [
+            self._log(table, name) for name, glue in self._names.items() for table in found if table["Name"] == glue
+        ]
         rest = [log for name, log in logs.items() if name not in self._names.values()]
         return sorted((log for log in mapped + rest if log.layout), key=lambda log: log.only or log.name)
 
@@ -199,8 +214,10 @@ class Catalog:
                 self._refused(error)
             names = [log.only or log.name for log in self.tables()]
             there = f"but: {', '.join(names)}.{did_you_mean(name, names)}" if names else "which holds no change log"
-            raise TableNotFound(f"there is no table {glue!r} in the Glue database {self.database!r}, {there} "
-                                "Register a bucket's change log by `workbench table create`") from error  # fmt: skip
+            raise TableNotFound(
+                f"there is no table {glue!r} in the Glue database {self.database!r}, {there} "
+                "Register a bucket's change log by `workbench table create`"
+            ) from error
         except BotoCoreError as error:
             self._refused(error)
         log = self._log(found, name if name in self._names else None)
@@ -260,8 +277,11 @@ class Catalog:
         if self._zone:
             return replace(log, zone=self._zone)
         witnesses = [Witness(*told, times) for item, times in seen if (told := log.witness(item))]
-        stored = [told[0] - datetime.fromtimestamp(item.modified / 1e9, UTC).replace(tzinfo=None)
-                  for item in listed if (told := log.witness(item))]  # fmt: skip
+        stored = [
+            told[0] - datetime.fromtimestamp(item.modified / 1e9, UTC).replace(tzinfo=None)
+            for item in listed
+            if (told := log.witness(item))
+        ]
         return replace(log, zone=told_zone(witnesses, max(stored, default=OFFSETS[0])))
 
     def _listed(self, log: LogTable, after: str = "", until: str = "", most: int | None = None) -> list[Object]:
@@ -291,8 +311,10 @@ class Catalog:
                     if item["Size"] and not any(part[:1] in "._" for part in item["Key"][len(prefix) :].split("/")):
                         yield _object(bucket, item)
         except (ClientError, BotoCoreError) as error:
-            raise QueryError(f"the objects of {location} cannot be listed: {said(error)}; the permission "
-                             f"is s3:ListBucket on {bucket}") from error  # fmt: skip
+            raise QueryError(
+                f"the objects of {location} cannot be listed: {said(error)}; the permission "
+                f"is s3:ListBucket on {bucket}"
+            ) from error
 
     def _look(self, item: Object) -> Seen | None:
         """Return the times of the changes at the beginning of an object; None where none can be read."""
@@ -322,8 +344,10 @@ class Catalog:
             self.session.client("glue").create_table(DatabaseName=self.database, TableInput=made)
         except ClientError as error:
             if error.response["Error"]["Code"] == "AlreadyExistsException":
-                raise ParameterError(f"{self.database}.{name} is there already: `workbench table show {name}` prints "
-                                     "it; choose another name") from error  # fmt: skip
+                raise ParameterError(
+                    f"{self.database}.{name} is there already: `workbench table show {name}` prints "
+                    "it; choose another name"
+                ) from error
             self._refused(error)
         return ddl(self.database, made)
 
@@ -343,8 +367,10 @@ class Catalog:
         if layout not in ("envelope", "raw"):
             raise ParameterError(f"{newest.path} is of the layout {layout!r}: a crawler makes a table for it")
         if joined:
-            raise ParameterError(f"{newest.path} has records without a line end between them, of which Athena would "
-                                 "read the first only: let Firehose add one (AppendDelimiterToRecord)")  # fmt: skip
+            raise ParameterError(
+                f"{newest.path} has records without a line end between them, of which Athena would "
+                "read the first only: let Firehose add one (AppendDelimiterToRecord)"
+            )
         found: dict[str, Any] = {"layout": layout, "stored": "parquet" if newest.format == "parquet" else "json"}
         years = [item.arrival.year for item in objects if item.arrival]
         found["first_year"] = first_year or min(years, default=datetime.now(UTC).year)
@@ -366,26 +392,36 @@ class Catalog:
             except glue.exceptions.AlreadyExistsException:
                 there = glue.get_table(DatabaseName=self.database, Name=name)["Table"]
                 if CHECKPOINTS not in there.get("Parameters", {}):
-                    raise ParameterError(f"{self.database}.{name} is there already and holds no checkpoints: give it "
-                                         f"another name, or the log {log.name}") from None  # fmt: skip
-            glue.create_partition(DatabaseName=self.database, TableName=name, PartitionInput={
-                "Values": [id], "StorageDescriptor": made["StorageDescriptor"]})  # fmt: skip
+                    raise ParameterError(
+                        f"{self.database}.{name} is there already and holds no checkpoints: give it "
+                        f"another name, or the log {log.name}"
+                    ) from None
+            glue.create_partition(
+                DatabaseName=self.database,
+                TableName=name,
+                PartitionInput={"Values": [id], "StorageDescriptor": made["StorageDescriptor"]},
+            )
         except (ClientError, BotoCoreError) as error:
-            raise QueryError(f"the checkpoint cannot be registered: {said(error)}; the permissions are "
-                             "glue:CreateTable, glue:GetTable and glue:CreatePartition, on "
-                             f"{self.database}.{name}") from error  # fmt: skip
+            raise QueryError(
+                f"the checkpoint cannot be registered: {said(error)}; the permissions are "
+                "glue:CreateTable, glue:GetTable and glue:CreatePartition, on "
+                f"{self.database}.{name}"
+            ) from error
 
     def has_checkpoint(self, log: LogTable, id: str, location: str) -> bool:
         """Tell whether a checkpoint is a partition of the log's table of checkpoints; else Athena finds no rows."""
         glue = self.session.client("glue")
         try:
-            there = glue.get_partition(DatabaseName=self.database, TableName=f"{log.name}_checkpoints",
-                                       PartitionValues=[id])["Partition"]  # fmt: skip
+            there = glue.get_partition(
+                DatabaseName=self.database, TableName=f"{log.name}_checkpoints", PartitionValues=[id]
+            )["Partition"]
         except glue.exceptions.EntityNotFoundException:
             return False
         except (ClientError, BotoCoreError) as error:
-            raise QueryError(f"the checkpoint {location} cannot be looked up: {said(error)}; the permission is "
-                             "glue:GetPartition, or set checkpoints=off") from error  # fmt: skip
+            raise QueryError(
+                f"the checkpoint {location} cannot be looked up: {said(error)}; the permission is "
+                "glue:GetPartition, or set checkpoints=off"
+            ) from error
         return bool(there["StorageDescriptor"]["Location"] == location)
 
     def forget_checkpoints(self, log: LogTable, ids: Sequence[str]) -> None:
@@ -393,13 +429,16 @@ class Catalog:
         glue = self.session.client("glue")
         for each in ids:
             try:
-                glue.delete_partition(DatabaseName=self.database, TableName=f"{log.name}_checkpoints",
-                                      PartitionValues=[each])  # fmt: skip
+                glue.delete_partition(
+                    DatabaseName=self.database, TableName=f"{log.name}_checkpoints", PartitionValues=[each]
+                )
             except glue.exceptions.EntityNotFoundException:
                 continue
             except (ClientError, BotoCoreError) as error:
-                raise QueryError(f"a partition of {self.database}.{log.name}_checkpoints cannot be removed: "
-                                 f"{said(error)}; the permission is glue:DeletePartition") from error  # fmt: skip
+                raise QueryError(
+                    f"a partition of {self.database}.{log.name}_checkpoints cannot be removed: "
+                    f"{said(error)}; the permission is glue:DeletePartition"
+                ) from error
 
     def ddl(self, name: str) -> str:
         """Return the statement that would make a table."""
@@ -420,24 +459,40 @@ class Catalog:
         registered = self._registered(table["Name"]) if layout and keys and not projected else {}
         partitions = partitions_of(keys, parameters if projected else {}, registered, location)
         serde = stored.get("SerdeInfo", {}).get("SerializationLibrary", "")
-        return LogTable(table["Name"], self.database, location, layout, columns,
-                        "parquet" if "parquet" in serde.lower() else "json", partitions, projected, only)  # fmt: skip
+        return LogTable(
+            table["Name"],
+            self.database,
+            location,
+            layout,
+            columns,
+            "parquet" if "parquet" in serde.lower() else "json",
+            partitions,
+            projected,
+            only,
+        )
 
     def _registered(self, name: str) -> dict[str, Values]:
         """Return the values of a table's registered partitions, by where they lie."""
         pages = self.session.client("glue").get_paginator("get_partitions")
         try:
-            return {each["StorageDescriptor"]["Location"].rstrip("/") + "/": tuple(each["Values"])
-                    for page in pages.paginate(DatabaseName=self.database, TableName=name, ExcludeColumnSchema=True)
-                    for each in page["Partitions"]}  # fmt: skip
+            return {
+                each["StorageDescriptor"]["Location"].rstrip("/") + "/": tuple(each["Values"])
+                for page in pages.paginate(DatabaseName=self.database, TableName=name, ExcludeColumnSchema=True)
+                for each in page["Partitions"]
+            }
         except (ClientError, BotoCoreError) as error:
-            raise QueryError(f"the partitions of {self.database}.{name} cannot be looked up: {said(error)}; the "
-                             "permission is glue:GetPartitions") from error  # fmt: skip
+            raise QueryError(
+                f"the partitions of {self.database}.{name} cannot be looked up: {said(error)}; the "
+                "permission is glue:GetPartitions"
+            ) from error
 
     def _refused(self, error: Exception) -> NoReturn:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-        hint = ("see the databases by `aws glue get-databases`" if code == "EntityNotFoundException" else
-                "`workbench check` tells which permission or credential is missing")  # fmt: skip
+        hint = (
+            "see the databases by `aws glue get-databases`"
+            if code == "EntityNotFoundException"
+            else "`workbench check` tells which permission or credential is missing"
+        )
         raise ConfigError(f"the Glue database {self.database!r} cannot be read: {said(error)}; {hint}") from error
 
 
@@ -446,8 +501,9 @@ def _object(bucket: str, item: Mapping[str, Any]) -> Object:
     kind: Literal["json", "gzip", "parquet"] = (
         "parquet" if key.endswith(".parquet") else "gzip" if key.endswith(".gz") else "json"
     )
-    return Object(f"s3://{bucket}/{key}", item["Size"], int(item["LastModified"].timestamp() * 1e9), kind,
-                  arrival_of(key))  # fmt: skip
+    return Object(
+        f"s3://{bucket}/{key}", item["Size"], int(item["LastModified"].timestamp() * 1e9), kind, arrival_of(key)
+    )
 
 
 def _part(change: Mapping[str, Any]) -> Part:

@@ -16,18 +16,27 @@ from workbench.chartstyle import MUTED, percent, room, titled
 from workbench.text import count
 
 UNITS = {  # seconds: what a bucket of that length is called, and pandas' name for it
-    60: ("minute", "1min"), 300: ("5 minutes", "5min"), 900: ("15 minutes", "15min"),
-    1800: ("30 minutes", "30min"), 3600: ("hour", "1h"), 10800: ("3 hours", "3h"), 21600: ("6 hours", "6h"),
-    43200: ("12 hours", "12h"), 86400: ("day", "1D"), 604800: ("week", "W-MON"), 2629800: ("month", "MS"),
-}  # fmt: skip
+    60: ("minute", "1min"),
+    300: ("5 minutes", "5min"),
+    900: ("15 minutes", "15min"),
+    1800: ("30 minutes", "30min"),
+    3600: ("hour", "1h"),
+    10800: ("3 hours", "3h"),
+    21600: ("6 hours", "6h"),
+    43200: ("12 hours", "12h"),
+    86400: ("day", "1D"),
+    604800: ("week", "W-MON"),
+    2629800: ("month", "MS"),
+}
 
 
 def empty(ax: Axes, df: pd.DataFrame, title: str | None, subject: str, what: str) -> Axes:
     """Draw the statement that there is nothing to draw, and in which window."""
     ax.set(xticks=[], yticks=[], facecolor="#f5f6f8")
     ax.spines[:].set_visible(False)
-    ax.text(0.5, 0.5, f"No {what} in this window", transform=ax.transAxes, ha="center", va="center",
-            size=12.5, color=MUTED)  # fmt: skip
+    ax.text(
+        0.5, 0.5, f"No {what} in this window", transform=ax.transAxes, ha="center", va="center", size=12.5, color=MUTED
+    )
     finding = f"{'no' if subject else 'No'} {what}"
     if len(df) and "bucket" in df:
         finding += f", {_window(df['bucket'], bucket_edges(df['bucket'])[0])} ({df['bucket'].dt.tz})"
@@ -53,16 +62,20 @@ def thinned(df: pd.DataFrame, most: int = 1500, how: str = "sum") -> pd.DataFram
     return df.resample(every, on="bucket", closed="left", label="left").agg(how).reset_index()
 
 
-def time_axis(ax: Axes, bucket: pd.Series[Any], edges: NDArray[np.float64], ylabel: str,
-              what: str = "Time of the change") -> None:  # fmt: skip
+def time_axis(
+    ax: Axes, bucket: pd.Series[Any], edges: NDArray[np.float64], ylabel: str, what: str = "Time of the change"
+) -> None:
     """Give an Axes the dates below and the counts at its side."""
     zone, days = bucket.dt.tz, edges[-1] - edges[0]
     locator = mdates.AutoDateLocator(tz=zone, minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
     day = "%a %d %b" if days <= 8 else "%d %b"
     formatter = mdates.ConciseDateFormatter(  # type: ignore[no-untyped-call]
-        locator, tz=zone, show_offset=False, formats=["%Y", "%b", day, "%H:%M", "%H:%M", "%S"],
+        locator,
+        tz=zone,
+        show_offset=False,
+        formats=["%Y", "%b", day, "%H:%M", "%H:%M", "%S"],
         zero_formats=["", "%Y", "%b" if days > 62 else day, day, "%H:%M", "%H:%M"],
-    )  # fmt: skip
+    )
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(formatter)
     if len(bucket) == 1:
@@ -104,8 +117,16 @@ def span(edges: NDArray[np.float64], unit: str) -> str:
 def bars(ax: Axes, names: Sequence[str], changes: pd.Series[Any], shares: pd.Series[Any]) -> None:
     """Name horizontal bars, from the top down, and write how many and which share at the end of each."""
     for row, (many, share) in enumerate(zip(changes, shares, strict=True)):
-        ax.annotate(f"{many:,.0f} · {percent(share)}" if many else "0", (many, row), (5, 0),
-                    textcoords="offset points", va="center", size=9, color=MUTED, in_layout=False)  # fmt: skip
+        ax.annotate(
+            f"{many:,.0f} · {percent(share)}" if many else "0",
+            (many, row),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            size=9,
+            color=MUTED,
+            in_layout=False,
+        )
     ax.set_yticks(range(len(names)), names)
     ax.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, float(changes.max()) * (1 + 1.4 / room(ax)[0])))
     ax.set_xlabel("Changes · share of all changes")

@@ -106,8 +106,15 @@ def live_items(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = 
     ax.stairs(net, edges, baseline=None, edgecolor=LINE, linewidth=1.8, label=label)
     ax.axhline(0, color=MUTED, linewidth=0.8)
     ax.plot(edges[-1], net[-1], marker="o", color=LINE, markersize=6, clip_on=False)
-    ax.annotate(f"{net[-1]:+,.0f}", (edges[-1], net[-1]), (8, 0), textcoords="offset points", va="center",
-                weight="bold", annotation_clip=False)  # fmt: skip
+    ax.annotate(
+        f"{net[-1]:+,.0f}",
+        (edges[-1], net[-1]),
+        (8, 0),
+        textcoords="offset points",
+        va="center",
+        weight="bold",
+        annotation_clip=False,
+    )
     time_axis(ax, df["bucket"], edges, "Items, net since\nthe first bucket")
     ax.legend(**LEGEND)
     since = bucket_name(df["bucket"].iloc[0], "", 400).removesuffix(" 00:00")

@@ -29,17 +29,43 @@ EVENTS = {  # column: what the legend calls it, colour (petroff10), hatch, so th
     "ttl_removes": ("removes by TTL", "#94a4a2", "...."),
 }
 STYLE: dict[Any, Any] = {
-    "font.size": 10, "text.color": INK, "axes.edgecolor": "#b8bec6", "axes.labelcolor": MUTED,
-    "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlecolor": INK,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False, "axes.axisbelow": True,
-    "axes.facecolor": "white", "figure.facecolor": "white", "xtick.color": MUTED, "ytick.color": MUTED,
-    "xtick.labelsize": 9.5, "ytick.labelsize": 9.5, "ytick.major.size": 0, "xtick.major.size": 3,
-    "legend.frameon": False, "legend.fontsize": 9.5, "hatch.linewidth": 0.7, "grid.color": "#e3e6ea",
-    "grid.linewidth": 0.8, "text.parse_math": False, "figure.constrained_layout.h_pad": 0.09,
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": "#b8bec6",
+    "axes.labelcolor": MUTED,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.axisbelow": True,
+    "axes.facecolor": "white",
+    "figure.facecolor": "white",
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "ytick.major.size": 0,
+    "xtick.major.size": 3,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "hatch.linewidth": 0.7,
+    "grid.color": "#e3e6ea",
+    "grid.linewidth": 0.8,
+    "text.parse_math": False,
+    "figure.constrained_layout.h_pad": 0.09,
     "figure.constrained_layout.w_pad": 0.09,
-}  # fmt: skip
-LEGEND: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1), "ncols": 4, "borderpad": 0.2,
-                          "columnspacing": 1.6, "handlelength": 1.4}  # fmt: skip
+}
+LEGEND: dict[str, Any] = {
+    "loc": "lower left",
+    "bbox_to_anchor": (-0.01, 1),
+    "ncols": 4,
+    "borderpad": 0.2,
+    "columnspacing": 1.6,
+    "handlelength": 1.4,
+}
 
 
 class ChartAxes(Axes):
@@ -194,8 +220,14 @@ def drawable(text: str) -> str:
 @functools.cache
 def _families() -> tuple[str, ...]:
     installed = font_manager.fontManager.get_font_names()
-    wanted = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Hiragino Sans", "Microsoft YaHei",
-              "Arial Unicode MS")  # fmt: skip
+    wanted = (
+        "DejaVu Sans",
+        "Noto Sans CJK SC",
+        "Noto Sans CJK JP",
+        "Hiragino Sans",
+        "Microsoft YaHei",
+        "Arial Unicode MS",
+    )
     return tuple(name for name in wanted if name in installed)
 
 

@@ -78,8 +78,10 @@ class Checkpoint:
         """Write it in a line."""
         from workbench.engines import size
 
-        return (f"checkpoint of {self.table}: {count(len(self.objects), 'object')} in {size(self.bytes)}, for states "
-                f"from {self.since:%Y-%m-%d %H:%M:%S} UTC on, in {self.place}")  # fmt: skip
+        return (
+            f"checkpoint of {self.table}: {count(len(self.objects), 'object')} in {size(self.bytes)}, for states "
+            f"from {self.since:%Y-%m-%d %H:%M:%S} UTC on, in {self.place}"
+        )
 
     def holds(self, item: Object) -> bool:
         """Tell whether it was made from an object."""
@@ -109,8 +111,15 @@ class Checkpoints:
         self._root, self._files = place.rstrip("/"), _S3(session) if session else _Local()
         self._read: dict[tuple[str, Log], Checkpoint | None] = {}
 
-    def begin(self, table: str, log: Log, objects: Iterable[Object], keys: Mapping[str, str], late: timedelta,
-              before: Checkpoint | None) -> Checkpoint:  # fmt: skip
+    def begin(
+        self,
+        table: str,
+        log: Log,
+        objects: Iterable[Object],
+        keys: Mapping[str, str],
+        late: timedelta,
+        before: Checkpoint | None,
+    ) -> Checkpoint:
         """Name a new checkpoint of objects, whose changes came up to `late` after they were made, as a rule."""
         each = list(objects)
         arrived = max(item.arrival or datetime.fromtimestamp(item.modified / 1e9, UTC) for item in each)
@@ -119,8 +128,9 @@ class Checkpoints:
         made = Checkpoint(table, since, datetime.now(UTC), keys, log, "", 0, covered)
         return replace(made, place=f"{self._root}/{file_name(table)}/checkpoint={made.id}/")
 
-    def find(self, table: str, log: Log, at: datetime,
-             whole: Callable[[Checkpoint], bool] = lambda found: True) -> Checkpoint | None:  # fmt: skip
+    def find(
+        self, table: str, log: Log, at: datetime, whole: Callable[[Checkpoint], bool] = lambda found: True
+    ) -> Checkpoint | None:
         """Return the newest checkpoint from which the state at an instant can be told, and which is `whole`."""
         usable = [each for each in self._folders(table) if each.finished and each.since <= at]
         newest = sorted(usable, key=lambda each: (each.since, each.made), reverse=True)
@@ -132,18 +142,24 @@ class Checkpoints:
     def add(self, checkpoint: Checkpoint) -> None:
         """Write down what a checkpoint was made from, its changes being in their place: from now on it is found."""
         root = checkpoint.log.root
-        told = {"table": checkpoint.table, "source": checkpoint.log.source, "keys": dict(checkpoint.keys),
-                "bytes": checkpoint.bytes,
-                "contents": [(*astuple(each)[:-2], each.first.isoformat(), each.last.isoformat())
-                             for each in checkpoint.contents],
-                "unreadable": [(each.object.removeprefix(root), each.line, each.reason)
-                               for each in checkpoint.unreadable]}  # fmt: skip
+        told = {
+            "table": checkpoint.table,
+            "source": checkpoint.log.source,
+            "keys": dict(checkpoint.keys),
+            "bytes": checkpoint.bytes,
+            "contents": [
+                (*astuple(each)[:-2], each.first.isoformat(), each.last.isoformat()) for each in checkpoint.contents
+            ],
+            "unreadable": [(each.object.removeprefix(root), each.line, each.reason) for each in checkpoint.unreadable],
+        }
         listed = sorted((path.removeprefix(root), *rest) for path, *rest in checkpoint.objects)
         columns = list(zip(*listed, strict=True))
-        schema = pa.schema({"path": pa.string(), "size": pa.int64(), "modified": pa.int64()},
-                           {"checkpoint": json.dumps(told)})  # fmt: skip
-        rows = pa.table([pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)],
-                        schema=schema)  # fmt: skip
+        schema = pa.schema(
+            {"path": pa.string(), "size": pa.int64(), "modified": pa.int64()}, {"checkpoint": json.dumps(told)}
+        )
+        rows = pa.table(
+            [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)], schema=schema
+        )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, _MANIFEST)
             pq.write_table(rows, path, compression="zstd")
@@ -191,15 +207,30 @@ class Checkpoints:
                     raise
                 return None
             except (pa.ArrowException, KeyError, ValueError) as error:
-                raise StoreError(f"the checkpoint {place} is damaged: {str(error).splitlines()[0]}; remove it, and "
-                                 "make a new one by `workbench checkpoint`") from error  # fmt: skip
+                raise StoreError(
+                    f"the checkpoint {place} is damaged: {str(error).splitlines()[0]}; remove it, and "
+                    "make a new one by `workbench checkpoint`"
+                ) from error
             columns = (column.to_pylist() for column in rows.columns)
-            self._read[place, log] = None if told.pop("source") != log.source or "contents" not in told else Checkpoint(
-                told["table"], folder.since, folder.made, told["keys"], log, place, told["bytes"],
-                frozenset((log.root + path, *rest) for path, *rest in zip(*columns, strict=True)),
-                tuple(Unreadable(log.root + path, line, why) for path, line, why in told["unreadable"]),
-                tuple(Part(*rest, *map(datetime.fromisoformat, (first, last)))
-                      for *rest, first, last in told["contents"]))  # fmt: skip
+            self._read[place, log] = (
+                None
+                if told.pop("source") != log.source or "contents" not in told
+                else Checkpoint(
+                    told["table"],
+                    folder.since,
+                    folder.made,
+                    told["keys"],
+                    log,
+                    place,
+                    told["bytes"],
+                    frozenset((log.root + path, *rest) for path, *rest in zip(*columns, strict=True)),
+                    tuple(Unreadable(log.root + path, line, why) for path, line, why in told["unreadable"]),
+                    tuple(
+                        Part(*rest, *map(datetime.fromisoformat, (first, last)))
+                        for *rest, first, last in told["contents"]
+                    ),
+                )
+            )
         return self._read[place, log]
 
 

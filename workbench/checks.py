@@ -25,8 +25,7 @@ if TYPE_CHECKING:  # pandas imports its styling only when somebody styles
     from workbench.config import Settings
 
 Status = Literal["ok", "warning", "failed"]
-LIBRARIES = ("pandas", "duckdb", "pyarrow", "sqlglot", "matplotlib", "papermill", "ipykernel", "boto3",
-             "awswrangler")  # fmt: skip
+LIBRARIES = ("pandas", "duckdb", "pyarrow", "sqlglot", "matplotlib", "papermill", "ipykernel", "boto3", "awswrangler")
 INSTALL = "make lab  (or: pip install -e .)"
 GENERATE = "workbench generate persons && workbench generate heartrate"
 MIN_FREE = 2e9
@@ -116,8 +115,10 @@ def require_ready(checks: pd.DataFrame) -> str:
     """
     failed, warned = (checks[checks["status"] == status] for status in ("failed", "warning"))
     if len(failed):
-        raise ConfigError(f"this machine is not ready: {', '.join(failed['check'])} failed. "
-                          f"First: {failed['detail'].iloc[0]}. Do: {failed['remedy'].iloc[0]}")  # fmt: skip
+        raise ConfigError(
+            f"this machine is not ready: {', '.join(failed['check'])} failed. "
+            f"First: {failed['detail'].iloc[0]}. Do: {failed['remedy'].iloc[0]}"
+        )
     mind = f"; to mind: {', '.join(warned['check'])}" if len(warned) else ""
     return f"Ready: {len(checks) - len(warned)} of {len(checks)} checks are ok{mind}."
 
@@ -227,8 +228,9 @@ def _store(path: Path) -> Check:
     remedy = f"move {path} away and generate again; the change log in the lake is not touched by that"
     try:
         # read-only, so that looking never creates or locks anything
-        connection = connect(path) if read_only(path) else sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True)  # fmt: skip
+        connection = (
+            connect(path) if read_only(path) else sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        )
         try:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         finally:

@@ -23,8 +23,9 @@ from workbench.instants import duration
 from workbench.permissions import is_denied, is_unauthenticated, is_unreachable, refusal
 
 _CLIENTS = ("sts", "athena", "glue", "s3", "kms", "dynamodb", "firehose", "cloudwatch")
-_QUICK = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "max_attempts": 2},
-                max_pool_connections=20)  # fmt: skip
+_QUICK = Config(
+    connect_timeout=5, read_timeout=15, retries={"mode": "standard", "max_attempts": 2}, max_pool_connections=20
+)
 _DEPENDENT = ("workgroup", "results", "database", "change log", "pipeline")
 _LOOK_BACK = (
     timedelta(hours=2),
@@ -53,8 +54,10 @@ def check_aws(settings: Settings, catalog: Callable[[Session, Settings], Any] = 
         # Where only STS cannot be reached, as in a VPC without an endpoint for it, the others are asked.
         who = refusal("credentials", error, settings.role or "", "warning" if is_unreachable(error) else "failed")
     if who.status == "failed":
-        return [who, *(Check(name, "warning", "not tried: there are no valid credentials", who.remedy)
-                       for name in _DEPENDENT)]  # fmt: skip
+        return [
+            who,
+            *(Check(name, "warning", "not tried: there are no valid credentials", who.remedy) for name in _DEPENDENT),
+        ]
     with ThreadPoolExecutor(16) as pool:
         group = pool.submit(_workgroup, clients, settings)
         listed = pool.submit(_tables, clients, settings, catalog, session)
@@ -63,9 +66,11 @@ def check_aws(settings: Settings, catalog: Callable[[Session, Settings], Any] = 
         results = pool.submit(_safe, "results", _results, clients, output) if output else None
         table_checks, logs = listed.result()
         delivery = streams.result()
-        each = [pool.submit(_safe, f"{part} of {log.only or log.name}", check, clients, log, *more)
-                for log in logs for part, check, *more in (("data", _data, settings), ("pipeline", _pipeline, delivery))
-                ]  # fmt: skip
+        each = [
+            pool.submit(_safe, f"{part} of {log.only or log.name}", check, clients, log, *more)
+            for log in logs
+            for part, check, *more in (("data", _data, settings), ("pipeline", _pipeline, delivery))
+        ]
         found = [who, _region(session), *group_checks, *(results.result() if results else ()), *table_checks]
         return _once([*found, *(check for part in each for check in part.result())])
 
@@ -91,8 +96,12 @@ def _identity(sts: Any, session: Session, settings: Settings) -> Check:
     credentials = session.get_credentials()
     detail = f"{told['Arn']} in account {told['Account']}, from {credentials.method if credentials else 'nowhere'}"
     if told["Arn"].endswith(":root"):
-        return Check("credentials", "warning", f"{detail}: the account's root user may do everything",
-                     "use a role of an analyst: role=, or another profile")  # fmt: skip
+        return Check(
+            "credentials",
+            "warning",
+            f"{detail}: the account's root user may do everything",
+            "use a role of an analyst: role=, or another profile",
+        )
     return Check("credentials", "ok", detail)
 
 
@@ -104,8 +113,12 @@ def _region(session: Session) -> Check:
         name in session.get_available_regions("athena", partition) for partition in session.get_available_partitions()
     ):
         return Check("region", "ok", name)
-    return Check("region", "warning", f"{name} is none in which this boto3 knows Athena",
-                 "set region= or AWS_REGION to where the bucket is")  # fmt: skip
+    return Check(
+        "region",
+        "warning",
+        f"{name} is none in which this boto3 knows Athena",
+        "set region= or AWS_REGION to where the bucket is",
+    )
 
 
 def _workgroup(clients: Clients, settings: Settings) -> tuple[list[Check], str | None]:
@@ -115,9 +128,11 @@ def _workgroup(clients: Clients, settings: Settings) -> tuple[list[Check], str |
         told = clients["athena"].get_work_group(WorkGroup=name)["WorkGroup"]
     except _OWN_ERRORS as error:
         if isinstance(error, ClientError) and not (is_denied(error) or is_unauthenticated(error)):
-            return [Check("workgroup", "failed", said(error), "set workgroup= to one that `aws athena "
-                                                              "list-work-groups` "
-                          "shows")], settings.output  # fmt: skip
+            return [
+                Check(
+                    "workgroup", "failed", said(error), "set workgroup= to one that `aws athena list-work-groups` shows"
+                )
+            ], settings.output
         return [refusal("workgroup", error, f"workgroup/{name}")], settings.output
     config = told.get("Configuration", {})
     result = config.get("ResultConfiguration", {})
@@ -127,38 +142,75 @@ def _workgroup(clients: Clients, settings: Settings) -> tuple[list[Check], str |
     if told.get("State") == "DISABLED":
         checks.append(Check("workgroup", "failed", f"{name} is disabled", f"{update} --state ENABLED"))
     elif engine.endswith("version 2"):
-        checks.append(Check("workgroup", "failed", f"{name} runs {engine}; the questions need version 3",
-                            f"{update} --configuration-updates "
-                            "\"EngineVersion={SelectedEngineVersion='Athena engine version 3'}\""))  # fmt: skip
+        checks.append(
+            Check(
+                "workgroup",
+                "failed",
+                f"{name} runs {engine}; the questions need version 3",
+                f"{update} --configuration-updates "
+                "\"EngineVersion={SelectedEngineVersion='Athena engine version 3'}\"",
+            )
+        )
     elif config.get("ManagedQueryResultsConfiguration", {}).get("Enabled"):
-        checks.append(Check("workgroup", "failed", f"{name} keeps results in storage of Athena's own, which "
-                                                   "cannot be read",
-                            "use another workgroup, workgroup=, or one with managed query results off"))  # fmt: skip
+        checks.append(
+            Check(
+                "workgroup",
+                "failed",
+                f"{name} keeps results in storage of Athena's own, which cannot be read",
+                "use another workgroup, workgroup=, or one with managed query results off",
+            )
+        )
     else:
-        checks.append(Check("workgroup", "ok", f"{name}, {engine or 'engine version not told'}"
-                            + (", its settings enforced" if enforced else "")))  # fmt: skip
+        checks.append(
+            Check(
+                "workgroup",
+                "ok",
+                f"{name}, {engine or 'engine version not told'}" + (", its settings enforced" if enforced else ""),
+            )
+        )
     limit = config.get("BytesScannedCutoffPerQuery")
     if limit or settings.max_scan_bytes:
         parts = [f"Athena stops a query at {limit / 1e9:,.2f} GB"] if limit else []
         parts += [f"none over {settings.max_scan_bytes / 1e9:,.2f} GB is started"] if settings.max_scan_bytes else []
         checks.append(Check("scan limit", "ok", "; ".join(parts)))
     else:
-        checks.append(Check("scan limit", "warning", "a query may scan, and cost, any amount",
-                            "set max_scan_bytes=10GB, or the workgroup's BytesScannedCutoffPerQuery"))  # fmt: skip
+        checks.append(
+            Check(
+                "scan limit",
+                "warning",
+                "a query may scan, and cost, any amount",
+                "set max_scan_bytes=10GB, or the workgroup's BytesScannedCutoffPerQuery",
+            )
+        )
     output = own if enforced and own else settings.output or own
     if output is None:
-        checks.append(Check("result location", "failed", f"neither output= nor the workgroup {name} says "
-                                                         "where results go",
-                            "set output=s3://BUCKET/PREFIX/"))  # fmt: skip
+        checks.append(
+            Check(
+                "result location",
+                "failed",
+                f"neither output= nor the workgroup {name} says where results go",
+                "set output=s3://BUCKET/PREFIX/",
+            )
+        )
     elif settings.output and output.rstrip("/") != settings.output.rstrip("/"):
-        checks.append(Check("result location", "warning", f"the workgroup enforces {output}: output={settings.output} "
-                                                  "is not used",
-                            f"set output={output}"))  # fmt: skip
+        checks.append(
+            Check(
+                "result location",
+                "warning",
+                f"the workgroup enforces {output}: output={settings.output} is not used",
+                f"set output={output}",
+            )
+        )
     kind = result.get("EncryptionConfiguration", {}).get("EncryptionOption")
     if kind == "CSE_KMS":
-        checks.append(Check("result encryption", "failed", "results are encrypted by the client (CSE_KMS): "
-                                                           "they cannot be "
-                            "read back", f"{update} with EncryptionOption=SSE_KMS"))  # fmt: skip
+        checks.append(
+            Check(
+                "result encryption",
+                "failed",
+                "results are encrypted by the client (CSE_KMS): they cannot be read back",
+                f"{update} with EncryptionOption=SSE_KMS",
+            )
+        )
     else:
         checks.append(
             Check("result encryption", "ok", f"{kind} by the workgroup" if kind else "as the bucket encrypts")
@@ -186,35 +238,58 @@ def _results(clients: Clients, output: str) -> list[Check]:
         s3.delete_object(Bucket=bucket, Key=key)
     except _OWN_ERRORS as error:
         refused = refusal("removal of results", error, place, "warning")
-        checks.append(Check(refused.check, "warning", f"{refused.detail}: temporary objects stay, such as {key}",
-                            f"{refused.remedy}, or a lifecycle rule that expires {output}"))  # fmt: skip
+        checks.append(
+            Check(
+                refused.check,
+                "warning",
+                f"{refused.detail}: temporary objects stay, such as {key}",
+                f"{refused.remedy}, or a lifecycle rule that expires {output}",
+            )
+        )
     return checks
 
 
-def _tables(clients: Clients, settings: Settings, catalog: Callable[[Session, Settings], Any],
-            session: Session) -> tuple[list[Check], list[LogTable]]:  # fmt: skip
+def _tables(
+    clients: Clients, settings: Settings, catalog: Callable[[Session, Settings], Any], session: Session
+) -> tuple[list[Check], list[LogTable]]:
     database = settings.database
     if not database:
-        return [Check("database", "failed", "no Glue database is set", "set database= to one that `aws glue "
-                                                                       "get-databases` "
-                      "shows")], []  # fmt: skip
+        return [
+            Check(
+                "database",
+                "failed",
+                "no Glue database is set",
+                "set database= to one that `aws glue get-databases` shows",
+            )
+        ], []
     checks = []
     try:
         clients["glue"].get_database(Name=database)
         checks.append(Check("database", "ok", database))
     except _OWN_ERRORS as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "EntityNotFoundException":
-            return [Check("database", "failed", f"there is no Glue database {database!r} in this account and region",
-                          "set database= to one that `aws glue get-databases` shows, or deploy "
-                          "infra_cdk")], []  # fmt: skip
+            return [
+                Check(
+                    "database",
+                    "failed",
+                    f"there is no Glue database {database!r} in this account and region",
+                    "set database= to one that `aws glue get-databases` shows, or deploy infra_cdk",
+                )
+            ], []
         checks.append(refusal("database", error, f"database/{database}"))
     try:
         logs: list[LogTable] = catalog(session, settings).tables()
     except _OWN_ERRORS as error:
         return [*checks, refusal("change log", error, f"database/{database} and table/{database}/*")], []
     if not logs:
-        checks.append(Check("change log", "warning", f"the database {database} has no table over a change log",
-                            "workbench table create NAME s3://BUCKET/PREFIX/"))  # fmt: skip
+        checks.append(
+            Check(
+                "change log",
+                "warning",
+                f"the database {database} has no table over a change log",
+                "workbench table create NAME s3://BUCKET/PREFIX/",
+            )
+        )
     return checks, logs
 
 
@@ -223,24 +298,40 @@ def _data(clients: Clients, log: LogTable, settings: Settings) -> list[Check]:
     name = log.only or log.name
     by = ", ".join(column for column, _ in log.partitions.columns)
     parts = f"partitions {by}, {'projected' if log.projected else 'registered'}" if by else "no partitions"
-    checks = [Check(f"table {name}", "ok", f"{log.database}.{log.name}: {log.layout}, {log.stored}, {parts}, over "
-                    f"{log.location}")]  # fmt: skip
+    checks = [
+        Check(
+            f"table {name}",
+            "ok",
+            f"{log.database}.{log.name}: {log.layout}, {log.stored}, {parts}, over {log.location}",
+        )
+    ]
     bucket, prefix = _place(log.location)
     try:
         newest, whole = _newest(clients["s3"], log, bucket, prefix)
     except _OWN_ERRORS as error:
         return [*checks, _bucket_refusal(f"data of {name}", error, bucket, f"arn:aws:s3:::{bucket}")]
     if newest is None:
-        checks.append(Check(f"data of {name}", "warning", f"there is no object under {log.location}",
-                            "change an item, and look at the lines of its stream and of Firehose"))  # fmt: skip
+        checks.append(
+            Check(
+                f"data of {name}",
+                "warning",
+                f"there is no object under {log.location}",
+                "change an item, and look at the lines of its stream and of Firehose",
+            )
+        )
         return checks
     age, late = datetime.now(UTC) - newest["LastModified"], duration(settings.late_arrival).to_pytimedelta()
     detail = f"the newest object is of {newest['LastModified']:%Y-%m-%d %H:%M} UTC"
     detail += "" if whole else f", of the first {_LISTED:,}"
     if age > late and whole:
-        checks.append(Check(f"data of {name}", "warning", f"{detail}: nothing has changed since, or nothing "
-                                                          "is delivered",
-                            "change an item, and look at the lines of its stream and of Firehose"))  # fmt: skip
+        checks.append(
+            Check(
+                f"data of {name}",
+                "warning",
+                f"{detail}: nothing has changed since, or nothing is delivered",
+                "change an item, and look at the lines of its stream and of Firehose",
+            )
+        )
     else:
         checks.append(Check(f"data of {name}", "ok", detail))
     checks += _partition(clients["glue"], log, newest["Key"][len(prefix) :], name)
@@ -261,10 +352,16 @@ def _newest(s3: Any, log: LogTable, bucket: str, prefix: str) -> tuple[dict[str,
     pages = s3.get_paginator("list_objects_v2")
     for start in starts:
         limit = {"MaxItems": _LISTED}
-        found = [each for page in pages.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig=limit, **start)
-                 for each in page.get("Contents", [])]  # fmt: skip
-        objects = [each for each in found if each["Size"]
-                   and not any(part[:1] in "._" for part in each["Key"][len(prefix) :].split("/"))]  # fmt: skip
+        found = [
+            each
+            for page in pages.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig=limit, **start)
+            for each in page.get("Contents", [])
+        ]
+        objects = [
+            each
+            for each in found
+            if each["Size"] and not any(part[:1] in "._" for part in each["Key"][len(prefix) :].split("/"))
+        ]
         if objects:
             return max(objects, key=lambda each: (each["LastModified"], each["Key"])), len(found) < _LISTED
     return None, True
@@ -283,10 +380,15 @@ def _partition(glue: Any, log: LogTable, below: str, name: str) -> list[Check]:
         glue.get_partition(DatabaseName=log.database, TableName=log.name, PartitionValues=values)
     except _OWN_ERRORS as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "EntityNotFoundException":
-            return [Check(check, "failed", f"{below.rpartition('/')[0]} is not registered: Athena does not "
-                                           "see what is in "
-                          "it", f"MSCK REPAIR TABLE {log.database}.{log.name}, or a table with projected partitions: "
-                          "workbench table create")]  # fmt: skip
+            return [
+                Check(
+                    check,
+                    "failed",
+                    f"{below.rpartition('/')[0]} is not registered: Athena does not see what is in it",
+                    f"MSCK REPAIR TABLE {log.database}.{log.name}, or a table with projected partitions: "
+                    "workbench table create",
+                )
+            ]
         return [refusal(check, error, f"table/{log.database}/{log.name}")]
     return [Check(check, "ok", f"{'/'.join(values)}, the newest object's, is registered")]
 
@@ -297,12 +399,18 @@ def _projection(check: str, told: Mapping[str, str], columns: Iterable[str]) -> 
         first, _, last = told.get(f"projection.{column}.range", "").partition(",")
         kind = told.get(f"projection.{column}.type")
         years = [text.strip()[:4] for text in (first, last)]
-        if (kind == "date" or (kind == "integer" and column == "year")) and all(text.isdecimal() for text in years) \
-                and not int(years[0]) <= year <= int(years[1]):  # fmt: skip
-            return Check(check, "failed", f"{column} is projected from {first} to {last}: Athena finds "
-                                          f"nothing of {year}, "
-                         "and says nothing", f"ALTER TABLE … SET TBLPROPERTIES ('projection.{column}.range' = "
-                         f"'{first},{'NOW' if kind == 'date' else year + 10}')")  # fmt: skip
+        if (
+            (kind == "date" or (kind == "integer" and column == "year"))
+            and all(text.isdecimal() for text in years)
+            and not int(years[0]) <= year <= int(years[1])
+        ):
+            return Check(
+                check,
+                "failed",
+                f"{column} is projected from {first} to {last}: Athena finds nothing of {year}, and says nothing",
+                f"ALTER TABLE … SET TBLPROPERTIES ('projection.{column}.range' = "
+                f"'{first},{'NOW' if kind == 'date' else year + 10}')",
+            )
     return Check(check, "ok", "projected, and the present is in their range")
 
 
@@ -320,11 +428,16 @@ def _content(name: str, key: str, body: bytes, encryption: str, stored: str) -> 
     lines = [line for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
     joined = sum(map(_is_joined, lines))
     if joined:
-        return Check(check, "failed", f"{joined:,} of {len(lines):,} lines of {key} hold several records: "
-                                      "Athena's JSON "
-                     "readers take the first and pass over the others", "have Firehose end each record with a newline "
-                     "(AppendDelimiterToRecord); what is there is read whole by the embedded engine, over a synced "
-                     "copy")  # fmt: skip
+        return Check(
+            check,
+            "failed",
+            f"{joined:,} of {len(lines):,} lines of {key} hold several records: "
+            "Athena's JSON "
+            "readers take the first and pass over the others",
+            "have Firehose end each record with a newline "
+            "(AppendDelimiterToRecord); what is there is read whole by the embedded engine, over a synced "
+            "copy",
+        )
     if lines and not lines[0].lstrip("\ufeff").startswith("{"):
         return Check(check, "failed", f"{key} holds no JSON objects", "declare the table over change records")
     return Check(check, "ok", f"{where}, one record a line")
@@ -352,8 +465,12 @@ def _key(clients: Clients, check: str, told: Mapping[str, Any]) -> Iterator[Chec
     if about.get("KeyState", "Enabled") == "Enabled":
         yield Check(check, "ok", f"{key} is enabled, and decrypts")
     else:
-        yield Check(check, "failed", f"{key} is {about['KeyState']}: what it encrypts is lost with it",
-                    f"aws kms enable-key --key-id {key} (or cancel-key-deletion)")  # fmt: skip
+        yield Check(
+            check,
+            "failed",
+            f"{key} is {about['KeyState']}: what it encrypts is lost with it",
+            f"aws kms enable-key --key-id {key} (or cancel-key-deletion)",
+        )
 
 
 def _bucket_refusal(check: str, error: Exception, bucket: str, resource: str) -> Check:
@@ -363,8 +480,12 @@ def _bucket_refusal(check: str, error: Exception, bucket: str, resource: str) ->
             check, "failed", f"there is no bucket {bucket}", "set output= or the table's location to one that is there"
         )
     if code in ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"):
-        return Check(check, "failed", f"the bucket {bucket} is in another region: {said(error)}",
-                     "set region= to that of the bucket: Athena, too, must run there")  # fmt: skip
+        return Check(
+            check,
+            "failed",
+            f"the bucket {bucket} is in another region: {said(error)}",
+            "set region= to that of the bucket: Athena, too, must run there",
+        )
     if code.startswith("KMS.") and not is_denied(error):
         return Check(check, "failed", said(error), "aws kms enable-key --key-id KEY (or cancel-key-deletion)")
     return refusal(check, error, resource)

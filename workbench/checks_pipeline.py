@@ -23,13 +23,16 @@ def delivery_streams(clients: Clients) -> list[dict[str, Any]]:
         page = firehose.list_delivery_streams(DeliveryStreamType="KinesisStreamAsSource", Limit=100, **more)
         names += page["DeliveryStreamNames"]
         if not page["HasMoreDeliveryStreams"] or not page["DeliveryStreamNames"]:
-            return [firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
-                    for name in names]  # fmt: skip
+            return [
+                firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+                for name in names
+            ]
         more = {"ExclusiveStartDeliveryStreamName": names[-1]}
 
 
-def check_pipeline(clients: Clients, table: str, location: str, delivery: Sequence[Mapping[str, Any]] | Exception,
-                   ) -> Iterator[Check]:  # fmt: skip
+def check_pipeline(
+    clients: Clients, table: str, location: str, delivery: Sequence[Mapping[str, Any]] | Exception
+) -> Iterator[Check]:
     """Check how the changes of a table reach its log.
 
     Parameters
@@ -44,10 +47,12 @@ def check_pipeline(clients: Clients, table: str, location: str, delivery: Sequen
         told = clients["dynamodb"].describe_kinesis_streaming_destination(TableName=table)
     except (ClientError, BotoCoreError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException":
-            yield Check(name, "warning", f"there is no table {table!r} in DynamoDB here: nothing about its "
-                                         "stream is known",
-                        "name the account and region of the table (profile=, region=), or its name "
-                        "(table_names=)")  # fmt: skip
+            yield Check(
+                name,
+                "warning",
+                f"there is no table {table!r} in DynamoDB here: nothing about its stream is known",
+                "name the account and region of the table (profile=, region=), or its name (table_names=)",
+            )
             return
         yield refusal(name, error, f"table/{table}", "warning")
         told = None
@@ -65,8 +70,12 @@ def check_pipeline(clients: Clients, table: str, location: str, delivery: Sequen
         return
     own = [each for each in delivery if _source(each) in arns]
     if not own:
-        yield Check(f"Firehose of {table}", "warning", f"no Firehose stream of this account reads {', '.join(arns)}",
-                    "where another account or program delivers, look there; else deploy infra_cdk")  # fmt: skip
+        yield Check(
+            f"Firehose of {table}",
+            "warning",
+            f"no Firehose stream of this account reads {', '.join(arns)}",
+            "where another account or program delivers, look there; else deploy infra_cdk",
+        )
     for stream in own:
         yield from _firehose(clients, table, location, stream)
 
@@ -91,8 +100,12 @@ def _destinations(name: str, table: str, destinations: Sequence[Mapping[str, Any
                 name, "warning", f"{stream} is {state.lower()}{why}: changes of now may be missing", "wait a minute"
             )
         else:
-            yield Check(name, "failed", f"{stream} is {state}{why}: changes are not logged", f"{enable}; then make a "
-                        f"baseline of what was missed: workbench baseline start {table}")  # fmt: skip
+            yield Check(
+                name,
+                "failed",
+                f"{stream} is {state}{why}: changes are not logged",
+                f"{enable}; then make a baseline of what was missed: workbench baseline start {table}",
+            )
 
 
 def _recovery(clients: Clients, table: str) -> Iterator[Check]:
@@ -101,10 +114,15 @@ def _recovery(clients: Clients, table: str) -> Iterator[Check]:
     if told.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED":
         yield Check(name, "ok", "on: exports to S3 are possible")
     else:
-        yield Check(name, "warning", "off: the table cannot be exported as a baseline", "aws dynamodb "
-                                                                                        "update-continuous-"
-                    f"backups --table-name {table} --point-in-time-recovery-specification "
-                    "PointInTimeRecoveryEnabled=true")  # fmt: skip
+        yield Check(
+            name,
+            "warning",
+            "off: the table cannot be exported as a baseline",
+            "aws dynamodb "
+            "update-continuous-"
+            f"backups --table-name {table} --point-in-time-recovery-specification "
+            "PointInTimeRecoveryEnabled=true",
+        )
 
 
 def _replication(clients: Clients, table: str) -> Iterator[Check]:
@@ -125,16 +143,23 @@ def _replication(clients: Clients, table: str) -> Iterator[Check]:
                 ages = _values(clients, "AWS/DynamoDB", metric, dimensions, "Maximum", timedelta(hours=1), 300)
                 oldest = max([oldest, *ages[:1]])
     if lost:
-        yield Check(name, "failed", f"{lost:,.0f} changes of the last 14 days never reached Kinesis "
-                    "(FailedToReplicateRecordCount): the log lacks them; items of more than about 34 KB can "
-                    "be too large",
-                    f"workbench reconcile {table} finds the items; make them smaller, begin anew with a "
-                    "baseline")  # fmt: skip
+        yield Check(
+            name,
+            "failed",
+            f"{lost:,.0f} changes of the last 14 days never reached Kinesis "
+            "(FailedToReplicateRecordCount): the log lacks them; items of more than about 34 KB can "
+            "be too large",
+            f"workbench reconcile {table} finds the items; make them smaller, begin anew with a baseline",
+        )
     elif oldest > _SLOW * 1000:
-        yield Check(name, "warning", "the oldest change that has not reached Kinesis is "
-                                     f"{oldest / 60_000:,.0f} min old: "
-                    "after 168 h DynamoDB gives up", "give the Kinesis stream more shards, or on-demand "
-                                                     "capacity")  # fmt: skip
+        yield Check(
+            name,
+            "warning",
+            "the oldest change that has not reached Kinesis is "
+            f"{oldest / 60_000:,.0f} min old: "
+            "after 168 h DynamoDB gives up",
+            "give the Kinesis stream more shards, or on-demand capacity",
+        )
     else:
         yield Check(name, "ok", "no change of the last 14 days was lost on its way to Kinesis")
 
@@ -142,8 +167,14 @@ def _replication(clients: Clients, table: str) -> Iterator[Check]:
 def _firehose(clients: Clients, table: str, location: str, stream: Mapping[str, Any]) -> Iterator[Check]:
     called = stream["DeliveryStreamName"]
     name, state = f"Firehose {called}", stream["DeliveryStreamStatus"]
-    s3 = next((each["ExtendedS3DestinationDescription"] for each in stream.get("Destinations", [])
-               if "ExtendedS3DestinationDescription" in each), None)  # fmt: skip
+    s3 = next(
+        (
+            each["ExtendedS3DestinationDescription"]
+            for each in stream.get("Destinations", [])
+            if "ExtendedS3DestinationDescription" in each
+        ),
+        None,
+    )
     describe = f"aws firehose describe-delivery-stream --delivery-stream-name {called}"
     if state != "ACTIVE":
         why = stream.get("FailureDescription", {}).get("Details", "")
@@ -158,8 +189,12 @@ def _firehose(clients: Clients, table: str, location: str, stream: Mapping[str, 
         wait = s3.get("BufferingHints", {}).get("IntervalInSeconds", 300)
         yield Check(name, "ok", f"is active, delivers to {target} every {wait} s or sooner")
     else:
-        yield Check(name, "warning", f"delivers to {target}, but the table is over {location}",
-                    f"workbench table create over {target}, or compare: {describe}")  # fmt: skip
+        yield Check(
+            name,
+            "warning",
+            f"delivers to {target}, but the table is over {location}",
+            f"workbench table create over {target}, or compare: {describe}",
+        )
     hints = s3.get("BufferingHints", {}).get("IntervalInSeconds", 300)
     yield from _tried(f"delivery by {called}", "*", lambda: _delivery(clients, called, hints))
     yield from _tried(f"errors of {called}", bucket, lambda: _errors(clients, called, bucket, s3))
@@ -176,16 +211,26 @@ def _delivery(clients: Clients, called: str, interval: int) -> Iterator[Check]:
     fresh, success = values("DeliveryToS3.DataFreshness", "Maximum", 1), values("DeliveryToS3.Success", "Minimum", 24)
     processing = values("ExecuteProcessing.Success", "Minimum", 24)
     if any(value < 1 for value in success):
-        yield Check(name, "failed", "in the last 24 h some deliveries to S3 failed (DeliveryToS3.Success)",
-                    f"{logs}: the role needs s3:PutObject, and kms:GenerateDataKey where a key encrypts")  # fmt: skip
+        yield Check(
+            name,
+            "failed",
+            "in the last 24 h some deliveries to S3 failed (DeliveryToS3.Success)",
+            f"{logs}: the role needs s3:PutObject, and kms:GenerateDataKey where a key encrypts",
+        )
     elif any(value < 1 for value in processing):
-        yield Check(name, "warning", "in the last 24 h the transform failed for some records "
-                                     "(ExecuteProcessing.Success)",
-                    f"{logs}; the records are under the error prefix")  # fmt: skip
+        yield Check(
+            name,
+            "warning",
+            "in the last 24 h the transform failed for some records (ExecuteProcessing.Success)",
+            f"{logs}; the records are under the error prefix",
+        )
     elif fresh and fresh[0] > interval + _SLOW:
-        yield Check(name, "warning", f"the oldest record not delivered is {fresh[0] / 60:,.0f} min old: "
-                                     "answers lack what "
-                    "is younger", logs)  # fmt: skip
+        yield Check(
+            name,
+            "warning",
+            f"the oldest record not delivered is {fresh[0] / 60:,.0f} min old: answers lack what is younger",
+            logs,
+        )
     else:
         detail = f"the oldest record not delivered was {fresh[0]:,.0f} s old" if fresh else "nothing in the last hour"
         yield Check(name, "ok", f"{detail}, no delivery failed in the last 24 h")
@@ -194,20 +239,30 @@ def _delivery(clients: Clients, called: str, interval: int) -> Iterator[Check]:
 def _errors(clients: Clients, called: str, bucket: str, s3: Mapping[str, Any]) -> Iterator[Check]:
     name, prefix = f"errors of {called}", _static(s3.get("ErrorOutputPrefix", ""))
     if not prefix:
-        yield Check(name, "warning", "there is no error prefix: failed records lie among the data",
-                    "set ErrorOutputPrefix to errors/!{firehose:error-output-type}/")  # fmt: skip
+        yield Check(
+            name,
+            "warning",
+            "there is no error prefix: failed records lie among the data",
+            "set ErrorOutputPrefix to errors/!{firehose:error-output-type}/",
+        )
         return
-    pages = clients["s3"].get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=prefix, PaginationConfig={"MaxItems": _LISTED})  # fmt: skip
+    pages = (
+        clients["s3"]
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"MaxItems": _LISTED})
+    )
     found = [each["LastModified"] for page in pages for each in page.get("Contents", [])]
     recent = sum(moment > datetime.now(UTC) - timedelta(days=7) for moment in found)
     place = f"s3://{bucket}/{prefix}"
     many = f"{len(found):,}{' or more' if len(found) == _LISTED else ''}"
     if recent or len(found) == _LISTED:
-        yield Check(name, "warning", f"{many} objects under {place}, {recent:,} of the last 7 days, the newest of "
-                    f"{max(found):%Y-%m-%d %H:%M} UTC: changes in them are not in the log",
-                    f"aws s3 ls --recursive {place}; each line says why (errorMessage) and holds the record "
-                    "(rawData)")  # fmt: skip
+        yield Check(
+            name,
+            "warning",
+            f"{many} objects under {place}, {recent:,} of the last 7 days, the newest of "
+            f"{max(found):%Y-%m-%d %H:%M} UTC: changes in them are not in the log",
+            f"aws s3 ls --recursive {place}; each line says why (errorMessage) and holds the record (rawData)",
+        )
     else:
         yield Check(name, "ok", f"none of the last 7 days under {place}" + (f" ({many} older)" if found else ""))
 
@@ -217,16 +272,26 @@ def _static(prefix: str) -> str:
     return prefix.partition("!{")[0]
 
 
-def _values(clients: Clients, namespace: str, metric: str, dimensions: Any, statistic: str, back: timedelta,
-            period: int) -> list[float]:  # fmt: skip
+def _values(
+    clients: Clients, namespace: str, metric: str, dimensions: Any, statistic: str, back: timedelta, period: int
+) -> list[float]:
     """Return a metric's values, the newest first."""
     now = datetime.now(UTC)
     told = clients["cloudwatch"].get_metric_data(
-        StartTime=now - back, EndTime=now, ScanBy="TimestampDescending",
-        MetricDataQueries=[{"Id": "m", "MetricStat": {
-            "Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions},
-            "Period": period, "Stat": statistic}}],
-    )  # fmt: skip
+        StartTime=now - back,
+        EndTime=now,
+        ScanBy="TimestampDescending",
+        MetricDataQueries=[
+            {
+                "Id": "m",
+                "MetricStat": {
+                    "Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions},
+                    "Period": period,
+                    "Stat": statistic,
+                },
+            }
+        ],
+    )
     return [value for result in told["MetricDataResults"] for value in result["Values"]]
 
 

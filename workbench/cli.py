@@ -31,8 +31,15 @@ _COLUMNS = 8
 _DISAGREES = 3  # exit code; 1 is an error, 2 a wrong use
 STOPPED = 130  # exit code of a program that Ctrl-C ends
 KINDS = ("event", "attribute", "key", "concentration", "interval")
-_QUESTIONS = {"latest": "latest_state", "changes": "changes", "history": "item_history", "diff": "diff",
-              "frequency": "change_frequency", "quality": "data_quality", "reconcile": "reconcile"}  # fmt: skip
+_QUESTIONS = {
+    "latest": "latest_state",
+    "changes": "changes",
+    "history": "item_history",
+    "diff": "diff",
+    "frequency": "change_frequency",
+    "quality": "data_quality",
+    "reconcile": "reconcile",
+}
 
 
 class _Group(click.Group):
@@ -67,8 +74,10 @@ def _said(error: OSError, given: Mapping[str, Any]) -> str:
     for name in ("checkpoints", "home"):
         chosen = getattr(settings, name)
         if chosen and place.is_relative_to(Path(chosen).absolute()):
-            return (f"{place}: {error.strerror}; the setting {name} says where: set it (WORKBENCH_{name.upper()}) to a "
-                    "folder you may write to")  # fmt: skip
+            return (
+                f"{place}: {error.strerror}; the setting {name} says where: set it (WORKBENCH_{name.upper()}) to a "
+                "folder you may write to"
+            )
     return f"{place}: {error.strerror}"
 
 
@@ -103,22 +112,34 @@ def _result_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--out", metavar="FILE", help="Write all rows to FILE.(parquet|csv|xlsx|json)."),
         click.option("--overwrite", is_flag=True, help="Replace FILE where it exists."),
         click.option("--nested", is_flag=True, help="Write maps as they are, not as a column an attribute."),
-        click.option("--excel-csv", "excel", is_flag=True,
-                     help="Write FILE.csv for Excel: marked as UTF-8, and without what it would run as a formula."),
-        click.option("--mask", multiple=True, metavar="PATH",
-                     help="Hide this attribute's values, beside those of the setting; may repeat."),
+        click.option(
+            "--excel-csv",
+            "excel",
+            is_flag=True,
+            help="Write FILE.csv for Excel: marked as UTF-8, and without what it would run as a formula.",
+        ),
+        click.option(
+            "--mask",
+            multiple=True,
+            metavar="PATH",
+            help="Hide this attribute's values, beside those of the setting; may repeat.",
+        ),
         click.option("--mask-with", type=click.Choice(["hash", "redact"]), help="How; else by the setting."),
-    ):  # fmt: skip
+    ):
         command = option(command)
     return _common(command)
 
 
 def _item_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--key", multiple=True, metavar="NAME=VALUE",
-                     help="An item's key; once for each attribute, and again for another item."),
+        click.option(
+            "--key",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="An item's key; once for each attribute, and again for another item.",
+        ),
         click.option("--prefix", is_flag=True, help="The last --key is what the items' begin with."),
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 
@@ -126,9 +147,7 @@ def _item_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _window_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
-            "--start",
-            metavar="TIME",
-            help="From here on: ISO 8601, UTC where it names no zone, or -7d, today.",
+            "--start", metavar="TIME", help="From here on: ISO 8601, UTC where it names no zone, or -7d, today."
         ),
         click.option("--end", metavar="TIME", help="Changes before."),
     ):
@@ -201,8 +220,13 @@ def tables(as_json: bool, **where: Any) -> None:
 @click.option("--late", type=float, default=0.01, show_default=True, help="Share delivered hours late.")
 @click.option("--reordered", type=float, default=0.02, show_default=True, help="Share delivered after newer ones.")
 @click.option("--same-instant", type=float, default=0.03, show_default=True, help="Share that carry one time.")
-@click.option("--layout", type=click.Choice(["envelope", "parquet", "raw"]), default="envelope", show_default=True,
-              help="Form of the delivered objects.")  # fmt: skip
+@click.option(
+    "--layout",
+    type=click.Choice(["envelope", "parquet", "raw"]),
+    default="envelope",
+    show_default=True,
+    help="Form of the delivered objects.",
+)
 @click.option("--replace", is_flag=True, help="Make the table anew.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **options: Any) -> None:
@@ -242,8 +266,17 @@ def latest(table: str, as_of: str | None, include_deleted: bool, where: str | No
 @click.option("--limit", type=int, help="Only the newest so many.")
 @_item_options
 @_result_options
-def changes(table: str, start: str | None, end: str | None, events: tuple[str, ...], where: str | None,
-            limit: int | None, key: tuple[str, ...], prefix: bool, **show: Any) -> None:  # fmt: skip
+def changes(
+    table: str,
+    start: str | None,
+    end: str | None,
+    events: tuple[str, ...],
+    where: str | None,
+    limit: int | None,
+    key: tuple[str, ...],
+    prefix: bool,
+    **show: Any,
+) -> None:
     """List the changes of TABLE in a window of time.
 
     \b
@@ -289,13 +322,19 @@ def diff(table: str, before: str, after: str | None, key: tuple[str, ...], prefi
 @click.argument("table")
 @click.option("--every", help="1min 5min 15min 30min 1h 3h 6h 12h 1d 1w 1mo; by event 1h where not given.")
 @_window_options
-@click.option("--by", type=click.Choice(KINDS), default="event", show_default=True,
-              help="Over time, by attribute, the most changed items, how unequal, how long in between.")  # fmt: skip
+@click.option(
+    "--by",
+    type=click.Choice(KINDS),
+    default="event",
+    show_default=True,
+    help="Over time, by attribute, the most changed items, how unequal, how long in between.",
+)
 @click.option("--timezone", default="UTC", show_default=True, help="Zone of buckets and window, like Europe/Berlin.")
 @click.option("--limit", type=int, default=20, show_default=True, help="Items, with --by key.")
 @_result_options
-def frequency(table: str, every: str | None, start: str | None, end: str | None, by: str, timezone: str, limit: int,
-              **show: Any) -> None:  # fmt: skip
+def frequency(
+    table: str, every: str | None, start: str | None, end: str | None, by: str, timezone: str, limit: int, **show: Any
+) -> None:
     """Count the changes of TABLE over time, by attribute or by item.
 
     \b
@@ -311,8 +350,9 @@ def frequency(table: str, every: str | None, start: str | None, end: str | None,
 @click.option("--late-arrival", default="24h", show_default=True, help="How late changes may arrive.")
 @click.option("--max-age", metavar="LENGTH", help="How old the newest change may be, like 1h; an older log fails.")
 @_result_options
-def quality(table: str, start: str | None, end: str | None, late_arrival: str, max_age: str | None, **show: Any,
-            ) -> None:  # fmt: skip
+def quality(
+    table: str, start: str | None, end: str | None, late_arrival: str, max_age: str | None, **show: Any
+) -> None:
     """Tell whether the log of TABLE can be trusted; the exit code is 3 where it is not complete, or too old.
 
     \b
@@ -325,15 +365,19 @@ def quality(table: str, start: str | None, end: str | None, late_arrival: str, m
 
 @main.command()
 @click.argument("table")
-@click.option("--against", default="live", show_default=True, metavar="live|FOLDER",
-              help="The table as it is, or an export of it.")  # fmt: skip
+@click.option(
+    "--against",
+    default="live",
+    show_default=True,
+    metavar="live|FOLDER",
+    help="The table as it is, or an export of it.",
+)
 @click.option("--lag", default="15min", show_default=True, help="Younger changes may still be on their way.")
 @click.option("--wait", is_flag=True, help="On DynamoDB: look at what differs again when the lag is over.")
 @click.option("--segments", type=int, default=4, show_default=True, help="On DynamoDB: segments scanned side by side.")
 @click.option("--rate", type=float, metavar="UNITS", help="On DynamoDB: read capacity units a second at most.")
 @_result_options
-def reconcile(table: str, against: str, lag: str, wait: bool, segments: int, rate: float | None, **show: Any,
-              ) -> None:  # fmt: skip
+def reconcile(table: str, against: str, lag: str, wait: bool, segments: int, rate: float | None, **show: Any) -> None:
     """Compare what the log of TABLE leads to with the table itself; the exit code is 3 where they do not agree.
 
     \b
@@ -351,8 +395,9 @@ def reconcile(table: str, against: str, lag: str, wait: bool, segments: int, rat
 @click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="May repeat.")
 @_item_options
 @_result_options
-def export(question: str, table: str, file: str, parameters: tuple[str, ...], key: tuple[str, ...], prefix: bool,
-           **show: Any) -> None:  # fmt: skip
+def export(
+    question: str, table: str, file: str, parameters: tuple[str, ...], key: tuple[str, ...], prefix: bool, **show: Any
+) -> None:
     """Write the answer to a QUESTION about TABLE to FILE.(parquet|csv|xlsx|json), with FILE.meta.json beside it.
 
     \b
@@ -378,8 +423,15 @@ def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
     Example: workbench checkpoint persons
     """
     made = _workbench(**where).checkpoint(table, keep=keep)
-    told = {"table": made.table, "since": made.since.isoformat(), "made": made.made.isoformat(), "place": made.place,
-            "objects": len(made.objects), "bytes": made.bytes, "unreadable": len(made.unreadable)}  # fmt: skip
+    told = {
+        "table": made.table,
+        "since": made.since.isoformat(),
+        "made": made.made.isoformat(),
+        "place": made.place,
+        "objects": len(made.objects),
+        "bytes": made.bytes,
+        "unreadable": len(made.unreadable),
+    }
     _say(json.dumps(told) if as_json else str(made))
 
 
@@ -481,8 +533,9 @@ def config(as_json: bool) -> None:
     console = _console()
     console.print(_text(f"settings of {find_file() or 'no file: there is no workbench.toml here or above'}"))
     for row in found.to_dict("records"):
-        console.print(Text.assemble((f"{row['setting']:17}", "bold"), plain(f"{row['value']:25}"),
-                                    (plain(row["source"]), "dim")))  # fmt: skip
+        console.print(
+            Text.assemble((f"{row['setting']:17}", "bold"), plain(f"{row['value']:25}"), (plain(row["source"]), "dim"))
+        )
 
 
 @main.command()
@@ -539,8 +592,9 @@ def _face() -> Any:
     return Workbench
 
 
-def _workbench(source: str | None = None, keys: tuple[str, ...] = (), mask: tuple[str, ...] = (),
-               **settings: Any) -> Any:  # fmt: skip
+def _workbench(
+    source: str | None = None, keys: tuple[str, ...] = (), mask: tuple[str, ...] = (), **settings: Any
+) -> Any:
     given = click.get_current_context().obj
     if mask:
         from workbench.config import load_settings
@@ -549,8 +603,13 @@ def _workbench(source: str | None = None, keys: tuple[str, ...] = (), mask: tupl
     return _face()(source, keys=keys or None, mask=mask or None, **settings, **given)
 
 
-def _answer(method: str, table: str, asked: Mapping[str, Any], show: Mapping[str, Any],
-            printed: Callable[[Any], None] | None = None) -> Any:  # fmt: skip
+def _answer(
+    method: str,
+    table: str,
+    asked: Mapping[str, Any],
+    show: Mapping[str, Any],
+    printed: Callable[[Any], None] | None = None,
+) -> Any:
     """Ask a question, and show or write the answer."""
     from workbench import export
     from workbench.objects import grouped
@@ -672,8 +731,12 @@ def _print(df: pd.DataFrame, as_json: bool) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in shown.columns:
         numeric = pd.api.types.is_numeric_dtype(shown[name]) and not pd.api.types.is_bool_dtype(shown[name])
-        table.add_column(_text(str(name)), justify="right" if numeric else "left", overflow="ellipsis",
-                         no_wrap=len(shown.columns) > 4)  # fmt: skip
+        table.add_column(
+            _text(str(name)),
+            justify="right" if numeric else "left",
+            overflow="ellipsis",
+            no_wrap=len(shown.columns) > 4,
+        )
     for row in zip(*(shown[name].astype(object) for name in shown.columns), strict=True):
         table.add_row(*(_text(_cell(value)) for value in row))
     console.print(table)

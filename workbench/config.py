@@ -148,10 +148,13 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take what `load_settings` has put together."""
         return (init_settings,)
 
@@ -210,8 +213,9 @@ def load_settings(**given: Any) -> Settings:
         told = _told(file)
         environment = EnvSettingsSource(Settings)()
         _refuse_unknown_variables()
-        settings = Settings(**{**told, **environment, **{name: value for name, value in given.items()
-                                                          if value is not None}})  # fmt: skip
+        settings = Settings(
+            **{**told, **environment, **{name: value for name, value in given.items() if value is not None}}
+        )
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -219,8 +223,10 @@ def load_settings(**given: Any) -> Settings:
             hint = did_you_mean(name, Settings.model_fields)
             raise ConfigError(f"there is no setting {name!r}.{hint}") from error
         shown = "(hidden)" if name == "mask_salt" else repr(first["input"])
-        raise ConfigError(f"setting {name!r} is {shown}: {first['msg']} (a keyword, WORKBENCH_"
-                          f"{name.upper()} or {file or FILE} sets it)") from error  # fmt: skip
+        raise ConfigError(
+            f"setting {name!r} is {shown}: {first['msg']} (a keyword, WORKBENCH_"
+            f"{name.upper()} or {file or FILE} sets it)"
+        ) from error
     except SettingsError as error:
         name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
         raise ConfigError(f'WORKBENCH_{name.upper()} is not JSON, such as ["pk"]: {error.__cause__}') from error

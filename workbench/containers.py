@@ -24,14 +24,24 @@ import pyarrow as pa
 
 from workbench.records import EVENTS, RecordRefused, parse_objects, plain_name
 
-Format = Literal["json", "gzip", "zstd", "lz4", "bzip2", "xz", "zip", "parquet", "orc", "avro", "ion", "snappy",
-                 "UTF-16", "binary"]  # fmt: skip
+Format = Literal[
+    "json", "gzip", "zstd", "lz4", "bzip2", "xz", "zip", "parquet", "orc", "avro", "ion", "snappy", "UTF-16", "binary"
+]
 _MAGIC: tuple[tuple[bytes, Format], ...] = (
-    (b"\x1f\x8b", "gzip"), (b"PAR1", "parquet"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\x04\x22\x4d\x18", "lz4"),
-    (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"PK\x03\x04", "zip"), (b"ORC", "orc"), (b"Obj\x01", "avro"),
-    (b"\xe0\x01\x00\xea", "ion"), (b"\xff\x06\x00\x00sNaPpY", "snappy"), (b"\xff\xfe", "UTF-16"),
+    (b"\x1f\x8b", "gzip"),
+    (b"PAR1", "parquet"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"PK\x03\x04", "zip"),
+    (b"ORC", "orc"),
+    (b"Obj\x01", "avro"),
+    (b"\xe0\x01\x00\xea", "ion"),
+    (b"\xff\x06\x00\x00sNaPpY", "snappy"),
+    (b"\xff\xfe", "UTF-16"),
     (b"\xfe\xff", "UTF-16"),
-)  # fmt: skip
+)
 UNREAD = {
     "parquet": "a Parquet file within: unpack it",
     "orc": "an ORC file within: unpack it",
@@ -104,8 +114,9 @@ def _text(path: str, kind: Format) -> Iterator[bytes | RecordRefused]:
             yield from _unpacked(pieces, kind, path, "")
 
 
-def _unpacked(pieces: Iterator[bytes | RecordRefused], kind: Format, path: str,
-              within: str) -> Iterator[bytes | RecordRefused]:  # fmt: skip
+def _unpacked(
+    pieces: Iterator[bytes | RecordRefused], kind: Format, path: str, within: str
+) -> Iterator[bytes | RecordRefused]:
     """Undo a compression, and another one within."""
     if kind == "gzip":
         found = _gunzip(pieces)
@@ -334,8 +345,13 @@ def _inside(value: Any) -> tuple[str, Iterable[Any]] | None:
         return "Kinesis envelopes", _decoded(data)
     data = value.get("data", value.get("Data"))
     if isinstance(data, str) and value.keys() & {
-        "partitionKey", "PartitionKey", "sequenceNumber", "SequenceNumber", "recordId", "kinesisSchemaVersion"
-    }:  # fmt: skip
+        "partitionKey",
+        "PartitionKey",
+        "sequenceNumber",
+        "SequenceNumber",
+        "recordId",
+        "kinesisSchemaVersion",
+    }:
         return "Kinesis envelopes", _decoded(data)
     body = value.get("body", value.get("Body"))
     if isinstance(body, str) and value.keys() & {"messageId", "MessageId", "receiptHandle", "ReceiptHandle"}:
@@ -359,8 +375,10 @@ def items_of(value: Any) -> Iterator[Any]:
             yield from items_of(each)
     elif isinstance(value, dict) and isinstance(value.get("Items"), list):
         yield from ({"Item": item} for item in value["Items"])
-    elif isinstance(value, dict) and any(isinstance(each, list) and each and isinstance(each[0], dict)
-                                         and "PutRequest" in each[0] for each in value.values()):  # fmt: skip
+    elif isinstance(value, dict) and any(
+        isinstance(each, list) and each and isinstance(each[0], dict) and "PutRequest" in each[0]
+        for each in value.values()
+    ):
         requests = (each for every in value.values() if isinstance(every, list) for each in every)
         yield from (each["PutRequest"] for each in requests if isinstance(each, dict) and "PutRequest" in each)
     elif isinstance(value, dict) and "Item" not in value and _is_item(value):
@@ -428,8 +446,13 @@ def _named(value: Any) -> Any:
     for needed, what in _FOREIGN:
         if needed <= names:
             return Foreign(what)
-    if any(isinstance(each, list) and each and isinstance(each[0], dict)
-           and each[0].keys() & {"PutRequest", "DeleteRequest"} for each in value.values()):  # fmt: skip
+    if any(
+        isinstance(each, list)
+        and each
+        and isinstance(each[0], dict)
+        and each[0].keys() & {"PutRequest", "DeleteRequest"}
+        for each in value.values()
+    ):
         return Foreign("a request of batch-write-item, which tells states and no changes")
     if not _TELLING & {*map(plain_name, names)}:
         return Foreign("a row without an event (no 'dynamodb' object, no event name): it tells a state and no change")

@@ -74,8 +74,12 @@ def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
     for part in parts:
         name = part.table, part.aws_region, part.account_id, part.keys
         other = found.get(name, replace(part, changes=0))
-        found[name] = replace(part, changes=part.changes + other.changes, first=min(part.first, other.first),
-                              last=max(part.last, other.last))  # fmt: skip
+        found[name] = replace(
+            part,
+            changes=part.changes + other.changes,
+            first=min(part.first, other.first),
+            last=max(part.last, other.last),
+        )
     return tuple(found.values())
 
 
@@ -95,8 +99,15 @@ def placing(parts: Sequence[Part]) -> Callable[[Part], tuple[str | None, str | N
     return lambda part: (part.aws_region or region, part.account_id or account)
 
 
-def one_table(parts: Sequence[Part], table: str, region: str | None, account: str | None, *,
-              whole: bool = True, counted: bool = True) -> Table:  # fmt: skip
+def one_table(
+    parts: Sequence[Part],
+    table: str,
+    region: str | None,
+    account: str | None,
+    *,
+    whole: bool = True,
+    counted: bool = True,
+) -> Table:
     """Choose the table that a name, and where need be a Region and an account, stand for.
 
     Older envelopes do not tell their Region: they count as of the only one that others tell. Where not the `whole` log
@@ -114,8 +125,10 @@ def one_table(parts: Sequence[Part], table: str, region: str | None, account: st
     place: dict[str, str] = {}
     notes: list[str] = []
     least = "" if counted else "at least "
-    for column, chosen, called, setting in (("aws_region", region, "Region", "log_region"),
-                                            ("account_id", account, "account", "log_account")):  # fmt: skip
+    for column, chosen, called, setting in (
+        ("aws_region", region, "Region", "log_region"),
+        ("account_id", account, "account", "log_account"),
+    ):
         named = sorted({value for part in parts if (value := getattr(part, column)) is not None})
         silent = sum(part.changes for part in parts if getattr(part, column) is None)
         if only := chosen or (named[0] if len(named) == 1 else None):
@@ -127,13 +140,18 @@ def one_table(parts: Sequence[Part], table: str, region: str | None, account: st
             notes += [f"{setting}={chosen} chooses nothing: the log does not tell {called}s"] if parts else []
             continue
         if chosen and chosen not in named:
-            raise TableNotFound(f"the log holds no changes of {table!r} of the {called} {chosen}, but of: "
-                                f"{', '.join(named)}")  # fmt: skip
+            raise TableNotFound(
+                f"the log holds no changes of {table!r} of the {called} {chosen}, but of: {', '.join(named)}"
+            )
         if len(named) > 1 and not chosen:
-            each = (f"{value} ({least}{_span([part for part in parts if getattr(part, column) == value])})"
-                    for value in named)  # fmt: skip
-            raise ParameterError(f"{table!r} is a table of {len(named)} {called}s in this log: {', '.join(each)}; "
-                                 f"choose one by --{setting.replace('_', '-')} ({setting}=)")  # fmt: skip
+            each = (
+                f"{value} ({least}{_span([part for part in parts if getattr(part, column) == value])})"
+                for value in named
+            )
+            raise ParameterError(
+                f"{table!r} is a table of {len(named)} {called}s in this log: {', '.join(each)}; "
+                f"choose one by --{setting.replace('_', '-')} ({setting}=)"
+            )
         if silent and len(named) == 1:
             notes.append(f"{least}{count(silent, 'change')} of unknown {called}, taken to be of {named[0]}")
         elif silent and named:
@@ -157,8 +175,10 @@ def remade(schemas: Sequence[Schema]) -> list[str]:
     if len(schemas) < 2:
         return []
     newest, *older = schemas
-    return [f"made again with another key: {newest.called} since {_time(newest.first)}",
-            *(f"before, {each.called} from {_time(each.first)} to {_time(each.last)}" for each in older)]  # fmt: skip
+    return [
+        f"made again with another key: {newest.called} since {_time(newest.first)}",
+        *(f"before, {each.called} from {_time(each.first)} to {_time(each.last)}" for each in older),
+    ]
 
 
 def _refuse_interleaved(schemas: Sequence[Schema], table: str) -> None:
@@ -166,8 +186,10 @@ def _refuse_interleaved(schemas: Sequence[Schema], table: str) -> None:
     for each in sorted(schemas, key=lambda schema: schema.first):
         if before and each.first <= before.last:
             named = (f"{one.called} from {_time(one.first)} to {_time(one.last)}" for one in (before, each))
-            raise ParameterError(f"{table!r} has changes of two keys at the same time, so of two tables: "
-                                 f"{' and '.join(named)}; give the folder of one by --from (source=)")  # fmt: skip
+            raise ParameterError(
+                f"{table!r} has changes of two keys at the same time, so of two tables: "
+                f"{' and '.join(named)}; give the folder of one by --from (source=)"
+            )
         before = each
 
 

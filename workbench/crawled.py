@@ -55,12 +55,16 @@ class Sample:
         if self.lost:
             named = ", ".join([*self.lost.values()][:_NAMED]) + (", …" if len(self.lost) > _NAMED else "")
             since = f", since objects of {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
-            notes.append(f"the table's columns do not hold: {named}{since}; run the crawler again, or register an "
-                         "explicit table: `workbench table create`")  # fmt: skip
+            notes.append(
+                f"the table's columns do not hold: {named}{since}; run the crawler again, or register an "
+                "explicit table: `workbench table create`"
+            )
         if self.alike:
             named = ", ".join(" and ".join(pair) for pair in sorted(self.alike)[:_NAMED])
-            notes.append(f"attributes whose names differ in case only have one column: {named}; register an explicit "
-                      "table: `workbench table create`")  # fmt: skip
+            notes.append(
+                f"attributes whose names differ in case only have one column: {named}; register an explicit "
+                "table: `workbench table create`"
+            )
         return tuple(notes)
 
     def look(self, path: str, arrival: datetime | None, changes: Iterable[Mapping[str, Any]]) -> None:

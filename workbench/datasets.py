@@ -39,8 +39,9 @@ class Store(Protocol):
 def check(dataset: str, items: int | None, changes: int) -> None:
     """Refuse a dataset there is not, and numbers that make no sense."""
     if dataset not in DATASETS:
-        raise ParameterError(f"there is no dataset {dataset!r}; there are: {', '.join(DATASETS)}."
-                             f"{did_you_mean(dataset, DATASETS)}")  # fmt: skip
+        raise ParameterError(
+            f"there is no dataset {dataset!r}; there are: {', '.join(DATASETS)}.{did_you_mean(dataset, DATASETS)}"
+        )
     if changes < 1 or not 1 <= (1 if items is None else items) <= changes:
         raise ParameterError(f"items={items}, changes={changes}: at least one change, and one for each item")
 
@@ -208,14 +209,19 @@ class _Persons:
         first, last = rng.choice(self._first), rng.choice(self._last)
         item = {
             "pk": f"p-{number:06d}",
-            "person": {"firstname": first, "lastname": last, "age": rng.randint(18, 95),
-                       "email": f"{first}.{last}@example.org".lower().replace(" ", ""), "address": self._address()},
+            "person": {
+                "firstname": first,
+                "lastname": last,
+                "age": rng.randint(18, 95),
+                "email": f"{first}.{last}@example.org".lower().replace(" ", ""),
+                "address": self._address(),
+            },
             "tags": frozenset(rng.sample(self._tags, rng.randint(1, 3))),
             "active": rng.random() < 0.8,
             "balance": Decimal(rng.randrange(100_000)) / 100,
             "visits": 0,
             "phone": self._phone(now),
-        }  # fmt: skip
+        }
         if rng.random() < 0.05:
             item["avatar"] = rng.randbytes(12)
         if rng.random() < 0.1:
@@ -241,10 +247,7 @@ class _Persons:
         elif drawn < 0.65:
             new["phone"] = self._phone(now)
         elif drawn < 0.75 and now >= self._turn:
-            new["loyalty"] = {
-                "level": rng.choice(("bronze", "silver", "gold")),
-                "points": rng.randrange(5_000),
-            }
+            new["loyalty"] = {"level": rng.choice(("bronze", "silver", "gold")), "points": rng.randrange(5_000)}
         return new
 
     def _address(self) -> dict[str, Any]:
@@ -290,5 +293,6 @@ class _Heartrate:
 
 
 DATASETS: dict[str, Callable[[random.Random, tuple[datetime, datetime]], Dataset]] = {
-    "persons": _Persons, "heartrate": _Heartrate,
-}  # fmt: skip
+    "persons": _Persons,
+    "heartrate": _Heartrate,
+}

@@ -47,8 +47,10 @@ def concentration(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None
     hot = max(1, round(items * (0.01 if items >= 1000 else 0.1 if items >= 20 else 0)))
     half = math.ceil(np.interp(0.5, y, x) * items - 1e-6)
     made = {some: float(np.interp(some / items, x, y)) for some in (hot, half)}
-    names = {some: f"{percent(some / items)} of the items" if items >= 20 and some >= items / 1000 else
-             count(some, "item") for some in made}  # fmt: skip
+    names = {
+        some: f"{percent(some / items)} of the items" if items >= 20 and some >= items / 1000 else count(some, "item")
+        for some in made
+    }
     if len(df) == 1:
         each = count(df["changes_per_item"].iloc[0], "time")
         finding = f"{count(items, 'item')} changed {each}{' each' if items > 1 else ''}"
@@ -63,9 +65,17 @@ def concentration(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None
         for some, share in made.items():
             ax.plot(some / items, share, marker="o", color=LINE, markersize=7, markeredgecolor="white", clip_on=False)
             if (some == hot or apart) and share > 0.06:  # else it would lie on the other or on the axis
-                ax.annotate(f"{names[some]}: {percent(share)}", (some / items, share), (9, -5),
-                            textcoords="offset points", va="top", size=9.5, color=INK, in_layout=False,
-                            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5})  # fmt: skip
+                ax.annotate(
+                    f"{names[some]}: {percent(share)}",
+                    (some / items, share),
+                    (9, -5),
+                    textcoords="offset points",
+                    va="top",
+                    size=9.5,
+                    color=INK,
+                    in_layout=False,
+                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
+                )
     ax.set(xlim=(0, 1), ylim=(0, 1))
     for axis, what, many in ((ax.xaxis, "items that changed", items), (ax.yaxis, "changes", changes)):
         axis.set_major_formatter(PercentFormatter(1))
@@ -154,16 +164,25 @@ def delivery_lag(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None 
     ax.set_yscale("log")
     at, width = edges[:-1] + 0.5 / 24, 1.8 if len(shown) <= 400 else 1.2
     for name, (label, colour, line, marker) in LAGS.items():
-        ax.plot(at, seconds[name], color=colour, linestyle=line, label=label,
-                linewidth=width if marker else 2.5 * width,
-                marker=(marker or "o") if len(shown) <= 60 else "", markersize=5 if marker else 9)  # fmt: skip
+        ax.plot(
+            at,
+            seconds[name],
+            color=colour,
+            linestyle=line,
+            label=label,
+            linewidth=width if marker else 2.5 * width,
+            marker=(marker or "o") if len(shown) <= 60 else "",
+            markersize=5 if marker else 9,
+        )
     time_axis(ax, shown["bucket"], edges, f"Lag, worst hour in {unit}" if len(shown) < len(df) else "Lag", "Arrival")
     ax.minorticks_off()
     ax.set_yticks(ticks, named)
     ax.set_ylim(ticks[0] * 0.85, max(ticks[-1], most) * 1.18)
     ax.legend(**LEGEND)
-    usual, worst = (words(max(lag.round("1s") if lag > pd.Timedelta("10s") else lag, pd.Timedelta(0)))
-                    for lag in (typical, df["longest"].max()))  # fmt: skip
+    usual, worst = (
+        words(max(lag.round("1s") if lag > pd.Timedelta("10s") else lag, pd.Timedelta(0)))
+        for lag in (typical, df["longest"].max())
+    )
     finding = f"{usual} from change to arrival typically, {worst} at worst"
     if len(shown) > 1:
         finding += f" ({bucket_name(shown['bucket'].iloc[int(shown['longest'].argmax())], unit, edges[-1] - edges[0])})"

@@ -45,9 +45,17 @@ _NUMBER = r"\A[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\z"
 _EXCEL_ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
-def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwrite: bool = False,
-          nested: bool = False, excel: bool = False, meta: Mapping[str, Any] | None = None,
-          session: boto3.Session | None = None) -> Path | str:  # fmt: skip
+def write(
+    df: pd.DataFrame,
+    path: str | Path,
+    kind: str | None = None,
+    *,
+    overwrite: bool = False,
+    nested: bool = False,
+    excel: bool = False,
+    meta: Mapping[str, Any] | None = None,
+    session: boto3.Session | None = None,
+) -> Path | str:
     """Write a frame to a file or an object in S3, whole or not at all, and return its path.
 
     Numbers keep every digit, times their zone's wall clock, and ``''`` stays apart from a missing value (in CSV:
@@ -95,8 +103,10 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
                 paths.upload(sidecar_of(file), f"{place}.meta.json", session, overwrite=overwrite)
         return place
     target = place
-    parts = {name: name.with_name(f".{name.name}.{os.getpid()}.part")
-             for name in (target, sidecar_of(target))[: 1 if meta is None else 2]}  # fmt: skip
+    parts = {
+        name: name.with_name(f".{name.name}.{os.getpid()}.part")
+        for name in (target, sidecar_of(target))[: 1 if meta is None else 2]
+    }
     df = nest(df) if nested else df
     if excel and kind != "csv":
         raise ExportError(f"{path}: excel is for CSV; write .xlsx as it is")
@@ -123,8 +133,14 @@ def write(df: pd.DataFrame, path: str | Path, kind: str | None = None, *, overwr
     return target
 
 
-def destination(path: str | Path, kind: str | None = None, *, overwrite: bool = False, sidecar: bool = False,
-                session: boto3.Session | None = None) -> tuple[Path | str, str]:  # fmt: skip
+def destination(
+    path: str | Path,
+    kind: str | None = None,
+    *,
+    overwrite: bool = False,
+    sidecar: bool = False,
+    session: boto3.Session | None = None,
+) -> tuple[Path | str, str]:
     """Check where `write` would write, and as what, before a long question is asked for it.
 
     Returns
@@ -135,8 +151,9 @@ def destination(path: str | Path, kind: str | None = None, *, overwrite: bool = 
     place = paths.writable(path, session)
     kind = kind or Path(str(place)).suffix.lstrip(".").lower()
     if kind not in _WRITERS:
-        raise ExportError(f"{path}: cannot write {kind or 'a file without ending'!r}; "
-                          f"use one of .{', .'.join(_WRITERS)}")  # fmt: skip
+        raise ExportError(
+            f"{path}: cannot write {kind or 'a file without ending'!r}; use one of .{', .'.join(_WRITERS)}"
+        )
     beside = f"{place}.meta.json" if isinstance(place, str) else sidecar_of(place)
     for each in (place, beside) if sidecar else (place,):
         if not overwrite and paths.exists(each, session):
@@ -167,8 +184,11 @@ def nest(df: pd.DataFrame) -> pd.DataFrame:
         elif column_name(path[:1]) not in columns and name not in columns:
             group = {each: other for each, other in found.items() if other[:1] == path[:1]}
             cells = {each: list(df[each].astype(object)) for each in group}
-            columns |= {each: df[each] for each in group} if _overlap(group, cells) else \
-                {column_name(path[:1]): _together(group, cells, df.index)}  # fmt: skip
+            columns |= (
+                {each: df[each] for each in group}
+                if _overlap(group, cells)
+                else {column_name(path[:1]): _together(group, cells, df.index)}
+            )
     return pd.DataFrame(columns, index=df.index)
 
 
@@ -209,8 +229,14 @@ def _described(df: pd.DataFrame, file: Path, meta: Mapping[str, Any]) -> str:
         version = metadata.version("workbench")
     except metadata.PackageNotFoundError:
         version = None
-    about = {**meta, "rows": len(df), "columns": {str(name): str(df[name].dtype) for name in df.columns},
-             "written_at": datetime.now(UTC), "workbench": version, "sha256": digest}  # fmt: skip
+    about = {
+        **meta,
+        "rows": len(df),
+        "columns": {str(name): str(df[name].dtype) for name in df.columns},
+        "written_at": datetime.now(UTC),
+        "workbench": version,
+        "sha256": digest,
+    }
     return json.dumps(about, indent=2, ensure_ascii=False, default=_plain) + "\n"
 
 
@@ -249,8 +275,9 @@ def _array(cells: Iterable[Any], nested: bool, text: Callable[[Any], str] | None
     if nested and kinds == {dict} and any(values):
         return _struct(values)
     plain = [sorted(value) if isinstance(value, frozenset) else value for value in values]
-    if kinds and (kinds <= {int, Decimal} or kinds in ({bool}, {float})
-                  or (nested and kinds in ({list}, {frozenset}, {bytes}))):  # fmt: skip
+    if kinds and (
+        kinds <= {int, Decimal} or kinds in ({bool}, {float}) or (nested and kinds in ({list}, {frozenset}, {bytes}))
+    ):
         with suppress(pa.ArrowException, TypeError, OverflowError):  # elements of several types: JSON text holds them
             array = pa.array(plain, from_pandas=False)
             # What a reader would get otherwise: absent names as null, or more digits than a decimal of 38 holds.
@@ -271,8 +298,10 @@ def _cells(column: pd.Series) -> Iterable[Any]:
     if column.dtype.kind != "m":
         return column.astype(object)
     micros = column.to_numpy("timedelta64[us]")
-    return [pd.NA if missing else Decimal(int(value)) / 1_000_000
-            for value, missing in zip(micros.astype("int64"), np.isnat(micros), strict=True)]  # fmt: skip
+    return [
+        pd.NA if missing else Decimal(int(value)) / 1_000_000
+        for value, missing in zip(micros.astype("int64"), np.isnat(micros), strict=True)
+    ]
 
 
 def _text(value: Any) -> str:
@@ -319,8 +348,12 @@ def alike(df: pd.DataFrame) -> list[str]:
     names: dict[str, list[str]] = {}
     for name in map(str, df.columns):
         names.setdefault(name.casefold(), []).append(name)
-    return [f"the columns {' and '.join(same)} are one to readers that do not tell capitals from small letters, as "
-            "Athena and Spark do not" for same in names.values() if len(same) > 1]  # fmt: skip
+    return [
+        f"the columns {' and '.join(same)} are one to readers that do not tell capitals from small letters, as "
+        "Athena and Spark do not"
+        for same in names.values()
+        if len(same) > 1
+    ]
 
 
 def _write_csv(df: pd.DataFrame, path: Path, *, excel: bool = False) -> None:
@@ -347,16 +380,21 @@ def _write_excel(df: pd.DataFrame, path: Path) -> None:
     if len(df) > _EXCEL_ROWS:
         raise ExportError(f"{len(df):,} rows do not fit an Excel sheet (1,048,576): write .parquet or .csv")
     if len(df.columns) > _EXCEL_COLUMNS:
-        raise ExportError(f"{len(df.columns):,} columns do not fit an Excel sheet ({_EXCEL_COLUMNS:,}): write .parquet "
-                          "or .csv, or maps whole (nested)")  # fmt: skip
+        raise ExportError(
+            f"{len(df.columns):,} columns do not fit an Excel sheet ({_EXCEL_COLUMNS:,}): write .parquet "
+            "or .csv, or maps whole (nested)"
+        )
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("result")
     sheet.freeze_panes = "A2"
-    fine = {name for name in df.columns if pd.api.types.is_datetime64_any_dtype(df[name])
-            and (df[name].dt.microsecond % 1000).any()}  # fmt: skip
+    fine = {
+        name
+        for name in df.columns
+        if pd.api.types.is_datetime64_any_dtype(df[name]) and (df[name].dt.microsecond % 1000).any()
+    }
 
     def typed(text: str, kind: str) -> Any:
         written = WriteOnlyCell(sheet, value=text)
@@ -417,5 +455,8 @@ def absent(value: Any) -> bool:
 
 
 _WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
-    "parquet": _write_parquet, "csv": _write_csv, "xlsx": _write_excel, "json": _write_json,
-}  # fmt: skip
+    "parquet": _write_parquet,
+    "csv": _write_csv,
+    "xlsx": _write_excel,
+    "json": _write_json,
+}

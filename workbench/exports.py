@@ -25,16 +25,34 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MANIFESTS = ("manifest-summary.json", "manifest-files.json")
-_STATUS = {"export": "str", "table": "str", "kind": "str", "status": "str", "since": "datetime64[us, UTC]",
-           "time": "datetime64[us, UTC]", "started": "datetime64[us, UTC]", "ended": "datetime64[us, UTC]",
-           "items": "Int64", "billed_bytes": "Int64", "location": "str", "problem": "str"}  # fmt: skip
+_STATUS = {
+    "export": "str",
+    "table": "str",
+    "kind": "str",
+    "status": "str",
+    "since": "datetime64[us, UTC]",
+    "time": "datetime64[us, UTC]",
+    "started": "datetime64[us, UTC]",
+    "ended": "datetime64[us, UTC]",
+    "items": "Int64",
+    "billed_bytes": "Int64",
+    "location": "str",
+    "problem": "str",
+}
 _TIMES = ("since", "time", "started", "ended")
 _EXPORT_ID = re.compile(r"\d+-[0-9a-f]{8}")
 _THREADS = 8
 
 
-def start_export(session: boto3.Session, table: str, to: str, *, at: Moment | None = None, since: Moment | None = None,
-                 kms_key: str | None = None) -> str:  # fmt: skip
+def start_export(
+    session: boto3.Session,
+    table: str,
+    to: str,
+    *,
+    at: Moment | None = None,
+    since: Moment | None = None,
+    kms_key: str | None = None,
+) -> str:
     """Ask DynamoDB to export a table to S3, and return the export's ARN; `export_status` tells how far it is.
 
     An export takes no read capacity, and at least some minutes. It costs by the table's size.
@@ -64,20 +82,29 @@ def start_export(session: boto3.Session, table: str, to: str, *, at: Moment | No
         options |= {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": kms_key}
     if since:
         window = {"ExportFromTime": instant(since)} | ({"ExportToTime": instant(at)} if at else {})
-        options |= {"ExportType": "INCREMENTAL_EXPORT",
-                    "IncrementalExportSpecification": window | {"ExportViewType": "NEW_AND_OLD_IMAGES"}}  # fmt: skip
+        options |= {
+            "ExportType": "INCREMENTAL_EXPORT",
+            "IncrementalExportSpecification": window | {"ExportViewType": "NEW_AND_OLD_IMAGES"},
+        }
     elif at:
         options["ExportTime"] = instant(at)
     try:
         told = client.export_table_to_point_in_time(
-            TableArn=arn, S3Bucket=bucket, ExportFormat="DYNAMODB_JSON", **options)  # fmt: skip
+            TableArn=arn, S3Bucket=bucket, ExportFormat="DYNAMODB_JSON", **options
+        )
     except (ClientError, BotoCoreError) as error:
         if isinstance(error, client.exceptions.PointInTimeRecoveryUnavailableException):
-            raise StoreError(f"table {table!r} cannot be exported: its point-in-time recovery is off. Do `aws dynamodb "
-                             f"update-continuous-backups --table-name {table} --point-in-time-recovery-specification "
-                             "PointInTimeRecoveryEnabled=true`, and ask again") from error  # fmt: skip
-        raise refused(error, table, "the permissions are dynamodb:ExportTableToPointInTime, and s3:PutObject and "
-                                     f"s3:AbortMultipartUpload on {bucket}/{prefix}*") from error  # fmt: skip
+            raise StoreError(
+                f"table {table!r} cannot be exported: its point-in-time recovery is off. Do `aws dynamodb "
+                f"update-continuous-backups --table-name {table} --point-in-time-recovery-specification "
+                "PointInTimeRecoveryEnabled=true`, and ask again"
+            ) from error
+        raise refused(
+            error,
+            table,
+            "the permissions are dynamodb:ExportTableToPointInTime, and s3:PutObject and "
+            f"s3:AbortMultipartUpload on {bucket}/{prefix}*",
+        ) from error
     return str(told["ExportDescription"]["ExportArn"])
 
 
@@ -104,8 +131,7 @@ def export_status(session: boto3.Session, table: str, export: str | None = None)
         arns = [export] if export else list(_listed(client, _arn(session, table)))
         told = [client.describe_export(ExportArn=arn)["ExportDescription"] for arn in arns]
     except (ClientError, BotoCoreError) as error:
-        raise refused(error, table, "the permissions are dynamodb:ListExports and "
-                                     "dynamodb:DescribeExport") from error  # fmt: skip
+        raise refused(error, table, "the permissions are dynamodb:ListExports and dynamodb:DescribeExport") from error
     rows = sorted((_row(table, each) for each in told), key=lambda row: row["started"] or START_OF_TIME, reverse=True)
     df = pd.DataFrame(rows, columns=list(_STATUS))
     return df.assign(**{name: pd.to_datetime(df[name], utc=True) for name in _TIMES}).astype(_STATUS)
@@ -137,8 +163,10 @@ class Mirror:
             for below in self._below:
                 found += wr.s3.list_objects(glob.escape(top + below) + "*", boto3_session=self._session)
         except (ClientError, BotoCoreError) as error:
-            raise ParameterError(f"{top} cannot be listed: {str(error).splitlines()[0]}; the permission is "
-                                 f"s3:ListBucket on {self._bucket}") from error  # fmt: skip
+            raise ParameterError(
+                f"{top} cannot be listed: {str(error).splitlines()[0]}; the permission is "
+                f"s3:ListBucket on {self._bucket}"
+            ) from error
         files = [self.root / key[len(top) :] for key in found if not key.endswith("/")]
         for file in files:
             if file.name not in _MANIFESTS and not file.exists():
@@ -159,8 +187,10 @@ class Mirror:
             wr.s3.download(key, str(part), use_threads=False, boto3_session=self._session)
         except (ClientError, BotoCoreError, OSError) as error:
             part.unlink(missing_ok=True)
-            raise ParameterError(f"{key} cannot be read: {str(error).splitlines()[0]}; the permissions are "
-                                 "s3:GetObject and, where a KMS key encrypts it, kms:Decrypt") from error  # fmt: skip
+            raise ParameterError(
+                f"{key} cannot be read: {str(error).splitlines()[0]}; the permissions are "
+                "s3:GetObject and, where a KMS key encrypts it, kms:Decrypt"
+            ) from error
         part.replace(file)
         self._here.add(file)
 
@@ -193,21 +223,28 @@ def _row(table: str, told: dict[str, Any]) -> dict[str, Any]:
     folder = manifest.rpartition("/")[0] if manifest else f"{prefix}AWSDynamoDB/{told['ExportArn'].rpartition('/')[2]}"
     problem = " ".join(filter(None, (told.get("FailureCode"), told.get("FailureMessage"))))
     return {
-        "export": told["ExportArn"], "table": table,
+        "export": told["ExportArn"],
+        "table": table,
         "kind": "incremental" if told.get("ExportType") == "INCREMENTAL_EXPORT" else "full",
-        "status": told["ExportStatus"], "since": window.get("ExportFromTime"),
-        "time": window.get("ExportToTime") or told.get("ExportTime"), "started": told.get("StartTime"),
-        "ended": told.get("EndTime"), "items": told.get("ItemCount"), "billed_bytes": told.get("BilledSizeBytes"),
-        "location": f"s3://{bucket}/{folder}/", "problem": problem,
-    }  # fmt: skip
+        "status": told["ExportStatus"],
+        "since": window.get("ExportFromTime"),
+        "time": window.get("ExportToTime") or told.get("ExportTime"),
+        "started": told.get("StartTime"),
+        "ended": told.get("EndTime"),
+        "items": told.get("ItemCount"),
+        "billed_bytes": told.get("BilledSizeBytes"),
+        "location": f"s3://{bucket}/{folder}/",
+        "problem": problem,
+    }
 
 
 def _arn(session: boto3.Session, table: str) -> str:
     if table.startswith("arn:"):
         return table
     if (told := describe(session, table)) is None:
-        raise StoreError(f"there is no table {table!r} in DynamoDB in {session.region_name}: name another table, "
-                         "region or profile")  # fmt: skip
+        raise StoreError(
+            f"there is no table {table!r} in DynamoDB in {session.region_name}: name another table, region or profile"
+        )
     return str(told["TableArn"])
 
 

@@ -56,11 +56,15 @@ def intervals(rows: pa.Table) -> pd.DataFrame:
     up_to = [None if step is None else float(step) for step in rows.column("up_to").to_pylist()]
     found = dict(zip(up_to, rows.column("changes").to_pylist(), strict=True))
     steps = [(longer, step) for longer, step in pairwise((None, *STEPS)) if found]
-    df = pd.DataFrame({
-        "longer_than": [pd.NaT if step == 0 or longer is None else timedelta(seconds=longer) for longer, step in steps],
-        "up_to": [pd.NaT if step is None else timedelta(seconds=step) for _, step in steps],
-        "changes": [found.get(step, 0) for _, step in steps],
-    }).astype({"longer_than": "timedelta64[us]", "up_to": "timedelta64[us]", "changes": "int64"})  # fmt: skip
+    df = pd.DataFrame(
+        {
+            "longer_than": [
+                pd.NaT if step == 0 or longer is None else timedelta(seconds=longer) for longer, step in steps
+            ],
+            "up_to": [pd.NaT if step is None else timedelta(seconds=step) for _, step in steps],
+            "changes": [found.get(step, 0) for _, step in steps],
+        }
+    ).astype({"longer_than": "timedelta64[us]", "up_to": "timedelta64[us]", "changes": "int64"})
     df["share"] = df["changes"] / df["changes"].sum()
     return df
 
@@ -103,8 +107,9 @@ class AttributeChanges:
                 self.no_op_writes += 1
                 continue
             item = self._items.setdefault(key, len(self._items))
-            self._found += [(self._paths.setdefault(path, len(self._paths)), kind, item, at)
-                            for path, kind in touched.items()]  # fmt: skip
+            self._found += [
+                (self._paths.setdefault(path, len(self._paths)), kind, item, at) for path, kind in touched.items()
+            ]
 
     def total(self) -> pd.DataFrame:
         """Return one row a path, the most changed first."""

@@ -43,16 +43,32 @@ class Generated:
     def __str__(self) -> str:
         """Write it in a line."""
         how = "kept as it was, made before with" if self.kept else f"made in {self.seconds:.1f} s:"
-        return (f"{self.table}: {how} {count(self.changes, 'change')} of {count(self.items, 'item')}, "
-                f"{count(self.deliveries, 'delivery')} in {count(self.objects, 'object')}")  # fmt: skip
+        return (
+            f"{self.table}: {how} {count(self.changes, 'change')} of {count(self.items, 'item')}, "
+            f"{count(self.deliveries, 'delivery')} in {count(self.objects, 'object')}"
+        )
 
 
 def generate(
-    store: ItemStore, lake: Path, dataset: str, *, items: int | None = None, changes: int = 10_000, seed: int = 0,
-    start: datetime | None = None, end: datetime | None = None, duplicates: float = 0.01, late: float = 0.01,
-    reordered: float = 0.02, same_instant: float = 0.03, layout: Written = "envelope", replace: bool = False,
-    keep: bool = False, progress: bool = True, forget: Callable[[], object] = lambda: None,
-) -> Generated:  # fmt: skip
+    store: ItemStore,
+    lake: Path,
+    dataset: str,
+    *,
+    items: int | None = None,
+    changes: int = 10_000,
+    seed: int = 0,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    duplicates: float = 0.01,
+    late: float = 0.01,
+    reordered: float = 0.02,
+    same_instant: float = 0.03,
+    layout: Written = "envelope",
+    replace: bool = False,
+    keep: bool = False,
+    progress: bool = True,
+    forget: Callable[[], object] = lambda: None,
+) -> Generated:
     """Make a table and its change log; with the same arguments, the same one.
 
     Parameters
@@ -86,8 +102,10 @@ def generate(
     """
     check(dataset, items, changes)
     if layout not in get_args(Written):
-        raise ParameterError(f"there is no layout {layout!r}; there are: {', '.join(get_args(Written))}."
-                             f"{did_you_mean(layout, get_args(Written))}")  # fmt: skip
+        raise ParameterError(
+            f"there is no layout {layout!r}; there are: {', '.join(get_args(Written))}."
+            f"{did_you_mean(layout, get_args(Written))}"
+        )
     span = span_of(start, end)
     shares = {"duplicates": duplicates, "late": late, "reordered": reordered, "same_instant": same_instant}
     for name, share in shares.items():
@@ -103,10 +121,25 @@ def generate(
             return Generated(**note["generated"] | {"kept": True})
         interrupted = note and not whole
         if not (replace or interrupted) and (dataset in store.tables() or folder.exists()):
-            raise StoreError(f"table {dataset!r} is there already, made with other arguments or by hand: "
-                             "pass replace=True (--replace) to make it anew")  # fmt: skip
-        return _make(store, lake, dataset, arguments, items, changes, seed, span, same_instant,
-                     Faults(duplicates, late, reordered), layout, progress, forget)  # fmt: skip
+            raise StoreError(
+                f"table {dataset!r} is there already, made with other arguments or by hand: "
+                "pass replace=True (--replace) to make it anew"
+            )
+        return _make(
+            store,
+            lake,
+            dataset,
+            arguments,
+            items,
+            changes,
+            seed,
+            span,
+            same_instant,
+            Faults(duplicates, late, reordered),
+            layout,
+            progress,
+            forget,
+        )
 
 
 def unfinished(store: Path, table: str) -> bool:
@@ -115,9 +148,21 @@ def unfinished(store: Path, table: str) -> bool:
     return bool(note) and "generated" not in note
 
 
-def _make(store: ItemStore, lake: Path, table: str, arguments: str, items: int | None, changes: int, seed: int,
-          span: tuple[datetime, datetime], same_instant: float, faults: Faults, layout: Written,
-          progress: bool, forget: Callable[[], object]) -> Generated:  # fmt: skip
+def _make(
+    store: ItemStore,
+    lake: Path,
+    table: str,
+    arguments: str,
+    items: int | None,
+    changes: int,
+    seed: int,
+    span: tuple[datetime, datetime],
+    same_instant: float,
+    faults: Faults,
+    layout: Written,
+    progress: bool,
+    forget: Callable[[], object],
+) -> Generated:
     began = time.perf_counter()
     rng = random.Random(f"{seed} {table}")
     data = DATASETS[table](rng, span)
@@ -129,15 +174,21 @@ def _make(store: ItemStore, lake: Path, table: str, arguments: str, items: int |
     for folder in (lake / kind / table for kind in ("data", "errors")):
         if folder.exists():
             shutil.rmtree(folder)
-    bar = tqdm(total=2 * changes, desc=f"{table}: changes", unit=" changes", unit_scale=True,
-               **(seen() if progress else {"disable": True}))  # fmt: skip
+    bar = tqdm(
+        total=2 * changes,
+        desc=f"{table}: changes",
+        unit=" changes",
+        unit_scale=True,
+        **(seen() if progress else {"disable": True}),
+    )
     with bar:
         writer = Writer(store, table, data, rng, items or max(1, int(changes * data.items_a_change)), changes)
         with _drawn_ids(store, rng):
             write_changes(writer, times_within(rng, span, changes), same_instant, bar.update)
         bar.set_description(f"{table}: deliveries")
-        done = deliver(store, lake, table, layout=layout, buffer_seconds=900, faults=faults, seed=seed,
-                       progress=bar.update)  # fmt: skip
+        done = deliver(
+            store, lake, table, layout=layout, buffer_seconds=900, faults=faults, seed=seed, progress=bar.update
+        )
     made = Generated(table, writer.made, changes, done.deliveries, done.objects, round(time.perf_counter() - began, 2))
     forget()  # before it is whole: whoever is killed here makes it again
     store.note(table, json.dumps({"arguments": arguments, "generated": asdict(made)}))

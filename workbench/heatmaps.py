@@ -127,8 +127,9 @@ def _scale(ax: Axes, mesh: QuadMesh, label: str, steps: Locator, spec: str = ",.
     figure = ax.get_figure()
     assert figure is not None
     ax.spines[:].set_visible(False)
-    bar = figure.colorbar(mesh, ax=ax, label=label, format=f"{{x:{spec}}}", extend="max" if beyond else "neither",
-                          pad=0.015, aspect=22)  # fmt: skip
+    bar = figure.colorbar(
+        mesh, ax=ax, label=label, format=f"{{x:{spec}}}", extend="max" if beyond else "neither", pad=0.015, aspect=22
+    )
     bar.outline.set_visible(False)
     bar.minorticks_off()
     bar.locator = steps

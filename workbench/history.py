@@ -23,10 +23,24 @@ from workbench.records import canonical_text
 from workbench.result import Result
 from workbench.text import plain
 
-DIFFERENCE = {"path": "string", "change": "string", "before": "object", "after": "object", "before_type": "string",
-              "after_type": "string"}  # fmt: skip
-_CHANGE = {"life": "int64", "ts": "datetime64[us, UTC]", "event_name": "str", "by_ttl": "bool",
-           "since_previous": "timedelta64[us]", **DIFFERENCE, "missing": "bool", "event_id": "str"}  # fmt: skip
+DIFFERENCE = {
+    "path": "string",
+    "change": "string",
+    "before": "object",
+    "after": "object",
+    "before_type": "string",
+    "after_type": "string",
+}
+_CHANGE = {
+    "life": "int64",
+    "ts": "datetime64[us, UTC]",
+    "event_name": "str",
+    "by_ttl": "bool",
+    "since_previous": "timedelta64[us]",
+    **DIFFERENCE,
+    "missing": "bool",
+    "event_id": "str",
+}
 Row = Mapping[str, Any]
 """A change as `changes.sql` answers it."""
 
@@ -97,13 +111,28 @@ def with_baseline(rows: Iterable[Row], baseline: Iterable[Row], at: datetime) ->
         left = _canonical(ordered[-1]["new_image"]) if ordered else None
         image = known[key]["new_image"] if key in known else None
         if _canonical(image) != (left or ABSENT):
-            changes.append({"keys": key, "ts": at, "event_id": "", "event_name": "BASELINE", "by_ttl": False,
-                            "new_image": image, "old_image": None, "after_others": bool(ordered)})  # fmt: skip
+            changes.append(
+                {
+                    "keys": key,
+                    "ts": at,
+                    "event_id": "",
+                    "event_name": "BASELINE",
+                    "by_ttl": False,
+                    "new_image": image,
+                    "old_image": None,
+                    "after_others": bool(ordered),
+                }
+            )
     return changes
 
 
-def compare(one: Mapping[str, str], other: Mapping[str, str], keys: Sequence[str], names: tuple[str, str, str],
-            in_flight: Container[str] = ()) -> tuple[pd.DataFrame, dict[str, int]]:  # fmt: skip
+def compare(
+    one: Mapping[str, str],
+    other: Mapping[str, str],
+    keys: Sequence[str],
+    names: tuple[str, str, str],
+    in_flight: Container[str] = (),
+) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return how the items of one state differ from those of another, one row an attribute, and how many do.
 
     Parameters

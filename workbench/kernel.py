@@ -26,12 +26,24 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
     """papermill's engine with that client."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, start_timeout: int = 60,
-                                 execution_timeout: int | None = None, **options: Any) -> Any:  # fmt: skip
+    def execute_managed_notebook(
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        start_timeout: int = 60,
+        execution_timeout: int | None = None,
+        **options: Any,
+    ) -> Any:
         """Run the cells."""
         known = {name: value for name, value in options.items() if name in _Client.class_trait_names()}
-        client = _Client(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=execution_timeout,
-                         log=logger, **known)  # fmt: skip
+        client = _Client(
+            nb_man,
+            kernel_name=kernel_name,
+            startup_timeout=start_timeout,
+            timeout=execution_timeout,
+            log=logger,
+            **known,
+        )
         try:
             return client.execute()
         finally:

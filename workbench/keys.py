@@ -28,8 +28,9 @@ class KeyPart:
     prefix: bool = False
 
 
-def read_keys(given: Key | Sequence[Key], types: Mapping[str, str] | Sequence[Mapping[str, str]], *,
-              prefix: bool = False) -> list[str | list[KeyPart]]:  # fmt: skip
+def read_keys(
+    given: Key | Sequence[Key], types: Mapping[str, str] | Sequence[Mapping[str, str]], *, prefix: bool = False
+) -> list[str | list[KeyPart]]:
     """Return each key typed as the table's key attributes are: its canonical text, or its parts where it is not whole.
 
     A text is taken for a number where the attribute is one, and ``0x0aff`` for binary. Of a composite key one
@@ -73,8 +74,9 @@ def read_keys(given: Key | Sequence[Key], types: Mapping[str, str] | Sequence[Ma
     return found
 
 
-def _read(key: Mapping[str, Any], types: Mapping[str, str], schemas: Sequence[Mapping[str, str]],
-          prefix: bool) -> str | list[KeyPart]:  # fmt: skip
+def _read(
+    key: Mapping[str, Any], types: Mapping[str, str], schemas: Sequence[Mapping[str, str]], prefix: bool
+) -> str | list[KeyPart]:
     if unknown := [name for name in key if name not in types]:
         called = ", or before ".join(", ".join(each) for each in schemas)
         known = [name for each in schemas for name in each]
@@ -103,9 +105,10 @@ def key_order(text: str) -> tuple[Any, ...]:
 
 
 _READ: Mapping[str, Callable[[str], tuple[int, Any]]] = {
-    "N": lambda value: (0, Decimal(value)), "B": lambda value: (1, base64.b64decode(value)),
+    "N": lambda value: (0, Decimal(value)),
+    "B": lambda value: (1, base64.b64decode(value)),
     "S": lambda value: (2, value),
-}  # fmt: skip
+}
 
 
 def _split(text: str) -> list[Mapping[str, Any]]:

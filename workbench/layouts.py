@@ -85,10 +85,19 @@ def _has_envelopes(columns: Mapping[str, str]) -> bool:
     return {"event_id", "event_name", "ts", "keys"} <= set(columns) and bool({"new_image", "old_image"} & set(columns))
 
 
-def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", keys: Sequence[str] = (),
-               folder: str = "", only: str | None = None, spelled: Mapping[Path, str] | None = None,
-               readable: bool | None = True, arrival: str | None = None, origin: Mapping[str, str] | None = None,
-               ) -> str:  # fmt: skip
+def deliveries(
+    table: str,
+    columns: Mapping[str, str],
+    *,
+    within: str = "true",
+    keys: Sequence[str] = (),
+    folder: str = "",
+    only: str | None = None,
+    spelled: Mapping[Path, str] | None = None,
+    readable: bool | None = True,
+    arrival: str | None = None,
+    origin: Mapping[str, str] | None = None,
+) -> str:
     """Write the subquery that reads a table of the catalog as deliveries.
 
     Parameters
@@ -119,8 +128,11 @@ def deliveries(table: str, columns: Mapping[str, str], *, within: str = "true", 
     expressions = _READERS[layout](reading)
     conditions = ["true" if readable is None else "readable"]
     if only is not None:
-        conditions.append(f"table_name = {render.literal(only)}" if readable else
-                          f"coalesce(table_name, {render.literal(only)}) = {render.literal(only)}")  # fmt: skip
+        conditions.append(
+            f"table_name = {render.literal(only)}"
+            if readable
+            else f"coalesce(table_name, {render.literal(only)}) = {render.literal(only)}"
+        )
     conditions += [render.of_origin(origin)] if origin else []
     names = dict(expressions) | {"table": table, "within": within, "wanted": " and ".join(conditions)}
     for name in _OBJECTS:
@@ -156,8 +168,12 @@ def _patterns() -> dict[str, str]:
 _PATTERNS = _patterns()
 
 
-def arrival(folder: str | None = None, pieces: Sequence[tuple[datetime | None, timedelta]] = ((None, timedelta(0)),),
-            *, named: bool = True) -> str:  # fmt: skip
+def arrival(
+    folder: str | None = None,
+    pieces: Sequence[tuple[datetime | None, timedelta]] = ((None, timedelta(0)),),
+    *,
+    named: bool = True,
+) -> str:
     """Write when the object of a row arrived, in UTC, by its name, else by its folder.
 
     Parameters
@@ -228,12 +244,18 @@ def _is_flat(columns: Mapping[str, str], attributes: Sequence[str]) -> str:
     text = r'"[^"\\]*(?:\\.[^"\\]*)*"'
     name = render.literal(rf"^\{{({text}):")
     first = render.literal(rf"^\{{({text}:\{{{text}:{text}\}})")
-    cases = " ".join(f"when {render.literal(_json(each.lower()))} then {render.identifier(each)} is not null"
-                     for each in attributes)  # fmt: skip
-    held = [f"strpos({_sorted(image)}, regexp_extract({_sorted('keys')}, {first}, 1)) > 0"
-            for image in ("new_image", "old_image") if image in columns]  # fmt: skip
-    return (f"case lower(regexp_extract({_sorted('keys')}, {name}, 1)) {cases} else false end"
-            f" and not coalesce({' or '.join(held)}, false)")  # fmt: skip
+    cases = " ".join(
+        f"when {render.literal(_json(each.lower()))} then {render.identifier(each)} is not null" for each in attributes
+    )
+    held = [
+        f"strpos({_sorted(image)}, regexp_extract({_sorted('keys')}, {first}, 1)) > 0"
+        for image in ("new_image", "old_image")
+        if image in columns
+    ]
+    return (
+        f"case lower(regexp_extract({_sorted('keys')}, {name}, 1)) {cases} else false end"
+        f" and not coalesce({' or '.join(held)}, false)"
+    )
 
 
 def _raw(reading: _Reading) -> dict[str, str]:
@@ -253,13 +275,15 @@ def _raw(reading: _Reading) -> dict[str, str]:
     named = f"nullif(regexp_extract({arn}, ':table/([^/\"]+)', 1), '')"
     given = f"coalesce(nullif({_text_column(columns, 'tablename')}, ''), {named})"
     found |= {
-        "event_id": "eventid", "event_name": "eventname",
+        "event_id": "eventid",
+        "event_name": "eventname",
         "table_name": given if {"tablename", "eventsourcearn"} & set(columns) else render.literal(reading.folder),
         "ts": _instant(member("ApproximateCreationDateTime"), member("ApproximateCreationDateTimePrecision"), stamped),
         "size_bytes": f"try_cast({member('SizeBytes')} as bigint)",
-        "by_ttl": f"eventname = 'REMOVE' and {_by_ttl(columns)}", **_origin(columns),
+        "by_ttl": f"eventname = 'REMOVE' and {_by_ttl(columns)}",
+        **_origin(columns),
         **_kind_of_record(columns, member),
-    }  # fmt: skip
+    }
     if not _has_envelopes(columns):
         return found
     return _either("dynamodb is not null and eventname is not null", found, _envelope(reading))
@@ -293,12 +317,13 @@ def _flat(reading: _Reading) -> dict[str, str]:
     paths = {name: flat_path(reading.spelled.get((name,), name)) for name in attributes}
     members = {paths[name]: (render.identifier(name), kind) for name, kind in attributes.items()}
     text = _canonical(_sorted(_object(members, _plain)))
-    has = {name: render.identifier(metadata[name]) if name in metadata else "null" for name in
-           (*COLUMNS, "precision")}  # fmt: skip
+    has = {name: render.identifier(metadata[name]) if name in metadata else "null" for name in (*COLUMNS, "precision")}
     if "keys" not in metadata:
         if missing := [name for name in keys if name.lower() not in attributes] or ([] if keys else ["?"]):
-            raise ParameterError(f"the log is flat, without a column of its keys: name the key attributes, keys=(…); "
-                                 f"{missing[0]!r} is none of {', '.join(attributes)}")  # fmt: skip
+            raise ParameterError(
+                f"the log is flat, without a column of its keys: name the key attributes, keys=(…); "
+                f"{missing[0]!r} is none of {', '.join(attributes)}"
+            )
         parts: Members = {(name,): (render.identifier(name.lower()), attributes[name.lower()]) for name in keys}
         there = " and ".join(f"{column} is not null" for column, _ in parts.values())
         has["keys"] = _canonical(_sorted(f"case when {there} then {_object(parts, _plain)} end"))
@@ -313,16 +338,24 @@ def _flat(reading: _Reading) -> dict[str, str]:
         "event_id": has["event_id"] if "event_id" in metadata else identity,
         "event_name": has["event_name"],
         "table_name": has["table_name"] if "table_name" in metadata else render.literal(folder),
-        "ts": stamp, "keys": has["keys"],
-        "new_image": f"case when {has['event_name']} <> 'REMOVE' then {text} end", "old_image": "cast(null as varchar)",
+        "ts": stamp,
+        "keys": has["keys"],
+        "new_image": f"case when {has['event_name']} <> 'REMOVE' then {text} end",
+        "old_image": "cast(null as varchar)",
         "size_bytes": f"try_cast({has['size_bytes']} as bigint)",
         "by_ttl": f"{has['event_name']} = 'REMOVE' and coalesce(try_cast({has['by_ttl']} as boolean), false)",
-        **_origin({}), "twice": "false", "has_new_images": "false",
-    }  # fmt: skip
+        **_origin({}),
+        "twice": "false",
+        "has_new_images": "false",
+    }
 
 
 _READERS: dict[Layout, Callable[[_Reading], dict[str, str]]] = {
-    "envelope": _envelope, "raw": _raw, "struct": _raw, "flat": _flat}  # fmt: skip
+    "envelope": _envelope,
+    "raw": _raw,
+    "struct": _raw,
+    "flat": _flat,
+}
 
 
 def _instant(stamp: str, precision: str, kind: GlueType) -> str:
@@ -336,8 +369,9 @@ def _origin(columns: Mapping[str, str]) -> dict[str, str]:
     """Write a record's Region and account, which the ARN of its stream tells where it has one."""
     texts = {name for name, kind in columns.items() if glue_type(kind).name == "string"}
     arn = "regexp_extract(eventsourcearn, '^arn:[a-z-]*:dynamodb:([A-Za-z0-9-]*):([0-9]*):table/', {})"
-    told = [f"nullif({arn.format(group)}, '')" if "eventsourcearn" in texts else "cast(null as varchar)"
-            for group in (1, 2)]  # fmt: skip
+    told = [
+        f"nullif({arn.format(group)}, '')" if "eventsourcearn" in texts else "cast(null as varchar)" for group in (1, 2)
+    ]
     region = f"coalesce(nullif(regexp_extract(awsregion, '^[A-Za-z0-9-]{{1,64}}$'), ''), {told[0]})"
     return {"aws_region": region if "awsregion" in texts else told[0], "account_id": told[1]}
 
@@ -347,8 +381,10 @@ def _by_ttl(columns: Mapping[str, str]) -> str:
     if {"type", "principalid"} <= set(kind.inner):
         return "coalesce(useridentity.type = 'Service' and useridentity.principalid = 'dynamodb.amazonaws.com', false)"
     if kind.name == "string":
-        return ("coalesce(strpos(useridentity, '\"Service\"') > 0 and "
-                "strpos(useridentity, '\"dynamodb.amazonaws.com\"') > 0, false)")  # fmt: skip
+        return (
+            "coalesce(strpos(useridentity, '\"Service\"') > 0 and "
+            "strpos(useridentity, '\"dynamodb.amazonaws.com\"') > 0, false)"
+        )
     return "false"
 
 
@@ -381,15 +417,19 @@ def _image(column: str, kind: GlueType, spelled: Mapping[Path, str]) -> str:
 
 def _attributes(kind: GlueType, spelled: Mapping[Path, str], path: Path = ()) -> str:
     """Return the type of a struct of attributes, their names as DynamoDB spells them, and its types in upper case."""
-    members = [f"{render.identifier(spelled.get((*path, name), name) + _MARK)} {_types(inner, spelled, (*path, name))}"
-               for name, inner in kind.inner.items()]  # fmt: skip
+    members = [
+        f"{render.identifier(spelled.get((*path, name), name) + _MARK)} {_types(inner, spelled, (*path, name))}"
+        for name, inner in kind.inner.items()
+    ]
     return f"row({', '.join(members)})"
 
 
 def _types(kind: GlueType, spelled: Mapping[Path, str], path: Path) -> str:
     """Return the type of an attribute's value, such as ``struct<s:string,n:string>``, or text that is JSON itself."""
-    members = [f"{render.identifier(name.upper() + _MARK)} {_tagged(name, inner, spelled, path)}"
-               for name, inner in kind.inner.items()]  # fmt: skip
+    members = [
+        f"{render.identifier(name.upper() + _MARK)} {_tagged(name, inner, spelled, path)}"
+        for name, inner in kind.inner.items()
+    ]
     return f"row({', '.join(members)})" if members else "varchar"
 
 

@@ -57,10 +57,20 @@ class Written:
 
 
 def write(
-    session: boto3.Session, dataset: str, *, table: str | None = None, items: int | None = None, changes: int = 1_000,
-    seed: int = 0, start: datetime | None = None, end: datetime | None = None, same_instant: float = 0.03,
-    rate: float | None = None, create: bool = False, progress: bool = True,
-) -> Written:  # fmt: skip
+    session: boto3.Session,
+    dataset: str,
+    *,
+    table: str | None = None,
+    items: int | None = None,
+    changes: int = 1_000,
+    seed: int = 0,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    same_instant: float = 0.03,
+    rate: float | None = None,
+    create: bool = False,
+    progress: bool = True,
+) -> Written:
     """Write a dataset's changes to a real table, each as a write of its own, in the order they are made.
 
     DynamoDB gives every change the time at which it is written: `start` and `end` are times in the items only. Items
@@ -91,15 +101,17 @@ def write(
         _create(session.client("dynamodb"), name, data.key)
     key = key_of(session, name)
     if key != data.key:
-        raise StoreError(f"the table {name!r} has the key {key}, the dataset {dataset!r} the key {data.key}: "
-                         "name another table")  # fmt: skip
+        raise StoreError(
+            f"the table {name!r} has the key {key}, the dataset {dataset!r} the key {data.key}: name another table"
+        )
     from tqdm import tqdm  # which the Lambda does not have
 
     from workbench.progress import seen
 
     store = LiveStore(session, {name: tuple(key)}, rate=rate)
-    with tqdm(total=changes, desc=f"{name}: writes", unit=" writes",
-              **(seen() if progress else {"disable": True})) as bar:  # fmt: skip
+    with tqdm(
+        total=changes, desc=f"{name}: writes", unit=" writes", **(seen() if progress else {"disable": True})
+    ) as bar:
         store.done = bar.update
         writer = Writer(store, name, data, rng, items or max(1, int(changes * data.items_a_change)), changes)
         write_changes(writer, times_within(rng, span, changes), same_instant, lambda _: None)
@@ -143,8 +155,14 @@ def handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
         for key, item in zip(keys, new, strict=True):
             image = known.get(key)
             store.put_item(table, data.changed(_decoded(json.loads(image)), now) if image else item)
-    return {"dataset": dataset, "table": table, "inserted": size - len(known), "modified": len(known),
-            "written": store.written, "retried": store.retried}  # fmt: skip
+    return {
+        "dataset": dataset,
+        "table": table,
+        "inserted": size - len(known),
+        "modified": len(known),
+        "written": store.written,
+        "retried": store.retried,
+    }
 
 
 class LiveStore:
@@ -168,8 +186,14 @@ class LiveStore:
         Writes that DynamoDB took, and those of them it did not take at once.
     """
 
-    def __init__(self, session: boto3.Session, keys: Mapping[str, Sequence[str]], *, rate: float | None = None,
-                 patience: float = 120.0) -> None:  # fmt: skip
+    def __init__(
+        self,
+        session: boto3.Session,
+        keys: Mapping[str, Sequence[str]],
+        *,
+        rate: float | None = None,
+        patience: float = 120.0,
+    ) -> None:
         self.written = self.retried = 0
         self.done: Callable[[int], object] = lambda count: None
         self._client, self._keys, self._patience, self._pace = session.client("dynamodb"), keys, patience, _Pace(rate)
@@ -241,9 +265,11 @@ class LiveStore:
 
     def _pause(self, left: Mapping[str, Sequence[Any]], since: float, pauses: int) -> None:
         if time.monotonic() - since >= self._patience:
-            raise StoreError(f"table {' and '.join(map(repr, left))}: for {self._patience:.0f} s DynamoDB took none of "
-                             f"{_count(left)} writes; {self.written:,} were made before. Raise the table's write "
-                             "capacity, or write slower, rate=")  # fmt: skip
+            raise StoreError(
+                f"table {' and '.join(map(repr, left))}: for {self._patience:.0f} s DynamoDB took none of "
+                f"{_count(left)} writes; {self.written:,} were made before. Raise the table's write "
+                "capacity, or write slower, rate="
+            )
         time.sleep(random.uniform(0, min(0.05 * 2**pauses, _LONGEST_PAUSE)))
 
 
@@ -285,8 +311,13 @@ class Scan:
         self._pace.wait()
         try:
             page: dict[str, Any] = self._client.scan(
-                TableName=self._table, Segment=segment, TotalSegments=self._segments, ConsistentRead=True,
-                ReturnConsumedCapacity="TOTAL", **options)  # fmt: skip
+                TableName=self._table,
+                Segment=segment,
+                TotalSegments=self._segments,
+                ConsistentRead=True,
+                ReturnConsumedCapacity="TOTAL",
+                **options,
+            )
         except (ClientError, BotoCoreError) as error:
             hint = "scan slower, rate=" if _code(error) in _THROTTLED else "the permission is dynamodb:Scan"
             raise refused(error, self._table, hint) from error
@@ -351,8 +382,10 @@ def read(session: boto3.Session, table: str, keys: Iterable[str], *, patience: f
             since, pauses = (time.monotonic(), 0) if images else (since, pauses)
             if asked:
                 if time.monotonic() - since >= patience:
-                    raise StoreError(f"table {table!r}: for {patience:.0f} s DynamoDB read none of {len(asked)} items: "
-                                     "raise the table's read capacity, or ask again later")  # fmt: skip
+                    raise StoreError(
+                        f"table {table!r}: for {patience:.0f} s DynamoDB read none of {len(asked)} items: "
+                        "raise the table's read capacity, or ask again later"
+                    )
                 time.sleep(random.uniform(0, min(0.05 * 2**pauses, _LONGEST_PAUSE)))
                 pauses += 1
     return found
@@ -368,8 +401,10 @@ def key_of(session: boto3.Session, table: str) -> dict[str, str]:
     """
     told = describe(session, table)
     if told is None:
-        raise StoreError(f"there is no table {table!r} in DynamoDB in {session.region_name}: create it, or name "
-                         "another table, region or profile")  # fmt: skip
+        raise StoreError(
+            f"there is no table {table!r} in DynamoDB in {session.region_name}: create it, or name "
+            "another table, region or profile"
+        )
     types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in told["AttributeDefinitions"]}
     ordered = sorted(told["KeySchema"], key=lambda part: part["KeyType"] != "HASH")
     return {part["AttributeName"]: types[part["AttributeName"]] for part in ordered}
@@ -390,13 +425,13 @@ def _create(client: Any, table: str, key: Mapping[str, str]) -> None:
     kinds = zip(key, ("HASH", "RANGE"), strict=False)
     try:
         client.create_table(
-            TableName=table, BillingMode="PAY_PER_REQUEST",
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in kinds],
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in key.items()],
-        )  # fmt: skip
+        )
         client.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
-        client.update_time_to_live(
-            TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": _TTL})  # fmt: skip
+        client.update_time_to_live(TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": _TTL})
     except (ClientError, BotoCoreError) as error:
         hint = "the permissions are dynamodb:CreateTable and dynamodb:UpdateTimeToLive"
         raise refused(error, table, hint) from error

@@ -25,21 +25,24 @@ _UNQUOTED = re.compile(r"[\"'\\]")
 _INDEX = re.compile(r'("(?:[^"]|"")*")|\[\d*\](?=[.\[]|\Z)')
 _IMAGES = frozenset({"keys", "image", "new_image", "old_image"})  # columns of DynamoDB JSON text
 # The columns a question adds to attributes; a key attribute called like one of them is in double quotes.
-_OWN = tuple(frozenset(names.split()) for names in (
-    "ts event_name by_ttl size_bytes event_id",
-    "life ts event_name by_ttl since_previous path change before after before_type after_type missing event_id",
-    "item path change before after before_type after_type",
-    "changes inserts modifies removes share first_change last_change",
-    "bucket inserts modifies removes ttl_removes changes",
-    "path changes added removed changed type_changed items share first_change last_change",
-    "path bucket changes",
-    "changes_per_item items item_share change_share",
-    "longer_than up_to changes share",
-    "lost_after lost_before event_id paths",
-    "path type items share first_seen last_seen",
-    "arrival changes p50 p90 p99 longest",
-    "finding status count share of examples meaning remedy",
-))  # fmt: skip
+_OWN = tuple(
+    frozenset(names.split())
+    for names in (
+        "ts event_name by_ttl size_bytes event_id",
+        "life ts event_name by_ttl since_previous path change before after before_type after_type missing event_id",
+        "item path change before after before_type after_type",
+        "changes inserts modifies removes share first_change last_change",
+        "bucket inserts modifies removes ttl_removes changes",
+        "path changes added removed changed type_changed items share first_change last_change",
+        "path bucket changes",
+        "changes_per_item items item_share change_share",
+        "longer_than up_to changes share",
+        "lost_after lost_before event_id paths",
+        "path type items share first_seen last_seen",
+        "arrival changes p50 p90 p99 longest",
+        "finding status count share of examples meaning remedy",
+    )
+)
 
 
 def mask(df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: str = "") -> pd.DataFrame:
@@ -158,8 +161,10 @@ def names_masked(text: str, paths: str | Sequence[str]) -> bool:
     True
     """
     plain = _UNQUOTED.sub("", text)
-    return any(re.search(rf"(?<!\w){re.escape(_UNQUOTED.sub('', path[-1]))}(?!\w)", plain, re.IGNORECASE)
-               for path in _paths(paths))  # fmt: skip
+    return any(
+        re.search(rf"(?<!\w){re.escape(_UNQUOTED.sub('', path[-1]))}(?!\w)", plain, re.IGNORECASE)
+        for path in _paths(paths)
+    )
 
 
 def _paths(paths: str | Sequence[str]) -> list[Path]:
@@ -187,8 +192,9 @@ def _below(place: Path, masked: Sequence[Path]) -> list[Path]:
     return [path[len(place) :] for path in masked if path[: len(place)] == place]
 
 
-def _attribute(column: pd.Series, places: Sequence[Path], masked: Sequence[Path],
-               hide: Callable[[Any], Any]) -> pd.Series:  # fmt: skip
+def _attribute(
+    column: pd.Series, places: Sequence[Path], masked: Sequence[Path], hide: Callable[[Any], Any]
+) -> pd.Series:
     below = [path for place in places for path in _below(place, masked)]
     scalar = column.dtype.kind != "O" or isinstance(column.dtype, pd.StringDtype)
     if not below or (scalar and () not in below):
@@ -203,8 +209,10 @@ def _attribute(column: pd.Series, places: Sequence[Path], masked: Sequence[Path]
 
 def _differences(column: pd.Series, paths: pd.Series, masked: Sequence[Path], hide: Callable[[Any], Any]) -> pd.Series:
     """Mask the values before or after of attributes that are named in another column."""
-    below = {path: [part for place in _places(path, prefixed=False) for part in _below(place, masked)]
-             for path in paths.dropna().unique()}  # fmt: skip
+    below = {
+        path: [part for place in _places(path, prefixed=False) for part in _below(place, masked)]
+        for path in paths.dropna().unique()
+    }
     if not any(below.values()):
         return column
     return _replaced(column, [_inside(value, below.get(path), hide) for path, value in zip(paths, column, strict=True)])
@@ -220,8 +228,11 @@ def _images(column: pd.Series, masked: Sequence[Path], hide: Callable[[Any], Any
             return text if changed is item else canonical_json(to_dynamodb(changed))
         return text
 
-    texts = {text: image(text) for text in column.dropna().unique() if isinstance(text, str)} \
-        if column.dtype == object or isinstance(column.dtype, pd.StringDtype) else {}  # fmt: skip
+    texts = (
+        {text: image(text) for text in column.dropna().unique() if isinstance(text, str)}
+        if column.dtype == object or isinstance(column.dtype, pd.StringDtype)
+        else {}
+    )
     if all(text is hidden for text, hidden in texts.items()):
         return column
     return column.map(lambda value: texts.get(value, value)).astype(column.dtype)
@@ -234,8 +245,9 @@ def _inside(value: Any, below: Sequence[Path] | None, hide: Callable[[Any], Any]
     if () in below:
         return hide(value)
     if isinstance(value, Mapping):
-        changed = {name: _inside(child, [path[1:] for path in below if path[0] == name], hide)
-                   for name, child in value.items()}  # fmt: skip
+        changed = {
+            name: _inside(child, [path[1:] for path in below if path[0] == name], hide) for name, child in value.items()
+        }
         return changed if any(changed[name] is not child for name, child in value.items()) else value
     if isinstance(value, list | tuple | np.ndarray):
         elements = [_inside(element, below, hide) for element in value]

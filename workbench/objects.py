@@ -25,8 +25,9 @@ from workbench.errors import ParameterError
 from workbench.paths import local
 from workbench.records import COLUMNS, RecordRefused, parse_objects, table_name
 
-SCHEMA = pa.schema({name: pa.string() for name in COLUMNS} | {
-    "ts": pa.timestamp("us"), "size_bytes": pa.int64(), "by_ttl": pa.bool_()})  # fmt: skip
+SCHEMA = pa.schema(
+    {name: pa.string() for name in COLUMNS} | {"ts": pa.timestamp("us"), "size_bytes": pa.int64(), "by_ttl": pa.bool_()}
+)
 
 # Athena reads a timestamp of Parquet with milliseconds only: the time travels as text.
 PARQUET = pa.schema([field.with_type(pa.string()) if field.name == "ts" else field for field in SCHEMA])
@@ -47,11 +48,11 @@ _COUNTED = 1_000  # passed-over files of a folder that are looked at
 EXPORT = "a DynamoDB export, no change log: give it as the baseline (--baseline), or to reconcile --against"
 _TABLES = {
     "_delta_log": "a Delta table, whose files also hold rows that were removed from it: ask it through Athena, or "
-                  "write what is live into a folder with the library deltalake",
+    "write what is live into a folder with the library deltalake",
     ".hoodie": "a Hudi table, whose files also hold rows that were replaced or removed: ask it through Athena",
     "metadata": "an Iceberg table, whose files also hold rows that were deleted from it: ask it through Athena, or "
-                "write what is live into a folder with the library pyiceberg",
-}  # fmt: skip
+    "write what is live into a folder with the library pyiceberg",
+}
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,11 @@ def list_source(source: str | Path) -> Listing:
                     found.foreign.append(table)
                 else:
                     found.add(path)
-    return Listing(sorted(found.objects, key=lambda item: Path(item.path)),
-                   tuple(dict.fromkeys(found.foreign)), tuple(found.notes()))  # fmt: skip
+    return Listing(
+        sorted(found.objects, key=lambda item: Path(item.path)),
+        tuple(dict.fromkeys(found.foreign)),
+        tuple(found.notes()),
+    )
 
 
 def files_below(root: Path) -> Iterator[Path]:
@@ -223,12 +227,16 @@ class _Found:
         """Say what was passed over."""
         for path, count in sorted(self._passed.items()):
             many = f"{count:,}{' or more' if count == _COUNTED else ''} object{'s' * (count > 1)} in "
-            yield (f"passed over: {many if path.is_dir() else ''}{path}, whose name begins with {path.name[0]!r}: "
-                   "give that as the source if it is data")  # fmt: skip
+            yield (
+                f"passed over: {many if path.is_dir() else ''}{path}, whose name begins with {path.name[0]!r}: "
+                "give that as the source if it is data"
+            )
         if self._unfinished:
             first = min(self._unfinished)
-            yield (f"passed over: {len(self._unfinished):,} that are not whole by their names, the first: {first}: "
-                   "wait for the copy to end, or rename them")  # fmt: skip
+            yield (
+                f"passed over: {len(self._unfinished):,} that are not whole by their names, the first: {first}: "
+                "wait for the copy to end, or rename them"
+            )
 
     def _walk(self, folder: Path, top: bool, links: list[Path]) -> None:
         try:
@@ -350,5 +358,7 @@ def _readable(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror or error}; get the right to read it, or name "
-                             "what is beside it by a glob") from error  # fmt: skip
+        raise ParameterError(
+            f"{path} cannot be read: {error.strerror or error}; get the right to read it, or name "
+            "what is beside it by a glob"
+        ) from error

@@ -84,8 +84,9 @@ def _ours(tag: Tag) -> bool:
     if tag.name != "meta" or tag.parent is None or tag.parent.name != "head":
         return False
     names, said = set(tag.attrs), (tag.get("name"), tag.get("http-equiv"))
-    return names == {"charset"} or (len(names) == 2 and "content" in names
-                                    and said in (("viewport", None), (None, "Content-Security-Policy")))  # fmt: skip
+    return names == {"charset"} or (
+        len(names) == 2 and "content" in names and said in (("viewport", None), (None, "Content-Security-Policy"))
+    )
 
 
 def _clean(tag: Tag, folders: Sequence[Path]) -> None:

@@ -165,5 +165,4 @@ def _truth(value: Value) -> bool:
 
 
 _COERCE: dict[str, Callable[[Any], Value]] = {"str": _text, "int": _integer, "float": _number, "bool": _truth}
-_WORDS = {"str": "text", "int": "a whole number, such as 42", "float": "a number, such as 0.5",
-          "bool": "true or false"}  # fmt: skip
+_WORDS = {"str": "text", "int": "a whole number, such as 42", "float": "a number, such as 0.5", "bool": "true or false"}

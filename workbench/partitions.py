@@ -21,8 +21,12 @@ from workbench.render import identifier, literal, part
 
 BEFORE = timedelta(hours=1)
 _DIGITS = {"Y": 4, "m": 2, "d": 2, "H": 2}
-_NAMES = {"Y": {"year", "y", "yyyy", "yr"}, "m": {"month", "m", "mm", "mon"}, "d": {"day", "d", "dd"},
-          "H": {"hour", "h", "hh", "hr"}}  # fmt: skip
+_NAMES = {
+    "Y": {"year", "y", "yyyy", "yr"},
+    "m": {"month", "m", "mm", "mon"},
+    "d": {"day", "d", "dd"},
+    "H": {"hour", "h", "hh", "hr"},
+}
 _RANGES = {"Y": (1970, 2999), "m": (1, 12), "d": (1, 31), "H": (0, 23)}
 _DATED = re.compile(
     r"(\d{4})([-/_.])(\d{1,2})(?:\2(\d{1,2})(?:[-/_.T: ](\d{1,2}))?)?|(\d{4})(\d\d)(?:(\d\d)(?:[-T_]?(\d\d))?)?"
@@ -90,15 +94,19 @@ class Partitions:
             return "true"
         if not each:
             return "false"
-        conditions = [_among(column, {values[number] for values in each})
-                      for number, column in enumerate(self.columns)
-                      if not self.units[number : number + 1] or not self.units[number]]  # fmt: skip
+        conditions = [
+            _among(column, {values[number] for values in each})
+            for number, column in enumerate(self.columns)
+            if not self.units[number : number + 1] or not self.units[number]
+        ]
         conditions = [text for text in conditions if text]
         spans = {values: self.interval(values) for values in each}
         known = {values: span for values, span in spans.items() if span}
         if len(known) == len(each):
-            levels = sorted((number for number, units in enumerate(self.units) if units),
-                            key=lambda number: "YmdH".index(self.units[number][0]))  # fmt: skip
+            levels = sorted(
+                (number for number, units in enumerate(self.units) if units),
+                key=lambda number: "YmdH".index(self.units[number][0]),
+            )
             unwanted = set(others) - set(each)
             text = self._tree(known, unwanted, levels, *_ends(known.values()))
             if len(text) > _LONGEST:
@@ -106,8 +114,14 @@ class Partitions:
             conditions.append(text)
         return " and ".join(conditions) or "true"
 
-    def _tree(self, kept: Mapping[Values, tuple[datetime, datetime]], unwanted: set[Values], levels: Sequence[int],
-              first: datetime, last: datetime) -> str:  # fmt: skip
+    def _tree(
+        self,
+        kept: Mapping[Values, tuple[datetime, datetime]],
+        unwanted: set[Values],
+        levels: Sequence[int],
+        first: datetime,
+        last: datetime,
+    ) -> str:
         """Write the condition level by level: what all partitions below a value fulfil is not written out."""
         number, *finer = levels
         column, units = self.columns[number], self.units[number]
@@ -126,15 +140,19 @@ class Partitions:
             groups.setdefault(values[number], {})[values] = span
         whole, parts = set[str](), []
         above = {unit for level in self.units if level for unit in level} - {
-            unit for level in finer for unit in self.units[level]}  # fmt: skip
+            unit for level in finer for unit in self.units[level]
+        }
         for text, below in sorted(groups.items()):
             spared = {values for values in unwanted if values[number] == text}
             if not finer or (not spared and self._spans(next(iter(below)), above, first, last)):
                 whole.add(text)
             else:
                 inner = self._tree(below, spared, finer, first, last)
-                parts.append(f"{_among(column, {text})} and {inner}" if len(groups) == 1 else
-                             f"({_among(column, {text})} and {inner})")  # fmt: skip
+                parts.append(
+                    f"{_among(column, {text})} and {inner}"
+                    if len(groups) == 1
+                    else f"({_among(column, {text})} and {inner})"
+                )
         if whole:
             parts.insert(0, _among(column, whole))
         return parts[0] if len(parts) == 1 else "(" + " or ".join(parts) + ")"
@@ -182,17 +200,26 @@ class Partitions:
             spans = [self.interval(values) for _, values in sorted(self.registered.items())]
             known = [span for span in spans if span]
             return bool(known) and len(known) == len(spans) and known == sorted(known)
-        places = [self.template.find("{" + name + "}") for (name, _), units in
-                  zip(self.columns, self.units, strict=True) if units]  # fmt: skip
-        return bool(all(self.units) and "".join(self.units) == "YmdH"[: len("".join(self.units))]
-                and places == sorted(places) and all(map(self._is_padded, self.columns)))  # fmt: skip
+        places = [
+            self.template.find("{" + name + "}")
+            for (name, _), units in zip(self.columns, self.units, strict=True)
+            if units
+        ]
+        return bool(
+            all(self.units)
+            and "".join(self.units) == "YmdH"[: len("".join(self.units))]
+            and places == sorted(places)
+            and all(map(self._is_padded, self.columns))
+        )
 
     def folder(self, moment: datetime) -> str | None:
         """Return where the objects that arrived at a local time lie, below the table's location; None: anywhere."""
         if not self.sort or not self.template:
             return None
-        values = {name: _written(moment, self.projection.get(f"projection.{name}.format", ""), units)
-                  for (name, _), units in zip(self.columns, self.units, strict=True)}  # fmt: skip
+        values = {
+            name: _written(moment, self.projection.get(f"projection.{name}.format", ""), units)
+            for (name, _), units in zip(self.columns, self.units, strict=True)
+        }
         return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], self.template)
 
     def between(self, location: str, low: datetime, high: datetime) -> tuple[str, str]:
@@ -204,8 +231,10 @@ class Partitions:
             first, last = (self.folder(each) if datetime.min < each < datetime.max else None for each in (low, high))
             return top + first if first else "", top + last + "\U0010ffff" if last else ""
         spans = {place: span for place, values in self.registered.items() if (span := self.interval(values))}
-        return (max((place for place, span in spans.items() if span[1] <= low), default=""),
-                min((place for place, span in spans.items() if span[0] > high), default=""))  # fmt: skip
+        return (
+            max((place for place, span in spans.items() if span[1] <= low), default=""),
+            min((place for place, span in spans.items() if span[0] > high), default=""),
+        )
 
     def arrival(self) -> str:
         """Write the time that the partition columns tell, without a zone, as SQL; null where they do not."""
@@ -227,8 +256,12 @@ class Partitions:
         """What matches the place of a projected partition, with a group a column: c0, c1, …."""
         places = {name: f"(?P<c{number}>{self._folders(name)})" for number, (name, _) in enumerate(self.columns)}
         parts = re.split(r"(\{\w+\})", self.template.rstrip("/") + "/")
-        return re.compile("".join(places.get(each.strip("{}"), re.escape(each)) if each.startswith("{") else
-                                  re.escape(each) for each in parts))  # fmt: skip
+        return re.compile(
+            "".join(
+                places.get(each.strip("{}"), re.escape(each)) if each.startswith("{") else re.escape(each)
+                for each in parts
+            )
+        )
 
     def _folders(self, name: str) -> str:
         form, values = (self.projection.get(f"projection.{name}.{each}", "") for each in ("format", "values"))
@@ -236,8 +269,10 @@ class Partitions:
         return "/".join(["[^/]+"] * (1 + form.count("/")))
 
     def _is_projected(self, column: tuple[str, str], text: str) -> bool:
-        told = {name: self.projection.get(f"projection.{column[0]}.{name}", "") for name in
-                ("type", "values", "range", "digits", "interval", "format")}  # fmt: skip
+        told = {
+            name: self.projection.get(f"projection.{column[0]}.{name}", "")
+            for name in ("type", "values", "range", "digits", "interval", "format")
+        }
         low, _, high = (each.strip() for each in told["range"].partition(","))
         if told["type"] == "enum":
             return text in {each.strip() for each in told["values"].split(",")}
@@ -247,8 +282,12 @@ class Partitions:
         if told["type"] == "date" and (form := _java(told["format"])):
             at = _interval(dict(zip("YmdH", _read(text), strict=False)))
             ends = _end(low, form, latest=False), _end(high, form, latest=True)
-            return (at is not None and at[0].strftime(form) == text and (ends[0] is None or at[0] >= ends[0])
-                    and (ends[1] is None or at[0] <= ends[1]))  # fmt: skip
+            return (
+                at is not None
+                and at[0].strftime(form) == text
+                and (ends[0] is None or at[0] >= ends[0])
+                and (ends[1] is None or at[0] <= ends[1])
+            )
         return True
 
     def _is_padded(self, column: tuple[str, str]) -> bool:
@@ -259,8 +298,12 @@ class Partitions:
         return kind == "date" and "%-" not in _java(form)
 
 
-def partitions_of(keys: Sequence[tuple[str, str]], parameters: Mapping[str, str],
-                  registered: Mapping[str, Values] | None = None, location: str = "") -> Partitions:  # fmt: skip
+def partitions_of(
+    keys: Sequence[tuple[str, str]],
+    parameters: Mapping[str, str],
+    registered: Mapping[str, Values] | None = None,
+    location: str = "",
+) -> Partitions:
     """Recognise the scheme of a table's partition columns.
 
     Parameters
@@ -295,8 +338,10 @@ def _readings(columns: Sequence[tuple[str, str]], texts: Sequence[Collection[str
             found.append(units)
     most = max((len("".join(units)) for units in found), default=0)
     found = [units for units in found if len("".join(units)) == most]
-    named = {units: sum(name.lower() in _NAMES.get(unit, ()) for (name, _), unit in zip(columns, units, strict=True))
-             for units in found}  # fmt: skip
+    named = {
+        units: sum(name.lower() in _NAMES.get(unit, ()) for (name, _), unit in zip(columns, units, strict=True))
+        for units in found
+    }
     if found and most == max(named.values()):  # names and values agree
         return [max(found, key=lambda units: named[units])]
     return sorted(found, key=lambda units: (-named[units], not _natural(units)))
@@ -379,8 +424,11 @@ def _projected(name: str, parameters: Mapping[str, str]) -> set[str]:
 
 def _java(form: str) -> str:
     """Translate a form of Java's, of years to hours, to strftime's; '' where it has something else."""
-    text = re.sub(r"'([^']*)'|yyyy|MM|dd|HH|M|d|H|[A-Za-z]+", lambda found: found[1] if found[1] is not None else
-                  _FORMS.get(found[0], "\0"), form)  # fmt: skip
+    text = re.sub(
+        r"'([^']*)'|yyyy|MM|dd|HH|M|d|H|[A-Za-z]+",
+        lambda found: found[1] if found[1] is not None else _FORMS.get(found[0], "\0"),
+        form,
+    )
     return "" if "\0" in text else text
 
 

@@ -87,8 +87,9 @@ def exists(place: Path | str, session: boto3.Session | None) -> bool:
     try:
         return bool(wr.s3.does_object_exist(place, boto3_session=session))
     except (ClientError, BotoCoreError) as error:
-        raise ExportError(f"{place} cannot be looked for: {error}; the permissions are s3:GetObject and "
-                          "s3:ListBucket") from error  # fmt: skip
+        raise ExportError(
+            f"{place} cannot be looked for: {error}; the permissions are s3:GetObject and s3:ListBucket"
+        ) from error
 
 
 def upload(file: Path, place: str, session: boto3.Session | None, *, overwrite: bool) -> None:
@@ -100,13 +101,16 @@ def upload(file: Path, place: str, session: boto3.Session | None, *, overwrite: 
     try:
         # awswrangler's upload would hold the file in memory, and try a refused one again when it is forgotten.
         with file.open("rb") as body:
-            session.client("s3").put_object(Bucket=bucket, Key=key, Body=body,
-                                            **({} if overwrite else {"IfNoneMatch": "*"}))  # fmt: skip
+            session.client("s3").put_object(
+                Bucket=bucket, Key=key, Body=body, **({} if overwrite else {"IfNoneMatch": "*"})
+            )
     except (ClientError, BotoCoreError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "PreconditionFailed":
             refuse_existing(place, error)
-        raise ExportError(f"{place} could not be written: {error}; the permissions are s3:PutObject and, where a KMS "
-                          "key encrypts it, kms:GenerateDataKey") from error  # fmt: skip
+        raise ExportError(
+            f"{place} could not be written: {error}; the permissions are s3:PutObject and, where a KMS "
+            "key encrypts it, kms:GenerateDataKey"
+        ) from error
 
 
 def refuse_existing(place: Path | str, cause: Exception | None = None) -> NoReturn:

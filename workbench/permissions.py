@@ -20,21 +20,46 @@ from botocore.exceptions import (
 from workbench.aws import said
 from workbench.checks import Check, Status
 
-_DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationErrorException", "403", "UnauthorizedOperation",
-           "UnauthorizedException", "KMS.AccessDeniedException"}  # fmt: skip
-_INVALID = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "InvalidAccessKeyId",
-            "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure",
-            "InvalidToken", "UnauthorizedSSOToken"}  # fmt: skip
+_DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationErrorException",
+    "403",
+    "UnauthorizedOperation",
+    "UnauthorizedException",
+    "KMS.AccessDeniedException",
+}
+_INVALID = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "AuthFailure",
+    "InvalidToken",
+    "UnauthorizedSSOToken",
+}
 _LOGIN = "aws sso login (or aws configure), then again; profile= or AWS_PROFILE chooses another profile"
 # Operations that are called otherwise in policies: https://docs.aws.amazon.com/service-authorization/latest/reference/
-_ACTIONS = {"ListObjectsV2": "s3:ListBucket", "HeadObject": "s3:GetObject", "HeadBucket": "s3:ListBucket",
-            "GetBucketEncryption": "s3:GetEncryptionConfiguration", "GetMetricData": "cloudwatch:GetMetricData",
-            "ListMetrics": "cloudwatch:ListMetrics", "GetWorkGroup": "athena:GetWorkGroup",
-            "DescribeKey": "kms:DescribeKey", "AssumeRole": "sts:AssumeRole", "DescribeTable": "dynamodb:DescribeTable",
-            "DescribeKinesisStreamingDestination": "dynamodb:DescribeKinesisStreamingDestination",
-            "DescribeContinuousBackups": "dynamodb:DescribeContinuousBackups",
-            "ListDeliveryStreams": "firehose:ListDeliveryStreams",
-            "DescribeDeliveryStream": "firehose:DescribeDeliveryStream"}  # fmt: skip
+_ACTIONS = {
+    "ListObjectsV2": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "HeadBucket": "s3:ListBucket",
+    "GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "GetMetricData": "cloudwatch:GetMetricData",
+    "ListMetrics": "cloudwatch:ListMetrics",
+    "GetWorkGroup": "athena:GetWorkGroup",
+    "DescribeKey": "kms:DescribeKey",
+    "AssumeRole": "sts:AssumeRole",
+    "DescribeTable": "dynamodb:DescribeTable",
+    "DescribeKinesisStreamingDestination": "dynamodb:DescribeKinesisStreamingDestination",
+    "DescribeContinuousBackups": "dynamodb:DescribeContinuousBackups",
+    "ListDeliveryStreams": "firehose:ListDeliveryStreams",
+    "DescribeDeliveryStream": "firehose:DescribeDeliveryStream",
+}
 _BY_NAME = {"Object": "s3", "Bucket": "s3", "Database": "glue", "Table": "glue", "Partition": "glue"}
 
 
@@ -47,8 +72,9 @@ def is_unauthenticated(error: Exception) -> bool:
     """Tell whether there are no credentials, or none that are valid now."""
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code") in _INVALID
-    return isinstance(error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError | SSOError
-                      | TokenRetrievalError)  # fmt: skip
+    return isinstance(
+        error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError | SSOError | TokenRetrievalError
+    )
 
 
 def is_unreachable(error: Exception) -> bool:
@@ -77,10 +103,13 @@ def refusal(check: str, error: Exception, resource: str = "", status: Status = "
         return Check(check, "failed", told, _LOGIN)
     if isinstance(cause, ClientError) and is_denied(cause):
         if "Lake Formation" in str(cause):
-            return Check(check, status, told, "ask for it in Lake Formation: aws lakeformation "
-                         f"grant-permissions … {resource}".rstrip())  # fmt: skip
+            return Check(
+                check,
+                status,
+                told,
+                f"ask for it in Lake Formation: aws lakeformation grant-permissions … {resource}".rstrip(),
+            )
         return Check(check, status, f"not allowed: {told}", f"ask for the permission {missing(cause, resource)}")
     if is_unreachable(cause):
-        return Check(check, status, told, "look at the network: proxy (HTTPS_PROXY), VPC endpoint, region=, "
-                     "endpoint=")  # fmt: skip
+        return Check(check, status, told, "look at the network: proxy (HTTPS_PROXY), VPC endpoint, region=, endpoint=")
     return Check(check, status, told, "workbench --debug check")

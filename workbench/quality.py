@@ -99,20 +99,32 @@ class Quality(Result):
         return fragment("quality", verdict=self.verdict, found=shown, fine=fine, summary=self.summary)
 
 
-def examine(engine: Engine, table: str, start: datetime, end: datetime, late: pd.Timedelta,
-            hide: Hide, max_age: pd.Timedelta | None = None) -> tuple[dict[str, Any], Answer]:  # fmt: skip
+def examine(
+    engine: Engine,
+    table: str,
+    start: datetime,
+    end: datetime,
+    late: pd.Timedelta,
+    hide: Hide,
+    max_age: pd.Timedelta | None = None,
+) -> tuple[dict[str, Any], Answer]:
     """Ask all there is to ask of a log's quality, `hide` masking what is shown; see `Workbench.data_quality`."""
     window: dict[str, Any] = {"start": start, "end": end}
     began, present = time.perf_counter(), now()
     answer, beginnings, chains, known = _chains(engine, table, start, end)
-    state = engine.ask("latest_state", table, over="state", after=end, as_of=end - timedelta(microseconds=1),
-                       include_deleted=False).rows  # fmt: skip
-    ties = [(row["keys"], row["ts"]) for row in state.filter(state.column("ambiguous")).to_pylist()
-            if row["ts"].replace(tzinfo=UTC) >= start]  # fmt: skip
+    state = engine.ask(
+        "latest_state", table, over="state", after=end, as_of=end - timedelta(microseconds=1), include_deleted=False
+    ).rows
+    ties = [
+        (row["keys"], row["ts"])
+        for row in state.filter(state.column("ambiguous")).to_pylist()
+        if row["ts"].replace(tzinfo=UTC) >= start
+    ]
     # by the day, so that an earlier answer of this day can be taken again
     latest = present.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
-    told = engine.ask("delivery", table, **window, late_arrival=int(late.total_seconds()), present=latest,
-                      examples=EXAMPLES).rows  # fmt: skip
+    told = engine.ask(
+        "delivery", table, **window, late_arrival=int(late.total_seconds()), present=latest, examples=EXAMPLES
+    ).rows
     delivery = Delivery.read(told)
     shapes, _ = drift(engine.ask("schema_drift", table, **window).rows)
     sizes = engine.ask("record_sizes", table, **window, large=LARGEST_RECORD // 2, examples=EXAMPLES).rows
@@ -125,19 +137,33 @@ def examine(engine: Engine, table: str, start: datetime, end: datetime, late: pd
         seen = missing["lost_before"] <= pd.Timestamp(known.time)
         missing = missing[missing["lost_after"].notna() | ~seen]
     df = findings(
-        delivery=delivery, sizes=sizes.to_pylist()[0], gaps=missing, beginnings=beginnings, drift=shapes,
-        ties=sorted(ties, key=lambda tie: tie[::-1]), late=late, unreadable=answer.unreadable, hide=hide,
+        delivery=delivery,
+        sizes=sizes.to_pylist()[0],
+        gaps=missing,
+        beginnings=beginnings,
+        drift=shapes,
+        ties=sorted(ties, key=lambda tie: tie[::-1]),
+        late=late,
+        unreadable=answer.unreadable,
+        hide=hide,
         baseline=known.time if known else None,
-        age=None if end <= present or delivery.newest is None else present - delivery.newest, max_age=max_age,
-        last_arrival=answer.last_arrival if end == END_OF_TIME else None, failures=answer.failures, held=held,
-        schemas=schemas, unread=answer.unread, objects=answer.objects, lost=answer.lost,
-    )  # fmt: skip
+        age=None if end <= present or delivery.newest is None else present - delivery.newest,
+        max_age=max_age,
+        last_arrival=answer.last_arrival if end == END_OF_TIME else None,
+        failures=answer.failures,
+        held=held,
+        schemas=schemas,
+        unread=answer.unread,
+        objects=answer.objects,
+        lost=answer.lost,
+    )
     found = {"df": df, "gaps": missing[missing["lost_after"].notna()], "lag": lag(told), "drift": shapes}
     return found, replace(answer, seconds=time.perf_counter() - began)
 
 
-def _chains(engine: Engine, table: str, start: datetime, end: datetime,
-            ) -> tuple[Answer, list[Any], list[Row], Baseline | None]:  # fmt: skip
+def _chains(
+    engine: Engine, table: str, start: datetime, end: datetime
+) -> tuple[Answer, list[Any], list[Row], Baseline | None]:
     """Find where changes may be missing: the unseen beginnings, and all changes of the items in which one may be.
 
     From a baseline on, what the log tells must follow from it; before it, the log stands alone.
@@ -160,8 +186,9 @@ def _chains(engine: Engine, table: str, start: datetime, end: datetime,
     return answer, beginnings, with_baseline(rows, exported, known.time), known
 
 
-def _changes(engine: Engine, table: str, keys: Sequence[str], end: datetime, after: datetime | None = None,
-             over: Over = "log") -> list[Row]:  # fmt: skip
+def _changes(
+    engine: Engine, table: str, keys: Sequence[str], end: datetime, after: datetime | None = None, over: Over = "log"
+) -> list[Row]:
     rows: list[Row] = []
     for number in range(0, len(keys), _KEYS):
         matching = render.matching(keys[number : number + _KEYS])
@@ -201,12 +228,28 @@ class Delivery:
         return timedelta(0) if pd.isna(silences) else silences.to_pytimedelta()
 
 
-def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame, beginnings: Sequence[Any],
-             drift: pd.DataFrame, ties: Sequence[tuple[str, Any]], late: pd.Timedelta,
-             unreadable: Sequence[Unreadable], hide: Hide, baseline: datetime | None, age: timedelta | None,
-             max_age: pd.Timedelta | None, last_arrival: datetime | None,
-             failures: int, held: Sequence[views.View], schemas: Sequence[Schema],
-             unread: Sequence[str], objects: int, lost: Sequence[str]) -> pd.DataFrame:  # fmt: skip
+def findings(
+    *,
+    delivery: Delivery,
+    sizes: Mapping[str, Any],
+    gaps: pd.DataFrame,
+    beginnings: Sequence[Any],
+    drift: pd.DataFrame,
+    ties: Sequence[tuple[str, Any]],
+    late: pd.Timedelta,
+    unreadable: Sequence[Unreadable],
+    hide: Hide,
+    baseline: datetime | None,
+    age: timedelta | None,
+    max_age: pd.Timedelta | None,
+    last_arrival: datetime | None,
+    failures: int,
+    held: Sequence[views.View],
+    schemas: Sequence[Schema],
+    unread: Sequence[str],
+    objects: int,
+    lost: Sequence[str],
+) -> pd.DataFrame:
     """Weigh what the questions of quality answered; each share is of what `of` says, and 1 at most."""
 
     def named(examples: Sequence[str] | Sequence[tuple[str, Any]] | None) -> list[str]:
@@ -222,91 +265,244 @@ def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame
     silent, unusual = silent_hours(delivery.hours), unusual_days(delivery.hours)
     days = len(_daily(delivery.hours))
     rows = [
-        _finding("empty window", "warning", int(not changes), 1, "windows", (),
-                 "the log holds no change of this window: there is nothing to judge",
-                 "widen the window, or look for objects that did not arrive"),
-        _finding("unreadable lines", "failed", len(unreadable), deliveries + len(unreadable), "lines",
-                 grouped(unreadable)[:EXAMPLES],
-                 "lines or objects of the log that are no change records; what they told is missing here",
-                 "look at the lines named; restore the objects from a version of the bucket, or mend what writes them"),
-        *([_finding("objects in no partition", "failed", len(unread), objects + len(unread), "objects",
+        _finding(
+            "empty window",
+            "warning",
+            int(not changes),
+            1,
+            "windows",
+            (),
+            "the log holds no change of this window: there is nothing to judge",
+            "widen the window, or look for objects that did not arrive",
+        ),
+        _finding(
+            "unreadable lines",
+            "failed",
+            len(unreadable),
+            deliveries + len(unreadable),
+            "lines",
+            grouped(unreadable)[:EXAMPLES],
+            "lines or objects of the log that are no change records; what they told is missing here",
+            "look at the lines named; restore the objects from a version of the bucket, or mend what writes them",
+        ),
+        *(
+            [
+                _finding(
+                    "objects in no partition",
+                    "failed",
+                    len(unread),
+                    objects + len(unread),
+                    "objects",
                     unread[:EXAMPLES],
                     "objects of the log that no query on Athena reads, as Glue has no partitions for their folders",
-                    "run the crawler, MSCK REPAIR TABLE, or ALTER TABLE … ADD PARTITION")] if unread else []),
-        *([_finding("lost attributes", "failed", len(lost), len(lost), "attributes and types", lost[:EXAMPLES],
+                    "run the crawler, MSCK REPAIR TABLE, or ALTER TABLE … ADD PARTITION",
+                )
+            ]
+            if unread
+            else []
+        ),
+        *(
+            [
+                _finding(
+                    "lost attributes",
+                    "failed",
+                    len(lost),
+                    len(lost),
+                    "attributes and types",
+                    lost[:EXAMPLES],
                     "attributes, or types of them, of the newest records that the table's columns do not hold: answers "
                     "lack them",
-                    "run the crawler again, or register an explicit table: `workbench table create`")] if lost else []),
-        _finding("missing changes", "failed", len(between), changes, "changes", _gap_examples(between),
-                 "a change found something else than the change before it had left: one in between is not in the log",
-                 "look for it in Firehose's error prefix and in FailedToReplicateRecordCount; `workbench reconcile` "
-                 "tells whether the present state is right"),
-        _finding(FAILURE, "failed", failures, max(failures, deliveries), "deliveries", (),
-                 "changes that Firehose could not deliver: they are read out of its failure objects, and are missing "
-                 "in the log, and so for Athena",
-                 "mend what the objects say, and deliver their records again"),
-        _finding("unseen beginnings", "failed" if baseline else "warning", beginnings[0] + len(begun), items, "items",
-                 [*named(beginnings[1]), *_gap_examples(begun)][:EXAMPLES],
-                 f"items that were there before their first change after the export of {_at(baseline)}, which does not "
-                 "know them: a change is missing" if baseline else
-                 "items that were there before their first change here: the log began later, or lacks a change",
-                 "look for it in Firehose's error prefix, or give a later export" if baseline else
-                 "give a baseline, an export of the table made after the stream was switched on (--baseline)"),
-        _finding(AHEAD, "failed" if delivery.count("far_ahead") else "warning", delivery.count("ahead"), changes,
-                 "changes", named(told.get("most_ahead")), f"changes that cannot have been made yet: {_ORDER}",
-                 f"{_UNIT}; where all are some hours ahead, Firehose's folders are in another zone"),
-        _finding(BEFORE, "failed", delivery.count("before"), changes, "changes", named(told.get("most_before")),
-                 f"changes made when there was no DynamoDB, like those of 1970: {_ORDER}", _UNIT),
+                    "run the crawler again, or register an explicit table: `workbench table create`",
+                )
+            ]
+            if lost
+            else []
+        ),
+        _finding(
+            "missing changes",
+            "failed",
+            len(between),
+            changes,
+            "changes",
+            _gap_examples(between),
+            "a change found something else than the change before it had left: one in between is not in the log",
+            "look for it in Firehose's error prefix and in FailedToReplicateRecordCount; `workbench reconcile` "
+            "tells whether the present state is right",
+        ),
+        _finding(
+            FAILURE,
+            "failed",
+            failures,
+            max(failures, deliveries),
+            "deliveries",
+            (),
+            "changes that Firehose could not deliver: they are read out of its failure objects, and are missing "
+            "in the log, and so for Athena",
+            "mend what the objects say, and deliver their records again",
+        ),
+        _finding(
+            "unseen beginnings",
+            "failed" if baseline else "warning",
+            beginnings[0] + len(begun),
+            items,
+            "items",
+            [*named(beginnings[1]), *_gap_examples(begun)][:EXAMPLES],
+            f"items that were there before their first change after the export of {_at(baseline)}, which does not "
+            "know them: a change is missing"
+            if baseline
+            else "items that were there before their first change here: the log began later, or lacks a change",
+            "look for it in Firehose's error prefix, or give a later export"
+            if baseline
+            else "give a baseline, an export of the table made after the stream was switched on (--baseline)",
+        ),
+        _finding(
+            AHEAD,
+            "failed" if delivery.count("far_ahead") else "warning",
+            delivery.count("ahead"),
+            changes,
+            "changes",
+            named(told.get("most_ahead")),
+            f"changes that cannot have been made yet: {_ORDER}",
+            f"{_UNIT}; where all are some hours ahead, Firehose's folders are in another zone",
+        ),
+        _finding(
+            BEFORE,
+            "failed",
+            delivery.count("before"),
+            changes,
+            "changes",
+            named(told.get("most_before")),
+            f"changes made when there was no DynamoDB, like those of 1970: {_ORDER}",
+            _UNIT,
+        ),
         _freshness(delivery, age, max_age, last_arrival),
-        _finding("silent hours", "note", len(silent), len(delivery.hours) + len(silent), "hours",
-                 [f"{_at(first)} to {_at(last)}" for first, last in _runs(silent)[:EXAMPLES]],
-                 "hours without a change that had some on nearly every other day",
-                 "look whether the table was written to then, and for objects that did not arrive"),
-        _finding("unusual days", "note", len(unusual), days, "days",
-                 [f"{day:%Y-%m-%d}: {count:,} changes" for day, count in unusual.items()][:EXAMPLES],
-                 "days (UTC) with less than a third, or more than three times, of what a day has as a rule",
-                 "look whether that is what happened to the table, or changes are missing or were made twice"),
-        _finding("ambiguous ties", "warning", len(ties), items, "items", named(ties),
-                 "changes of one instant that neither images nor events put in order; event_id decides",
-                 "see the missing changes, and those without an old image; `workbench history` shows the item's"),
-        _finding("changes without an old image", "warning", int(sizes["no_old_image"] or 0), changes, "changes",
-                 types_held, "changes that do not say what they found: missing changes cannot be noticed, nor "
-                 "attributes compared",
-                 "deliver the envelope or raw layout, of a stream that has both images"),
-        _finding("changes without a new image", "warning", int(sizes["no_new_image"] or 0), changes, "changes",
-                 types_held, "changes that do not say what they left: what was in the table cannot be told",
-                 "set the stream to hand on both images (NEW_AND_OLD_IMAGES), or use Kinesis Data Streams"),
-        _finding("tables made again with another key", "warning", max(len(schemas) - 1, 0), len(schemas), "keys",
-                 remade(schemas), "the table was removed and made again with another key: a state is that of the table "
-                 "that was there then, and the items of the one before ended",
-                 "ask about the time of one of them, by as_of or start and end"),
-        _finding(f"arrivals later than {words(late)}", "warning", delivery.count("late"), timed, "changes",
-                 named(told["latest"]) if delivery.count("late") else (),
-                 "changes that arrived so late that a window with this slack would not read them",
-                 "widen late_arrival, and look at Firehose's DataFreshness and the stream's iterator age"),
-        _finding("reordered changes", "note", delivery.count("reordered"), changes, "changes",
-                 named(told.get("most_reordered")),
-                 "changes that arrived after a newer change of their item; the answers here go by DynamoDB's time",
-                 "nothing; a consumer that takes the last to arrive would be wrong"),
-        _finding("duplicates", "note", delivery.count("duplicates"), deliveries, "deliveries",
-                 named(told.get("most_duplicated")),
-                 "deliveries of a change that was there already; each change counts once",
-                 "nothing; a consumer that counts lines would be wrong"),
-        _finding("large records", "warning", int(sizes["large"] or 0), changes, "changes",
-                 named(sizes["largest_keys"]) if sizes["large"] else (),
-                 f"changes of over half of the {LARGEST_RECORD:,} bytes Kinesis takes; a larger one is skipped whole "
-                 f"(median {int(sizes['p50'] or 0):,}, largest {int(sizes['largest'] or 0):,} bytes)",
-                 "watch FailedToReplicateRecordCount; keep large values outside of the item"),
-        _finding("attributes of several types", "note", mixed["path"].nunique(), drift["path"].nunique(), "attributes",
-                 [f"{path}: {', '.join(group['type'])}" for path, group in [*mixed.groupby("path")][:EXAMPLES]],
-                 "attributes that are of one type in an item and of another in the next, or changed it",
-                 "expect mixed columns; a query that casts them fails or loses values"),
-        _finding("delivery lag", "ok", 0, timed, "", (),
-                 f"from change to arrival 99 % took at most {words(pd.Timedelta(int(told['p99']), 'ms'))}, the "
-                 f"longest {words(pd.Timedelta(int(told['longest']), 'ms'))} (lower bounds: an object is dated by "
-                 "its oldest change)" if timed else "the objects' names and folders do not tell when they arrived",
-                 "" if timed else "keep Firehose's names or its year/month/day/hour prefixes"),
-    ]  # fmt: skip
+        _finding(
+            "silent hours",
+            "note",
+            len(silent),
+            len(delivery.hours) + len(silent),
+            "hours",
+            [f"{_at(first)} to {_at(last)}" for first, last in _runs(silent)[:EXAMPLES]],
+            "hours without a change that had some on nearly every other day",
+            "look whether the table was written to then, and for objects that did not arrive",
+        ),
+        _finding(
+            "unusual days",
+            "note",
+            len(unusual),
+            days,
+            "days",
+            [f"{day:%Y-%m-%d}: {count:,} changes" for day, count in unusual.items()][:EXAMPLES],
+            "days (UTC) with less than a third, or more than three times, of what a day has as a rule",
+            "look whether that is what happened to the table, or changes are missing or were made twice",
+        ),
+        _finding(
+            "ambiguous ties",
+            "warning",
+            len(ties),
+            items,
+            "items",
+            named(ties),
+            "changes of one instant that neither images nor events put in order; event_id decides",
+            "see the missing changes, and those without an old image; `workbench history` shows the item's",
+        ),
+        _finding(
+            "changes without an old image",
+            "warning",
+            int(sizes["no_old_image"] or 0),
+            changes,
+            "changes",
+            types_held,
+            "changes that do not say what they found: missing changes cannot be noticed, nor attributes compared",
+            "deliver the envelope or raw layout, of a stream that has both images",
+        ),
+        _finding(
+            "changes without a new image",
+            "warning",
+            int(sizes["no_new_image"] or 0),
+            changes,
+            "changes",
+            types_held,
+            "changes that do not say what they left: what was in the table cannot be told",
+            "set the stream to hand on both images (NEW_AND_OLD_IMAGES), or use Kinesis Data Streams",
+        ),
+        _finding(
+            "tables made again with another key",
+            "warning",
+            max(len(schemas) - 1, 0),
+            len(schemas),
+            "keys",
+            remade(schemas),
+            "the table was removed and made again with another key: a state is that of the table "
+            "that was there then, and the items of the one before ended",
+            "ask about the time of one of them, by as_of or start and end",
+        ),
+        _finding(
+            f"arrivals later than {words(late)}",
+            "warning",
+            delivery.count("late"),
+            timed,
+            "changes",
+            named(told["latest"]) if delivery.count("late") else (),
+            "changes that arrived so late that a window with this slack would not read them",
+            "widen late_arrival, and look at Firehose's DataFreshness and the stream's iterator age",
+        ),
+        _finding(
+            "reordered changes",
+            "note",
+            delivery.count("reordered"),
+            changes,
+            "changes",
+            named(told.get("most_reordered")),
+            "changes that arrived after a newer change of their item; the answers here go by DynamoDB's time",
+            "nothing; a consumer that takes the last to arrive would be wrong",
+        ),
+        _finding(
+            "duplicates",
+            "note",
+            delivery.count("duplicates"),
+            deliveries,
+            "deliveries",
+            named(told.get("most_duplicated")),
+            "deliveries of a change that was there already; each change counts once",
+            "nothing; a consumer that counts lines would be wrong",
+        ),
+        _finding(
+            "large records",
+            "warning",
+            int(sizes["large"] or 0),
+            changes,
+            "changes",
+            named(sizes["largest_keys"]) if sizes["large"] else (),
+            f"changes of over half of the {LARGEST_RECORD:,} bytes Kinesis takes; a larger one is skipped whole "
+            f"(median {int(sizes['p50'] or 0):,}, largest {int(sizes['largest'] or 0):,} bytes)",
+            "watch FailedToReplicateRecordCount; keep large values outside of the item",
+        ),
+        _finding(
+            "attributes of several types",
+            "note",
+            mixed["path"].nunique(),
+            drift["path"].nunique(),
+            "attributes",
+            [f"{path}: {', '.join(group['type'])}" for path, group in [*mixed.groupby("path")][:EXAMPLES]],
+            "attributes that are of one type in an item and of another in the next, or changed it",
+            "expect mixed columns; a query that casts them fails or loses values",
+        ),
+        _finding(
+            "delivery lag",
+            "ok",
+            0,
+            timed,
+            "",
+            (),
+            f"from change to arrival 99 % took at most {words(pd.Timedelta(int(told['p99']), 'ms'))}, the "
+            f"longest {words(pd.Timedelta(int(told['longest']), 'ms'))} (lower bounds: an object is dated by "
+            "its oldest change)"
+            if timed
+            else "the objects' names and folders do not tell when they arrived",
+            "" if timed else "keep Firehose's names or its year/month/day/hour prefixes",
+        ),
+    ]
     df = pd.DataFrame(rows)
     df.insert(4, "share", df["count"] / df.pop("total").clip(lower=1))
     text = dict.fromkeys(("finding", "status", "of", "meaning", "remedy"), "str")
@@ -315,8 +511,9 @@ def findings(*, delivery: Delivery, sizes: Mapping[str, Any], gaps: pd.DataFrame
     )
 
 
-def _freshness(delivery: Delivery, age: timedelta | None, max_age: timedelta | None,
-               last_arrival: datetime | None) -> dict[str, Any]:  # fmt: skip
+def _freshness(
+    delivery: Delivery, age: timedelta | None, max_age: timedelta | None, last_arrival: datetime | None
+) -> dict[str, Any]:
     """Judge how old the newest change is, by `max_age` or by how long the log was silent before."""
     allowed = max_age or max(STALE, 3 * delivery.longest_silence)
     old = (age is None and max_age is not None) if delivery.newest is None else age is not None and age > allowed
@@ -384,15 +581,20 @@ def suspects(rows: pa.Table) -> tuple[list[str], int, list[tuple[str, Any]]]:
         if any(row["left_behind"] is None for row in changes):  # without images there is nothing to follow
             continue
         links = (
-            Link(row["ts"], row["event_id"], *(
-                ABSENT if row[side] == absent else None if row[side] is None else str(row[side])
-                for side in ("found", "left_behind")))  # type: ignore[arg-type]
+            Link(row["ts"], row["event_id"], _digest(row["found"], absent), str(_digest(row["left_behind"], absent)))
             for row in changes
-        )  # fmt: skip
+        )
         if any(missing for _, missing in follow(links)):
             found.append(key)
     first = begun.to_pylist()
     return found, (first[0]["beginnings"] if first else 0), [(row["keys"], row["ts"]) for row in first]
+
+
+def _digest(digest: object, absent: object) -> str | None:
+    """Return the digest of an image as a text, which for an item that is not there is the one of `ordering`."""
+    if digest is None:
+        return None
+    return ABSENT if digest == absent else str(digest)
 
 
 def gaps(rows: Iterable[Row], keys: Sequence[str], start: Any) -> pd.DataFrame:
@@ -482,10 +684,19 @@ def _types(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
         yield from _types(element, f"{path}[]")
 
 
-def _finding(finding: str, status: str, count: int, total: int, of: str, examples: Sequence[str], meaning: str,
-             remedy: str) -> dict[str, Any]:  # fmt: skip
-    return {"finding": finding, "status": status if count else "ok", "count": count, "total": total, "of": of,
-            "examples": list(examples), "meaning": meaning, "remedy": remedy if count else ""}  # fmt: skip
+def _finding(
+    finding: str, status: str, count: int, total: int, of: str, examples: Sequence[str], meaning: str, remedy: str
+) -> dict[str, Any]:
+    return {
+        "finding": finding,
+        "status": status if count else "ok",
+        "count": count,
+        "total": total,
+        "of": of,
+        "examples": list(examples),
+        "meaning": meaning,
+        "remedy": remedy if count else "",
+    }
 
 
 def _gap_examples(gaps: pd.DataFrame) -> list[str]:

@@ -118,8 +118,9 @@ def _is_on_a_line(item: Object) -> bool:
     return not isinstance(next(parse_objects(line.decode(errors="replace")), None), RecordRefused)
 
 
-def read_changes(item: Object, keys: Sequence[str] = (),
-                 wrapped: Counter[str] | None = None) -> Iterator[dict[str, Any] | Unreadable]:  # fmt: skip
+def read_changes(
+    item: Object, keys: Sequence[str] = (), wrapped: Counter[str] | None = None
+) -> Iterator[dict[str, Any] | Unreadable]:
     """Yield every change of an object, in any layout, and an `Unreadable` for all that is none.
 
     An object without any change is named once, by what it is. `wrapped` counts the changes that were wrapped, by what
@@ -152,8 +153,9 @@ def _what_it_is(item: Object, refused: Sequence[tuple[int, RecordRefused]]) -> I
         yield Unreadable(item.path, 0, f"{what} ({count:,} lines or records)" if count > 1 else what)
 
 
-def _read(item: Object, keys: Sequence[str],
-          wrapped: Counter[str]) -> Iterator[tuple[int, dict[str, Any] | RecordRefused]]:  # fmt: skip
+def _read(
+    item: Object, keys: Sequence[str], wrapped: Counter[str]
+) -> Iterator[tuple[int, dict[str, Any] | RecordRefused]]:
     folder = next((part for part in reversed(Path(item.path).parts[:-1]) if not _PARTITION.fullmatch(part)), "")
     read = {"orc": _read_orc, "parquet": _read_parquet}.get(item.format)
     for number, outer in read(item) if read else values_of(read_lines(item)):
@@ -203,8 +205,11 @@ def _of_structs(row: dict[str, Any]) -> dict[str, Any]:
     """
     change = row.get("dynamodb")
     inner = {"dynamodb": _of_structs(change)} if isinstance(change, dict) else {}
-    images = {name: _typed_members(value) for name, value in row.items()
-              if name.lower() in _IMAGES and isinstance(value, dict)}  # fmt: skip
+    images = {
+        name: _typed_members(value)
+        for name, value in row.items()
+        if name.lower() in _IMAGES and isinstance(value, dict)
+    }
     return row | images | inner
 
 
@@ -244,8 +249,11 @@ def _change(value: Any, keys: Sequence[str], folder: str) -> dict[str, Any]:
 
 def _flat_change(row: dict[str, Any], keys: Sequence[str], folder: str) -> dict[str, Any]:
     """Read a single-level row: event metadata, and one plain column an attribute (null: absent)."""
-    known = {METADATA[plain_name(name)]: value for name, value in row.items()
-             if plain_name(name) in METADATA and value is not None}  # fmt: skip
+    known = {
+        METADATA[plain_name(name)]: value
+        for name, value in row.items()
+        if plain_name(name) in METADATA and value is not None
+    }
     image: dict[str, Any] = {}
     for name, value in row.items():
         if plain_name(name) not in METADATA and value is not None:

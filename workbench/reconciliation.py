@@ -53,9 +53,16 @@ class Live:
     notes: list[str]
 
 
-def actual_state(settings: Settings, table: str, against: str | Path, lag: pd.Timedelta, keys: Sequence[str],
-                 session: boto3.Session | None = None, *, place: Mapping[str, str],
-                 ) -> tuple[datetime | None, dict[str, str], set[str], list[str]]:  # fmt: skip
+def actual_state(
+    settings: Settings,
+    table: str,
+    against: str | Path,
+    lag: pd.Timedelta,
+    keys: Sequence[str],
+    session: boto3.Session | None = None,
+    *,
+    place: Mapping[str, str],
+) -> tuple[datetime | None, dict[str, str], set[str], list[str]]:
     """Return the instant of a table's true state (None is now), its images by key, the keys in flight, and notes.
 
     The live table is that of the item store; for one in DynamoDB there are `scanned` and `against_live`.
@@ -74,8 +81,9 @@ def actual_state(settings: Settings, table: str, against: str | Path, lag: pd.Ti
             return None, dict(store.images(table)), _undelivered(store, table, now - lag.to_pytimedelta()), []
     exports = find_exports(against, session)
     if not (known := choose(exports, table, None, place)):
-        raise ParameterError(f"{against} holds no full export of {table!r} to compare with, but: "
-                             f"{others(exports, table, place)}")  # fmt: skip
+        raise ParameterError(
+            f"{against} holds no full export of {table!r} to compare with, but: {others(exports, table, place)}"
+        )
     young = known.time > now - lag.to_pytimedelta()
     notes = (
         [f"the export is younger than {words(lag)}: what differs may be on its way; ask again then"] if young else []
@@ -83,8 +91,9 @@ def actual_state(settings: Settings, table: str, against: str | Path, lag: pd.Ti
     return known.time, dict(read_items(known, keys)), set(), [*notes, *known.problems]
 
 
-def scanned(session: boto3.Session, table: str, keys: Sequence[str], *, segments: int = 4, rate: float | None = None,
-            ) -> tuple[dict[str, str], list[str]]:  # fmt: skip
+def scanned(
+    session: boto3.Session, table: str, keys: Sequence[str], *, segments: int = 4, rate: float | None = None
+) -> tuple[dict[str, str], list[str]]:
     """Return the images of a table in DynamoDB by their keys, in canonical form, and what the scan took.
 
     Raises
@@ -97,8 +106,10 @@ def scanned(session: boto3.Session, table: str, keys: Sequence[str], *, segments
     from workbench import live  # boto3, which is slow to import
 
     if sorted(own := live.key_of(session, table)) != sorted(keys):
-        raise ParameterError(f"the log of {table!r} has the key {', '.join(keys)}, the table in DynamoDB "
-                             f"{', '.join(own)}: is it another table of that name?")  # fmt: skip
+        raise ParameterError(
+            f"the log of {table!r} has the key {', '.join(keys)}, the table in DynamoDB "
+            f"{', '.join(own)}: is it another table of that name?"
+        )
     began, found = time.perf_counter(), live.scan(session, table, segments=segments, rate=rate)
     images: dict[str, str] = {}
     with tqdm(desc=f"{table}: scan", unit=" items", unit_scale=True, **seen()) as bar:
@@ -114,9 +125,14 @@ def scanned(session: boto3.Session, table: str, keys: Sequence[str], *, segments
 
 
 def against_live(
-    session: boto3.Session, table: str, scan: Mapping[str, str], ask: Callable[[Sequence[str]], Answer],
-    lag: pd.Timedelta, *, wait: bool = False,
-) -> Live:  # fmt: skip
+    session: boto3.Session,
+    table: str,
+    scan: Mapping[str, str],
+    ask: Callable[[Sequence[str]], Answer],
+    lag: pd.Timedelta,
+    *,
+    wait: bool = False,
+) -> Live:
     """Compare a scan of a table in DynamoDB with its log, both of which go on changing.
 
     Items that differ are read again after the log was asked: what the log tells already is no difference. In flight is
@@ -138,8 +154,11 @@ def against_live(
     differing = _differing(logged, actual)
     seen_first = _read_again(session, table, differing, actual)
     young = first - lag.to_pytimedelta()
-    in_flight = {key for key in _differing(logged, actual)
-                 if scan.get(key) != actual.get(key) or (key in rows and rows[key]["ts"] >= young)}  # fmt: skip
+    in_flight = {
+        key
+        for key in _differing(logged, actual)
+        if scan.get(key) != actual.get(key) or (key in rows and rows[key]["ts"] >= young)
+    }
     if (left := _differing(logged, actual)) and wait:
         _wait_until(first + lag.to_pytimedelta(), table)
         asked = _by_key(ask(sorted(left) if len(left) <= _NAMED else ()))
@@ -149,8 +168,10 @@ def against_live(
         in_flight = {key for key in _differing(logged, actual) if again.get(key) != seen_first.get(key)}
     elif left - in_flight:
         when = f"{first + lag.to_pytimedelta():%H:%M:%S} UTC"
-        notes.append(f"what was changed in the last {words(lag)} may be on its way and differ too: what still differs "
-                     f"after {when} is not in the log (wait=True waits for that)")  # fmt: skip
+        notes.append(
+            f"what was changed in the last {words(lag)} may be on its way and differ too: what still differs "
+            f"after {when} is not in the log (wait=True waits for that)"
+        )
     return Live(answer, logged, actual, in_flight, notes)
 
 
@@ -177,8 +198,7 @@ def _by_key(answer: Answer) -> dict[str, dict[str, Any]]:
 def _images(rows: Mapping[str, Mapping[str, Any]], alike: Mapping[str, str]) -> dict[str, str]:
     """Return the images of the items that are there, in canonical form where they are not alike already."""
     images = {key: row["image"] for key, row in rows.items() if row["image"] is not None}
-    return {key: image if alike.get(key) == image else canonical_text(image)
-            for key, image in images.items()}  # fmt: skip
+    return {key: image if alike.get(key) == image else canonical_text(image) for key, image in images.items()}
 
 
 def _wait_until(moment: datetime, table: str) -> None:

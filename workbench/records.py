@@ -38,17 +38,33 @@ from typing import Any, Literal
 
 Layout = Literal["envelope", "raw", "flat"]
 COLUMNS = (
-    "event_id", "event_name", "table_name", "ts", "keys", "new_image", "old_image", "size_bytes", "by_ttl",
-    "aws_region", "account_id",
-)  # fmt: skip
+    "event_id",
+    "event_name",
+    "table_name",
+    "ts",
+    "keys",
+    "new_image",
+    "old_image",
+    "size_bytes",
+    "by_ttl",
+    "aws_region",
+    "account_id",
+)
 ORIGIN = ("aws_region", "account_id")
 """Where the table is, as far as the record tells: older envelopes do not have these columns."""
 EVENTS = ("INSERT", "MODIFY", "REMOVE")
 METADATA = {
-    "eventid": "event_id", "eventname": "event_name", "tablename": "table_name", "ts": "ts", "keys": "keys",
-    "approximatecreationdatetime": "ts", "sizebytes": "size_bytes", "byttl": "by_ttl",
-    "approximatecreationdatetimeprecision": "precision", "attributevalues": "attribute_values",
-}  # fmt: skip
+    "eventid": "event_id",
+    "eventname": "event_name",
+    "tablename": "table_name",
+    "ts": "ts",
+    "keys": "keys",
+    "approximatecreationdatetime": "ts",
+    "sizebytes": "size_bytes",
+    "byttl": "by_ttl",
+    "approximatecreationdatetimeprecision": "precision",
+    "attributevalues": "attribute_values",
+}
 """The columns of a flat row that are not attributes, by their plain names."""
 TTL_PRINCIPAL = "dynamodb.amazonaws.com"
 
@@ -223,16 +239,18 @@ def canonical_change(record: Mapping[str, Any]) -> dict[str, Any]:
         "event_id": _text(record, "eventID"),
         "event_name": _event(event, new, old, must_have_new=has_new_images(record)),
         "table_name": table_name(record),
-        "ts": canonical_time(_member(change, "ApproximateCreationDateTime"),
-                             _member(change, "ApproximateCreationDateTimePrecision")),
+        "ts": canonical_time(
+            _member(change, "ApproximateCreationDateTime"), _member(change, "ApproximateCreationDateTimePrecision")
+        ),
         "keys": canonical_keys(keys, twice=twice),
         "new_image": new,
         "old_image": old,
         "size_bytes": _size(_member(change, "SizeBytes")),
-        "by_ttl": event == "REMOVE" and isinstance(identity, Mapping)
+        "by_ttl": event == "REMOVE"
+        and isinstance(identity, Mapping)
         and {"Service", TTL_PRINCIPAL} <= {str(value) for value in identity.values()},
         **origin(_member(record, "awsRegion"), _member(record, "eventSourceARN")),
-    }  # fmt: skip
+    }
 
 
 def parse_objects(text: str) -> Iterator[Any]:
@@ -401,11 +419,13 @@ def _checked_envelope(row: Mapping[str, Any]) -> dict[str, Any]:
     except RecordRefused:
         raise RecordRefused(f"ts is {_kind(change['ts'])}, not a time") from None
     return change | {
-        "event_id": _text(change, "event_id"), "table_name": _text(change, "table_name"),
-        "ts": moment, "size_bytes": _size(change["size_bytes"]),
+        "event_id": _text(change, "event_id"),
+        "table_name": _text(change, "table_name"),
+        "ts": moment,
+        "size_bytes": _size(change["size_bytes"]),
         "by_ttl": change["event_name"] == "REMOVE" and str(change["by_ttl"]).lower() == "true",
         **origin(change["aws_region"], None, change["account_id"]),
-    }  # fmt: skip
+    }
 
 
 def _binary(text: str) -> str:
@@ -465,5 +485,15 @@ def _value(value: object, binary: Callable[[str], str]) -> dict[str, Any]:
     return {"BS": sorted({binary(element) for element in inner})}
 
 
-_HOLDS: dict[str, Any] = {"S": str, "N": str, "B": str, "BOOL": bool, "NULL": bool, "M": dict, "L": list,
-                          "SS": list, "NS": list, "BS": list}  # fmt: skip
+_HOLDS: dict[str, Any] = {
+    "S": str,
+    "N": str,
+    "B": str,
+    "BOOL": bool,
+    "NULL": bool,
+    "M": dict,
+    "L": list,
+    "SS": list,
+    "NS": list,
+    "BS": list,
+}

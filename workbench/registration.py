@@ -10,41 +10,100 @@ from workbench.errors import ParameterError
 
 Stored = Literal["json", "parquet"]
 _COLUMNS = {
-    "envelope": {"event_id": "string", "event_name": "string", "table_name": "string", "ts": "string", "keys": "string",
-                 "new_image": "string", "old_image": "string", "size_bytes": "bigint", "by_ttl": "boolean",
-                 "aws_region": "string", "account_id": "string"},
-    "raw": {"eventid": "string", "eventname": "string", "tablename": "string", "useridentity": "string",
-            "awsregion": "string", "eventsourcearn": "string", "recordformat": "string", "eventversion": "string",
-            "dynamodb": "struct<approximatecreationdatetime:bigint,approximatecreationdatetimeprecision:string,"
-                        "keys:string,newimage:string,oldimage:string,sizebytes:bigint,sequencenumber:string,"
-                        "streamviewtype:string>"},
-    "checkpoint": {"keys": "string", "ts": "string", "event_id": "string", "event_name": "string",
-                   "new_image": "string", "old_image": "string", "size_bytes": "bigint", "by_ttl": "boolean"},
-}  # fmt: skip
+    "envelope": {
+        "event_id": "string",
+        "event_name": "string",
+        "table_name": "string",
+        "ts": "string",
+        "keys": "string",
+        "new_image": "string",
+        "old_image": "string",
+        "size_bytes": "bigint",
+        "by_ttl": "boolean",
+        "aws_region": "string",
+        "account_id": "string",
+    },
+    "raw": {
+        "eventid": "string",
+        "eventname": "string",
+        "tablename": "string",
+        "useridentity": "string",
+        "awsregion": "string",
+        "eventsourcearn": "string",
+        "recordformat": "string",
+        "eventversion": "string",
+        "dynamodb": "struct<approximatecreationdatetime:bigint,approximatecreationdatetimeprecision:string,"
+        "keys:string,newimage:string,oldimage:string,sizebytes:bigint,sequencenumber:string,"
+        "streamviewtype:string>",
+    },
+    "checkpoint": {
+        "keys": "string",
+        "ts": "string",
+        "event_id": "string",
+        "event_name": "string",
+        "new_image": "string",
+        "old_image": "string",
+        "size_bytes": "bigint",
+        "by_ttl": "boolean",
+    },
+}
 CHECKPOINTS = "workbench.checkpoints"
 """Parameter of a table that holds the checkpoints of a log, and no log."""
 _READ_BY: dict[Stored, tuple[str, str, dict[str, str]]] = {
-    "json": ("org.apache.hadoop.mapred.TextInputFormat", "org.openx.data.jsonserde.JsonSerDe",
-             {"ignore.malformed.json": "true"}),
-    "parquet": ("org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-                "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe", {"serialization.format": "1"}),
-}  # fmt: skip
+    "json": (
+        "org.apache.hadoop.mapred.TextInputFormat",
+        "org.openx.data.jsonserde.JsonSerDe",
+        {"ignore.malformed.json": "true"},
+    ),
+    "parquet": (
+        "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+        "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+        {"serialization.format": "1"},
+    ),
+}
 # Taking names without regard to case, OpenX drops all but the last of attributes that differ in case only, in the text
 # of a nested object too: so names are taken as they are, and those of the record mapped.
-_EXACT = {"case.insensitive": "false"} | {f"mapping.{name.lower()}": name for name in (
-    "eventID", "eventName", "tableName", "userIdentity", "awsRegion", "eventSourceARN", "Keys", "NewImage", "OldImage",
-    "SizeBytes", "ApproximateCreationDateTime", "ApproximateCreationDateTimePrecision", "recordFormat", "eventVersion",
-    "SequenceNumber", "StreamViewType")}  # fmt: skip
-_WRITTEN_BY = {"json": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-               "parquet": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"}  # fmt: skip
+_EXACT = {"case.insensitive": "false"} | {
+    f"mapping.{name.lower()}": name
+    for name in (
+        "eventID",
+        "eventName",
+        "tableName",
+        "userIdentity",
+        "awsRegion",
+        "eventSourceARN",
+        "Keys",
+        "NewImage",
+        "OldImage",
+        "SizeBytes",
+        "ApproximateCreationDateTime",
+        "ApproximateCreationDateTimePrecision",
+        "recordFormat",
+        "eventVersion",
+        "SequenceNumber",
+        "StreamViewType",
+    )
+}
+_WRITTEN_BY = {
+    "json": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+    "parquet": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+}
 _UNITS = {"year": (4, ""), "month": (2, "1,12"), "day": (2, "1,31"), "hour": (2, "0,23")}
 YEARS = 10
 """How many years from the first on are projected: Athena looks into every hour of them when a query names no time."""
 
 
-def table_input(name: str, location: str, *, layout: str = "envelope", stored: Stored = "json",
-                partitions: Literal["units", "text", "checkpoint", "none"] = "units", form: str = "yyyy/MM/dd/HH",
-                template: str = "", first_year: int = 2024) -> dict[str, Any]:  # fmt: skip
+def table_input(
+    name: str,
+    location: str,
+    *,
+    layout: str = "envelope",
+    stored: Stored = "json",
+    partitions: Literal["units", "text", "checkpoint", "none"] = "units",
+    form: str = "yyyy/MM/dd/HH",
+    template: str = "",
+    first_year: int = 2024,
+) -> dict[str, Any]:
     """Describe a table over a prefix, as Glue takes it, with explicit columns and projected partitions.
 
     Parameters
@@ -68,8 +127,10 @@ def table_input(name: str, location: str, *, layout: str = "envelope", stored: S
             f"layout={layout!r} has no columns of its own: use envelope or raw, and a crawler for others"
         )
     if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise ParameterError(f"{name!r} is no name for Athena: use lower-case letters, digits and _, and map the "
-                             "DynamoDB table's name to it by the setting table_names")  # fmt: skip
+        raise ParameterError(
+            f"{name!r} is no name for Athena: use lower-case letters, digits and _, and map the "
+            "DynamoDB table's name to it by the setting table_names"
+        )
     location = location.rstrip("/") + "/"
     if not location.startswith("s3://"):
         raise ParameterError(f"{location!r} is no place in S3: write it like s3://bucket/data/persons/")
@@ -80,16 +141,23 @@ def table_input(name: str, location: str, *, layout: str = "envelope", stored: S
         template = template or "".join(f"{unit}=${{{unit}}}/" for unit in _UNITS)
         for unit, (digits, values) in _UNITS.items():
             span = values or f"{first_year},{first_year + YEARS - 1}"
-            parameters |= {f"projection.{unit}.type": "integer", f"projection.{unit}.range": span,
-                           f"projection.{unit}.digits": str(digits)}  # fmt: skip
+            parameters |= {
+                f"projection.{unit}.type": "integer",
+                f"projection.{unit}.range": span,
+                f"projection.{unit}.digits": str(digits),
+            }
     elif partitions == "text":
         keys = [{"Name": "arrival", "Type": "string"}]
         template = template or "${arrival}/"
         first = {"yyyy": str(first_year), "MM": "01", "dd": "01", "HH": "00"}
         unit = "HOURS" if "HH" in form else "DAYS"
-        parameters |= {"projection.arrival.type": "date", "projection.arrival.format": form,
-                       "projection.arrival.range": f"{re.sub('yyyy|MM|dd|HH', lambda m: first[m[0]], form)},NOW",
-                       "projection.arrival.interval": "1", "projection.arrival.interval.unit": unit}  # fmt: skip
+        parameters |= {
+            "projection.arrival.type": "date",
+            "projection.arrival.format": form,
+            "projection.arrival.range": f"{re.sub('yyyy|MM|dd|HH', lambda m: first[m[0]], form)},NOW",
+            "projection.arrival.interval": "1",
+            "projection.arrival.interval.unit": unit,
+        }
     if partitions == "checkpoint":
         keys, parameters = [{"Name": "checkpoint", "Type": "string"}], parameters | {CHECKPOINTS: "true"}
     elif keys:
@@ -98,13 +166,18 @@ def table_input(name: str, location: str, *, layout: str = "envelope", stored: S
     if layout == "raw":
         serde_parameters = serde_parameters | _EXACT
     return {
-        "Name": name, "TableType": "EXTERNAL_TABLE", "Parameters": parameters, "PartitionKeys": keys,
+        "Name": name,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": parameters,
+        "PartitionKeys": keys,
         "StorageDescriptor": {
             "Columns": [{"Name": column, "Type": kind} for column, kind in _COLUMNS[layout].items()],
-            "Location": location, "InputFormat": reader, "OutputFormat": _WRITTEN_BY[stored],
+            "Location": location,
+            "InputFormat": reader,
+            "OutputFormat": _WRITTEN_BY[stored],
             "SerdeInfo": {"SerializationLibrary": serde, "Parameters": serde_parameters},
         },
-    }  # fmt: skip
+    }
 
 
 def ddl(database: str, table: Mapping[str, Any]) -> str:

@@ -53,8 +53,9 @@ def questions() -> list[str]:
 def load(name: str) -> str:
     """Return the text of a question's `.sql` file, its comment included."""
     if not name.startswith("parts/") and name not in questions():
-        raise ParameterError(f"there is no question {name!r}; there are: {', '.join(questions())}."
-                             f"{did_you_mean(name, questions())}")  # fmt: skip
+        raise ParameterError(
+            f"there is no question {name!r}; there are: {', '.join(questions())}.{did_you_mean(name, questions())}"
+        )
     return (resources.files("workbench.sql") / f"{name}.sql").read_text(encoding="utf-8")
 
 
@@ -81,8 +82,7 @@ def compose(question: str, values: Mapping[str, object], names: Mapping[str, str
         inner = {"deliveries": names["deliveries"], "columns": columns}
         candidates = fill(load("parts/candidates"), {"as_of": values["as_of"]}, inner)
         if row:
-            candidates = (f"select * from {names['deliveries']} as deliveries "
-                          f"join ({candidates}) as found using ({row})")  # fmt: skip
+            candidates = f"select * from {names['deliveries']} as deliveries join ({candidates}) as found using ({row})"
         names = {**names, "candidates": candidates}
         values = {name: value for name, value in values.items() if name != "as_of"}
     return fill(text, values, {name: sql for name, sql in names.items() if "{" + name + "}" in text})
@@ -150,8 +150,9 @@ def fill(sql: str, values: Mapping[str, object] | None = None, names: Mapping[st
 
     text = _TOKEN.sub(replace, sql)
     if unused := sorted({*values, *names} - used):
-        raise ParameterError(f"the query has no parameter {unused[0]!r}; give only those it names."
-                             f"{did_you_mean(unused[0], used)}")  # fmt: skip
+        raise ParameterError(
+            f"the query has no parameter {unused[0]!r}; give only those it names.{did_you_mean(unused[0], used)}"
+        )
     return text
 
 

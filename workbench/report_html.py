@@ -48,10 +48,18 @@ def title(notebook: NotebookNode, otherwise: str) -> str:
 
 
 def render(
-    notebook: NotebookNode, *, title: str, parameters: list[tuple[str, Any, bool]], started: datetime,
-    seconds: float, failed: tuple[int, str, str] | None, source: str, notebook_name: str,
-    settings: str = "", folders: Sequence[Path] = (),
-) -> str:  # fmt: skip
+    notebook: NotebookNode,
+    *,
+    title: str,
+    parameters: list[tuple[str, Any, bool]],
+    started: datetime,
+    seconds: float,
+    failed: tuple[int, str, str] | None,
+    source: str,
+    notebook_name: str,
+    settings: str = "",
+    folders: Sequence[Path] = (),
+) -> str:
     """Return an executed notebook as a page without code that refers to nothing outside itself.
 
     Parameters
@@ -75,10 +83,17 @@ def render(
             del shown.cells[number + 1 :]  # no headings without answers
             break
     about = {
-        "title": title, "css": _css(), "started": f"{started:%Y-%m-%d %H:%M}", "seconds": f"{seconds:.1f}",
-        "parameters": parameters, "failed": failed, "versions": versions(), "source": source,
-        "notebook": notebook_name, "settings": settings,
-    }  # fmt: skip
+        "title": title,
+        "css": _css(),
+        "started": f"{started:%Y-%m-%d %H:%M}",
+        "seconds": f"{seconds:.1f}",
+        "parameters": parameters,
+        "failed": failed,
+        "versions": versions(),
+        "source": source,
+        "notebook": notebook_name,
+        "settings": settings,
+    }
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="basic", raw_template=_template("report"), exclude_anchor_links=True
     )
@@ -116,12 +131,19 @@ def _shows(html: str) -> bool:
 
 def render_index(reports: list[Report], folder: Path) -> str:
     """Return the page that links reports."""
-    rows = [(report, quote(_relative(Path(report.html), folder)), _picture(Path(report.notebook)))
-            for report in reports]  # fmt: skip
-    return Environment(autoescape=True).from_string(_template("index")).render(
-        css=_css(), reports=rows, failed=sum(report.failed_cell is not None for report in reports),
-        written=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-    )  # fmt: skip
+    rows = [
+        (report, quote(_relative(Path(report.html), folder)), _picture(Path(report.notebook))) for report in reports
+    ]
+    return (
+        Environment(autoescape=True)
+        .from_string(_template("index"))
+        .render(
+            css=_css(),
+            reports=rows,
+            failed=sum(report.failed_cell is not None for report in reports),
+            written=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
+        )
+    )
 
 
 def is_index(path: Path) -> bool:

@@ -79,10 +79,16 @@ def shipped() -> Path:
 
 
 def run_report(
-    notebook: str | Path, parameters: Mapping[str, Value], out: str | Path, *, name: str | None = None,
-    timeout: int = 600, overwrite: bool = False, progress: bool | None = None,
+    notebook: str | Path,
+    parameters: Mapping[str, Value],
+    out: str | Path,
+    *,
+    name: str | None = None,
+    timeout: int = 600,
+    overwrite: bool = False,
+    progress: bool | None = None,
     settings: Mapping[str, Any] | None = None,
-) -> Report:  # fmt: skip
+) -> Report:
     """Run a notebook and write ``out/NAME.ipynb`` and ``out/NAME.html``.
 
     Parameters
@@ -120,14 +126,32 @@ def run_report(
     declared = read_parameters(node, source)
     given = coerce_all(parameters, declared, source)
     with _settings(settings or {}, source.absolute().parent) as known:
-        return _run(node, source, declared, given, out, name, timeout, overwrite,
-                    sys.stderr.isatty() if progress is None else progress, known)  # fmt: skip
+        return _run(
+            node,
+            source,
+            declared,
+            given,
+            out,
+            name,
+            timeout,
+            overwrite,
+            sys.stderr.isatty() if progress is None else progress,
+            known,
+        )
 
 
 def _run(
-    node: NotebookNode, source: Path, declared: Sequence[Parameter], given: Mapping[str, Value], out: str | Path,
-    name: str | None, timeout: int, overwrite: bool, progress: bool, known: Settings,
-) -> Report:  # fmt: skip
+    node: NotebookNode,
+    source: Path,
+    declared: Sequence[Parameter],
+    given: Mapping[str, Value],
+    out: str | Path,
+    name: str | None,
+    timeout: int,
+    overwrite: bool,
+    progress: bool,
+    known: Settings,
+) -> Report:
     session = _session(out, known)
     stem = file_name(name or source.stem)
     files = [paths.beneath(out, f"{stem}{ending}", session) for ending in (".ipynb", ".html")]
@@ -147,13 +171,24 @@ def _run(
     settings = " · ".join(filter(None, (f"settings of {known.file}" if known.file else "", masked)))
     shown = [(key, value, key in given) for key, value in used.items() if key in given or value is not None]
     report = Report(files[0], files[1], report_html.title(node, source.stem), used, seconds, failed)
-    done.metadata["workbench"] = {"title": report.title, "seconds": round(seconds, 1), "failed_cell": failed,
-                                  "parameters": {key: value for key, value, _ in shown}}  # fmt: skip
+    done.metadata["workbench"] = {
+        "title": report.title,
+        "seconds": round(seconds, 1),
+        "failed_cell": failed,
+        "parameters": {key: value for key, value, _ in shown},
+    }
     page = report_html.render(
-        done, title=report.title, parameters=shown,
-        started=started, seconds=seconds, failed=failed, source=source.name, notebook_name=f"{stem}.ipynb",
-        settings=settings, folders=[source.parent, Path.cwd()],
-    )  # fmt: skip
+        done,
+        title=report.title,
+        parameters=shown,
+        started=started,
+        seconds=seconds,
+        failed=failed,
+        source=source.name,
+        notebook_name=f"{stem}.ipynb",
+        settings=settings,
+        folders=[source.parent, Path.cwd()],
+    )
     texts = [nbformat.writes(done) + "\n", page]  # type: ignore[no-untyped-call]
     for file, text in zip(files, texts, strict=True):
         _write(file, text, session)
@@ -185,8 +220,11 @@ def _kept(folder: Path) -> Iterator[Report]:
 @contextmanager
 def _settings(given: Mapping[str, Any], folder: Path) -> Iterator[Settings]:
     """Let settings hold in processes started here, and the file of settings that holds here, else a folder's."""
-    told = {f"WORKBENCH_{name}".upper(): value if isinstance(value, str) else json.dumps(value, default=str)
-            for name, value in given.items() if value is not None}  # fmt: skip
+    told = {
+        f"WORKBENCH_{name}".upper(): value if isinstance(value, str) else json.dumps(value, default=str)
+        for name, value in given.items()
+        if value is not None
+    }
     with _environment({CONFIG: str(file)} if (file := find_file(folder)) else {}), _environment(told):
         yield load_settings()
 
@@ -243,8 +281,10 @@ def _write(path: Path | str, text: str, session: boto3.Session | None = None) ->
 def _read(path: Path) -> NotebookNode:
     if not path.is_file():
         others = sorted(other.name for other in path.parent.glob("*.ipynb"))
-        raise ReportError(f"there is no notebook {path}.{did_you_mean(path.name, others)}"
-                          + (f" There are: {', '.join(others)}" if others else ""))  # fmt: skip
+        raise ReportError(
+            f"there is no notebook {path}.{did_you_mean(path.name, others)}"
+            + (f" There are: {', '.join(others)}" if others else "")
+        )
     try:
         node: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except Exception as error:  # nbformat raises whatever its JSON parser and validator do
@@ -265,9 +305,17 @@ def _execute(
         kept = f"{scratch}/executed.ipynb"  # papermill formats paths: one of ours, without braces in it
         lost, stopped = "", False
         try:
-            execute_notebook(node, kept, dict(given), kernel_name="python3", language="python",
-                             engine_name=kernel.engine(), progress_bar=progress, execution_timeout=timeout,
-                             extra_arguments=["--log-level=CRITICAL"])  # fmt: skip
+            execute_notebook(
+                node,
+                kept,
+                dict(given),
+                kernel_name="python3",
+                language="python",
+                engine_name=kernel.engine(),
+                progress_bar=progress,
+                execution_timeout=timeout,
+                extra_arguments=["--log-level=CRITICAL"],
+            )
         except PapermillExecutionError:
             pass
         except CellTimeoutError:

@@ -94,18 +94,29 @@ class Result:
     def summary(self) -> str:
         """One line: how many rows, from how much, how long, and what to mind."""
         s = self.stats
-        return (f"{count(s.rows, 'row')} from {count(s.objects, 'object')} ({size(s.bytes)}) in {s.seconds:.2f} s"
-                + (f" · scanned {size(s.scanned)}, ${s.cost:,.4f} (${s.spent:,.4f} so far)" if s.queries else "")
-                + (f" · {count(s.ambiguous_ties, 'ambiguous tie')}" if s.ambiguous_ties else "")
-                + (f" · {count(len(s.unreadable), 'unreadable line')}" if s.unreadable else "")
-                + " · newest change " + (f"{s.newest_change:%Y-%m-%d %H:%M:%S} UTC" if s.newest_change else "not known")
-                + (f" · newest object of {s.last_arrival:%Y-%m-%d %H:%M:%S} UTC" if s.last_arrival else "")
-                + "".join(f" · {note}" for note in s.notes))  # fmt: skip
+        return (
+            f"{count(s.rows, 'row')} from {count(s.objects, 'object')} ({size(s.bytes)}) in {s.seconds:.2f} s"
+            + (f" · scanned {size(s.scanned)}, ${s.cost:,.4f} (${s.spent:,.4f} so far)" if s.queries else "")
+            + (f" · {count(s.ambiguous_ties, 'ambiguous tie')}" if s.ambiguous_ties else "")
+            + (f" · {count(len(s.unreadable), 'unreadable line')}" if s.unreadable else "")
+            + " · newest change "
+            + (f"{s.newest_change:%Y-%m-%d %H:%M:%S} UTC" if s.newest_change else "not known")
+            + (f" · newest object of {s.last_arrival:%Y-%m-%d %H:%M:%S} UTC" if s.last_arrival else "")
+            + "".join(f" · {note}" for note in s.notes)
+        )
 
-    def write(self, path: str | Path, kind: str | None = None, *, overwrite: bool = False, nested: bool = False,
-              excel: bool = False,
-              mask: str | Sequence[str] = (), mask_with: How = "hash", mask_salt: str = "",
-              ) -> Path | str:  # fmt: skip
+    def write(
+        self,
+        path: str | Path,
+        kind: str | None = None,
+        *,
+        overwrite: bool = False,
+        nested: bool = False,
+        excel: bool = False,
+        mask: str | Sequence[str] = (),
+        mask_with: How = "hash",
+        mask_salt: str = "",
+    ) -> Path | str:
         """Write the answer to a file or, from Athena, to ``s3://…``, and beside it ``FILE.meta.json`` on its origin.
 
         The second file holds the question, its parameters and window, the SQL, what was read and what could not be,
@@ -132,8 +143,9 @@ class Result:
         """
         df = ordered(self.df, masked(self.df, mask, mask_with, mask_salt), len(self.keys), self.within)
         meta = self._meta(dict.fromkeys([mask] if isinstance(mask, str) else mask, mask_with))
-        return export.write(df, path, kind, overwrite=overwrite, nested=nested, excel=excel, meta=meta,
-                            session=self.session)  # fmt: skip
+        return export.write(
+            df, path, kind, overwrite=overwrite, nested=nested, excel=excel, meta=meta, session=self.session
+        )
 
     def to_parquet(self, path: str | Path, **options: Any) -> Path | str:
         """Write the answer as Parquet; `write` has the options."""
@@ -158,17 +170,27 @@ class Result:
         sql, s = self.sql, self.stats
         if any(names_masked(str(each), list(hidden)) for each in (sql, *parameters, *parameters.values())):
             sql = REDACTED
-            parameters = {name: value if isinstance(value, datetime | timedelta | bool | None) else REDACTED
-                          for name, value in parameters.items()}  # fmt: skip
+            parameters = {
+                name: value if isinstance(value, datetime | timedelta | bool | None) else REDACTED
+                for name, value in parameters.items()
+            }
         window = {name: parameters[name] for name in ("start", "end", "as_of") if name in parameters}
         return {
-            "question": question, "table": table, "parameters": parameters, "sql": sql,
-            "window": window | {"first_arrival": s.first_arrival, "last_arrival": s.last_arrival,
-                                "newest_change": s.newest_change},
+            "question": question,
+            "table": table,
+            "parameters": parameters,
+            "sql": sql,
+            "window": window
+            | {"first_arrival": s.first_arrival, "last_arrival": s.last_arrival, "newest_change": s.newest_change},
             **({"queries": [vars(query) for query in s.queries]} if s.queries else {}),
-            "objects": s.objects, "bytes": s.bytes, "seconds": s.seconds, "unreadable": len(s.unreadable),
-            "ambiguous_ties": s.ambiguous_ties, "notes": s.notes, "masked": hidden,
-        }  # fmt: skip
+            "objects": s.objects,
+            "bytes": s.bytes,
+            "seconds": s.seconds,
+            "unreadable": len(s.unreadable),
+            "ambiguous_ties": s.ambiguous_ties,
+            "notes": s.notes,
+            "masked": hidden,
+        }
 
     def _repr_html_(self) -> str:
         with pd.option_context("display.html.use_mathjax", False):  # else a text with two $ in it becomes a formula

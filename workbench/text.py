@@ -8,8 +8,10 @@ from urllib.parse import quote
 
 # What a terminal would obey, what changes the direction of the text around it, and what cannot be seen; but not the
 # joiners that emoji and some scripts are written with.
-_ACTING = re.compile("[\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f"
-                     "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]")  # fmt: skip
+_ACTING = re.compile(
+    "[\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
 _BEYOND = re.compile("[^\x00-\x7f]")
 _NAME_BYTES = 200  # of the 255 a file system takes, the rest being for endings
 

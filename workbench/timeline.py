@@ -20,8 +20,16 @@ from workbench.fragments import fragment
 from workbench.frames import words
 from workbench.text import count, plain
 
-_COLOURS = {"added": "green", "removed": "red", "changed": "yellow",
-            "INSERT": "green", "REMOVE": "red", "TTL": "red", "MODIFY": "yellow", "BASELINE": "cyan"}  # fmt: skip
+_COLOURS = {
+    "added": "green",
+    "removed": "red",
+    "changed": "yellow",
+    "INSERT": "green",
+    "REMOVE": "red",
+    "TTL": "red",
+    "MODIFY": "yellow",
+    "BASELINE": "cyan",
+}
 _FOLD = 8  # attributes of a change that a notebook shows, the others at a click
 _LONG = 100  # characters of a value shown
 _CONTEXT = 20  # of them beside what differs
@@ -29,8 +37,12 @@ _LONGEST = 2_000  # characters of a value in its tool tip
 _PATH = 24  # columns of a terminal that a path takes at least
 _EMPTY = "No change of this item is in the log."
 _NOTHING = {"INSERT": "nothing but its key", "BASELINE": "nothing but its key", "MODIFY": "changed no attribute"}
-_KINDS = {"added": ("+", "added", ""), "members added": ("~", "added", "+"), "removed": ("−", "removed", ""),
-          "members removed": ("~", "removed", "−")}  # fmt: skip
+_KINDS = {
+    "added": ("+", "added", ""),
+    "members added": ("~", "added", "+"),
+    "removed": ("−", "removed", ""),
+    "members removed": ("~", "removed", "−"),
+}
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,12 @@ CHANGES: Mapping[str, type] = {
     "event_id": str,
 }
 """The columns an answer adds to attributes, and what they compare with; of the latest state and of changes."""
-_SAID = {datetime: "a time: compare it with a text like '2026-11-20T12:00Z' or '-2d'", bool: "true or false",
-         Decimal: "a number", str: "a text, in single quotes"}  # fmt: skip
+_SAID = {
+    datetime: "a time: compare it with a text like '2026-11-20T12:00Z' or '-2d'",
+    bool: "true or false",
+    Decimal: "a number",
+    str: "a text, in single quotes",
+}
 _COLUMN_VALUE = "value"  # stands in place of a type of DynamoDB's
 _EXAMPLE = "HeartRate > 120 and status in ('on', 'off')"
 _DEEPEST = 16  # nested parentheses; sqlglot recurses some twenty frames for each of the SQL they become
@@ -67,8 +71,11 @@ _PATH = rf"(?!(?i:{_KEYWORDS})(?![\w-])){_STEP}(?:\.{_STEP}|\[[0-9]{{1,9}}\])*"
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.])"
 _QUOTED_OR_MARK = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|['"()]""")
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 @dataclass(frozen=True)
@@ -364,27 +371,31 @@ def _grammar() -> ParserElement:
     escape = skip("escape") - text.copy().set_name("a character like '!'")
 
     equals = (pp.one_of("= <> !=") - value).set_parse_action(
-        lambda t: lambda name: _unless(t[0] != "=", name, Equals(name, (t[1],))))  # fmt: skip
+        lambda t: lambda name: _unless(t[0] != "=", name, Equals(name, (t[1],)))
+    )
     compares = (pp.one_of("<= >= < >") - ordered).set_parse_action(lambda t: lambda name: Compares(name, *t))
     values = pp.Group(skip("(") - value - (skip(",") - value)[...] - skip(")").set_name("',' or ')'"))
     among = (skip("in") - values).set_parse_action(lambda t: lambda name: Equals(name, tuple(t[0])))
     like = (skip("like") - pattern - pp.Optional(escape)).set_parse_action(_like)
     between = (skip("between") - ordered - skip("and") - ordered).set_parse_action(_between)
     member = (negated + (among | like | between).set_name("'in', 'like' or 'between'")).set_parse_action(
-        lambda t: lambda name: _unless(t[0], name, t[1](name)))  # fmt: skip
+        lambda t: lambda name: _unless(t[0], name, t[1](name))
+    )
     kind = (reads(word("absent"), IsAbsent) | reads(word("null"), IsNull)).set_name("'absent' or 'null'")
-    exists = (skip("is") - negated - kind).set_parse_action(
-        lambda t: lambda name: _unless(t[0], name, t[1](name)))  # fmt: skip
+    exists = (skip("is") - negated - kind).set_parse_action(lambda t: lambda name: _unless(t[0], name, t[1](name)))
 
     name = pp.Regex(_PATH).set_parse_action(lambda t: _name(t[0]))
     comparison = (equals | compares | member | exists).set_name("=, <>, <, <=, >, >=, in, like, between or is")
     predicate = (name - comparison).set_parse_action(lambda t: t[1](t[0]))
     predicate.set_name('an attribute like HeartRate, or "a b" in double quotes where it is no plain word')
-    tree: ParserElement = pp.infix_notation(predicate, [  # type: ignore[no-untyped-call]
-        (skip("not"), 1, pp.OpAssoc.RIGHT, lambda t: _not(t[0][0])),
-        (skip("and"), 2, pp.OpAssoc.LEFT, lambda t: And(tuple(t[0]))),
-        (skip("or"), 2, pp.OpAssoc.LEFT, lambda t: Or(tuple(t[0]))),
-    ])  # fmt: skip
+    tree: ParserElement = pp.infix_notation(
+        predicate,
+        [  # type: ignore[no-untyped-call]
+            (skip("not"), 1, pp.OpAssoc.RIGHT, lambda t: _not(t[0][0])),
+            (skip("and"), 2, pp.OpAssoc.LEFT, lambda t: And(tuple(t[0]))),
+            (skip("or"), 2, pp.OpAssoc.LEFT, lambda t: Or(tuple(t[0]))),
+        ],
+    )
     # parse_with_tabs: else a tab within quotes would become spaces.
     return (tree + pp.StringEnd().set_name("'and', 'or' or the end")).parse_with_tabs()
 

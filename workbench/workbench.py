@@ -28,15 +28,7 @@ from workbench.contents import Schema, alive_at, remade
 from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer, Engine, Estimate, Over, Spent, spent
 from workbench.engines.duckdb import DuckDBEngine
-from workbench.errors import (
-    ConfigError,
-    EngineLost,
-    ExportError,
-    ParameterError,
-    QueryError,
-    ScanRefused,
-    did_you_mean,
-)
+from workbench.errors import ConfigError, EngineLost, ExportError, ParameterError, QueryError, ScanRefused, did_you_mean
 from workbench.frames import change_frame, item_frame
 from workbench.generate import Generated, generate, unfinished
 from workbench.history import Comparison, History, Row, compare, history, with_baseline
@@ -57,9 +49,18 @@ if TYPE_CHECKING:
     from workbench.checkpoints import Checkpoint
     from workbench.live import Written
 
-_DEFAULTS = {"as_of": END_OF_TIME, "include_deleted": False, "start": START_OF_TIME, "end": END_OF_TIME,
-             "present": END_OF_TIME, "unit": "hour", "limit": 20, "examples": quality.EXAMPLES, "late_arrival": 86_400,
-             "large": quality.LARGEST_RECORD // 2}  # fmt: skip
+_DEFAULTS = {
+    "as_of": END_OF_TIME,
+    "include_deleted": False,
+    "start": START_OF_TIME,
+    "end": END_OF_TIME,
+    "present": END_OF_TIME,
+    "unit": "hour",
+    "limit": 20,
+    "examples": quality.EXAMPLES,
+    "late_arrival": 86_400,
+    "large": quality.LARGEST_RECORD // 2,
+}
 _BY_KEY = frozenset({"latest_state", "changes", "hot_keys"})  # whose rows are ordered by key
 _NO_MASK = "the mask {} applies to nothing here"
 _COPY = "write to a folder and copy it there (aws s3 sync), or export a table of DynamoDB with engine=athena"
@@ -107,8 +108,9 @@ class Workbench:
         """
         return self._engine.tables()
 
-    def latest_state(self, table: str, *, as_of: Moment | None = None, include_deleted: bool = False,
-                     where: str | None = None) -> Result:  # fmt: skip
+    def latest_state(
+        self, table: str, *, as_of: Moment | None = None, include_deleted: bool = False, where: str | None = None
+    ) -> Result:
         """Show what is in a table, or what was in it at an instant.
 
         Parameters
@@ -141,13 +143,29 @@ class Workbench:
             df = self._state(table, END_OF_TIME, include_deleted, condition)[1].iloc[:0]
         asked = {"as_of": at if as_of else None, "include_deleted": include_deleted, "where": where}
         ambiguous = sum(answer.rows.column("ambiguous").to_pylist())
-        return self._result(Result, df, answer, "latest_state", table, asked, ambiguous,
-                            notes=[*self._notes(table, at), *self._unmatched(df, where),
-                                   *self._hints(table, df, condition, LATEST)])  # fmt: skip
+        return self._result(
+            Result,
+            df,
+            answer,
+            "latest_state",
+            table,
+            asked,
+            ambiguous,
+            notes=[*self._notes(table, at), *self._unmatched(df, where), *self._hints(table, df, condition, LATEST)],
+        )
 
-    def changes(self, table: str, *, start: Moment | None = None, end: Moment | None = None,
-                key: Key | Sequence[Key] | None = None, prefix: bool = False, events: str | Sequence[str] = (),
-                where: str | None = None, limit: int | None = None) -> Result:  # fmt: skip
+    def changes(
+        self,
+        table: str,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        key: Key | Sequence[Key] | None = None,
+        prefix: bool = False,
+        events: str | Sequence[str] = (),
+        where: str | None = None,
+        limit: int | None = None,
+    ) -> Result:
         """List the changes of a table in a window of time.
 
         Parameters
@@ -186,16 +204,30 @@ class Workbench:
             return answer, change_frame(shown, self._key_names(table), numbers=self.settings.numbers), len(rows)
 
         answer, df, found = self._trying(table, ask)
-        asked = {"start": start and begin, "end": end and until, "key": key, "prefix": prefix, "events": chosen,
-                 "where": where, "limit": limit}  # fmt: skip
+        asked = {
+            "start": start and begin,
+            "end": end and until,
+            "key": key,
+            "prefix": prefix,
+            "events": chosen,
+            "where": where,
+            "limit": limit,
+        }
         notes = [f"the newest of {found:,}"] if found > len(df) else []
         notes += self._unmatched(df, where, key, chosen, limit)
         notes += _held(views.counted(answer.rows))
         notes += self._hints(table, df, condition, CHANGES) if limit != 0 else []
         return self._result(Result, df, answer, "changes", table, asked, notes=notes)
 
-    def item_history(self, table: str, key: Key | Sequence[Key] | None = None, *, prefix: bool = False,
-                     start: Moment | None = None, end: Moment | None = None) -> History:  # fmt: skip
+    def item_history(
+        self,
+        table: str,
+        key: Key | Sequence[Key] | None = None,
+        *,
+        prefix: bool = False,
+        start: Moment | None = None,
+        end: Moment | None = None,
+    ) -> History:
         """Tell what happened to an item, or to a few: every change in order, attribute by attribute.
 
         Parameters
@@ -234,8 +266,14 @@ class Workbench:
             answer = self._ask("changes", table, start=START_OF_TIME, end=until, matching=render.matching(keys))
             rows = _rows(answer.rows)
             if known := self._engine.baseline(table, None if until == END_OF_TIME else until):
-                exported = self._engine.ask("changes", table, start=START_OF_TIME, end=END_OF_TIME, over="baseline",
-                                            matching=render.matching(keys))  # fmt: skip
+                exported = self._engine.ask(
+                    "changes",
+                    table,
+                    start=START_OF_TIME,
+                    end=END_OF_TIME,
+                    over="baseline",
+                    matching=render.matching(keys),
+                )
                 rows = with_baseline(rows, _rows(exported.rows), known.time)
             return answer, history(rows, self._key_names(table), start=begin)
 
@@ -244,8 +282,15 @@ class Workbench:
         notes = [*self._notes(table, until), *_held(views.counted(answer.rows)), *self._hints(table, df)]
         return self._result(History, df, answer, "changes", table, asked, notes=notes)
 
-    def diff(self, table: str, before: Moment, after: Moment | None = None, *, key: Key | Sequence[Key] | None = None,
-             prefix: bool = False) -> Comparison:  # fmt: skip
+    def diff(
+        self,
+        table: str,
+        before: Moment,
+        after: Moment | None = None,
+        *,
+        key: Key | Sequence[Key] | None = None,
+        prefix: bool = False,
+    ) -> Comparison:
         """Compare a table, or items of it, at two instants.
 
         Parameters
@@ -274,11 +319,20 @@ class Workbench:
 
         answer, df, items = self._trying(table, ask)
         asked = {"before": instants[0], "after": after and instants[1], "key": key, "prefix": prefix}
-        return self._result(Comparison, df, answer, "latest_state", table, asked, items=items,
-                            notes=self._notes(table, instants[0]))  # fmt: skip
+        return self._result(
+            Comparison, df, answer, "latest_state", table, asked, items=items, notes=self._notes(table, instants[0])
+        )
 
-    def reconcile(self, table: str, against: str | Path = "live", *, lag: str = "15min", wait: bool = False,
-                  segments: int = 4, rate: float | None = None) -> Comparison:  # fmt: skip
+    def reconcile(
+        self,
+        table: str,
+        against: str | Path = "live",
+        *,
+        lag: str = "15min",
+        wait: bool = False,
+        segments: int = 4,
+        rate: float | None = None,
+    ) -> Comparison:
         """Compare the state the log leads to with the table itself.
 
         Parameters
@@ -321,10 +375,12 @@ class Workbench:
 
             found = self._trying(table, lambda: against_live(self.session, table, scan, ask_about, slack, wait=wait))
             df, items = compare(found.logged, found.actual, keys, sides, found.in_flight)
-            return self._result(Comparison, df, found.answer, "latest_state", table, asked, items=items,
-                                notes=[*notes, *found.notes])  # fmt: skip
-        at, actual, in_flight, notes = actual_state(self.settings, table, against, slack, keys, self.session,
-                                                    place=self._engine.place(table))  # fmt: skip
+            return self._result(
+                Comparison, df, found.answer, "latest_state", table, asked, items=items, notes=[*notes, *found.notes]
+            )
+        at, actual, in_flight, notes = actual_state(
+            self.settings, table, against, slack, keys, self.session, place=self._engine.place(table)
+        )
 
         def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
             answer = self._state_at(table, at or END_OF_TIME, over="state" if at is None else "log")
@@ -332,12 +388,21 @@ class Workbench:
             return answer, df, items
 
         answer, df, items = self._trying(table, ask)
-        return self._result(Comparison, df, answer, "latest_state", table, asked | {"as_of": at}, items=items,
-                            notes=notes)  # fmt: skip
+        return self._result(
+            Comparison, df, answer, "latest_state", table, asked | {"as_of": at}, items=items, notes=notes
+        )
 
-    def change_frequency(self, table: str, *, every: str | None = None, start: Moment | None = None,
-                         end: Moment | None = None, by: Kind = "event", timezone: str = "UTC", limit: int = 20,
-                         ) -> Result:  # fmt: skip
+    def change_frequency(
+        self,
+        table: str,
+        *,
+        every: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        by: Kind = "event",
+        timezone: str = "UTC",
+        limit: int = 20,
+    ) -> Result:
         """Count the changes of a table over time by event, or by attribute, by item, by the time in between.
 
         Parameters
@@ -402,15 +467,23 @@ class Workbench:
             return self._result(Result, df, answer, "hot_keys", table, asked | {"limit": limit})
         questions: dict[str, tuple[str, Callable[[pa.Table], pd.DataFrame]]] = {
             "concentration": ("key_concentration", frequency.concentration),
-            "interval": ("change_intervals", frequency.intervals)}  # fmt: skip
+            "interval": ("change_intervals", frequency.intervals),
+        }
         if by not in questions:
             raise ParameterError(f"by={by!r} is unknown; use event, attribute, key, concentration or interval")
         question, read = questions[by]
         answer = self._engine.ask(question, table, **window)
         return self._result(Result, read(answer.rows), answer, question, table, asked)
 
-    def data_quality(self, table: str, *, start: Moment | None = None, end: Moment | None = None,
-                     late_arrival: str = "24h", max_age: str | None = None) -> Quality:  # fmt: skip
+    def data_quality(
+        self,
+        table: str,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        late_arrival: str = "24h",
+        max_age: str | None = None,
+    ) -> Quality:
         """Tell whether the log can be trusted: what is missing, twice, late, ambiguous or unreadable in it.
 
         Parameters
@@ -460,8 +533,10 @@ class Workbench:
             raise ParameterError(f"{question} takes no where; latest_state and changes do")
         sides = {"new": "image"} if question == "latest_state" else {"new": "new_image", "old": "old_image"}
         if where and names_masked(where, self.settings.mask):
-            raise ParameterError("the SQL of a condition on a masked attribute would show its values: leave it out, or "
-                                 "ask the question itself")  # fmt: skip
+            raise ParameterError(
+                "the SQL of a condition on a masked attribute would show its values: leave it out, or "
+                "ask the question itself"
+            )
         columns = LATEST if question == "latest_state" else CHANGES
         matching = render.condition(parse(where, columns), **sides) if where else "true"
         return self._engine.sql(question, table, matching=matching, **_values(question, values))
@@ -580,8 +655,9 @@ class Workbench:
         """Free what the engine holds; the next question opens it again."""
         self._engine.close()
 
-    def _state(self, table: str, at: datetime, include_deleted: bool, condition: Condition | None,
-               ) -> tuple[Answer, pd.DataFrame]:  # fmt: skip
+    def _state(
+        self, table: str, at: datetime, include_deleted: bool, condition: Condition | None
+    ) -> tuple[Answer, pd.DataFrame]:
         matching = render.condition(condition, new="image") if condition else "true"
 
         def ask() -> tuple[Answer, pd.DataFrame]:
@@ -593,11 +669,13 @@ class Workbench:
 
         return self._trying(table, ask)
 
-    def _state_at(self, table: str, at: datetime, *, include_deleted: bool = False, matching: str = "true",
-                  over: Over = "state") -> Answer:  # fmt: skip
+    def _state_at(
+        self, table: str, at: datetime, *, include_deleted: bool = False, matching: str = "true", over: Over = "state"
+    ) -> Answer:
         """Ask for the state at an instant, and leave out what the log's images do not tell."""
-        answer = self._ask("latest_state", table, over=over, as_of=at, include_deleted=include_deleted,
-                           matching=matching)  # fmt: skip
+        answer = self._ask(
+            "latest_state", table, over=over, as_of=at, include_deleted=include_deleted, matching=matching
+        )
         unknown, ended = (answer.rows.column(name).to_pylist() for name in ("unknown", "ended"))
         rows, notes = answer.rows, answer.notes
         if any(ended):
@@ -607,16 +685,26 @@ class Workbench:
             held = self._engine.ask("stream_views", table, start=START_OF_TIME, end=after).rows.to_pylist()
             found = views.views(held)
             if not views.tells_states(found):
-                raise ParameterError(f"what is in {table!r} cannot be told: the log holds {views.lacking(found)}; "
-                                     "count its changes, or let the stream hand on both images")  # fmt: skip
-            notes = (*notes, f"left out: {count(sum(unknown), 'item')}, as the last change does not tell what it left: "
-                     f"the log holds {views.lacking(found)}")  # fmt: skip
+                raise ParameterError(
+                    f"what is in {table!r} cannot be told: the log holds {views.lacking(found)}; "
+                    "count its changes, or let the stream hand on both images"
+                )
+            notes = (
+                *notes,
+                f"left out: {count(sum(unknown), 'item')}, as the last change does not tell what it left: "
+                f"the log holds {views.lacking(found)}",
+            )
             rows = rows.filter(pa.array([not each for each in unknown], pa.bool_()))
         return replace(answer, rows=rows, notes=notes)
 
-    def _by_attribute(self, table: str, window: Mapping[str, Any], every: str | None, timezone: str,
-                      ends: tuple[datetime | None, datetime | None],
-                      ) -> tuple[Answer, pd.DataFrame, list[str]]:  # fmt: skip
+    def _by_attribute(
+        self,
+        table: str,
+        window: Mapping[str, Any],
+        every: str | None,
+        timezone: str,
+        ends: tuple[datetime | None, datetime | None],
+    ) -> tuple[Answer, pd.DataFrame, list[str]]:
         keys, modified, answer = self._key_names(table), render.matching(events=["MODIFY"]), None
         for last in (False, True):
             found = frequency.AttributeChanges(keys)
@@ -699,11 +787,19 @@ class Workbench:
             return [f"from the export of {known.time:%Y-%m-%d %H:%M:%S} UTC on", *known.problems, *notes]
         exports = find_exports(self.settings.baseline, self.session)
         when = "" if at == END_OF_TIME else f" at {at:%Y-%m-%d %H:%M:%S} UTC or before"
-        return [f"the baseline is not used: it holds no full export of {table!r}{when}, but: "
-                f"{others(exports, table, self._engine.place(table))}", *notes]  # fmt: skip
+        return [
+            f"the baseline is not used: it holds no full export of {table!r}{when}, but: "
+            f"{others(exports, table, self._engine.place(table))}",
+            *notes,
+        ]
 
-    def _hints(self, table: str, df: pd.DataFrame, condition: Condition | None = None,
-               columns: Mapping[str, type] = MappingProxyType({})) -> list[str]:  # fmt: skip
+    def _hints(
+        self,
+        table: str,
+        df: pd.DataFrame,
+        condition: Condition | None = None,
+        columns: Mapping[str, type] = MappingProxyType({}),
+    ) -> list[str]:
         """Say why an answer may be empty, and what a condition names that the log does not have."""
         shown = {re.sub(r"\[\d+\]", "[]", re.sub(r"^(new|old)\.", "", str(column))) for column in df.columns}
         named = {each: _path(each.path) for each in names(condition) if each.image != COLUMN} if condition else {}
@@ -713,8 +809,10 @@ class Workbench:
             if named and (df.empty or unsure):
                 shapes, _ = quality.drift(self._ask_all("schema_drift", table))
                 paths = {*shapes["path"], *(() if df.empty else shown)}
-                notes = [*_unknown(named.values(), paths, columns),
-                         *(_other_types(condition, shapes) if condition and df.empty else ())]  # fmt: skip
+                notes = [
+                    *_unknown(named.values(), paths, columns),
+                    *(_other_types(condition, shapes) if condition and df.empty else ()),
+                ]
             if df.empty and not notes:
                 ((first, last),) = (row.values() for row in self._ask_all("log_span", table).to_pylist())
                 notes = [f"the log tells of changes from {first} to {last} UTC"] if first else []
@@ -739,30 +837,62 @@ class Workbench:
     def _shown(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Return what was asked without what may hold values of masked attributes."""
         hidden = {name for name in ("where", "key") if names_masked(str(asked.get(name) or ""), self.settings.mask)}
-        return {**asked, **dict.fromkeys(hidden, REDACTED), "mask": self.settings.mask,
-                "mask_with": self.settings.mask_with}  # fmt: skip
+        return {
+            **asked,
+            **dict.fromkeys(hidden, REDACTED),
+            "mask": self.settings.mask,
+            "mask_with": self.settings.mask_with,
+        }
 
-    def _result(self, kind: type[R], df: pd.DataFrame, answer: Answer, question: str, table: str,
-                asked: Mapping[str, Any], ambiguous: int = 0, notes: Iterable[str] = (), **more: Any) -> R:  # fmt: skip
-        stats = Stats(rows=len(df), seconds=answer.seconds, objects=answer.objects, bytes=answer.bytes,
-                      unreadable=answer.unreadable, ambiguous_ties=ambiguous, first_arrival=answer.first_arrival,
-                      last_arrival=answer.last_arrival, queries=answer.queries,
-                      notes=(*self._unfinished(table), *notes, *answer.notes),
-                      spent=self.spent.cost, newest_change=answer.newest_change)  # fmt: skip
+    def _result(
+        self,
+        kind: type[R],
+        df: pd.DataFrame,
+        answer: Answer,
+        question: str,
+        table: str,
+        asked: Mapping[str, Any],
+        ambiguous: int = 0,
+        notes: Iterable[str] = (),
+        **more: Any,
+    ) -> R:
+        stats = Stats(
+            rows=len(df),
+            seconds=answer.seconds,
+            objects=answer.objects,
+            bytes=answer.bytes,
+            unreadable=answer.unreadable,
+            ambiguous_ties=ambiguous,
+            first_arrival=answer.first_arrival,
+            last_arrival=answer.last_arrival,
+            queries=answer.queries,
+            notes=(*self._unfinished(table), *notes, *answer.notes),
+            spent=self.spent.cost,
+            newest_change=answer.newest_change,
+        )
         if self.settings.mask:
             asked = self._shown(asked)
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
         keys = self._leading(table, df) if len(df.columns) and question in _BY_KEY else ()
-        result = kind(df, answer.sql, stats, {"question": question, "table": table, **given}, session=self.session,
-                      keys=keys, **more)  # fmt: skip
+        result = kind(
+            df,
+            answer.sql,
+            stats,
+            {"question": question, "table": table, **given},
+            session=self.session,
+            keys=keys,
+            **more,
+        )
         return replace(result, df=self._masked(table, df, result.within)) if self.settings.mask else result
 
     def _unfinished(self, table: str) -> list[str]:
         """Say where a table of the embedded lake is half made."""
         if self.session is not None or self.settings.source or not unfinished(self.settings.store, table):
             return []
-        return [f"{table!r} is half made: it is being generated, or that was stopped; `workbench generate {table}` "
-                "makes it whole"]  # fmt: skip
+        return [
+            f"{table!r} is half made: it is being generated, or that was stopped; `workbench generate {table}` "
+            "makes it whole"
+        ]
 
     def _unmatched(self, df: pd.DataFrame, *filters: Any) -> list[str]:
         """Say which masks apply to nothing in a frame of all there is."""
@@ -827,8 +957,10 @@ def _columns(rows: pa.Table) -> list[dict[str, Any]]:
         ts = row["ts"].replace(tzinfo=UTC)
         if "event_id" in row:
             size = row["size_bytes"]
-            found.append({name: row[name] for name in CHANGES}
-                         | {"ts": ts, "size_bytes": size if size is None else Decimal(size)})  # fmt: skip
+            found.append(
+                {name: row[name] for name in CHANGES}
+                | {"ts": ts, "size_bytes": size if size is None else Decimal(size)}
+            )
         else:
             found.append({"_changed_at": ts, "_by_ttl": row["by_ttl"]})
     if "image" in rows.column_names:

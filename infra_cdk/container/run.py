@@ -54,8 +54,9 @@ def keep(folder: Path, bucket: str, prefix: str) -> list[str]:
     for path in sorted(folder.iterdir()):
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         charset = "; charset=utf-8" if kind.startswith("text/") else ""
-        s3.put_object(Bucket=bucket, Key=prefix + path.name, Body=path.read_bytes(), ContentType=kind + charset,
-                      IfNoneMatch="*")  # fmt: skip
+        s3.put_object(
+            Bucket=bucket, Key=prefix + path.name, Body=path.read_bytes(), ContentType=kind + charset, IfNoneMatch="*"
+        )
         kept.append(f"s3://{bucket}/{prefix}{path.name}")
     return kept
 

@@ -22,37 +22,55 @@ _READ = ("data", "errors", "checkpoints")  # the lake's folders that are asked
 class Athena(Construct):
     """`workgroup`, the named queries in it, and `analyst`, the policy of people and programs who ask them."""
 
-    def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey, storage: Storage,
-                 catalog: Catalog) -> None:  # fmt: skip
+    def __init__(
+        self, scope: Construct, id: str, *, config: Config, key: kms.IKey, storage: Storage, catalog: Catalog
+    ) -> None:
         super().__init__(scope, id)
         results = storage.add_results()
         self._given = config, key, storage.lake.bucket_arn, results.bucket_arn
         self.workgroup = athena.CfnWorkGroup(
-            self, "WorkGroup", name=config.slug, description=f"{config.name}: the log of {config.log_name}",
+            self,
+            "WorkGroup",
+            name=config.slug,
+            description=f"{config.name}: the log of {config.log_name}",
             recursive_delete_option=True,  # what it holds is the history of queries
             work_group_configuration={
-                "enforceWorkGroupConfiguration": True, "publishCloudWatchMetricsEnabled": True,
-                "requesterPaysEnabled": False, "bytesScannedCutoffPerQuery": config.scan_cutoff_gb * 10**9,
+                "enforceWorkGroupConfiguration": True,
+                "publishCloudWatchMetricsEnabled": True,
+                "requesterPaysEnabled": False,
+                "bytesScannedCutoffPerQuery": config.scan_cutoff_gb * 10**9,
                 "engineVersion": {"selectedEngineVersion": "Athena engine version 3"},
                 "resultConfiguration": {
                     "outputLocation": f"s3://{results.bucket_name}/results/",
                     "expectedBucketOwner": cdk.Stack.of(self).account,
-                    "encryptionConfiguration": {"encryptionOption": "SSE_KMS", "kmsKey": key.key_arn}}},
-        )  # fmt: skip
+                    "encryptionConfiguration": {"encryptionOption": "SSE_KMS", "kmsKey": key.key_arn},
+                },
+            },
+        )
         if config.layout != "flat":
             self._name_queries(config, catalog)
-        self.analyst = iam.ManagedPolicy(self, "Analyst", description=f"{config.name}: ask the log of item changes",
-                                         statements=self.rights())  # fmt: skip
+        self.analyst = iam.ManagedPolicy(
+            self, "Analyst", description=f"{config.name}: ask the log of item changes", statements=self.rights()
+        )
 
     def _name_queries(self, config: Config, catalog: Catalog) -> None:
-        queries = {question: (render.load(question).partition("\n")[0].lstrip("- "), named_query(
-            question, database=config.database, table=config.log_name, layout=config.layout))
-            for question in render.questions()}  # fmt: skip
+        queries = {
+            question: (
+                render.load(question).partition("\n")[0].lstrip("- "),
+                named_query(question, database=config.database, table=config.log_name, layout=config.layout),
+            )
+            for question in render.questions()
+        }
         for name, (asked, sql) in {**queries, **extra_queries(config)}.items():
             query = athena.CfnNamedQuery(
-                self, name.title().replace("_", "").replace(" ", ""), name=f"{config.log_name}: {name}",
-                description=asked, database=config.database, work_group=self.workgroup.name, query_string=sql,
-            )  # fmt: skip
+                self,
+                name.title().replace("_", "").replace(" ", ""),
+                name=f"{config.log_name}: {name}",
+                description=asked,
+                database=config.database,
+                work_group=self.workgroup.name,
+                query_string=sql,
+            )
             query.node.add_dependency(self.workgroup, catalog.database)
 
     def rights(self) -> list[iam.PolicyStatement]:
@@ -61,41 +79,81 @@ class Athena(Construct):
         stack = cdk.Stack.of(self)
         rights = [
             iam.PolicyStatement(
-                sid="Ask", resources=[stack.format_arn(service="athena", resource="workgroup",
-                                                       resource_name=config.slug)],
-                actions=["athena:BatchGetNamedQuery", "athena:BatchGetQueryExecution", "athena:GetNamedQuery",
-                         "athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetWorkGroup",
-                         "athena:ListNamedQueries", "athena:ListQueryExecutions", "athena:StartQueryExecution",
-                         "athena:StopQueryExecution"]),
+                sid="Ask",
+                resources=[stack.format_arn(service="athena", resource="workgroup", resource_name=config.slug)],
+                actions=[
+                    "athena:BatchGetNamedQuery",
+                    "athena:BatchGetQueryExecution",
+                    "athena:GetNamedQuery",
+                    "athena:GetQueryExecution",
+                    "athena:GetQueryResults",
+                    "athena:GetWorkGroup",
+                    "athena:ListNamedQueries",
+                    "athena:ListQueryExecutions",
+                    "athena:StartQueryExecution",
+                    "athena:StopQueryExecution",
+                ],
+            ),
             iam.PolicyStatement(
                 sid="ReadCatalog",
-                actions=["glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable",
-                         "glue:GetTables"],
-                resources=[stack.format_arn(service="glue", resource=part) for part in
-                           ("catalog", f"database/{config.database}", f"table/{config.database}/*")]),
+                actions=[
+                    "glue:GetDatabase",
+                    "glue:GetPartition",
+                    "glue:GetPartitions",
+                    "glue:GetTable",
+                    "glue:GetTables",
+                ],
+                resources=[
+                    stack.format_arn(service="glue", resource=part)
+                    for part in ("catalog", f"database/{config.database}", f"table/{config.database}/*")
+                ],
+            ),
             iam.PolicyStatement(  # the state of an export, for as long as a Workbench asks it
-                sid="StageBaseline", actions=["glue:CreateTable", "glue:DeleteTable"],
-                resources=[stack.format_arn(service="glue", resource=part) for part in
-                           ("catalog", f"database/{config.database}",
-                            f"table/{config.database}/workbench_baseline_*")]),
-            iam.PolicyStatement(sid="ReadLog", actions=["s3:GetObject"],
-                                resources=[f"{lake}/{folder}/*" for folder in _READ]),
-            iam.PolicyStatement(sid="ListLog", actions=["s3:ListBucket"], resources=[lake], conditions={
-                "StringLike": {"s3:prefix": [*_READ, *(f"{folder}/*" for folder in _READ)]}}),
+                sid="StageBaseline",
+                actions=["glue:CreateTable", "glue:DeleteTable"],
+                resources=[
+                    stack.format_arn(service="glue", resource=part)
+                    for part in (
+                        "catalog",
+                        f"database/{config.database}",
+                        f"table/{config.database}/workbench_baseline_*",
+                    )
+                ],
+            ),
             iam.PolicyStatement(
-                sid="WriteResults", resources=[f"{results}/results/*"],
-                actions=["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts",
-                         "s3:PutObject"]),
+                sid="ReadLog", actions=["s3:GetObject"], resources=[f"{lake}/{folder}/*" for folder in _READ]
+            ),
+            iam.PolicyStatement(
+                sid="ListLog",
+                actions=["s3:ListBucket"],
+                resources=[lake],
+                conditions={"StringLike": {"s3:prefix": [*_READ, *(f"{folder}/*" for folder in _READ)]}},
+            ),
+            iam.PolicyStatement(
+                sid="WriteResults",
+                resources=[f"{results}/results/*"],
+                actions=[
+                    "s3:AbortMultipartUpload",
+                    "s3:DeleteObject",
+                    "s3:GetObject",
+                    "s3:ListMultipartUploadParts",
+                    "s3:PutObject",
+                ],
+            ),
             iam.PolicyStatement(sid="ListResults", actions=["s3:ListBucket"], resources=[results]),
-            iam.PolicyStatement(sid="Buckets", resources=[lake, results],
-                                actions=["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]),
+            iam.PolicyStatement(
+                sid="Buckets",
+                resources=[lake, results],
+                actions=["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
+            ),
             bucket_key_use(self, key.key_arn, lake, "Decrypt"),
             bucket_key_use(self, key.key_arn, results, "Decrypt", "GenerateDataKey", sid="KeyOfResults"),
-        ]  # fmt: skip
+        ]
         if config.lake_formation:
             # https://docs.aws.amazon.com/athena/latest/ug/lf-athena-user-permissions.html; it has no resource
-            rights.append(iam.PolicyStatement(sid="AskLakeFormation", actions=["lakeformation:GetDataAccess"],
-                                              resources=["*"]))  # fmt: skip
+            rights.append(
+                iam.PolicyStatement(sid="AskLakeFormation", actions=["lakeformation:GetDataAccess"], resources=["*"])
+            )
         return rights
 
     def checkpoint_rights(self) -> list[iam.PolicyStatement]:
@@ -106,13 +164,21 @@ class Athena(Construct):
         config, key, lake, _ = self._given
         return [
             iam.PolicyStatement(
-                sid="WriteCheckpoints", resources=[f"{lake}/checkpoints/*"],
-                actions=["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:PutObject"]),
+                sid="WriteCheckpoints",
+                resources=[f"{lake}/checkpoints/*"],
+                actions=["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:PutObject"],
+            ),
             iam.PolicyStatement(
                 sid="RegisterCheckpoints",
                 actions=["glue:CreatePartition", "glue:CreateTable", "glue:DeletePartition"],
-                resources=[cdk.Stack.of(self).format_arn(service="glue", resource=part) for part in
-                           ("catalog", f"database/{config.database}",
-                            f"table/{config.database}/{config.log_name}_checkpoints")]),
+                resources=[
+                    cdk.Stack.of(self).format_arn(service="glue", resource=part)
+                    for part in (
+                        "catalog",
+                        f"database/{config.database}",
+                        f"table/{config.database}/{config.log_name}_checkpoints",
+                    )
+                ],
+            ),
             bucket_key_use(self, key.key_arn, lake, "GenerateDataKey", sid="KeyOfCheckpoints"),
-        ]  # fmt: skip
+        ]

@@ -19,9 +19,11 @@ from workbench.registration import table_input
 _CRAWLED = {
     "Version": 1.0,
     "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas", "TableLevelConfiguration": 3},
-    "CrawlerOutput": {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"},
-                      "Tables": {"AddOrUpdateBehavior": "MergeNewColumns"}},
-}  # fmt: skip
+    "CrawlerOutput": {
+        "Partitions": {"AddOrUpdateBehavior": "InheritFromTable"},
+        "Tables": {"AddOrUpdateBehavior": "MergeNewColumns"},
+    },
+}
 
 
 class Catalog(Construct):
@@ -31,9 +33,11 @@ class Catalog(Construct):
         super().__init__(scope, id)
         self.config = config
         self.database = glue.CfnDatabase(
-            self, "Database", catalog_id=cdk.Aws.ACCOUNT_ID,
+            self,
+            "Database",
+            catalog_id=cdk.Aws.ACCOUNT_ID,
             database_input={"name": config.database, "description": f"{config.name}: logs of item changes"},
-        )  # fmt: skip
+        )
         self.crawler: glue.CfnCrawler | None = None
         self.table: glue.CfnTable | None = None
         if config.catalog != "crawler":
@@ -42,53 +46,92 @@ class Catalog(Construct):
     def crawl(self, *, bucket_arn: str, bucket_name: str, key: kms.IKey) -> None:
         """Add the crawler, with the right to read the log, and to write tables of this database."""
         config, stack = self.config, cdk.Stack.of(self)
-        role = iam.Role(self, "CrawlerRole", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
-                        description=f"{config.name}: crawls the change log")  # fmt: skip
+        role = iam.Role(
+            self,
+            "CrawlerRole",
+            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            description=f"{config.name}: crawls the change log",
+        )
         for statement in (
             iam.PolicyStatement(sid="ReadLog", actions=["s3:GetObject"], resources=[f"{bucket_arn}/data/*"]),
-            iam.PolicyStatement(sid="ListLog", actions=["s3:ListBucket"], resources=[bucket_arn],
-                                conditions={"StringLike": {"s3:prefix": ["data", "data/*"]}}),
+            iam.PolicyStatement(
+                sid="ListLog",
+                actions=["s3:ListBucket"],
+                resources=[bucket_arn],
+                conditions={"StringLike": {"s3:prefix": ["data", "data/*"]}},
+            ),
             iam.PolicyStatement(sid="FindBucket", actions=["s3:GetBucketLocation"], resources=[bucket_arn]),
             bucket_key_use(self, key.key_arn, bucket_arn, "Decrypt"),
             iam.PolicyStatement(
                 sid="WriteTables",
-                actions=["glue:BatchCreatePartition", "glue:BatchGetPartition", "glue:BatchUpdatePartition",
-                         "glue:CreatePartition", "glue:CreateTable", "glue:GetDatabase", "glue:GetPartition",
-                         "glue:GetPartitions", "glue:GetTable", "glue:GetTables", "glue:UpdatePartition",
-                         "glue:UpdateTable"],
-                resources=[stack.format_arn(service="glue", resource=part) for part in
-                           ("catalog", f"database/{config.database}", f"table/{config.database}/*")]),
+                actions=[
+                    "glue:BatchCreatePartition",
+                    "glue:BatchGetPartition",
+                    "glue:BatchUpdatePartition",
+                    "glue:CreatePartition",
+                    "glue:CreateTable",
+                    "glue:GetDatabase",
+                    "glue:GetPartition",
+                    "glue:GetPartitions",
+                    "glue:GetTable",
+                    "glue:GetTables",
+                    "glue:UpdatePartition",
+                    "glue:UpdateTable",
+                ],
+                resources=[
+                    stack.format_arn(service="glue", resource=part)
+                    for part in ("catalog", f"database/{config.database}", f"table/{config.database}/*")
+                ],
+            ),
             iam.PolicyStatement(
-                sid="Log", actions=["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:CreateLogStream",
-                                    "logs:PutLogEvents"],
-                resources=[stack.format_arn(service="logs", resource="log-group", resource_name="/aws-glue/crawlers*",
-                                            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME)]),
-        ):  # fmt: skip
+                sid="Log",
+                actions=["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+                resources=[
+                    stack.format_arn(
+                        service="logs",
+                        resource="log-group",
+                        resource_name="/aws-glue/crawlers*",
+                        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                    )
+                ],
+            ),
+        ):
             role.add_to_policy(statement)
         secure = glue.CfnSecurityConfiguration(
-            self, "CrawlerSecurity", name=f"{config.slug}-crawler",
+            self,
+            "CrawlerSecurity",
+            name=f"{config.slug}-crawler",
             encryption_configuration={
                 "cloudWatchEncryption": {"cloudWatchEncryptionMode": "SSE-KMS", "kmsKeyArn": key.key_arn},
                 "jobBookmarksEncryption": {"jobBookmarksEncryptionMode": "CSE-KMS", "kmsKeyArn": key.key_arn},
-                "s3Encryptions": [{"s3EncryptionMode": "SSE-KMS", "kmsKeyArn": key.key_arn}]},
-        )  # fmt: skip
+                "s3Encryptions": [{"s3EncryptionMode": "SSE-KMS", "kmsKeyArn": key.key_arn}],
+            },
+        )
         self.crawler = glue.CfnCrawler(
-            self, "Crawler", role=role.role_arn, database_name=config.database, configuration=json.dumps(_CRAWLED),
-            crawler_security_configuration=secure.name, targets={"s3Targets": [{"path": f"s3://{bucket_name}/data/"}]},
+            self,
+            "Crawler",
+            role=role.role_arn,
+            database_name=config.database,
+            configuration=json.dumps(_CRAWLED),
+            crawler_security_configuration=secure.name,
+            targets={"s3Targets": [{"path": f"s3://{bucket_name}/data/"}]},
             schema_change_policy={"updateBehavior": "UPDATE_IN_DATABASE", "deleteBehavior": "LOG"},
             recrawl_policy={"recrawlBehavior": "CRAWL_EVERYTHING"},
             schedule={"scheduleExpression": config.crawler_schedule} if config.crawler_schedule else None,
             table_prefix="crawled_" if config.catalog == "both" else None,
-        )  # fmt: skip
+        )
         self.crawler.node.add_dependency(self.database, secure, role)
 
 
 def explicit_table(scope: Construct, database: glue.CfnDatabase, config: Config, bucket_name: str) -> glue.CfnTable:
     """Make the table that `workbench table create` would make, over the log's folder."""
     described = table_input(
-        config.log_name, f"s3://{bucket_name}/data/{config.log_name}/", layout=config.layout,
-        stored="parquet" if config.format == "parquet" else "json", first_year=config.first_year,
-    )  # fmt: skip
+        config.log_name,
+        f"s3://{bucket_name}/data/{config.log_name}/",
+        layout=config.layout,
+        stored="parquet" if config.format == "parquet" else "json",
+        first_year=config.first_year,
+    )
     table = glue.CfnTable(scope, "Table", catalog_id=cdk.Aws.ACCOUNT_ID, database_name=config.database)
     table.add_property_override("TableInput", described)
     table.add_resource_dependency(database)

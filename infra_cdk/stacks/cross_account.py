@@ -35,14 +35,19 @@ def shared_lake(scope: Construct, names: Names) -> Destination:
     config, stack = names.config, cdk.Stack.of(scope)
     bucket = f"arn:{cdk.Aws.PARTITION}:s3:::{names.bucket}"
     keys = stack.format_arn(service="kms", account=config.consumer_account, resource="key", resource_name="*")
-    return Destination(bucket_arn=bucket, key_use=iam.PolicyStatement(
-        sid="KeyOfBucket", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[keys],
-        conditions={
-            "ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{names.alias}"},
-            "StringEquals": {"kms:ViaService": f"s3.{config.region}.amazonaws.com"},
-            "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket, f"{bucket}/*"]},
-        },
-    ))  # fmt: skip
+    return Destination(
+        bucket_arn=bucket,
+        key_use=iam.PolicyStatement(
+            sid="KeyOfBucket",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=[keys],
+            conditions={
+                "ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{names.alias}"},
+                "StringEquals": {"kms:ViaService": f"s3.{config.region}.amazonaws.com"},
+                "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket, f"{bucket}/*"]},
+            },
+        ),
+    )
 
 
 def let_producer_write(scope: Construct, names: Names, bucket: s3.Bucket, key: kms.Key) -> None:
@@ -54,13 +59,30 @@ def let_producer_write(scope: Construct, names: Names, bucket: s3.Bucket, key: k
     config, log = names.config, names.config.log_name
     account = iam.AccountPrincipal(config.producer_account)
     role = {"ArnEquals": {"aws:PrincipalArn": names.role_arn}}
-    bucket.add_to_resource_policy(iam.PolicyStatement(
-        sid="ProducerWrites", principals=[account], conditions=role,
-        actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", "s3:PutObjectAcl"],
-        resources=[bucket.arn_for_objects(f"{kind}/{log}/*") for kind in ("data", "errors")]))  # fmt: skip
-    bucket.add_to_resource_policy(iam.PolicyStatement(
-        sid="ProducerLooks", principals=[account], conditions=role, resources=[bucket.bucket_arn],
-        actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]))  # fmt: skip
-    key.add_to_resource_policy(iam.PolicyStatement(
-        sid="ProducerEncrypts", principals=[account], actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=["*"],
-        conditions=role | {"StringEquals": {"kms:ViaService": f"s3.{config.region}.amazonaws.com"}}))  # fmt: skip
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="ProducerWrites",
+            principals=[account],
+            conditions=role,
+            actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", "s3:PutObjectAcl"],
+            resources=[bucket.arn_for_objects(f"{kind}/{log}/*") for kind in ("data", "errors")],
+        )
+    )
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="ProducerLooks",
+            principals=[account],
+            conditions=role,
+            resources=[bucket.bucket_arn],
+            actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+        )
+    )
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="ProducerEncrypts",
+            principals=[account],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=["*"],
+            conditions=role | {"StringEquals": {"kms:ViaService": f"s3.{config.region}.amazonaws.com"}},
+        )
+    )

@@ -41,48 +41,86 @@ class Delivery(Construct):
     """`stream` (Firehose), its `role`, and `log`, where it says what it could not deliver."""
 
     def __init__(
-        self, scope: Construct, id: str, *, config: Config, source: kinesis.IStream, key: kms.IKey,
-        destination: Destination, transform: lambda_.IFunction | None, schema: glue.CfnTable | None = None,
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        source: kinesis.IStream,
+        key: kms.IKey,
+        destination: Destination,
+        transform: lambda_.IFunction | None,
+        schema: glue.CfnTable | None = None,
         role_name: str | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(scope, id)
         stack = cdk.Stack.of(self)
         self.log = log_group(self, "Log", config, key)
         self.role = iam.Role(
-            self, "Role", role_name=role_name, description=f"{config.name}: Firehose delivers the change log",
-            assumed_by=iam.ServicePrincipal("firehose.amazonaws.com",
-                                            conditions={"StringEquals": {"sts:ExternalId": stack.account}}),
-        )  # fmt: skip
+            self,
+            "Role",
+            role_name=role_name,
+            description=f"{config.name}: Firehose delivers the change log",
+            assumed_by=iam.ServicePrincipal(
+                "firehose.amazonaws.com", conditions={"StringEquals": {"sts:ExternalId": stack.account}}
+            ),
+        )
         for statement in (
-            reading(source), stream_key_use(self, key.key_arn, source.stream_arn),
-            *writing(destination, config, "data", "errors"), *_converting(schema, stack), *calling(transform),
-        ):  # fmt: skip
+            reading(source),
+            stream_key_use(self, key.key_arn, source.stream_arn),
+            *writing(destination, config, "data", "errors"),
+            *_converting(schema, stack),
+            *calling(transform),
+        ):
             self.role.add_to_policy(statement)
-        log = logs.LogStream(self, "DeliveryLog", log_group=self.log, log_stream_name="Delivery",
-                             removal_policy=cdk.RemovalPolicy.DESTROY)  # fmt: skip
-        self.role.add_to_policy(iam.PolicyStatement(
-            sid="Log", actions=["logs:PutLogEvents"], resources=[stack.format_arn(
-                service="logs", resource="log-group", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-                resource_name=f"{self.log.log_group_name}:log-stream:Delivery")]))  # fmt: skip
+        log = logs.LogStream(
+            self,
+            "DeliveryLog",
+            log_group=self.log,
+            log_stream_name="Delivery",
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                sid="Log",
+                actions=["logs:PutLogEvents"],
+                resources=[
+                    stack.format_arn(
+                        service="logs",
+                        resource="log-group",
+                        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                        resource_name=f"{self.log.log_group_name}:log-stream:Delivery",
+                    )
+                ],
+            )
+        )
         self.stream = firehose.CfnDeliveryStream(
-            self, "Stream", delivery_stream_type="KinesisStreamAsSource",
+            self,
+            "Stream",
+            delivery_stream_type="KinesisStreamAsSource",
             kinesis_stream_source_configuration=firehose.CfnDeliveryStream.KinesisStreamSourceConfigurationProperty(
-                kinesis_stream_arn=source.stream_arn, role_arn=self.role.role_arn),
+                kinesis_stream_arn=source.stream_arn, role_arn=self.role.role_arn
+            ),
             extended_s3_destination_configuration=(
                 firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty(
-                    bucket_arn=destination.bucket_arn, role_arn=self.role.role_arn,
+                    bucket_arn=destination.bucket_arn,
+                    role_arn=self.role.role_arn,
                     prefix=f"data/{config.log_name}/{_ARRIVAL}",
                     error_output_prefix=f"errors/{config.log_name}/!{{firehose:error-output-type}}/{_ARRIVAL}",
                     buffering_hints={"intervalInSeconds": config.buffer_seconds, "sizeInMBs": config.buffer_mb},
-                    cloud_watch_logging_options={"enabled": True, "logGroupName": self.log.log_group_name,
-                                                 "logStreamName": log.log_stream_name},
+                    cloud_watch_logging_options={
+                        "enabled": True,
+                        "logGroupName": self.log.log_group_name,
+                        "logStreamName": log.log_stream_name,
+                    },
                     processing_configuration={"enabled": True, "processors": processors(transform, self.role)},
-                    encryption_configuration=None if destination.key_arn is None else {
-                        "kmsEncryptionConfig": {"awskmsKeyArn": destination.key_arn}},
+                    encryption_configuration=None
+                    if destination.key_arn is None
+                    else {"kmsEncryptionConfig": {"awskmsKeyArn": destination.key_arn}},
                     **_stored(schema, self.role, stack),
                 )
             ),
-        )  # fmt: skip
+        )
         self.stream.node.add_dependency(self.role)
 
     @property
@@ -100,20 +138,32 @@ def _stored(schema: glue.CfnTable | None, role: iam.Role, stack: cdk.Stack) -> d
             "enabled": True,
             "inputFormatConfiguration": {"deserializer": {"openXJsonSerDe": {}}},
             "outputFormatConfiguration": {"serializer": {"parquetSerDe": {"compression": "SNAPPY"}}},
-            "schemaConfiguration": {"roleArn": role.role_arn, "catalogId": stack.account, "region": stack.region,
-                                     "databaseName": schema.database_name, "tableName": schema.ref,
-                                     "versionId": "LATEST"},
+            "schemaConfiguration": {
+                "roleArn": role.role_arn,
+                "catalogId": stack.account,
+                "region": stack.region,
+                "databaseName": schema.database_name,
+                "tableName": schema.ref,
+                "versionId": "LATEST",
+            },
         },
-    }  # fmt: skip
+    }
 
 
 def processors(transform: lambda_.IFunction | None, role: iam.Role) -> list[dict[str, Any]]:
     """Say what each record goes through: a function, or, without one, Firehose's own delimiter."""
     if transform is None:
         return [_processor("AppendDelimiterToRecord", Delimiter="\\n")]
-    return [_processor("Lambda", LambdaArn=f"{transform.function_arn}:$LATEST", RoleArn=role.role_arn,
-                       NumberOfRetries="3", BufferSizeInMBs=str(_LAMBDA_BUFFER_MB),
-                       BufferIntervalInSeconds=str(_LAMBDA_BUFFER_SECONDS))]  # fmt: skip
+    return [
+        _processor(
+            "Lambda",
+            LambdaArn=f"{transform.function_arn}:$LATEST",
+            RoleArn=role.role_arn,
+            NumberOfRetries="3",
+            BufferSizeInMBs=str(_LAMBDA_BUFFER_MB),
+            BufferIntervalInSeconds=str(_LAMBDA_BUFFER_SECONDS),
+        )
+    ]
 
 
 def _processor(kind: str, **parameters: str) -> dict[str, Any]:
@@ -124,9 +174,10 @@ def _processor(kind: str, **parameters: str) -> dict[str, Any]:
 def reading(source: kinesis.IStream) -> iam.PolicyStatement:
     """Allow a stream to be read."""
     return iam.PolicyStatement(
-        sid="ReadStream", resources=[source.stream_arn],
+        sid="ReadStream",
+        resources=[source.stream_arn],
         actions=["kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"],
-    )  # fmt: skip
+    )
 
 
 def writing(destination: Destination, config: Config, *folders: str) -> Sequence[iam.PolicyStatement]:
@@ -136,28 +187,40 @@ def writing(destination: Destination, config: Config, *folders: str) -> Sequence
     foreign = ["s3:PutObjectAcl"] if destination.key_arn is None else []
     return (
         iam.PolicyStatement(
-            sid="WriteObjects", actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", *foreign],
-            resources=[f"{destination.bucket_arn}/{kind}/{config.log_name}/*" for kind in folders]),
+            sid="WriteObjects",
+            actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", *foreign],
+            resources=[f"{destination.bucket_arn}/{kind}/{config.log_name}/*" for kind in folders],
+        ),
         iam.PolicyStatement(
-            sid="Bucket", actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
-            resources=[destination.bucket_arn]),
+            sid="Bucket",
+            actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            resources=[destination.bucket_arn],
+        ),
         destination.key_use,
-    )  # fmt: skip
+    )
 
 
 def _converting(schema: glue.CfnTable | None, stack: cdk.Stack) -> Sequence[iam.PolicyStatement]:
     if schema is None:
         return ()
     parts = ("catalog", f"database/{schema.database_name}", f"table/{schema.database_name}/{schema.ref}")
-    return (iam.PolicyStatement(
-        sid="ReadSchema", actions=["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"],
-        resources=[stack.format_arn(service="glue", resource=part) for part in parts]),)  # fmt: skip
+    return (
+        iam.PolicyStatement(
+            sid="ReadSchema",
+            actions=["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"],
+            resources=[stack.format_arn(service="glue", resource=part) for part in parts],
+        ),
+    )
 
 
 def calling(transform: lambda_.IFunction | None) -> Sequence[iam.PolicyStatement]:
     """Allow the function to be called, where there is one."""
     if transform is None:
         return ()
-    return (iam.PolicyStatement(
-        sid="Transform", actions=["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
-        resources=[transform.function_arn, f"{transform.function_arn}:$LATEST"]),)  # fmt: skip
+    return (
+        iam.PolicyStatement(
+            sid="Transform",
+            actions=["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
+            resources=[transform.function_arn, f"{transform.function_arn}:$LATEST"],
+        ),
+    )

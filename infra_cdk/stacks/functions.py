@@ -18,36 +18,88 @@ from infra_cdk.config import Config
 
 def log_group(scope: Construct, id: str, config: Config, key: kms.IKey) -> logs.LogGroup:
     """Make an encrypted log group that keeps its logs for `config.log_days`."""
-    return logs.LogGroup(scope, id, encryption_key=key, retention=_retention(config.log_days),
-                         removal_policy=cdk.RemovalPolicy.DESTROY)  # fmt: skip
+    return logs.LogGroup(
+        scope, id, encryption_key=key, retention=_retention(config.log_days), removal_policy=cdk.RemovalPolicy.DESTROY
+    )
 
 
-def function(scope: Construct, id: str, *, config: Config, key: kms.IKey, code: lambda_.Code, handler: str,
-             description: str, environment: Mapping[str, str], memory: int, timeout: cdk.Duration,
-             role: iam.Role | None = None, **more: Any) -> lambda_.Function:  # fmt: skip
+def function(
+    scope: Construct,
+    id: str,
+    *,
+    config: Config,
+    key: kms.IKey,
+    code: lambda_.Code,
+    handler: str,
+    description: str,
+    environment: Mapping[str, str],
+    memory: int,
+    timeout: cdk.Duration,
+    role: iam.Role | None = None,
+    **more: Any,
+) -> lambda_.Function:
     """Make a Lambda function, whose role may write its own log and nothing else, but be in a VPC it is placed in."""
     group = log_group(scope, f"{id}Log", config, key)
-    role = role or iam.Role(scope, f"{id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-                            description=f"{config.name}: {description}")  # fmt: skip
-    role.add_to_policy(iam.PolicyStatement(
-        sid="OwnLog", actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-        resources=[group.log_group_arn]))  # fmt: skip
+    role = role or iam.Role(
+        scope,
+        f"{id}Role",
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        description=f"{config.name}: {description}",
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="OwnLog", actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[group.log_group_arn]
+        )
+    )
     if "vpc" in more:
         # Lambda makes its network interfaces by this role, and knows no narrower resource:
         # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-        role.add_to_policy(iam.PolicyStatement(sid="Interfaces", resources=["*"], actions=[
-            "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
-            "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"]))  # fmt: skip
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="Interfaces",
+                resources=["*"],
+                actions=[
+                    "ec2:AssignPrivateIpAddresses",
+                    "ec2:CreateNetworkInterface",
+                    "ec2:DeleteNetworkInterface",
+                    "ec2:DescribeNetworkInterfaces",
+                    "ec2:DescribeSubnets",
+                    "ec2:UnassignPrivateIpAddresses",
+                ],
+            )
+        )
     return lambda_.Function(
-        scope, id, runtime=RUNTIME, architecture=ARCHITECTURE, code=code, handler=handler, description=description,
-        environment=dict(environment), memory_size=memory, timeout=timeout, role=role,
-        log_group=group, **more,
-    )  # fmt: skip
+        scope,
+        id,
+        runtime=RUNTIME,
+        architecture=ARCHITECTURE,
+        code=code,
+        handler=handler,
+        description=description,
+        environment=dict(environment),
+        memory_size=memory,
+        timeout=timeout,
+        role=role,
+        log_group=group,
+        **more,
+    )
 
 
 def _retention(days: int) -> logs.RetentionDays:
     """Return the shortest retention CloudWatch offers that is not shorter."""
-    offered = {1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH",
-               60: "TWO_MONTHS", 90: "THREE_MONTHS", 180: "SIX_MONTHS", 365: "ONE_YEAR", 731: "TWO_YEARS",
-               1827: "FIVE_YEARS", 3653: "TEN_YEARS"}  # fmt: skip
+    offered = {
+        1: "ONE_DAY",
+        3: "THREE_DAYS",
+        5: "FIVE_DAYS",
+        7: "ONE_WEEK",
+        14: "TWO_WEEKS",
+        30: "ONE_MONTH",
+        60: "TWO_MONTHS",
+        90: "THREE_MONTHS",
+        180: "SIX_MONTHS",
+        365: "ONE_YEAR",
+        731: "TWO_YEARS",
+        1827: "FIVE_YEARS",
+        3653: "TEN_YEARS",
+    }
     return logs.RetentionDays[offered[min(number for number in offered if number >= days)]]

@@ -16,25 +16,38 @@ from infra_cdk.stacks.network import Network
 from infra_cdk.stacks.source import Source
 
 # As for the transform function, no more of the package than is needed, and no __init__; boto3 is Lambda's own.
-FILES = {f"workbench/{name}": f"workbench/{name}" for name in
-         ("datasets.py", "errors.py", "live.py", "records.py", "text.py")}  # fmt: skip
+FILES = {
+    f"workbench/{name}": f"workbench/{name}"
+    for name in ("datasets.py", "errors.py", "live.py", "records.py", "text.py")
+}
 REQUIREMENTS = ("Faker",)
 
 
-def generator_function(scope: Construct, config: Config, source: Source, key: kms.IKey, network: Network | None = None,
-                       ) -> lambda_.Function | None:  # fmt: skip
+def generator_function(
+    scope: Construct, config: Config, source: Source, key: kms.IKey, network: Network | None = None
+) -> lambda_.Function | None:
     """Make the function, where one is wanted."""
     if not config.generator:
         return None
     group = network.group("GeneratorGroup", "The generator function") if network else None
     made = function(
-        scope, "Generator", config=config, key=key, code=package(FILES, REQUIREMENTS),
-        handler="workbench.live.handler", description=f"Writes generated items: {config.generator}",
-        environment={"TABLE": source.table.table_name, "DATASET": config.generator}, memory=256,
-        timeout=cdk.Duration.minutes(1), **(network.place(group) if network and group else {}),
-    )  # fmt: skip
-    writing = iam.PolicyStatement(sid="WriteItems", resources=[source.table.table_arn],
-                                  actions=["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"])  # fmt: skip
+        scope,
+        "Generator",
+        config=config,
+        key=key,
+        code=package(FILES, REQUIREMENTS),
+        handler="workbench.live.handler",
+        description=f"Writes generated items: {config.generator}",
+        environment={"TABLE": source.table.table_name, "DATASET": config.generator},
+        memory=256,
+        timeout=cdk.Duration.minutes(1),
+        **(network.place(group) if network and group else {}),
+    )
+    writing = iam.PolicyStatement(
+        sid="WriteItems",
+        resources=[source.table.table_arn],
+        actions=["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
+    )
     made.add_to_role_policy(writing)
     if network and group and made.role:
         network.reach("dynamodb", group, made.role, [writing])

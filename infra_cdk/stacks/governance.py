@@ -23,20 +23,38 @@ class LakeFormation(Construct):
     https://docs.aws.amazon.com/lake-formation/latest/dg/hybrid-access-mode.html
     """
 
-    def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey, lake: s3.IBucket, catalog: Catalog,
-                 also: iam.IRole | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        key: kms.IKey,
+        lake: s3.IBucket,
+        catalog: Catalog,
+        also: iam.IRole | None = None,
+    ) -> None:
         super().__init__(scope, id)
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lakeformation.amazonaws.com"),
-                        description=f"{config.name}: reads the log for who Lake Formation lets")  # fmt: skip
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lakeformation.amazonaws.com"),
+            description=f"{config.name}: reads the log for who Lake Formation lets",
+        )
         for right in (
             iam.PolicyStatement(sid="ReadLog", actions=["s3:GetObject"], resources=[f"{lake.bucket_arn}/data/*"]),
             iam.PolicyStatement(sid="ListLog", actions=["s3:ListBucket"], resources=[lake.bucket_arn]),
             bucket_key_use(self, key.key_arn, lake.bucket_arn, "Decrypt"),
-        ):  # fmt: skip
+        ):
             role.add_to_policy(right)
-        location = lakeformation.CfnResource(self, "Location", resource_arn=f"{lake.bucket_arn}/data/",
-                                             use_service_linked_role=False, hybrid_access_enabled=True,
-                                             role_arn=role.role_arn)  # fmt: skip
+        location = lakeformation.CfnResource(
+            self,
+            "Location",
+            resource_arn=f"{lake.bucket_arn}/data/",
+            use_service_linked_role=False,
+            hybrid_access_enabled=True,
+            role_arn=role.role_arn,
+        )
         location.node.add_dependency(role)
         # Lake Formation has no say in what UNLOAD writes, nor in what is not registered, as checkpoints/ is not: who
         # makes them needs the right to make their table, which then is its own.
@@ -51,10 +69,15 @@ class LakeFormation(Construct):
             for what, resource, permissions in (
                 ("Database", {"database": database}, [*making, "DESCRIBE"]),
                 ("Tables", {"table": tables}, ["DESCRIBE", "SELECT"]),
-            ):  # fmt: skip
+            ):
                 grant = lakeformation.CfnPrincipalPermissions(
-                    self, f"{name}{what}", principal={"dataLakePrincipalIdentifier": arn}, resource=resource,
-                    permissions=permissions, permissions_with_grant_option=[])  # fmt: skip
+                    self,
+                    f"{name}{what}",
+                    principal={"dataLakePrincipalIdentifier": arn},
+                    resource=resource,
+                    permissions=permissions,
+                    permissions_with_grant_option=[],
+                )
                 grant.node.add_dependency(location, catalog.database)
 
 
@@ -64,12 +87,25 @@ class Replica(cdk.Stack):
     def __init__(self, scope: Construct, id: str, *, config: Config, **more: object) -> None:
         super().__init__(scope, id, description=f"A replica of the log of item changes of {config.log_name}", **more)  # type: ignore[arg-type]
         key = encryption_key(self, config, alias=f"{config.slug}/replica")
-        logs = private_bucket(self, "AccessLogs", config, encryption=s3.BucketEncryption.S3_MANAGED,
-                              lifecycle_rules=[tidy(config, expiration=cdk.Duration.days(365))])  # fmt: skip
-        private_bucket(self, "Replica", config, bucket_name=_replica_name(config, self.account),
-                       encryption=s3.BucketEncryption.KMS, encryption_key=key, bucket_key_enabled=True,
-                       server_access_logs_bucket=logs, server_access_logs_prefix="replica/",
-                       lifecycle_rules=[tidy(config)])  # fmt: skip
+        logs = private_bucket(
+            self,
+            "AccessLogs",
+            config,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            lifecycle_rules=[tidy(config, expiration=cdk.Duration.days(365))],
+        )
+        private_bucket(
+            self,
+            "Replica",
+            config,
+            bucket_name=_replica_name(config, self.account),
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            server_access_logs_bucket=logs,
+            server_access_logs_prefix="replica/",
+            lifecycle_rules=[tidy(config)],
+        )
 
 
 def replicate(scope: Construct, config: Config, key: kms.IKey, lake: s3.Bucket) -> None:
@@ -78,51 +114,93 @@ def replicate(scope: Construct, config: Config, key: kms.IKey, lake: s3.Bucket) 
     What is deleted here stays there: the replica is for the day the bucket, its Region or its key is lost.
     """
     stack = cdk.Stack.of(scope)
-    role = iam.Role(scope, "ReplicationRole", assumed_by=iam.ServicePrincipal("s3.amazonaws.com"),
-                    description=f"{config.name}: replicates the log")  # fmt: skip
+    role = iam.Role(
+        scope,
+        "ReplicationRole",
+        assumed_by=iam.ServicePrincipal("s3.amazonaws.com"),
+        description=f"{config.name}: replicates the log",
+    )
     there = f"arn:{cdk.Aws.PARTITION}:s3:::{_replica_name(config, stack.account)}"
-    alias = stack.format_arn(service="kms", region=config.replica_region, resource="alias",
-                             resource_name=f"{config.slug}/replica")  # fmt: skip
+    alias = stack.format_arn(
+        service="kms", region=config.replica_region, resource="alias", resource_name=f"{config.slug}/replica"
+    )
     keys = stack.format_arn(service="kms", region=config.replica_region, resource="key", resource_name="*")
     for right in (
-        iam.PolicyStatement(sid="Settings", actions=["s3:GetReplicationConfiguration", "s3:ListBucket"],
-                            resources=[lake.bucket_arn]),
-        iam.PolicyStatement(sid="Read", resources=[lake.arn_for_objects("data/*")], actions=[
-            "s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging"]),
-        iam.PolicyStatement(sid="Replicate", resources=[f"{there}/data/*"],
-                            actions=["s3:ReplicateObject", "s3:ReplicateTags"]),
+        iam.PolicyStatement(
+            sid="Settings", actions=["s3:GetReplicationConfiguration", "s3:ListBucket"], resources=[lake.bucket_arn]
+        ),
+        iam.PolicyStatement(
+            sid="Read",
+            resources=[lake.arn_for_objects("data/*")],
+            actions=["s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging"],
+        ),
+        iam.PolicyStatement(
+            sid="Replicate", resources=[f"{there}/data/*"], actions=["s3:ReplicateObject", "s3:ReplicateTags"]
+        ),
         bucket_key_use(scope, key.key_arn, lake.bucket_arn, "Decrypt"),
-        iam.PolicyStatement(sid="KeyOfReplica", resources=[keys], actions=["kms:Encrypt", "kms:GenerateDataKey"],
-                            conditions={
-                                "ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{config.slug}/replica"},
-                                "StringEquals": {"kms:ViaService": f"s3.{config.replica_region}.amazonaws.com"}}),
-    ):  # fmt: skip
+        iam.PolicyStatement(
+            sid="KeyOfReplica",
+            resources=[keys],
+            actions=["kms:Encrypt", "kms:GenerateDataKey"],
+            conditions={
+                "ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{config.slug}/replica"},
+                "StringEquals": {"kms:ViaService": f"s3.{config.replica_region}.amazonaws.com"},
+            },
+        ),
+    ):
         role.add_to_policy(right)
     bucket = lake.node.default_child
     assert isinstance(bucket, s3.CfnBucket)
-    bucket.replication_configuration = s3.CfnBucket.ReplicationConfigurationProperty(role=role.role_arn, rules=[
-        s3.CfnBucket.ReplicationRuleProperty(
-            id="replica", status="Enabled", priority=1, filter={"prefix": "data/"},
-            delete_marker_replication={"status": "Disabled"},
-            source_selection_criteria={"sseKmsEncryptedObjects": {"status": "Enabled"}},
-            destination={"bucket": there, "encryptionConfiguration": {"replicaKmsKeyId": alias}})])  # fmt: skip
+    bucket.replication_configuration = s3.CfnBucket.ReplicationConfigurationProperty(
+        role=role.role_arn,
+        rules=[
+            s3.CfnBucket.ReplicationRuleProperty(
+                id="replica",
+                status="Enabled",
+                priority=1,
+                filter={"prefix": "data/"},
+                delete_marker_replication={"status": "Disabled"},
+                source_selection_criteria={"sseKmsEncryptedObjects": {"status": "Enabled"}},
+                destination={"bucket": there, "encryptionConfiguration": {"replicaKmsKeyId": alias}},
+            )
+        ],
+    )
 
 
-def export_policy(scope: Construct, config: Config, key: kms.IKey, table: dynamodb.ITable, lake: s3.IBucket,
-                  ) -> iam.ManagedPolicy:  # fmt: skip
+def export_policy(
+    scope: Construct, config: Config, key: kms.IKey, table: dynamodb.ITable, lake: s3.IBucket
+) -> iam.ManagedPolicy:
     """Make the policy of who has the table exported to ``exports/`` of the lake, as a baseline, and reads exports."""
     about = f"{config.name}: export the table as a baseline"
-    return iam.ManagedPolicy(scope, "Exporter", description=about, statements=[
-        iam.PolicyStatement(sid="Export", resources=[table.table_arn], actions=[
-            "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:ExportTableToPointInTime",
-            "dynamodb:ListExports"]),
-        iam.PolicyStatement(sid="Follow", actions=["dynamodb:DescribeExport"],
-                            resources=[f"{table.table_arn}/export/*"]),
-        iam.PolicyStatement(sid="Store", resources=[f"{lake.bucket_arn}/exports/*"], actions=[
-            "s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]),
-        iam.PolicyStatement(sid="Find", actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[lake.bucket_arn]),
-        bucket_key_use(scope, key.key_arn, lake.bucket_arn, "Decrypt", "GenerateDataKey"),
-    ])  # fmt: skip
+    return iam.ManagedPolicy(
+        scope,
+        "Exporter",
+        description=about,
+        statements=[
+            iam.PolicyStatement(
+                sid="Export",
+                resources=[table.table_arn],
+                actions=[
+                    "dynamodb:DescribeContinuousBackups",
+                    "dynamodb:DescribeTable",
+                    "dynamodb:ExportTableToPointInTime",
+                    "dynamodb:ListExports",
+                ],
+            ),
+            iam.PolicyStatement(
+                sid="Follow", actions=["dynamodb:DescribeExport"], resources=[f"{table.table_arn}/export/*"]
+            ),
+            iam.PolicyStatement(
+                sid="Store",
+                resources=[f"{lake.bucket_arn}/exports/*"],
+                actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            ),
+            iam.PolicyStatement(
+                sid="Find", actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[lake.bucket_arn]
+            ),
+            bucket_key_use(scope, key.key_arn, lake.bucket_arn, "Decrypt", "GenerateDataKey"),
+        ],
+    )
 
 
 def _replica_name(config: Config, account: str) -> str:

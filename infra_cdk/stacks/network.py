@@ -29,17 +29,26 @@ class Network(Construct):
         self.private = config.network == "private"
         kind = ec2.SubnetType.PRIVATE_ISOLATED if self.private else ec2.SubnetType.PUBLIC
         self.vpc = ec2.Vpc(
-            self, "Vpc", nat_gateways=0, create_internet_gateway=not self.private,
+            self,
+            "Vpc",
+            nat_gateways=0,
+            create_internet_gateway=not self.private,
             availability_zones=[cdk.Fn.select(zone, cdk.Fn.get_azs()) for zone in (0, 1)],
             ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/22"),
-            subnet_configuration=[ec2.SubnetConfiguration(
-                name="Subnet", subnet_type=kind, cidr_mask=24,
-                map_public_ip_on_launch=None if self.private else False)],
-        )  # fmt: skip
+            subnet_configuration=[
+                ec2.SubnetConfiguration(
+                    name="Subnet",
+                    subnet_type=kind,
+                    cidr_mask=24,
+                    map_public_ip_on_launch=None if self.private else False,
+                )
+            ],
+        )
         self.subnets = ec2.SubnetSelection(subnet_type=kind)
         self._endpoints: dict[str, tuple[Any, ec2.SecurityGroup | None]] = {}
-        self.vpc.add_flow_log("Flows", destination=ec2.FlowLogDestination.to_cloud_watch_logs(
-            log_group(self, "FlowLog", config, key)))  # fmt: skip
+        self.vpc.add_flow_log(
+            "Flows", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group(self, "FlowLog", config, key))
+        )
 
     def group(self, id: str, description: str) -> ec2.SecurityGroup:
         """Make a security group that lets nothing in, and nothing out."""
@@ -49,8 +58,9 @@ class Network(Construct):
         """Say where a function runs, in the words of `lambda.Function`."""
         return {"vpc": self.vpc, "vpc_subnets": self.subnets, "security_groups": [group]}
 
-    def reach(self, service: str, group: ec2.SecurityGroup, role: iam.IRole, rights: Iterable[iam.PolicyStatement],
-              ) -> None:  # fmt: skip
+    def reach(
+        self, service: str, group: ec2.SecurityGroup, role: iam.IRole, rights: Iterable[iam.PolicyStatement]
+    ) -> None:
         """Let a role do at a service what its rights there are, from a security group.
 
         Where the network is public there is no endpoint, and whatever address has HTTPS may be reached.
@@ -78,9 +88,13 @@ class Network(Construct):
         https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-setting-up-s3-gateway
         """
         if self.private:
-            self._endpoints["s3"][0].add_to_policy(iam.PolicyStatement(
-                principals=[iam.AnyPrincipal()], actions=["s3:GetObject"],
-                resources=[f"arn:{cdk.Aws.PARTITION}:s3:::prod-{cdk.Aws.REGION}-starport-layer-bucket/*"]))  # fmt: skip
+            self._endpoints["s3"][0].add_to_policy(
+                iam.PolicyStatement(
+                    principals=[iam.AnyPrincipal()],
+                    actions=["s3:GetObject"],
+                    resources=[f"arn:{cdk.Aws.PARTITION}:s3:::prod-{cdk.Aws.REGION}-starport-layer-bucket/*"],
+                )
+            )
 
     def _open(self, service: str) -> tuple[Any, ec2.SecurityGroup | None]:
         id = service.title().replace(".", "")
@@ -88,8 +102,12 @@ class Network(Construct):
             return self.vpc.add_gateway_endpoint(id, service=_GATEWAYS[service], subnets=[self.subnets]), None
         guard = self.group(f"{id}Group", f"The endpoint of {service}")
         return self.vpc.add_interface_endpoint(
-            id, service=ec2.InterfaceVpcEndpointAwsService(service), subnets=self.subnets, open=False,
-            security_groups=[guard]), guard  # fmt: skip
+            id,
+            service=ec2.InterfaceVpcEndpointAwsService(service),
+            subnets=self.subnets,
+            open=False,
+            security_groups=[guard],
+        ), guard
 
 
 def _through(statement: iam.PolicyStatement, prefix: str, role: iam.IRole) -> iam.PolicyStatement | None:
@@ -99,9 +117,11 @@ def _through(statement: iam.PolicyStatement, prefix: str, role: iam.IRole) -> ia
     if not actions:
         return None
     return iam.PolicyStatement(
-        principals=[iam.AnyPrincipal()], actions=actions, resources=_listed(told["Resource"]),
+        principals=[iam.AnyPrincipal()],
+        actions=actions,
+        resources=_listed(told["Resource"]),
         conditions={"ArnEquals": {"aws:PrincipalArn": role.role_arn}},
-    )  # fmt: skip
+    )
 
 
 def _listed(value: Any) -> list[Any]:

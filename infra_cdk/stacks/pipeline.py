@@ -42,13 +42,23 @@ class Pipeline(cdk.Stack):
         self.catalog = lake_catalog(self, config, self.storage, self.key)
         lake = own_lake(self, self.storage, self.key)
         self.delivery = Delivery(
-            self, "Delivery", config=config, source=self.source.stream, key=self.key, transform=self.transform,
-            schema=schema_table(self, config, self.storage.lake.bucket_name, self.catalog), destination=lake,
-        )  # fmt: skip
+            self,
+            "Delivery",
+            config=config,
+            source=self.source.stream,
+            key=self.key,
+            transform=self.transform,
+            schema=schema_table(self, config, self.storage.lake.bucket_name, self.catalog),
+            destination=lake,
+        )
         self.athena = Athena(self, "Athena", config=config, key=self.key, storage=self.storage, catalog=self.catalog)
-        self.search = None if config.search == "none" else Search(
-            self, "Search", config=config, key=self.key, source=self.source, destination=lake, network=self.network,
-        )  # fmt: skip
+        self.search = (
+            None
+            if config.search == "none"
+            else Search(
+                self, "Search", config=config, key=self.key, source=self.source, destination=lake, network=self.network
+            )
+        )
         if config.exports:
             policy = export_policy(self, config, self.key, self.source.table, self.storage.lake)
             cdk.CfnOutput(self, "ExportPolicy", value=policy.managed_policy_arn, description="Who exports baselines")
@@ -76,10 +86,16 @@ class Producer(cdk.Stack):
         self.transform = transform_function(self, config, self.key, self.network)
         self.generator = generator_function(self, config, self.source, self.key, self.network)
         self.delivery = Delivery(
-            self, "Delivery", config=config, source=self.source.stream, key=self.key, transform=self.transform,
-            schema=schema_table(self, config, names.bucket, None), role_name=names.role,
+            self,
+            "Delivery",
+            config=config,
+            source=self.source.stream,
+            key=self.key,
+            transform=self.transform,
+            schema=schema_table(self, config, names.bucket, None),
+            role_name=names.role,
             destination=shared_lake(self, names),
-        )  # fmt: skip
+        )
         self.watch = Watch(self, "Watch", config=config, key=self.key) if config.alarms else None
         if self.watch:
             watch_source(self.watch, self.source, self.delivery, self.transform, self.generator)
@@ -110,8 +126,11 @@ class Consumer(cdk.Stack):
 def own_lake(stack: cdk.Stack, storage: Storage, key: kms.IKey) -> Destination:
     """Describe a lake of the same stack as a destination."""
     bucket = storage.lake.bucket_arn
-    return Destination(bucket_arn=bucket, key_arn=key.key_arn, key_use=bucket_key_use(
-        stack, key.key_arn, bucket, "Decrypt", "GenerateDataKey"))  # fmt: skip
+    return Destination(
+        bucket_arn=bucket,
+        key_arn=key.key_arn,
+        key_use=bucket_key_use(stack, key.key_arn, bucket, "Decrypt", "GenerateDataKey"),
+    )
 
 
 def private_network(stack: cdk.Stack, config: Config, key: kms.IKey) -> Network | None:
@@ -119,8 +138,15 @@ def private_network(stack: cdk.Stack, config: Config, key: kms.IKey) -> Network 
     return Network(stack, "Network", config=config, key=key) if config.network == "private" else None
 
 
-def govern(stack: cdk.Stack, config: Config, storage: Storage, catalog: Catalog, athena: Athena, key: kms.IKey,
-           network: Network | None) -> Reports | None:  # fmt: skip
+def govern(
+    stack: cdk.Stack,
+    config: Config,
+    storage: Storage,
+    catalog: Catalog,
+    athena: Athena,
+    key: kms.IKey,
+    network: Network | None,
+) -> Reports | None:
     """Add to a lake what is asked for: reports on a schedule, a replica, Lake Formation."""
     reports = None
     if config.reports:
@@ -130,13 +156,26 @@ def govern(stack: cdk.Stack, config: Config, storage: Storage, catalog: Catalog,
     if config.replica_region:
         replicate(stack, config, key, storage.lake)
     if config.lake_formation:
-        LakeFormation(stack, "LakeFormation", config=config, key=key, lake=storage.lake, catalog=catalog,
-                      also=reports.task.task_role if reports else None)  # fmt: skip
+        LakeFormation(
+            stack,
+            "LakeFormation",
+            config=config,
+            key=key,
+            lake=storage.lake,
+            catalog=catalog,
+            also=reports.task.task_role if reports else None,
+        )
     return reports
 
 
-def watch_source(watch: Watch, source: Source, delivery: Delivery, transform: lambda_.Function | None,
-                 generator: lambda_.Function | None, storage: Storage | None = None) -> None:  # fmt: skip
+def watch_source(
+    watch: Watch,
+    source: Source,
+    delivery: Delivery,
+    transform: lambda_.Function | None,
+    generator: lambda_.Function | None,
+    storage: Storage | None = None,
+) -> None:
     """Watch what captures the changes."""
     watch.source(source)
     watch.delivery(delivery)
@@ -162,8 +201,7 @@ def lake_catalog(stack: cdk.Stack, config: Config, storage: Storage, key: kms.IK
     return catalog
 
 
-def schema_table(stack: cdk.Stack, config: Config, bucket_name: str, catalog: Catalog | None,
-                 ) -> glue.CfnTable | None:  # fmt: skip
+def schema_table(stack: cdk.Stack, config: Config, bucket_name: str, catalog: Catalog | None) -> glue.CfnTable | None:
     """Return the table whose columns Firehose converts to, where it converts; it reads its own account's only."""
     if config.format != "parquet":
         return None
@@ -187,6 +225,10 @@ def tell_lake(stack: cdk.Stack, storage: Storage, athena: Athena, config: Config
     cdk.CfnOutput(stack, "LakeBucket", value=storage.lake.bucket_name, description="Bucket of the log")
     cdk.CfnOutput(stack, "Database", value=config.database, description="database = … in workbench.toml")
     cdk.CfnOutput(stack, "WorkGroup", value=athena.workgroup.name, description="workgroup = … in workbench.toml")
-    cdk.CfnOutput(stack, "AnalystPolicy", value=athena.analyst.managed_policy_arn,
-                  description="Attach to the roles of those who ask the log")  # fmt: skip
+    cdk.CfnOutput(
+        stack,
+        "AnalystPolicy",
+        value=athena.analyst.managed_policy_arn,
+        description="Attach to the roles of those who ask the log",
+    )
     cdk.CfnOutput(stack, "Checkpoints", value=storage.checkpoints, description="checkpoints = … in workbench.toml")

@@ -52,45 +52,82 @@ def scheduled(config: Config) -> list[Scheduled]:
 class Reports(Construct):
     """`bucket`, `cluster`, `task`, a schedule each of `scheduled`, and `dead_letters`: tasks that could not begin."""
 
-    def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey, storage: Storage, athena: Athena,
-                 network: Network) -> None:  # fmt: skip
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        key: kms.IKey,
+        storage: Storage,
+        athena: Athena,
+        network: Network,
+    ) -> None:
         super().__init__(scope, id)
         self.bucket = _bucket(self, config, storage)
-        rights = [*(right for right in athena.rights() if right.sid != "StageBaseline"),
-                  *athena.checkpoint_rights(), iam.PolicyStatement(
-            sid="KeepReports", actions=["s3:PutObject"], resources=[self.bucket.arn_for_objects("reports/*")]),
+        rights = [
+            *(right for right in athena.rights() if right.sid != "StageBaseline"),
+            *athena.checkpoint_rights(),
+            iam.PolicyStatement(
+                sid="KeepReports", actions=["s3:PutObject"], resources=[self.bucket.arn_for_objects("reports/*")]
+            ),
             bucket_key_use(self, key.key_arn, self.bucket.bucket_arn, "Decrypt", "GenerateDataKey", sid="KeyOfReports"),
-        ]  # fmt: skip
+        ]
         tasks = iam.ServicePrincipal("ecs-tasks.amazonaws.com")
         role = iam.Role(self, "TaskRole", assumed_by=tasks, description=f"{config.name}: asks the log for reports")
         runs = iam.Role(self, "RunRole", assumed_by=tasks, description=f"{config.name}: pulls the image and logs")
         for right in rights:
             role.add_to_policy(right)
         image = ecr_assets.DockerImageAsset(
-            self, "Image", directory=str(REPOSITORY), platform=ecr_assets.Platform.LINUX_AMD64,
-            ignore_mode=cdk.IgnoreMode.DOCKER, display_name="workbench")  # fmt: skip
+            self,
+            "Image",
+            directory=str(REPOSITORY),
+            platform=ecr_assets.Platform.LINUX_AMD64,
+            ignore_mode=cdk.IgnoreMode.DOCKER,
+            display_name="workbench",
+        )
         log = log_group(self, "Log", config, key)
-        self.cluster = ecs.Cluster(self, "Cluster", vpc=network.vpc, enable_fargate_capacity_providers=True,
-                                   container_insights_v2=ecs.ContainerInsights.ENABLED)  # fmt: skip
+        self.cluster = ecs.Cluster(
+            self,
+            "Cluster",
+            vpc=network.vpc,
+            enable_fargate_capacity_providers=True,
+            container_insights_v2=ecs.ContainerInsights.ENABLED,
+        )
         self.task = ecs.FargateTaskDefinition(
-            self, "Task", cpu=_CPU, memory_limit_mib=_MEMORY, task_role=role,
+            self,
+            "Task",
+            cpu=_CPU,
+            memory_limit_mib=_MEMORY,
+            task_role=role,
             execution_role=runs.without_policy_updates(),
-            runtime_platform=ecs.RuntimePlatform(operating_system_family=ecs.OperatingSystemFamily.LINUX,
-                                                 cpu_architecture=ecs.CpuArchitecture.X86_64))  # fmt: skip
+            runtime_platform=ecs.RuntimePlatform(
+                operating_system_family=ecs.OperatingSystemFamily.LINUX, cpu_architecture=ecs.CpuArchitecture.X86_64
+            ),
+        )
         self.task.add_container(
-            _CONTAINER, image=ecs.ContainerImage.from_docker_image_asset(image),
+            _CONTAINER,
+            image=ecs.ContainerImage.from_docker_image_asset(image),
             logging=ecs.LogDriver.aws_logs(stream_prefix="reports", log_group=log),
-            environment={"WORKBENCH_ENGINE": "athena", "WORKBENCH_DATABASE": config.database,
-                         "WORKBENCH_WORKGROUP": config.slug, "WORKBENCH_CHECKPOINTS": storage.checkpoints,
-                         "REPORTS_BUCKET": self.bucket.bucket_name})  # fmt: skip
+            environment={
+                "WORKBENCH_ENGINE": "athena",
+                "WORKBENCH_DATABASE": config.database,
+                "WORKBENCH_WORKGROUP": config.slug,
+                "WORKBENCH_CHECKPOINTS": storage.checkpoints,
+                "REPORTS_BUCKET": self.bucket.bucket_name,
+            },
+        )
         pull = [
             iam.PolicyStatement(sid="LogIn", actions=["ecr:GetAuthorizationToken"], resources=["*"]),  # has no other
-            iam.PolicyStatement(sid="Pull", resources=[image.repository.repository_arn],
-                                actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
-                                         "ecr:GetDownloadUrlForLayer"]),
-            iam.PolicyStatement(sid="OwnLog", actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                                resources=[log.log_group_arn]),
-        ]  # fmt: skip
+            iam.PolicyStatement(
+                sid="Pull",
+                resources=[image.repository.repository_arn],
+                actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            ),
+            iam.PolicyStatement(
+                sid="OwnLog", actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log.log_group_arn]
+            ),
+        ]
         for right in pull:
             runs.add_to_policy(right)
         group = network.group("ReportsGroup", "The tasks that make reports")
@@ -99,33 +136,60 @@ class Reports(Construct):
         for service in ("ecr.api", "ecr.dkr", "logs"):
             network.reach(service, group, runs, pull)
         network.let_layers_through()
-        self.dead_letters = sqs.Queue(self, "DeadLetters", enforce_ssl=True, encryption=sqs.QueueEncryption.SQS_MANAGED,
-                                      retention_period=cdk.Duration.days(14))  # fmt: skip
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            enforce_ssl=True,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            retention_period=cdk.Duration.days(14),
+        )
         starts = self._starter(config, role, runs)
         for each in scheduled(config):
             scheduler.Schedule(
-                self, f"At-{each.name}", description=f"{config.name}: workbench {shlex.join(each.command)}"[:512],
+                self,
+                f"At-{each.name}",
+                description=f"{config.name}: workbench {shlex.join(each.command)}"[:512],
                 schedule=scheduler.ScheduleExpression.expression(each.when, cdk.TimeZone.of(config.timezone)),
                 target=targets.EcsRunFargateTask(
-                    self.cluster, task_definition=self.task, vpc_subnets=network.subnets, security_groups=[group],
-                    assign_public_ip=not network.private, role=starts.without_policy_updates(), retry_attempts=3,
-                    max_event_age=cdk.Duration.hours(2), dead_letter_queue=self.dead_letters,
+                    self.cluster,
+                    task_definition=self.task,
+                    vpc_subnets=network.subnets,
+                    security_groups=[group],
+                    assign_public_ip=not network.private,
+                    role=starts.without_policy_updates(),
+                    retry_attempts=3,
+                    max_event_age=cdk.Duration.hours(2),
+                    dead_letter_queue=self.dead_letters,
                     input=scheduler.ScheduleTargetInput.from_object(
-                        {"containerOverrides": [{"name": _CONTAINER, "command": [each.name, *each.command]}]})),
-            )  # fmt: skip
+                        {"containerOverrides": [{"name": _CONTAINER, "command": [each.name, *each.command]}]}
+                    ),
+                ),
+            )
 
     def _starter(self, config: Config, *roles: iam.Role) -> iam.Role:
         """Make the role by which the scheduler starts this task, with these roles, and nothing else."""
         own = {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}
-        starter = iam.Role(self, "StartRole", description=f"{config.name}: starts reports",
-                           assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=own))  # fmt: skip
+        starter = iam.Role(
+            self,
+            "StartRole",
+            description=f"{config.name}: starts reports",
+            assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=own),
+        )
         for right in (
-            iam.PolicyStatement(sid="Start", actions=["ecs:RunTask"], resources=[self.task.task_definition_arn],
-                                conditions={"ArnEquals": {"ecs:cluster": self.cluster.cluster_arn}}),
-            iam.PolicyStatement(sid="AsThese", actions=["iam:PassRole"], resources=[role.role_arn for role in roles],
-                                conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}),
+            iam.PolicyStatement(
+                sid="Start",
+                actions=["ecs:RunTask"],
+                resources=[self.task.task_definition_arn],
+                conditions={"ArnEquals": {"ecs:cluster": self.cluster.cluster_arn}},
+            ),
+            iam.PolicyStatement(
+                sid="AsThese",
+                actions=["iam:PassRole"],
+                resources=[role.role_arn for role in roles],
+                conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+            ),
             iam.PolicyStatement(sid="GiveUp", actions=["sqs:SendMessage"], resources=[self.dead_letters.queue_arn]),
-        ):  # fmt: skip
+        ):
             starter.add_to_policy(right)
         return starter
 
@@ -135,10 +199,22 @@ def _bucket(scope: Construct, config: Config, storage: Storage) -> s3.Bucket:
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
     """
-    bucket = private_bucket(scope, "Bucket", config, server_access_logs_prefix="reports/", **storage.encrypted,
-                            lifecycle_rules=[tidy(config)])  # fmt: skip
-    bucket.add_to_resource_policy(iam.PolicyStatement(
-        sid="WrittenOnce", effect=iam.Effect.DENY, principals=[iam.AnyPrincipal()], actions=["s3:PutObject"],
-        resources=[bucket.arn_for_objects("*")],
-        conditions={"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}))  # fmt: skip
+    bucket = private_bucket(
+        scope,
+        "Bucket",
+        config,
+        server_access_logs_prefix="reports/",
+        **storage.encrypted,
+        lifecycle_rules=[tidy(config)],
+    )
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="WrittenOnce",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:PutObject"],
+            resources=[bucket.arn_for_objects("*")],
+            conditions={"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
+        )
+    )
     return bucket

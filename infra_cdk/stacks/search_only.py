@@ -33,9 +33,14 @@ class SearchOnly(cdk.Stack):
         self.generator = generator_function(self, config, self.source, self.key, self.network)
         self.storage = Storage(self, "Storage", config=config, key=self.key) if config.streams else None
         self.search = Search(
-            self, "Search", config=config, key=self.key, source=self.source, network=self.network,
+            self,
+            "Search",
+            config=config,
+            key=self.key,
+            source=self.source,
+            network=self.network,
             destination=own_lake(self, self.storage, self.key) if self.storage else None,
-        )  # fmt: skip
+        )
         if config.alarms:
             self._watch(config)
         self._tell(config)
@@ -51,9 +56,11 @@ class SearchOnly(cdk.Stack):
     def _tell(self, config: Config) -> None:
         told = {"TableName": (self.source.table.table_name, "DynamoDB table")}
         if self.storage and self.search.stream:
-            told |= {"StreamName": (self.source.stream.stream_name, "Kinesis stream"),
-                     "DeliveryName": (self.search.stream.ref, "Firehose stream"),
-                     "SearchBucket": (self.storage.lake.bucket_name, "Bucket of what is not indexed")}  # fmt: skip
+            told |= {
+                "StreamName": (self.source.stream.stream_name, "Kinesis stream"),
+                "DeliveryName": (self.search.stream.ref, "Firehose stream"),
+                "SearchBucket": (self.storage.lake.bucket_name, "Bucket of what is not indexed"),
+            }
         if self.generator:
             told["GeneratorName"] = (self.generator.function_name, "Function that writes items")
         for name, (value, description) in told.items():

@@ -40,32 +40,48 @@ class Source(Construct):
     def _kinesis(self, config: Config, key: kms.IKey) -> kinesis.Stream:
         on_demand = not config.stream_shards
         return kinesis.Stream(
-            self, "Stream", encryption=kinesis.StreamEncryption.KMS, encryption_key=key,
+            self,
+            "Stream",
+            encryption=kinesis.StreamEncryption.KMS,
+            encryption_key=key,
             stream_mode=kinesis.StreamMode.ON_DEMAND if on_demand else kinesis.StreamMode.PROVISIONED,
             shard_count=None if on_demand else config.stream_shards,
             retention_period=cdk.Duration.hours(config.stream_retention_hours),
             removal_policy=cdk.RemovalPolicy.DESTROY,
-        )  # fmt: skip
+        )
 
     def _new(self, config: Config, key: kms.IKey) -> dynamodb.ITable:
         partition, *sort = [dynamodb.Attribute(name=name, type=_TYPES[kind]) for name, kind in _keys(config)]
         return dynamodb.Table(
-            self, "Table", partition_key=partition, sort_key=sort[0] if sort else None,
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST, time_to_live_attribute=config.ttl_attribute or None,
-            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED, encryption_key=key,
+            self,
+            "Table",
+            partition_key=partition,
+            sort_key=sort[0] if sort else None,
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute=config.ttl_attribute or None,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True),
-            deletion_protection=config.keep, removal_policy=removal(config), kinesis_stream=self._stream,
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=config.keep,
+            removal_policy=removal(config),
+            kinesis_stream=self._stream,
             stream=dynamodb.StreamViewType.NEW_IMAGE if config.search == "lambda" else None,
             kinesis_precision_timestamp=dynamodb.ApproximateCreationDateTimePrecision.MICROSECOND
-            if self._stream else None,
-        )  # fmt: skip
+            if self._stream
+            else None,
+        )
 
     def _existing(self, config: Config) -> dynamodb.ITable:
-        arn = config.table if config.table.startswith("arn:") else cdk.Stack.of(self).format_arn(
-            service="dynamodb", resource="table", resource_name=config.table)  # fmt: skip
-        return dynamodb.Table.from_table_attributes(self, "Table", table_arn=arn,
-                                                    table_stream_arn=config.table_stream or None)  # fmt: skip
+        arn = (
+            config.table
+            if config.table.startswith("arn:")
+            else cdk.Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=config.table)
+        )
+        return dynamodb.Table.from_table_attributes(
+            self, "Table", table_arn=arn, table_stream_arn=config.table_stream or None
+        )
 
     def _capture(self, config: Config, key: kms.IKey, stream: kinesis.Stream) -> None:
         """Send the changes of a table that another stack, or nobody, manages to the stream.
@@ -74,35 +90,60 @@ class Source(Construct):
         """
         stack, table = cdk.Stack.of(self), self.table
         call = custom.AwsSdkCall(
-            service="DynamoDB", action="enableKinesisStreamingDestination",
-            parameters={"TableName": table.table_name, "StreamArn": stream.stream_arn,
-                        "EnableKinesisStreamingConfiguration": {"ApproximateCreationDateTimePrecision": "MICROSECOND"}},
+            service="DynamoDB",
+            action="enableKinesisStreamingDestination",
+            parameters={
+                "TableName": table.table_name,
+                "StreamArn": stream.stream_arn,
+                "EnableKinesisStreamingConfiguration": {"ApproximateCreationDateTimePrecision": "MICROSECOND"},
+            },
             physical_resource_id=custom.PhysicalResourceId.of(f"{table.table_name} {stream.stream_name}"),
-        )  # fmt: skip
+        )
         role = "AWSServiceRoleForDynamoDBKinesisDataStreamsReplication"
         service = "kinesisreplication.dynamodb.amazonaws.com"
-        policy = custom.AwsCustomResourcePolicy.from_statements([
-            iam.PolicyStatement(
-                actions=["dynamodb:DescribeKinesisStreamingDestination", "dynamodb:DisableKinesisStreamingDestination",
-                         "dynamodb:EnableKinesisStreamingDestination"],
-                resources=[table.table_arn]),
-            iam.PolicyStatement(
-                actions=["kinesis:DescribeStream", "kinesis:PutRecord", "kinesis:PutRecords"],
-                resources=[stream.stream_arn]),
-            iam.PolicyStatement(
-                actions=["iam:CreateServiceLinkedRole"],
-                resources=[stack.format_arn(service="iam", region="", resource="role",
-                                            resource_name=f"aws-service-role/{service}/{role}")],
-                conditions={"StringEquals": {"iam:AWSServiceName": service}}),
-        ])  # fmt: skip
+        policy = custom.AwsCustomResourcePolicy.from_statements(
+            [
+                iam.PolicyStatement(
+                    actions=[
+                        "dynamodb:DescribeKinesisStreamingDestination",
+                        "dynamodb:DisableKinesisStreamingDestination",
+                        "dynamodb:EnableKinesisStreamingDestination",
+                    ],
+                    resources=[table.table_arn],
+                ),
+                iam.PolicyStatement(
+                    actions=["kinesis:DescribeStream", "kinesis:PutRecord", "kinesis:PutRecords"],
+                    resources=[stream.stream_arn],
+                ),
+                iam.PolicyStatement(
+                    actions=["iam:CreateServiceLinkedRole"],
+                    resources=[
+                        stack.format_arn(
+                            service="iam",
+                            region="",
+                            resource="role",
+                            resource_name=f"aws-service-role/{service}/{role}",
+                        )
+                    ],
+                    conditions={"StringEquals": {"iam:AWSServiceName": service}},
+                ),
+            ]
+        )
         custom.AwsCustomResource(
-            self, "Capture", resource_type="Custom::KinesisStreamingDestination", on_update=call, policy=policy,
+            self,
+            "Capture",
+            resource_type="Custom::KinesisStreamingDestination",
+            on_update=call,
+            policy=policy,
             on_delete=custom.AwsSdkCall(
-                service="DynamoDB", action="disableKinesisStreamingDestination",
+                service="DynamoDB",
+                action="disableKinesisStreamingDestination",
                 parameters={"TableName": table.table_name, "StreamArn": stream.stream_arn},
-                ignore_error_codes_matching="ResourceNotFoundException|ValidationException"),
-            install_latest_aws_sdk=False, log_group=log_group(self, "CaptureLog", config, key),
-        )  # fmt: skip
+                ignore_error_codes_matching="ResourceNotFoundException|ValidationException",
+            ),
+            install_latest_aws_sdk=False,
+            log_group=log_group(self, "CaptureLog", config, key),
+        )
 
 
 def _keys(config: Config) -> list[tuple[str, str]]:

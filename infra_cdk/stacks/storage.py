@@ -19,22 +19,33 @@ class Storage(Construct):
     `encrypted` is what buckets here have in common: the key, and where their access logs go.
     """
 
-    def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey, lake_name: str | None = None,
-                 ) -> None:  # fmt: skip
+    def __init__(
+        self, scope: Construct, id: str, *, config: Config, key: kms.IKey, lake_name: str | None = None
+    ) -> None:
         super().__init__(scope, id)
         self.access_logs = private_bucket(
-            self, "AccessLogs", config, encryption=s3.BucketEncryption.S3_MANAGED,  # log delivery cannot use a CMK
+            self,
+            "AccessLogs",
+            config,
+            encryption=s3.BucketEncryption.S3_MANAGED,  # log delivery cannot use a CMK
             lifecycle_rules=[tidy(config, expiration=cdk.Duration.days(365))],
-        )  # fmt: skip
+        )
         self.encrypted: dict[str, Any] = {
-            "encryption": s3.BucketEncryption.KMS, "encryption_key": key, "bucket_key_enabled": True,
+            "encryption": s3.BucketEncryption.KMS,
+            "encryption_key": key,
+            "bucket_key_enabled": True,
             "server_access_logs_bucket": self.access_logs,
-        }  # fmt: skip
+        }
         self._config = config
         self.lake = private_bucket(
-            self, "Lake", config, bucket_name=lake_name, server_access_logs_prefix="lake/", **self.encrypted,
+            self,
+            "Lake",
+            config,
+            bucket_name=lake_name,
+            server_access_logs_prefix="lake/",
+            **self.encrypted,
             lifecycle_rules=[tidy(config)] if config.search_only else [tidy(config), *_log_rules(config)],
-        )  # fmt: skip
+        )
 
     @property
     def checkpoints(self) -> str:
@@ -44,9 +55,13 @@ class Storage(Construct):
     def add_results(self) -> s3.Bucket:
         """Add the bucket of Athena's results."""
         return private_bucket(
-            self, "Results", self._config, server_access_logs_prefix="results/", **self.encrypted,
+            self,
+            "Results",
+            self._config,
+            server_access_logs_prefix="results/",
+            **self.encrypted,
             lifecycle_rules=[tidy(self._config, expiration=cdk.Duration.days(self._config.results_days))],
-        )  # fmt: skip
+        )
 
 
 def _log_rules(config: Config) -> list[s3.LifecycleRule]:
@@ -56,28 +71,47 @@ def _log_rules(config: Config) -> list[s3.LifecycleRule]:
     removed can be made again from the log, so its versions go the next day; the shorter of two rules holds:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-conflicts.html
     """
-    rules = [s3.LifecycleRule(id="checkpoints", prefix="checkpoints/", expired_object_delete_marker=True,
-                              noncurrent_version_expiration=cdk.Duration.days(1))]  # fmt: skip
+    rules = [
+        s3.LifecycleRule(
+            id="checkpoints",
+            prefix="checkpoints/",
+            expired_object_delete_marker=True,
+            noncurrent_version_expiration=cdk.Duration.days(1),
+        )
+    ]
     if config.archive_days:
         after = cdk.Duration.days(max(30, config.archive_days))
-        rules.append(s3.LifecycleRule(id="archive", prefix="data/", transitions=[s3.Transition(
-            storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=after)]))  # fmt: skip
+        rules.append(
+            s3.LifecycleRule(
+                id="archive",
+                prefix="data/",
+                transitions=[s3.Transition(storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=after)],
+            )
+        )
     return rules
 
 
 def private_bucket(scope: Construct, id: str, config: Config, **more: Any) -> s3.Bucket:
     """Make a bucket that is versioned, closed to the public, and reached by TLS alone."""
     return s3.Bucket(
-        scope, id, versioned=True, enforce_ssl=True, minimum_tls_version=1.2,
+        scope,
+        id,
+        versioned=True,
+        enforce_ssl=True,
+        minimum_tls_version=1.2,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-        removal_policy=removal(config), auto_delete_objects=not config.keep, **more,
-    )  # fmt: skip
+        removal_policy=removal(config),
+        auto_delete_objects=not config.keep,
+        **more,
+    )
 
 
 def tidy(config: Config, expiration: cdk.Duration | None = None) -> s3.LifecycleRule:
     """Remove what is left over: parts of uploads, and versions that are no longer current."""
     return s3.LifecycleRule(
-        id="tidy", expiration=expiration, abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
+        id="tidy",
+        expiration=expiration,
+        abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
         noncurrent_version_expiration=cdk.Duration.days(config.noncurrent_days),
-    )  # fmt: skip
+    )

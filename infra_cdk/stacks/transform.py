@@ -16,15 +16,23 @@ from infra_cdk.stacks.network import Network
 FILES = {"handler.py": "infra_cdk/lambdas/transform/handler.py", "workbench/records.py": "workbench/records.py"}
 
 
-def transform_function(scope: Construct, config: Config, key: kms.IKey, network: Network | None = None,
-                       ) -> lambda_.Function | None:  # fmt: skip
+def transform_function(
+    scope: Construct, config: Config, key: kms.IKey, network: Network | None = None
+) -> lambda_.Function | None:
     """Make the function, or none where Firehose's own delimiter does. In a network, it reaches nothing."""
     if config.transform == "delimiter":
         return None
     place = network.place(network.group("TransformGroup", "The transform function")) if network else {}
     return function(
-        scope, "Transform", config=config, key=key, code=package(FILES), handler="handler.handler",
-        description="Turns change records into what the log stores", environment={"MODE": config.transform},
-        memory=config.lambda_memory, timeout=cdk.Duration.minutes(3),  # Firehose waits for 5 minutes
+        scope,
+        "Transform",
+        config=config,
+        key=key,
+        code=package(FILES),
+        handler="handler.handler",
+        description="Turns change records into what the log stores",
+        environment={"MODE": config.transform},
+        memory=config.lambda_memory,
+        timeout=cdk.Duration.minutes(3),  # Firehose waits for 5 minutes
         **place,
-    )  # fmt: skip
+    )

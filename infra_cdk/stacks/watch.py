@@ -36,19 +36,38 @@ class Watch(Construct):
     def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.Key) -> None:
         super().__init__(scope, id)
         self.config = config
-        self.topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True,
-                               display_name=f"{config.name}: the changes of {config.log_name}"[:100])  # fmt: skip
+        self.topic = sns.Topic(
+            self,
+            "Topic",
+            master_key=key,
+            enforce_ssl=True,
+            display_name=f"{config.name}: the changes of {config.log_name}"[:100],
+        )
         # EventBridge asks without telling its account, so that no condition may name it:
         # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
-        for service, only in (("cloudwatch", {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}),
-                              ("events", {})):  # fmt: skip
+        for service, only in (
+            ("cloudwatch", {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}),
+            ("events", {}),
+        ):
             teller = iam.ServicePrincipal(f"{service}.amazonaws.com")
-            self.topic.add_to_resource_policy(iam.PolicyStatement(
-                sid=f"Tell{service.title()}", principals=[teller], actions=["sns:Publish"],
-                resources=[self.topic.topic_arn], conditions=only))  # fmt: skip
-            key.add_to_resource_policy(iam.PolicyStatement(
-                sid=f"Encrypt{service.title()}", principals=[teller], actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                resources=["*"], conditions=only))  # fmt: skip
+            self.topic.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=f"Tell{service.title()}",
+                    principals=[teller],
+                    actions=["sns:Publish"],
+                    resources=[self.topic.topic_arn],
+                    conditions=only,
+                )
+            )
+            key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=f"Encrypt{service.title()}",
+                    principals=[teller],
+                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                    resources=["*"],
+                    conditions=only,
+                )
+            )
         if config.alarm_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(config.alarm_email))
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=cdk.Duration.days(1))
@@ -64,27 +83,47 @@ class Watch(Construct):
         lag = _asked("AWS/DynamoDB", "MAX(AgeOfOldestUnreplicatedRecord)", "TableName, DelegatedOperation", table)
         slowed = _asked("AWS/DynamoDB", "SUM(ThrottledPutRecordCount)", "TableName, DelegatedOperation", table)
         which = "" if self.config.search_only else "; reconcile finds which"
-        self._alarm("NotReplicated", failed, 0, "DynamoDB left changes out of the stream: what is made of it has a gap "
-                    f"there. Items of more than 34 KB may be too large{which}")  # fmt: skip
-        self._alarm("ReplicationLag", lag, _HOUR_MS, "Changes wait an hour for the stream; after 168 hours DynamoDB "
-                    "stops replicating")  # fmt: skip
-        age, full, slow = (source.stream.metric(name, statistic=statistic, period=_MINUTES) for name, statistic in (
-            ("GetRecords.IteratorAgeMilliseconds", "Maximum"), ("WriteProvisionedThroughputExceeded", "Sum"),
-            ("ReadProvisionedThroughputExceeded", "Sum")))  # fmt: skip
+        self._alarm(
+            "NotReplicated",
+            failed,
+            0,
+            "DynamoDB left changes out of the stream: what is made of it has a gap "
+            f"there. Items of more than 34 KB may be too large{which}",
+        )
+        self._alarm(
+            "ReplicationLag",
+            lag,
+            _HOUR_MS,
+            "Changes wait an hour for the stream; after 168 hours DynamoDB stops replicating",
+        )
+        age, full, slow = (
+            source.stream.metric(name, statistic=statistic, period=_MINUTES)
+            for name, statistic in (
+                ("GetRecords.IteratorAgeMilliseconds", "Maximum"),
+                ("WriteProvisionedThroughputExceeded", "Sum"),
+                ("ReadProvisionedThroughputExceeded", "Sum"),
+            )
+        )
         keeps = self.config.stream_retention_hours
-        self._alarm("IteratorAge", age, keeps * _HOUR_MS // 4, "Records are read so late that a quarter of the time "
-                    f"the stream keeps them, {keeps} h, is over")  # fmt: skip
+        self._alarm(
+            "IteratorAge",
+            age,
+            keeps * _HOUR_MS // 4,
+            f"Records are read so late that a quarter of the time the stream keeps them, {keeps} h, is over",
+        )
         self._alarm("StreamFull", full, 0, "The stream has too few shards for what is written", periods=3)
         self._alarm("StreamRead", slow, 0, "The stream has more readers than its shards serve", periods=3)
         self._row("Capture", [failed, slowed], [lag, age], [full, slow])
 
     def delivery(self, delivery: Delivery) -> None:
         """Watch Firehose."""
-        fresh, success, behind = _firehose(delivery.name, "DeliveryToS3.DataFreshness", "DeliveryToS3.Success",
-                                           "KinesisMillisBehindLatest")  # fmt: skip
+        fresh, success, behind = _firehose(
+            delivery.name, "DeliveryToS3.DataFreshness", "DeliveryToS3.Success", "KinesisMillisBehindLatest"
+        )
         late = max(900, 3 * self.config.buffer_seconds)
-        self._alarm("Freshness", fresh, late, f"The oldest record Firehose has not stored is older than {late} s",
-                    periods=2)  # fmt: skip
+        self._alarm(
+            "Freshness", fresh, late, f"The oldest record Firehose has not stored is older than {late} s", periods=2
+        )
         self._alarm("DeliveryFailed", success, 1, "Firehose could not write objects into the lake", below=True)
         self._row("Delivery", [fresh], [success], [behind])
 
@@ -100,8 +139,14 @@ class Watch(Construct):
 
     def queries(self) -> None:
         """Watch what Athena scans: queries that end otherwise than well are paid for too."""
-        scanned = _asked("AWS/Athena", "SUM(ProcessedBytes)", "QueryState, QueryType, WorkGroup", self.config.slug,
-                         "WorkGroup", cdk.Duration.hours(1))  # fmt: skip
+        scanned = _asked(
+            "AWS/Athena",
+            "SUM(ProcessedBytes)",
+            "QueryState, QueryType, WorkGroup",
+            self.config.slug,
+            "WorkGroup",
+            cdk.Duration.hours(1),
+        )
         limit = self.config.scan_alarm_gb
         self._alarm("Scanned", scanned, limit * 10**9, f"Queries scanned more than {limit} GB in an hour")
         self._row("Queries", [scanned])
@@ -111,20 +156,30 @@ class Watch(Construct):
         red = search.domain.metric_cluster_status_red(period=_MINUTES)
         space = search.domain.metric_free_storage_space(period=_MINUTES, statistic="Minimum")  # MB
         self._alarm("SearchRed", red, 0, "The domain has lost a shard")
-        self._alarm("SearchFull", space, 1024 * self.config.search_volume_gb / 5,
-                    "A disk of the domain has less than a fifth left", below=True)  # fmt: skip
+        self._alarm(
+            "SearchFull",
+            space,
+            1024 * self.config.search_volume_gb / 5,
+            "A disk of the domain has less than a fifth left",
+            below=True,
+        )
         self._row("Search", [red], [space])
         self.function(search.function, "Search")
         if search.stream is not None:
             kind = "DeliveryToAmazonOpenSearchService"
             fresh, success = _firehose(search.stream.ref, f"{kind}.DataFreshness", f"{kind}.Success")
             self._alarm("SearchFreshness", fresh, 900, "Documents are not indexed after 15 minutes", periods=2)
-            self._alarm("SearchFailed", success, 1, "Firehose could not index documents; they are under search/",
-                        below=True)  # fmt: skip
+            self._alarm(
+                "SearchFailed", success, 1, "Firehose could not index documents; they are under search/", below=True
+            )
             self._row("Search delivery", [fresh], [success])
         if search.stream is not None and lake is not None:  # AWS writes "-failed/" and "_failed/" of the same folder
-            self._objects("SearchRefused", lake, {"wildcard": f"search/{self.config.log_name}/*failed/*"},
-                          "documents that could not be indexed are in")  # fmt: skip
+            self._objects(
+                "SearchRefused",
+                lake,
+                {"wildcard": f"search/{self.config.log_name}/*failed/*"},
+                "documents that could not be indexed are in",
+            )
         if search.dead_letters is not None:
             age = search.function.metric("IteratorAge", statistic="Maximum", period=_MINUTES)
             self._alarm("SearchLate", age, _HOUR_MS, "Documents are an hour behind the table")
@@ -134,10 +189,15 @@ class Watch(Construct):
         """Tell of tasks that did not begin, or ended with another exit code than 0."""
         ends = [{"containers": {"exitCode": [{"anything-but": 0}]}}, {"stopCode": ["TaskFailedToStart"]}]
         failed = {"clusterArn": [reports.cluster.cluster_arn], "lastStatus": ["STOPPED"], "$or": ends}
-        rule = self._tell("ReportFailed", "aws.ecs", "ECS Task State Change", failed,
-                          f"{self.config.name}: a report failed: {events.EventField.from_path('$.detail.taskArn')} "
-                          f"({events.EventField.from_path('$.detail.stoppedReason')}); its log and what it made of the "
-                          "report say why")  # fmt: skip
+        rule = self._tell(
+            "ReportFailed",
+            "aws.ecs",
+            "ECS Task State Change",
+            failed,
+            f"{self.config.name}: a report failed: {events.EventField.from_path('$.detail.taskArn')} "
+            f"({events.EventField.from_path('$.detail.stoppedReason')}); its log and what it made of the "
+            "report say why",
+        )
         self._row("Reports", [_matched(rule)], [self._letters("ReportLetters", reports.dead_letters)])
 
     def errors(self, lake: s3.Bucket) -> None:
@@ -151,35 +211,48 @@ class Watch(Construct):
         # not the L2's property, which brings a function along to set it
         bucket.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
         rule = self._tell(
-            id, "aws.s3", "Object Created", {"bucket": {"name": [lake.bucket_name]}, "object": {"key": [key]}},
+            id,
+            "aws.s3",
+            "Object Created",
+            {"bucket": {"name": [lake.bucket_name]}, "object": {"key": [key]}},
             f"{self.config.name}: {message} {events.EventField.from_path('$.detail.object.key')}",
-        )  # fmt: skip
+        )
         self._row(f"Objects: {' '.join(key.values())}", [_matched(rule)])
 
     def _tell(self, id: str, source: str, kind: str, detail: dict[str, Any], message: str) -> events.Rule:
         return events.Rule(
-            self, id, description=f"{self.config.name}: {id}",
+            self,
+            id,
+            description=f"{self.config.name}: {id}",
             event_pattern=events.EventPattern(source=[source], detail_type=[kind], detail=detail),
             targets=[_Telling(self.topic, message)],
-        )  # fmt: skip
+        )
 
     def _letters(self, id: str, queue: sqs.Queue) -> cloudwatch.IMetric:
         waiting = queue.metric_approximate_number_of_messages_visible(period=_MINUTES)
         self._alarm(id, waiting, 0, "Something was given up after its retries: the queue's messages say what")
         return waiting
 
-    def _alarm(self, id: str, metric: cloudwatch.IMetric, threshold: float, why: str, *, periods: int = 1,
-               below: bool = False) -> None:  # fmt: skip
+    def _alarm(
+        self, id: str, metric: cloudwatch.IMetric, threshold: float, why: str, *, periods: int = 1, below: bool = False
+    ) -> None:
         alarm = cloudwatch.Alarm(
-            self, id, metric=metric, threshold=threshold, evaluation_periods=periods, alarm_description=why,
+            self,
+            id,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=periods,
+            alarm_description=why,
             comparison_operator=_BELOW if below else _ABOVE,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING)  # fmt: skip
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
         alarm.add_alarm_action(actions.SnsAction(self.topic))
         alarm.add_ok_action(actions.SnsAction(self.topic))
 
     def _row(self, title: str, *graphs: list[cloudwatch.IMetric]) -> None:
-        self.dashboard.add_widgets(*(cloudwatch.GraphWidget(
-            title=title, left=graph, width=24 // len(graphs), height=5) for graph in graphs))  # fmt: skip
+        self.dashboard.add_widgets(
+            *(cloudwatch.GraphWidget(title=title, left=graph, width=24 // len(graphs), height=5) for graph in graphs)
+        )
 
 
 @jsii.implements(events.IRuleTarget)
@@ -194,19 +267,40 @@ class _Telling:
 
 
 def _firehose(name: str, *metrics: str) -> list[cloudwatch.IMetric]:
-    return [cloudwatch.Metric(
-        namespace="AWS/Firehose", metric_name=metric, dimensions_map={"DeliveryStreamName": name}, period=_MINUTES,
-        statistic="Average" if metric.endswith(".Success") else "Maximum") for metric in metrics]  # fmt: skip
+    return [
+        cloudwatch.Metric(
+            namespace="AWS/Firehose",
+            metric_name=metric,
+            dimensions_map={"DeliveryStreamName": name},
+            period=_MINUTES,
+            statistic="Average" if metric.endswith(".Success") else "Maximum",
+        )
+        for metric in metrics
+    ]
 
 
-def _asked(namespace: str, value: str, dimensions: str, name: str, dimension: str = "TableName",
-           period: cdk.Duration = _MINUTES) -> cloudwatch.IMetric:  # fmt: skip
+def _asked(
+    namespace: str,
+    value: str,
+    dimensions: str,
+    name: str,
+    dimension: str = "TableName",
+    period: cdk.Duration = _MINUTES,
+) -> cloudwatch.IMetric:
     """Make a metric of a Metrics Insights query, which needs but one of the dimensions to be known."""
     return cloudwatch.MathExpression(
         expression=f"SELECT {value} FROM SCHEMA(\"{namespace}\", {dimensions}) WHERE {dimension} = '{name}'",
-        using_metrics={}, period=period, label=value.partition("(")[2].rstrip(")"))  # fmt: skip
+        using_metrics={},
+        period=period,
+        label=value.partition("(")[2].rstrip(")"),
+    )
 
 
 def _matched(rule: events.Rule) -> cloudwatch.IMetric:
-    return cloudwatch.Metric(namespace="AWS/Events", metric_name="MatchedEvents", statistic="Sum", period=_MINUTES,
-                             dimensions_map={"RuleName": rule.rule_name})  # fmt: skip
+    return cloudwatch.Metric(
+        namespace="AWS/Events",
+        metric_name="MatchedEvents",
+        statistic="Sum",
+        period=_MINUTES,
+        dimensions_map={"RuleName": rule.rule_name},
+    )

@@ -21,13 +21,18 @@ LONGEST_TEXT = 262_144
 _QUEUED = 0.03  # seconds that a query waits before it runs: enough to be seen
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 _PRIMARY = {
-    "Name": "primary", "State": "ENABLED", "Description": "", "CreationTime": 1_700_000_000.0,
+    "Name": "primary",
+    "State": "ENABLED",
+    "Description": "",
+    "CreationTime": 1_700_000_000.0,
     "Configuration": {
-        "ResultConfiguration": {}, "EnforceWorkGroupConfiguration": False, "PublishCloudWatchMetricsEnabled": False,
+        "ResultConfiguration": {},
+        "EnforceWorkGroupConfiguration": False,
+        "PublishCloudWatchMetricsEnabled": False,
         "RequesterPaysEnabled": False,
         "EngineVersion": {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"},
     },
-}  # fmt: skip
+}
 
 
 class ApiError(Exception):
@@ -102,10 +107,15 @@ class Athena:
             Where Athena refuses it.
         """
         operations: dict[str, Callable[[dict[str, Any], str], dict[str, Any]]] = {
-            "StartQueryExecution": self._start, "GetQueryExecution": self._get, "GetQueryResults": self._results,
-            "StopQueryExecution": self._stop, "GetWorkGroup": self._group, "ListWorkGroups": self._groups,
-            "BatchGetQueryExecution": self._batch, "ListQueryExecutions": self._list,
-        }  # fmt: skip
+            "StartQueryExecution": self._start,
+            "GetQueryExecution": self._get,
+            "GetQueryResults": self._results,
+            "StopQueryExecution": self._stop,
+            "GetWorkGroup": self._group,
+            "ListWorkGroups": self._groups,
+            "BatchGetQueryExecution": self._batch,
+            "ListQueryExecutions": self._list,
+        }
         if operation not in operations:
             raise ApiError("InvalidRequestException", f"this server has no {operation}")
         return operations[operation](request, region)
@@ -123,8 +133,10 @@ class Athena:
             if self.workgroups[name]["State"] == "DISABLED":
                 raise _invalid(f"WorkGroup {name} is disabled.")
             if len(sql.encode()) > LONGEST_TEXT:
-                raise _invalid(f"1 validation error detected: Value at 'queryString' failed to satisfy constraint: "
-                               f"Member must have length less than or equal to {LONGEST_TEXT}")  # fmt: skip
+                raise _invalid(
+                    f"1 validation error detected: Value at 'queryString' failed to satisfy constraint: "
+                    f"Member must have length less than or equal to {LONGEST_TEXT}"
+                )
             identity = str(uuid.uuid4())
             place = self._place(settings, request)
             try:
@@ -158,8 +170,10 @@ class Athena:
         asked = request.get("ResultConfiguration", {}).get("OutputLocation")
         place = own if settings.get("EnforceWorkGroupConfiguration") else asked or own
         if not place:
-            raise _invalid("No output location provided. An output location is required either through the Workgroup "
-                           "result configuration setting or as an API input.")  # fmt: skip
+            raise _invalid(
+                "No output location provided. An output location is required either through the Workgroup "
+                "result configuration setting or as an API input."
+            )
         if not has_bucket(split(place)[0]):
             raise _invalid(f"Unable to verify/create output bucket {split(place)[0]}")
         return str(place).rstrip("/") + "/"
@@ -171,8 +185,11 @@ class Athena:
             if not query.stop.is_set():
                 query.state = "RUNNING"
                 self._execute(query, region, cutoff)
-            self._end(query, "CANCELLED" if query.stop.is_set() else "SUCCEEDED",
-                      "Query cancelled by user" if query.stop.is_set() else "")  # fmt: skip
+            self._end(
+                query,
+                "CANCELLED" if query.stop.is_set() else "SUCCEEDED",
+                "Query cancelled by user" if query.stop.is_set() else "",
+            )
         except Failed as error:
             self._end(query, "FAILED", str(error), 2)
         except BytesScannedCutoff:
@@ -217,10 +234,18 @@ class Athena:
         asked = query.request.get("ResultReuseConfiguration", {}).get("ResultReuseByAgeConfiguration", {})
         if not asked.get("Enabled"):
             return None
-        return next((each for each in list(self.queries.values()) if each is not query and each.state == "SUCCEEDED"
-                     and (each.sql, each.workgroup, each.database) == (query.sql, query.workgroup, query.database)
-                     and not each.outcome.unload
-                     and time.time() - each.ended < 60 * asked.get("MaxAgeInMinutes", 60)), None)  # fmt: skip
+        return next(
+            (
+                each
+                for each in list(self.queries.values())
+                if each is not query
+                and each.state == "SUCCEEDED"
+                and (each.sql, each.workgroup, each.database) == (query.sql, query.workgroup, query.database)
+                and not each.outcome.unload
+                and time.time() - each.ended < 60 * asked.get("MaxAgeInMinutes", 60)
+            ),
+            None,
+        )
 
     def _end(self, query: Query, state: str, reason: str = "", category: int = 0, retryable: bool = False) -> None:
         with self._lock:
@@ -248,10 +273,19 @@ class Athena:
 
     def _batch(self, request: dict[str, Any], region: str) -> dict[str, Any]:
         asked = request["QueryExecutionIds"]
-        unknown = [{"QueryExecutionId": each, "ErrorCode": "INVALID_INPUT", "ErrorMessage": f"QueryExecution {each} was "
-                    "not found"} for each in asked if each not in self.queries]  # fmt: skip
-        return {"QueryExecutions": [self._execution(self.queries[each]) for each in asked if each in self.queries],
-                "UnprocessedQueryExecutionIds": unknown}  # fmt: skip
+        unknown = [
+            {
+                "QueryExecutionId": each,
+                "ErrorCode": "INVALID_INPUT",
+                "ErrorMessage": f"QueryExecution {each} was not found",
+            }
+            for each in asked
+            if each not in self.queries
+        ]
+        return {
+            "QueryExecutions": [self._execution(self.queries[each]) for each in asked if each in self.queries],
+            "UnprocessedQueryExecutionIds": unknown,
+        }
 
     def _list(self, request: dict[str, Any], region: str) -> dict[str, Any]:
         name = request.get("WorkGroup", "primary")
@@ -263,16 +297,25 @@ class Athena:
         return {"WorkGroup": {"Name": request["WorkGroup"], **self.workgroups[request["WorkGroup"]]}}
 
     def _groups(self, request: dict[str, Any], region: str) -> dict[str, Any]:
-        found = [{"Name": name, "State": each["State"], "CreationTime": each.get("CreationTime", 0.0),
-                  "EngineVersion": each["Configuration"]["EngineVersion"]}
-                 for name, each in sorted(self.workgroups.items())]  # fmt: skip
+        found = [
+            {
+                "Name": name,
+                "State": each["State"],
+                "CreationTime": each.get("CreationTime", 0.0),
+                "EngineVersion": each["Configuration"]["EngineVersion"],
+            }
+            for name, each in sorted(self.workgroups.items())
+        ]
         return _page("WorkGroups", found, request, 50)
 
     def _results(self, request: dict[str, Any], region: str) -> dict[str, Any]:
         query = self._query(request)
         if query.state != "SUCCEEDED":
-            raise _invalid(f"Query has not yet finished. Current state: {query.state}" if query.state not in _ENDED else
-                           f"Query did not finish successfully. Final query state: {query.state}")  # fmt: skip
+            raise _invalid(
+                f"Query has not yet finished. Current state: {query.state}"
+                if query.state not in _ENDED
+                else f"Query did not finish successfully. Final query state: {query.state}"
+            )
         names = tuple(name for name, _ in query.outcome.columns)
         rows = [names, *query.outcome.rows] if names else []
         if request.get("MaxResults", 1000) > 1000:
@@ -281,10 +324,21 @@ class Athena:
         data = [
             {"Data": [{} if value is None else {"VarCharValue": value} for value in row]} for row in page.pop("Rows")
         ]
-        described = [{"CatalogName": "hive", "SchemaName": "", "TableName": "", "Name": name, "Label": name,
-                      "Type": kind, "Precision": 2147483647 if kind == "varchar" else 0, "Scale": 0,
-                      "Nullable": "UNKNOWN", "CaseSensitive": kind == "varchar"}
-                     for name, kind in query.outcome.columns]  # fmt: skip
+        described = [
+            {
+                "CatalogName": "hive",
+                "SchemaName": "",
+                "TableName": "",
+                "Name": name,
+                "Label": name,
+                "Type": kind,
+                "Precision": 2147483647 if kind == "varchar" else 0,
+                "Scale": 0,
+                "Nullable": "UNKNOWN",
+                "CaseSensitive": kind == "varchar",
+            }
+            for name, kind in query.outcome.columns
+        ]
         return {"ResultSet": {"Rows": data, "ResultSetMetadata": {"ColumnInfo": described}}, "UpdateCount": 0, **page}
 
     def _query(self, request: dict[str, Any]) -> Query:
@@ -301,16 +355,22 @@ class Athena:
             status["CompletionDateTime"] = query.ended
         if state == "FAILED":
             status["AthenaError"] = {
-                "ErrorCategory": query.category, "ErrorType": 1100 if query.category == 1 else 1006,
-                "Retryable": query.retryable, "ErrorMessage": query.reason}  # fmt: skip
+                "ErrorCategory": query.category,
+                "ErrorType": 1100 if query.category == 1 else 1006,
+                "Retryable": query.retryable,
+                "ErrorMessage": query.reason,
+            }
         began, now = query.started or time.time(), query.ended or time.time()
         statistics: dict[str, Any] = {
-            "EngineExecutionTimeInMillis": _ms(now - began), "DataScannedInBytes": query.outcome.scanned,
+            "EngineExecutionTimeInMillis": _ms(now - began),
+            "DataScannedInBytes": query.outcome.scanned,
             "TotalExecutionTimeInMillis": _ms(now - query.submitted),
-            "QueryQueueTimeInMillis": _ms(began - query.submitted), "ServicePreProcessingTimeInMillis": 1,
-            "QueryPlanningTimeInMillis": min(5, _ms(now - began)), "ServiceProcessingTimeInMillis": 1,
+            "QueryQueueTimeInMillis": _ms(began - query.submitted),
+            "ServicePreProcessingTimeInMillis": 1,
+            "QueryPlanningTimeInMillis": min(5, _ms(now - began)),
+            "ServiceProcessingTimeInMillis": 1,
             "ResultReuseInformation": {"ReusedPreviousResult": query.reused},
-        }  # fmt: skip
+        }
         if query.outcome.unload and query.output and state == "SUCCEEDED":
             statistics["DataManifestLocation"] = f"{query.output}-manifest.csv"
         given = query.request
@@ -318,15 +378,20 @@ class Athena:
         settings = self.workgroups.get(query.workgroup, {}).get("Configuration", {})
         location = query.output if query.outcome.unload or not query.output else f"{query.output}.csv"
         return {
-            "QueryExecutionId": query.id, "Query": query.sql, "StatementType": "DML", "SubstatementType": "UNLOAD"
-            if query.outcome.unload else "SELECT", "WorkGroup": query.workgroup, "Status": status,
+            "QueryExecutionId": query.id,
+            "Query": query.sql,
+            "StatementType": "DML",
+            "SubstatementType": "UNLOAD" if query.outcome.unload else "SELECT",
+            "WorkGroup": query.workgroup,
+            "Status": status,
             "Statistics": statistics,
             "ResultConfiguration": {**asked, "OutputLocation": location} if location else {},
             "QueryExecutionContext": {"Catalog": "awsdatacatalog", **given.get("QueryExecutionContext", {})},
-            "ResultReuseConfiguration": given.get("ResultReuseConfiguration",
-                                                  {"ResultReuseByAgeConfiguration": {"Enabled": False}}),
+            "ResultReuseConfiguration": given.get(
+                "ResultReuseConfiguration", {"ResultReuseByAgeConfiguration": {"Enabled": False}}
+            ),
             "EngineVersion": settings.get("EngineVersion", {}),
-        }  # fmt: skip
+        }
 
 
 def _ms(seconds: float) -> int:

@@ -83,8 +83,11 @@ def declare(server: AwsServer, table: dict, scheme: str = lakes.SCHEMES[0]) -> N
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
     for folder in sorted({key[len(below) :].rpartition("/")[0] for key in keys}):
         where = table["StorageDescriptor"] | {"Location": f"{location}{folder}/"}
-        glue.create_partition(DatabaseName=DATABASE, TableName=table["Name"],
-                              PartitionInput={"Values": folder.split("/"), "StorageDescriptor": where})  # fmt: skip
+        glue.create_partition(
+            DatabaseName=DATABASE,
+            TableName=table["Name"],
+            PartitionInput={"Values": folder.split("/"), "StorageDescriptor": where},
+        )
 
 
 @pytest.fixture
@@ -93,8 +96,15 @@ def empty(server) -> AwsServer:
     return server
 
 
-def lake(server: AwsServer, folder: Path, layout: str = "envelope", scheme: str = lakes.SCHEMES[0], seed: int = 1,
-         made: list | None = None, name: str = "things") -> Path:  # fmt: skip
+def lake(
+    server: AwsServer,
+    folder: Path,
+    layout: str = "envelope",
+    scheme: str = lakes.SCHEMES[0],
+    seed: int = 1,
+    made: list | None = None,
+    name: str = "things",
+) -> Path:
     """Put one history into a folder and, the same objects, behind a Glue table; return the folder."""
     plain = layout == "flat"
     made = lakes.records(seed, plain=plain, ties=not plain) if made is None else made

@@ -155,8 +155,9 @@ def _mended(node: Any) -> Any:
         case exp.ArrayPosition():
             return exp.Anonymous(this="trino_array_position", expressions=[node.this, node.expression])
         case exp.SplitPart():
-            return exp.Anonymous(this="trino_split_part", expressions=[
-                node.this, node.args["delimiter"], node.args["part_index"]])  # fmt: skip
+            return exp.Anonymous(
+                this="trino_split_part", expressions=[node.this, node.args["delimiter"], node.args["part_index"]]
+            )
         case exp.RegexpExtract():
             group = node.args.get("group") or exp.Literal.number(0)
             return exp.Anonymous(this="trino_regexp_extract", expressions=[node.this, node.expression, group])
@@ -168,8 +169,10 @@ def _mended(node: Any) -> Any:
         case exp.Trim() if not node.expression:
             node.set("expression", exp.Literal.string(" \t\n\r\f\v"))
         case exp.DateDiff():
-            return exp.Anonymous(this="date_sub", expressions=[
-                exp.Literal.string(str(node.args["unit"].name)), node.expression, node.this])  # fmt: skip
+            return exp.Anonymous(
+                this="date_sub",
+                expressions=[exp.Literal.string(str(node.args["unit"].name)), node.expression, node.this],
+            )
         case exp.FromBase64():
             return exp.Anonymous(this="trino_from_base64", expressions=[node.this])
         case exp.Decode():
@@ -201,8 +204,17 @@ def _cast(node: Any) -> Any:
         digits = re.sub(r"[^0-9.]", "", node.this.this) if isinstance(node.this, exp.Literal) else ""
         scale = len(digits.partition(".")[2])
         node.set("to", exp.DataType.build(f"decimal({len(digits.replace('.', '')) or 38}, {scale})"))
-    guard = {T.TINYINT: "whole", T.SMALLINT: "whole", T.INT: "whole", T.BIGINT: "whole", T.DOUBLE: "real",
-             T.FLOAT: "real", T.BOOLEAN: "boolean", T.TIMESTAMP: "timestamp", T.DATE: "date"}.get(kind)  # fmt: skip
+    guard = {
+        T.TINYINT: "whole",
+        T.SMALLINT: "whole",
+        T.INT: "whole",
+        T.BIGINT: "whole",
+        T.DOUBLE: "real",
+        T.FLOAT: "real",
+        T.BOOLEAN: "boolean",
+        T.TIMESTAMP: "timestamp",
+        T.DATE: "date",
+    }.get(kind)
     if guard:
         node.set("this", exp.Anonymous(this=f"trino_{guard}", expressions=[node.this]))
     return node
@@ -233,8 +245,10 @@ def _several(node: Any, filtered: Any) -> Any:
     found: Any = exp.Anonymous(this=name, expressions=[packed, node.expression, node.args["count"]])
     if filtered is not None:
         found = exp.Filter(this=found, expression=filtered)
-    each = exp.Lambda(this=exp.Dot(this=exp.to_identifier("one"), expression=exp.to_identifier("kept")),
-                      expressions=[exp.to_identifier("one")])  # fmt: skip
+    each = exp.Lambda(
+        this=exp.Dot(this=exp.to_identifier("one"), expression=exp.to_identifier("kept")),
+        expressions=[exp.to_identifier("one")],
+    )
     return exp.Transform(this=found, expression=each)
 
 
@@ -242,8 +256,11 @@ def _steps(path: Any) -> Any:
     """Write a path of JSON as the list of its steps; * is a name like any other."""
     if not isinstance(path, exp.JSONPath):
         raise ValueError("the path of JSON must be a literal")
-    steps = [step.this.replace("\\\\", "\\") if isinstance(step.this, str) else step.this for step in path.expressions
-             if not isinstance(step, exp.JSONPathRoot)]  # fmt: skip
+    steps = [
+        step.this.replace("\\\\", "\\") if isinstance(step.this, str) else step.this
+        for step in path.expressions
+        if not isinstance(step, exp.JSONPathRoot)
+    ]
     if any((isinstance(step, int) and step < 0) or not isinstance(step, int | str) for step in steps):
         raise ValueError("Invalid JSON path")
     return exp.Literal.string(json.dumps(steps, ensure_ascii=False))

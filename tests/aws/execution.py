@@ -61,8 +61,9 @@ def parse(sql: str) -> tuple[Any, dict[str, str] | None]:
         tree = sqlglot.parse_one(sql.rstrip().rstrip(";"), read="athena")
     except sqlglot.errors.SqlglotError as error:
         at = (getattr(error, "errors", None) or [{}])[0]
-        raise ValueError(f"line {at.get('line', 1)}:{at.get('col', 1)}: mismatched input "
-                         f"'{at.get('highlight', '')}'") from error  # fmt: skip
+        raise ValueError(
+            f"line {at.get('line', 1)}:{at.get('col', 1)}: mismatched input '{at.get('highlight', '')}'"
+        ) from error
     if not isinstance(tree, exp.Query):
         raise ValueError(f"line 1:1: mismatched input '{sql.split()[0]}'. Only queries and UNLOAD are served here")
     return tree, options
@@ -99,8 +100,9 @@ class Execution:
             if options:
                 _check_types(names, kinds)
             columns = list(zip(*answer.fetchall(), strict=True)) or [()] * len(names)
-            rows = pa.Table.from_arrays([pa.array(column, _arrow(kind)) for column, kind in
-                                         zip(columns, types, strict=True)], names=names)  # fmt: skip
+            rows = pa.Table.from_arrays(
+                [pa.array(column, _arrow(kind)) for column, kind in zip(columns, types, strict=True)], names=names
+            )
         except Unreadable as error:
             raise Failed(str(error)) from error
         except duckdb.InterruptException:
@@ -143,8 +145,10 @@ class Execution:
         database = (source.db or self.database or "default").lower()
         found = find(database, source.name.lower(), self.region)
         if found is None:
-            raise Failed(f"TABLE_NOT_FOUND: {_place(source.args.get('db') or source.this)}: "
-                         f"Table 'awsdatacatalog.{database}.{source.name.lower()}' does not exist")  # fmt: skip
+            raise Failed(
+                f"TABLE_NOT_FOUND: {_place(source.args.get('db') or source.this)}: "
+                f"Table 'awsdatacatalog.{database}.{source.name.lower()}' does not exist"
+            )
         return found
 
     def _pruned(self, table: Table, scope: Scope, alias: str) -> list[Any]:
@@ -153,13 +157,19 @@ class Execution:
             each for each in _conjuncts(scope.expression.args.get("where")) if _only(each, table, alias, scope)
         ]
         _check_comparisons(scope, table, alias)
-        fixed = {node.this.name.lower() for each in conditions for node in [each] if isinstance(node, exp.EQ | exp.In)
-                 and isinstance(node.this, exp.Column)}  # fmt: skip
+        fixed = {
+            node.this.name.lower()
+            for each in conditions
+            for node in [each]
+            if isinstance(node, exp.EQ | exp.In) and isinstance(node.this, exp.Column)
+        }
         for name in table.injected():
             if name not in fixed:
-                raise Failed(f"CONSTRAINT_VIOLATION: For the injected projected partition column {name}, the WHERE "
-                             "clause must contain only static equality conditions, and at least one such condition "
-                             "must be present.")  # fmt: skip
+                raise Failed(
+                    f"CONSTRAINT_VIOLATION: For the injected projected partition column {name}, the WHERE "
+                    "clause must contain only static equality conditions, and at least one such condition "
+                    "must be present."
+                )
         reads = table.partitions()
         if not conditions or not reads:
             return reads
@@ -187,10 +197,12 @@ class Execution:
         if compression not in _COMPRESSIONS:
             raise Failed(f"INVALID_TABLE_PROPERTY: Invalid compression codec: {compression}")
         if listed(options["to"]):
-            raise Failed(f"HIVE_PATH_ALREADY_EXISTS: Target directory for table 'awsdatacatalog.{self.database}."
-                         f"temp_table_{uuid.uuid4().hex}' already exists: {options['to']}. You may need to manually "
-                         f"clean the data at location '{options['to']}' before retrying. Athena will not delete data "
-                         "in your account.")  # fmt: skip
+            raise Failed(
+                f"HIVE_PATH_ALREADY_EXISTS: Target directory for table 'awsdatacatalog.{self.database}."
+                f"temp_table_{uuid.uuid4().hex}' already exists: {options['to']}. You may need to manually "
+                f"clean the data at location '{options['to']}' before retrying. Athena will not delete data "
+                "in your account."
+            )
 
     def _unload(self, rows: pa.Table, options: dict[str, str]) -> None:
         """Write rows into several files, in which no order is kept."""
@@ -211,13 +223,17 @@ class Execution:
 
     def _results(self, rows: pa.Table, kinds: list[str], output: str) -> None:
         self.outcome.columns = list(zip(rows.column_names, map(_athena_type, kinds), strict=True))
-        columns = [[_shown(value.as_py() if not pa.types.is_timestamp(value.type) else str(value), kind)
-                    for value in column] for column, kind in zip(rows.columns, kinds, strict=True)]  # fmt: skip
+        columns = [
+            [_shown(value.as_py() if not pa.types.is_timestamp(value.type) else str(value), kind) for value in column]
+            for column, kind in zip(rows.columns, kinds, strict=True)
+        ]
         self.outcome.rows = list(zip(*columns, strict=True)) if columns else []
         if output:
             lines = [rows.column_names, *self.outcome.rows]
-            text = "".join(",".join("" if value is None else '"' + value.replace('"', '""') + '"' for value in line)
-                           + "\n" for line in lines)  # fmt: skip
+            text = "".join(
+                ",".join("" if value is None else '"' + value.replace('"', '""') + '"' for value in line) + "\n"
+                for line in lines
+            )
             save(f"{output}.csv", text.encode())
             save(f"{output}.csv.metadata", b"\x0a\x00")
 
@@ -239,18 +255,26 @@ def _only(condition: Any, table: Table, alias: str, scope: Scope) -> bool:
     """Tell whether a condition names columns of the table's partitions, and nothing else."""
     columns = list(condition.find_all(exp.Column))
     alone = len(scope.selected_sources) == 1
-    return bool(columns) and not condition.find(exp.Query) and all(
-        column.name.lower() in table.keys and (column.table == alias or (not column.table and alone))
-        for column in columns)  # fmt: skip
+    return (
+        bool(columns)
+        and not condition.find(exp.Query)
+        and all(
+            column.name.lower() in table.keys and (column.table == alias or (not column.table and alone))
+            for column in columns
+        )
+    )
 
 
 def _wanted(tree: exp.Expression, table: Table) -> set[str] | None:
     """Return the names of the table's columns that a query could use; None where it may be any."""
     stars = [star for star in tree.find_all(exp.Star) if not isinstance(star.parent, exp.Count)]
     scopes = [star.find_ancestor(exp.Select) for star in stars]
-    if any(each is not None and each.find(exp.Table) and any(
-            found.name.lower() == table.name for found in each.args["from_"].find_all(exp.Table))
-            for each in scopes):  # fmt: skip
+    if any(
+        each is not None
+        and each.find(exp.Table)
+        and any(found.name.lower() == table.name for found in each.args["from_"].find_all(exp.Table))
+        for each in scopes
+    ):
         return None
     return {part.name.lower() for part in tree.find_all(exp.Identifier)} & set(table.columns)
 
@@ -270,12 +294,21 @@ def _check_comparisons(scope: Scope, table: Table, alias: str) -> None:
                 continue
             numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
             if numeric != (not right.is_string) or (not numeric and kind != pa.string()):
-                have = "varchar" if kind == pa.string() else "integer" if kind == pa.int32() else \
-                    "bigint" if kind == pa.int64() else str(kind).replace("date32[day]", "date")  # fmt: skip
+                have = (
+                    "varchar"
+                    if kind == pa.string()
+                    else "integer"
+                    if kind == pa.int32()
+                    else "bigint"
+                    if kind == pa.int64()
+                    else str(kind).replace("date32[day]", "date")
+                )
                 literal = f"varchar({len(right.this)})" if right.is_string else "integer"
                 sign = {"NEQ": "<>", "GT": ">", "GTE": ">=", "LT": "<", "LTE": "<="}.get(type(node).__name__, "=")
-                raise Failed(f"TYPE_MISMATCH: {_place(left.find(exp.Identifier))}: Cannot apply operator: "
-                             f"{have} {sign} {literal}")  # fmt: skip
+                raise Failed(
+                    f"TYPE_MISMATCH: {_place(left.find(exp.Identifier))}: Cannot apply operator: "
+                    f"{have} {sign} {literal}"
+                )
 
 
 def _check_types(names: list[str], kinds: list[str]) -> None:
@@ -284,10 +317,18 @@ def _check_types(names: list[str], kinds: list[str]) -> None:
     for kind in kinds:
         precision = {"TIMESTAMP": 6, "TIMESTAMP_S": 0, "TIMESTAMP_NS": 9}.get(kind)
         if precision is not None:
-            raise Failed(f"NOT_SUPPORTED: Incorrect timestamp precision for timestamp({precision}); the configured "
-                         "precision is MILLISECONDS; column name: " + names[kinds.index(kind)])  # fmt: skip
-        name = {"NULL": "unknown", '"NULL"': "unknown", "TIMESTAMP WITH TIME ZONE": "timestamp(3) with time zone",
-                "JSON": "json", "TIME": "time(3)", "INTERVAL": "interval day to second"}.get(kind)  # fmt: skip
+            raise Failed(
+                f"NOT_SUPPORTED: Incorrect timestamp precision for timestamp({precision}); the configured "
+                "precision is MILLISECONDS; column name: " + names[kinds.index(kind)]
+            )
+        name = {
+            "NULL": "unknown",
+            '"NULL"': "unknown",
+            "TIMESTAMP WITH TIME ZONE": "timestamp(3) with time zone",
+            "JSON": "json",
+            "TIME": "time(3)",
+            "INTERVAL": "interval day to second",
+        }.get(kind)
         if name:
             raise Failed(f"NOT_SUPPORTED: Unsupported Hive type: {name}")
 
@@ -302,8 +343,11 @@ def _place(identifier: Any) -> str:
 def _said(error: Exception, tree: exp.Expression) -> str:
     """Put DuckDB's words into Athena's."""
     words = str(error).splitlines()[0]
-    if found := re.search(r'Referenced column "(.*?)" not found|Could not find key "(.*?)" in struct|'
-                          r'does not have a column named "(.*?)"', str(error)):  # fmt: skip
+    if found := re.search(
+        r'Referenced column "(.*?)" not found|Could not find key "(.*?)" in struct|'
+        r'does not have a column named "(.*?)"',
+        str(error),
+    ):
         name = next(part for part in found.groups() if part)
         at = next((each for each in tree.find_all(exp.Identifier) if each.name.lower() == name.lower()), None)
         return f"COLUMN_NOT_FOUND: {_place(at)}: Column '{name}' cannot be resolved"
@@ -329,20 +373,49 @@ def _said(error: Exception, tree: exp.Expression) -> str:
 
 
 _ATHENA_TYPES = {
-    "VARCHAR": "varchar", "BIGINT": "bigint", "INTEGER": "integer", "SMALLINT": "smallint", "TINYINT": "tinyint",
-    "DOUBLE": "double", "FLOAT": "float", "BOOLEAN": "boolean", "DATE": "date", "BLOB": "varbinary", "JSON": "json",
-    "TIMESTAMP": "timestamp", "TIMESTAMP_MS": "timestamp", "TIMESTAMP_S": "timestamp", "UBIGINT": "bigint",
-    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone", '"NULL"': "unknown", "NULL": "unknown",
-}  # fmt: skip
+    "VARCHAR": "varchar",
+    "BIGINT": "bigint",
+    "INTEGER": "integer",
+    "SMALLINT": "smallint",
+    "TINYINT": "tinyint",
+    "DOUBLE": "double",
+    "FLOAT": "float",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "BLOB": "varbinary",
+    "JSON": "json",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMP_MS": "timestamp",
+    "TIMESTAMP_S": "timestamp",
+    "UBIGINT": "bigint",
+    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
+    '"NULL"': "unknown",
+    "NULL": "unknown",
+}
 
 
 _ARROW = {
-    "boolean": pa.bool_(), "tinyint": pa.int8(), "smallint": pa.int16(), "integer": pa.int32(), "bigint": pa.int64(),
-    "hugeint": pa.int64(), "utinyint": pa.int64(), "usmallint": pa.int64(), "uinteger": pa.int64(),
-    "ubigint": pa.int64(), "float": pa.float32(), "double": pa.float64(), "blob": pa.binary(), "date": pa.date32(),
-    "timestamp": pa.timestamp("us"), "timestamp_ms": pa.timestamp("ms"), "timestamp_s": pa.timestamp("s"),
-    "timestamp with time zone": pa.timestamp("us", "UTC"), "sqlnull": pa.null(), '"null"': pa.null(),
-}  # fmt: skip
+    "boolean": pa.bool_(),
+    "tinyint": pa.int8(),
+    "smallint": pa.int16(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "hugeint": pa.int64(),
+    "utinyint": pa.int64(),
+    "usmallint": pa.int64(),
+    "uinteger": pa.int64(),
+    "ubigint": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "blob": pa.binary(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+    "timestamp_ms": pa.timestamp("ms"),
+    "timestamp_s": pa.timestamp("s"),
+    "timestamp with time zone": pa.timestamp("us", "UTC"),
+    "sqlnull": pa.null(),
+    '"null"': pa.null(),
+}
 
 
 def _arrow(kind: Any) -> pa.DataType:

@@ -35,8 +35,9 @@ class Faults:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def throttle(self, times: int = 1, *, code: str = "ThrottlingException", operation: str = "StartQueryExecution",
-                 ) -> None:  # fmt: skip
+    def throttle(
+        self, times: int = 1, *, code: str = "ThrottlingException", operation: str = "StartQueryExecution"
+    ) -> None:
         """Throttle an operation so many times; code may be TooManyRequestsException."""
         message = (
             "Rate exceeded"

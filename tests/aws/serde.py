@@ -26,10 +26,20 @@ from tests.aws.lenient import Literally, MalformedJson, read_leniently
 
 SerDe = Literal["openx", "hive", "parquet"]
 _PLAIN = {
-    "string": pa.string(), "boolean": pa.bool_(), "tinyint": pa.int8(), "smallint": pa.int16(), "int": pa.int32(),
-    "integer": pa.int32(), "bigint": pa.int64(), "float": pa.float32(), "real": pa.float32(), "double": pa.float64(),
-    "date": pa.date32(), "timestamp": pa.timestamp("ms"), "binary": pa.binary(),
-}  # fmt: skip
+    "string": pa.string(),
+    "boolean": pa.bool_(),
+    "tinyint": pa.int8(),
+    "smallint": pa.int16(),
+    "int": pa.int32(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "float": pa.float32(),
+    "real": pa.float32(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("ms"),
+    "binary": pa.binary(),
+}
 _WHITE = "".join(map(chr, range(33)))  # what Java's trim takes away
 _EXACT = Context(prec=120)
 
@@ -70,8 +80,9 @@ def arrow_type(text: str) -> pa.DataType:
     if re.fullmatch(r"(var)?char\(\d+\)", name):
         return pa.string()
     if name not in _PLAIN:
-        raise Unreadable(f"HIVE_METASTORE_ERROR: Error: type expected at the position 0 of '{text}' but '{text}' "
-                         "is found.")  # fmt: skip
+        raise Unreadable(
+            f"HIVE_METASTORE_ERROR: Error: type expected at the position 0 of '{text}' but '{text}' is found."
+        )
     return _PLAIN[name]
 
 
@@ -87,8 +98,9 @@ def read(data: bytes, path: str, serde: SerDe, columns: dict[str, pa.DataType], 
         try:
             data = gzip.decompress(data)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise Unreadable(f"HIVE_CURSOR_ERROR: Failed to read file at {path}: Unexpected end of input stream "
-                             f"({error})") from error  # fmt: skip
+            raise Unreadable(
+                f"HIVE_CURSOR_ERROR: Failed to read file at {path}: Unexpected end of input stream ({error})"
+            ) from error
     if serde == "parquet":
         return _read_parquet(data, path, columns)
     return _read_json(data, path, serde, columns, options)
@@ -108,11 +120,15 @@ def _read_json(data: bytes, path: str, serde: SerDe, kinds: dict[str, pa.DataTyp
             rows.append(parse(line.removesuffix("\r")))
         except (ValueError, RecursionError) as error:
             if not ignored:
-                raise Unreadable(f"HIVE_CURSOR_ERROR: Failed to read file at {path}: Row is not a valid JSON Object - "
-                                 f"JSONException: {error}") from error  # fmt: skip
+                raise Unreadable(
+                    f"HIVE_CURSOR_ERROR: Failed to read file at {path}: Row is not a valid JSON Object - "
+                    f"JSONException: {error}"
+                ) from error
             rows.append(None)
-    rows = [{name.lower(): value for name, value in row.items()} if isinstance(row, dict) and folded else row
-            for row in rows]  # fmt: skip
+    rows = [
+        {name.lower(): value for name, value in row.items()} if isinstance(row, dict) and folded else row
+        for row in rows
+    ]
     columns, make = Columns(), _Maker(hive, folded, options)
     columns.rows = len(rows)
     for place, (name, kind) in enumerate(kinds.items()):
@@ -120,8 +136,9 @@ def _read_json(data: bytes, path: str, serde: SerDe, kinds: dict[str, pa.DataTyp
         source = source.lower() if folded else source
         value = make.decoder(kind)
         try:
-            columns[name] = pa.array([None if (found := _member(row, source, place)) is None else value(found)
-                                      for row in rows], kind)  # fmt: skip
+            columns[name] = pa.array(
+                [None if (found := _member(row, source, place)) is None else value(found) for row in rows], kind
+            )
         except (BadValue, pa.ArrowException) as error:
             columns[name] = Unreadable(f"HIVE_CURSOR_ERROR: Failed to read file at {path}: {error}")
     return columns
@@ -141,8 +158,9 @@ def _openx_line(folded: bool) -> Callable[[str], Any]:
             raise MalformedJson(f'Duplicate key "{twice}"')
         return dict(pairs)
 
-    decode = json.JSONDecoder(parse_int=Literally, parse_float=Literally, parse_constant=Literally, strict=False,
-                              object_pairs_hook=members).raw_decode  # fmt: skip
+    decode = json.JSONDecoder(
+        parse_int=Literally, parse_float=Literally, parse_constant=Literally, strict=False, object_pairs_hook=members
+    ).raw_decode
 
     def parse(line: str) -> Any:
         line = line.strip(_WHITE)
@@ -189,8 +207,11 @@ class _Maker:
 
         def scalar(value: Any) -> Any:
             if isinstance(value, dict | list):
-                raise BadValue(f"Invalid JSON: {kind} value must be a scalar json value" if hive else
-                               f"{type(value).__name__} can not be coerced to {kind}")  # fmt: skip
+                raise BadValue(
+                    f"Invalid JSON: {kind} value must be a scalar json value"
+                    if hive
+                    else f"{type(value).__name__} can not be coerced to {kind}"
+                )
             if hive:
                 return plain(value)
             try:
@@ -213,10 +234,15 @@ class _Maker:
             elif isinstance(value, str) and not self.hive and not value.strip(_WHITE):
                 given = {}
             else:
-                raise BadValue("Invalid JSON: start of object expected" if self.hive else
-                               "Primitive can not be coerced to a ROW")  # fmt: skip
-            return {name: None if (each := given.get(sources[name] if isinstance(value, dict) else name)) is None
-                    else make(each) for name, make in fields}  # fmt: skip
+                raise BadValue(
+                    "Invalid JSON: start of object expected" if self.hive else "Primitive can not be coerced to a ROW"
+                )
+            return {
+                name: None
+                if (each := given.get(sources[name] if isinstance(value, dict) else name)) is None
+                else make(each)
+                for name, make in fields
+            }
 
         return struct
 
@@ -241,8 +267,9 @@ class _Maker:
             if isinstance(value, str) and not self.hive and not value.strip(_WHITE):
                 return None
             if not isinstance(value, dict):
-                raise BadValue("Invalid JSON: start of object expected" if self.hive else
-                               "Primitive can not be coerced to a MAP")  # fmt: skip
+                raise BadValue(
+                    "Invalid JSON: start of object expected" if self.hive else "Primitive can not be coerced to a MAP"
+                )
             return [(key(name), None if each is None else item(each)) for name, each in value.items()]
 
         return mapping
@@ -276,8 +303,9 @@ def _scalar(kind: pa.DataType, hive: bool) -> Callable[[Any], Any]:
 
 def _hive_number(value: Any, kind: pa.DataType) -> Decimal:
     if not isinstance(value, Literally):
-        raise BadValue(f"Current token ({type(value).__name__}) not numeric, can not use numeric value accessors "
-                       f"for {kind}")  # fmt: skip
+        raise BadValue(
+            f"Current token ({type(value).__name__}) not numeric, can not use numeric value accessors for {kind}"
+        )
     return Decimal(value)
 
 
@@ -413,11 +441,14 @@ def _read_parquet(data: bytes, path: str, kinds: dict[str, pa.DataType]) -> Colu
     columns.rows = table.num_rows
     for name, kind in kinds.items():
         try:
-            columns[name] = (_conformed(found[name].combine_chunks(), kind) if name in found else
-                             pa.nulls(table.num_rows, kind))  # fmt: skip
+            columns[name] = (
+                _conformed(found[name].combine_chunks(), kind) if name in found else pa.nulls(table.num_rows, kind)
+            )
         except BadValue as error:
-            columns[name] = Unreadable(f"HIVE_BAD_DATA: Field {name}'s type {error} in parquet file {path} is "
-                                       f"incompatible with type {trino_type(kind)} defined in table schema")  # fmt: skip
+            columns[name] = Unreadable(
+                f"HIVE_BAD_DATA: Field {name}'s type {error} in parquet file {path} is "
+                f"incompatible with type {trino_type(kind)} defined in table schema"
+            )
     return columns
 
 
@@ -438,8 +469,12 @@ def _conformed(values: Any, kind: pa.DataType) -> Any:
         return pa.array(rounded, pa.int64()).cast(kind)
     if pa.types.is_struct(kind) and pa.types.is_struct(have):
         names = {have.field(number).name.lower(): number for number in range(have.num_fields)}
-        parts = [_conformed(pc.struct_field(values, [names[field.name]]), field.type) if field.name in names else
-                 pa.nulls(len(values), field.type) for field in kind]  # fmt: skip
+        parts = [
+            _conformed(pc.struct_field(values, [names[field.name]]), field.type)
+            if field.name in names
+            else pa.nulls(len(values), field.type)
+            for field in kind
+        ]
         return pa.StructArray.from_arrays(parts, fields=list(kind), mask=values.is_null())
     if pa.types.is_list(kind) and (pa.types.is_list(have) or pa.types.is_large_list(have)):
         inner = _conformed(values.flatten(), kind.value_type)  # a null takes no elements in what Parquet gives
@@ -453,11 +488,15 @@ def _conformed(values: Any, kind: pa.DataType) -> Any:
 
 
 _ALIKE: tuple[Callable[[pa.DataType], bool], ...] = (
-    pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_date, pa.types.is_decimal,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_boolean,
+    pa.types.is_date,
+    pa.types.is_decimal,
     pa.types.is_map,
     lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind),
     lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind),
-)  # fmt: skip
+)
 
 
 def parquet_bytes(data: bytes, names: Iterable[str]) -> int:

@@ -123,8 +123,10 @@ class AwsServer:
         else:
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
         status, kind, content = answer
-        start_response(f"{status} {'OK' if status == 200 else 'Error'}", [
-            ("Content-Type", kind), ("Content-Length", str(len(content))), ("x-amzn-RequestId", "0")])  # fmt: skip
+        start_response(
+            f"{status} {'OK' if status == 200 else 'Error'}",
+            [("Content-Type", kind), ("Content-Length", str(len(content))), ("x-amzn-RequestId", "0")],
+        )
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else content]
 
     def _ask_athena(self, operation: str, body: bytes, region: str) -> Answer:
@@ -149,7 +151,8 @@ def _json(status: int, found: dict[str, Any]) -> Answer:
 def _scope(environ: dict[str, Any]) -> tuple[str, str]:
     """Return the region and the service a request is signed for."""
     given = environ.get("HTTP_AUTHORIZATION", "") or unquote(environ.get("QUERY_STRING", "")).replace(
-        "X-Amz-Credential=", "Credential=")  # fmt: skip
+        "X-Amz-Credential=", "Credential="
+    )
     found = _SCOPE.search(given)
     return (found[1], found[2]) if found else ("us-east-1", "")
 
@@ -173,17 +176,32 @@ def _s3_operation(environ: dict[str, Any]) -> str:
     if "list-type" in query:
         return "ListObjectsV2"
     if method == "POST":
-        return "DeleteObjects" if "delete" in query else "CreateMultipartUpload" if "uploads" in query else \
-            "CompleteMultipartUpload"  # fmt: skip
-    part = next((name for name in ("location", "versioning", "encryption", "policy", "tagging", "acl", "lifecycle")
-                 if name in query), "")  # fmt: skip
+        return (
+            "DeleteObjects"
+            if "delete" in query
+            else "CreateMultipartUpload"
+            if "uploads" in query
+            else "CompleteMultipartUpload"
+        )
+    part = next(
+        (
+            name
+            for name in ("location", "versioning", "encryption", "policy", "tagging", "acl", "lifecycle")
+            if name in query
+        ),
+        "",
+    )
     if part:
         return f"{method.title()}Bucket{part.title()}"
     if "partNumber" in query and method == "PUT":
         return "UploadPart"
     if not key:
-        return {"GET": "ListObjects" if environ.get("PATH_INFO", "/") != "/" else "ListBuckets", "PUT": "CreateBucket",
-                "HEAD": "HeadBucket", "DELETE": "DeleteBucket"}.get(method, method)  # fmt: skip
+        return {
+            "GET": "ListObjects" if environ.get("PATH_INFO", "/") != "/" else "ListBuckets",
+            "PUT": "CreateBucket",
+            "HEAD": "HeadBucket",
+            "DELETE": "DeleteBucket",
+        }.get(method, method)
     if method == "PUT" and "HTTP_X_AMZ_COPY_SOURCE" in environ:
         return "CopyObject"
     return f"{method.title()}Object"

@@ -36,10 +36,16 @@ def listed(location: str) -> list[StoredObject]:
     bucket, prefix = split(location.rstrip("/") + "/")
     if not has_bucket(bucket):
         return []
-    found = [(name, key) for name, key in list(_backend().buckets[bucket].keys.items())
-             if isinstance(key, FakeKey) and name.startswith(prefix) and key.size]  # fmt: skip
-    return [StoredObject(f"s3://{bucket}/{name}", key.size, key.etag) for name, key in sorted(found)
-            if not any(part.startswith(("_", ".")) for part in name[len(prefix) :].split("/"))]  # fmt: skip
+    found = [
+        (name, key)
+        for name, key in list(_backend().buckets[bucket].keys.items())
+        if isinstance(key, FakeKey) and name.startswith(prefix) and key.size
+    ]
+    return [
+        StoredObject(f"s3://{bucket}/{name}", key.size, key.etag)
+        for name, key in sorted(found)
+        if not any(part.startswith(("_", ".")) for part in name[len(prefix) :].split("/"))
+    ]
 
 
 def load(path: str) -> bytes:

@@ -69,8 +69,10 @@ class Table:
     def partition_rows(self, reads: Iterable[Read]) -> pa.Table:
         """Return the values of partitions, typed, with their place in the list."""
         rows = list(reads)
-        columns = [pa.array([self._value(read.values[at], kind) for read in rows], kind)
-                   for at, kind in enumerate(self.keys.values())]  # fmt: skip
+        columns = [
+            pa.array([self._value(read.values[at], kind) for read in rows], kind)
+            for at, kind in enumerate(self.keys.values())
+        ]
         return pa.table([pa.array(range(len(rows)), pa.int64()), *columns], names=["_place", *self.keys])
 
     def load(self, reads: Iterable[Read], wanted: set[str] | None) -> pa.Table:
@@ -86,8 +88,10 @@ class Table:
                 for name in names:
                     if isinstance(found[name], Unreadable):
                         raise found[name]
-                given = [pa.repeat(pa.scalar(value, kind), found.rows)
-                         for value, kind in zip(values, self.keys.values(), strict=True)]  # fmt: skip
+                given = [
+                    pa.repeat(pa.scalar(value, kind), found.rows)
+                    for value, kind in zip(values, self.keys.values(), strict=True)
+                ]
                 columns = [*(found[name] for name in names), *given, pa.repeat(pa.scalar(item.path), found.rows)]
                 parts.append(pa.Table.from_arrays(columns, schema=schema))
         return pa.concat_tables(parts) if parts else schema.empty_table()
@@ -105,8 +109,10 @@ class Table:
         try:
             return text if kind == pa.string() else date.fromisoformat(text) if kind == pa.date32() else int(text)
         except ValueError as error:
-            raise Unreadable(f"HIVE_INVALID_PARTITION_VALUE: Invalid partition value '{text}' for {kind} partition "
-                             f"key in {self.database}.{self.name}") from error  # fmt: skip
+            raise Unreadable(
+                f"HIVE_INVALID_PARTITION_VALUE: Invalid partition value '{text}' for {kind} partition "
+                f"key in {self.database}.{self.name}"
+            ) from error
 
     def _setting(self, column: str, name: str, default: str = "") -> str:
         return self.parameters.get(f"projection.{column}.{name}", default)
@@ -118,8 +124,10 @@ class Table:
         """
         hive_style = self.location.rstrip("/") + "/" + "".join(f"{name}=${{{name}}}/" for name in self.keys)
         template = self.parameters.get("storage.location.template", hive_style).rstrip("/") + "/"
-        place = "".join(f"(?P<{part[2:-1]}>{self._form(part[2:-1])})" if part.startswith("${") else re.escape(part)
-                        for part in re.split(r"(\$\{\w+\})", template))  # fmt: skip
+        place = "".join(
+            f"(?P<{part[2:-1]}>{self._form(part[2:-1])})" if part.startswith("${") else re.escape(part)
+            for part in re.split(r"(\$\{\w+\})", template)
+        )
         fits = {name: self._fits(name) for name in self.keys}
         found: dict[tuple[str, ...], list[StoredObject]] = {}
         for item in listed(template.partition("${")[0].rpartition("/")[0]):
@@ -143,9 +151,12 @@ class Table:
         low, _, high = (part.strip() for part in self._setting(column, "range").partition(","))
         if kind == "integer":
             digits, step = int(self._setting(column, "digits", "0")), int(self._setting(column, "interval", "1"))
-            return lambda text: (text.isdecimal() and int(low) <= int(text) <= int(high)
-                                 and (int(text) - int(low)) % step == 0
-                                 and text == str(int(text)).rjust(digits, "0"))  # fmt: skip
+            return lambda text: (
+                text.isdecimal()
+                and int(low) <= int(text) <= int(high)
+                and (int(text) - int(low)) % step == 0
+                and text == str(int(text)).rjust(digits, "0")
+            )
         if kind == "date":
             form = _strptime(self._setting(column, "format"))
             first, last = _moment(low, form), _moment(high, form)
@@ -158,9 +169,11 @@ class Table:
                 return moment.strftime(form) == text and first <= moment <= last
 
             return within
-        raise Unreadable(f"INVALID_TABLE_PROPERTY: Table {self.database}.{self.name} is configured for partition "
-                         f"projection, but the following partition columns are missing projection configuration: "
-                         f"[{column}]")  # fmt: skip
+        raise Unreadable(
+            f"INVALID_TABLE_PROPERTY: Table {self.database}.{self.name} is configured for partition "
+            f"projection, but the following partition columns are missing projection configuration: "
+            f"[{column}]"
+        )
 
 
 def find(database: str, name: str, region: str) -> Table | None:
@@ -175,13 +188,21 @@ def find(database: str, name: str, region: str) -> Table | None:
     if (library := info.get("SerializationLibrary", "")) not in _SERDES:
         raise Unreadable(f"HIVE_UNSUPPORTED_FORMAT: Unable to create input format: no SerDe {library!r}")
     keys = found.get("PartitionKeys") or []
-    registered = [(tuple(part.values), part.partition_input.get("StorageDescriptor", {}).get("Location", ""))
-                  for part in table.partitions.values()]  # fmt: skip
+    registered = [
+        (tuple(part.values), part.partition_input.get("StorageDescriptor", {}).get("Location", ""))
+        for part in table.partitions.values()
+    ]
     return Table(
-        database, name, {each["Name"].lower(): arrow_type(each["Type"]) for each in stored.get("Columns", [])},
-        {each["Name"].lower(): arrow_type(each["Type"]) for each in keys}, _SERDES[library],
-        info.get("Parameters") or {}, stored.get("Location", ""), found.get("Parameters") or {}, registered,
-    )  # fmt: skip
+        database,
+        name,
+        {each["Name"].lower(): arrow_type(each["Type"]) for each in stored.get("Columns", [])},
+        {each["Name"].lower(): arrow_type(each["Type"]) for each in keys},
+        _SERDES[library],
+        info.get("Parameters") or {},
+        stored.get("Location", ""),
+        found.get("Parameters") or {},
+        registered,
+    )
 
 
 _cache: OrderedDict[Any, serde.Columns] = OrderedDict()

@@ -81,8 +81,13 @@ def test_the_configuration_of_awswrangler_is_left_alone(wb):
 
 
 def test_tables_show_the_logs_of_the_database_and_no_others(wb, empty):
-    session_of(empty).client("glue").create_table(DatabaseName=DATABASE, TableInput={
-        "Name": "orders", "StorageDescriptor": {"Columns": [{"Name": "id", "Type": "string"}], "Location": "s3://lake/x/"}})  # fmt: skip
+    session_of(empty).client("glue").create_table(
+        DatabaseName=DATABASE,
+        TableInput={
+            "Name": "orders",
+            "StorageDescriptor": {"Columns": [{"Name": "id", "Type": "string"}], "Location": "s3://lake/x/"},
+        },
+    )
     (row,) = wb.tables().to_dict("records")
     assert (row["table"], row["layout"], row["objects"] > 5) == ("things", "envelope", True)
     assert "holds no change log" in refused(TableNotFound, lambda: wb.latest_state("orders"))
@@ -137,7 +142,8 @@ def test_lines_that_are_no_change_records_are_counted_and_named(empty, tmp_path)
     found, expected = wb.latest_state("things"), on_files.latest_state("things")
     same(found.df, expected.df)
     assert [(each.line, each.reason) for each in found.stats.unreadable] == [
-        (each.line, each.reason) for each in expected.stats.unreadable]  # fmt: skip
+        (each.line, each.reason) for each in expected.stats.unreadable
+    ]
     assert len(found.stats.unreadable) == 2
     assert {each.object.startswith(f"s3://{BUCKET}/") for each in found.stats.unreadable} == {True}
     same(
@@ -215,11 +221,14 @@ def test_a_query_that_failed_for_a_transient_reason_is_started_again(wb, empty):
     assert len(results(empty)) == 0
 
 
-@pytest.mark.parametrize(("reason", "advice"), [
-    ("Query exhausted resources at this scale factor", "narrower window"),
-    ("HIVE_BAD_DATA: Error parsing field value", "workbench table create"),
-    ("COLUMN_NOT_FOUND: line 1:8: Column 'x' cannot be resolved", "workbench table show"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("Query exhausted resources at this scale factor", "narrower window"),
+        ("HIVE_BAD_DATA: Error parsing field value", "workbench table create"),
+        ("COLUMN_NOT_FOUND: line 1:8: Column 'x' cannot be resolved", "workbench table show"),
+    ],
+)
 def test_a_failed_query_keeps_athenas_words_and_says_what_to_do(wb, empty, reason, advice):
     empty.faults.fail(reason, times=9)
     told = refused(QueryError, lambda: wb.latest_state("things"))
@@ -274,8 +283,11 @@ wb.latest_state("things")
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_process_that_ends_stops_its_query_at_athena(wb, empty, sign):
     empty.faults.slow(120, times=3)
-    process = subprocess.Popen([sys.executable, "-c", _ASK, empty.endpoint], env=os.environ | {"PYTHONPATH": str(ROOT)},
-                               stderr=subprocess.DEVNULL)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", _ASK, empty.endpoint],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+    )
     until = time.monotonic() + 60
     while not any(query.state == "RUNNING" for query in empty.queries.values()) and time.monotonic() < until:
         time.sleep(0.05)
@@ -301,10 +313,13 @@ def test_settings_of_the_workgroup_are_respected(wb, empty):
     assert all("s3://results/enforced/workbench/" in each["QueryString"] for each in empty.started)
 
 
-@pytest.mark.parametrize(("configuration", "told"), [
-    ({"EngineVersion": {"EffectiveEngineVersion": "Athena engine version 2"}}, "version 3"),
-    ({"ManagedQueryResultsConfiguration": {"Enabled": True}}, "turn managed results off"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("configuration", "told"),
+    [
+        ({"EngineVersion": {"EffectiveEngineVersion": "Athena engine version 2"}}, "version 3"),
+        ({"ManagedQueryResultsConfiguration": {"Enabled": True}}, "turn managed results off"),
+    ],
+)
 def test_workgroups_that_cannot_serve_are_refused_with_the_remedy(wb, empty, configuration, told):
     empty.workgroups["primary"]["Configuration"] |= configuration
     assert told in refused(ConfigError, lambda: wb.latest_state("things"))
@@ -336,9 +351,10 @@ def test_a_role_is_assumed_where_one_is_set(empty, tmp_path):
 # --- the catalog
 
 
-@pytest.mark.parametrize(("layout", "scheme"), [
-    ("envelope", lakes.SCHEMES[0]), ("raw", "2026/11/18/09"), ("envelope, Parquet", "dt="), ("envelope", "none"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("layout", "scheme"),
+    [("envelope", lakes.SCHEMES[0]), ("raw", "2026/11/18/09"), ("envelope, Parquet", "dt="), ("envelope", "none")],
+)
 def test_a_bucket_without_a_catalog_entry_gets_one(empty, tmp_path, layout, scheme):
     folder = lakes.write(tmp_path, lakes.records(1, changes=60), layout, scheme)
     location = place(empty, folder)
@@ -425,7 +441,9 @@ def test_reconcile_finds_what_differs_between_the_log_and_the_table(empty, tmp_p
     wb = athena(empty)
     found = wb.reconcile("persons", lag="1s")
     assert {(row["item"], row["pk"]) for row in found.df.to_dict("records")} == {
-        ("extra", json.loads(gone)["pk"]["S"]), ("differing", json.loads(changed)["pk"]["S"])}  # fmt: skip
+        ("extra", json.loads(gone)["pk"]["S"]),
+        ("differing", json.loads(changed)["pk"]["S"]),
+    }
     assert not found.agrees
     written = found.to_csv("s3://results/found.csv")
     assert written == "s3://results/found.csv"

@@ -23,7 +23,7 @@ QUESTIONS: dict[str, Callable[[Workbench], pd.DataFrame]] = {
     "diff": lambda wb: wb.diff("orders", AT + timedelta(seconds=3)).df,
     "changes": lambda wb: wb.changes("orders").df,
     "frequency": lambda wb: wb.change_frequency("orders").df,
-}  # fmt: skip
+}
 
 
 def both(server, folder: Path, made: list[dict], layout: str = "raw", **settings) -> tuple[Workbench, Workbench]:
@@ -48,8 +48,9 @@ def test_a_mixture_is_refused_alike_whatever_is_asked(empty, tmp_path, made, lay
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_one_region_or_account_chosen_has_the_same_answers(empty, tmp_path, question):
-    for number, (made, settings) in enumerate([(global_table(), {"log_region": "us-east-1"}),
-                                               (two_accounts(), {"log_account": "222222222222"})]):  # fmt: skip
+    for number, (made, settings) in enumerate(
+        [(global_table(), {"log_region": "us-east-1"}), (two_accounts(), {"log_account": "222222222222"})]
+    ):
         empty.reset()
         engines = both(empty, tmp_path / str(number), made, **settings)
         same(*(QUESTIONS[question](wb) for wb in reversed(engines)))

@@ -34,8 +34,13 @@ def answers(server, folder: Path, rows: Rows, layout: str, columns: dict[str, st
     else:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    table = table_input("things", place(server, folder), layout="raw" if layout == "raw" else "envelope",
-                        stored="parquet" if layout == "parquet" else "json", partitions="none")  # fmt: skip
+    table = table_input(
+        "things",
+        place(server, folder),
+        layout="raw" if layout == "raw" else "envelope",
+        stored="parquet" if layout == "parquet" else "json",
+        partitions="none",
+    )
     if columns:  # the mapping of our own raw tables gives `keys` to Kinesis' Keys only
         table["StorageDescriptor"]["SerdeInfo"]["Parameters"] = {"ignore.malformed.json": "true"}
     table["StorageDescriptor"]["Columns"] += [{"Name": name, "Type": kind} for name, kind in (columns or {}).items()]
@@ -73,8 +78,10 @@ def test_keys_are_one_item_whatever_their_spelling(empty, tmp_path, layout):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_an_image_without_attributes_is_none(empty, tmp_path, layout):
-    rows = [of_layout(record("INSERT", KEY, NOON, new=A), layout, old_image={}),
-            of_layout(record("REMOVE", KEY, NOON + 1, old=A), layout, new_image={})]  # fmt: skip
+    rows = [
+        of_layout(record("INSERT", KEY, NOON, new=A), layout, old_image={}),
+        of_layout(record("REMOVE", KEY, NOON + 1, old=A), layout, new_image={}),
+    ]
     latest, _, counts = answers(empty, tmp_path, rows, layout)
     assert counts.df[["inserts", "modifies", "removes"]].to_numpy().tolist() == [[1, 0, 1]]
     assert list(latest.df["_deleted_at"].notna()) == [True]
@@ -93,8 +100,12 @@ def test_changes_of_a_stream_without_new_images_are_kept(empty, tmp_path, layout
 
 
 def test_an_image_that_the_stream_has_and_the_record_lacks_is_refused(empty, tmp_path):
-    rows = [record("INSERT", KEY, NOON), of_streams(record("MODIFY", KEY, NOON)),
-            of_streams(record("INSERT", KEY, NOON), "NEW_IMAGE"), record("INSERT", KEY, NOON, new=A)]  # fmt: skip
+    rows = [
+        record("INSERT", KEY, NOON),
+        of_streams(record("MODIFY", KEY, NOON)),
+        of_streams(record("INSERT", KEY, NOON), "NEW_IMAGE"),
+        record("INSERT", KEY, NOON, new=A),
+    ]
     latest, *_ = answers(empty, tmp_path, rows, "raw")
     assert [each.line for each in latest.stats.unreadable] == [1, 2, 3]
     assert len(latest.df) == 1
@@ -102,8 +113,13 @@ def test_an_image_that_the_stream_has_and_the_record_lacks_is_refused(empty, tmp
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_nulls_beside_a_value_and_for_one_are_absent(empty, tmp_path, layout):
-    image = {"pk": {"S": "x", "N": None}, "note": None, "v": {"S": None, "N": "1", "M": None}, "m": {"M": {"a": None}},
-             "z": {"L": [{"S": "a", "N": None}]}}  # fmt: skip
+    image = {
+        "pk": {"S": "x", "N": None},
+        "note": None,
+        "v": {"S": None, "N": "1", "M": None},
+        "m": {"M": {"a": None}},
+        "z": {"L": [{"S": "a", "N": None}]},
+    }
     change = record("INSERT", KEY, NOON, new=A)
     rows = [of_layout(change, layout, keys={"pk": {"S": "x", "N": None}}, new_image=image)]
     latest, *_ = answers(empty, tmp_path, rows, layout)
@@ -123,8 +139,10 @@ def test_an_image_that_is_none_is_refused_by_every_question(empty, tmp_path, lay
             record("INSERT", KEY, NOON, new=A), layout, new_image=KEY | {"M": deep, "S": {"NS": ["-1.5e3", ".5"]}}
         )
     ]
-    rows += [of_layout(record("MODIFY", KEY, NOON + at, new=B, old=A), layout, new_image=KEY | image)
-             for at, image in enumerate(EMPTY, 1)]  # fmt: skip
+    rows += [
+        of_layout(record("MODIFY", KEY, NOON + at, new=B, old=A), layout, new_image=KEY | image)
+        for at, image in enumerate(EMPTY, 1)
+    ]
     latest, changes, counts = answers(empty, tmp_path, rows, layout)
     assert [each.line for each in changes.stats.unreadable] == [*range(2, len(EMPTY) + 2)]
     assert len(changes.df) == len(latest.df) == counts.df["inserts"].sum() == 1
@@ -153,8 +171,14 @@ def test_keys_that_are_none_are_refused(empty, tmp_path):
 
 def test_a_record_is_of_one_layout_whatever_columns_the_table_has(empty, tmp_path):
     """A raw record with names of an envelope's is raw; envelopes in the same table are envelopes."""
-    beside = {"ts": "2001-01-01 00:00:00.000000", "new_image": json.dumps(KEY | B), "table_name": "others", "event_id": "x",
-              "event_name": "REMOVE", "keys": json.dumps({"pk": {"S": "other"}})}  # fmt: skip
+    beside = {
+        "ts": "2001-01-01 00:00:00.000000",
+        "new_image": json.dumps(KEY | B),
+        "table_name": "others",
+        "event_id": "x",
+        "event_name": "REMOVE",
+        "keys": json.dumps({"pk": {"S": "other"}}),
+    }
     rows = [
         record("INSERT", KEY, NOON, new=A) | beside,
         canonical_change(record("MODIFY", KEY, NOON + 1, new=B, old=A)),
@@ -180,8 +204,14 @@ def test_a_flat_row_may_have_attributes_called_as_images_are(empty, tmp_path, na
     """The names of its columns are those of an envelope; the key tells, which is in none of the images."""
     values = [None, "x", '{"pk":{"S":"other"}}']
     keys = [{"pk": {"S": letter}} for letter in "abc"]
-    rows = [{each: inner for each, inner in (flat(record("INSERT", key, NOON, new=key | {"v": {"S": "A"}})) | {name: value}).items()
-             if inner is not None} for key, value in zip(keys, values, strict=True)]  # fmt: skip
+    rows = [
+        {
+            each: inner
+            for each, inner in (flat(record("INSERT", key, NOON, new=key | {"v": {"S": "A"}})) | {name: value}).items()
+            if inner is not None
+        }
+        for key, value in zip(keys, values, strict=True)
+    ]
     rows.append(canonical_change(record("INSERT", {"pk": {"S": "d"}}, NOON, new={"pk": {"S": "d"}, "v": {"S": "D"}})))
     latest, *_ = answers(empty, tmp_path, rows, "envelope", {"pk": "string", "v": "string"})
     assert latest.df["pk"].tolist() == ["a", "b", "c", "d"]

@@ -38,10 +38,15 @@ def test_every_answer_tells_the_newest_change_of_the_log_or_that_it_is_not_known
     last = NOON + timedelta(hours=30)
     folder = lake(empty, tmp_path, "raw", made=made("a", NOON, last) + made("b", NOON))
     on_files, on_athena = Workbench(folder), athena(empty)
-    for ask in (lambda wb: wb.changes("things", start=NOON + timedelta(hours=20)), lambda wb: wb.latest_state("things"),
-                lambda wb: wb.changes("things", key="pk=b"), lambda wb: wb.item_history("things"),
-                lambda wb: wb.change_frequency("things"), lambda wb: wb.change_frequency("things", by="attribute"),
-                lambda wb: wb.data_quality("things")):  # fmt: skip
+    for ask in (
+        lambda wb: wb.changes("things", start=NOON + timedelta(hours=20)),
+        lambda wb: wb.latest_state("things"),
+        lambda wb: wb.changes("things", key="pk=b"),
+        lambda wb: wb.item_history("things"),
+        lambda wb: wb.change_frequency("things"),
+        lambda wb: wb.change_frequency("things", by="attribute"),
+        lambda wb: wb.data_quality("things"),
+    ):
         found, expected = ask(on_athena), ask(on_files)
         assert found.stats.newest_change == expected.stats.newest_change == last
         assert "newest change 2026-01-02 18:00:00 UTC · newest object of" in found.summary

@@ -40,17 +40,24 @@ def test_a_folder_that_no_crawler_has_seen_is_named_and_a_checkpoint_does_not_st
     for ask in (lambda: wb.latest_state("things"), lambda: wb.changes("things", start=LATER)):
         found = ask()
         assert found.stats.objects <= objects - len(left)
-        assert any(f"{len(left)} objects in 3 folders are not read, s3://{BUCKET}" in note
-                   and "MSCK REPAIR TABLE logs.things" in note for note in found.stats.notes)  # fmt: skip
+        assert any(
+            f"{len(left)} objects in 3 folders are not read, s3://{BUCKET}" in note
+            and "MSCK REPAIR TABLE logs.things" in note
+            for note in found.stats.notes
+        )
     quality = wb.data_quality("things").df.set_index("finding")
     assert quality.loc["objects in no partition", ["status", "count", "share"]].tolist() == [
-        "failed", len(left), len(left) / objects]  # fmt: skip
+        "failed",
+        len(left),
+        len(left) / objects,
+    ]
     made = wb.checkpoint("things")
     assert len(made.objects) == objects - len(left)
     assert wb.tables()["objects"].tolist() == [objects - len(left)]
     for each in later:
         session_of(server).client("glue").create_partition(
-            DatabaseName=DATABASE, TableName="things", PartitionInput=each)  # fmt: skip
+            DatabaseName=DATABASE, TableName="things", PartitionInput=each
+        )
     on_files = Workbench(folder, home=tmp_path / "home", checkpoints="off")
     for question in ("latest", "with deleted"):
         same(QUESTIONS[question](wb), QUESTIONS[question](on_files))

@@ -18,7 +18,7 @@ ASKED = {name: ask for name, ask in QUESTIONS.items() if not name.startswith("qu
     "as of": lambda wb: wb.latest_state("things", as_of=AT + timedelta(seconds=2)).df,
     "history of an item": lambda wb: wb.item_history("things", "pk=a").df,
     "diff": lambda wb: wb.diff("things", AT, AT + timedelta(seconds=4)).df,
-}  # fmt: skip
+}
 del ASKED["changes of an item"]  # by a key that these items do not have
 REFUSED = {"before it began", "latest", "as of", "with deleted", "diff", "latest where"}
 
@@ -31,8 +31,15 @@ def answered(ask, wb: Workbench) -> pd.DataFrame | str:
     return found
 
 
-@pytest.mark.parametrize(("kind", "layout"), [*((kind, "raw") for kind in LACK), ("KEYS_ONLY", "envelope"),
-                                              ("NEW_IMAGE", "envelope, Parquet"), ("OLD_IMAGE", "struct")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "layout"),
+    [
+        *((kind, "raw") for kind in LACK),
+        ("KEYS_ONLY", "envelope"),
+        ("NEW_IMAGE", "envelope, Parquet"),
+        ("OLD_IMAGE", "struct"),
+    ],
+)
 def test_every_question_is_answered_or_refused_as_on_files(empty, tmp_path, kind, layout):
     made = [(AT + timedelta(minutes=5), change) for change in changes(kind)]
     assert TYPES[kind] != TYPES["NEW_AND_OLD_IMAGES"]

@@ -30,7 +30,7 @@ WINDOWED = {
     "quality": lambda wb, start, end: wb.data_quality("things", start=start, end=end).df,
     "quality's lag": lambda wb, start, end: wb.data_quality("things", start=start, end=end).lag,
     "quality's drift": lambda wb, start, end: wb.data_quality("things", start=start, end=end).drift,
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +70,17 @@ def test_a_baseline_older_than_the_log_is_the_answer_before_the_log(empty, tmp_p
 # --- whatever the partitions and their zone
 
 PARTITIONS = {
-    "unpadded texts, west": ("year={y}/month={m}/day={d}/hour={h}", ["year", "month", "day", "hour"], "string", False, -4),
+    "unpadded texts, west": (
+        "year={y}/month={m}/day={d}/hour={h}",
+        ["year", "month", "day", "hour"],
+        "string",
+        False,
+        -4,
+    ),
     "unpadded numbers, east": ("year={y}/month={m}/day={d}/hour={h}", ["year", "month", "day", "hour"], "int", True, 9),
     "month first, far west": ("{m}/{d}/{y}/{h}", [f"partition_{n}" for n in range(4)], "string", False, -11),
     "a date and an hour, far east": ("dt={y}-{m:02}-{d:02}/hour={h}", ["dt", "hour"], "string", False, 14),
-}  # fmt: skip
+}
 ASKED = ("changes", "frequency", "as of", "quality", "quality's lag")
 
 
@@ -87,9 +93,15 @@ def elsewhere(request, server, tmp_path_factory):
     made = lakes.records(4)
     for change in {id(change): change for _, change in made}.values():  # some are delivered twice
         change["dynamodb"]["ApproximateCreationDateTime"] += 13 * 86_400_000_000
-    made = [(arrival + timedelta(days=13) if number % 6 == 0 else
-             datetime.fromtimestamp(change["dynamodb"]["ApproximateCreationDateTime"] // 1_000_000 + 2, UTC), change)
-            for number, (arrival, change) in enumerate(made)]  # fmt: skip
+    made = [
+        (
+            arrival + timedelta(days=13)
+            if number % 6 == 0
+            else datetime.fromtimestamp(change["dynamodb"]["ApproximateCreationDateTime"] // 1_000_000 + 2, UTC),
+            change,
+        )
+        for number, (arrival, change) in enumerate(made)
+    ]
     lakes.write(folder, made, "envelope")
     registered = {}
     for path in sorted(each for each in folder.rglob("*.gz")):
@@ -106,13 +118,21 @@ def elsewhere(request, server, tmp_path_factory):
     if projected:
         ranges = {"year": "2026,2030", "month": "1,12", "day": "1,31", "hour": "0,23"}
         table["Parameters"] |= {"projection.enabled": "true"} | {
-            f"projection.{name}.{key}": value for name, span in ranges.items()
-            for key, value in (("type", "integer"), ("range", span))}  # fmt: skip
+            f"projection.{name}.{key}": value
+            for name, span in ranges.items()
+            for key, value in (("type", "integer"), ("range", span))
+        }
     declare(server, table)
     glue = session_of(server).client("glue")
     for place_of, values in () if projected else registered.items():
-        glue.create_partition(DatabaseName=DATABASE, TableName="things", PartitionInput={
-            "Values": values, "StorageDescriptor": table["StorageDescriptor"] | {"Location": f"{location}{place_of}/"}})  # fmt: skip
+        glue.create_partition(
+            DatabaseName=DATABASE,
+            TableName="things",
+            PartitionInput={
+                "Values": values,
+                "StorageDescriptor": table["StorageDescriptor"] | {"Location": f"{location}{place_of}/"},
+            },
+        )
     on_files, on_athena = Workbench(folder), athena(server)
     yield on_files, on_athena
     on_files.close()

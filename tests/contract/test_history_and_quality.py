@@ -81,8 +81,9 @@ def test_the_history_of_any_path_of_a_public_repository_is_what_its_records_say(
 def test_nothing_is_missing_in_a_public_repository_and_what_was_done_to_its_log_is_counted(public_history, records):
     told = Workbench(public_history / "data").data_quality("git-files")
     found = told.df.set_index("finding")
-    delivered = sum(len(gzip.decompress(path.read_bytes()).splitlines())
-                    for path in (public_history / "data").rglob("*.gz"))  # fmt: skip
+    delivered = sum(
+        len(gzip.decompress(path.read_bytes()).splitlines()) for path in (public_history / "data").rglob("*.gz")
+    )
     distinct = sum(map(len, records.values()))
     assert found.loc["duplicates", "count"] == delivered - distinct
     assert found.loc["duplicates", "share"] == (delivered - distinct) / delivered
@@ -95,8 +96,11 @@ def test_nothing_is_missing_in_a_public_repository_and_what_was_done_to_its_log_
 def test_one_record_deleted_from_the_public_log_is_the_one_gap_found(public_history, records, tmp_path, seed):
     rng = random.Random(seed)
     everything = [(path, each) for path, own in sorted(records.items()) for each in own]
-    path, lost = next((path, each) for path, each in rng.sample(everything, len(everything))
-                      if not fits(links([other for other in records[path] if other is not each])))  # fmt: skip
+    path, lost = next(
+        (path, each)
+        for path, each in rng.sample(everything, len(everything))
+        if not fits(links([other for other in records[path] if other is not each]))
+    )
     copied = tmp_path / "data"
     shutil.copytree(public_history / "data", copied)
     for file in copied.rglob("*.gz"):
@@ -123,8 +127,10 @@ def links(records: list[dict]) -> list[Link]:
     def text(image: dict | None) -> str:
         return ABSENT if image is None else json.dumps(image, sort_keys=True)
 
-    return [Link(at(each), each["eventID"], text(each["dynamodb"].get("OldImage")),
-                 text(each["dynamodb"].get("NewImage"))) for each in records]  # fmt: skip
+    return [
+        Link(at(each), each["eventID"], text(each["dynamodb"].get("OldImage")), text(each["dynamodb"].get("NewImage")))
+        for each in records
+    ]
 
 
 # --- history
@@ -218,15 +224,18 @@ def test_an_item_that_is_not_in_the_log_has_an_empty_history(tmp_path):
 def test_a_diff_names_items_added_removed_and_changed_and_can_be_asked_of_one_item(tmp_path):
     def item(name: str, *values: str | None, first: int = 0) -> list[dict]:
         key = {"pk": {"S": name}}
-        return chain(key, [(NOON + first + number, value and key | {"v": {"S": value}})
-                           for number, value in enumerate(values)])  # fmt: skip
+        return chain(
+            key, [(NOON + first + number, value and key | {"v": {"S": value}}) for number, value in enumerate(values)]
+        )
 
     records = item("same", "1") + item("changed", "1", "2") + item("new", "1", first=1) + item("gone", "1", None)
     wb = log(tmp_path, records)
     told = wb.diff("things", "2026-01-01T12:00", "2026-01-01T12:01")
     assert told.df[["pk", "item", "path"]].values.tolist() == [
-        ["changed", "changed", "v"], ["gone", "removed", "v"], ["new", "added", "v"]
-    ]  # fmt: skip
+        ["changed", "changed", "v"],
+        ["gone", "removed", "v"],
+        ["new", "added", "v"],
+    ]
     assert told.items == {"added": 1, "removed": 1, "changed": 1, "same": 1}
     assert told.verdict == "things: 1 added, 1 removed, 1 changed; 1 items the same"
     one = wb.diff("things", "2026-01-01T12:00", key={"pk": "changed"})
@@ -271,8 +280,9 @@ def test_the_newest_changes_are_shown_by_time_and_how_many_there_are_is_said(tmp
 
 def test_numbers_are_compared_to_the_last_digit(tmp_path):
     digits = "1234567890123456789012345678901234567"
-    records = [record("INSERT", {"pk": {"S": end}}, NOON, new={"pk": {"S": end}, "n": {"N": digits + end}})
-               for end in "345"]  # fmt: skip
+    records = [
+        record("INSERT", {"pk": {"S": end}}, NOON, new={"pk": {"S": end}, "n": {"N": digits + end}}) for end in "345"
+    ]
     wb = log(tmp_path, records)
     assert list(wb.latest_state("things", where=f"n > {digits}4").df["pk"]) == ["5"]
     assert list(wb.latest_state("things", where=f"n = {digits}4").df["pk"]) == ["4"]
@@ -282,8 +292,18 @@ def test_numbers_are_compared_to_the_last_digit(tmp_path):
 
 def test_both_images_of_a_change_are_side_by_side(tmp_path):
     df = log(tmp_path, chain(KEY, [(NOON, A), (NOON + 1, B)])).changes("things").df
-    assert list(df.columns) == ["pk", "ts", "event_name", "by_ttl", "size_bytes", "event_id", "new.pk", "new.v",
-                                "old.pk", "old.v"]  # fmt: skip
+    assert list(df.columns) == [
+        "pk",
+        "ts",
+        "event_name",
+        "by_ttl",
+        "size_bytes",
+        "event_id",
+        "new.pk",
+        "new.v",
+        "old.pk",
+        "old.v",
+    ]
     assert df["new.v"].tolist() == ["A", "B"]
     assert df["old.v"].isna().tolist() == [True, False]
 
@@ -307,9 +327,11 @@ def test_attributes_are_counted_by_what_happened_to_them_and_on_how_many_items(t
     assert told.stats.notes == ("1 write that changed nothing",)
     hourly = wb.change_frequency("things", by="attribute", every="1h").df
     assert hourly.values.tolist() == [
-        ["n", pd.Timestamp("2026-01-01T12:00Z"), 3], ["n", pd.Timestamp("2026-01-01T13:00Z"), 0],
-        ["v", pd.Timestamp("2026-01-01T12:00Z"), 1], ["v", pd.Timestamp("2026-01-01T13:00Z"), 1],
-    ]  # fmt: skip
+        ["n", pd.Timestamp("2026-01-01T12:00Z"), 3],
+        ["n", pd.Timestamp("2026-01-01T13:00Z"), 0],
+        ["v", pd.Timestamp("2026-01-01T12:00Z"), 1],
+        ["v", pd.Timestamp("2026-01-01T13:00Z"), 1],
+    ]
 
 
 def test_attributes_called_like_columns_of_an_answer_are_counted_as_others_are(tmp_path):
@@ -352,13 +374,27 @@ def test_each_finding_says_how_often_gives_examples_what_it_means_and_what_to_do
     found = told.df.set_index("finding")
     counts = found["count"].to_dict()
     assert counts | {} == {
-        "empty window": 0, "unreadable lines": 1, "missing changes": 1, "unseen beginnings": 0,
-        "changes dated after they arrived": 0, "changes dated before 2012": 0, "Firehose failure objects": 0, "freshness": 0, "silent hours": 0,
-        "unusual days": 0, "ambiguous ties": 0, "changes without an old image": 0,
-        "changes without a new image": 0, "tables made again with another key": 0,
-        "arrivals later than 1 d": 2, "reordered changes": 1, "duplicates": 1, "large records": 1,
-        "attributes of several types": 1, "delivery lag": 0,
-    }  # fmt: skip
+        "empty window": 0,
+        "unreadable lines": 1,
+        "missing changes": 1,
+        "unseen beginnings": 0,
+        "changes dated after they arrived": 0,
+        "changes dated before 2012": 0,
+        "Firehose failure objects": 0,
+        "freshness": 0,
+        "silent hours": 0,
+        "unusual days": 0,
+        "ambiguous ties": 0,
+        "changes without an old image": 0,
+        "changes without a new image": 0,
+        "tables made again with another key": 0,
+        "arrivals later than 1 d": 2,
+        "reordered changes": 1,
+        "duplicates": 1,
+        "large records": 1,
+        "attributes of several types": 1,
+        "delivery lag": 0,
+    }
     assert found.loc["missing changes", "status"] == "failed"
     (example,) = found.loc["missing changes", "examples"]
     assert example == "pk=x after 2026-01-01T12:00:00+00:00 and before 2026-01-01T12:00:00.000002+00:00: v"
@@ -369,8 +405,11 @@ def test_each_finding_says_how_often_gives_examples_what_it_means_and_what_to_do
         assert row.remedy
         assert len(row.examples) >= 1
     assert told.verdict.startswith("things: the log is not complete")
-    assert told.lag["longest"].tolist() == [pd.Timedelta("6.999998s"), pd.Timedelta("90min"), pd.Timedelta("2D")] or \
-        told.lag["longest"].tolist() == [pd.Timedelta("7s"), pd.Timedelta("90min"), pd.Timedelta("2D")]  # fmt: skip
+    assert told.lag["longest"].tolist() == [
+        pd.Timedelta("6.999998s"),
+        pd.Timedelta("90min"),
+        pd.Timedelta("2D"),
+    ] or told.lag["longest"].tolist() == [pd.Timedelta("7s"), pd.Timedelta("90min"), pd.Timedelta("2D")]
 
 
 def test_the_types_of_every_path_are_told_with_when_and_on_how_many_items(tmp_path):
@@ -379,17 +418,30 @@ def test_the_types_of_every_path_are_told_with_when_and_on_how_many_items(tmp_pa
     records = chain(KEY, [(NOON, A), (NOON + 5, KEY | {"v": {"N": "2"}})]) + chain(y, [(NOON + 7, y | deep)])
     told = log(tmp_path, records).data_quality("things").drift
     assert told[["path", "type", "items", "share"]].values.tolist() == [
-        ['m."a.b"', "L", 1, 0.5], ['m."a.b"[]', "N", 1, 0.5], ['m."a.b"[].c', "BOOL", 1, 0.5], ["m.e", "M", 1, 0.5],
-        ["pk", "S", 2, 1.0], ["v", "N", 1, 0.5], ["v", "S", 1, 0.5],
-    ]  # fmt: skip
+        ['m."a.b"', "L", 1, 0.5],
+        ['m."a.b"[]', "N", 1, 0.5],
+        ['m."a.b"[].c', "BOOL", 1, 0.5],
+        ["m.e", "M", 1, 0.5],
+        ["pk", "S", 2, 1.0],
+        ["v", "N", 1, 0.5],
+        ["v", "S", 1, 0.5],
+    ]
     v = told[told["path"] == "v"].set_index("type")
     assert v.loc["S", "last_seen"] == pd.Timestamp("2026-01-01T12:00Z")
     assert v.loc["N", "first_seen"] == pd.Timestamp("2026-01-01T12:00:00.000005Z")
 
 
 def test_a_log_that_begins_late_is_told_from_one_with_gaps(tmp_path):
-    records = [record("MODIFY", {"pk": {"S": f"{n}"}}, NOON + n, old={"pk": {"S": f"{n}"}},
-                      new={"pk": {"S": f"{n}"}, "v": {"S": "A"}}) for n in range(9)]  # fmt: skip
+    records = [
+        record(
+            "MODIFY",
+            {"pk": {"S": f"{n}"}},
+            NOON + n,
+            old={"pk": {"S": f"{n}"}},
+            new={"pk": {"S": f"{n}"}, "v": {"S": "A"}},
+        )
+        for n in range(9)
+    ]
     told = log(tmp_path, records).data_quality("things")
     found = told.df.set_index("finding")
     assert found.loc["unseen beginnings", ["count", "share"]].tolist() == [9, 1.0]
@@ -450,8 +502,10 @@ def test_an_empty_window_is_answered_with_the_columns_there_would_be_and_is_not_
     wb = log(tmp_path, chain(KEY, [(NOON, A), (NOON + 1, B)]))
     for by in ("event", "attribute", "key", "concentration", "interval"):
         for every in (None, "1h"):
-            full, none = (wb.change_frequency("things", by=by, every=every, **window).df
-                          for window in ({}, {"start": "2027-01-01"}))  # fmt: skip
+            full, none = (
+                wb.change_frequency("things", by=by, every=every, **window).df
+                for window in ({}, {"start": "2027-01-01"})
+            )
             assert none.empty
             assert list(none.columns) == list(full.columns)
             assert all(str(one) == str(other) for one, other in zip(none.dtypes, full.dtypes, strict=True)), by
@@ -462,9 +516,13 @@ def test_an_empty_window_is_answered_with_the_columns_there_would_be_and_is_not_
 
 
 QUESTIONS = {
-    "latest_state": {}, "changes": {"where": "v = 'A'"}, "item_history": {"key": "pk=x"},
-    "diff": {"before": "2026-01-01T12:00:00"}, "change_frequency": {"by": "attribute"}, "data_quality": {},
-}  # fmt: skip
+    "latest_state": {},
+    "changes": {"where": "v = 'A'"},
+    "item_history": {"key": "pk=x"},
+    "diff": {"before": "2026-01-01T12:00:00"},
+    "change_frequency": {"by": "attribute"},
+    "data_quality": {},
+}
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -509,8 +567,11 @@ def test_a_masked_attribute_is_in_no_answer(tmp_path, question, how):
 @pytest.mark.parametrize("ids", ["12", "21"])
 @pytest.mark.parametrize("more", [[], [(1, B)]])
 def test_an_item_older_than_the_log_removed_and_put_in_its_first_instant_lacks_its_beginning_only(tmp_path, ids, more):
-    whole = chain(KEY, [(NOON - 9, A), (NOON, None), (NOON, C), *((NOON + after, new) for after, new in more)],
-                  ids=["0", *ids, "3"])  # fmt: skip
+    whole = chain(
+        KEY,
+        [(NOON - 9, A), (NOON, None), (NOON, C), *((NOON + after, new) for after, new in more)],
+        ids=["0", *ids, "3"],
+    )
     wb = Workbench(write_log(tmp_path, random.Random(3).sample(whole[1:], len(whole) - 1)))
     found = wb.data_quality("things").df.set_index("finding")["count"]
     assert (found["missing changes"], found["unseen beginnings"]) == (0, 1)

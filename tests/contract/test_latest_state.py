@@ -158,9 +158,11 @@ def test_unreadable_lines_are_named_and_the_good_ones_around_them_answered(tmp_p
     result = Workbench(tmp_path).latest_state("things")
     assert list(result.df["v"]) == ["B"]
     assert [(found.line, found.reason.split(":")[0]) for found in result.stats.unreadable] == [
-        (2, "not JSON at character 2"), (3, "eventName is a str, not one of INSERT, MODIFY, REMOVE"),
-        (5, "MODIFY without a new image"), (7, "not JSON at character 42"),
-    ]  # fmt: skip
+        (2, "not JSON at character 2"),
+        (3, "eventName is a str, not one of INSERT, MODIFY, REMOVE"),
+        (5, "MODIFY without a new image"),
+        (7, "not JSON at character 42"),
+    ]
     assert {found.object for found in result.stats.unreadable} == {str(tmp_path / "log.json")}
 
 
@@ -214,8 +216,10 @@ def test_the_query_people_copy_brings_deleted_items_back_and_doubles_ties(public
     """The seed query of many posts: the last INSERT or MODIFY, by a correlated MAX over the new image's key."""
     truth = json.loads((public_history / "truth.json").read_text())["latest"]
     con = duckdb.connect()
-    con.execute(f"create table log as select * from read_json('{public_history}/data/**/*.gz', columns={{eventName: 'VARCHAR', "
-                "dynamodb: 'STRUCT(ApproximateCreationDateTime BIGINT, NewImage JSON)'}, format='newline_delimited')")  # fmt: skip
+    con.execute(
+        f"create table log as select * from read_json('{public_history}/data/**/*.gz', columns={{eventName: 'VARCHAR', "
+        "dynamodb: 'STRUCT(ApproximateCreationDateTime BIGINT, NewImage JSON)'}, format='newline_delimited')"
+    )
     rows = con.execute("""
         select dynamodb.NewImage->>'$.path.S' from log as a
         where eventName in ('INSERT', 'MODIFY') and dynamodb.ApproximateCreationDateTime = (

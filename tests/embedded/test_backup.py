@@ -57,9 +57,13 @@ def test_an_export_lies_and_is_named_as_dynamodb_would(store, tmp_path):
     assert folder.parent == tmp_path / "bucket" / "AWSDynamoDB"
     assert re.fullmatch(r"\d{14}-[0-9a-f]{8}", folder.name)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "_started", "data", "manifest-files.checksum", "manifest-files.json", "manifest-summary.checksum",
+        "_started",
+        "data",
+        "manifest-files.checksum",
+        "manifest-files.json",
+        "manifest-summary.checksum",
         "manifest-summary.json",
-    ]  # fmt: skip
+    ]
     names = [path.name for path in (folder / "data").iterdir()]
     assert len(names) == 3
     assert all(re.fullmatch(r"[a-z2-7]{26}\.json\.gz", name) for name in names)
@@ -71,9 +75,22 @@ def test_its_summary_has_every_member_of_dynamodbs(store, tmp_path):
     folder = export_table(store, "things", tmp_path)
     told = summary(folder)
     assert list(told) == [
-        "version", "exportArn", "startTime", "endTime", "tableArn", "tableId", "exportTime", "s3Bucket", "s3Prefix",
-        "s3SseAlgorithm", "s3SseKmsKeyId", "manifestFilesS3Key", "billedSizeBytes", "itemCount", "outputFormat",
-    ]  # fmt: skip
+        "version",
+        "exportArn",
+        "startTime",
+        "endTime",
+        "tableArn",
+        "tableId",
+        "exportTime",
+        "s3Bucket",
+        "s3Prefix",
+        "s3SseAlgorithm",
+        "s3SseKmsKeyId",
+        "manifestFilesS3Key",
+        "billedSizeBytes",
+        "itemCount",
+        "outputFormat",
+    ]
     assert (told["itemCount"], told["outputFormat"]) == (5, "DYNAMODB_JSON")
     assert told["billedSizeBytes"] == 5 * (2 + 3 + 1 + 2) - 1  # names, texts and numbers; 0 takes a byte less
     assert told["exportArn"].startswith("arn:aws:dynamodb:local:000000000000:table/things/export/")

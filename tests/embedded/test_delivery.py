@@ -98,10 +98,12 @@ def test_objects_lie_by_the_utc_arrival_of_their_oldest_record(store, lake):
     write(store, 300)  # five hours, over midnight
     deliver(store, lake, "things", buffer_seconds=300, faults=Faults())
     assert {path.parent.relative_to(lake).as_posix() for path in data(lake)} == {
-        "data/things/year=2026/month=03/day=01/hour=22", "data/things/year=2026/month=03/day=01/hour=23",
-        "data/things/year=2026/month=03/day=02/hour=00", "data/things/year=2026/month=03/day=02/hour=01",
+        "data/things/year=2026/month=03/day=01/hour=22",
+        "data/things/year=2026/month=03/day=01/hour=23",
+        "data/things/year=2026/month=03/day=02/hour=00",
+        "data/things/year=2026/month=03/day=02/hour=01",
         "data/things/year=2026/month=03/day=02/hour=02",
-    }  # fmt: skip
+    }
     for path in data(lake):
         named = datetime.strptime(path.name[len("things-1-") :][:19], "%Y-%m-%d-%H-%M-%S").replace(tzinfo=UTC)
         assert path.parent.as_posix().endswith(f"{named:year=%Y/month=%m/day=%d/hour=%H}")
@@ -152,9 +154,16 @@ def test_without_faults_each_change_is_delivered_once_and_in_order(store, lake):
     assert event_ids(lake) == sent
 
 
-BAD = [b"not json at all", b"", b"[]", b'{"dynamodb": {}}', b"\xff\xfe", b'{"eventName": "INSERT", "trunc',
-       b'{"eventID":"x","eventName":"MODIFY","tableName":"things","dynamodb":{"ApproximateCreationDateTime":1,'
-       b'"Keys":{"pk":{"S":"a"}},"NewImage":{"pk":{"Q":"a"}}}}']  # fmt: skip
+BAD = [
+    b"not json at all",
+    b"",
+    b"[]",
+    b'{"dynamodb": {}}',
+    b"\xff\xfe",
+    b'{"eventName": "INSERT", "trunc',
+    b'{"eventID":"x","eventName":"MODIFY","tableName":"things","dynamodb":{"ApproximateCreationDateTime":1,'
+    b'"Keys":{"pk":{"S":"a"}},"NewImage":{"pk":{"Q":"a"}}}}',
+]
 
 
 @pytest.mark.parametrize("layout", ["envelope", "raw", "parquet"])
@@ -172,8 +181,15 @@ def test_a_refused_record_goes_to_the_error_prefix_in_firehoses_form_and_the_oth
     told = lines(failed)
     assert [base64.b64decode(each["rawData"]) for each in told] == BAD
     for each in told:  # https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
-        assert set(each) == {"attemptsMade", "arrivalTimestamp", "errorCode", "errorMessage",
-                             "attemptEndingTimestamp", "rawData", "lambdaArn"}  # fmt: skip
+        assert set(each) == {
+            "attemptsMade",
+            "arrivalTimestamp",
+            "errorCode",
+            "errorMessage",
+            "attemptEndingTimestamp",
+            "rawData",
+            "lambdaArn",
+        }
         assert each["errorCode"] == "Lambda.ProcessingFailedStatus"
         assert int(before * 1000) <= each["arrivalTimestamp"] <= after * 1000
     assert "unknown type 'Q'" in told[-1]["errorMessage"]
@@ -246,8 +262,9 @@ def test_parquet_and_gzip_are_written_the_same_each_time(store, tmp_path):
 def store_pending(store: ItemStore, numbers: list[tuple[int, int]]) -> None:
     """Have the same changes wait for delivery again."""
     if not list(store.pending("things")):
-        store._db.executemany("insert into changes values (?, 'things', ?, ?)",
-                              [(seq, micros, RECORDS[seq]) for seq, micros in numbers])  # fmt: skip
+        store._db.executemany(
+            "insert into changes values (?, 'things', ?, ?)", [(seq, micros, RECORDS[seq]) for seq, micros in numbers]
+        )
     RECORDS.update(zip((seq for seq, _ in numbers), store.records([seq for seq, _ in numbers]), strict=True))
 
 

@@ -133,8 +133,12 @@ def test_only_numbers_and_sets_are_added(store, operand):
 
 
 def test_key_attributes_cannot_be_updated_and_none_be_named_twice(store):
-    for wrong in ({"put": {"pk": "b"}}, {"delete": ["pk"]}, {"put": {"x": 1}, "delete": ["x"]},
-                  {"put": {"x": 1}, "add": {"x": 1}}):  # fmt: skip
+    for wrong in (
+        {"put": {"pk": "b"}},
+        {"delete": ["pk"]},
+        {"put": {"x": 1}, "delete": ["x"]},
+        {"put": {"x": 1}, "add": {"x": 1}},
+    ):
         with pytest.raises(StoreError, match="part of the key, or named twice"):
             store.update_item("things", {"pk": "a"}, **wrong)
     with pytest.raises(StoreError, match="its key is pk, not pk, x"):
@@ -232,10 +236,28 @@ def test_an_item_holds_400_kb_and_not_a_byte_more(store):
 
 @pytest.mark.parametrize(
     ("value", "size"),
-    [("", 0), ("日本", 6), (0, 1), (7, 2), (-123, 3), (Decimal("0.0012"), 2), (12_000_000, 2), (Decimal("1E+100"), 2),
-     (b"", 0), (b"abcd", 4), (True, 1), (None, 1), ({"ab", "c"}, 3), ({b"ab", b"cde"}, 5), ({1, 22}, 4),
-     ([], 3), ({}, 3), (["ab", 1], 3 + 2 + 2 + 2), ({"k": {"l": "x"}}, 3 + 1 + 1 + 3 + 1 + 1 + 1)],
-)  # fmt: skip
+    [
+        ("", 0),
+        ("日本", 6),
+        (0, 1),
+        (7, 2),
+        (-123, 3),
+        (Decimal("0.0012"), 2),
+        (12_000_000, 2),
+        (Decimal("1E+100"), 2),
+        (b"", 0),
+        (b"abcd", 4),
+        (True, 1),
+        (None, 1),
+        ({"ab", "c"}, 3),
+        ({b"ab", b"cde"}, 5),
+        ({1, 22}, 4),
+        ([], 3),
+        ({}, 3),
+        (["ab", 1], 3 + 2 + 2 + 2),
+        ({"k": {"l": "x"}}, 3 + 1 + 1 + 3 + 1 + 1 + 1),
+    ],
+)
 def test_sizes_follow_dynamodbs_rules(value, size):
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     assert item_size(to_dynamodb({"name": value}))[0] == len("name") + size
@@ -285,8 +307,16 @@ def test_a_table_is_made_once_with_one_or_two_typed_keys_and_dropped_with_all_it
 
 def test_time_to_live_removes_what_is_over_and_not_more_than_five_years_old(store):
     at = int(NOW.timestamp())
-    untils = {"over": at - 1, "fraction": at - Decimal("1.5"), "now": at, "later": at + 1, "text": str(at - 1),
-              "ancient": at - 6 * 365 * 86_400, "none": None, "huge": 10**37}  # fmt: skip
+    untils = {
+        "over": at - 1,
+        "fraction": at - Decimal("1.5"),
+        "now": at,
+        "later": at + 1,
+        "text": str(at - 1),
+        "ancient": at - 6 * 365 * 86_400,
+        "none": None,
+        "huge": 10**37,
+    }
     for pk, until in untils.items():
         store.put_item("things", {"pk": pk, "until": until}, now=NOW - timedelta(days=1))
     store.put_item("things", {"pk": "without"}, now=NOW - timedelta(days=1))
@@ -316,12 +346,20 @@ def test_a_record_is_what_kinesis_data_streams_for_dynamodb_writes(store):
     first, second, third = records(store)
     assert first.pop("eventID") != second["eventID"] != third["eventID"]
     assert first == {
-        "awsRegion": "local", "eventName": "INSERT", "userIdentity": None, "recordFormat": "application/json",
-        "tableName": "things", "eventSource": "aws:dynamodb", "dynamodb": {
-            "ApproximateCreationDateTime": 1_772_366_400_123_456, "ApproximateCreationDateTimePrecision": "MICROSECOND",
-            "Keys": {"pk": {"S": "a"}}, "NewImage": {"n": {"N": "101"}, "pk": {"S": "a"}}, "SizeBytes": 3 + 3 + 4,
+        "awsRegion": "local",
+        "eventName": "INSERT",
+        "userIdentity": None,
+        "recordFormat": "application/json",
+        "tableName": "things",
+        "eventSource": "aws:dynamodb",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_772_366_400_123_456,
+            "ApproximateCreationDateTimePrecision": "MICROSECOND",
+            "Keys": {"pk": {"S": "a"}},
+            "NewImage": {"n": {"N": "101"}, "pk": {"S": "a"}},
+            "SizeBytes": 3 + 3 + 4,
         },
-    }  # fmt: skip
+    }
     assert second["dynamodb"]["OldImage"] == first["dynamodb"]["NewImage"]
     assert second["dynamodb"]["SizeBytes"] == 3 + 7 + 7
     assert third["dynamodb"]["OldImage"] == second["dynamodb"]["NewImage"]
@@ -428,8 +466,11 @@ class Table(RuleBasedStateMachine):
         self.put(pk, {"until": int(self.now.timestamp()) + until})
         self.store.expire("things", self.now)
         second, oldest = int(self.now.timestamp()), int((self.now - timedelta(days=5 * 365)).timestamp())
-        over = [pk for pk, item in self.model.items()
-                if type(item.get("until")) in (int, Decimal) and oldest <= int(item["until"]) <= second]  # fmt: skip
+        over = [
+            pk
+            for pk, item in self.model.items()
+            if type(item.get("until")) in (int, Decimal) and oldest <= int(item["until"]) <= second
+        ]
         for each in over:
             del self.model[each]
 

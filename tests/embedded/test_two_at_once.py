@@ -43,8 +43,13 @@ print(int(sys.argv[2]) - left)
 
 
 def making(home: Path, seed: int, how: str = "") -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", MAKE, str(home), str(seed), how], stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-c", MAKE, str(home), str(seed), how],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def agree(home: Path) -> bool:

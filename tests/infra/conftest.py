@@ -50,8 +50,12 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Syn
 
 def resources(made: Synthesised, kind: str = "") -> dict[str, Resource]:
     """The resources of a variant, or those of a type, by stack and logical id."""
-    return {f"{stack}/{name}": resource for stack, template in made.templates.items()
-            for name, resource in template["Resources"].items() if kind in ("", resource["Type"])}  # fmt: skip
+    return {
+        f"{stack}/{name}": resource
+        for stack, template in made.templates.items()
+        for name, resource in template["Resources"].items()
+        if kind in ("", resource["Type"])
+    }
 
 
 def only(made: Synthesised, kind: str, like: str = "") -> dict[str, Any]:
@@ -73,14 +77,20 @@ def invoke(variants: dict[str, Synthesised], tmp_path_factory: pytest.TempPathFa
         digest = function["Code"]["S3Key"].removesuffix(".zip")
         unpacked = folder / digest
         if not unpacked.exists():
-            archive = shutil.make_archive(str(folder / f"{digest}-zip"), "zip",
-                                          variants[variant].folder / f"asset.{digest}")  # fmt: skip
+            archive = shutil.make_archive(
+                str(folder / f"{digest}-zip"), "zip", variants[variant].folder / f"asset.{digest}"
+            )
             shutil.unpack_archive(archive, unpacked)
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _RUNTIME, str(unpacked), function["Handler"]], text=True, cwd=folder,
-            input="".join(json.dumps(event) + "\n" for event in events), capture_output=True, encoding="utf-8",
-            env=function["Environment"]["Variables"], timeout=function["Timeout"],
-        )  # fmt: skip
+            [sys.executable, "-I", "-S", "-c", _RUNTIME, str(unpacked), function["Handler"]],
+            text=True,
+            cwd=folder,
+            input="".join(json.dumps(event) + "\n" for event in events),
+            capture_output=True,
+            encoding="utf-8",
+            env=function["Environment"]["Variables"],
+            timeout=function["Timeout"],
+        )
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()], [
             json.loads(line) for line in done.stderr.splitlines()
@@ -93,20 +103,32 @@ def event(records: Iterable[Any]) -> dict[str, Any]:
     """What Firehose sends: records of a Kinesis stream, given as objects, texts or bytes."""
     made = []
     for number, record in enumerate(records):
-        data = record if isinstance(record, bytes) else (
-            record if isinstance(record, str) else json.dumps(record, ensure_ascii=False)).encode()  # fmt: skip
-        made.append({
-            "recordId": f"{49546986683135544286507457936321625675700192471156785154 + number}000000",
-            "approximateArrivalTimestamp": 1_760_000_000_000, "data": base64.b64encode(data).decode(),
-            "kinesisRecordMetadata": {"shardId": "shardId-000000000000", "partitionKey": "0123456789ABCDEF",
-                                      "sequenceNumber": str(number), "subsequenceNumber": "",
-                                      "approximateArrivalTimestamp": 1_760_000_000_000},
-        })  # fmt: skip
+        data = (
+            record
+            if isinstance(record, bytes)
+            else (record if isinstance(record, str) else json.dumps(record, ensure_ascii=False)).encode()
+        )
+        made.append(
+            {
+                "recordId": f"{49546986683135544286507457936321625675700192471156785154 + number}000000",
+                "approximateArrivalTimestamp": 1_760_000_000_000,
+                "data": base64.b64encode(data).decode(),
+                "kinesisRecordMetadata": {
+                    "shardId": "shardId-000000000000",
+                    "partitionKey": "0123456789ABCDEF",
+                    "sequenceNumber": str(number),
+                    "subsequenceNumber": "",
+                    "approximateArrivalTimestamp": 1_760_000_000_000,
+                },
+            }
+        )
     return {
-        "invocationId": "00000000-0000-0000-0000-000000000000", "region": "eu-central-1", "records": made,
+        "invocationId": "00000000-0000-0000-0000-000000000000",
+        "region": "eu-central-1",
+        "records": made,
         "sourceKinesisStreamArn": "arn:aws:kinesis:eu-central-1:123456789012:stream/changes",
         "deliveryStreamArn": "arn:aws:firehose:eu-central-1:123456789012:deliverystream/changes",
-    }  # fmt: skip
+    }
 
 
 def stored(response: dict[str, Any]) -> bytes:

@@ -23,8 +23,10 @@ def test_settings_come_as_texts_from_the_command_line_and_as_values_from_cdk_jso
 
 
 def test_the_cdks_own_context_is_passed_over():
-    assert read_config({"aws:cdk:enable-path-metadata": True, "@aws-cdk/core:x": True,
-                        "availability-zones:account=1": []}) == Config()  # fmt: skip
+    assert (
+        read_config({"aws:cdk:enable-path-metadata": True, "@aws-cdk/core:x": True, "availability-zones:account=1": []})
+        == Config()
+    )
 
 
 def test_a_config_cannot_be_changed():
@@ -42,76 +44,144 @@ def test_a_config_cannot_be_changed():
         ({"keep": "maybe"}, "keep=maybe: give true or false"),
         ({"table": "a/b"}, "table=a/b: give something like orders"),
         ({"name": "my stack"}, "name=my stack: give something like Orders"),
-        ({"name": "Primary"},
-         "name=Primary: Athena and Glue have a workgroup and a database of this name; take another"),
-        ({"crawler_schedule": "daily", "catalog": "both"},
-         "crawler_schedule=daily: give something like cron(15 3 * * ? *)"),
-        ({"crawler_schedule": "cron(15 3 * * ? *)"},
-         "crawler_schedule needs catalog=crawler or both; catalog is table"),
-        ({"format": "parquet", "transform": "flat", "catalog": "crawler"},
-         "format=parquet needs transform=envelope, whose columns Firehose can convert, not flat"),
+        (
+            {"name": "Primary"},
+            "name=Primary: Athena and Glue have a workgroup and a database of this name; take another",
+        ),
+        (
+            {"crawler_schedule": "daily", "catalog": "both"},
+            "crawler_schedule=daily: give something like cron(15 3 * * ? *)",
+        ),
+        (
+            {"crawler_schedule": "cron(15 3 * * ? *)"},
+            "crawler_schedule needs catalog=crawler or both; catalog is table",
+        ),
+        (
+            {"format": "parquet", "transform": "flat", "catalog": "crawler"},
+            "format=parquet needs transform=envelope, whose columns Firehose can convert, not flat",
+        ),
         ({"format": "parquet", "buffer_mb": "5"}, "format=parquet needs buffer_mb=64 or more"),
-        ({"transform": "flat"},
-         "transform=flat needs catalog=crawler, not table: which columns there are, only the items tell"),
-        ({"table": "orders", "generator": "persons"},
-         "generator writes into a new table: leave out table or generator"),
-        ({"production": "true", "keep": "false"},
-         "keep=false would delete a production log: leave out one of the two"),
-        ({"variant": "cross-account", "producer_account": "123456789012"},
-         "variant=cross-account needs producer_account, consumer_account and region"),
-        ({"variant": "cross-account", "producer_account": "123456789012", "consumer_account": "210987654321",
-          "region": "eu-west-1", "table": "arn:aws:dynamodb:eu-central-1:123456789012:table/orders"},
-         "table=arn:aws:dynamodb:eu-central-1:123456789012:table/orders: not in region eu-west-1 of producer_account "
-         "123456789012"),
-        ({"generator": "persons", "sort_key": "at:N"},
-         "partition_key and sort_key are a new table's without a generator: leave them out"),
+        (
+            {"transform": "flat"},
+            "transform=flat needs catalog=crawler, not table: which columns there are, only the items tell",
+        ),
+        (
+            {"table": "orders", "generator": "persons"},
+            "generator writes into a new table: leave out table or generator",
+        ),
+        ({"production": "true", "keep": "false"}, "keep=false would delete a production log: leave out one of the two"),
+        (
+            {"variant": "cross-account", "producer_account": "123456789012"},
+            "variant=cross-account needs producer_account, consumer_account and region",
+        ),
+        (
+            {
+                "variant": "cross-account",
+                "producer_account": "123456789012",
+                "consumer_account": "210987654321",
+                "region": "eu-west-1",
+                "table": "arn:aws:dynamodb:eu-central-1:123456789012:table/orders",
+            },
+            "table=arn:aws:dynamodb:eu-central-1:123456789012:table/orders: not in region eu-west-1 of producer_account "
+            "123456789012",
+        ),
+        (
+            {"generator": "persons", "sort_key": "at:N"},
+            "partition_key and sort_key are a new table's without a generator: leave them out",
+        ),
         ({"sort_key": "pk:N"}, "sort_key=pk:N: the partition key has this name"),
-        ({"network": "private", "transform": "delimiter"},
-         "network=private has nothing to run in it: transform=delimiter has no function"),
-        ({"search": "lambda", "table": "orders"},
-         "search=lambda needs the existing table's table_stream, and a new table has its own"),
+        (
+            {"network": "private", "transform": "delimiter"},
+            "network=private has nothing to run in it: transform=delimiter has no function",
+        ),
+        (
+            {"search": "lambda", "table": "orders"},
+            "search=lambda needs the existing table's table_stream, and a new table has its own",
+        ),
         ({"search_only": "true"}, "search_only=true needs search=firehose or search=lambda"),
-        ({"search": "lambda", "search_only": "true", "search_rotation": "OneDay"},
-         "search_rotation needs a Kinesis stream: with search=lambda and search_only=true there is none; leave out "
-         "search_rotation"),
-        ({"search": "lambda", "search_only": "true", "stream_shards": "2"},
-         "stream_shards needs a Kinesis stream: with search=lambda and search_only=true there is none; leave out "
-         "stream_shards"),
+        (
+            {"search": "lambda", "search_only": "true", "search_rotation": "OneDay"},
+            "search_rotation needs a Kinesis stream: with search=lambda and search_only=true there is none; leave out "
+            "search_rotation",
+        ),
+        (
+            {"search": "lambda", "search_only": "true", "stream_shards": "2"},
+            "stream_shards needs a Kinesis stream: with search=lambda and search_only=true there is none; leave out "
+            "stream_shards",
+        ),
         ({"search": "firehose", "search_nodes": "3"}, "search_nodes=3: give 1, or an even number, for two zones"),
-        ({"schedules": "daily report x"},
-         "schedules=daily report x: give something like quality: cron(30 6 ? * MON *) quality {table} --start=-8d"),
+        (
+            {"schedules": "daily report x"},
+            "schedules=daily report x: give something like quality: cron(30 6 ? * MON *) quality {table} --start=-8d",
+        ),
         ({"alarms": "false", "alarm_email": "a@example.com"}, "alarm_email needs alarms=true"),
-        ({"transform": "flat", "catalog": "crawler", "view": "pk:S"},
-         "view is for the other layouts: flat is a column an attribute"),
+        (
+            {"transform": "flat", "catalog": "crawler", "view": "pk:S"},
+            "view is for the other layouts: flat is a column an attribute",
+        ),
         ({"view": "pk"}, "view=pk: give something like pk:S,person.age:N,paid:BOOL"),
         ({"view": "pk:L"}, "view=pk:L: give something like pk:S,person.age:N,paid:BOOL"),
-        *(({"view": f"pk:S,{one}:S,{other}:N"},
-           f"view=pk:S,{one}:S,{other}:N: {other} and {one} are both the column {column}, since names of columns have "
-           "no case and dots become _; leave one of them out")
-          for one, other, column in [("Email", "email", "email"), ("a.b_c", "a_b.c", "a_b_c"), ("x", "x", "x"),
-                                     ("a.B", "A_b", "a_b")]),
-        ({"view": "image:S"}, "view=image:S: image and the whole item are both the column image, since names of columns "
-         "have no case and dots become _; leave one of them out"),
-        ({"view": "changed.At:N"}, "view=changed.At:N: changed.At and the time of the last change are both the column "
-         "changed_at, since names of columns have no case and dots become _; leave one of them out"),
-        ({"view": "a..b:S"}, "view=a..b:S: 'a..b' is no attribute path: quote a name that holds dots or quotes, like "
-         'person."first.name"'),
+        *(
+            (
+                {"view": f"pk:S,{one}:S,{other}:N"},
+                f"view=pk:S,{one}:S,{other}:N: {other} and {one} are both the column {column}, since names of columns have "
+                "no case and dots become _; leave one of them out",
+            )
+            for one, other, column in [
+                ("Email", "email", "email"),
+                ("a.b_c", "a_b.c", "a_b_c"),
+                ("x", "x", "x"),
+                ("a.B", "A_b", "a_b"),
+            ]
+        ),
+        (
+            {"view": "image:S"},
+            "view=image:S: image and the whole item are both the column image, since names of columns "
+            "have no case and dots become _; leave one of them out",
+        ),
+        (
+            {"view": "changed.At:N"},
+            "view=changed.At:N: changed.At and the time of the last change are both the column "
+            "changed_at, since names of columns have no case and dots become _; leave one of them out",
+        ),
+        (
+            {"view": "a..b:S"},
+            "view=a..b:S: 'a..b' is no attribute path: quote a name that holds dots or quotes, like "
+            'person."first.name"',
+        ),
         ({"table": "123"}, "table '123' makes no name for a Glue table: give log=…"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_value_is_one_line_that_says_what_would_do(context, message):
     with pytest.raises(ConfigError) as error:
         read_config(context)
     assert str(error.value) == message
 
 
-@pytest.mark.parametrize("context", [
-    {"transform": "newline"}, {"lambda_memory": "1024"}, {"format": "parquet"}, {"buffer_mb": "5"},
-    {"buffer_seconds": "60"}, {"catalog": "both"}, {"first_year": "2026"}, {"scan_cutoff_gb": "5"},
-    {"results_days": "1"}, {"archive_days": "90"}, {"reports": "true"}, {"schedules": "a: rate(1 day) tables"},
-    {"timezone": "Europe/Berlin"}, {"scan_alarm_gb": "5"}, {"replica_region": "eu-west-1"}, {"view": "pk:S"},
-    {"lake_formation": "arn:aws:iam::123456789012:role/Analyst"}, {"exports": "true"},
-], ids=lambda context: next(iter(context)))  # fmt: skip
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"transform": "newline"},
+        {"lambda_memory": "1024"},
+        {"format": "parquet"},
+        {"buffer_mb": "5"},
+        {"buffer_seconds": "60"},
+        {"catalog": "both"},
+        {"first_year": "2026"},
+        {"scan_cutoff_gb": "5"},
+        {"results_days": "1"},
+        {"archive_days": "90"},
+        {"reports": "true"},
+        {"schedules": "a: rate(1 day) tables"},
+        {"timezone": "Europe/Berlin"},
+        {"scan_alarm_gb": "5"},
+        {"replica_region": "eu-west-1"},
+        {"view": "pk:S"},
+        {"lake_formation": "arn:aws:iam::123456789012:role/Analyst"},
+        {"exports": "true"},
+    ],
+    ids=lambda context: next(iter(context)),
+)
 @pytest.mark.parametrize("search", ["firehose", "lambda"])
 def test_what_needs_the_log_cannot_be_had_without_it(context, search):
     ((name, _),) = context.items()
@@ -132,9 +202,13 @@ def run_app(context: dict[str, str], out: Path) -> subprocess.CompletedProcess[s
     program, *arguments = told["app"].split()
     assert program == "python"
     return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, cwd="infra_cdk", timeout=120,
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        cwd="infra_cdk",
+        timeout=120,
         env={"PATH": "/nowhere", "CDK_CONTEXT_JSON": json.dumps(told["context"] | context), "CDK_OUTDIR": str(out)},
-    )  # fmt: skip
+    )
 
 
 def test_the_app_is_synthesised_without_node_docker_or_an_account(tmp_path):
@@ -146,8 +220,9 @@ def test_the_app_is_synthesised_without_node_docker_or_an_account(tmp_path):
 def test_the_app_ends_with_that_line_and_no_traceback(tmp_path):
     done = run_app({"variant": "singel"}, tmp_path)
     assert done.returncode == 1
-    assert done.stderr.strip() == ("infra_cdk: variant=singel: give one of single, cross-account. "
-                                   "Did you mean 'single'?")  # fmt: skip
+    assert done.stderr.strip() == (
+        "infra_cdk: variant=singel: give one of single, cross-account. Did you mean 'single'?"
+    )
 
 
 def test_the_log_is_called_after_the_table():

@@ -69,25 +69,36 @@ def test_what_reports_add_is_what_the_arithmetic_gives_by_hand():
     assert busy["reports=true: tasks, image, metrics"] == pytest.approx(tasks, rel=1e-3)
     # a day's changes and 100,000 (10 M) states, of 2.5 KB at 13 %, once a day
     assert small["reports=true: checkpoint, a query a day"] == pytest.approx(
-        30.417 * ((0.010189 + 0.030994) / 1024 * 5 + 0.024 * 0.005 + 0.288 * 0.0004), rel=1e-3)  # fmt: skip
+        30.417 * ((0.010189 + 0.030994) / 1024 * 5 + 0.024 * 0.005 + 0.288 * 0.0004), rel=1e-3
+    )
     assert busy["reports=true: checkpoint, a query a day"] == pytest.approx(
-        30.417 * ((3.0570 + 3.0994) / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004), rel=1e-3)  # fmt: skip
+        30.417 * ((3.0570 + 3.0994) / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004), rel=1e-3
+    )
     # 7 questions a day of 7 days, and 5 a week of 8: 212.92 and 21.726 of them a month; 8.690 begin with a checkpoint
     assert small["reports=true: reports of 7 and 8 days"] == pytest.approx(
         212.92 * (7 * 0.010189 / 1024 * 5 + 7 * 0.024 * 0.005 + 7 * 0.288 * 0.0004)
-        + 21.726 * (8 * 0.010189 / 1024 * 5 + 8 * 0.024 * 0.005 + 8 * 0.288 * 0.0004) + 8.690 * 0.030994 / 1024 * 5,
-        rel=1e-3)  # fmt: skip
+        + 21.726 * (8 * 0.010189 / 1024 * 5 + 8 * 0.024 * 0.005 + 8 * 0.288 * 0.0004)
+        + 8.690 * 0.030994 / 1024 * 5,
+        rel=1e-3,
+    )
     assert busy["reports=true: reports of 7 and 8 days"] == pytest.approx(
         212.92 * (7 * 3.0570 / 1024 * 5 + 7 * 0.024 * 0.005 + 7 * 0.3762 * 0.0004)
-        + 21.726 * (8 * 3.0570 / 1024 * 5 + 8 * 0.024 * 0.005 + 8 * 0.3762 * 0.0004) + 8.690 * 3.0994 / 1024 * 5,
-        rel=1e-3)  # fmt: skip
+        + 21.726 * (8 * 3.0570 / 1024 * 5 + 8 * 0.024 * 0.005 + 8 * 0.3762 * 0.0004)
+        + 8.690 * 3.0994 / 1024 * 5,
+        rel=1e-3,
+    )
 
 
 def test_what_other_settings_add_is_what_the_arithmetic_gives_by_hand():
     found = {name: cost for name, cost in costs.added(costs.BUSY).items() if not name.startswith("reports")}
-    assert found == pytest.approx({
-        "format=parquet": 1430.5 * 0.018, "search=firehose: a second reader and Firehose": 715.26 * 0.04 + 41.48,
-        "the table's own writes, to compare": 300 * 0.625}, rel=1e-3)  # fmt: skip
+    assert found == pytest.approx(
+        {
+            "format=parquet": 1430.5 * 0.018,
+            "search=firehose: a second reader and Firehose": 715.26 * 0.04 + 41.48,
+            "the table's own writes, to compare": 300 * 0.625,
+        },
+        rel=1e-3,
+    )
     dollars = {name: cost for name, (cost, _) in costs.hourly().items()}
     assert dollars["network=private with reports"] == pytest.approx(5 * 2 * 730 * 0.01)
     assert dollars["search"] == pytest.approx(730 * 0.036 + 20 * 0.122)
@@ -98,7 +109,10 @@ def test_what_other_settings_add_is_what_the_arithmetic_gives_by_hand():
 def test_what_costs_by_the_hour_does_not_depend_on_changes_and_the_rest_does():
     nothing = {name: cost for name, cost in costs.estimate(replace(costs.SMALL, changes=0, queries=0)).items() if cost}
     assert {name: round(cost, 2) for name, cost in nothing.items()} == {
-        "Kinesis stream": 29.20, "KMS": 2.11, "alarms, dashboard, logs": 4.10}  # fmt: skip
+        "Kinesis stream": 29.20,
+        "KMS": 2.11,
+        "alarms, dashboard, logs": 4.10,
+    }
     once, twice = (costs.estimate(replace(costs.BUSY, changes=changes)) for changes in (10**8, 2 * 10**8))
     assert twice["Firehose"] == 2 * once["Firehose"]
     assert twice["change data capture"] == 2 * once["change data capture"]
@@ -125,15 +139,21 @@ def test_what_is_counted_is_what_is_deployed(variants):
     assert (len(alarms) - len(queries), len(queries)) == (costs.ALARMS, costs.QUERY_ALARMS)
     assert len(resources(variants["single"], "AWS::CloudWatch::Dashboard")) == 1
     assert len(resources(variants["single"], "AWS::KMS::Key")) == 1
-    endpoints = [each["Properties"] for each in resources(variants["private"], "AWS::EC2::VPCEndpoint").values()
-                 if each["Properties"].get("VpcEndpointType") == "Interface"]  # fmt: skip
+    endpoints = [
+        each["Properties"]
+        for each in resources(variants["private"], "AWS::EC2::VPCEndpoint").values()
+        if each["Properties"].get("VpcEndpointType") == "Interface"
+    ]
     assert [len(each["SubnetIds"]) for each in endpoints] == [costs.ZONES] * costs.ENDPOINTS
     assert VARIANTS["private"]["reports"] == "true"
 
 
 def test_reports_are_estimated_as_they_are_scheduled():
     assert {each.command[0]: each.when for each in scheduled(Config())} == {
-        "checkpoint": "cron(0 5 * * ? *)", "report": "cron(0 6 * * ? *)", "quality": "cron(30 6 ? * MON *)"}  # fmt: skip
+        "checkpoint": "cron(0 5 * * ? *)",
+        "report": "cron(0 6 * * ? *)",
+        "quality": "cron(30 6 ? * MON *)",
+    }
     told = {each.command[0]: each.command[-1] for each in scheduled(Config())}
     assert (told["report"], told["quality"]) == ("start=-7d", "--start=-8d")
     notebook = Path("notebooks/03_change_frequency.ipynb").read_text(encoding="utf-8")

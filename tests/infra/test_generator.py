@@ -30,8 +30,12 @@ def aws() -> Iterator[dict[str, str]]:
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
-    yield {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "testing",
-           "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "eu-central-1"}  # fmt: skip
+    yield {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
     server.stop()
 
 
@@ -53,17 +57,26 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_writes_as_many_items_as_it_is_told(variants, aws, package, variant, dataset):
     function = only(variants[variant], "AWS::Lambda::Function", "Generator")
     table = only(variants[variant], "AWS::DynamoDB::Table")
-    client = boto3.client("dynamodb", endpoint_url=aws["AWS_ENDPOINT_URL"], region_name="eu-central-1",
-                          aws_access_key_id="testing", aws_secret_access_key="testing")  # fmt: skip
-    client.create_table(TableName=dataset, **{name: table[name] for name in
-                                              ("AttributeDefinitions", "KeySchema", "BillingMode")})  # fmt: skip
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=aws["AWS_ENDPOINT_URL"],
+        region_name="eu-central-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    client.create_table(
+        TableName=dataset, **{name: table[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")}
+    )
     environment = function["Environment"]["Variables"] | {"TABLE": dataset}
     events: list[Any] = [{"batchSize": 5}, {"batchSize": 60}, {}]
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _RUNTIME, str(package), function["Handler"]], text=True,
-        input="".join(json.dumps(event) + "\n" for event in events), capture_output=True,
-        env=environment | aws | {"PATH": os.environ["PATH"]}, timeout=function["Timeout"],
-    )  # fmt: skip
+        [sys.executable, "-I", "-S", "-c", _RUNTIME, str(package), function["Handler"]],
+        text=True,
+        input="".join(json.dumps(event) + "\n" for event in events),
+        capture_output=True,
+        env=environment | aws | {"PATH": os.environ["PATH"]},
+        timeout=function["Timeout"],
+    )
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["written"] for answer in answers] == [5, 60, 5]
@@ -75,6 +88,9 @@ def test_it_writes_as_many_items_as_it_is_told(variants, aws, package, variant, 
 
 def test_the_package_holds_no_more_than_it_needs(package):
     assert {str(path.relative_to(package)) for path in (package / "workbench").rglob("*.py")} == set(FILES)
-    size = sum(path.stat().st_size for path in package.rglob("*") if path.is_file() and not any(
-        name in path.parts for name in LAMBDAS_OWN))  # fmt: skip
+    size = sum(
+        path.stat().st_size
+        for path in package.rglob("*")
+        if path.is_file() and not any(name in path.parts for name in LAMBDAS_OWN)
+    )
     assert size < 50_000_000  # uncompressed; Lambda takes 250 MB

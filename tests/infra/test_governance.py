@@ -46,8 +46,11 @@ def test_the_log_is_registered_and_readers_may_describe_and_select_and_nothing_e
 
 
 def test_who_asks_what_lake_formation_governs_may_ask_it_for_the_data(variants):
-    asks = [(right.kind, right.resource) for right in rights(variants["governed"])
-            if right.action == "lakeformation:GetDataAccess"]  # fmt: skip
+    asks = [
+        (right.kind, right.resource)
+        for right in rights(variants["governed"])
+        if right.action == "lakeformation:GetDataAccess"
+    ]
     assert sorted(asks) == [("AWS::IAM::ManagedPolicy", "*"), ("AWS::IAM::Policy", "*")]
     assert not [right for right in rights(variants["reports"]) if right.action.startswith("lakeformation:")]
 
@@ -91,15 +94,28 @@ def test_who_exports_may_export_the_table_below_one_prefix(variants):
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Any]:
     """Ask a query of a log of two datasets, on an Athena that answers."""
-    person = lambda n, first: {"pk": {"S": f"p-{n}"}, "person": {"M": {  # noqa: E731
-        "firstname": {"S": first}, "lastname": {"S": "L'ovelace"}, "age": {"N": "41"}, "alive": {"BOOL": True}}}}  # fmt: skip
+    person = lambda n, first: {  # noqa: E731
+        "pk": {"S": f"p-{n}"},
+        "person": {
+            "M": {
+                "firstname": {"S": first},
+                "lastname": {"S": "L'ovelace"},
+                "age": {"N": "41"},
+                "alive": {"BOOL": True},
+            }
+        },
+    }
     beat = lambda n, rate: {"sensor_id": {"S": f"s-{n}"}, "report_time": {"N": "1"}, "HeartRate": {"N": rate}}  # noqa: E731
     logs = {
-        "persons": [chain({"pk": {"S": "p-1"}}, [(NOON, person(1, "Ada")), (NOON + 5, person(1, "Augusta"))]),
-                    chain({"pk": {"S": "p-2"}}, [(NOON, person(2, "Bob")), (NOON + 5, None)])],
-        "heartrate": [chain({"sensor_id": {"S": f"s-{n}"}, "report_time": {"N": "1"}}, [(NOON + n, beat(n, rate))])
-                      for n, rate in enumerate(["119", "120", "120.5", "180"])],
-    }  # fmt: skip
+        "persons": [
+            chain({"pk": {"S": "p-1"}}, [(NOON, person(1, "Ada")), (NOON + 5, person(1, "Augusta"))]),
+            chain({"pk": {"S": "p-2"}}, [(NOON, person(2, "Bob")), (NOON + 5, None)]),
+        ],
+        "heartrate": [
+            chain({"sensor_id": {"S": f"s-{n}"}, "report_time": {"N": "1"}}, [(NOON + n, beat(n, rate))])
+            for n, rate in enumerate(["119", "120", "120.5", "180"])
+        ],
+    }
     with pytest.MonkeyPatch.context() as patch, AwsServer() as server:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
@@ -112,15 +128,23 @@ def ask() -> Iterator[Any]:
         glue.create_database(DatabaseInput={"Name": "workbench"})
         for name, changes in logs.items():
             log = "".join(json.dumps(each) + "\n" for several in changes for each in several)
-            s3.put_object(Bucket="lake", Key=f"data/{name}/year=2026/month=01/day=01/hour=12/changes.json",
-                          Body=log.encode())  # fmt: skip
-            glue.create_table(DatabaseName="workbench", TableInput=table_input(
-                name, f"s3://lake/data/{name}/", layout="raw", stored="json", first_year=2025))  # fmt: skip
+            s3.put_object(
+                Bucket="lake", Key=f"data/{name}/year=2026/month=01/day=01/hour=12/changes.json", Body=log.encode()
+            )
+            glue.create_table(
+                DatabaseName="workbench",
+                TableInput=table_input(name, f"s3://lake/data/{name}/", layout="raw", stored="json", first_year=2025),
+            )
         session = Session("testing", "testing", region_name="eu-central-1")
         session.endpoint = server.endpoint
         yield lambda sql: wr.athena.read_sql_query(
-            sql, database="workbench", ctas_approach=False, unload_approach=True, s3_output=f"s3://results/{uuid.uuid4()}/",
-            boto3_session=session)  # fmt: skip
+            sql,
+            database="workbench",
+            ctas_approach=False,
+            unload_approach=True,
+            s3_output=f"s3://results/{uuid.uuid4()}/",
+            boto3_session=session,
+        )
 
 
 def raw(**settings: Any) -> Config:

@@ -23,8 +23,9 @@ def test_the_picture_in_the_readme_is_of_the_app_as_it_is(drawn):
     assert "](docs/architecture.svg)" in Path("infra_cdk/README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("variant", ["single", "reports", "search-firehose", "search-only-firehose", "governed",
-                                     "both-catalogs"])  # fmt: skip
+@pytest.mark.parametrize(
+    "variant", ["single", "reports", "search-firehose", "search-only-firehose", "governed", "both-catalogs"]
+)
 def test_every_kind_of_resource_a_variant_has_is_in_it(drawn, variants, variant):
     kinds = {kind for part in drawn.parts.values() for kind in part}
     public = {
@@ -46,14 +47,26 @@ def test_a_new_part_needs_a_place():
 
 
 def test_arrows_are_what_resources_name(drawn):
-    assert {("Delivery", "Source"), ("Delivery", "Transform"), ("Delivery", "Storage"), ("Search", "Source"),
-            ("Reports", "Athena"), ("Athena", "Storage"), ("Catalog", "Storage")} <= drawn.arrows  # fmt: skip
+    assert {
+        ("Delivery", "Source"),
+        ("Delivery", "Transform"),
+        ("Delivery", "Storage"),
+        ("Search", "Source"),
+        ("Reports", "Athena"),
+        ("Athena", "Storage"),
+        ("Catalog", "Storage"),
+    } <= drawn.arrows
     assert ("Transform", "Storage") not in drawn.arrows
 
 
 def test_an_arrow_goes_both_ways_where_objects_are_put_too(drawn):
-    assert drawn.puts == {("Delivery", "Storage"), ("Search", "Storage"), ("Exporter", "Storage"),
-                          ("Athena", "Storage"), ("Reports", "Storage")}  # fmt: skip
+    assert drawn.puts == {
+        ("Delivery", "Storage"),
+        ("Search", "Storage"),
+        ("Exporter", "Storage"),
+        ("Athena", "Storage"),
+        ("Reports", "Storage"),
+    }
 
 
 def test_the_same_architecture_makes_the_same_file(drawn, tmp_path):

@@ -50,19 +50,25 @@ def test_a_new_table_is_on_demand_encrypted_recoverable_protected_and_captured_i
 
 
 def test_the_generators_table_has_the_keys_of_its_dataset(variants):
-    keys = {name: only(variants[name], "AWS::DynamoDB::Table")["KeySchema"] for name in
-            ("generator", "generator-heartrate")}  # fmt: skip
+    keys = {
+        name: only(variants[name], "AWS::DynamoDB::Table")["KeySchema"] for name in ("generator", "generator-heartrate")
+    }
     assert keys == {
         "generator": [{"AttributeName": "pk", "KeyType": "HASH"}],
-        "generator-heartrate": [{"AttributeName": "sensor_id", "KeyType": "HASH"},
-                                {"AttributeName": "report_time", "KeyType": "RANGE"}],
-    }  # fmt: skip
+        "generator-heartrate": [
+            {"AttributeName": "sensor_id", "KeyType": "HASH"},
+            {"AttributeName": "report_time", "KeyType": "RANGE"},
+        ],
+    }
 
 
-@pytest.mark.parametrize(("variant", "arn"), [
-    ("existing-table", "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/Orders.eu"),
-    ("existing-table-arn", "arn:aws:dynamodb:eu-central-1:123456789012:table/orders"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("variant", "arn"),
+    [
+        ("existing-table", "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/Orders.eu"),
+        ("existing-table-arn", "arn:aws:dynamodb:eu-central-1:123456789012:table/orders"),
+    ],
+)
 def test_an_existing_table_is_not_made_but_sent_to_the_stream_until_the_stack_goes(variants, variant, arn):
     made = variants[variant]
     assert not resources(made, "AWS::DynamoDB::Table")
@@ -71,7 +77,8 @@ def test_an_existing_table_is_not_made_but_sent_to_the_stream_until_the_stack_go
     assert create["action"] == "enableKinesisStreamingDestination"
     assert create["parameters"]["TableName"] == arn.rpartition("/")[2]
     assert create["parameters"]["EnableKinesisStreamingConfiguration"] == {
-        "ApproximateCreationDateTimePrecision": "MICROSECOND"}  # fmt: skip
+        "ApproximateCreationDateTimePrecision": "MICROSECOND"
+    }
     assert delete["action"] == "disableKinesisStreamingDestination"
     assert written(capture["Create"]) == written(capture["Update"])
     allowed = {right.action: right.resource for right in rights(made) if right.action.startswith("dynamodb:")}
@@ -140,7 +147,11 @@ def test_every_bucket_is_versioned_encrypted_closed_tls_only_tidied_and_owns_its
         assert given["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
         assert given["LifecycleConfiguration"]["Rules"][0]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
         assert "AccessLogs" in name or given["LoggingConfiguration"]["LogFilePrefix"] in (
-            "lake/", "results/", "reports/", "replica/")  # fmt: skip
+            "lake/",
+            "results/",
+            "reports/",
+            "replica/",
+        )
     for policy in resources(variants[variant], "AWS::S3::BucketPolicy").values():
         denied = [each["Condition"] for each in statements(policy) if each["Effect"] == "Deny"]
         assert {"Bool": {"aws:SecureTransport": "false"}} in denied
@@ -148,22 +159,34 @@ def test_every_bucket_is_versioned_encrypted_closed_tls_only_tidied_and_owns_its
 
 def test_the_log_moves_to_cheaper_storage_where_that_is_asked_for(variants):
     rules = only(variants["parquet"], "AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
-    assert rules[2] == {"Id": "archive", "Prefix": "data/", "Status": "Enabled",
-                        "Transitions": [{"StorageClass": "STANDARD_IA", "TransitionInDays": 90}]}  # fmt: skip
+    assert rules[2] == {
+        "Id": "archive",
+        "Prefix": "data/",
+        "Status": "Enabled",
+        "Transitions": [{"StorageClass": "STANDARD_IA", "TransitionInDays": 90}],
+    }
 
 
 @pytest.mark.parametrize("variant", LOGS)
 def test_checkpoints_never_expire_and_the_versions_of_removed_ones_go_the_next_day(variants, variant):
     tidy, rule, *_ = only(variants[variant], "AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
-    assert rule == {"Id": "checkpoints", "Prefix": "checkpoints/", "Status": "Enabled",
-                    "ExpiredObjectDeleteMarker": True, "NoncurrentVersionExpiration": {"NoncurrentDays": 1}}  # fmt: skip
+    assert rule == {
+        "Id": "checkpoints",
+        "Prefix": "checkpoints/",
+        "Status": "Enabled",
+        "ExpiredObjectDeleteMarker": True,
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+    }
     assert "ExpirationInDays" not in tidy
 
 
 @pytest.mark.parametrize("variant", LOGS)
 def test_checkpoints_are_in_the_lake_beside_the_log(variants, variant):
-    (told,) = [template["Outputs"]["Checkpoints"] for template in variants[variant].templates.values()
-               if "Checkpoints" in template.get("Outputs", {})]  # fmt: skip
+    (told,) = [
+        template["Outputs"]["Checkpoints"]
+        for template in variants[variant].templates.values()
+        if "Checkpoints" in template.get("Outputs", {})
+    ]
     assert re.fullmatch(r"s3://\$\{StorageLake\w+\}/checkpoints/", written(told["Value"]))
     for table in resources(variants[variant], "AWS::Glue::Table").values():
         assert "/data/" in written(table["Properties"]["TableInput"]["StorageDescriptor"]["Location"])
@@ -171,31 +194,48 @@ def test_checkpoints_are_in_the_lake_beside_the_log(variants, variant):
 
 @pytest.mark.parametrize("variant", LOGS)
 def test_an_analyst_reads_the_log_its_errors_and_its_checkpoints_and_lists_nothing_else_of_the_lake(variants, variant):
-    (policy,) = [each["Properties"]["PolicyDocument"] for name, each in
-                 resources(variants[variant], "AWS::IAM::ManagedPolicy").items() if "Analyst" in name]  # fmt: skip
+    (policy,) = [
+        each["Properties"]["PolicyDocument"]
+        for name, each in resources(variants[variant], "AWS::IAM::ManagedPolicy").items()
+        if "Analyst" in name
+    ]
     may = {each["Sid"]: each for each in policy["Statement"]}
     assert {written(each).partition("}")[2] for each in may["ReadLog"]["Resource"]} == {
-        "/data/*", "/errors/*", "/checkpoints/*"}  # fmt: skip
-    assert may["ListLog"]["Condition"] == {"StringLike": {"s3:prefix": [
-        "data", "errors", "checkpoints", "data/*", "errors/*", "checkpoints/*"]}}  # fmt: skip
+        "/data/*",
+        "/errors/*",
+        "/checkpoints/*",
+    }
+    assert may["ListLog"]["Condition"] == {
+        "StringLike": {"s3:prefix": ["data", "errors", "checkpoints", "data/*", "errors/*", "checkpoints/*"]}
+    }
     listing = {sid for sid, each in may.items() if "s3:ListBucket" in each["Action"]}
     assert listing == {"ListLog", "ListResults"}
     assert "StorageLake" not in json.dumps(may["ListResults"])
-    assert [right.action for right in rights(variants[variant]) if right.kind == "AWS::IAM::ManagedPolicy"
-            and "checkpoints" in right.resource] == ["s3:GetObject"]  # fmt: skip
+    assert [
+        right.action
+        for right in rights(variants[variant])
+        if right.kind == "AWS::IAM::ManagedPolicy" and "checkpoints" in right.resource
+    ] == ["s3:GetObject"]
 
 
-@pytest.mark.parametrize(("variant", "layout", "stored"), [
-    ("single", "envelope", "json"), ("parquet", "envelope", "parquet"), ("newline", "raw", "json"),
-    ("delimiter", "raw", "json"), ("cross-account", "envelope", "json"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("variant", "layout", "stored"),
+    [
+        ("single", "envelope", "json"),
+        ("parquet", "envelope", "parquet"),
+        ("newline", "raw", "json"),
+        ("delimiter", "raw", "json"),
+        ("cross-account", "envelope", "json"),
+    ],
+)
 def test_the_table_is_the_one_that_workbench_table_create_makes(variants, variant, layout, stored):
     made = only(variants[variant], "AWS::Glue::Table")["TableInput"]
     location = written(made["StorageDescriptor"]["Location"])
     assert re.fullmatch(r"s3://\$\{StorageLake\w+\}/data/items/", location)
     expected = table_input("items", location, layout=layout, stored=stored, first_year=2025)
-    assert json.loads(json.dumps(made), object_hook=lambda each: written(each) if "Fn::Join" in each else each) \
-        == expected  # fmt: skip
+    assert (
+        json.loads(json.dumps(made), object_hook=lambda each: written(each) if "Fn::Join" in each else each) == expected
+    )
     folders = re.sub(r"!\{timestamp:\w+\}", "", delivery(variants[variant])["Prefix"]).removeprefix("data/items/")
     template = expected["Parameters"]["storage.location.template"].removeprefix(location)
     assert folders == re.sub(r"\$\{\w+\}", "", template)
@@ -210,9 +250,10 @@ def test_firehose_and_the_lake_of_two_accounts_have_one_table(variants):
 
 def test_a_crawler_looks_at_the_data_alone_and_its_partitions_take_the_tables_schema(variants):
     for name, schedule, prefix, tables in (
-        ("crawler", {"ScheduleExpression": "cron(15 3 * * ? *)"}, None, 0), ("flat", None, None, 0),
+        ("crawler", {"ScheduleExpression": "cron(15 3 * * ? *)"}, None, 0),
+        ("flat", None, None, 0),
         ("both-catalogs", None, "crawled_", 1),
-    ):  # fmt: skip
+    ):
         crawler = only(variants[name], "AWS::Glue::Crawler")
         (target,) = crawler["Targets"]["S3Targets"]
         assert written(target["Path"]).endswith("}/data/")
@@ -238,16 +279,25 @@ def test_the_workgroup_enforces_its_limits_and_results_are_encrypted_and_expire(
 @pytest.mark.parametrize("variant", [name for name in LOGS if name != "flat"])
 def test_every_question_is_a_named_query_that_athena_can_parse(variants, variant):
     queries = [each["Properties"] for each in resources(variants[variant], "AWS::Athena::NamedQuery").values()]
-    more = {"generator": "names of persons", "generator-heartrate": "heart rates over 120",
-            "private": "names of persons", "governed": "flattened view"}  # fmt: skip
-    assert {each["Name"].partition(": ")[2] for each in queries} == {*render.questions(), *(
-        [more[variant]] if variant in more else [])}  # fmt: skip
+    more = {
+        "generator": "names of persons",
+        "generator-heartrate": "heart rates over 120",
+        "private": "names of persons",
+        "governed": "flattened view",
+    }
+    assert {each["Name"].partition(": ")[2] for each in queries} == {
+        *render.questions(),
+        *([more[variant]] if variant in more else []),
+    }
     for query in queries:
         sql = query["QueryString"]
         assert len(sql.encode()) < 262_144
         parsed = sqlglot.parse_one(sql, dialect="athena")
-        tables = {(table.db, table.name) for table in parsed.find_all(sqlglot.exp.Table) if table.db
-                  and not isinstance(table.parent, sqlglot.exp.Create)}  # fmt: skip
+        tables = {
+            (table.db, table.name)
+            for table in parsed.find_all(sqlglot.exp.Table)
+            if table.db and not isinstance(table.parent, sqlglot.exp.Create)
+        }
         assert len(tables) == 1
         assert tables.pop()[0] == query["Database"]
         assert "{" not in re.sub(r"'(?:[^']|'')*'|--.*", "", sql)
@@ -258,8 +308,7 @@ def test_the_other_account_may_write_this_log_by_firehoses_role_alone(variants):
     made = variants["cross-account"]
     role = only(made, "AWS::IAM::Role", "Delivery")["RoleName"]
     stacks = {stack: list(statements(template["Resources"])) for stack, template in made.templates.items()}
-    foreign = [each for each in stacks["WorkbenchConsumer"]
-               if "123456789012" in json.dumps(each.get("Principal", {}))]  # fmt: skip
+    foreign = [each for each in stacks["WorkbenchConsumer"] if "123456789012" in json.dumps(each.get("Principal", {}))]
     assert {each["Sid"] for each in foreign} == {"ProducerWrites", "ProducerLooks", "ProducerEncrypts"}
     for each in foreign:
         condition = written(each["Condition"]["ArnEquals"]["aws:PrincipalArn"])
@@ -303,7 +352,8 @@ def test_the_generator_may_read_and_write_its_table_alone(variants):
     function = only(variants["generator"], "AWS::Lambda::Function", "Generator")
     assert function["Environment"]["Variables"]["DATASET"] == "persons"
     assert function["Handler"].rpartition(".")[0].replace(".", "/") + ".py" in GENERATOR
-    items = {right.action: right.resource for right in rights(variants["generator"])
-             if right.action.startswith("dynamodb:")}  # fmt: skip
+    items = {
+        right.action: right.resource for right in rights(variants["generator"]) if right.action.startswith("dynamodb:")
+    }
     assert set(items) == {"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"}
     assert all(re.fullmatch(r"\$\{SourceTable\w+\.Arn\}", each) for each in items.values())

@@ -28,9 +28,16 @@ from workbench.registration import table_input
 REPORTS = ["private", "reports", "cross-account-reports", "governed"]
 NOON = micros("2026-01-01T12:00:00")
 # What an operation is called in policies, where not after itself: https://docs.aws.amazon.com/service-authorization/
-CALLED = {"s3:ListObjectsV2": "s3:ListBucket", "s3:ListObjects": "s3:ListBucket", "s3:HeadObject": "s3:GetObject",
-          "s3:HeadBucket": "s3:ListBucket", "s3:CreateMultipartUpload": "s3:PutObject", "s3:UploadPart": "s3:PutObject",
-          "s3:CompleteMultipartUpload": "s3:PutObject", "s3:DeleteObjects": "s3:DeleteObject"}  # fmt: skip
+CALLED = {
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListObjects": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:CreateMultipartUpload": "s3:PutObject",
+    "s3:UploadPart": "s3:PutObject",
+    "s3:CompleteMultipartUpload": "s3:PutObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
+}
 
 
 def schedules(made: Any) -> list[dict[str, Any]]:
@@ -63,10 +70,12 @@ def test_each_schedule_runs_the_workbench_in_its_time_zone_and_tries_again_befor
     log = "persons" if variant == "private" else "items"
     assert commands == [
         ("cron(0 5 * * ? *)", ["checkpoint", "checkpoint", log]),
-        ("cron(0 6 * * ? *)", ["changes", "report", "03_change_frequency", "-p", f"table={log}", "-p", "every=1d", "-p",
-                                    "start=-7d"]),
+        (
+            "cron(0 6 * * ? *)",
+            ["changes", "report", "03_change_frequency", "-p", f"table={log}", "-p", "every=1d", "-p", "start=-7d"],
+        ),
         ("cron(30 6 ? * MON *)", ["quality", "quality", log, "--start=-8d"]),
-    ]  # fmt: skip
+    ]
 
 
 def test_schedules_are_told_in_one_setting():
@@ -74,7 +83,9 @@ def test_schedules_are_told_in_one_setting():
         table="Orders", schedules="a: rate(1 hour) checkpoint {table}; b: cron(0 1 * * ? *) report x -p 'y=1 2'"
     )
     assert [(each.name, each.when, list(each.command)) for each in scheduled(config)] == [
-        ("a", "rate(1 hour)", ["checkpoint", "orders"]), ("b", "cron(0 1 * * ? *)", ["report", "x", "-p", "y=1 2"])]  # fmt: skip
+        ("a", "rate(1 hour)", ["checkpoint", "orders"]),
+        ("b", "cron(0 1 * * ? *)", ["report", "x", "-p", "y=1 2"]),
+    ]
 
 
 @pytest.mark.parametrize("variant", REPORTS)
@@ -83,16 +94,30 @@ def test_the_tasks_ask_athena_and_may_put_reports_but_neither_read_nor_replace_n
     (container,) = only(made, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     environment = {each["Name"]: each["Value"] for each in container["Environment"]}
     assert environment["WORKBENCH_ENGINE"] == "athena"
-    assert environment["WORKBENCH_DATABASE"] == environment["WORKBENCH_WORKGROUP"] == (
-        "private" if variant == "private" else "workbench")  # fmt: skip
+    assert (
+        environment["WORKBENCH_DATABASE"]
+        == environment["WORKBENCH_WORKGROUP"]
+        == ("private" if variant == "private" else "workbench")
+    )
     on_reports = {right.action for right in task_rights(made, "TaskRole") if "ReportsBucket" in right.resource}
     assert on_reports == {"s3:PutObject"}
-    writes = {(right.action, right.resource.partition("}")[2]) for right in task_rights(made, "TaskRole")
-              if not right.action.partition(":")[2].startswith(("Get", "List", "BatchGet"))}  # fmt: skip
+    writes = {
+        (right.action, right.resource.partition("}")[2])
+        for right in task_rights(made, "TaskRole")
+        if not right.action.partition(":")[2].startswith(("Get", "List", "BatchGet"))
+    }
     assert {action for action, _ in writes} == {
-        "athena:StartQueryExecution", "athena:StopQueryExecution", "s3:AbortMultipartUpload", "s3:DeleteObject",
-        "s3:PutObject", "kms:Decrypt", "kms:GenerateDataKey", "glue:CreateTable", "glue:CreatePartition",
-        "glue:DeletePartition"}  # fmt: skip
+        "athena:StartQueryExecution",
+        "athena:StopQueryExecution",
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:PutObject",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "glue:CreateTable",
+        "glue:CreatePartition",
+        "glue:DeletePartition",
+    }
     assert {where for action, where in writes if action == "s3:DeleteObject"} == {"/results/*", "/checkpoints/*"}
 
 
@@ -101,16 +126,24 @@ def test_the_tasks_write_checkpoints_of_this_log_and_of_no_other_and_nobody_else
     made = variants[variant]
     (container,) = only(made, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     (place,) = [each["Value"] for each in container["Environment"] if each["Name"] == "WORKBENCH_CHECKPOINTS"]
-    (told,) = [each["Outputs"]["Checkpoints"] for each in made.templates.values()
-               if "Checkpoints" in each.get("Outputs", {})]  # fmt: skip
+    (told,) = [
+        each["Outputs"]["Checkpoints"] for each in made.templates.values() if "Checkpoints" in each.get("Outputs", {})
+    ]
     assert written(place) == written(told["Value"])
     log, database = ("persons", "private") if variant == "private" else ("items", "workbench")
     may = task_rights(made, "TaskRole")
     assert {right.action for right in may if right.resource.endswith("/checkpoints/*")} == {
-        "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts",
-        "s3:PutObject"}  # fmt: skip
-    registered = {right.resource.rpartition(":")[2] for right in may if right.action.startswith("glue:")
-                  and not right.action.startswith("glue:Get")}  # fmt: skip
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+    }
+    registered = {
+        right.resource.rpartition(":")[2]
+        for right in may
+        if right.action.startswith("glue:") and not right.action.startswith("glue:Get")
+    }
     assert registered == {"catalog", f"database/{database}", f"table/{database}/{log}_checkpoints"}
     roles = {name for name, each in resources(made, "AWS::IAM::Policy").items() if "/checkpoints/*" in json.dumps(each)}
     assert all("ReportsTaskRole" in name for name in roles)
@@ -126,8 +159,11 @@ def test_who_starts_tasks_may_start_this_one_in_its_roles_and_nothing_else(varia
 
 @pytest.mark.parametrize("variant", REPORTS)
 def test_the_bucket_of_reports_refuses_to_replace_what_is_there(variants, variant):
-    policy = next(each["Properties"]["PolicyDocument"] for name, each in
-                  resources(variants[variant], "AWS::S3::BucketPolicy").items() if "ReportsBucket" in name)  # fmt: skip
+    policy = next(
+        each["Properties"]["PolicyDocument"]
+        for name, each in resources(variants[variant], "AWS::S3::BucketPolicy").items()
+        if "ReportsBucket" in name
+    )
     (once,) = [each for each in policy["Statement"] if each.get("Sid") == "WrittenOnce"]
     assert (once["Effect"], once["Action"], once["Principal"]) == ("Deny", "s3:PutObject", {"AWS": "*"})
     assert once["Condition"] == {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
@@ -156,15 +192,34 @@ def test_the_images_context_holds_what_its_file_copies_and_nothing_else(variants
     made = variants["reports"]
     (image,) = json.loads((made.folder / "Workbench.assets.json").read_text())["dockerImages"].values()
     context = made.folder / image["source"]["directory"]
-    copied = list(dict.fromkeys(
-        part for line in instructions() if line.startswith("COPY") and "--from" not in line
-        for part in line.split()[1:-1]))  # fmt: skip
-    assert copied == ["pyproject.toml", "constraints.txt", "README.md", "workbench", "notebooks",
-                      "infra_cdk/container/run.py"]  # fmt: skip
+    copied = list(
+        dict.fromkeys(
+            part
+            for line in instructions()
+            if line.startswith("COPY") and "--from" not in line
+            for part in line.split()[1:-1]
+        )
+    )
+    assert copied == [
+        "pyproject.toml",
+        "constraints.txt",
+        "README.md",
+        "workbench",
+        "notebooks",
+        "infra_cdk/container/run.py",
+    ]
     assert all((context / part).exists() for part in copied)
     files = [str(path.relative_to(context)) for path in context.rglob("*") if path.is_file()]
-    allowed = ["pyproject.toml", "constraints.txt", "README.md", "workbench/*", "notebooks/*.ipynb",
-               "infra_cdk/container/run.py", "Dockerfile", ".dockerignore"]  # fmt: skip
+    allowed = [
+        "pyproject.toml",
+        "constraints.txt",
+        "README.md",
+        "workbench/*",
+        "notebooks/*.ipynb",
+        "infra_cdk/container/run.py",
+        "Dockerfile",
+        ".dockerignore",
+    ]
     assert [name for name in files if not any(fnmatch.fnmatch(name, each) for each in allowed)] == []
     assert not any("__pycache__" in name for name in files)
 
@@ -196,16 +251,21 @@ def ran(aws: AwsServer, variants: Any, tmp_path_factory: pytest.TempPathFactory)
     log = "".join(json.dumps(change) + "\n" for changes in things for change in changes)
     s3.put_object(Bucket="lake", Key="data/items/year=2026/month=01/day=01/hour=12/changes.json", Body=log.encode())
     glue.create_database(DatabaseInput={"Name": "workbench"})
-    glue.create_table(DatabaseName="workbench", TableInput=table_input(
-        "items", "s3://lake/data/items/", layout="raw", stored="json", first_year=2025))  # fmt: skip
+    glue.create_table(
+        DatabaseName="workbench",
+        TableInput=table_input("items", "s3://lake/data/items/", layout="raw", stored="json", first_year=2025),
+    )
     group = only(variants["reports"], "AWS::Athena::WorkGroup")
     aws.workgroups[group["Name"]] = copy.deepcopy(aws.workgroups["primary"])
     aws.workgroups[group["Name"]]["Configuration"] |= {
         "EnforceWorkGroupConfiguration": group["WorkGroupConfiguration"]["EnforceWorkGroupConfiguration"],
-        "ResultConfiguration": {"OutputLocation": "s3://results/results/"}}  # fmt: skip
+        "ResultConfiguration": {"OutputLocation": "s3://results/results/"},
+    }
     (container,) = only(variants["reports"], "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     environment = {each["Name"]: each["Value"] for each in container["Environment"]} | {
-        "REPORTS_BUCKET": "reports", "WORKBENCH_CHECKPOINTS": "s3://lake/checkpoints/"}  # fmt: skip
+        "REPORTS_BUCKET": "reports",
+        "WORKBENCH_CHECKPOINTS": "s3://lake/checkpoints/",
+    }
     tool = folder / "workbench"  # as the package installs it
     tool.write_text(f"#!{sys.executable}\nimport sys\nfrom workbench.cli import main\nsys.exit(main())\n")
     tool.chmod(0o755)
@@ -213,11 +273,22 @@ def ran(aws: AwsServer, variants: Any, tmp_path_factory: pytest.TempPathFactory)
     def run(*command: str, **more: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
         before = {each["Key"] for each in s3.list_objects_v2(Bucket="reports").get("Contents", [])}
         done = subprocess.run(
-            [sys.executable, "infra_cdk/container/run.py", *command], capture_output=True, text=True, timeout=240,
-            env=environment | {"AWS_ENDPOINT_URL": aws.endpoint, "AWS_DEFAULT_REGION": "eu-central-1",
-                               "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "HOME": str(folder),
-                               "PATH": f"{folder}:{os.environ['PATH']}",
-                               "PYTHONPATH": os.getcwd(), **more})  # fmt: skip
+            [sys.executable, "infra_cdk/container/run.py", *command],
+            capture_output=True,
+            text=True,
+            timeout=240,
+            env=environment
+            | {
+                "AWS_ENDPOINT_URL": aws.endpoint,
+                "AWS_DEFAULT_REGION": "eu-central-1",
+                "AWS_ACCESS_KEY_ID": "testing",
+                "AWS_SECRET_ACCESS_KEY": "testing",
+                "HOME": str(folder),
+                "PATH": f"{folder}:{os.environ['PATH']}",
+                "PYTHONPATH": os.getcwd(),
+                **more,
+            },
+        )
         after = {each["Key"] for each in s3.list_objects_v2(Bucket="reports").get("Contents", [])}
         return done, sorted(after - before)
 
@@ -254,8 +325,11 @@ def test_a_checkpoint_is_made_by_the_tasks_rights_and_an_answer_begins_with_it_b
     kept = [each["Key"] for each in ran.s3.list_objects_v2(Bucket="lake", Prefix="checkpoints/")["Contents"]]
     (folder,) = {key.rpartition("/")[0] for key in kept}
     assert fnmatch.fnmatch(folder, "checkpoints/items/checkpoint=*")
-    (table,) = {right.resource.rpartition("/")[2] for right in may if right.action == "glue:CreateTable"
-                and ":table/" in right.resource}  # fmt: skip
+    (table,) = {
+        right.resource.rpartition("/")[2]
+        for right in may
+        if right.action == "glue:CreateTable" and ":table/" in right.resource
+    }
     (there,) = ran.glue.get_partitions(DatabaseName="workbench", TableName=table)["Partitions"]
     assert there["Values"] == [folder.rpartition("=")[2]]
 
@@ -295,6 +369,12 @@ def test_a_wrong_command_and_a_bucket_that_is_not_there_are_failures_too(ran):
 @pytest.mark.parametrize("variant", REPORTS)
 def test_who_pulls_the_image_may_pull_it_and_write_the_tasks_log(variants, variant):
     found = {right.action: right.resource for right in task_rights(variants[variant], "RunRole")}
-    assert set(found) == {"ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
-                          "ecr:GetDownloadUrlForLayer", "logs:CreateLogStream", "logs:PutLogEvents"}  # fmt: skip
+    assert set(found) == {
+        "ecr:GetAuthorizationToken",
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
     assert "container-assets" in written(found["ecr:BatchGetImage"])

@@ -24,46 +24,55 @@ ALL = list(VARIANTS)
 # Allowed actions and resources with a * and why; every other one fails the tests.
 WILDCARDS = {
     r"AWS::KMS::Key .*": "the statement of the account's root, which lets IAM decide; and in a key's policy * is the "
-                         "key itself",
-    r"AWS::S3::BucketPolicy s3:(PutBucketPolicy|GetBucket\*|List\*|DeleteObject\*) on .*":
-        "the CDK's emptying of buckets that are to be deleted: keep=false only",
+    "key itself",
+    r"AWS::S3::BucketPolicy s3:(PutBucketPolicy|GetBucket\*|List\*|DeleteObject\*) on .*": "the CDK's emptying of buckets that are to be deleted: keep=false only",
     r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) s3:\w+ on .*/(data|errors|checkpoints|results|reports|search|exports)/"
     r"(\w+/)?\*": "objects, whose names are not known before, below one prefix",
-    r"AWS::S3::BucketPolicy s3:\w+ on .*/(data/\w+/|errors/\w+/|lake/|results/|reports/|replica/)\*":
-        "the same, by another account's Firehose, or by S3's access logs",
+    r"AWS::S3::BucketPolicy s3:\w+ on .*/(data/\w+/|errors/\w+/|lake/|results/|reports/|replica/)\*": "the same, by another account's Firehose, or by S3's access logs",
     r"AWS::EC2::VPCEndpoint s3:GetObject on .*:s3:::prod-.*-starport-layer-bucket/\*": "the layers of images are there",
     r"AWS::(IAM::Policy|EC2::VPCEndpoint) ecr:GetAuthorizationToken on \*": "has no resource",
-    r"AWS::IAM::Policy ec2:((Create|Delete|Describe)NetworkInterfaces?|DescribeSubnets|(Una|A)ssignPrivateIpAddresses) on \*":
-        "Lambda makes the interfaces of a function in a VPC by the function's role",
+    r"AWS::IAM::Policy ec2:((Create|Delete|Describe)NetworkInterfaces?|DescribeSubnets|(Una|A)ssignPrivateIpAddresses) on \*": "Lambda makes the interfaces of a function in a VPC by the function's role",
     r"AWS::IAM::Policy ec2:Describe\w+ on \*": "Firehose looks at the network it enters; what describes has no resource",
     r"AWS::IAM::Policy ec2:\w+ on .*:network-interface/\*": "interfaces are not known before Firehose makes them",
     r"AWS::IAM::Policy dynamodb:ListStreams on \*": "has no resource",
     r"AWS::IAM::(Managed)?Policy lakeformation:GetDataAccess on \*": "has no resource",
     r"AWS::IAM::Policy es:ESHttp\w+ on .*/(\w+-changes|_nodes/)\*(/stats)?": "indexes of a period, and nodes, which "
-                                                                         "Firehose asks how they are",
+    "Firehose asks how they are",
     r"AWS::IAM::Role lambda:InvokeFunction on .*SearchSetup.*:\*": "the versions of the one function that prepares the "
-                                                                  "domain, called when the stack changes",
+    "domain, called when the stack changes",
     r"AWS::IAM::Policy kms:(Encrypt|GenerateDataKey) on .*:kms:eu-west-1:.*:key/\*": "the replica's key, by its alias",
     r"AWS::IAM::ManagedPolicy dynamodb:DescribeExport on .*/export/\*": "the exports of the one table",
     r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) glue:\w+ on .*:table/\w+/(workbench_baseline_)?\*": "the tables of this one database",
     r"AWS::IAM::Policy logs:\w+ on .*:log-group:/aws-glue/crawlers\*": "Glue names a crawler's log group",
     r"AWS::IAM::Policy kms:(Decrypt|GenerateDataKey) on .*:210987654321:key/\*": "the other account's key, by its alias",
-}  # fmt: skip
+}
 
 # Names that are not generated, which another stack, or the service, needs; all are made from the stack's name.
 NAMED = {
-    ("AWS::KMS::Alias", "AliasName"), ("AWS::Glue::Database", "DatabaseInput.Name"),
-    ("AWS::Athena::WorkGroup", "Name"), ("AWS::Glue::SecurityConfiguration", "Name"),
-    ("AWS::IAM::Role", "RoleName"), ("AWS::S3::Bucket", "BucketName"), ("AWS::Logs::ResourcePolicy", "PolicyName"),
-}  # fmt: skip
+    ("AWS::KMS::Alias", "AliasName"),
+    ("AWS::Glue::Database", "DatabaseInput.Name"),
+    ("AWS::Athena::WorkGroup", "Name"),
+    ("AWS::Glue::SecurityConfiguration", "Name"),
+    ("AWS::IAM::Role", "RoleName"),
+    ("AWS::S3::Bucket", "BucketName"),
+    ("AWS::Logs::ResourcePolicy", "PolicyName"),
+}
 INSIDE = {  # names within something that has one of these
-    ("AWS::Athena::NamedQuery", "Name"), ("AWS::Glue::Table", "TableInput.Name"),
-    ("AWS::Logs::LogStream", "LogStreamName"), ("AWS::IAM::Policy", "PolicyName"),
-    ("AWS::Glue::Table", "DatabaseName"), ("AWS::Glue::Crawler", "DatabaseName"), ("AWS::Logs::LogStream", "LogGroupName"),
-    ("AWS::SNS::Topic", "DisplayName"), ("AWS::CloudWatch::Alarm", "MetricName"), ("AWS::EC2::FlowLog", "LogGroupName"),
-    ("AWS::EC2::VPCEndpoint", "ServiceName"), ("AWS::Lambda::Version", "FunctionName"),
-    ("AWS::Lambda::EventSourceMapping", "FunctionName"), ("AWS::Events::Rule", "EventBusName"),
-}  # fmt: skip
+    ("AWS::Athena::NamedQuery", "Name"),
+    ("AWS::Glue::Table", "TableInput.Name"),
+    ("AWS::Logs::LogStream", "LogStreamName"),
+    ("AWS::IAM::Policy", "PolicyName"),
+    ("AWS::Glue::Table", "DatabaseName"),
+    ("AWS::Glue::Crawler", "DatabaseName"),
+    ("AWS::Logs::LogStream", "LogGroupName"),
+    ("AWS::SNS::Topic", "DisplayName"),
+    ("AWS::CloudWatch::Alarm", "MetricName"),
+    ("AWS::EC2::FlowLog", "LogGroupName"),
+    ("AWS::EC2::VPCEndpoint", "ServiceName"),
+    ("AWS::Lambda::Version", "FunctionName"),
+    ("AWS::Lambda::EventSourceMapping", "FunctionName"),
+    ("AWS::Events::Rule", "EventBusName"),
+}
 
 
 @dataclass(frozen=True)
@@ -116,21 +125,24 @@ def written(value: Any) -> str:
 def test_no_policy_allows_more_than_named_actions_on_named_resources(variants, variant):
     found = list(rights(variants[variant]))
     assert len(found) > 20
-    assert [str(right) for right in found if "*" in right.action + right.resource
-            and not any(re.fullmatch(allowed, str(right)) for allowed in WILDCARDS)] == []  # fmt: skip
+    assert [
+        str(right)
+        for right in found
+        if "*" in right.action + right.resource and not any(re.fullmatch(allowed, str(right)) for allowed in WILDCARDS)
+    ] == []
 
 
 def test_every_wildcard_that_is_allowed_is_needed_by_some_variant(variants):
-    found = {str(right) for made in variants.values() for right in rights(made)
-             if "*" in right.action + right.resource}  # fmt: skip
+    found = {str(right) for made in variants.values() for right in rights(made) if "*" in right.action + right.resource}
     assert [allowed for allowed in WILDCARDS if not any(re.fullmatch(allowed, right) for right in found)] == []
 
 
 @pytest.mark.parametrize("variant", ALL)
 def test_all_actions_but_the_accounts_own_are_whole_words(variants, variant):
     wide = {right.action for right in rights(variants[variant]) if "*" in right.action}
-    assert wide <= ({"kms:*", "s3:GetBucket*", "s3:List*", "s3:DeleteObject*"} if variant == "disposable"
-                    else {"kms:*"})  # fmt: skip
+    assert wide <= (
+        {"kms:*", "s3:GetBucket*", "s3:List*", "s3:DeleteObject*"} if variant == "disposable" else {"kms:*"}
+    )
 
 
 @pytest.mark.parametrize("variant", ALL)
@@ -155,9 +167,21 @@ def test_without_a_reason_synthesis_fails(variants, reason, tmp_path):
 def test_cfn_lint_finds_no_error(variants):
     templates = [str(path) for made in variants.values() for path in made.folder.glob("*.template.json")]
     # W3005: the CDK writes down what a function depends on, even where it can be told
-    done = subprocess.run([Path(sys.executable).with_name("cfn-lint"), "--regions", "eu-central-1",
-                           "--ignore-checks", "W3005", "--format", "json", "--template", *templates],
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("cfn-lint"),
+            "--regions",
+            "eu-central-1",
+            "--ignore-checks",
+            "W3005",
+            "--format",
+            "json",
+            "--template",
+            *templates,
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert [(each["Filename"], each["Message"]) for each in json.loads(done.stdout or "[]")] == [], done.stderr
 
 
@@ -179,8 +203,11 @@ def test_two_copies_live_side_by_side_in_one_account(variants, variant, tmp_path
 @pytest.mark.parametrize("variant", ALL)
 def test_what_another_stack_does_not_need_has_a_generated_name(variants, variant):
     kinds = {(kind, prop) for kind, prop, _ in named(variants[variant])}
-    allowed = NAMED if variant.startswith(("cross-account", "governed")) else NAMED - {
-        ("AWS::IAM::Role", "RoleName"), ("AWS::S3::Bucket", "BucketName")}  # fmt: skip
+    allowed = (
+        NAMED
+        if variant.startswith(("cross-account", "governed"))
+        else NAMED - {("AWS::IAM::Role", "RoleName"), ("AWS::S3::Bucket", "BucketName")}
+    )
     assert kinds <= allowed
 
 

@@ -56,8 +56,15 @@ class Index:
                 status = 400  # mapper_parsing_exception: field name cannot be an empty string
             if status == 201:
                 self.documents[told["_id"]] = (told["version"], source)
-            items.append({"index": {"_id": told["_id"], "status": status,
-                                    **({"error": {"type": "mapper_parsing_exception"}} if status == 400 else {})}})  # fmt: skip
+            items.append(
+                {
+                    "index": {
+                        "_id": told["_id"],
+                        "status": status,
+                        **({"error": {"type": "mapper_parsing_exception"}} if status == 400 else {}),
+                    }
+                }
+            )
         return {"errors": any(item["index"]["status"] > 201 for item in items), "items": items}
 
     def state(self) -> dict[str, Any]:
@@ -80,8 +87,11 @@ def domain() -> Iterator[tuple[Index, str]]:
                 index.busy, status = index.busy - 1, 429
             elif self.path.endswith("/_bulk"):
                 said = index.bulk(body)
-            elif self.command == "PUT" and self.path.endswith("-state") and len(
-                    [each for each in index.requests if each[1] == self.path]) > 1:  # fmt: skip
+            elif (
+                self.command == "PUT"
+                and self.path.endswith("-state")
+                and len([each for each in index.requests if each[1] == self.path]) > 1
+            ):
                 status, said = 400, {"error": {"type": "resource_already_exists_exception"}}
             content = json.dumps(said).encode()
             self.send_response(status)
@@ -121,14 +131,25 @@ class Functions:
             packages = Path(str(find_spec("boto3").origin)).parents[1]  # type: ignore[union-attr]
             for own in LAMBDAS_OWN:
                 (unpacked / own).symlink_to(packages / own)
-        environment = {name: value if isinstance(value, str) else "arn:aws:iam::123456789012:role/it"
-                       for name, value in function["Environment"]["Variables"].items()}  # fmt: skip
+        environment = {
+            name: value if isinstance(value, str) else "arn:aws:iam::123456789012:role/it"
+            for name, value in function["Environment"]["Variables"].items()
+        }
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _RUNTIME, str(unpacked), function["Handler"]], text=True,
-            input="".join(json.dumps(each) + "\n" for each in events), capture_output=True, timeout=120,
-            env=environment | {"ENDPOINT": self.address, "AWS_REGION": "eu-central-1", "PATH": os.environ["PATH"],
-                               "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"},
-        )  # fmt: skip
+            [sys.executable, "-I", "-S", "-c", _RUNTIME, str(unpacked), function["Handler"]],
+            text=True,
+            input="".join(json.dumps(each) + "\n" for each in events),
+            capture_output=True,
+            timeout=120,
+            env=environment
+            | {
+                "ENDPOINT": self.address,
+                "AWS_REGION": "eu-central-1",
+                "PATH": os.environ["PATH"],
+                "AWS_ACCESS_KEY_ID": "testing",
+                "AWS_SECRET_ACCESS_KEY": "testing",
+            },
+        )
         assert (done.returncode != 0) is fails, done.stderr
         return [done.stderr] if fails else [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -143,13 +164,23 @@ def streams(records: list[dict[str, Any]]) -> dict[str, Any]:
     made = []
     for number, each in enumerate(records):
         change = {name: value for name, value in each["dynamodb"].items() if name in ("Keys", "NewImage", "SizeBytes")}
-        made.append({
-            "eventID": each["eventID"], "eventName": each["eventName"], "eventVersion": "1.1", "awsRegion": "eu-central-1",
-            "eventSource": "aws:dynamodb", "userIdentity": each.get("userIdentity"),
-            "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/things/stream/2026-01-01T00:00:00.000",
-            "dynamodb": change | {"SequenceNumber": str(10**20 + number), "StreamViewType": "NEW_IMAGE",
-                                  "ApproximateCreationDateTime": each["dynamodb"]["ApproximateCreationDateTime"] // 10**6},
-        })  # fmt: skip
+        made.append(
+            {
+                "eventID": each["eventID"],
+                "eventName": each["eventName"],
+                "eventVersion": "1.1",
+                "awsRegion": "eu-central-1",
+                "eventSource": "aws:dynamodb",
+                "userIdentity": each.get("userIdentity"),
+                "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/things/stream/2026-01-01T00:00:00.000",
+                "dynamodb": change
+                | {
+                    "SequenceNumber": str(10**20 + number),
+                    "StreamViewType": "NEW_IMAGE",
+                    "ApproximateCreationDateTime": each["dynamodb"]["ApproximateCreationDateTime"] // 10**6,
+                },
+            }
+        )
     return {"Records": made}
 
 
@@ -201,12 +232,25 @@ def test_binary_of_dynamodb_streams_is_kept_as_it_is_even_where_it_looks_encoded
 
 
 def test_firehose_is_handed_one_document_a_change_for_its_own_index(call):
-    image = KEY | {"n": {"N": "1.5"}, "big": {"N": "9" * 38}, "tags": {"SS": ["b", "a"]}, "m": {"M": {"x": {"BOOL": True}}},
-                   "l": {"L": [{"N": "1"}, {"NULL": True}]}, "ns": {"NS": ["2", "1"]}}  # fmt: skip
+    image = KEY | {
+        "n": {"N": "1.5"},
+        "big": {"N": "9" * 38},
+        "tags": {"SS": ["b", "a"]},
+        "m": {"M": {"x": {"BOOL": True}}},
+        "l": {"L": [{"N": "1"}, {"NULL": True}]},
+        "ns": {"NS": ["2", "1"]},
+    }
     (answer,) = call("Function", "search-firehose", event([record("INSERT", KEY, NOON, new=image)]))
     document = json.loads(base64.b64decode(answer["records"][0]["data"]))
-    assert document["item"] == {"pk": "p-1", "n": 1.5, "big": 1e38, "tags": ["a", "b"], "m": {"x": True},
-                                "l": [1, None], "ns": [1, 2]}  # fmt: skip
+    assert document["item"] == {
+        "pk": "p-1",
+        "n": 1.5,
+        "big": 1e38,
+        "tags": ["a", "b"],
+        "m": {"x": True},
+        "l": [1, None],
+        "ns": [1, 2],
+    }
     assert document["changed_at"] == "2026-01-01T12:00:00.000000Z"
     assert "image" not in document
 
@@ -219,7 +263,12 @@ def test_what_cannot_be_read_or_indexed_fails_alone_and_what_does_not_fit_the_ma
     fine = record("INSERT", KEY, NOON, new=KEY)
     (answer,) = call("Function", "search-firehose", event(["not json", bad, unnamed, json.dumps(fine) * 2, fine]))
     assert [each["result"] for each in answer["records"]] == [
-        "ProcessingFailed", "ProcessingFailed", "Ok", "ProcessingFailed", "Ok"]  # fmt: skip
+        "ProcessingFailed",
+        "ProcessingFailed",
+        "Ok",
+        "ProcessingFailed",
+        "Ok",
+    ]
     assert domain[0].state() == {"p-2": {"pk": {"S": "p-2"}, "": {"S": "no name"}}, "p-1": KEY}
     (odd,) = [source for _, source in domain[0].documents.values() if "unsearchable" in source]
     assert odd["item"] is None
@@ -278,7 +327,8 @@ def test_the_domain_is_prepared_and_can_be_again(call, domain):
     api = "/_plugins/_security/api"
     assert {verb for verb, _ in asked} == {"PUT"}
     assert sent[f"{api}/roles/items_states"]["index_permissions"] == [
-        {"index_patterns": ["items-state"], "allowed_actions": ["crud"]}]  # fmt: skip
+        {"index_patterns": ["items-state"], "allowed_actions": ["crud"]}
+    ]
     assert sent[f"{api}/rolesmapping/items_changes"] == {"backend_roles": ["arn:aws:iam::123456789012:role/it"]}
     assert sent[f"{api}/rolesmapping/items_readers"] == {"backend_roles": ["arn:aws:iam::123456789012:role/Analyst"]}
     assert sent["/items-state"] == {"aliases": {"items": {"filter": {"term": {"deleted": False}}}}}
@@ -287,8 +337,11 @@ def test_the_domain_is_prepared_and_can_be_again(call, domain):
 
 def test_the_function_that_prepares_may_send_what_it_sends_and_nothing_else(call, domain, variants):
     call("Setup", "search-firehose", {"readers": []})
-    may = {right.resource.partition(".Arn}")[2] for right in rights(variants["search-firehose"])
-           if right.action == "es:ESHttpPut" and not right.resource.endswith(("_bulk", "changes*"))}  # fmt: skip
+    may = {
+        right.resource.partition(".Arn}")[2]
+        for right in rights(variants["search-firehose"])
+        if right.action == "es:ESHttpPut" and not right.resource.endswith(("_bulk", "changes*"))
+    }
     assert {path for _, path, _, _ in domain[0].requests} == may
 
 
@@ -314,8 +367,10 @@ def test_two_nodes_are_in_two_zones(variants):
     assert len(given["VPCOptions"]["SubnetIds"]) == 2
 
 
-@pytest.mark.parametrize(("variant", "rotation", "backup"), [
-    ("search-firehose", "OneMonth", "AllDocuments"), ("private-search", "NoRotation", "FailedDocumentsOnly")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("variant", "rotation", "backup"),
+    [("search-firehose", "OneMonth", "AllDocuments"), ("private-search", "NoRotation", "FailedDocumentsOnly")],
+)
 def test_firehose_indexes_changes_in_an_index_of_a_period_and_keeps_documents_in_s3(
     variants, variant, rotation, backup
 ):
@@ -327,8 +382,10 @@ def test_firehose_indexes_changes_in_an_index_of_a_period_and_keeps_documents_in
     assert to["S3Configuration"]["EncryptionConfiguration"]["KMSEncryptionConfig"]["AWSKMSKeyARN"]
     assert ("VpcConfiguration" in to) is variant.startswith("private")
     source = only(variants[variant], "AWS::KinesisFirehose::DeliveryStream", "/DeliveryStream")
-    assert (stream["KinesisStreamSourceConfiguration"]["KinesisStreamARN"]
-            == source["KinesisStreamSourceConfiguration"]["KinesisStreamARN"])  # fmt: skip
+    assert (
+        stream["KinesisStreamSourceConfiguration"]["KinesisStreamARN"]
+        == source["KinesisStreamSourceConfiguration"]["KinesisStreamARN"]
+    )
 
 
 @pytest.mark.parametrize("variant", STREAMS)
@@ -350,11 +407,15 @@ def test_batches_of_dynamodb_streams_are_sent_again_by_halves_and_given_up_into_
 @pytest.mark.parametrize("variant", FIREHOSE + STREAMS)
 def test_the_function_may_write_the_index_of_states_and_nothing_else_of_the_domain(variants, variant):
     role = only(variants[variant], "AWS::Lambda::Function", "SearchFunction")["Role"]["Fn::GetAtt"][0]
-    (policy,) = [each["Properties"]["PolicyDocument"] for each in
-                 resources(variants[variant], "AWS::IAM::Policy").values() if {"Ref": role} in each["Properties"]["Roles"]]  # fmt: skip
+    (policy,) = [
+        each["Properties"]["PolicyDocument"]
+        for each in resources(variants[variant], "AWS::IAM::Policy").values()
+        if {"Ref": role} in each["Properties"]["Roles"]
+    ]
     (may,) = [each for each in policy["Statement"] if each.get("Sid") == "Domain"]
     log = {"search-existing": "orders", "search-only-existing": "orders", "search-only-firehose": "persons"}.get(
-        variant, "items")  # fmt: skip
+        variant, "items"
+    )
     assert may["Action"] == "es:ESHttpPost"
     assert written(may["Resource"]).endswith(f".Arn}}/{log}-state/_bulk")
 

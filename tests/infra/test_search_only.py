@@ -24,8 +24,10 @@ def kinds(made: Any) -> set[str]:
 def test_there_is_no_log_and_nothing_that_would_ask_one(variants, variant):
     made = variants[variant]
     assert {kind.split("::")[1] for kind in kinds(made)}.isdisjoint({"Athena", "Glue", "ECS", "Scheduler"})
-    assert not any("ExtendedS3DestinationConfiguration" in each["Properties"] for each in
-                   resources(made, "AWS::KinesisFirehose::DeliveryStream").values())  # fmt: skip
+    assert not any(
+        "ExtendedS3DestinationConfiguration" in each["Properties"]
+        for each in resources(made, "AWS::KinesisFirehose::DeliveryStream").values()
+    )
     assert not any("Transform" in name or "/Delivery" in name for name in resources(made))
     services = {right.action.partition(":")[0] for right in rights(made)}
     assert services.isdisjoint({"athena", "glue", "lakeformation"})
@@ -35,8 +37,20 @@ def test_there_is_no_log_and_nothing_that_would_ask_one(variants, variant):
 def test_no_output_alarm_dashboard_or_description_speaks_of_a_log(variants, variant):
     (template,) = variants[variant].templates.values()
     text = json.dumps(template)
-    for word in ("Athena", "athena", "Glue", "the log", "change log", "lake/data", "/data/", "errors/", "reconcile",
-                 "checkpoints", "DeliveryToS3", "WORKBENCH_"):  # fmt: skip
+    for word in (
+        "Athena",
+        "athena",
+        "Glue",
+        "the log",
+        "change log",
+        "lake/data",
+        "/data/",
+        "errors/",
+        "reconcile",
+        "checkpoints",
+        "DeliveryToS3",
+        "WORKBENCH_",
+    ):
         assert word not in text, word
     assert set(template["Outputs"]).isdisjoint({"LakeBucket", "Database", "WorkGroup", "AnalystPolicy", "Checkpoints"})
 
@@ -44,8 +58,14 @@ def test_no_output_alarm_dashboard_or_description_speaks_of_a_log(variants, vari
 @pytest.mark.parametrize("variant", STREAMS)
 def test_by_dynamodb_streams_there_is_neither_a_kinesis_stream_nor_firehose_nor_a_bucket(variants, variant):
     made = variants[variant]
-    assert kinds(made).isdisjoint({"AWS::Kinesis::Stream", "AWS::KinesisFirehose::DeliveryStream", "AWS::S3::Bucket",
-                                   "Custom::KinesisStreamingDestination"})  # fmt: skip
+    assert kinds(made).isdisjoint(
+        {
+            "AWS::Kinesis::Stream",
+            "AWS::KinesisFirehose::DeliveryStream",
+            "AWS::S3::Bucket",
+            "Custom::KinesisStreamingDestination",
+        }
+    )
     assert not [right for right in rights(made) if right.action.startswith(("kinesis:", "firehose:", "s3:"))]
     text = json.dumps(made.templates)
     assert "AWS/Kinesis" not in text
@@ -64,9 +84,12 @@ def test_the_table_streams_new_images_and_sends_nothing_to_kinesis(variants):
 def test_an_existing_table_is_left_as_it_is(variants):
     made = variants["search-only-existing"]
     assert not resources(made, "AWS::DynamoDB::Table")
-    assert not [right for right in rights(made) if right.action.startswith("dynamodb:")
-                and right.action.partition(":")[2] not in ("DescribeStream", "GetRecords", "GetShardIterator",
-                                                           "ListStreams")]  # fmt: skip
+    assert not [
+        right
+        for right in rights(made)
+        if right.action.startswith("dynamodb:")
+        and right.action.partition(":")[2] not in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+    ]
     mapping = only(made, "AWS::Lambda::EventSourceMapping")
     assert mapping["EventSourceArn"] == VARIANTS["search-existing"]["table_stream"]
 
@@ -82,13 +105,23 @@ def test_by_firehose_there_is_one_stream_of_documents_and_a_bucket_for_what_cann
     assert to["S3Configuration"]["BucketARN"] == {"Fn::GetAtt": [lake, "Arn"]}
     (template,) = made.templates.values()
     told = template["Outputs"]
-    assert set(told) == {"TableName", "StreamName", "DeliveryName", "GeneratorName", "SearchBucket", "SearchEndpoint",
-                         "SearchSetup"}  # fmt: skip
+    assert set(told) == {
+        "TableName",
+        "StreamName",
+        "DeliveryName",
+        "GeneratorName",
+        "SearchBucket",
+        "SearchEndpoint",
+        "SearchSetup",
+    }
     assert told["SearchBucket"]["Value"] == {"Ref": lake}
     (tidy,) = only(made, "AWS::S3::Bucket", "StorageLake")["LifecycleConfiguration"]["Rules"]
     assert tidy["Id"] == "tidy"
-    written_to = {right.resource.rpartition("}")[2] for right in rights(made) if right.action == "s3:PutObject"
-                  and right.kind == "AWS::IAM::Policy"}  # fmt: skip
+    written_to = {
+        right.resource.rpartition("}")[2]
+        for right in rights(made)
+        if right.action == "s3:PutObject" and right.kind == "AWS::IAM::Policy"
+    }
     assert written_to == {"/search/persons/*"}
 
 
@@ -97,8 +130,10 @@ def test_with_or_without_a_log_search_is_the_same_so_that_one_can_become_the_oth
     beside = synthesise({name: each for name, each in VARIANTS[variant].items() if name != "search_only"}, tmp_path)
     alone, both = resources(variants[variant]), resources(beside)
     for part in ("Search", "Generator", "SourceTable"):
-        one, other = ({name: each for name, each in found.items() if name.partition("/")[2].startswith(part)}
-                      for found in (alone, both))  # fmt: skip
+        one, other = (
+            {name: each for name, each in found.items() if name.partition("/")[2].startswith(part)}
+            for found in (alone, both)
+        )
         if part == "SourceTable" and variant == "search-only-lambda":
             for each in other.values():  # all that is left out
                 del each["Properties"]["KinesisStreamSpecification"]

@@ -33,30 +33,68 @@ def twice(content: bytes) -> str:
 
 
 RICH = KEY | {
-    "text": {"S": 'quotes "\\" and ünïcode 日本語\n\u2028'}, "empty": {"S": ""}, "n": {"N": "1.50"},
-    "big": {"N": "12345678901234567890123456789012345678"}, "tiny": {"N": "1E-130"}, "yes": {"BOOL": True},
-    "none": {"NULL": True}, "photo": {"B": twice(b"\x00\xff")}, "tags": {"SS": ["b", "a"]},
-    "numbers": {"NS": ["10", "9.0"]}, "blobs": {"BS": [twice(b"x"), twice(b"a")]}, "void": {"M": {}},
+    "text": {"S": 'quotes "\\" and ünïcode 日本語\n\u2028'},
+    "empty": {"S": ""},
+    "n": {"N": "1.50"},
+    "big": {"N": "12345678901234567890123456789012345678"},
+    "tiny": {"N": "1E-130"},
+    "yes": {"BOOL": True},
+    "none": {"NULL": True},
+    "photo": {"B": twice(b"\x00\xff")},
+    "tags": {"SS": ["b", "a"]},
+    "numbers": {"NS": ["10", "9.0"]},
+    "blobs": {"BS": [twice(b"x"), twice(b"a")]},
+    "void": {"M": {}},
     "list": {"L": [{"S": "a"}, {"N": "1"}, {"NULL": True}, {"M": {"deep": {"BOOL": False}}}, {"L": []}]},
     "mixed": {"L": [{"SS": ["z"]}, {"B": twice(b"!")}]},
     "person": {"M": {"first.name": {"S": "Ada"}, "age": {"N": "41"}, "gone": {"NULL": True}}},
-}  # fmt: skip
-TAKEN = KEY | {name: {"S": name} for name in (
-    "ts", "keys", "event_name", "EventID", "by_ttl", "_by_ttl", "attribute_values", "a.b", 'q"q', "x[0]", "", "*",
-    "日本", "has space")}  # fmt: skip
+}
+TAKEN = KEY | {
+    name: {"S": name}
+    for name in (
+        "ts",
+        "keys",
+        "event_name",
+        "EventID",
+        "by_ttl",
+        "_by_ttl",
+        "attribute_values",
+        "a.b",
+        'q"q',
+        "x[0]",
+        "",
+        "*",
+        "日本",
+        "has space",
+    )
+}
 KINDS = [
     *chain(KEY, [(NOON, KEY | {"v": {"N": "1"}}), (NOON + 1, RICH), (NOON + 2, None)]),
     *chain({"pk": {"S": "p-2"}}, [(NOON, {"pk": {"S": "p-2"}} | {"person": RICH["person"]})], millis=True),
     *chain({"pk": {"S": "p-3"}}, [(NOON, {"pk": {"S": "p-3"}}), (NOON + 9, None)], ttl=True),
     *chain({"pk": {"S": "p-4"}}, [(NOON, RICH | {"pk": {"S": "p-4"}})]),
     *chain({"pk": {"S": "p-5"}}, [(NOON, TAKEN | {"pk": {"S": "p-5"}})]),
-]  # fmt: skip
+]
 MALFORMED: list[Any] = [
-    b"", b"   ", b"\xff\xfe{", "{", "[1, 2]", "null", '"text"', "{}", json.dumps(KINDS[0])[:-20], "not json",
-    {"dynamodb": {}}, {"dynamodb": {"Keys": {}}, "eventName": "INSERT", "eventID": "1"},
-    KINDS[0] | {"eventName": "UPSERT"}, KINDS[0] | {"eventID": ""}, "[" * 100_000, "9" * 5_000,
-    json.dumps(KINDS[0]) + "{", json.dumps(KINDS[0]).replace("p-1", "\\ud800"),
-]  # fmt: skip
+    b"",
+    b"   ",
+    b"\xff\xfe{",
+    "{",
+    "[1, 2]",
+    "null",
+    '"text"',
+    "{}",
+    json.dumps(KINDS[0])[:-20],
+    "not json",
+    {"dynamodb": {}},
+    {"dynamodb": {"Keys": {}}, "eventName": "INSERT", "eventID": "1"},
+    KINDS[0] | {"eventName": "UPSERT"},
+    KINDS[0] | {"eventID": ""},
+    "[" * 100_000,
+    "9" * 5_000,
+    json.dumps(KINDS[0]) + "{",
+    json.dumps(KINDS[0]).replace("p-1", "\\ud800"),
+]
 MODES = {"envelope": "single", "newline": "newline", "flat": "flat"}
 
 
@@ -93,8 +131,10 @@ def test_what_it_writes_gives_the_answers_that_the_raw_records_give(mode, invoke
     store(tmp_path / "lake", "things", stored(response))
     raw, lake = (Workbench(tmp_path / name) for name in ("raw/data", "lake/data"))
     same(answers(tmp_path / "lake" / "data"), answers(tmp_path / "raw" / "data"))
-    same([lake.changes("things").df, lake.item_history("things", {"pk": "p-1"}).df],
-         [raw.changes("things").df, raw.item_history("things", {"pk": "p-1"}).df])  # fmt: skip
+    same(
+        [lake.changes("things").df, lake.item_history("things", {"pk": "p-1"}).df],
+        [raw.changes("things").df, raw.item_history("things", {"pk": "p-1"}).df],
+    )
     assert lake.tables()["layout"].tolist() == [{"envelope": "envelope", "newline": "raw"}[mode]]
 
 
@@ -106,8 +146,9 @@ def test_envelope_lines_are_canonical_changes_in_the_columns_of_the_glue_table(i
     assert [column["Name"] for column in table["StorageDescriptor"]["Columns"]] == list(COLUMNS) == list(rows[0])
 
 
-def test_parquet_as_firehose_converts_it_to_the_glue_tables_types_gives_the_same_answers(invoke: Invoke, variants,
-                                                                                        tmp_path):  # fmt: skip
+def test_parquet_as_firehose_converts_it_to_the_glue_tables_types_gives_the_same_answers(
+    invoke: Invoke, variants, tmp_path
+):
     ((response,), _) = invoke([event(KINDS)], "parquet")
     columns = only(variants["parquet"], "AWS::Glue::Table")["TableInput"]["StorageDescriptor"]["Columns"]
     kinds = {"string": pa.string(), "bigint": pa.int64(), "boolean": pa.bool_()}
@@ -124,10 +165,16 @@ def test_flat_lines_have_one_plain_column_an_attribute_and_names_of_their_own_fo
     ((response,), _) = invoke([event(KINDS)], "flat")
     first, rich, removed, *_, taken = [json.loads(line) for line in stored(response).decode().split("\n")[:-1]]
     assert first == {
-        "event_id": KINDS[0]["eventID"], "event_name": "INSERT", "table_name": "things",
-        "ts": "2026-01-01 12:00:00.000000", "keys": '{"pk":{"S":"p-1"}}', "size_bytes": 10, "by_ttl": False,
-        "pk": "p-1", "v": 1,
-    }  # fmt: skip
+        "event_id": KINDS[0]["eventID"],
+        "event_name": "INSERT",
+        "table_name": "things",
+        "ts": "2026-01-01 12:00:00.000000",
+        "keys": '{"pk":{"S":"p-1"}}',
+        "size_bytes": 10,
+        "by_ttl": False,
+        "pk": "p-1",
+        "v": 1,
+    }
     assert rich['person."first.name"'] == "Ada"
     assert rich["tags"] == ["a", "b"]
     assert rich["photo"] == base64.b64encode(b"\x00\xff").decode()
@@ -135,16 +182,28 @@ def test_flat_lines_have_one_plain_column_an_attribute_and_names_of_their_own_fo
     assert removed["event_name"] == "REMOVE"
     assert removed["person.age"] == 41  # what the item was
     assert taken['"ts"'] == "ts"
-    assert set(json.loads(rich["attribute_values"])) == {"none", "photo", "tags", "numbers", "blobs", "mixed",
-                                                         "person.gone"}  # fmt: skip
+    assert set(json.loads(rich["attribute_values"])) == {
+        "none",
+        "photo",
+        "tags",
+        "numbers",
+        "blobs",
+        "mixed",
+        "person.gone",
+    }
     assert "12345678901234567890123456789012345678" in stored(response).decode().split("\n")[1]
 
 
 def test_flat_lines_of_plain_values_give_the_same_latest_state(invoke: Invoke, tmp_path):
-    plain = {name: value for name, value in RICH.items() if name in
-             ("pk", "text", "empty", "n", "big", "tiny", "yes", "void", "list")}  # fmt: skip
-    kinds = [*chain(KEY, [(NOON, KEY), (NOON + 1, plain)]),
-             *chain({"pk": {"S": "p-3"}}, [(NOON, {"pk": {"S": "p-3"}}), (NOON + 9, None)], ttl=True)]  # fmt: skip
+    plain = {
+        name: value
+        for name, value in RICH.items()
+        if name in ("pk", "text", "empty", "n", "big", "tiny", "yes", "void", "list")
+    }
+    kinds = [
+        *chain(KEY, [(NOON, KEY), (NOON + 1, plain)]),
+        *chain({"pk": {"S": "p-3"}}, [(NOON, {"pk": {"S": "p-3"}}), (NOON + 9, None)], ttl=True),
+    ]
     ((response,), _) = invoke([event(kinds)], "flat")
     store(tmp_path / "lake", "things", stored(response))
     write_log(tmp_path / "raw" / "things", kinds)
@@ -181,11 +240,13 @@ def test_a_record_that_cannot_be_read_fails_alone_and_its_reason_is_logged(mode,
     ((response,), (line,)) = invoke([event(records)], MODES[mode])
     assert [each["result"] for each in response["records"]] == ["ProcessingFailed", "Ok"] * len(MALFORMED)
     assert [each["recordId"] for each in response["records"]] == [
-        each["recordId"] for each in event(records)["records"]]  # fmt: skip
+        each["recordId"] for each in event(records)["records"]
+    ]
     assert (line["level"], line["records"], line["failed"]) == ("WARN", len(records), len(MALFORMED))
     assert sum(line["reasons"].values()) == len(MALFORMED)
     assert [each["recordId"] for each in line["failures"]] == [
-        each["recordId"] for each in response["records"] if each["result"] != "Ok"]  # fmt: skip
+        each["recordId"] for each in response["records"] if each["result"] != "Ok"
+    ]
     assert line["failures"][0]["reason"] == "empty"
 
 
@@ -269,17 +330,25 @@ def test_a_buffer_of_firehose_cannot_make_a_response_of_more_than_six_mb(invoke:
     assert len(json.dumps(response)) < LIMIT
 
 
-@given(st.recursive(
-    st.one_of(
-        st.builds(lambda text: {"S": text}, st.text(st.characters(exclude_categories=["Cs"]), max_size=8)),
-        st.builds(lambda number: {"N": str(number)}, st.integers(-10**37, 10**37)), st.just({"NULL": True}),
-        st.builds(lambda yes: {"BOOL": yes}, st.booleans()),
-        st.builds(lambda texts: {"SS": sorted(texts)}, st.sets(st.text(min_size=1, max_size=3), min_size=1, max_size=3)),
-        st.builds(lambda content: {"B": twice(content)}, st.binary(max_size=6))),
-    lambda inner: st.one_of(st.builds(lambda values: {"L": values}, st.lists(inner, max_size=3)),
-                            st.builds(lambda values: {"M": values},
-                                      st.dictionaries(st.text(max_size=4), inner, max_size=3))),
-    max_leaves=8))  # fmt: skip
+@given(
+    st.recursive(
+        st.one_of(
+            st.builds(lambda text: {"S": text}, st.text(st.characters(exclude_categories=["Cs"]), max_size=8)),
+            st.builds(lambda number: {"N": str(number)}, st.integers(-(10**37), 10**37)),
+            st.just({"NULL": True}),
+            st.builds(lambda yes: {"BOOL": yes}, st.booleans()),
+            st.builds(
+                lambda texts: {"SS": sorted(texts)}, st.sets(st.text(min_size=1, max_size=3), min_size=1, max_size=3)
+            ),
+            st.builds(lambda content: {"B": twice(content)}, st.binary(max_size=6)),
+        ),
+        lambda inner: st.one_of(
+            st.builds(lambda values: {"L": values}, st.lists(inner, max_size=3)),
+            st.builds(lambda values: {"M": values}, st.dictionaries(st.text(max_size=4), inner, max_size=3)),
+        ),
+        max_leaves=8,
+    )
+)
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_value_is_lost_in_a_flat_line(value):
     """Where plain JSON does not tell a value, attribute_values does: each column is one or the other."""

@@ -19,8 +19,10 @@ SINGLE = [name for name in LOGS if not name.startswith("cross-account")]
 
 
 def alarms(made: Any) -> dict[str, dict[str, Any]]:
-    return {re.sub(r"^.*/Watch|[0-9A-F]{8}$", "", name): each["Properties"] for name, each in
-            resources(made, "AWS::CloudWatch::Alarm").items()}  # fmt: skip
+    return {
+        re.sub(r"^.*/Watch|[0-9A-F]{8}$", "", name): each["Properties"]
+        for name, each in resources(made, "AWS::CloudWatch::Alarm").items()
+    }
 
 
 def query(alarm: dict[str, Any]) -> str:
@@ -30,8 +32,16 @@ def query(alarm: dict[str, Any]) -> str:
 @pytest.mark.parametrize("variant", SINGLE)
 def test_whatever_can_go_wrong_between_table_and_lake_has_an_alarm(variants, variant):
     found = alarms(variants[variant])
-    expected = {"NotReplicated", "ReplicationLag", "IteratorAge", "StreamFull", "StreamRead", "Freshness",
-                "DeliveryFailed", "Scanned"}  # fmt: skip
+    expected = {
+        "NotReplicated",
+        "ReplicationLag",
+        "IteratorAge",
+        "StreamFull",
+        "StreamRead",
+        "Freshness",
+        "DeliveryFailed",
+        "Scanned",
+    }
     if VARIANTS[variant].get("transform") != "delimiter":
         expected |= {"TransformErrors", "TransformThrottled", "TransformSlow"}
     assert expected <= set(found)
@@ -50,22 +60,32 @@ def test_every_alarm_tells_the_topic_when_it_comes_and_when_it_goes_and_says_wha
 
 def test_alarms_are_of_the_metrics_that_aws_has(variants):
     found = alarms(variants["single"])
-    names = {name: (each.get("Namespace"), each.get("MetricName"), each["Statistic"] if "Statistic" in each else
-                    each.get("ExtendedStatistic")) for name, each in found.items() if "MetricName" in each}  # fmt: skip
+    names = {
+        name: (
+            each.get("Namespace"),
+            each.get("MetricName"),
+            each["Statistic"] if "Statistic" in each else each.get("ExtendedStatistic"),
+        )
+        for name, each in found.items()
+        if "MetricName" in each
+    }
     assert names == {
         "IteratorAge": ("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", "Maximum"),
         "StreamFull": ("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum"),
         "StreamRead": ("AWS/Kinesis", "ReadProvisionedThroughputExceeded", "Sum"),
         "Freshness": ("AWS/Firehose", "DeliveryToS3.DataFreshness", "Maximum"),
         "DeliveryFailed": ("AWS/Firehose", "DeliveryToS3.Success", "Average"),
-        "TransformErrors": ("AWS/Lambda", "Errors", "Sum"), "TransformThrottled": ("AWS/Lambda", "Throttles", "Sum"),
+        "TransformErrors": ("AWS/Lambda", "Errors", "Sum"),
+        "TransformThrottled": ("AWS/Lambda", "Throttles", "Sum"),
         "TransformSlow": ("AWS/Lambda", "Duration", "p99"),
-    }  # fmt: skip
+    }
     schema = "FROM SCHEMA(\"AWS/DynamoDB\", TableName, DelegatedOperation) WHERE TableName = '${SourceTable947B4A28}'"
     assert query(found["NotReplicated"]) == f"SELECT SUM(FailedToReplicateRecordCount) {schema}"
     assert query(found["ReplicationLag"]) == f"SELECT MAX(AgeOfOldestUnreplicatedRecord) {schema}"
-    assert query(found["Scanned"]) == ("SELECT SUM(ProcessedBytes) FROM SCHEMA(\"AWS/Athena\", QueryState, QueryType, "
-                                       "WorkGroup) WHERE WorkGroup = 'workbench'")  # fmt: skip
+    assert query(found["Scanned"]) == (
+        'SELECT SUM(ProcessedBytes) FROM SCHEMA("AWS/Athena", QueryState, QueryType, '
+        "WorkGroup) WHERE WorkGroup = 'workbench'"
+    )
 
 
 def test_limits_follow_what_is_set(variants):
@@ -87,7 +107,8 @@ def test_the_topic_is_encrypted_and_who_tells_it_may_use_its_key(variants, varia
         tellers = {each["Principal"]["Service"] for each in statements if each["Effect"] == "Allow"}
         assert tellers == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
         assert [each["Condition"] for each in statements if each["Effect"] == "Deny"] == [
-            {"Bool": {"aws:SecureTransport": "false"}}]  # fmt: skip
+            {"Bool": {"aws:SecureTransport": "false"}}
+        ]
     assert "EncryptCloudwatch" in keys
     assert "EncryptEvents" in keys
 
@@ -107,7 +128,8 @@ def test_objects_under_errors_are_told_of(variants, variant):
     assert detail["object"] == {"key": [{"prefix": "errors/"}]}
     assert detail["bucket"] == {"name": [{"Ref": lakes[0]}]}
     assert only(made, "AWS::S3::Bucket", "StorageLake")["NotificationConfiguration"] == {
-        "EventBridgeConfiguration": {"EventBridgeEnabled": True}}  # fmt: skip
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+    }
 
 
 @pytest.mark.parametrize("variant", ["search-firehose", "private-search", "search-only-firehose"])
@@ -118,12 +140,17 @@ def test_documents_that_could_not_be_indexed_are_told_of_whatever_else_is_kept_o
     (pattern,) = detail["object"]["key"]
     to = only(made, "AWS::KinesisFirehose::DeliveryStream", "SearchDelivery")
     prefix = to["AmazonopensearchserviceDestinationConfiguration"]["S3Configuration"]["ErrorOutputPrefix"]
-    for folder, told in (("processing-failed", True), ("AmazonOpenSearchService-failed", True),
-                         ("AmazonOpenSearchService_failed", True), ("2026", False)):  # fmt: skip
+    for folder, told in (
+        ("processing-failed", True),
+        ("AmazonOpenSearchService-failed", True),
+        ("AmazonOpenSearchService_failed", True),
+        ("2026", False),
+    ):
         assert fnmatch.fnmatchcase(f"{prefix}{folder}/01/01/12/x.gz", pattern["wildcard"]) is told, folder
     assert prefix == f"search/{log}/"
     assert only(made, "AWS::S3::Bucket", "StorageLake")["NotificationConfiguration"] == {
-        "EventBridgeConfiguration": {"EventBridgeEnabled": True}}  # fmt: skip
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+    }
 
 
 def test_a_report_that_fails_or_does_not_begin_is_told_of(variants):
@@ -138,13 +165,27 @@ def test_a_report_that_fails_or_does_not_begin_is_told_of(variants):
     assert "ReportLetters" in alarms(made)
 
 
-@pytest.mark.parametrize(("variant", "more"), [
-    ("search-firehose", {"SearchRed", "SearchFull", "SearchErrors", "SearchFreshness", "SearchFailed"}),
-    ("search-lambda", {"SearchRed", "SearchFull", "SearchErrors", "SearchLate", "SearchLetters"}),
-    ("search-only-firehose", {"SearchRed", "SearchFull", "SearchErrors", "SearchFreshness", "SearchFailed",
-                              "GeneratorErrors", "NotReplicated", "IteratorAge"}),
-    ("search-only-lambda", {"SearchRed", "SearchFull", "SearchErrors", "SearchLate", "SearchLetters"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("variant", "more"),
+    [
+        ("search-firehose", {"SearchRed", "SearchFull", "SearchErrors", "SearchFreshness", "SearchFailed"}),
+        ("search-lambda", {"SearchRed", "SearchFull", "SearchErrors", "SearchLate", "SearchLetters"}),
+        (
+            "search-only-firehose",
+            {
+                "SearchRed",
+                "SearchFull",
+                "SearchErrors",
+                "SearchFreshness",
+                "SearchFailed",
+                "GeneratorErrors",
+                "NotReplicated",
+                "IteratorAge",
+            },
+        ),
+        ("search-only-lambda", {"SearchRed", "SearchFull", "SearchErrors", "SearchLate", "SearchLetters"}),
+    ],
+)
 def test_search_is_watched_where_there_is_search(variants, variant, more):
     found = set(alarms(variants[variant]))
     assert more <= found
@@ -154,8 +195,9 @@ def test_search_is_watched_where_there_is_search(variants, variant, more):
 @pytest.mark.parametrize("variant", WATCHED)
 def test_every_metric_an_alarm_is_of_is_on_the_dashboard(variants, variant):
     made = variants[variant]
-    boards = "".join(written(each["Properties"]["DashboardBody"]) for each in
-                     resources(made, "AWS::CloudWatch::Dashboard").values())  # fmt: skip
+    boards = "".join(
+        written(each["Properties"]["DashboardBody"]) for each in resources(made, "AWS::CloudWatch::Dashboard").values()
+    )
     for name, alarm in alarms(made).items():
         assert (alarm["MetricName"] if "MetricName" in alarm else query(alarm).split(" FROM")[0]) in boards, name
 

@@ -43,8 +43,9 @@ def workbench_of(records: list[dict], rng: random.Random) -> Iterator[Workbench]
 
 def difference(row: dict) -> Difference:
     """What a row of a frame says, read back from its texts and Python values."""
-    path = tuple(int(index) if index else bare or quoted.replace('""', '"')
-                 for quoted, index, bare in _PART.findall(row["path"]))  # fmt: skip
+    path = tuple(
+        int(index) if index else bare or quoted.replace('""', '"') for quoted, index, bare in _PART.findall(row["path"])
+    )
     sides = [None if value is pd.NA else to_dynamodb({"": value})[""] for value in (row["before"], row["after"])]
     return Difference(path, row["change"], *sides)
 

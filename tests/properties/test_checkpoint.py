@@ -19,7 +19,9 @@ from tests.test_baseline import lines, write_export
 from workbench import Workbench
 
 # One step of a history in which items come back to what they were, often within an instant.
-STEP = st.tuples(st.sampled_from([0, 0, 0, 1]), st.sampled_from([0, 0, 1, 1, None]), st.sampled_from([0, 0, 0, 1, 3_600_000_000]))  # fmt: skip
+STEP = st.tuples(
+    st.sampled_from([0, 0, 0, 1]), st.sampled_from([0, 0, 1, 1, None]), st.sampled_from([0, 0, 0, 1, 3_600_000_000])
+)
 
 
 def when(micros: int):
@@ -33,13 +35,20 @@ def arriving(records: Sequence[dict], rng: random.Random) -> list[tuple[str, lis
         rng.choice(objects).append(sent)
     times = [when(record["dynamodb"]["ApproximateCreationDateTime"]) for record in records]
     moments = sorted(rng.choice([*times, times[-1] + timedelta(hours=30)]) for _ in objects)
-    return [(f"things-1-{moment:%Y-%m-%d-%H-%M-%S}-{number}", each)
-            for number, (moment, each) in enumerate(zip(moments, objects, strict=True)) if each]  # fmt: skip
+    return [
+        (f"things-1-{moment:%Y-%m-%d-%H-%M-%S}-{number}", each)
+        for number, (moment, each) in enumerate(zip(moments, objects, strict=True))
+        if each
+    ]
 
 
-@given(layout=st.sampled_from(["raw", "envelope", "parquet", "flat"]), steps=st.lists(STEP, min_size=4, max_size=14),
-       seed=st.integers(0, 2**32),
-       pool=st.lists(IMAGE, min_size=2, max_size=2, unique_by=str), late=st.sampled_from(["0ms", "1h", "24h"]))  # fmt: skip
+@given(
+    layout=st.sampled_from(["raw", "envelope", "parquet", "flat"]),
+    steps=st.lists(STEP, min_size=4, max_size=14),
+    seed=st.integers(0, 2**32),
+    pool=st.lists(IMAGE, min_size=2, max_size=2, unique_by=str),
+    late=st.sampled_from(["0ms", "1h", "24h"]),
+)
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_state_at_every_instant_is_the_same_with_checkpoints_and_without(layout, steps, seed, pool, late):
     rng = random.Random(seed)

@@ -28,12 +28,15 @@ NAMES = ["pk", "sk", 'q"q', "ö.b", "table_name", "aws_region", "ts", "path", "k
 TABLES = ["orders", "Orders", "or'ders", "a.b-c_d"]
 LAYOUTS = ["raw", "joined", "envelope", "parquet"]
 VALUES = {"S": ["1", "ö\"'", "a%b_"], "N": ["1", "-2.5", "10"], "B": ["AQ==", "/w==", "AA=="]}
-SCHEMA = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from("SNB")), min_size=1, max_size=2,
-                  unique_by=lambda each: each[0])  # fmt: skip
+SCHEMA = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.sampled_from("SNB")), min_size=1, max_size=2, unique_by=lambda each: each[0]
+)
 # Of a change: which item, what it becomes (None: gone), and how much later.
 STEPS = st.lists(
     st.tuples(st.integers(0, 2), st.sampled_from([1, 2, 3, None]), st.sampled_from([1, 1_000, 3_600_000_000])),
-    min_size=1, max_size=6)  # fmt: skip
+    min_size=1,
+    max_size=6,
+)
 # What a table was, one key after the other, and what was written then.
 LIVES = st.lists(st.tuples(SCHEMA, STEPS), min_size=1, max_size=2, unique_by=lambda each: str(sorted(each[0])))
 
@@ -118,8 +121,11 @@ def check(wb: Workbench, table: str, model: Model, rng: random.Random) -> None:
     items = Counter(canonical_json(change["dynamodb"]["Keys"]) for change in model.changes)
     assert sorted(wb.change_frequency(table, by="key").df["changes"]) == sorted(items.values())
     asked = {name: plain(value) for name, value in rng.choice(model.changes)["dynamodb"]["Keys"].items()}
-    wanted = {change["eventID"] for change in model.changes
-              if asked == {name: plain(value) for name, value in change["dynamodb"]["Keys"].items() if name in asked}}  # fmt: skip
+    wanted = {
+        change["eventID"]
+        for change in model.changes
+        if asked == {name: plain(value) for name, value in change["dynamodb"]["Keys"].items() if name in asked}
+    }
     told = wb.item_history(table, asked).df
     assert set(told["event_id"]) == wanted
     assert not told["missing"].any()

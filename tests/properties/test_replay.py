@@ -27,22 +27,27 @@ NUMBER = st.one_of(st.integers(-(10**37), 10**37).map(str), st.sampled_from(["0"
 BINARY = st.binary(max_size=5).map(lambda raw: base64.b64encode(raw).decode())
 VALUE = st.recursive(
     st.one_of(
-        TEXT.map(lambda v: {"S": v}), NUMBER.map(lambda v: {"N": v}), BINARY.map(lambda v: {"B": v}),
-        st.booleans().map(lambda v: {"BOOL": v}), st.just({"NULL": True}),
+        TEXT.map(lambda v: {"S": v}),
+        NUMBER.map(lambda v: {"N": v}),
+        BINARY.map(lambda v: {"B": v}),
+        st.booleans().map(lambda v: {"BOOL": v}),
+        st.just({"NULL": True}),
         st.lists(TEXT, min_size=1, max_size=3, unique=True).map(lambda v: {"SS": v}),
         st.lists(st.integers(-99, 99).map(str), min_size=1, max_size=3, unique=True).map(lambda v: {"NS": v}),
         st.lists(BINARY, min_size=1, max_size=3, unique=True).map(lambda v: {"BS": v}),
     ),
     lambda inner: st.one_of(
-        st.dictionaries(TEXT, inner, max_size=3).map(lambda v: {"M": v}), st.lists(inner, max_size=3).map(lambda v: {"L": v})
+        st.dictionaries(TEXT, inner, max_size=3).map(lambda v: {"M": v}),
+        st.lists(inner, max_size=3).map(lambda v: {"L": v}),
     ),
     max_leaves=4,
-)  # fmt: skip
+)
 IMAGE = st.dictionaries(st.sampled_from(["a", "b.c", 'q"q', "ö", "_changed_at", "m"]), VALUE, max_size=3)
 KEYS = [
-    {"pk": {"S": "x"}, "sk": {"N": "1"}}, {"pk": {"S": "x"}, "sk": {"N": "10"}},
+    {"pk": {"S": "x"}, "sk": {"N": "1"}},
+    {"pk": {"S": "x"}, "sk": {"N": "10"}},
     {"pk": {"S": 'ö"\\\n'}, "sk": {"N": "-2.5"}},
-]  # fmt: skip
+]
 # One step of a history: which item, what it becomes (one of a few images, or gone), and how much later.
 STEP = st.tuples(
     st.sampled_from([0, 0, 1, 2]), st.sampled_from([0, 1, 2, None]), st.sampled_from([0, 0, 1, 1_000, 7_200_000_000])
@@ -62,8 +67,17 @@ def history(
             continue
         event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
         ttl = event == "REMOVE" and rng.random() < 0.3
-        records.append(record(event, shuffled(key, rng), now, new=new and twice(shuffled(new, rng)),
-                              old=old and twice(shuffled(old, rng)), event_id=f"{rng.random()}-{number}", ttl=ttl))  # fmt: skip
+        records.append(
+            record(
+                event,
+                shuffled(key, rng),
+                now,
+                new=new and twice(shuffled(new, rng)),
+                old=old and twice(shuffled(old, rng)),
+                event_id=f"{rng.random()}-{number}",
+                ttl=ttl,
+            )
+        )
         table = {**table, which: new} if new is not None else {k: v for k, v in table.items() if k != which}
         state = sorted(canonical_json(image) for image in table.values())
         if states and states[-1][0] == now:
@@ -76,8 +90,15 @@ def shuffled(value: Any, rng: random.Random) -> Any:
     """The same image with its names and set members in another order, as DynamoDB may send it."""
     if isinstance(value, dict):
         names = rng.sample(sorted(value), len(value))
-        return {name: shuffled(sorted(value[name], key=lambda _: rng.random()) if name in ("SS", "NS", "BS") and
-                               isinstance(value[name], list) else value[name], rng) for name in names}  # fmt: skip
+        return {
+            name: shuffled(
+                sorted(value[name], key=lambda _: rng.random())
+                if name in ("SS", "NS", "BS") and isinstance(value[name], list)
+                else value[name],
+                rng,
+            )
+            for name in names
+        }
     return [shuffled(element, rng) for element in value] if isinstance(value, list) else value
 
 
@@ -113,7 +134,11 @@ def answered(wb: Workbench, as_of: datetime | None = None) -> list[str]:
 
 
 @pytest.mark.parametrize("layout", ["raw", "joined", "envelope", "parquet", "mixed"])
-@given(steps=st.lists(STEP, min_size=1, max_size=14), pool=st.lists(IMAGE, min_size=3, max_size=3, unique_by=str), seed=st.integers(0, 2**32))  # fmt: skip
+@given(
+    steps=st.lists(STEP, min_size=1, max_size=14),
+    pool=st.lists(IMAGE, min_size=3, max_size=3, unique_by=str),
+    seed=st.integers(0, 2**32),
+)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_delivery_of_a_history_gives_at_every_instant_the_table_that_made_it(layout, steps, pool, seed):
     rng = random.Random(seed)
@@ -134,7 +159,11 @@ def test_any_delivery_of_a_history_gives_at_every_instant_the_table_that_made_it
         wb.close()
 
 
-@given(steps=st.lists(STEP, min_size=1, max_size=12), numbers=st.lists(NUMBER, min_size=3, max_size=3, unique=True), seed=st.integers(0, 2**32))  # fmt: skip
+@given(
+    steps=st.lists(STEP, min_size=1, max_size=12),
+    numbers=st.lists(NUMBER, min_size=3, max_size=3, unique=True),
+    seed=st.integers(0, 2**32),
+)
 @settings(max_examples=20, deadline=None)
 def test_a_flat_log_without_ties_gives_at_every_instant_the_table_that_made_it(steps, numbers, seed):
     rng = random.Random(seed)

@@ -30,8 +30,25 @@ Record = dict[str, Any]
 Declare = Callable[[str, str, Sequence[Record]], dict[str, Any]]
 """Make a Glue table from its name, its location and the records in it."""
 
-TEXTS = ["", "x", "ö", '"', "\\", "\n\t", "\x1f", "a/b", "\u2028", "😀", "null", '"N":"1.0"', '"SS":["b","a"]', "it's", "[1]",
-         "\\u001F", "\\\\uD83D\\uDE00"]  # fmt: skip
+TEXTS = [
+    "",
+    "x",
+    "ö",
+    '"',
+    "\\",
+    "\n\t",
+    "\x1f",
+    "a/b",
+    "\u2028",
+    "😀",
+    "null",
+    '"N":"1.0"',
+    '"SS":["b","a"]',
+    "it's",
+    "[1]",
+    "\\u001F",
+    "\\\\uD83D\\uDE00",
+]
 NUMBERS = ["0", "-0", "1.50", "10", "9", "-2.5", "12345678901234567890123456789012345678", "0.001", "100", "007"]
 OTHERS = [*({"N": number} for number in NUMBERS), {"BOOL": True}, {"BOOL": False}, {"NULL": True}]
 ODD_NAMES = ["a", "A", "b.c", 'q"q', "ö", "back\\slash", "*", "", "a b", "it's", "😀", "$", "a[0]", "N", "SS"]
@@ -56,17 +73,29 @@ def histories(seed: int, kind: str) -> list[Record]:
     names = {"odd": ODD_NAMES, "plain": PLAIN_NAMES, "texts": PLAIN_NAMES}[kind]
     made: list[Record] = []
     for item in range(60):
-        key = {"pk": {"S": f"{TEXTS[item // 3 % len(TEXTS)] if kind == 'odd' else 'p'}-{item // 3}"}, "sk": {"N": rng.choice(["1", "10", "-2.50"]) if item % 3 == 0 else str(item)}}  # fmt: skip
-        pool = [key | some | {name: value(rng, kind) for name in rng.sample(names[1:], rng.randint(0, 4))}
-                for some in ({}, {names[0]: {"S": TEXTS[item % len(TEXTS)]}},
-                             {names[0]: value(rng, kind) if kind == "texts" else OTHERS[item % len(OTHERS)]})]  # fmt: skip
+        key = {
+            "pk": {"S": f"{TEXTS[item // 3 % len(TEXTS)] if kind == 'odd' else 'p'}-{item // 3}"},
+            "sk": {"N": rng.choice(["1", "10", "-2.50"]) if item % 3 == 0 else str(item)},
+        }
+        pool = [
+            key | some | {name: value(rng, kind) for name in rng.sample(names[1:], rng.randint(0, 4))}
+            for some in (
+                {},
+                {names[0]: {"S": TEXTS[item % len(TEXTS)]}},
+                {names[0]: value(rng, kind) if kind == "texts" else OTHERS[item % len(OTHERS)]},
+            )
+        ]
         now, states = int(START.timestamp() * 1e6) + rng.randrange(2 * 86_400_000_000), []
         for _ in range(rng.randint(1, 7)):
             now += rng.choice([0, 0, 1, 999, 60_000_000, 3_600_000_000])
             state = rng.choice([*pool, None])
             if states or state is not None:
                 states.append((now, state))
-        states = [each for number, each in enumerate(states) if not (number and each[1] is None and states[number - 1][1] is None)]  # fmt: skip
+        states = [
+            each
+            for number, each in enumerate(states)
+            if not (number and each[1] is None and states[number - 1][1] is None)
+        ]
         records = chain(key, states, ids=[f"{rng.random()}-{item}" for _ in states])
         for record in records:
             change = record["dynamodb"]
@@ -91,14 +120,22 @@ def value(rng: random.Random, kind: str, depth: int = 0) -> dict[str, Any]:
     binary = [base64.b64encode(rng.randbytes(size)).decode() for size in (0, 1, 5)]
     names = ODD_NAMES if kind == "odd" else PLAIN_NAMES
     tag = rng.choice(["S", "S", "N", "N", "B", "BOOL", "NULL", "SS", "NS", "BS", *(["M", "L"] if depth < 2 else [])])
-    return {tag: {
-        "S": lambda: rng.choice(TEXTS), "N": lambda: rng.choice(NUMBERS), "B": lambda: rng.choice(binary),
-        "BOOL": lambda: rng.random() < 0.5, "NULL": lambda: True,
-        "SS": lambda: rng.sample(TEXTS, rng.randint(1, 3)), "NS": lambda: rng.sample(NUMBERS[2:], rng.randint(1, 3)),
-        "BS": lambda: rng.sample(binary, rng.randint(1, 3)),
-        "M": lambda: {name: value(rng, kind, depth + 1) for name in rng.sample(names, rng.randint(kind != "odd", 2))},
-        "L": lambda: [value(rng, kind, depth + 1) for _ in range(rng.randint(0, 2))],
-    }[tag]()}  # fmt: skip
+    return {
+        tag: {
+            "S": lambda: rng.choice(TEXTS),
+            "N": lambda: rng.choice(NUMBERS),
+            "B": lambda: rng.choice(binary),
+            "BOOL": lambda: rng.random() < 0.5,
+            "NULL": lambda: True,
+            "SS": lambda: rng.sample(TEXTS, rng.randint(1, 3)),
+            "NS": lambda: rng.sample(NUMBERS[2:], rng.randint(1, 3)),
+            "BS": lambda: rng.sample(binary, rng.randint(1, 3)),
+            "M": lambda: {
+                name: value(rng, kind, depth + 1) for name in rng.sample(names, rng.randint(kind != "odd", 2))
+            },
+            "L": lambda: [value(rng, kind, depth + 1) for _ in range(rng.randint(0, 2))],
+        }[tag]()
+    }
 
 
 def delivered(records: Iterable[Record], seed: int) -> Iterator[tuple[datetime, list[Record]]]:
@@ -140,9 +177,14 @@ def register(session: Session, folder: Path, name: str, layout: Layout, records:
     if table["PartitionKeys"] and "projection.enabled" not in table["Parameters"]:
         stored = table["StorageDescriptor"]
         for place in {path.parent.relative_to(folder) for path in files}:
-            glue.create_partition(DatabaseName=DATABASE, TableName=name, PartitionInput={
-                "Values": [part.rpartition("=")[2] for part in place.parts],
-                "StorageDescriptor": stored | {"Location": f"{location}{place}/"}})  # fmt: skip
+            glue.create_partition(
+                DatabaseName=DATABASE,
+                TableName=name,
+                PartitionInput={
+                    "Values": [part.rpartition("=")[2] for part in place.parts],
+                    "StorageDescriptor": stored | {"Location": f"{location}{place}/"},
+                },
+            )
 
 
 def _registered(**options: Any) -> Declare:
@@ -156,16 +198,28 @@ def _exact(declare: Declare) -> Declare:
     def table(name: str, location: str, records: Sequence[Record]) -> dict[str, Any]:
         made = declare(name, location, records)
         made["StorageDescriptor"]["SerdeInfo"]["Parameters"] |= {"case.insensitive": "false"} | {
-            f"mapping.{each.lower()}": each for each in (
-                "eventID", "eventName", "tableName", "userIdentity", "Keys", "NewImage", "OldImage", "SizeBytes",
-                "ApproximateCreationDateTime", "ApproximateCreationDateTimePrecision")}  # fmt: skip
+            f"mapping.{each.lower()}": each
+            for each in (
+                "eventID",
+                "eventName",
+                "tableName",
+                "userIdentity",
+                "Keys",
+                "NewImage",
+                "OldImage",
+                "SizeBytes",
+                "ApproximateCreationDateTime",
+                "ApproximateCreationDateTimePrecision",
+            )
+        }
         return made
 
     return table
 
 
-def _declared(columns: Callable[[Sequence[Record]], Mapping[str, str]], *, hive: bool = False,
-              partitions: Sequence[str] = ()) -> Declare:  # fmt: skip
+def _declared(
+    columns: Callable[[Sequence[Record]], Mapping[str, str]], *, hive: bool = False, partitions: Sequence[str] = ()
+) -> Declare:
     """Declare a table as a crawler does, or by hand: other columns, partitions that are registered, Hive's SerDe."""
 
     def table(name: str, location: str, records: Sequence[Record]) -> dict[str, Any]:
@@ -214,14 +268,34 @@ _CONVERTED = pa.schema({name: pa.string() for name in SCHEMA.names} | {"size_byt
 
 LAYOUTS = {
     "envelope JSON (OpenX)": Layout(canonical_change, _registered()),
-    "envelope JSON (Hive)": Layout(canonical_change, _declared(_envelope_columns, hive=True, partitions=["year", "month", "day", "hour"])),
+    "envelope JSON (Hive)": Layout(
+        canonical_change, _declared(_envelope_columns, hive=True, partitions=["year", "month", "day", "hour"])
+    ),
     "envelope Parquet": Layout(canonical_change, _registered(stored="parquet"), stored="parquet"),
     "raw, images as texts": Layout(_same, _registered(layout="raw", partitions="text"), folder="%Y/%m/%d/%H/"),
-    "raw, one text": Layout(_same, _exact(_declared(lambda records: dict.fromkeys(
-        ("eventid", "eventname", "tablename", "useridentity", "dynamodb"), "string")))),
-    "struct": Layout(_same, _declared(_crawled, partitions=["partition_0", "partition_1", "partition_2", "partition_3"]),
-                     records="plain", folder="%Y/%m/%d/%H/"),
-    "struct (Hive)": Layout(_same, _declared(_crawled, hive=True, partitions=["dt"]), records="plain", folder="dt=%Y-%m-%d/"),
-    "flat": Layout(flat, _declared(lambda records: _crawled(map(flat, records)), partitions=["dt"]), records="texts",
-                   folder="dt=%Y-%m-%d/"),
-}  # fmt: skip
+    "raw, one text": Layout(
+        _same,
+        _exact(
+            _declared(
+                lambda records: dict.fromkeys(
+                    ("eventid", "eventname", "tablename", "useridentity", "dynamodb"), "string"
+                )
+            )
+        ),
+    ),
+    "struct": Layout(
+        _same,
+        _declared(_crawled, partitions=["partition_0", "partition_1", "partition_2", "partition_3"]),
+        records="plain",
+        folder="%Y/%m/%d/%H/",
+    ),
+    "struct (Hive)": Layout(
+        _same, _declared(_crawled, hive=True, partitions=["dt"]), records="plain", folder="dt=%Y-%m-%d/"
+    ),
+    "flat": Layout(
+        flat,
+        _declared(lambda records: _crawled(map(flat, records)), partitions=["dt"]),
+        records="texts",
+        folder="dt=%Y-%m-%d/",
+    ),
+}

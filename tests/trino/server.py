@@ -111,9 +111,16 @@ class Trino:
         TrinoError
             Where Trino refuses it.
         """
-        asked = urllib.request.Request(f"{self._address}/v1/statement", sql.encode(), {
-            "X-Trino-User": "tests", "X-Trino-Catalog": "hive", "X-Trino-Time-Zone": "UTC",
-            "X-Trino-Client-Capabilities": "PARAMETRIC_DATETIME"})  # fmt: skip
+        asked = urllib.request.Request(
+            f"{self._address}/v1/statement",
+            sql.encode(),
+            {
+                "X-Trino-User": "tests",
+                "X-Trino-Catalog": "hive",
+                "X-Trino-Time-Zone": "UTC",
+                "X-Trino-Client-Capabilities": "PARAMETRIC_DATETIME",
+            },
+        )
         columns, rows = [], []
         while True:
             with urllib.request.urlopen(asked, timeout=300) as response:
@@ -126,8 +133,10 @@ class Trino:
                 break
             asked = urllib.request.Request(told["nextUri"])
         values = zip(*rows, strict=True) if rows else [()] * len(columns)
-        return pa.table([_column(column["type"], each) for column, each in zip(columns, values, strict=True)],
-                        names=[column["name"] for column in columns])  # fmt: skip
+        return pa.table(
+            [_column(column["type"], each) for column, each in zip(columns, values, strict=True)],
+            names=[column["name"] for column in columns],
+        )
 
 
 def _column(kind: str, values: Sequence[Any]) -> pa.Array:
@@ -142,8 +151,10 @@ def _column(kind: str, values: Sequence[Any]) -> pa.Array:
     types = {"boolean": pa.bool_(), "integer": pa.int32(), "bigint": pa.int64(), "double": pa.float64()}
     if kind not in types and not kind.startswith("varchar"):
         raise TrinoError(f"UNLOAD to Parquet does not keep a {kind} as it is")
-    return pa.array([float(value) if kind == "double" and value is not None else value for value in values],
-                    types.get(kind, pa.string()))  # fmt: skip
+    return pa.array(
+        [float(value) if kind == "double" and value is not None else value for value in values],
+        types.get(kind, pa.string()),
+    )
 
 
 @contextmanager
@@ -161,13 +172,30 @@ def running(endpoint: str) -> Iterator[Trino]:
         (catalogs := Path(folder, "catalog")).mkdir()
         (catalogs / "hive.properties").write_text(_CATALOG.format(endpoint=endpoint))
         (config := Path(folder, "config.properties")).write_text(
-            _CONFIG.format(port=port, catalogs=catalogs, plugins=home / "plugin"))  # fmt: skip
+            _CONFIG.format(port=port, catalogs=catalogs, plugins=home / "plugin")
+        )
         with open(log := Path(folder, "server.log"), "wb") as output:
             server = subprocess.Popen(
-                ["java", "-Xmx2G", "-XX:+UseG1GC", "-XX:ReservedCodeCacheSize=256M", "-XX:-OmitStackTraceInFastThrow",
-                 "-Djdk.attach.allowAttachSelf=true", "-Dfile.encoding=UTF-8", "-Duser.timezone=UTC", f"-Dconfig={config}",
-                 "-Dlog.enable-console=true", "-cp", f"{home}/lib/*", str(start)],
-                cwd=folder, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.PIPE)  # fmt: skip
+                [
+                    "java",
+                    "-Xmx2G",
+                    "-XX:+UseG1GC",
+                    "-XX:ReservedCodeCacheSize=256M",
+                    "-XX:-OmitStackTraceInFastThrow",
+                    "-Djdk.attach.allowAttachSelf=true",
+                    "-Dfile.encoding=UTF-8",
+                    "-Duser.timezone=UTC",
+                    f"-Dconfig={config}",
+                    "-Dlog.enable-console=true",
+                    "-cp",
+                    f"{home}/lib/*",
+                    str(start),
+                ],
+                cwd=folder,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.PIPE,
+            )
         try:
             yield _await(server, Trino(f"http://127.0.0.1:{port}"), log)
         finally:

@@ -57,14 +57,41 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
 
 
 CONDITIONS = [
-    "a = 10", "a <> 10", "a > 1.5 or A < -1", "a between -3 and 9", "a in (0, 0.001, 12345678901234567890123456789012345678)",
-    "a = ''", "a = '\"'", "a = '\\' or a = 'it''s'", "a in ('x', '😀', 'ö')", "a like '%\\%' or a like '_'", "a not like 'x%'",
-    "a like '!%' escape '!' or a like '%N%'", "a = true or a = false", "a = x'00' or a <> x''", "a is null", "a is not null",
-    "a is absent", "not (a is absent)", "new.a <> '' and old.a is absent", "new.N > 1 or old.N is null", "a.b is absent and a is not absent",
-    'a[0] is not absent or "a[0]" is not absent', '"b.c" is not absent', '"q""q" is not absent', "ö is not absent", '"back\\slash" is not absent',
-    '"*" is not absent', '"" is not absent', '"a b" is not absent', '"it\'s" is not absent', '"😀" is not absent', '"$" is not absent',
-    '"*".a is not absent or "*"[0] is not absent or ""."*" is not absent or ""[0] is not absent or a[0] is not absent', '"*" = 10 or "" > 0 or "$" like \'%\' or "SS" is null',
-]  # fmt: skip
+    "a = 10",
+    "a <> 10",
+    "a > 1.5 or A < -1",
+    "a between -3 and 9",
+    "a in (0, 0.001, 12345678901234567890123456789012345678)",
+    "a = ''",
+    "a = '\"'",
+    "a = '\\' or a = 'it''s'",
+    "a in ('x', '😀', 'ö')",
+    "a like '%\\%' or a like '_'",
+    "a not like 'x%'",
+    "a like '!%' escape '!' or a like '%N%'",
+    "a = true or a = false",
+    "a = x'00' or a <> x''",
+    "a is null",
+    "a is not null",
+    "a is absent",
+    "not (a is absent)",
+    "new.a <> '' and old.a is absent",
+    "new.N > 1 or old.N is null",
+    "a.b is absent and a is not absent",
+    'a[0] is not absent or "a[0]" is not absent',
+    '"b.c" is not absent',
+    '"q""q" is not absent',
+    "ö is not absent",
+    '"back\\slash" is not absent',
+    '"*" is not absent',
+    '"" is not absent',
+    '"a b" is not absent',
+    '"it\'s" is not absent',
+    '"😀" is not absent',
+    '"$" is not absent',
+    '"*".a is not absent or "*"[0] is not absent or ""."*" is not absent or ""[0] is not absent or a[0] is not absent',
+    '"*" = 10 or "" > 0 or "$" like \'%\' or "SS" is null',
+]
 
 
 class OnTrino:
@@ -98,18 +125,27 @@ class OnTrino:
 
 
 @pytest.fixture(scope="session")
-def lake(trino: Trino, endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[Engine, Engine]]]:  # fmt: skip
+def lake(
+    trino: Trino, endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, tuple[Engine, Engine]]]:
     """The two engines over each layout: Athena's, whose queries Trino runs, and the embedded one."""
     engines: dict[str, tuple[Engine, Engine]] = {}
     for number, (layout, described) in enumerate(LAYOUTS.items()):
         name, folder = f"log_{number}", tmp_path_factory.mktemp("log")
-        settings = load_settings(engine="athena", endpoint=endpoint, region="eu-central-1", database=DATABASE,
-                                 table_names={TABLE: name}, count_unreadable=False)  # fmt: skip
+        settings = load_settings(
+            engine="athena",
+            endpoint=endpoint,
+            region="eu-central-1",
+            database=DATABASE,
+            table_names={TABLE: name},
+            count_unreadable=False,
+        )
         athena = AthenaEngine(settings)
         if not number:
             session = athena.catalog.session
             session.client("s3").create_bucket(
-                Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})  # fmt: skip
+                Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+            )
             session.client("glue").create_database(DatabaseInput={"Name": DATABASE})
         records, own, canonical = histories(1, described.records), folder / "own", folder / "canonical"
         store(own, described, records)
@@ -139,7 +175,8 @@ def test_a_question_over_a_layout_has_one_answer(lake, request, question: str, l
         ours, theirs = (engine.ask(question, TABLE, **values).rows for engine in (on_trino, embedded))
         assert rows(ours) == rows(theirs), values
         assert {field.name: field.type for field in ours.schema if not digest(field)} == {
-            field.name: field.type for field in theirs.schema if not digest(field)}  # fmt: skip
+            field.name: field.type for field in theirs.schema if not digest(field)
+        }
     assert len(theirs)
     matrix[question, layout] = "✓"
 
@@ -220,14 +257,23 @@ def test_keys_are_found_whole_by_a_part_and_by_how_they_begin(lake):
     assert len(rows(on_trino.ask("hot_keys", TABLE, **ALL, limit=1000).rows)) == len(whole)
 
 
-@pytest.mark.parametrize(("attributes", "types"), [
-    (400, "struct<s:string>"), (100, "struct<s:string,n:string,null:boolean,ss:array<string>>"),
-    (30, f"struct<m:struct<{','.join(f'b{number}:struct<s:string,n:string>' for number in range(10))}>>")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("attributes", "types"),
+    [
+        (400, "struct<s:string>"),
+        (100, "struct<s:string,n:string,null:boolean,ss:array<string>>"),
+        (30, f"struct<m:struct<{','.join(f'b{number}:struct<s:string,n:string>' for number in range(10))}>>"),
+    ],
+)
 def test_a_crawlers_table_is_not_too_wide_for_the_compiler(trino, lake, attributes: int, types: str):
     image = f"struct<pk:struct<s:string>,{','.join(f'a{number}:{types}' for number in range(attributes))}>"
-    columns = {"eventid": "string", "eventname": "string", "tablename": "string",
-               "dynamodb": "struct<approximatecreationdatetime:bigint,keys:struct<pk:struct<s:string>>,"
-                           f"newimage:{image},oldimage:{image}>"}  # fmt: skip
+    columns = {
+        "eventid": "string",
+        "eventname": "string",
+        "tablename": "string",
+        "dynamodb": "struct<approximatecreationdatetime:bigint,keys:struct<pk:struct<s:string>>,"
+        f"newimage:{image},oldimage:{image}>",
+    }
     glue, name = lake["struct"][0].catalog.session.client("glue"), f"wide_{attributes}"
     made = table_input(name, f"s3://{BUCKET}/wide/", layout="raw", partitions="none")
     made["StorageDescriptor"]["Columns"] = [{"Name": each, "Type": kind} for each, kind in columns.items()]
@@ -264,7 +310,13 @@ def rows(table: pa.Table) -> list[tuple[Any, ...]]:
     )
     seen: dict[Any, int] = {}
     return [
-        tuple((seen.setdefault(value, len(seen)) if name in ("found", "left_behind", "absent") and value is not None
-               else value) for name, value in row.items())
+        tuple(
+            (
+                seen.setdefault(value, len(seen))
+                if name in ("found", "left_behind", "absent") and value is not None
+                else value
+            )
+            for name, value in row.items()
+        )
         for row in found
-    ]  # fmt: skip
+    ]

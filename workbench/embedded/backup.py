@@ -60,12 +60,22 @@ def export_table(store: ItemStore, table: str, folder: Path, *, files: int = 2) 
             entries, size = _write_items(reader, table, partition_key, made / "data", files)
         arn = f"arn:aws:dynamodb:local:000000000000:table/{table}"
         summary = {
-            "version": "2020-06-30", "exportArn": f"{arn}/export/{export_id}", "startTime": _text(began),
-            "endTime": _text(datetime.now(UTC)), "tableArn": arn, "tableId": str(uuid.uuid5(uuid.NAMESPACE_URL, arn)),
-            "exportTime": _text(moment), "s3Bucket": "local", "s3Prefix": None, "s3SseAlgorithm": None,
-            "s3SseKmsKeyId": None, "manifestFilesS3Key": f"{key}/manifest-files.json", "billedSizeBytes": size,
-            "itemCount": sum(entry["itemCount"] for entry in entries), "outputFormat": "DYNAMODB_JSON",
-        }  # fmt: skip
+            "version": "2020-06-30",
+            "exportArn": f"{arn}/export/{export_id}",
+            "startTime": _text(began),
+            "endTime": _text(datetime.now(UTC)),
+            "tableArn": arn,
+            "tableId": str(uuid.uuid5(uuid.NAMESPACE_URL, arn)),
+            "exportTime": _text(moment),
+            "s3Bucket": "local",
+            "s3Prefix": None,
+            "s3SseAlgorithm": None,
+            "s3SseKmsKeyId": None,
+            "manifestFilesS3Key": f"{key}/manifest-files.json",
+            "billedSizeBytes": size,
+            "itemCount": sum(entry["itemCount"] for entry in entries),
+            "outputFormat": "DYNAMODB_JSON",
+        }
         lines = [json.dumps(entry | {"dataFileS3Key": f"{key}/data/{entry['dataFileS3Key']}"}) for entry in entries]
         _write_manifest(made / "manifest-files.json", "".join(line + "\n" for line in lines))
         _write_manifest(made / "manifest-summary.json", json.dumps(summary))
@@ -95,8 +105,9 @@ def _snapshot(store: ItemStore) -> Iterator[tuple[sqlite3.Connection, datetime]]
         yield reader, moment
 
 
-def _write_items(reader: sqlite3.Connection, table: str, partition_key: str, folder: Path,
-                 files: int) -> tuple[list[dict[str, Any]], int]:  # fmt: skip
+def _write_items(
+    reader: sqlite3.Connection, table: str, partition_key: str, folder: Path, files: int
+) -> tuple[list[dict[str, Any]], int]:
     """Spread the items over data files; return what the manifest says of each, and the items' size."""
     names = [f"{base64.b32encode(os.urandom(16)).decode().lower().rstrip('=')}.json.gz" for _ in range(files)]
     unfinished = [folder / f".{name}.unfinished" for name in names]
@@ -114,8 +125,14 @@ def _write_items(reader: sqlite3.Connection, table: str, partition_key: str, fol
             md5 = hashlib.file_digest(file, "md5").digest()
         _place(folder / name, path.rename)
         # As S3 tags what was uploaded in parts, of which there is one: the MD5 of the parts' MD5s, and their number.
-        entries.append({"itemCount": count, "md5Checksum": base64.b64encode(md5).decode(),
-                        "etag": f"{hashlib.md5(md5).hexdigest()}-1", "dataFileS3Key": name})  # fmt: skip
+        entries.append(
+            {
+                "itemCount": count,
+                "md5Checksum": base64.b64encode(md5).decode(),
+                "etag": f"{hashlib.md5(md5).hexdigest()}-1",
+                "dataFileS3Key": name,
+            }
+        )
     return entries, size
 
 

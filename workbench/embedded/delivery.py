@@ -50,10 +50,17 @@ class Delivered:
 
 
 def deliver(
-    store: ItemStore, lake: Path, table: str, *, layout: Written = "envelope", buffer_seconds: int = 300,
-    buffer_records: int = 20_000, faults: Faults | None = None, seed: int = 0,
+    store: ItemStore,
+    lake: Path,
+    table: str,
+    *,
+    layout: Written = "envelope",
+    buffer_seconds: int = 300,
+    buffer_records: int = 20_000,
+    faults: Faults | None = None,
+    seed: int = 0,
     progress: Callable[[int], object] = lambda records: None,
-) -> Delivered:  # fmt: skip
+) -> Delivered:
     """Deliver the pending changes of a table.
 
     Objects lie in ``data/TABLE/year=/month=/day=/hour=`` by the arrival (UTC) of their oldest record;
@@ -81,8 +88,11 @@ def deliver(
         now, pending = (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1), list(store.pending(table))
         if not pending:  # the one before has delivered them
             return Delivered(0, 0, 0)
-        arrivals = _arrivals(pending, faults, random.Random(seed), now) if faults else \
-            store.arrive(table, [seq for seq, _ in pending], now)  # fmt: skip
+        arrivals = (
+            _arrivals(pending, faults, random.Random(seed), now)
+            if faults
+            else store.arrive(table, [seq for seq, _ in pending], now)
+        )
         _clean_up(lake, table)
         refused = objects = 0
         for batch in _buffers(store, arrivals, buffer_seconds * _SECOND, buffer_records):
@@ -93,8 +103,9 @@ def deliver(
     return Delivered(len(arrivals) - refused, objects, refused)
 
 
-def _arrivals(pending: Iterable[tuple[int, int]], faults: Faults, rng: random.Random,
-              now: int) -> list[tuple[int, int]]:  # fmt: skip
+def _arrivals(
+    pending: Iterable[tuple[int, int]], faults: Faults, rng: random.Random, now: int
+) -> list[tuple[int, int]]:
     """Draw when each change arrives: most within two seconds, none in the future."""
     arrivals: list[tuple[int, int]] = []
     steady = 0
@@ -113,8 +124,9 @@ def _arrivals(pending: Iterable[tuple[int, int]], faults: Faults, rng: random.Ra
     return arrivals
 
 
-def _buffers(store: ItemStore, arrivals: Sequence[tuple[int, int]], micros: int,
-             records: int) -> Iterator[list[tuple[int, int]]]:  # fmt: skip
+def _buffers(
+    store: ItemStore, arrivals: Sequence[tuple[int, int]], micros: int, records: int
+) -> Iterator[list[tuple[int, int]]]:
     buffer: list[tuple[int, int]] = []
     held = 0
     for arrival in arrivals:
@@ -128,8 +140,9 @@ def _buffers(store: ItemStore, arrivals: Sequence[tuple[int, int]], micros: int,
         yield buffer
 
 
-def _write_object(store: ItemStore, lake: Path, table: str, batch: Sequence[tuple[int, int]], layout: Written,
-                  number: int) -> int:  # fmt: skip
+def _write_object(
+    store: ItemStore, lake: Path, table: str, batch: Sequence[tuple[int, int]], layout: Written, number: int
+) -> int:
     changes: list[dict[str, Any]] = []
     lines: list[bytes] = []
     failed: list[bytes] = []
@@ -149,13 +162,17 @@ def _write_object(store: ItemStore, lake: Path, table: str, batch: Sequence[tupl
     digest = hashlib.blake2b(b"%d %d %s" % (number, batch[0][0], records[0]), digest_size=16).digest()
     stem = f"{moment:year=%Y/month=%m/day=%d/hour=%H}/{table}-1-{moment:%Y-%m-%d-%H-%M-%S}-{uuid.UUID(bytes=digest)}"
     if changes:
-        _place(lake / "data" / table / f"{stem}.parquet", lambda path: pq.write_table(
-            pa.Table.from_pylist(changes, schema=PARQUET), path, compression="zstd"))  # fmt: skip
+        _place(
+            lake / "data" / table / f"{stem}.parquet",
+            lambda path: pq.write_table(pa.Table.from_pylist(changes, schema=PARQUET), path, compression="zstd"),
+        )
     if lines:
         _place(lake / "data" / table / f"{stem}{_ENDING[layout]}", lambda path: path.write_bytes(_zipped(lines)))
     if failed:
-        _place(lake / "errors" / table / "processing-failed" / f"{stem}.json.gz",
-               lambda path: path.write_bytes(_zipped(failed)))  # fmt: skip
+        _place(
+            lake / "errors" / table / "processing-failed" / f"{stem}.json.gz",
+            lambda path: path.write_bytes(_zipped(failed)),
+        )
     return len(failed)
 
 
@@ -166,11 +183,17 @@ def _zipped(lines: Sequence[bytes]) -> bytes:
 def _failure(record: bytes, why: str, arrival: int) -> bytes:
     # https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
     millis = arrival // 1000
-    return json.dumps({
-        "attemptsMade": 1, "arrivalTimestamp": millis, "errorCode": "Lambda.ProcessingFailedStatus",
-        "errorMessage": why, "attemptEndingTimestamp": millis, "rawData": base64.b64encode(record).decode(),
-        "lambdaArn": "local",
-    }).encode()  # fmt: skip
+    return json.dumps(
+        {
+            "attemptsMade": 1,
+            "arrivalTimestamp": millis,
+            "errorCode": "Lambda.ProcessingFailedStatus",
+            "errorMessage": why,
+            "attemptEndingTimestamp": millis,
+            "rawData": base64.b64encode(record).decode(),
+            "lambdaArn": "local",
+        }
+    ).encode()
 
 
 def _place(path: Path, write: Callable[[Path], object]) -> None:

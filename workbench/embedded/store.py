@@ -175,10 +175,15 @@ class ItemStore:
             self._write(table, self._key(table, image.attributes), image, now)
 
     def update_item(
-        self, table: str, key: Mapping[str, Any], *, put: Mapping[str, Any] | None = None,
-        add: Mapping[str, Any] | None = None, delete: Mapping[str, Any] | Sequence[str] = (),
+        self,
+        table: str,
+        key: Mapping[str, Any],
+        *,
+        put: Mapping[str, Any] | None = None,
+        add: Mapping[str, Any] | None = None,
+        delete: Mapping[str, Any] | Sequence[str] = (),
         now: datetime | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Change attributes of an item, which is made where there is none, as AttributeUpdates does.
 
         Parameters
@@ -205,8 +210,10 @@ class ItemStore:
             for name in (*add, *members):
                 kinds = {*operands[name], *image.get(name, ())}
                 if len(kinds) > 1 or not kinds <= {"SS", "NS", "BS", "N" if name in add else "SS"}:
-                    raise StoreError(f"table {table!r}: {name!r}: ADD takes a number or a set, DELETE a set, "
-                                     f"of the attribute's own type, not {' and '.join(sorted(kinds))}")  # fmt: skip
+                    raise StoreError(
+                        f"table {table!r}: {name!r}: ADD takes a number or a set, DELETE a set, "
+                        f"of the attribute's own type, not {' and '.join(sorted(kinds))}"
+                    )
             item = {**from_dynamodb(image), **put}
             for name, value in add.items():
                 item[name] = _sum(item[name], value) if name in item else value
@@ -222,8 +229,14 @@ class ItemStore:
         with self._transaction():
             self._write(table, text, None, now)
 
-    def batch_write(self, table: str, *, puts: Iterable[Mapping[str, Any]] = (),
-                    deletes: Iterable[Mapping[str, Any]] = (), now: datetime | None = None) -> None:  # fmt: skip
+    def batch_write(
+        self,
+        table: str,
+        *,
+        puts: Iterable[Mapping[str, Any]] = (),
+        deletes: Iterable[Mapping[str, Any]] = (),
+        now: datetime | None = None,
+    ) -> None:
         """Write and remove up to 25 items, each key at most once."""
         images = [self._encoded(table, item) for item in puts]
         writes: list[tuple[bytes, _Image | None]] = [(self._key(table, image.attributes), image) for image in images]
@@ -248,7 +261,8 @@ class ItemStore:
         with self._transaction():
             due = self._db.execute(
                 "select key from items where name = ? and expires between ? and ? order by expires, key",
-                (table, oldest, second)).fetchall()  # fmt: skip
+                (table, oldest, second),
+            ).fetchall()
             for (key,) in due:
                 self._write(table, key, None, moment, by_ttl=True)
         return len(due)
@@ -315,8 +329,10 @@ class ItemStore:
         except (ValueError, RecursionError) as error:  # ValueError: also a text that is not valid Unicode
             raise StoreError(f"table {table!r}: {error}") from error
         if size > _LARGEST_ITEM or depth > _DEEPEST:
-            raise StoreError(f"table {table!r}: the item has {size:,} bytes and {depth} levels; at most "
-                             f"{_LARGEST_ITEM:,} and {_DEEPEST} are allowed")  # fmt: skip
+            raise StoreError(
+                f"table {table!r}: the item has {size:,} bytes and {depth} levels; at most "
+                f"{_LARGEST_ITEM:,} and {_DEEPEST} are allowed"
+            )
         return _Image(image, size)
 
     def _key(self, table: str, image: Mapping[str, Any]) -> bytes:
@@ -324,8 +340,10 @@ class ItemStore:
         for (name, kind), longest in zip(key.items(), _LONGEST_KEYS, strict=False):
             value = image.get(name, {})
             if kind not in value or not 1 <= _value_size(kind, value[kind])[0] <= longest:
-                raise StoreError(f"table {table!r}: the key attribute {name!r} must be there, of type {kind} and "
-                                 f"of 1 to {longest:,} bytes")  # fmt: skip
+                raise StoreError(
+                    f"table {table!r}: the key attribute {name!r} must be there, of type {kind} and "
+                    f"of 1 to {longest:,} bytes"
+                )
         return orjson.dumps({name: image[name] for name in key}, option=orjson.OPT_SORT_KEYS)
 
     def _only_key(self, table: str, key: Mapping[str, Any]) -> bytes:
@@ -338,8 +356,7 @@ class ItemStore:
         found = self._db.execute("select image, size from items where name = ? and key = ?", (table, key)).fetchone()
         return found or (None, 0)
 
-    def _write(self, table: str, key: bytes, image: _Image | None, now: datetime | None,
-               by_ttl: bool = False) -> None:  # fmt: skip
+    def _write(self, table: str, key: bytes, image: _Image | None, now: datetime | None, by_ttl: bool = False) -> None:
         micros = ((now or datetime.now(UTC)) - _EPOCH) // timedelta(microseconds=1)
         old, size = self._image(table, key)
         new = None if image is None else orjson.dumps(image.attributes, option=orjson.OPT_SORT_KEYS)
@@ -351,8 +368,10 @@ class ItemStore:
         else:
             size += image.size
             expires = float(image.attributes.get(self._table(table)[1] or "", {}).get("N", "nan"))
-            self._db.execute("insert or replace into items values (?, ?, ?, ?, ?)",
-                             (table, key, new, image.size, int(expires) if abs(expires) < 2**62 else None))  # fmt: skip
+            self._db.execute(
+                "insert or replace into items values (?, ?, ?, ?, ?)",
+                (table, key, new, image.size, int(expires) if abs(expires) < 2**62 else None),
+            )
         record = _record(self.event_id(), table, micros, key, new, old, size, by_ttl)
         self._db.execute("insert into changes (name, micros, record) values (?, ?, ?)", (table, micros, record))
 
@@ -389,12 +408,14 @@ def _value_size(kind: str, inner: Any) -> tuple[int, int]:
     return sum(_value_size(kind[0], member)[0] for member in inner), 0
 
 
-def _record(event_id: str, table: str, micros: int, key: bytes, new: bytes | None, old: bytes | None, size: int,
-            by_ttl: bool) -> bytes:  # fmt: skip
+def _record(
+    event_id: str, table: str, micros: int, key: bytes, new: bytes | None, old: bytes | None, size: int, by_ttl: bool
+) -> bytes:
     event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
     identity = f'{{"type":"Service","principalId":"{TTL_PRINCIPAL}"}}' if by_ttl else "null"
-    images = b"".join(b',"%s":%s' % (name, _twice(image))
-                      for name, image in ((b"NewImage", new), (b"OldImage", old)) if image)  # fmt: skip
+    images = b"".join(
+        b',"%s":%s' % (name, _twice(image)) for name, image in ((b"NewImage", new), (b"OldImage", old)) if image
+    )
     return (
         f'{{"awsRegion":"local","eventID":"{event_id}","eventName":"{event}","userIdentity":{identity},'
         f'"recordFormat":"application/json","tableName":"{table}","dynamodb":{{"ApproximateCreationDateTime":{micros},'

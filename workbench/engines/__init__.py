@@ -23,8 +23,16 @@ Over = Literal["log", "state", "baseline"]
 """What a question is asked of: the change log, the log that follows from a baseline, or the baseline alone."""
 
 
-TABLES = {"table": "str", "layout": "str", "objects": "int64", "bytes": "int64", "first_arrival": "datetime64[us, UTC]",
-          "last_arrival": "datetime64[us, UTC]", "aws_region": "string", "account_id": "string"}  # fmt: skip
+TABLES = {
+    "table": "str",
+    "layout": "str",
+    "objects": "int64",
+    "bytes": "int64",
+    "first_arrival": "datetime64[us, UTC]",
+    "last_arrival": "datetime64[us, UTC]",
+    "aws_region": "string",
+    "account_id": "string",
+}
 """The columns of a list of tables, and their types."""
 _INSTANT = timedelta(microseconds=1)
 
@@ -143,8 +151,16 @@ class Engine(Protocol):
         Where looking costs, they are those seen so far, or in the newest changes; with `whole` all.
         """
 
-    def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log",
-            after: datetime | None = None, **values: object) -> Answer:  # fmt: skip
+    def ask(
+        self,
+        question: str,
+        table: str,
+        *,
+        matching: str = "true",
+        over: Over = "log",
+        after: datetime | None = None,
+        **values: object,
+    ) -> Answer:
         """Run a question's SQL file over a table's deliveries that are `matching` a condition.
 
         Of the changes before `after`, only what they led to is of use: they may be read from a checkpoint.

@@ -138,23 +138,38 @@ class AthenaEngine:
             found = self._places_of(log, (*self._contents.get(name, ()), *(known.contents if known else ())), there)
             for (region, account), objects in found.items():
                 arrivals = [item.arrival for item in objects if item.arrival]
-                rows.append((name, log.layout, len(objects), sum(item.size for item in objects),
-                             min(arrivals, default=None), max(arrivals, default=None), region, account))  # fmt: skip
+                rows.append(
+                    (
+                        name,
+                        log.layout,
+                        len(objects),
+                        sum(item.size for item in objects),
+                        min(arrivals, default=None),
+                        max(arrivals, default=None),
+                        region,
+                        account,
+                    )
+                )
             unseen = [item for item in there if not self.catalog.looked_through(item)]
             if len(found) > 1 and unseen:
-                notes.append(f"{name}: of {len(unseen):,} of its {len(there):,} objects it is not known whose changes "
-                             "they hold: they count for each of its Regions and accounts")  # fmt: skip
+                notes.append(
+                    f"{name}: of {len(unseen):,} of its {len(there):,} objects it is not known whose changes "
+                    "they hold: they count for each of its Regions and accounts"
+                )
             if any(item not in counted and not (known and known.holds(item)) for item in unseen):
                 guessed.append(name)
         if guessed:
-            notes.append(f"the Regions and accounts of {', '.join(guessed)} are those of a few objects, for listing "
-                         "runs no query: a question looks into all it reads")  # fmt: skip
+            notes.append(
+                f"the Regions and accounts of {', '.join(guessed)} are those of a few objects, for listing "
+                "runs no query: a question looks into all it reads"
+            )
         df = pd.DataFrame(rows, columns=[*TABLES]).astype(TABLES)
         df.attrs["notes"] = notes
         return df
 
-    def _places_of(self, log: LogTable, counted: Sequence[Part], objects: Sequence[Object],
-                   ) -> dict[tuple[str | None, str | None], Sequence[Object]]:  # fmt: skip
+    def _places_of(
+        self, log: LogTable, counted: Sequence[Part], objects: Sequence[Object]
+    ) -> dict[tuple[str | None, str | None], Sequence[Object]]:
         """Name the Regions and accounts of a log, as far as it was looked into, with the objects that may hold them."""
         parts = {item: self.catalog.parts(log, item) for item in objects}
         every = [*counted, *(part for each in parts.values() for part in each)]
@@ -203,8 +218,16 @@ class AthenaEngine:
         reading = self._reading(question, log, table, values, known)
         return self._estimate(reading, self._new(table, reading.objects))
 
-    def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log",
-            after: datetime | None = None, **values: object) -> Answer:  # fmt: skip
+    def ask(
+        self,
+        question: str,
+        table: str,
+        *,
+        matching: str = "true",
+        over: Over = "log",
+        after: datetime | None = None,
+        **values: object,
+    ) -> Answer:
         """Run a question over a table's deliveries."""
         *answers, last = self._answers(question, table, matching, over, values, after=after)
         rows = pa.concat_tables([answer.rows for answer in [*answers, last]])
@@ -233,8 +256,10 @@ class AthenaEngine:
     def checkpoint(self, table: str, keep: int) -> Checkpoint:
         """Keep what the log has come to."""
         if self._checkpoints is None:
-            raise ConfigError("no place for checkpoints is set: checkpoints=s3://BUCKET/checkpoints/ or "
-                              "WORKBENCH_CHECKPOINTS, outside of the log's own prefix")  # fmt: skip
+            raise ConfigError(
+                "no place for checkpoints is set: checkpoints=s3://BUCKET/checkpoints/ or "
+                "WORKBENCH_CHECKPOINTS, outside of the log's own prefix"
+            )
         log, late = self.catalog.table(table), duration(self._settings.late_arrival).to_pytimedelta()
         keys = self.keys(table, whole=True)[0].types
         for known in (self._checkpoint(log, END_OF_TIME), None):
@@ -242,7 +267,8 @@ class AthenaEngine:
             log = reading.log
             made = self._checkpoints.begin(log.name, self._origin(log), reading.listed, keys, late, known)
             names = {name: name for name in ("new_image", "old_image")} | {
-                "deliveries": self._log_rows(log, table, reading)}  # fmt: skip
+                "deliveries": self._log_rows(log, table, reading)
+            }
             text = render.compose(render.load("parts/checkpoint"), dict.fromkeys(("as_of", "since"), made.since), names)
             text = _portable(text, pa.schema([SCHEMA.field(name) for name in render.CHANGE]))
             try:
@@ -260,16 +286,29 @@ class AthenaEngine:
         assert self._checkpoints is not None
         counted = self._counted.get(table, {})
         unreadable = tuple(each for item in reading.listed for each in counted.get(item, ()))
-        made = replace(made, bytes=self._kept_bytes(log, made), unreadable=unreadable,
-                       contents=self._meant(log, table, reading).parts)  # fmt: skip
+        made = replace(
+            made,
+            bytes=self._kept_bytes(log, made),
+            unreadable=unreadable,
+            contents=self._meant(log, table, reading).parts,
+        )
         self.catalog.register_checkpoint(log, made.id, made.place)
         self._checkpoints.add(made)
         self.catalog.forget_checkpoints(log, self._checkpoints.discard(log.name, made.log, keep))
         return made
 
-    def _answers(self, question: str, table: str, matching: str, over: Over, values: Mapping[str, object],
-                 rows: int | None = None, *, after: datetime | None = None, resume: bool = True,
-                 ) -> Iterator[Answer]:  # fmt: skip
+    def _answers(
+        self,
+        question: str,
+        table: str,
+        matching: str,
+        over: Over,
+        values: Mapping[str, object],
+        rows: int | None = None,
+        *,
+        after: datetime | None = None,
+        resume: bool = True,
+    ) -> Iterator[Answer]:
         began, log = time.perf_counter(), self.catalog.table(table)
         known = self._checkpoint(log, at) if resume and (at := resumed_at(over, after, values)) else None
         reading = self._reading(question, log, table, values, known)
@@ -293,20 +332,30 @@ class AthenaEngine:
                 *reading.window.notes(self._settings.late_arrival),
                 *self._left,
             )
-            return Answer(_typed(part, schema), text, time.perf_counter() - began, len(reading.objects),
-                          reading.bytes, unreadable + unstaged, min(arrivals, default=None),
-                          max(arrivals, default=None), tuple(self._queries.finished[before:]), notes,
-                          newest_change=self._newest_change(log, table, reading),
-                          unread=tuple(item.path for item in reading.listing.unread),
-                          lost=tuple(log.sample.lost.values()) if log.sample else ())  # fmt: skip
+            return Answer(
+                _typed(part, schema),
+                text,
+                time.perf_counter() - began,
+                len(reading.objects),
+                reading.bytes,
+                unreadable + unstaged,
+                min(arrivals, default=None),
+                max(arrivals, default=None),
+                tuple(self._queries.finished[before:]),
+                notes,
+                newest_change=self._newest_change(log, table, reading),
+                unread=tuple(item.path for item in reading.listing.unread),
+                lost=tuple(log.sample.lost.values()) if log.sample else (),
+            )
 
         if (kept := self._reused(text)) is not None:
             yield answer(kept)
             return
         if not reading.objects and not reading.known and not begins:
             if reading.window == Window(starts=reading.window.starts):
-                raise TableNotFound("; ".join([f"{log.location} holds no objects of change records",
-                                               *reading.listing.notes]))  # fmt: skip
+                raise TableNotFound(
+                    "; ".join([f"{log.location} holds no objects of change records", *reading.listing.notes])
+                )
             yield answer(nothing)
             return
         running = self._run(_portable(text, schema), log, table, reading, count=over != "baseline")
@@ -334,8 +383,9 @@ class AthenaEngine:
         finally:
             self._clean([running])
 
-    def _reading(self, question: str, log: LogTable, table: str, values: Mapping[str, object],
-                 known: Checkpoint | None) -> _Reading:  # fmt: skip
+    def _reading(
+        self, question: str, log: LogTable, table: str, values: Mapping[str, object], known: Checkpoint | None
+    ) -> _Reading:
         """Find what a question has to read: the objects of its window, or a checkpoint and those after it."""
         window = self._window(question, values) if question else Window()
         reading = _Reading(self._listing(log, window), window, known)
@@ -349,8 +399,9 @@ class AthenaEngine:
                     counted[item] = tuple(told.get(item.path, ()))
         return reading
 
-    def _run(self, text: str, log: LogTable, table: str, reading: _Reading, *, to: str | None = None,
-             count: bool = True) -> Running | None:  # fmt: skip
+    def _run(
+        self, text: str, log: LogTable, table: str, reading: _Reading, *, to: str | None = None, count: bool = True
+    ) -> Running | None:
         """Run a query and, beside it, those that count unreadable lines and changes a checkpoint is overtaken by.
 
         Returns None, with nothing left of it, where the checkpoint does not tell the answer.
@@ -402,8 +453,14 @@ class AthenaEngine:
             seen = one_table(merged((*parts, *begun)), *given, whole=everything and not unsure, counted=not unsure)
             made = replace(made, place=seen.place, notes=seen.notes, origin=made.origin if unsure else seen.origin)
             if unsure:
-                made = replace(made, notes=(*made.notes, f"{len(unsure):,} objects were not looked into for tables of "
-                                            "other Regions, accounts or keys: count_unreadable is off"))  # fmt: skip
+                made = replace(
+                    made,
+                    notes=(
+                        *made.notes,
+                        f"{len(unsure):,} objects were not looked into for tables of "
+                        "other Regions, accounts or keys: count_unreadable is off",
+                    ),
+                )
         self._places[table] = made.place
         return made
 
@@ -433,8 +490,9 @@ class AthenaEngine:
         arrivals = reading.objects if arrival else None
         return self._deliveries(table, reading, reading.objects, arrivals=arrivals, origin=origin)
 
-    def _relation(self, question: str, log: LogTable, table: str, reading: _Reading, over: Over,
-                  values: Mapping[str, object]) -> tuple[str, tuple[Unreadable, ...]]:  # fmt: skip
+    def _relation(
+        self, question: str, log: LogTable, table: str, reading: _Reading, over: Over, values: Mapping[str, object]
+    ) -> tuple[str, tuple[Unreadable, ...]]:
         """Return what a question is asked of, as SQL, and the lines of the export in it that cannot be read."""
         log_rows = self._log_rows(log, table, reading, arrival="arrival" in render.template(question))
         if over == "log":
@@ -487,11 +545,14 @@ class AthenaEngine:
         place = f"{self._queries.output}workbench/{name}/"
         with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
             register_functions(con)
-            unstaged = stage(con, "state", known, tuple(self._settings.keys)
-                             or tuple(alive_at(self.keys(table), known.time).types))  # fmt: skip
+            unstaged = stage(
+                con, "state", known, tuple(self._settings.keys) or tuple(alive_at(self.keys(table), known.time).types)
+            )
             path = Path(folder, "state.parquet")
-            con.execute("copy (select * exclude (object) replace (cast(ts as varchar) as ts, canonical_image(new_image)"
-                        f" as new_image) from state) to {render.literal(str(path))} (format parquet)")  # fmt: skip
+            con.execute(
+                "copy (select * exclude (object) replace (cast(ts as varchar) as ts, canonical_image(new_image)"
+                f" as new_image) from state) to {render.literal(str(path))} (format parquet)"
+            )
             wr.s3.upload(str(path), f"{place}state.parquet", boto3_session=self.session)
         self._forget = weakref.finalize(self, _remove, self.session, self.catalog.database, name, place)
         made = table_input(name, place, stored="parquet", partitions="none")
@@ -500,8 +561,10 @@ class AthenaEngine:
             glue.create_table(DatabaseName=self.catalog.database, TableInput=made)
         except ClientError as error:
             self._forget()
-            raise QueryError(f"the baseline needs a table of its own for a while: {said(error)}; the permissions are "
-                             "glue:CreateTable and glue:DeleteTable") from error  # fmt: skip
+            raise QueryError(
+                f"the baseline needs a table of its own for a while: {said(error)}; the permissions are "
+                "glue:CreateTable and glue:DeleteTable"
+            ) from error
         exported = self.catalog.table(name).deliveries()
         self._staged = (table, known, exported, unstaged)
         return exported, unstaged
@@ -565,9 +628,18 @@ class AthenaEngine:
         """Note the lines that are no change records, by object: a few objects are fetched to name the lines."""
         rows = counts.to_pylist()
         bad = {row["path"]: row["changes"] for row in rows if row["path"] is not None}
-        parts = [Part(row["table_name"], row["aws_region"], row["account_id"], row["key_schema"], row["changes"],
-                      *(datetime.fromisoformat(row[name]) for name in ("first_change", "last_change")))
-                 for row in rows if row["path"] is None]  # fmt: skip
+        parts = [
+            Part(
+                row["table_name"],
+                row["aws_region"],
+                row["account_id"],
+                row["key_schema"],
+                row["changes"],
+                *(datetime.fromisoformat(row[name]) for name in ("first_change", "last_change")),
+            )
+            for row in rows
+            if row["path"] is None
+        ]
         self._contents[table] = merged((*self._contents.get(table, ()), *parts))
         noted = self._counted.setdefault(table, {})
         for item in objects:
@@ -603,8 +675,10 @@ def _over_nothing(question: str, values: Mapping[str, object]) -> pa.Table:
     """Return what DuckDB answers over a log without changes: the columns and types of every answer, and its rows."""
     with duckdb.connect(config={"integer_division": True}) as con:
         register_functions(con)
-        kinds = {name: {"ts": "timestamp", "size_bytes": "bigint", "by_ttl": "boolean"}.get(name, "varchar")
-                 for name in SCHEMA.names} | {"arrival": "timestamp"}  # fmt: skip
+        kinds = {
+            name: {"ts": "timestamp", "size_bytes": "bigint", "by_ttl": "boolean"}.get(name, "varchar")
+            for name in SCHEMA.names
+        } | {"arrival": "timestamp"}
         con.execute(f"create table deliveries ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
         names = {"deliveries": "deliveries", "canonical": "image", "matching": "true"}
         return con.sql(_translated(render.compose(question, values, names))).to_arrow_table()
@@ -612,8 +686,10 @@ def _over_nothing(question: str, values: Mapping[str, object]) -> pa.Table:
 
 def _portable(text: str, schema: pa.Schema) -> str:
     """Cast times to text, in which Parquet files of Athena's keep their microseconds."""
-    columns = [f"cast({name} as varchar) as {name}" if pa.types.is_timestamp(kind) else name
-               for name, kind in zip(schema.names, schema.types, strict=True)]  # fmt: skip
+    columns = [
+        f"cast({name} as varchar) as {name}" if pa.types.is_timestamp(kind) else name
+        for name, kind in zip(schema.names, schema.types, strict=True)
+    ]
     return f"select {', '.join(columns)}\nfrom (\n{text}\n) as answer"
 
 

@@ -32,15 +32,7 @@ from workbench.containers import FAILURE
 from workbench.contents import Schema, Table, alive_at, choice, one_table
 from workbench.engines import TABLES, Answer, Estimate, Over, Query, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
-from workbench.errors import (
-    ConfigError,
-    EngineLost,
-    QueryError,
-    TableNotFound,
-    causes,
-    did_you_mean,
-    without_values,
-)
+from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, causes, did_you_mean, without_values
 from workbench.instants import END_OF_TIME, duration
 from workbench.objects import Object, Unreadable, grouped, list_objects
 from workbench.paths import local
@@ -113,9 +105,10 @@ class DuckDBEngine:
             if not (fatal := _fatal(error)):
                 raise
             self.close()
-            raise EngineLost(f"DuckDB died of an error of its own and was started anew, ask again: "
-                             f"{without_values(fatal)}; a lower setting `threads`, such as 1, may help"
-                             ) from None  # fmt: skip
+            raise EngineLost(
+                f"DuckDB died of an error of its own and was started anew, ask again: "
+                f"{without_values(fatal)}; a lower setting `threads`, such as 1, may help"
+            ) from None
 
     @property
     def finished(self) -> Sequence[Query]:
@@ -128,8 +121,18 @@ class DuckDBEngine:
         rows = []
         for name, region, account, objects in self._objects_of_tables():
             arrivals = [item.arrival for item in objects if item.arrival]
-            rows.append((name, " + ".join(sorted(layouts(objects))), len(objects), sum(item.size for item in objects),
-                         min(arrivals, default=None), max(arrivals, default=None), region, account))  # fmt: skip
+            rows.append(
+                (
+                    name,
+                    " + ".join(sorted(layouts(objects))),
+                    len(objects),
+                    sum(item.size for item in objects),
+                    min(arrivals, default=None),
+                    max(arrivals, default=None),
+                    region,
+                    account,
+                )
+            )
         df = pd.DataFrame(rows, columns=[*TABLES])
         df = df.astype(TABLES)
         if self._settings.source:
@@ -163,12 +166,21 @@ class DuckDBEngine:
         return Estimate(sum(item.size for item in objects), len(objects), 0.0)
 
     @_asked_again
-    def ask(self, question: str, table: str, *, matching: str = "true", over: Over = "log",
-            after: datetime | None = None, **values: object) -> Answer:  # fmt: skip
+    def ask(
+        self,
+        question: str,
+        table: str,
+        *,
+        matching: str = "true",
+        over: Over = "log",
+        after: datetime | None = None,
+        **values: object,
+    ) -> Answer:
         """Run a question over a table's deliveries."""
         began = time.perf_counter()
-        rows, log = self._run(question, table, images=_needs_images(question), matching=matching, over=over,
-                              after=after, values=values)  # fmt: skip
+        rows, log = self._run(
+            question, table, images=_needs_images(question), matching=matching, over=over, after=after, values=values
+        )
         answer = self._answer(rows, self.sql(question, table, matching=matching, **values), table, log, began)
         if over == "log" or not self._staged or self._staged[0] != table:
             return answer
@@ -223,14 +235,18 @@ class DuckDBEngine:
         try:
             place.mkdir(parents=True)
         except OSError as error:
-            raise ConfigError(f"no checkpoint can be made at {place.parent}: {error.strerror}; set checkpoints to a "
-                              "folder that can be written, or to off") from error  # fmt: skip
+            raise ConfigError(
+                f"no checkpoint can be made at {place.parent}: {error.strerror}; set checkpoints to a "
+                "folder that can be written, or to off"
+            ) from error
         data = place / _CHANGES
         try:
-            self._con.execute(f"copy ({_translated(text)}) to {render.literal(str(data))} (format parquet, "
-                              "compression zstd)")  # fmt: skip
-            made = replace(made, bytes=data.stat().st_size, unreadable=log.unread,
-                           contents=self._meant(log, table).parts)  # fmt: skip
+            self._con.execute(
+                f"copy ({_translated(text)}) to {render.literal(str(data))} (format parquet, compression zstd)"
+            )
+            made = replace(
+                made, bytes=data.stat().st_size, unreadable=log.unread, contents=self._meant(log, table).parts
+            )
             self._checkpoints.add(made)
         except BaseException as error:
             self._checkpoints.remove(made)
@@ -260,23 +276,50 @@ class DuckDBEngine:
         kept = log.after.notes(log.listed, len(log.objects)) if log.after else ()
         meant = self._meant(log, table)
         notes, newest = (*meant.notes, *kept, *log.notes), max((part.last for part in meant.parts), default=None)
-        return Answer(rows, sql, time.perf_counter() - began, len(log.objects), log.bytes, log.unreadable,
-                      min(arrivals, default=None), max(arrivals, default=None), notes=notes,
-                      newest_change=newest and newest.replace(tzinfo=UTC), failures=log.wrapped[FAILURE])  # fmt: skip
+        return Answer(
+            rows,
+            sql,
+            time.perf_counter() - began,
+            len(log.objects),
+            log.bytes,
+            log.unreadable,
+            min(arrivals, default=None),
+            max(arrivals, default=None),
+            notes=notes,
+            newest_change=newest and newest.replace(tzinfo=UTC),
+            failures=log.wrapped[FAILURE],
+        )
 
-    def _run(self, question: str, table: str, *, images: bool, matching: str = "true", over: Over = "log",
-             after: datetime | None = None, values: Mapping[str, object] | None = None,
-             ) -> tuple[pa.Table, StagedLog]:  # fmt: skip
+    def _run(
+        self,
+        question: str,
+        table: str,
+        *,
+        images: bool,
+        matching: str = "true",
+        over: Over = "log",
+        after: datetime | None = None,
+        values: Mapping[str, object] | None = None,
+    ) -> tuple[pa.Table, StagedLog]:
         try:
-            sql, log = self._prepared(question, table, images=images, matching=matching, over=over, after=after,
-                                      values=values)  # fmt: skip
+            sql, log = self._prepared(
+                question, table, images=images, matching=matching, over=over, after=after, values=values
+            )
             return _decoded(self._con.sql(sql).to_arrow_table()), log
         except duckdb.Error as error:
             raise QueryError(f"{question} over {table!r} failed: {without_values(error)}") from error
 
-    def _prepared(self, question: str, table: str, *, images: bool, matching: str, over: Over = "log",
-                  after: datetime | None = None, values: Mapping[str, object] | None = None,
-                  ) -> tuple[str, StagedLog]:  # fmt: skip
+    def _prepared(
+        self,
+        question: str,
+        table: str,
+        *,
+        images: bool,
+        matching: str,
+        over: Over = "log",
+        after: datetime | None = None,
+        values: Mapping[str, object] | None = None,
+    ) -> tuple[str, StagedLog]:
         """Bring the log up to date and return the text of a question in DuckDB's dialect, and what it reads."""
         at = resumed_at(over, after, values or {})
         known = self._checkpoint(table, at) if at else None
@@ -313,12 +356,15 @@ class DuckDBEngine:
         log = self._log(self._source_of(table), known)
         log.refresh(images=True)
         kept, path = _kept_view(known), as_it_is(f"{known.place}{_CHANGES}")
-        self._con.execute(f"create or replace temp view {kept} as select *, -1 - file_row_number as row_id "
-                          f"from read_parquet({render.literal(path)}, file_row_number = true, "
-                          "hive_partitioning = false)")  # fmt: skip
+        self._con.execute(
+            f"create or replace temp view {kept} as select *, -1 - file_row_number as row_id "
+            f"from read_parquet({render.literal(path)}, file_row_number = true, "
+            "hive_partitioning = false)"
+        )
         later = self._deliveries(log, table, log.table)
-        overtaken = render.fill(render.load("parts/overtaken"), {"since": known.since},
-                                {"deliveries": later, "checkpoint": kept})  # fmt: skip
+        overtaken = render.fill(
+            render.load("parts/overtaken"), {"since": known.since}, {"deliveries": later, "checkpoint": kept}
+        )
         if self._con.sql(_translated(overtaken)).fetchall() != [(0,)]:
             return None
         columns = ", ".join([*render.CHANGE, "row_id"])
@@ -335,8 +381,9 @@ class DuckDBEngine:
             self._staged = (table, known)
         if over == "baseline":
             return _BASELINE
-        part = render.fill(render.load("parts/from_baseline"), {"since": known.time},
-                           {"deliveries": deliveries, "baseline": _BASELINE})  # fmt: skip
+        part = render.fill(
+            render.load("parts/from_baseline"), {"since": known.time}, {"deliveries": deliveries, "baseline": _BASELINE}
+        )
         self._con.execute(f"create or replace temp table state as {part}")
         return "(select *, rowid as row_id from state)"
 
@@ -355,8 +402,10 @@ class DuckDBEngine:
         if own or log.after:
             return one_table(own, table, self._settings.log_region, self._settings.log_account)
         if held:
-            raise TableNotFound(f"{log.source} holds no changes of a table {table!r}, but of: {', '.join(held)}."
-                                f"{did_you_mean(table, held)}")  # fmt: skip
+            raise TableNotFound(
+                f"{log.source} holds no changes of a table {table!r}, but of: {', '.join(held)}."
+                f"{did_you_mean(table, held)}"
+            )
         raise _without_changes(log)
 
     def _objects_of_tables(self) -> list[tuple[str, str | None, str | None, list[Object]]]:
@@ -386,14 +435,17 @@ class DuckDBEngine:
                 f"there is no table {table!r}: the lake {self._settings.lake} is empty. Run `workbench generate "
                 "persons`, or name a folder of change logs by --from (source=)"
             )
-        raise TableNotFound(f"there is no table {table!r} in {self._settings.lake}, but: {', '.join(names)}."
-                            f"{did_you_mean(table, names)}")  # fmt: skip
+        raise TableNotFound(
+            f"there is no table {table!r} in {self._settings.lake}, but: {', '.join(names)}."
+            f"{did_you_mean(table, names)}"
+        )
 
     def _log(self, source: str, after: Checkpoint | None = None) -> StagedLog:
         name = source, after.place if after else ""
         if name not in self._logs:
-            self._logs[name] = StagedLog(self._con, f"log {len(self._logs) + 1}", source, self._settings.keys, after,
-                                         self._zone)  # fmt: skip
+            self._logs[name] = StagedLog(
+                self._con, f"log {len(self._logs) + 1}", source, self._settings.keys, after, self._zone
+            )
         return self._logs[name]
 
     @property
@@ -403,8 +455,10 @@ class DuckDBEngine:
             home = home if home.is_dir() and os.access(home, os.W_OK) else Path(tempfile.gettempdir())
             spill = home / f"spill-{os.getpid()}"  # made by DuckDB where it needs it, and removed
             options: dict[str, str | bool | int | float | list[str]] = {
-                "preserve_insertion_order": False, "integer_division": True, "temp_directory": str(spill),
-            }  # fmt: skip
+                "preserve_insertion_order": False,
+                "integer_division": True,
+                "temp_directory": str(spill),
+            }
             if self._settings.memory_limit:
                 options["memory_limit"] = self._settings.memory_limit
             if self._settings.threads:
@@ -439,8 +493,7 @@ def _without_changes(log: StagedLog) -> TableNotFound:
     kinds = grouped(log.unreadable)
     said = kinds[:_NAMED]
     said += [f"{len(kinds) - _NAMED:,} more"] * (len(kinds) > _NAMED) + list(log.notes)
-    return TableNotFound(f"{log.source} holds no change records"
-                         + "".join(f"; {each}" for each in said))  # fmt: skip
+    return TableNotFound(f"{log.source} holds no change records" + "".join(f"; {each}" for each in said))
 
 
 def _kept_view(known: Checkpoint) -> str:

@@ -28,8 +28,12 @@ class Guard:
         """Say that a query has begun to run, or has ended."""
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, self._given], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip  # Ctrl-C must not reach it
+                [sys.executable, "-m", __name__, self._given],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )  # Ctrl-C must not reach it
             weakref.finalize(self, _end, self._process)
         with contextlib.suppress(BrokenPipeError):
             pipe: Any = self._process.stdin

@@ -37,7 +37,7 @@ _ADVICE = {
     "HIVE_METASTORE_ERROR": "`workbench table show NAME` prints the table's definition",
     "HIVE_BAD_DATA": "a column's type is not what the objects hold: register the log by `workbench table create`",
     "HIVE_CURSOR_ERROR": "an object cannot be read: look at the one named, or register the log by "
-                         "`workbench table create`, which counts bad lines instead",
+    "`workbench table create`, which counts bad lines instead",
     "EXCEEDED_MEMORY_LIMIT": "ask for a narrower window, or fewer items",
     "exhausted resources": "ask for a narrower window, or try again when the service is less busy",
     "Bytes scanned limit": "the workgroup's cutoff stopped it: ask for a narrower window, or raise the cutoff",
@@ -49,7 +49,7 @@ _ADVICE = {
     "Unable to locate credentials": "`aws configure` or `aws sso login`, or set profile=",
     "TooManyRequests": "Athena takes no more queries now: ask again in a minute",
     "ThrottlingException": "Athena takes no more queries now: ask again in a minute",
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -109,14 +109,17 @@ class Queries:
             paths = wr.s3.list_objects(query.target, boto3_session=self._session)
             if not paths:
                 return
-            read: Any = wr.s3.read_parquet(paths, dtype_backend="pyarrow", boto3_session=self._session,
-                                           chunked=rows or False)  # fmt: skip
+            read: Any = wr.s3.read_parquet(
+                paths, dtype_backend="pyarrow", boto3_session=self._session, chunked=rows or False
+            )
             parts = iter([read] if isinstance(read, pd.DataFrame) else read)
             while (df := _next(parts)) is not None:
                 yield pa.Table.from_pandas(df, preserve_index=False)
         except (ClientError, BotoCoreError, pa.ArrowException, OSError, wr.exceptions.NoFilesFound) as error:
-            raise QueryError(f"the result of query {query.id} in {query.target} cannot be read: {said(error)}; "
-                             f"{_advice(said(error)) or 'ask again'}") from error  # fmt: skip
+            raise QueryError(
+                f"the result of query {query.id} in {query.target} cannot be read: {said(error)}; "
+                f"{_advice(said(error)) or 'ask again'}"
+            ) from error
 
     def clean(self, query: Running) -> str | None:
         """Remove what a query left, and say where that could not be done."""
@@ -157,14 +160,18 @@ class Queries:
         found = group.get("Configuration", {})
         version = found.get("EngineVersion", {}).get("EffectiveEngineVersion", "Athena engine version 3")
         if version.endswith(" 2"):
-            raise ConfigError(f"the workgroup {name!r} runs {version}; the questions need version 3: `aws athena "
-                              f"update-work-group --work-group {name} --configuration-updates "
-                              "EngineVersion={SelectedEngineVersion=\"Athena engine version 3\"}`")  # fmt: skip
+            raise ConfigError(
+                f"the workgroup {name!r} runs {version}; the questions need version 3: `aws athena "
+                f"update-work-group --work-group {name} --configuration-updates "
+                'EngineVersion={SelectedEngineVersion="Athena engine version 3"}`'
+            )
         if group.get("State") == "DISABLED":
             raise ConfigError(f"the workgroup {name!r} is disabled: set workgroup= to another")
         if found.get("ManagedQueryResultsConfiguration", {}).get("Enabled"):
-            raise ConfigError(f"the workgroup {name!r} keeps results in Athena's own storage, which awswrangler cannot "
-                              "read: use a workgroup with an output location, or turn managed results off")  # fmt: skip
+            raise ConfigError(
+                f"the workgroup {name!r} keeps results in Athena's own storage, which awswrangler cannot "
+                "read: use a workgroup with an output location, or turn managed results off"
+            )
         own = found.get("ResultConfiguration", {}).get("OutputLocation")
         enforced = bool(found.get("EnforceWorkGroupConfiguration")) and bool(own)
         output = own if enforced else self._settings.output or own
@@ -175,14 +182,21 @@ class Queries:
     def _start(self, query: Running, output: str | None) -> None:
         unload = f"UNLOAD (\n{query.sql}\n) TO '{query.target}' WITH (format = 'PARQUET', compression = 'SNAPPY')"
         if len(unload.encode()) > LONGEST_TEXT:
-            raise QueryError(f"the query's text has {len(unload.encode()):,} bytes, more than the {LONGEST_TEXT:,} "
-                             "Athena takes: ask for fewer keys, or a narrower window")  # fmt: skip
+            raise QueryError(
+                f"the query's text has {len(unload.encode()):,} bytes, more than the {LONGEST_TEXT:,} "
+                "Athena takes: ask for fewer keys, or a narrower window"
+            )
         token = uuid.uuid4().hex
 
         def start() -> str:
             started = wr.athena.start_query_execution(  # type: ignore[call-overload]  # its stubs lag behind
-                unload, database=self._settings.database, s3_output=output, workgroup=self._settings.workgroup,
-                client_request_token=token, boto3_session=self._session)  # fmt: skip
+                unload,
+                database=self._settings.database,
+                s3_output=output,
+                workgroup=self._settings.workgroup,
+                client_request_token=token,
+                boto3_session=self._session,
+            )
             return str(started)
 
         try:
@@ -216,8 +230,10 @@ class Queries:
                         )
                 self._show(show, running, told[0][0])
                 if time.monotonic() > ends:
-                    raise QueryError(f"the query took longer than {self._settings.query_timeout} and was stopped: ask "
-                                     "for a narrower window, or raise query_timeout")  # fmt: skip
+                    raise QueryError(
+                        f"the query took longer than {self._settings.query_timeout} and was stopped: ask "
+                        "for a narrower window, or raise query_timeout"
+                    )
                 if any(query.found is None for query in running):
                     time.sleep(_DELAYS[min(waited, len(_DELAYS) - 1)])
                     waited += 1
@@ -231,8 +247,10 @@ class Queries:
         scanned = int(figures.get("DataScannedInBytes", 0))
         self._scanned[query.id] = scanned
         if status["State"] == "SUCCEEDED":
-            seconds = [figures.get(f"{name}TimeInMillis", 0) / 1000 for name in
-                       ("QueryQueue", "QueryPlanning", "EngineExecution")]  # fmt: skip
+            seconds = [
+                figures.get(f"{name}TimeInMillis", 0) / 1000
+                for name in ("QueryQueue", "QueryPlanning", "EngineExecution")
+            ]
             query.found = Query(query.id, scanned, self.cost(scanned), *seconds)
             self.finished.append(query.found)
             self._guard.tell(query.id, running=False)

@@ -44,8 +44,9 @@ def window_of(question: str, values: Mapping[str, object], late_arrival: timedel
     return Window(first, last, bool(found["start"]))
 
 
-def refuse(estimate: Estimate, limit: int | None, needed: Sequence[tuple[datetime | None, int]],
-           window: Window) -> None:  # fmt: skip
+def refuse(
+    estimate: Estimate, limit: int | None, needed: Sequence[tuple[datetime | None, int]], window: Window
+) -> None:
     """Refuse a question that would scan more than is allowed.
 
     Parameters
@@ -60,9 +61,14 @@ def refuse(estimate: Estimate, limit: int | None, needed: Sequence[tuple[datetim
     """
     if limit is None or estimate.bytes <= limit:
         return
-    raise ScanRefused(f"the question would scan {estimate}, more than max_scan_bytes={limit:,} ({size(limit)}) allow: "
-                      + (_narrower(needed, limit * sum(each for _, each in needed) / estimate.bytes) if window.starts
-                         else "raise max_scan_bytes"))  # fmt: skip
+    raise ScanRefused(
+        f"the question would scan {estimate}, more than max_scan_bytes={limit:,} ({size(limit)}) allow: "
+        + (
+            _narrower(needed, limit * sum(each for _, each in needed) / estimate.bytes)
+            if window.starts
+            else "raise max_scan_bytes"
+        )
+    )
 
 
 def _narrower(needed: Sequence[tuple[datetime | None, int]], limit: float) -> str:

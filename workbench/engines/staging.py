@@ -58,8 +58,10 @@ def _image_pattern() -> str:
     kinds |= {"M": r"\{\}", "L": r"\[\]"}
     scalar = "|".join(f'"{kind}"{colon}{each}' for kind, each in kinds.items())
     name = f"{text}{colon}"
-    value = (rf'(?:\{{"M"{colon}\{{{name}|\{{"L"{colon}\[)*'  # opened before it
-             rf"\{{(?:{scalar})\}}(?:\}}\}}|\]\}})*")  # closed after it  # fmt: skip
+    value = (
+        rf'(?:\{{"M"{colon}\{{{name}|\{{"L"{colon}\[)*'  # opened before it
+        rf"\{{(?:{scalar})\}}(?:\}}\}}|\]\}})*"
+    )  # closed after it
     return rf"\{{(?:{name}{value}(?:{comma}(?:{name})?{value})*)?\}}"
 
 
@@ -71,8 +73,15 @@ _UTC = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?
 class StagedLog:
     """The change records under one source, staged in a DuckDB connection; with a checkpoint, those after it."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, name: str, source: str, keys: Sequence[str],
-                 after: Checkpoint | None = None, zone: Zone | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        name: str,
+        source: str,
+        keys: Sequence[str],
+        after: Checkpoint | None = None,
+        zone: Zone | None = None,
+    ) -> None:
         self.table = render.identifier(name)
         self.source = source
         self.after = after
@@ -158,8 +167,12 @@ class StagedLog:
         self._zone = self._given_zone or self._told_zone(listing.objects)
         if self._zone.tz is UTC:
             return listing
-        return replace(listing, objects=[replace(item, arrival=self._zone.utc(item.arrival and local(item.arrival)))
-                                         for item in listing.objects])  # fmt: skip
+        return replace(
+            listing,
+            objects=[
+                replace(item, arrival=self._zone.utc(item.arrival and local(item.arrival))) for item in listing.objects
+            ],
+        )
 
     def _told_zone(self, objects: Sequence[Object]) -> Zone:
         seen = looked_into([item for item in objects if item.arrival], self._seen, self._look)
@@ -191,8 +204,9 @@ class StagedLog:
         while True:
             cases = "".join(f"when {pattern} then {render.literal(schema)} " for schema, pattern in seen.items())
             schema = f"case {cases}end" if seen else "null"
-            other = self._con.execute(f"select keys from {self.table} where keys is not null and {schema} is null "
-                                      "limit 1").fetchone()  # fmt: skip
+            other = self._con.execute(
+                f"select keys from {self.table} where keys is not null and {schema} is null limit 1"
+            ).fetchone()
             if other is None:
                 break
             types = {name: kind for name, value in json.loads(other[0]).items() for kind in value}
@@ -273,8 +287,12 @@ class StagedLog:
             given = {name: name if name in there else f"null::{_TYPES.get(name, 'VARCHAR')}" for name in _OPTIONAL}
             records = render.fill(render.load("parts/read_parquet"), values, given)
         else:
-            values |= {"compression": "gzip" if kind == "gzip" else "none", "format": reader, "longest": _LONGEST,
-                       "ignore_errors": reader == "newline_delimited"}  # fmt: skip
+            values |= {
+                "compression": "gzip" if kind == "gzip" else "none",
+                "format": reader,
+                "longest": _LONGEST,
+                "ignore_errors": reader == "newline_delimited",
+            }
             records = render.fill(render.load("parts/read_json"), values)
         patterns = {"key_pattern": self._key_pattern(), "image_pattern": _IMAGE_PATTERN}
         query = render.fill(render.load("parts/checked"), patterns, {"records": records})

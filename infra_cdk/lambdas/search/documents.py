@@ -36,13 +36,28 @@ def from_streams(record: Mapping[str, Any]) -> Document:
     """Make the document of a record of DynamoDB Streams, whose binary values are encoded once, not twice."""
     change = record["dynamodb"]
     new, moment = change.get("NewImage"), change.get("ApproximateCreationDateTime")
-    raw = canonical_change({
-        "eventID": record.get("eventID"), "eventName": record.get("eventName"), "tableName": record.get("tableName"),
-        "eventSourceARN": record.get("eventSourceARN"), "userIdentity": record.get("userIdentity"),
-        "dynamodb": {"Keys": {"none": {"S": ""}}, "NewImage": None if new is None else {},
-                     "ApproximateCreationDateTime": moment}})  # fmt: skip
-    return _document(raw | {"keys": canonical_keys(change["Keys"]), "ts": canonical_time(moment),
-                            "new_image": None if new is None else canonical_json(new)})  # fmt: skip
+    raw = canonical_change(
+        {
+            "eventID": record.get("eventID"),
+            "eventName": record.get("eventName"),
+            "tableName": record.get("tableName"),
+            "eventSourceARN": record.get("eventSourceARN"),
+            "userIdentity": record.get("userIdentity"),
+            "dynamodb": {
+                "Keys": {"none": {"S": ""}},
+                "NewImage": None if new is None else {},
+                "ApproximateCreationDateTime": moment,
+            },
+        }
+    )
+    return _document(
+        raw
+        | {
+            "keys": canonical_keys(change["Keys"]),
+            "ts": canonical_time(moment),
+            "new_image": None if new is None else canonical_json(new),
+        }
+    )
 
 
 def _document(change: Mapping[str, Any]) -> Document:
@@ -52,12 +67,17 @@ def _document(change: Mapping[str, Any]) -> Document:
         id=hashlib.sha256(change["keys"].encode()).hexdigest(),  # keys may be long, and secret; ids are in addresses
         version=(moment - datetime(1970, 1, 1)) // timedelta(microseconds=1),
         body={
-            "keys": change["keys"], "changed_at": f"{moment.isoformat(timespec='microseconds')}Z",
-            "event_id": change["event_id"], "event_name": change["event_name"], "table_name": change["table_name"],
-            "by_ttl": change["by_ttl"], "deleted": image is None, "image": image,
+            "keys": change["keys"],
+            "changed_at": f"{moment.isoformat(timespec='microseconds')}Z",
+            "event_id": change["event_id"],
+            "event_name": change["event_name"],
+            "table_name": change["table_name"],
+            "by_ttl": change["by_ttl"],
+            "deleted": image is None,
+            "image": image,
             "item": None if image is None else _plain({"M": json.loads(image)}),
         },
-    )  # fmt: skip
+    )
 
 
 def _plain(value: Mapping[str, Any]) -> Any:

@@ -36,8 +36,17 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
             failures[answers[place]["recordId"]] = refused[number][:200]
         else:
             answers[place] |= {"result": "Ok", "data": _line(document)}
-    print(json.dumps({"level": "WARN" if failures else "INFO", "message": "indexed", "records": len(answers),
-                      "failed": len(failures), "failures": dict(list(failures.items())[:20])}))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "level": "WARN" if failures else "INFO",
+                "message": "indexed",
+                "records": len(answers),
+                "failed": len(failures),
+                "failures": dict(list(failures.items())[:20]),
+            }
+        )
+    )
     return {"records": answers}
 
 

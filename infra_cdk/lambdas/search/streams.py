@@ -25,6 +25,15 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
         except Exception as error:  # whatever it is, the rest of the batch is not lost for it
             failures[number] = f"{type(error).__name__}: {error}"[:200]
     failures |= {numbers[place]: why for place, why in write(documents).items()}
-    print(json.dumps({"level": "WARN" if failures else "INFO", "message": "indexed", "records": len(event["Records"]),
-                      "failed": len(failures), "failures": dict(list(failures.items())[:20])}))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "level": "WARN" if failures else "INFO",
+                "message": "indexed",
+                "records": len(event["Records"]),
+                "failed": len(failures),
+                "failures": dict(list(failures.items())[:20]),
+            }
+        )
+    )
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failures]}

@@ -146,9 +146,12 @@ def _tells(value: Mapping[str, Any], *, inside: bool = False) -> bool:
 
 def _log(event: Mapping[str, Any], failures: list[tuple[str, str]]) -> None:
     line: dict[str, Any] = {
-        "level": "WARN" if failures else "INFO", "message": "transformed", "records": len(event["records"]),
-        "failed": len(failures), "stream": str(event.get("sourceKinesisStreamArn", "")).rpartition("/")[2],
-    }  # fmt: skip
+        "level": "WARN" if failures else "INFO",
+        "message": "transformed",
+        "records": len(event["records"]),
+        "failed": len(failures),
+        "stream": str(event.get("sourceKinesisStreamArn", "")).rpartition("/")[2],
+    }
     if failures:
         line["reasons"] = dict(Counter(reason for _, reason in failures).most_common(NAMED_FAILURES))
         line["failures"] = [{"recordId": name, "reason": why} for name, why in failures[:NAMED_FAILURES]]
