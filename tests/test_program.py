@@ -8,6 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+import workbench
 from tests.conftest import chain, micros, write_log
 from workbench import Workbench, checks, reports
 from workbench.aws import open_session
@@ -45,29 +49,90 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # a wheel
 
 
+IN_SOURCE_ONLY = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package as a wheel holds it."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this source tree, which the installed build backend makes without any network."""
     folder = tmp_path_factory.mktemp("wheel")
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(HERE / name, folder)
     for name in ("workbench", "notebooks"):
-        shutil.copytree(HERE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
-    build = ["-c", "import setuptools; setuptools.setup()", "-q", "build", "--build-lib", "site"]  # what a wheel zips
-    made = subprocess.run([sys.executable, "-W", "ignore", *build], cwd=folder, capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
-    return folder / "site"
+        shutil.copytree(HERE / name, folder / name, ignore=IN_SOURCE_ONLY)
+    # what an editor or an earlier run leaves behind does not belong into a wheel
+    (folder / "notebooks" / ".ipynb_checkpoints").mkdir()
+    (folder / "notebooks" / ".ipynb_checkpoints" / "02_latest_state-checkpoint.ipynb").touch()
+    (folder / "workbench" / "__pycache__").mkdir()
+    (folder / "workbench" / "__pycache__" / "cli.cpython-311.pyc").touch()
+    build = ["-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", "dist", "."]
+    made = subprocess.run([sys.executable, *build], cwd=folder, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout + made.stderr
+    (file,) = (folder / "dist").iterdir()
+    return file
 
 
-def test_a_wheel_holds_every_file_the_package_needs(installed):
-    needed = {
-        path.relative_to(HERE / "workbench")
-        for path in (HERE / "workbench").rglob("*")
-        if path.is_file() and path.suffix in (".py", ".sql", ".j2", ".css", ".typed")
+@pytest.fixture(scope="module")
+def installed(wheel: Path) -> Path:
+    """The folder into which the wheel is unpacked, as pip would."""
+    site = wheel.parents[1] / "site"
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(site)
+    return site
+
+
+def source_files(folder: Path) -> set[str]:
+    """Every file of the source below a folder, but what Python and Jupyter leave there."""
+    ours = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {path.as_posix() for path in ours if not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts)}
+
+
+def test_a_wheel_holds_the_files_of_the_package_and_its_notebooks_and_nothing_else(installed):
+    package = source_files(HERE / "workbench") | {f"notebooks/{name}" for name in source_files(HERE / "notebooks")}
+    assert {Path(name).suffix for name in package} >= {".py", ".sql", ".j2", ".css", ".typed", ".ipynb"}
+    packed = {
+        path.relative_to(installed / "workbench").as_posix()
+        for path in installed.rglob("workbench/**/*")
+        if path.is_file()
     }
-    assert {path for path in needed if not (installed / "workbench" / path).is_file()} == set()
-    notebooks = {path.name for path in (HERE / "notebooks").glob("*.ipynb")}
-    assert {path.name for path in (installed / "workbench" / "notebooks").iterdir()} == notebooks
+    assert packed == package
+    assert [path.name for path in installed.iterdir() if path.suffix != ".dist-info"] == ["workbench"]
+
+
+def test_a_wheel_is_of_a_free_name_and_of_the_version_the_program_tells(wheel, installed, tmp_path):
+    assert wheel.name == f"dynamodb_workbench-{workbench.__version__}-py3-none-any.whl"
+    assert run("--version", cwd=tmp_path, PYTHONPATH=str(installed)).stdout.split()[-1] == workbench.__version__
+    entry_points = (next(installed.glob("*.dist-info")) / "entry_points.txt").read_text()
+    assert "workbench = workbench.__main__:main" in entry_points
+
+
+def test_a_wheel_generates_asks_and_reports_without_the_clone(installed, tmp_path):
+    """In an environment that holds the wheel and what it depends on, far from the source."""
+    environment = tmp_path / "environment"
+    venv.create(environment)
+    (site,) = environment.glob("lib/*/site-packages")
+    shutil.copytree(installed, site, dirs_exist_ok=True)
+    depends = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]  # without their .pth, so without the clone
+    (site / "depends.pth").write_text("\n".join(depends))
+    (environment / "share" / "jupyter").mkdir(parents=True)
+    (environment / "share" / "jupyter" / "nbconvert").symlink_to(Path(sys.prefix) / "share" / "jupyter" / "nbconvert")
+    python = environment / "bin" / "python"
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def ask(*arguments: str) -> str:
+        command = [str(python), "-m", "workbench", *arguments]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=clean)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    where = [str(python), "-c", "import workbench; print(workbench.__file__)"]
+    assert subprocess.check_output(where, cwd=tmp_path, text=True, env=clean).startswith(str(site))
+    ask("generate", "persons", "--items", "20", "--changes", "200")
+    assert len(json.loads(ask("latest", "persons", "--json"))) > 5
+    ask("report", "05_data_quality", "-p", "table=persons", "--out", "pages")
+    page = (tmp_path / "pages" / "05_data_quality.html").read_text(encoding="utf-8")
+    assert "<h1" in page
+    assert "persons" in page
 
 
 def test_a_wheel_finds_its_notebooks_and_names_those_there_are(installed, tmp_path):

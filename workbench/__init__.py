@@ -3,6 +3,7 @@
 import typing
 
 from workbench.errors import WorkbenchError as WorkbenchError
+from workbench.version import __version__ as __version__
 
 if typing.TYPE_CHECKING:
     from workbench.workbench import Workbench as Workbench

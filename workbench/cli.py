@@ -25,6 +25,7 @@ from rich.text import Text
 from workbench.errors import RecordRefused, WorkbenchError
 from workbench.records import EVENTS
 from workbench.text import count, plain, plain_json
+from workbench.version import __version__
 
 _ROWS = 20  # shown on a terminal; --out and --json give all
 _COLUMNS = 8
@@ -164,7 +165,7 @@ def _window_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--profile", help="Profile of the AWS configuration.")
 @click.option("--region", help="AWS Region.")
 @click.option("--max-scan-bytes", metavar="SIZE", help="Refuse queries that would scan more, such as 10GB.")
-@click.version_option(package_name="workbench")
+@click.version_option(__version__)
 @click.pass_context
 def main(ctx: click.Context, /, debug: bool, file: str | None, **settings: Any) -> None:
     """Ask a DynamoDB table's change log: what is in it, what was in it, what changes and how often.

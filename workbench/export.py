@@ -15,7 +15,6 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from importlib import metadata
 from itertools import permutations
 from operator import and_
 from pathlib import Path
@@ -31,6 +30,7 @@ import pyarrow.parquet as pq
 from workbench import paths
 from workbench.attributes import RESERVED, column_name, column_path
 from workbench.errors import ExportError, ParameterError
+from workbench.version import __version__
 
 if TYPE_CHECKING:
     import boto3
@@ -225,16 +225,12 @@ def _together(paths: Mapping[str, tuple[str, ...]], cells: Mapping[str, list[Any
 def _described(df: pd.DataFrame, file: Path, meta: Mapping[str, Any]) -> str:
     with file.open("rb") as written:
         digest = hashlib.file_digest(written, "sha256").hexdigest()
-    try:
-        version = metadata.version("workbench")
-    except metadata.PackageNotFoundError:
-        version = None
     about = {
         **meta,
         "rows": len(df),
         "columns": {str(name): str(df[name].dtype) for name in df.columns},
         "written_at": datetime.now(UTC),
-        "workbench": version,
+        "workbench": __version__,
         "sha256": digest,
     }
     return json.dumps(about, indent=2, ensure_ascii=False, default=_plain) + "\n"

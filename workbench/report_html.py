@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 
 from workbench.offline import offline
 from workbench.text import plain
+from workbench.version import __version__
 
 if TYPE_CHECKING:
     from workbench.reports import Report
@@ -153,13 +154,8 @@ def is_index(path: Path) -> bool:
 
 def versions() -> str:
     """Return what the report was made with."""
-    found = [f"Python {platform.python_version()}"]
-    for library in ("workbench", *LIBRARIES):
-        try:
-            found.append(f"{library} {version(library)}")
-        except PackageNotFoundError:  # run from a checkout
-            continue
-    return " · ".join(found)
+    libraries = [f"{library} {version(library)}" for library in LIBRARIES]
+    return " · ".join([f"Python {platform.python_version()}", f"workbench {__version__}", *libraries])
 
 
 def _picture(notebook: Path) -> str | None:
