@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 INFRA := $(VENV)/.infra
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-infra test-trino engines lab lint bench synth constraints clean
+.PHONY: help demo test test-infra test-trino engines lab lint bench synth constraints hooks clean
 
 help:           ## what can be made
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ synth: $(INFRA) ## the CDK app in every variant
 
 lint: $(INFRA)  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+hooks: $(INFRA) ## have git run linters and strip notebooks before every commit
+	@$(BIN)/pre-commit install
 
 bench: $(READY) ## the figures README shows
 	@$(BIN)/python benchmarks/latest_state.py && $(BIN)/python benchmarks/audit.py
