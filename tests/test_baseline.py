@@ -20,11 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.attributes import from_dynamodb, to_dynamodb
-from workbench.baseline import Baseline, choose, find_exports, read_items, stage
+from workbench.baseline import Baseline, choose, find_exports
 from workbench.embedded import ItemStore
 from workbench.embedded.backup import export_table
 from workbench.engines.staging import canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError
+from workbench.exported import read_items, stage
 from workbench.objects import SCHEMA, Unreadable
 from workbench.records import canonical_json, canonical_keys
 

@@ -18,10 +18,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.conftest import chain, micros, write_log
 from workbench import Workbench
-from workbench.checkpoints import _Local
 from workbench.engines.duckdb import DuckDBEngine
 from workbench.engines.staging import StagedLog
 from workbench.errors import EngineLost
+from workbench.log_files import LocalFiles
 
 KEY = {"pk": {"S": "x"}}
 NOON = micros("2026-01-01T12:00:00")
@@ -160,13 +160,13 @@ def test_a_checkpoint_half_removed_is_none(log, monkeypatch, what):
 def test_a_checkpoint_removed_between_listing_and_opening_is_none(log, monkeypatch):
     kept = log.parent / "kept"
     Workbench(log, checkpoints=str(kept)).checkpoint("things")
-    opened = _Local.opened
+    opened = LocalFiles.opened
 
-    def late(self: _Local, name: str):
+    def late(self: LocalFiles, name: str):
         shutil.rmtree(Path(name).parent, ignore_errors=True)
         return opened(self, name)
 
-    monkeypatch.setattr(_Local, "opened", late)
+    monkeypatch.setattr(LocalFiles, "opened", late)
     assert Workbench(log, checkpoints=str(kept)).latest_state("things").df["v"].tolist() == ["A"]
 
 

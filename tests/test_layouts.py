@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.test_readers import EMPTY
+from workbench.errors import RecordRefused
 from workbench.layouts import _PATTERNS, layout_of_columns
-from workbench.records import RecordRefused, canonical_json, canonical_keys
+from workbench.records import canonical_json, canonical_keys
 from workbench.render import load
 
 NAMES = st.sampled_from(["M", "S", "L", "N", "a", '"}', "NULL", ""])

@@ -20,14 +20,16 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from botocore.loaders import create_loader
 
-from workbench import exports, live, reconciliation
+from workbench import baseline, dynamodb_writer, exports, live, reconciliation
 from workbench.aws import Session, open_session
-from workbench.baseline import choose, find_exports, read_items
+from workbench.baseline import choose
 from workbench.config import load_settings
 from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer
 from workbench.errors import ExportError, ParameterError, StoreError
 from workbench.export import write as write_frame
+from workbench.exported import read_items
+from workbench.exports import find_exports
 
 MODELS = create_loader()  # reads the services' descriptions once for all tests
 REGION, LAG = "eu-central-1", pd.Timedelta("15min")
@@ -41,7 +43,8 @@ def session(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Session:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setattr(live, "_LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(dynamodb_writer, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(live, "LONGEST_PAUSE", 0.01)
     requests.post(f"{aws_server}/moto-api/reset", timeout=10)
     made = open_session(load_settings(region=REGION, endpoint=aws_server))
     made._session.register_component("data_loader", MODELS)
@@ -50,7 +53,7 @@ def session(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Session:
 
 def table(session: Session, *items: dict[str, Any], name: str = "things", key: dict[str, str] | None = None) -> str:
     client = session.client("dynamodb")
-    live._create(client, name, key or {"pk": "S"})
+    dynamodb_writer._create(client, name, key or {"pk": "S"})
     for item in items:
         client.put_item(TableName=name, Item={key: TypeSerializer().serialize(value) for key, value in item.items()})
     return name
@@ -83,7 +86,9 @@ def intercept(session: Session, operation: str, answer: Any, service: str = "dyn
 
 
 def test_a_dataset_is_written_change_by_change(session):
-    told = live.write(session, "persons", table="people", items=30, changes=300, seed=1, create=True, progress=False)
+    told = dynamodb_writer.write(
+        session, "persons", table="people", items=30, changes=300, seed=1, create=True, progress=False
+    )
     assert (told.table, told.items, told.changes, told.retried) == ("people", 30, 300, 0)
     images = items(session, "people")
     assert 20 < len(images) <= 30
@@ -95,7 +100,9 @@ def test_a_dataset_is_written_change_by_change(session):
 def test_the_same_seed_leads_to_the_same_items(session):
     span = {"start": datetime(2026, 1, 5, tzinfo=UTC), "end": datetime(2026, 1, 6, tzinfo=UTC)}
     for name in ("one", "two"):
-        live.write(session, "heartrate", table=f"the-{name}", changes=120, seed=3, create=True, progress=False, **span)
+        dynamodb_writer.write(
+            session, "heartrate", table=f"the-{name}", changes=120, seed=3, create=True, progress=False, **span
+        )
     one, two = ({json.dumps(item, sort_keys=True) for item in items(session, f"the-{name}")} for name in ("one", "two"))
     assert one == two
     assert len(one) > 50
@@ -103,21 +110,21 @@ def test_the_same_seed_leads_to_the_same_items(session):
 
 def test_nothing_is_created_unless_asked(session):
     with pytest.raises(StoreError, match="no table 'persons' in DynamoDB in eu-central-1"):
-        live.write(session, "persons", changes=10, progress=False)
+        dynamodb_writer.write(session, "persons", changes=10, progress=False)
     assert session.client("dynamodb").list_tables()["TableNames"] == []
 
 
 def test_a_table_with_another_key_is_left_alone(session):
     table(session, name="other", key={"id": "S"})
     with pytest.raises(StoreError, match=r"'other' has the key \{'id': 'S'\}"):
-        live.write(session, "persons", table="other", changes=10, progress=False, create=True)
+        dynamodb_writer.write(session, "persons", table="other", changes=10, progress=False, create=True)
     assert items(session, "other") == []
 
 
 def test_each_write_of_an_item_is_made_not_only_the_last_one(session):
     name, batches = table(session), []
     intercept(session, "BatchWriteItem", lambda RequestItems: batches.append(RequestItems[name]))
-    store = live.LiveStore(session, {name: ("pk",)})
+    store = dynamodb_writer.LiveStore(session, {name: ("pk",)})
     with store.bulk():
         for number in range(3):
             store.put_item(name, {"pk": "a", "v": number})
@@ -144,7 +151,7 @@ def test_what_dynamodb_does_not_take_at_once_is_written_again_until_it_does(sess
         return {"UnprocessedItems": {name: rest} if rest else {}}
 
     intercept(session, "BatchWriteItem", take_some)
-    store = live.LiveStore(session, {name: ("pk",)})
+    store = dynamodb_writer.LiveStore(session, {name: ("pk",)})
     with store.bulk():
         for number in range(60):
             store.put_item(name, {"pk": f"{number}", "v": b"\x00\xff"})
@@ -173,6 +180,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(live, "time", made)
+    monkeypatch.setattr(dynamodb_writer, "time", made)
     return made
 
 
@@ -184,7 +192,7 @@ def test_when_dynamodb_never_takes_a_write_it_ends_with_what_was_written(session
         return None if len(calls) == 1 else {"UnprocessedItems": RequestItems}
 
     intercept(session, "BatchWriteItem", never_after_the_first)
-    store = live.LiveStore(session, {name: ("pk",)}, patience=0.2)
+    store = dynamodb_writer.LiveStore(session, {name: ("pk",)}, patience=0.2)
     for number in range(35):
         store.put_item(name, {"pk": f"{number}"})
     with pytest.raises(StoreError, match=r"none of 10 writes; 25 were made before\. Raise the table's write capacity"):
@@ -195,7 +203,7 @@ def test_when_dynamodb_never_takes_a_write_it_ends_with_what_was_written(session
 
 def test_writes_keep_to_a_rate(session, clock):
     name = table(session)
-    store, began = live.LiveStore(session, {name: ("pk",)}, rate=50), clock.now
+    store, began = dynamodb_writer.LiveStore(session, {name: ("pk",)}, rate=50), clock.now
     with store.bulk():
         for number in range(75):
             store.put_item(name, {"pk": f"{number}"})
@@ -204,7 +212,7 @@ def test_writes_keep_to_a_rate(session, clock):
 
 
 def test_a_refused_write_is_one_line_that_says_why(session):
-    store = live.LiveStore(session, {"nowhere": ("pk",)})
+    store = dynamodb_writer.LiveStore(session, {"nowhere": ("pk",)})
     store.put_item("nowhere", {"pk": "a"})
     with pytest.raises(StoreError, match=r"table 'nowhere'.*ResourceNotFound.*0 writes were made before it"):
         store.flush()
@@ -217,8 +225,8 @@ def test_the_lambda_writes_so_many_items_and_later_their_next_versions(session, 
     table(session, name="people")
     monkeypatch.setenv("AWS_ENDPOINT_URL", session.endpoint)
     monkeypatch.setenv("TABLE_PERSONS", "people")
-    monkeypatch.setattr(live, "_POOL", 20)
-    first = live.handler({"batchSize": 20}, None)
+    monkeypatch.setattr(dynamodb_writer, "_POOL", 20)
+    first = dynamodb_writer.handler({"batchSize": 20}, None)
     assert first == {
         "dataset": "persons",
         "table": "people",
@@ -227,16 +235,16 @@ def test_the_lambda_writes_so_many_items_and_later_their_next_versions(session, 
         "written": 20,
         "retried": 0,
     }
-    again = live.handler({"batchSize": 7}, None)
+    again = dynamodb_writer.handler({"batchSize": 7}, None)
     assert (again["inserted"], again["modified"]) == (0, 7)
     assert Counter(item["visits"]["N"] for item in items(session, "people")) == {"0": 13, "1": 7}
-    assert live.handler(None, None)["written"] == 5
+    assert dynamodb_writer.handler(None, None)["written"] == 5
 
 
 def test_the_lambda_writes_heart_rates_too(session, monkeypatch):
     table(session, name="rates", key={"sensor_id": "S", "report_time": "N"})
     monkeypatch.setenv("AWS_ENDPOINT_URL", session.endpoint)
-    told = live.handler({"batchSize": 30, "dataset": "heartrate", "table": "rates"}, None)
+    told = dynamodb_writer.handler({"batchSize": 30, "dataset": "heartrate", "table": "rates"}, None)
     assert told["written"] == len(items(session, "rates")) == 30
 
 
@@ -253,13 +261,13 @@ def test_the_lambda_writes_heart_rates_too(session, monkeypatch):
 def test_the_lambda_refuses_what_it_cannot_do(event, told, monkeypatch):
     monkeypatch.setenv("TABLE_PERSONS", "people")
     with pytest.raises(ParameterError, match=told):
-        live.handler(event, None)
+        dynamodb_writer.handler(event, None)
 
 
 def test_the_lambda_needs_boto3_faker_and_the_standard_library_only(session, tmp_path):
     (tmp_path / "workbench").mkdir()
     (tmp_path / "workbench" / "__init__.py").touch()
-    for name in ("live", "datasets", "errors", "records"):
+    for name in ("live", "dynamodb_writer", "datasets", "errors", "records", "text"):
         shutil.copy(Path(live.__file__).with_name(f"{name}.py"), tmp_path / "workbench")
     table(session, name="people")
     code = (
@@ -270,7 +278,7 @@ def test_the_lambda_needs_boto3_faker_and_the_standard_library_only(session, tmp
         "                                  'awswrangler', 'sqlglot'):\n"
         "            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Barred())\n"
-        "from workbench.live import handler\n"
+        "from workbench.dynamodb_writer import handler\n"
         "print(handler({'batchSize': 5, 'table': 'people'}, None)['written'])"
     )
     env = {
@@ -361,7 +369,7 @@ def test_batches_are_no_larger_than_a_request_may_be_as_it_is_sent(session):
         return {"UnprocessedItems": {}}
 
     intercept(session, "BatchWriteItem", take)
-    store = live.LiveStore(session, {name: ("pk",)})
+    store = dynamodb_writer.LiveStore(session, {name: ("pk",)})
     with store.bulk():
         for number in range(30):
             store.put_item(name, {"pk": f"{number}", "v": "\u00e9" * 190_000})  # of 380 KB, and 1.1 MB in a request
@@ -386,7 +394,7 @@ def test_a_table_that_is_not_there_is_no_missing_permission(session, ask):
 
 
 def write_one(session, name: str) -> None:
-    store = live.LiveStore(session, {name: ("pk",)})
+    store = dynamodb_writer.LiveStore(session, {name: ("pk",)})
     store.put_item(name, {"pk": "a"})
     store.flush()
 
@@ -679,7 +687,7 @@ def test_one_incremental_export_finds_its_data_beside_it(session, tmp_path):
 
 def test_exports_in_s3_need_a_session_a_permission_and_to_be_there(session, bucket):
     with pytest.raises(ParameterError, match="engine="):
-        find_exports(bucket)
+        baseline.find_exports(bucket)
     with pytest.raises(ParameterError, match="holds no export of a table to S3"):
         find_exports("s3://exports/elsewhere", session)
     intercept(session, "ListObjectsV2", lambda **_: "AccessDenied", service="s3")

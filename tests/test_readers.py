@@ -30,9 +30,10 @@ from workbench.embedded.backup import export_table
 from workbench.embedded.store import ItemStore
 from workbench.engines.duckdb import _decoded
 from workbench.engines.staging import _IMAGE_PATTERN, StagedLog
+from workbench.errors import RecordRefused
 from workbench.objects import Unreadable, list_objects
 from workbench.reader import read_changes
-from workbench.records import COLUMNS, RecordRefused, canonical_change, canonical_json, refuse_images
+from workbench.records import COLUMNS, canonical_change, canonical_json, refuse_images
 from workbench.where import parse
 from workbench.workbench import _holding
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import SHARED, record
 from workbench import records
+from workbench.errors import RecordRefused
 from workbench.records import (
     COLUMNS,
-    RecordRefused,
     canonical_change,
     canonical_json,
     canonical_keys,

@@ -8,27 +8,21 @@ from. That one is written last: a folder without it is no checkpoint. One that i
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.contents import Part
 from workbench.errors import StoreError
+from workbench.log_files import Files, LocalFiles
 from workbench.objects import Object, Unreadable
-from workbench.text import count, file_name
-
-if TYPE_CHECKING:
-    from workbench.aws import Session
+from workbench.text import count, file_name, size
 
 _MANIFEST = "_checkpoint.parquet"
 _TIME = "%Y%m%dT%H%M%S%f"
@@ -76,8 +70,6 @@ class Checkpoint:
 
     def __str__(self) -> str:
         """Write it in a line."""
-        from workbench.engines import size
-
         return (
             f"checkpoint of {self.table}: {count(len(self.objects), 'object')} in {size(self.bytes)}, for states "
             f"from {self.since:%Y-%m-%d %H:%M:%S} UTC on, in {self.place}"
@@ -107,8 +99,8 @@ class Checkpoint:
 class Checkpoints:
     """The checkpoints under a folder, or under a prefix in S3."""
 
-    def __init__(self, place: str, session: Session | None = None) -> None:
-        self._root, self._files = place.rstrip("/"), _S3(session) if session else _Local()
+    def __init__(self, place: str, files: Files | None = None) -> None:
+        self._root, self._files = place.rstrip("/"), files or LocalFiles()
         self._read: dict[tuple[str, Log], Checkpoint | None] = {}
 
     def begin(
@@ -171,7 +163,7 @@ class Checkpoints:
 
     def remove(self, checkpoint: Checkpoint) -> None:
         """Remove all that is there of a checkpoint."""
-        self._files.remove(checkpoint.place)
+        self._files.remove(checkpoint.place, first=_MANIFEST)
 
     def discard(self, table: str, log: Log, keep: int = 0) -> list[str]:
         """Remove all but the newest so many checkpoints of a log, and what failed ones left; return their ids."""
@@ -182,7 +174,7 @@ class Checkpoints:
         old += [each for each in folders if not each.finished and each.made < left]
         for each in old:
             self._read.pop((each.place, log), None)
-            self._files.remove(each.place)
+            self._files.remove(each.place, first=_MANIFEST)
         return [each.id for each in old]
 
     def _folders(self, table: str) -> list[_Folder]:
@@ -243,81 +235,3 @@ class _Folder:
     since: datetime
     made: datetime
     finished: bool
-
-
-def _unless_gone(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
-
-
-class _Local:
-    """Files on this machine."""
-
-    def list(self, top: str) -> list[str]:
-        """List the files below a folder, beside others who remove some."""
-        found = (Path(folder, name) for folder, _, names in os.walk(top, onerror=_unless_gone) for name in names)
-        return [path.relative_to(top).as_posix() for path in found]
-
-    @contextmanager
-    def opened(self, name: str) -> Iterator[Path]:
-        """Have a file here."""
-        yield Path(name)
-
-    def put(self, path: Path, name: str) -> None:
-        """Write a file, all of it or none."""
-        part = Path(name).with_name(f".{Path(name).name}.part")
-        shutil.copyfile(path, part)
-        part.replace(name)
-
-    def remove(self, place: str) -> None:
-        """Remove a folder, first of all what makes it a checkpoint."""
-        Path(place, _MANIFEST).unlink(missing_ok=True)
-        shutil.rmtree(place, ignore_errors=True)
-
-
-class _S3:
-    """Objects in S3."""
-
-    def __init__(self, session: Session) -> None:
-        import awswrangler as wr  # which takes a second
-
-        self._s3, self._session = wr.s3, session
-
-    def list(self, top: str) -> list[str]:
-        """List the objects below a prefix."""
-        with _refusing(top, "s3:ListBucket"):
-            return [key[len(top) :] for key in self._s3.list_objects(top, boto3_session=self._session)]
-
-    @contextmanager
-    def opened(self, name: str) -> Iterator[Path]:
-        """Bring an object here for a moment."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, _MANIFEST)
-            with _refusing(name, "s3:GetObject"):
-                self._s3.download(name, str(path), boto3_session=self._session)
-            yield path
-
-    def put(self, path: Path, name: str) -> None:
-        """Upload a file."""
-        with _refusing(name, "s3:PutObject"):
-            self._s3.upload(str(path), name, boto3_session=self._session)
-
-    def remove(self, place: str) -> None:
-        """Remove a prefix, first of all what makes it a checkpoint."""
-        with _refusing(place, "s3:DeleteObject"):
-            self._s3.delete_objects([place + _MANIFEST], boto3_session=self._session)
-            self._s3.delete_objects(place, boto3_session=self._session)
-
-
-@contextmanager
-def _refusing(place: str, permission: str) -> Iterator[None]:
-    """Say in a line what S3 refused."""
-    from awswrangler.exceptions import ServiceApiError
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from workbench.aws import said
-
-    try:
-        yield
-    except (ClientError, BotoCoreError, ServiceApiError) as error:
-        raise StoreError(f"{place}: {said(error)}; the permission is {permission}") from error

@@ -7,16 +7,17 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import astuple, dataclass
+from contextlib import closing
+from dataclasses import astuple
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from workbench.engines import size
+from workbench.check import Check
 from workbench.errors import ConfigError
-from workbench.text import count
+from workbench.text import count, size
 
 if TYPE_CHECKING:  # pandas imports its styling only when somebody styles
     from pandas.io.formats.style import Styler
@@ -24,21 +25,10 @@ if TYPE_CHECKING:  # pandas imports its styling only when somebody styles
 
     from workbench.config import Settings
 
-Status = Literal["ok", "warning", "failed"]
 LIBRARIES = ("pandas", "duckdb", "pyarrow", "sqlglot", "matplotlib", "papermill", "ipykernel", "boto3", "awswrangler")
 INSTALL = "make lab  (or: pip install -e .)"
 GENERATE = "workbench generate persons && workbench generate heartrate"
 MIN_FREE = 2e9
-
-
-@dataclass(frozen=True)
-class Check:
-    """How one part is."""
-
-    check: str
-    status: Status
-    detail: str
-    remedy: str = ""
 
 
 _Part = tuple[str, Callable[[], "Check | Iterable[Check]"], str]
@@ -202,13 +192,14 @@ def _disk(home: Path) -> Check:
 
 
 def _log(settings: Settings) -> Iterator[Check]:
-    from workbench import Workbench  # the one check that asks the package itself
+    from workbench.engines.duckdb import DuckDBEngine  # the one check that asks a question
 
     where = settings.source or str(settings.lake)
     if settings.source is None and not settings.lake.is_dir():
         yield Check("change log", "warning", f"{where} is not there yet: no table to ask about", GENERATE)
         return
-    tables = Workbench(source=settings.source, home=settings.home).tables()
+    with closing(DuckDBEngine(settings)) as engine:
+        tables = engine.tables()
     if tables.empty:
         yield Check("change log", "warning", f"no tables in {where}", GENERATE)
         return

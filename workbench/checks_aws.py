@@ -15,12 +15,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws import Session, open_session, said
 from workbench.catalog import Catalog, LogTable
-from workbench.checks import Check
+from workbench.check import Check
 from workbench.checks_pipeline import Clients, check_pipeline, delivery_streams
 from workbench.config import Settings
 from workbench.errors import ConfigError
 from workbench.instants import duration
-from workbench.permissions import is_denied, is_unauthenticated, is_unreachable, refusal
+from workbench.permissions import is_denied, is_unauthenticated, is_unreachable
+from workbench.refusal import refusal
 
 _CLIENTS = ("sts", "athena", "glue", "s3", "kms", "dynamodb", "firehose", "cloudwatch")
 _QUICK = Config(

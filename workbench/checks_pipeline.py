@@ -8,8 +8,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench.checks import Check, Status
-from workbench.permissions import is_unauthenticated, refusal
+from workbench.check import Check, Status
+from workbench.permissions import is_unauthenticated
+from workbench.refusal import refusal
 
 Clients = Mapping[str, Any]
 _SLOW = 900  # seconds

@@ -22,7 +22,8 @@ from typing import IO, Any, Literal
 
 import pyarrow as pa
 
-from workbench.records import EVENTS, RecordRefused, parse_objects, plain_name
+from workbench.errors import RecordRefused
+from workbench.records import EVENTS, parse_objects, plain_name
 
 Format = Literal[
     "json", "gzip", "zstd", "lz4", "bzip2", "xz", "zip", "parquet", "orc", "avro", "ion", "snappy", "UTF-16", "binary"

@@ -4,7 +4,7 @@ WorkbenchError
 ├── ConfigError       a setting is unknown, malformed or contradicts another
 ├── ParameterError    an argument or a SQL or report parameter is missing, unknown or malformed
 ├── TableNotFound     no such table; names the tables there are
-├── RecordRefused     a line or record that is no change record (defined in records.py)
+├── RecordRefused     a line or record that is no change record
 ├── StoreError        the embedded item store refused a write
 ├── QueryError        the engine could not run a query
 │   ├── EngineLost    the embedded engine died of an error of its own, twice or in the middle of an answer
@@ -19,8 +19,6 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 
-from workbench.records import RecordRefused as RecordRefused
-
 
 class WorkbenchError(Exception):
     """Base of every error this package raises on purpose."""
@@ -32,6 +30,10 @@ class ConfigError(WorkbenchError):
 
 class ParameterError(WorkbenchError, ValueError):
     """An argument or a SQL or report parameter is missing, unknown or malformed."""
+
+
+class RecordRefused(ValueError):
+    """The input is no change record; the message says why, by path and type: a value in it may be a masked one."""
 
 
 class TableNotFound(WorkbenchError, LookupError):

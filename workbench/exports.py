@@ -17,6 +17,7 @@ import awswrangler as wr
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from workbench import baseline
 from workbench.errors import ParameterError, StoreError
 from workbench.instants import START_OF_TIME, Moment, instant
 from workbench.live import describe, refused
@@ -204,6 +205,14 @@ class Mirror:
 def mirror(source: str, session: boto3.Session) -> Mirror:
     """Return the mirror of a prefix, the same one as before, so that no data file is brought twice."""
     return Mirror(source, session)
+
+
+def find_exports(source: str | Path, session: boto3.Session) -> list[baseline.Export]:
+    """Find the finished exports under a folder or an ``s3://`` prefix; see `workbench.baseline.find_exports`.
+
+    Of those in S3 only the manifests are brought here.
+    """
+    return baseline.find_exports(source, mirror(str(source), session) if str(source).startswith("s3://") else None)
 
 
 def _listed(client: Any, arn: str) -> Iterator[str]:

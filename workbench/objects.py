@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.containers import Format, format_of, lines_of
-from workbench.errors import ParameterError
+from workbench.errors import ParameterError, RecordRefused
 from workbench.paths import local
-from workbench.records import COLUMNS, RecordRefused, parse_objects, table_name
+from workbench.records import COLUMNS, parse_objects, table_name
 
 SCHEMA = pa.schema(
     {name: pa.string() for name in COLUMNS} | {"ts": pa.timestamp("us"), "size_bytes": pa.int64(), "by_ttl": pa.bool_()}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import textwrap
 
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
     ConnectionError,
     CredentialRetrievalError,
@@ -16,9 +14,6 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
-
-from workbench.aws import said
-from workbench.checks import Check, Status
 
 _DENIED = {
     "AccessDenied",
@@ -42,7 +37,6 @@ _INVALID = {
     "InvalidToken",
     "UnauthorizedSSOToken",
 }
-_LOGIN = "aws sso login (or aws configure), then again; profile= or AWS_PROFILE chooses another profile"
 # Operations that are called otherwise in policies: https://docs.aws.amazon.com/service-authorization/latest/reference/
 _ACTIONS = {
     "ListObjectsV2": "s3:ListBucket",
@@ -92,24 +86,3 @@ def missing(error: ClientError, resource: str = "") -> str:
     service = next((service for name, service in _BY_NAME.items() if re.search(f"{name}s?$", operation)), "")
     action = _ACTIONS.get(operation) or (f"{service}:{operation}" if service else operation)
     return action + (f" on {resource}" if resource else "")
-
-
-def refusal(check: str, error: Exception, resource: str = "", status: Status = "failed") -> Check:
-    """Turn an error into a check that says what it means and what mends it."""
-    cause = error if isinstance(error, ClientError | BotoCoreError) else error.__cause__ or error
-    assert isinstance(cause, Exception)
-    told = textwrap.shorten(said(cause), 400, placeholder=" …")  # one line, also where a proxy answers with a page
-    if is_unauthenticated(cause):
-        return Check(check, "failed", told, _LOGIN)
-    if isinstance(cause, ClientError) and is_denied(cause):
-        if "Lake Formation" in str(cause):
-            return Check(
-                check,
-                status,
-                told,
-                f"ask for it in Lake Formation: aws lakeformation grant-permissions … {resource}".rstrip(),
-            )
-        return Check(check, status, f"not allowed: {told}", f"ask for the permission {missing(cause, resource)}")
-    if is_unreachable(cause):
-        return Check(check, status, told, "look at the network: proxy (HTTPS_PROXY), VPC endpoint, region=, endpoint=")
-    return Check(check, status, told, "workbench --debug check")

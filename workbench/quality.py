@@ -22,13 +22,13 @@ from workbench.containers import FAILURE
 from workbench.contents import Schema, remade
 from workbench.differences import differences
 from workbench.engines import Answer, Engine, Over
+from workbench.errors import RecordRefused
 from workbench.fragments import fragment
 from workbench.frames import key_frame, shown, words
 from workbench.history import Row, chained, image_of, path_text, with_baseline
 from workbench.instants import END_OF_TIME, START_OF_TIME, now
 from workbench.keys import key_order
 from workbench.objects import Unreadable, grouped
-from workbench.records import RecordRefused
 from workbench.result import Result
 
 if TYPE_CHECKING:

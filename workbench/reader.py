@@ -24,12 +24,11 @@ from pyarrow import orc
 
 from workbench.attributes import column_path
 from workbench.containers import UNREAD, Foreign, Text, is_change, unwrapped, values_of
-from workbench.errors import ParameterError
+from workbench.errors import ParameterError, RecordRefused
 from workbench.objects import Object, Unreadable, read_lines
 from workbench.records import (
     COLUMNS,
     METADATA,
-    RecordRefused,
     canonical_change,
     canonical_json,
     canonical_time,

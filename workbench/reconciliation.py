@@ -13,11 +13,12 @@ import orjson
 import pandas as pd
 from tqdm import tqdm
 
-from workbench.baseline import choose, find_exports, others, read_items
+from workbench.baseline import Export, choose, find_exports, others
 from workbench.config import Settings
 from workbench.embedded import ItemStore
 from workbench.engines import Answer
 from workbench.errors import ParameterError, StoreError
+from workbench.exported import read_items
 from workbench.frames import words
 from workbench.progress import seen
 from workbench.records import canonical_json, canonical_keys, canonical_text
@@ -59,13 +60,15 @@ def actual_state(
     against: str | Path,
     lag: pd.Timedelta,
     keys: Sequence[str],
-    session: boto3.Session | None = None,
     *,
     place: Mapping[str, str],
+    find: Callable[[str | Path], list[Export]] = find_exports,
 ) -> tuple[datetime | None, dict[str, str], set[str], list[str]]:
     """Return the instant of a table's true state (None is now), its images by key, the keys in flight, and notes.
 
     The live table is that of the item store; for one in DynamoDB there are `scanned` and `against_live`.
+
+    `find` finds the exports under `against`.
 
     In flight are items of which a change is younger than `lag` and not in the log yet. Of an export that is younger
     itself nobody knows which items they are: a note says so.
@@ -79,7 +82,7 @@ def actual_state(
                     "with, --against EXPORT (against=)"
                 )
             return None, dict(store.images(table)), _undelivered(store, table, now - lag.to_pytimedelta()), []
-    exports = find_exports(against, session)
+    exports = find(against)
     if not (known := choose(exports, table, None, place)):
         raise ParameterError(
             f"{against} holds no full export of {table!r} to compare with, but: {others(exports, table, place)}"

@@ -36,6 +36,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
+from workbench.errors import RecordRefused
+
 Layout = Literal["envelope", "raw", "flat"]
 COLUMNS = (
     "event_id",
@@ -76,10 +78,6 @@ _REGION = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _ACCOUNT = re.compile(r"[0-9]{1,20}", re.ASCII)
 _STREAM = re.compile(r"arn:[a-z-]*:dynamodb:([A-Za-z0-9-]*):([0-9]*):table/", re.ASCII)
 _LONGEST_PLAIN = 38  # digits written out on either side of the point before the exponent form is used
-
-
-class RecordRefused(ValueError):
-    """The input is no change record; the message says why, by path and type: a value in it may be a masked one."""
 
 
 def canonical_number(text: str) -> str:

@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 
 from workbench import export
-from workbench.engines import Query, size, spent
+from workbench.costs import Query, spent
 from workbench.mask import REDACTED, How, names_masked, ordered
 from workbench.mask import mask as masked
 from workbench.objects import Unreadable
-from workbench.text import count, plain
+from workbench.text import count, plain, size
 
 
 @dataclass(frozen=True)

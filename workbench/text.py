@@ -73,3 +73,16 @@ def file_name(name: str) -> str:
 
 def _quoted(text: str) -> str:
     return "%2E" if text == "." else quote(text, safe="", errors="surrogatepass")
+
+
+def size(number: float) -> str:
+    """Write a number of bytes for people.
+
+    >>> size(1_234_567)
+    '1.2 MB'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:,.0f} {unit}" if unit == "B" else f"{number:,.1f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} TB"

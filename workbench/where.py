@@ -36,9 +36,9 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from workbench.errors import ParameterError, did_you_mean
+from workbench.errors import ParameterError, RecordRefused, did_you_mean
 from workbench.instants import instant
-from workbench.records import EVENTS, RecordRefused, canonical_number
+from workbench.records import EVENTS, canonical_number
 
 if TYPE_CHECKING:
     from pyparsing import ParserElement

@@ -21,14 +21,24 @@ import pyarrow.compute as pc
 
 from workbench import buckets, frequency, quality, render, views
 from workbench.attributes import column_name
-from workbench.baseline import find_exports, others
+from workbench.baseline import others
 from workbench.checks import run_checks
 from workbench.config import Settings, load_settings
 from workbench.contents import Schema, alive_at, remade
+from workbench.costs import Spent, spent
 from workbench.embedded import ItemStore, export_table
-from workbench.engines import Answer, Engine, Estimate, Over, Spent, spent
+from workbench.engines import Answer, Engine, Estimate, Over
 from workbench.engines.duckdb import DuckDBEngine
-from workbench.errors import ConfigError, EngineLost, ExportError, ParameterError, QueryError, ScanRefused, did_you_mean
+from workbench.errors import (
+    ConfigError,
+    EngineLost,
+    ExportError,
+    ParameterError,
+    QueryError,
+    RecordRefused,
+    ScanRefused,
+    did_you_mean,
+)
 from workbench.frames import change_frame, item_frame
 from workbench.generate import Generated, generate, unfinished
 from workbench.history import Comparison, History, Row, compare, history, with_baseline
@@ -39,7 +49,7 @@ from workbench.mask import REDACTED, beside, mask, names_masked, ordered, unmatc
 from workbench.paths import local
 from workbench.quality import Quality
 from workbench.reconciliation import actual_state, against_live, scanned
-from workbench.records import EVENTS, RecordRefused, refuse_images
+from workbench.records import EVENTS, refuse_images
 from workbench.result import Result, Stats
 from workbench.text import count
 from workbench.where import CHANGES, COLUMN, LATEST, Condition, holds, leaves, names, names_columns, parse
@@ -47,7 +57,7 @@ from workbench.where import CHANGES, COLUMN, LATEST, Condition, holds, leaves, n
 if TYPE_CHECKING:
     from workbench.catalog import Catalog
     from workbench.checkpoints import Checkpoint
-    from workbench.live import Written
+    from workbench.dynamodb_writer import Written
 
 _DEFAULTS = {
     "as_of": END_OF_TIME,
@@ -379,7 +389,7 @@ class Workbench:
                 Comparison, df, found.answer, "latest_state", table, asked, items=items, notes=[*notes, *found.notes]
             )
         at, actual, in_flight, notes = actual_state(
-            self.settings, table, against, slack, keys, self.session, place=self._engine.place(table)
+            self.settings, table, against, slack, keys, place=self._engine.place(table), find=self._engine.exports
         )
 
         def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
@@ -576,19 +586,19 @@ class Workbench:
         """Make a realistic table and its change log in the embedded lake; see `workbench.generate.generate`.
 
         With ``engine="athena"`` the same items are written to the table of DynamoDB, whose pipeline then logs the
-        changes; see `workbench.live.write`. How the log is delivered (duplicates, late, reordered, layout) is then
-        the pipeline's affair, and these options are left alone.
+        changes; see `workbench.dynamodb_writer.write`. How the log is delivered (duplicates, late, reordered,
+        layout) is then the pipeline's affair, and these options are left alone.
         """
         if isinstance(self._engine, DuckDBEngine):
             forget = partial(self._engine.forget, dataset)
             with ItemStore(self.settings.store) as store:
                 return generate(store, self.settings.lake, dataset, forget=forget, **options)
-        from workbench import live
+        from workbench import dynamodb_writer
 
         if options.pop("replace", False):
             raise ParameterError("replace is for the embedded lake: a table of DynamoDB is not removed by this")
         faults = ("duplicates", "late", "reordered", "layout", "keep")
-        return live.write(
+        return dynamodb_writer.write(
             self.session, dataset, **{name: given for name, given in options.items() if name not in faults}
         )
 
@@ -785,7 +795,7 @@ class Workbench:
             return notes
         if known := self._engine.baseline(table, None if at == END_OF_TIME else at):
             return [f"from the export of {known.time:%Y-%m-%d %H:%M:%S} UTC on", *known.problems, *notes]
-        exports = find_exports(self.settings.baseline, self.session)
+        exports = self._engine.exports(self.settings.baseline)
         when = "" if at == END_OF_TIME else f" at {at:%Y-%m-%d %H:%M:%S} UTC or before"
         return [
             f"the baseline is not used: it holds no full export of {table!r}{when}, but: "

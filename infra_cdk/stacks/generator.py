@@ -18,7 +18,7 @@ from infra_cdk.stacks.source import Source
 # As for the transform function, no more of the package than is needed, and no __init__; boto3 is Lambda's own.
 FILES = {
     f"workbench/{name}": f"workbench/{name}"
-    for name in ("datasets.py", "errors.py", "live.py", "records.py", "text.py")
+    for name in ("datasets.py", "dynamodb_writer.py", "errors.py", "live.py", "records.py", "text.py")
 }
 REQUIREMENTS = ("Faker",)
 
@@ -36,7 +36,7 @@ def generator_function(
         config=config,
         key=key,
         code=package(FILES, REQUIREMENTS),
-        handler="workbench.live.handler",
+        handler="workbench.dynamodb_writer.handler",
         description=f"Writes generated items: {config.generator}",
         environment={"TABLE": source.table.table_name, "DATASET": config.generator},
         memory=256,

@@ -28,7 +28,7 @@ from infra_cdk.stacks.functions import function, log_group
 from infra_cdk.stacks.network import Network
 from infra_cdk.stacks.source import Source
 
-FILES = {"workbench/records.py": "workbench/records.py"} | {
+FILES = {f"workbench/{name}": f"workbench/{name}" for name in ("errors.py", "records.py")} | {
     f"search/{name}.py": f"infra_cdk/lambdas/search/{name}.py"
     for name in ("documents", "domain", "firehose", "setup", "streams")
 }

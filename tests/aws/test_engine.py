@@ -21,7 +21,7 @@ from tests import lakes
 from tests.aws.conftest import BUCKET, DATABASE, athena, declare, lake, place, session_of
 from tests.conftest import chain, write_log
 from tests.questions import LATER, same
-from workbench import Workbench, live
+from workbench import Workbench, dynamodb_writer
 from workbench.cli import main
 from workbench.embedded import ItemStore
 from workbench.errors import ConfigError, ParameterError, QueryError, ScanRefused, TableNotFound, WorkbenchError
@@ -409,7 +409,7 @@ def test_the_notebook_that_generates_writes_to_dynamodb(empty, settings, tmp_pat
         embedded.generate(name, items=20, changes=60)
         location = place(empty, tmp_path / "home" / "lake" / "data" / name, f"data/{name}")
         declare(empty, table_input(name, location, first_year=2026))
-        live.write(session_of(empty), name, items=5, changes=10, create=True, progress=False)
+        dynamodb_writer.write(session_of(empty), name, items=5, changes=10, create=True, progress=False)
     embedded.close()
     made = run_report(
         ROOT / "notebooks" / "01_generate_data.ipynb", settings | {"items": 20, "changes": 60}, out="reports"
@@ -427,7 +427,7 @@ def test_reconcile_finds_what_differs_between_the_log_and_the_table(empty, tmp_p
     embedded = Workbench(home=tmp_path)
     embedded.generate("persons", items=40, changes=120)
     declare(empty, table_input("persons", place(empty, tmp_path / "lake" / "data" / "persons"), first_year=2026))
-    live.write(session_of(empty), "persons", items=1, changes=1, create=True, progress=False)
+    dynamodb_writer.write(session_of(empty), "persons", items=1, changes=1, create=True, progress=False)
     client = session_of(empty).client("dynamodb")
     for item in client.scan(TableName="persons")["Items"]:
         client.delete_item(TableName="persons", Key={"pk": item["pk"]})

@@ -22,7 +22,8 @@ from workbench import render
 from workbench.aws import Session
 from workbench.catalog import Listing, LogTable
 from workbench.config import load_settings
-from workbench.engines import Engine, Query
+from workbench.costs import Query
+from workbench.engines import Engine
 from workbench.engines.athena import AthenaEngine
 from workbench.engines.duckdb import DuckDBEngine
 from workbench.engines.queries import Running

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import pandas as pd
 import pyarrow as pa
 
+from workbench.costs import Query
 from workbench.instants import START_OF_TIME
 from workbench.objects import Unreadable
-from workbench.text import count
+from workbench.text import count, size
 
 if TYPE_CHECKING:
-    from workbench.baseline import Baseline
+    from workbench.baseline import Baseline, Export
     from workbench.checkpoints import Checkpoint
     from workbench.contents import Schema
 
@@ -38,44 +40,6 @@ _INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Query:
-    """What one query on Athena took."""
-
-    id: str
-    scanned: int
-    """Bytes."""
-    cost: float
-    """Dollars, by the setting `price_per_tb`: each query is charged for 10 MB at least."""
-    queued: float
-    """Seconds, as are the next two."""
-    planned: float
-    ran: float
-    reused: bool = False
-    """Whether an earlier result was taken."""
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What queries have taken."""
-
-    queries: int
-    scanned: int
-    """Bytes."""
-    cost: float
-    """Dollars."""
-
-    def __str__(self) -> str:
-        """Write it in a line."""
-        return f"{count(self.queries, 'query')}, {size(self.scanned)} scanned, ${self.cost:,.4f}"
-
-
-def spent(queries: Iterable[Query]) -> Spent:
-    """Add queries up."""
-    each = list(queries)
-    return Spent(len(each), sum(query.scanned for query in each), sum(query.cost for query in each))
-
-
-@dataclass(frozen=True)
 class Estimate:
     """What a question will scan at most: the size of the objects it reads."""
 
@@ -88,19 +52,6 @@ class Estimate:
         """Write it in a line."""
         price = f", ${self.cost:,.4f}" if self.cost else ""
         return f"at most {size(self.bytes)} in {count(self.objects, 'object')}{price}"
-
-
-def size(number: float) -> str:
-    """Write a number of bytes for people.
-
-    >>> size(1_234_567)
-    '1.2 MB'
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:,.0f} {unit}" if unit == "B" else f"{number:,.1f} {unit}"
-        number /= 1000
-    return f"{number:,.1f} TB"
 
 
 @dataclass(frozen=True)
@@ -180,6 +131,9 @@ class Engine(Protocol):
 
     def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""
+
+    def exports(self, source: str | Path) -> list[Export]:
+        """Find the exports under a folder or, where the engine reads it, an ``s3://`` prefix."""
 
     def checkpoint(self, table: str, keep: int) -> Checkpoint:
         """Keep what a log has come to, for later questions over the state, and so many checkpoints of it."""

@@ -25,17 +25,21 @@ from sqlglot import exp
 
 from workbench import render
 from workbench.aws import Session, open_session, said
-from workbench.baseline import Baseline, choose, find_exports, stage
+from workbench.baseline import Baseline, Export, choose
 from workbench.catalog import Catalog, Listing, LogTable
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
 from workbench.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
-from workbench.engines import TABLES, Answer, Estimate, Over, Query, resumed_at
+from workbench.costs import Query
+from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
 from workbench.engines.duckdb import _translated
 from workbench.engines.queries import Queries, Running
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
 from workbench.errors import ConfigError, QueryError, StoreError, TableNotFound
+from workbench.exported import stage
+from workbench.exports import find_exports
+from workbench.files import S3Files
 from workbench.instants import END_OF_TIME, duration
 from workbench.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.partitions import Partitions
@@ -109,7 +113,7 @@ class AthenaEngine:
             raise ConfigError(
                 f"checkpoints is {place!r}: with engine=athena it is a place in S3, s3://BUCKET/checkpoints/"
             )
-        self._checkpoints = None if place == "off" else Checkpoints(place, self.session)
+        self._checkpoints = None if place == "off" else Checkpoints(place, S3Files(self.session))
         self._staged: tuple[str, Baseline, str, tuple[Unreadable, ...]] | None = None
         self._forget: Callable[[], object] = lambda: None
         self._left: list[str] = []
@@ -247,7 +251,11 @@ class AthenaEngine:
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""
         if not self._settings.baseline:
             return None
-        return choose(find_exports(self._settings.baseline, self.session), table, at, self.place(table))
+        return choose(self.exports(self._settings.baseline), table, at, self.place(table))
+
+    def exports(self, source: str | Path) -> list[Export]:
+        """Find the exports under a folder or an ``s3://`` prefix."""
+        return find_exports(source, self.session)
 
     def reread(self, table: str, error: Exception) -> None:
         """Raise the error: every query looks whether what it reads is a change."""

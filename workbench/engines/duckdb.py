@@ -25,14 +25,16 @@ from sqlglot import exp
 
 from workbench import render
 from workbench.arrivals import Zone, named_zone
-from workbench.baseline import Baseline, choose, find_exports, stage
+from workbench.baseline import Baseline, Export, choose, find_exports
 from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
 from workbench.containers import FAILURE
 from workbench.contents import Schema, Table, alive_at, choice, one_table
-from workbench.engines import TABLES, Answer, Estimate, Over, Query, resumed_at
+from workbench.costs import Query
+from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
 from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, causes, did_you_mean, without_values
+from workbench.exported import stage
 from workbench.instants import END_OF_TIME, duration
 from workbench.objects import Object, Unreadable, grouped, list_objects
 from workbench.paths import local
@@ -210,6 +212,10 @@ class DuckDBEngine:
         if not self._settings.baseline:
             return None
         return choose(find_exports(self._settings.baseline), table, at, self._found(table).place)
+
+    def exports(self, source: str | Path) -> list[Export]:
+        """Find the exports under a folder."""
+        return find_exports(source)
 
     @_asked_again
     def reread(self, table: str, error: Exception) -> None:

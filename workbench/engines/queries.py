@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws import Session, said
 from workbench.config import Settings
-from workbench.engines import Query
+from workbench.costs import Query
 from workbench.engines.guard import Guard
 from workbench.errors import ConfigError, QueryError, without_athenas_values
 from workbench.instants import duration

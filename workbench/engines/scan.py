@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from workbench import render
-from workbench.engines import Estimate, size
+from workbench.engines import Estimate
 from workbench.errors import ScanRefused
 from workbench.instants import END_OF_TIME, START_OF_TIME
 from workbench.partitions import BEFORE
+from workbench.text import size
 
 # The window that every delivery a question reads is in, as its .sql file writes it.
 _WINDOW = re.compile(r"\{deliveries\}\s+where (?P<start>ts >= :start and )?ts <=? :(?P<end>\w+)")

@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.records import RecordRefused, parse_objects
+from workbench.errors import RecordRefused
+from workbench.records import parse_objects
 
 from .documents import Document, from_kinesis
 from .domain import write

@@ -21,7 +21,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from workbench.records import METADATA, RecordRefused, canonical_change, parse_objects, plain_name
+from workbench.errors import RecordRefused
+from workbench.records import METADATA, canonical_change, parse_objects, plain_name
 
 LARGEST_RESPONSE = 6_000_000
 """Bytes; Lambda's limit is 6 MB, as 6 * 1024 * 1024."""
