@@ -46,8 +46,8 @@ engines: $(READY) ## question by layout by engine: DuckDB, Athena's path, Trino
 synth: $(INFRA) ## the CDK app in every variant
 	@$(BIN)/python -m infra_cdk.synth
 
-lint: $(INFRA)  ## ruff and mypy
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+lint: $(INFRA)  ## ruff, the rooms (import-linter) and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
 
 hooks: $(INFRA) ## have git run linters and strip notebooks before every commit
 	@$(BIN)/pre-commit install

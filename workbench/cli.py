@@ -641,7 +641,7 @@ def _answer(
 
 def _ago(summary: str, newest: datetime | None) -> str:
     """Say in a summary how long ago the newest change was made."""
-    from workbench.frames import words
+    from workbench.text import words
     from workbench.instants import now
 
     if newest is None or (age := now() - newest) < timedelta(0):
@@ -759,7 +759,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, bytes):
         return f"0x{value.hex()}"
     if isinstance(value, timedelta):
-        from workbench.frames import words
+        from workbench.text import words
 
         return words(value)
     if isinstance(value, list):

@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 
 from workbench.chartaxes import bars, bucket_edges, bucket_name, empty, thinned, time_axis
 from workbench.chartstyle import INK, LEGEND, LINE, MUTED, own_axes, percent, styled, titled
-from workbench.frames import words
+from workbench.text import words
 from workbench.text import count
 
 LAGS = {  # column: what the legend calls it, colour (petroff10), line style, marker

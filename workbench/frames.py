@@ -57,23 +57,6 @@ def shown(value: object) -> str:
     return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
-def words(length: timedelta) -> str:
-    """Write a length of time for people, in its two largest units.
-
-    >>> [words(timedelta(seconds=n)) for n in (0, 0.0125, 1.5, 3725, 266_400)]
-    ['0 s', '12.5 ms', '1.5 s', '1 h 2 min', '3 d 2 h']
-    """
-    micros = length // timedelta(microseconds=1)
-    if abs(micros) < 60_000_000:
-        scale, unit = next((each for each in ((1_000_000, "s"), (1_000, "ms")) if abs(micros) >= each[0]), (1, "µs"))
-        return f"{micros / scale:.4g} {unit}" if micros else "0 s"
-    parts: list[str] = []
-    rest = abs(micros)
-    for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000)):
-        count, rest = divmod(rest, size)
-        parts += [f"{count} {unit}"] if count or parts else []
-    shown = [part for part in parts[:2] if not part.startswith("0 ")]
-    return ("-" if micros < 0 else "") + " ".join(shown)
 
 
 def _by_key(df: pd.DataFrame, keys: Sequence[str], others: Sequence[str]) -> pd.DataFrame:

@@ -24,7 +24,8 @@ from workbench.differences import differences
 from workbench.engines import Answer, Engine, Over
 from workbench.errors import RecordRefused
 from workbench.fragments import fragment
-from workbench.frames import key_frame, shown, words
+from workbench.frames import key_frame, shown
+from workbench.text import words
 from workbench.history import Row, chained, image_of, path_text, with_baseline
 from workbench.instants import END_OF_TIME, START_OF_TIME, now
 from workbench.keys import key_order

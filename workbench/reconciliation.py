@@ -19,7 +19,7 @@ from workbench.embedded import ItemStore
 from workbench.engines import Answer
 from workbench.errors import ParameterError, StoreError
 from workbench.exported import read_items
-from workbench.frames import words
+from workbench.text import words
 from workbench.progress import seen
 from workbench.records import canonical_json, canonical_keys, canonical_text
 from workbench.text import count

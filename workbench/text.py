@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import timedelta
 from urllib.parse import quote
 
 # What a terminal would obey, what changes the direction of the text around it, and what cannot be seen; but not the
@@ -86,3 +87,22 @@ def size(number: float) -> str:
             return f"{number:,.0f} {unit}" if unit == "B" else f"{number:,.1f} {unit}"
         number /= 1000
     return f"{number:,.1f} TB"
+
+
+def words(length: timedelta) -> str:
+    """Write a length of time for people, in its two largest units.
+
+    >>> [words(timedelta(seconds=n)) for n in (0, 0.0125, 1.5, 3725, 266_400)]
+    ['0 s', '12.5 ms', '1.5 s', '1 h 2 min', '3 d 2 h']
+    """
+    micros = length // timedelta(microseconds=1)
+    if abs(micros) < 60_000_000:
+        scale, unit = next((each for each in ((1_000_000, "s"), (1_000, "ms")) if abs(micros) >= each[0]), (1, "µs"))
+        return f"{micros / scale:.4g} {unit}" if micros else "0 s"
+    parts: list[str] = []
+    rest = abs(micros)
+    for unit, micros_each in (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000)):
+        number, rest = divmod(rest, micros_each)
+        parts += [f"{number} {unit}"] if number or parts else []
+    shown = [part for part in parts[:2] if not part.startswith("0 ")]
+    return ("-" if micros < 0 else "") + " ".join(shown)

@@ -17,7 +17,7 @@ from rich.text import Text
 from workbench.attributes import column_name
 from workbench.errors import ParameterError
 from workbench.fragments import fragment
-from workbench.frames import words
+from workbench.text import words
 from workbench.text import count, plain
 
 _COLOURS = {
