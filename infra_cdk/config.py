@@ -8,8 +8,8 @@ from dataclasses import Field, dataclass, field, fields
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from workbench.attributes import column_path
 from workbench.errors import ConfigError, ParameterError, did_you_mean
+from workbench.model.attributes import column_path
 
 _TABLE_ARN = re.compile(r"arn:aws[\w-]*:dynamodb:([\w-]+):(\d{12}):table/([\w.-]{3,255})")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")

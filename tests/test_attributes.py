@@ -14,9 +14,9 @@ from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.attributes import RESERVED, column_name, column_path, frame, from_dynamodb, to_dynamodb, to_images
 from workbench.errors import ParameterError, RecordRefused
-from workbench.records import canonical_json
+from workbench.model.attributes import RESERVED, column_name, column_path, frame, from_dynamodb, to_dynamodb, to_images
+from workbench.model.records import canonical_json
 
 numbers = st.one_of(
     st.integers(-(10**38) + 1, 10**38 - 1),

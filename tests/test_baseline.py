@@ -19,15 +19,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.attributes import from_dynamodb, to_dynamodb
 from workbench.baseline import Baseline, choose, find_exports
 from workbench.embedded import ItemStore
 from workbench.embedded.backup import export_table
 from workbench.engines.staging import canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError
 from workbench.exported import read_items, stage
+from workbench.model.attributes import from_dynamodb, to_dynamodb
+from workbench.model.records import canonical_json, canonical_keys
 from workbench.objects import SCHEMA, Unreadable
-from workbench.records import canonical_json, canonical_keys
 
 ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/things"
 START = datetime(2026, 3, 1, tzinfo=UTC)

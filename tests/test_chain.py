@@ -11,7 +11,7 @@ from itertools import permutations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.chain import ABSENT, Link, follow
+from workbench.model.ordering import ABSENT, Link, follow
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 IMAGES = [ABSENT, "A", "B", "C", "D"]

@@ -24,9 +24,9 @@ from tests.conftest import chain, micros, record, write_log
 from workbench import Workbench
 from workbench.cli import main
 from workbench.errors import TableNotFound
+from workbench.model.records import canonical_change
 from workbench.objects import PARQUET, Unreadable, list_objects, list_source
 from workbench.reader import layout_of, read_changes
-from workbench.records import canonical_change
 
 KEY = {"pk": {"S": "x"}}
 NOON = micros("2026-01-01T12:00:00")

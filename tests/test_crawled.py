@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import record
 from workbench.crawled import Sample
-from workbench.records import canonical_change
+from workbench.model.records import canonical_change
 
 AT = datetime(2026, 11, 18, 9, tzinfo=UTC)
 KEY = {"Pk": {"S": "x"}}

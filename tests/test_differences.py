@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.properties.test_replay import VALUE, shuffled
-from workbench.attributes import column_name
-from workbench.differences import apply, differences
-from workbench.records import canonical_json
+from workbench.model.attributes import column_name
+from workbench.model.differences import apply, differences
+from workbench.model.records import canonical_json
 
 NAMES = st.sampled_from(["a", "b", "c.d", "ö"])
 NESTED = st.recursive(

@@ -24,9 +24,9 @@ from openpyxl.utils.escape import unescape
 
 from tests.conftest import chain, micros, write_log
 from workbench import export
-from workbench.attributes import column_path, frame, from_dynamodb
 from workbench.cli import main
 from workbench.errors import ExportError, ParameterError
+from workbench.model.attributes import column_path, frame, from_dynamodb
 from workbench.result import Result, Stats
 from workbench.workbench import Workbench
 

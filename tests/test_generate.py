@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from workbench import Workbench
-from workbench.attributes import to_dynamodb, to_images
 from workbench.embedded import ItemStore
 from workbench.errors import ParameterError, StoreError
 from workbench.generate import Generated, generate
-from workbench.records import canonical_change, canonical_json
+from workbench.model.attributes import to_dynamodb, to_images
+from workbench.model.records import canonical_change, canonical_json
 
 START, END = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 12, tzinfo=UTC)
 CLEAN = {"duplicates": 0.0, "late": 0.0, "reordered": 0.0, "same_instant": 0.0}

@@ -13,8 +13,8 @@ from tests.test_baseline import items, write_export
 from workbench import Workbench
 from workbench.cli import main
 from workbench.errors import ParameterError, TableNotFound
-from workbench.keys import read_keys
-from workbench.records import ORIGIN, canonical_change
+from workbench.model.keys import read_keys
+from workbench.model.records import ORIGIN, canonical_change
 
 AT = datetime(2026, 1, 2, 9, tzinfo=UTC)
 MICROS = int(AT.timestamp()) * 1_000_000

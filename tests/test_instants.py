@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from workbench import instants
 from workbench.errors import ParameterError
-from workbench.instants import duration, instant, window
+from workbench.model import times
+from workbench.model.times import duration, instant, window
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
 
@@ -74,7 +74,7 @@ def test_a_window_that_ends_before_it_starts_is_refused():
 @pytest.fixture
 def noon(monkeypatch):
     """The clock stands at noon of 18 November 2026, a Wednesday."""
-    monkeypatch.setattr(instants, "now", lambda: NOON)
+    monkeypatch.setattr(times, "now", lambda: NOON)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_instants_as_people_and_this_program_write_them(noon, given, zone, meant
 
 
 def test_a_month_before_the_31st_is_the_last_day_of_a_shorter_one(monkeypatch):
-    monkeypatch.setattr(instants, "now", lambda: datetime(2026, 3, 31, 9, tzinfo=UTC))
+    monkeypatch.setattr(times, "now", lambda: datetime(2026, 3, 31, 9, tzinfo=UTC))
     assert instant("-1mo") == datetime(2026, 2, 28, 9, tzinfo=UTC)
 
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from tests.conftest import record, write_log
 from workbench import Workbench
 from workbench.cli import main
-from workbench.keys import key_order
-from workbench.records import canonical_keys
+from workbench.model.keys import key_order
+from workbench.model.records import canonical_keys
 
 MICROS = 1_767_344_400_000_000
 ORDERS = {  # in the order DynamoDB has them

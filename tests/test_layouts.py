@@ -1,4 +1,4 @@
-"""What Athena takes for keys and images by patterns is what `workbench.records` takes."""
+"""What Athena takes for keys and images by patterns is what `workbench.model.records` takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.test_readers import EMPTY
 from workbench.errors import RecordRefused
 from workbench.layouts import _PATTERNS, layout_of_columns
-from workbench.records import canonical_json, canonical_keys
+from workbench.model.records import canonical_json, canonical_keys
 from workbench.render import load
 
 NAMES = st.sampled_from(["M", "S", "L", "N", "a", '"}', "NULL", ""])

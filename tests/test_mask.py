@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import chain, micros, write_log
-from workbench.attributes import frame, from_dynamodb, to_dynamodb
 from workbench.errors import ParameterError
 from workbench.export import nest
 from workbench.mask import REDACTED, mask, names_masked
-from workbench.records import canonical_json
+from workbench.model.attributes import frame, from_dynamodb, to_dynamodb
+from workbench.model.records import canonical_json
 from workbench.workbench import Workbench
 
 NA = pd.NA

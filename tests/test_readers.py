@@ -31,10 +31,10 @@ from workbench.embedded.store import ItemStore
 from workbench.engines.duckdb import _decoded
 from workbench.engines.staging import _IMAGE_PATTERN, StagedLog
 from workbench.errors import RecordRefused
+from workbench.model.conditions import parse
+from workbench.model.records import COLUMNS, canonical_change, canonical_json, refuse_images
 from workbench.objects import Unreadable, list_objects
 from workbench.reader import read_changes
-from workbench.records import COLUMNS, canonical_change, canonical_json, refuse_images
-from workbench.where import parse
 from workbench.workbench import _holding
 
 KEY = {"pk": {"S": "x"}}

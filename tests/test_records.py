@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import SHARED, record
-from workbench import records
 from workbench.errors import RecordRefused
-from workbench.records import (
+from workbench.model import records
+from workbench.model.records import (
     COLUMNS,
     canonical_change,
     canonical_json,

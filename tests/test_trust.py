@@ -266,7 +266,7 @@ def test_arrivals_are_dated_in_the_zone_of_the_names(tmp_path, offset):
 
 def test_the_command_line_says_how_long_ago(tmp_path, monkeypatch):
     lakes.write(tmp_path, made("a", NOON), "raw")
-    monkeypatch.setattr("workbench.instants.now", lambda: NOON + timedelta(days=324, hours=5))
+    monkeypatch.setattr("workbench.model.times.now", lambda: NOON + timedelta(days=324, hours=5))
     ran = CliRunner().invoke(main, ["latest", "things", "--from", str(tmp_path)])
     assert "newest change 2026-01-01 12:00:00 UTC, 324 d 5 h ago" in ran.stderr
 

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import record, write_log
 from workbench import Workbench
 from workbench.errors import ParameterError
-from workbench.views import lacking, views
+from workbench.model.stream_views import lacking, views
 
 MICROS = 1_767_344_400_000_000
 TYPES = {

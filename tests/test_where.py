@@ -18,9 +18,22 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from workbench import render
-from workbench.attributes import from_dynamodb
 from workbench.errors import ParameterError
-from workbench.where import And, Compares, Equals, IsAbsent, IsNull, Like, Name, Not, Or, holds, names_images, parse
+from workbench.model.attributes import from_dynamodb
+from workbench.model.conditions import (
+    And,
+    Compares,
+    Equals,
+    IsAbsent,
+    IsNull,
+    Like,
+    Name,
+    Not,
+    Or,
+    holds,
+    names_images,
+    parse,
+)
 
 A = Name("", ("a",))
 DROP = "'; drop table t; --"

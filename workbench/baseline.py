@@ -24,9 +24,9 @@ from typing import Literal, Protocol
 
 from workbench.containers import items_of, values_of
 from workbench.errors import ParameterError
+from workbench.model.records import origin
 from workbench.objects import Object, files_below, list_objects, read_lines, stored_object
 from workbench.paths import local
-from workbench.records import origin
 
 _SUMMARY, _MANIFEST = "manifest-summary.json", "manifest-files.json"
 _EXPORTED = re.compile(r"0?(?P<millis>\d{13})-[0-9a-f]{8}")  # the folder of an export is named by when it began

@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from workbench.errors import ParameterError, did_you_mean
-from workbench.instants import zone_of
+from workbench.model.times import zone_of
 
 _WIDTHS = {
     "1min": "1min",

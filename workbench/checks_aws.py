@@ -19,7 +19,7 @@ from workbench.check import Check
 from workbench.checks_pipeline import Clients, check_pipeline, delivery_streams
 from workbench.config import Settings
 from workbench.errors import ConfigError
-from workbench.instants import duration
+from workbench.model.times import duration
 from workbench.permissions import is_denied, is_unauthenticated, is_unreachable
 from workbench.refusal import refusal
 

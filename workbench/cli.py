@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.errors import RecordRefused, WorkbenchError
-from workbench.records import EVENTS
+from workbench.model.records import EVENTS
 from workbench.text import count, plain, plain_json
 from workbench.version import __version__
 
@@ -236,7 +236,7 @@ def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **
     \b
     Example: workbench generate persons --items 2000 --changes 20000 --seed 7 --replace
     """
-    from workbench.instants import instant
+    from workbench.model.times import instant
 
     span = {"start": instant(start) if start else None, "end": instant(end) if end else None}
     made = _workbench().generate(dataset, **options, **span)
@@ -641,8 +641,8 @@ def _answer(
 
 def _ago(summary: str, newest: datetime | None) -> str:
     """Say in a summary how long ago the newest change was made."""
+    from workbench.model.times import now
     from workbench.text import words
-    from workbench.instants import now
 
     if newest is None or (age := now() - newest) < timedelta(0):
         return summary

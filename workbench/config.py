@@ -25,9 +25,9 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from workbench.attributes import column_path
 from workbench.errors import ConfigError, ParameterError, did_you_mean
-from workbench.instants import duration
+from workbench.model.attributes import column_path
+from workbench.model.times import duration
 from workbench.paths import local, remote
 
 FILE = "workbench.toml"

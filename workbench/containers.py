@@ -1,6 +1,6 @@
 """What change records are wrapped in, and how to take it off: compression, JSON over many lines, envelopes.
 
-The records themselves are for `workbench.records`. What is recognised as something else is named for what it is, with
+The records themselves are for `workbench.model.records`. What is recognised as something else is named for what it is, with
 what to do about it.
 """
 
@@ -23,7 +23,7 @@ from typing import IO, Any, Literal
 import pyarrow as pa
 
 from workbench.errors import RecordRefused
-from workbench.records import EVENTS, parse_objects, plain_name
+from workbench.model.records import EVENTS, parse_objects, plain_name
 
 Format = Literal[
     "json", "gzip", "zstd", "lz4", "bzip2", "xz", "zip", "parquet", "orc", "avro", "ion", "snappy", "UTF-16", "binary"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from workbench.errors import ParameterError, TableNotFound
-from workbench.records import ORIGIN
+from workbench.model.records import ORIGIN
 from workbench.text import count
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from workbench.attributes import column_name
 from workbench.layouts import GlueType, Layout, Path, glue_type
+from workbench.model.attributes import column_name
 from workbench.reader import flat_path
 
 _IMAGES = {"keys": "keys", "new_image": "newimage", "old_image": "oldimage"}

@@ -11,8 +11,7 @@ from matplotlib.ticker import PercentFormatter
 
 from workbench.chartaxes import bars, bucket_edges, bucket_name, empty, thinned, time_axis
 from workbench.chartstyle import INK, LEGEND, LINE, MUTED, own_axes, percent, styled, titled
-from workbench.text import words
-from workbench.text import count
+from workbench.text import count, words
 
 LAGS = {  # column: what the legend calls it, colour (petroff10), line style, marker
     "longest": ("longest", "#c3cccb", "-", ""),  # broad and below: it shows beside what covers it

@@ -34,7 +34,7 @@ from workbench.live import (
     read,
     refused,
 )
-from workbench.records import canonical_keys
+from workbench.model.records import canonical_keys
 from workbench.text import count
 
 _BATCH = 25  # the most writes of a BatchWriteItem

@@ -28,8 +28,8 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from workbench import paths
-from workbench.attributes import RESERVED, column_name, column_path
 from workbench.errors import ExportError, ParameterError
+from workbench.model.attributes import RESERVED, column_name, column_path
 from workbench.version import __version__
 
 if TYPE_CHECKING:

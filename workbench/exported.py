@@ -17,8 +17,8 @@ from workbench.baseline import Baseline, Export
 from workbench.containers import items_of, values_of
 from workbench.engines.staging import as_it_is, canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError, RecordRefused, without_values
+from workbench.model.records import canonical_json, canonical_keys, canonical_time
 from workbench.objects import SCHEMA, Unreadable, read_lines, stored_object
-from workbench.records import canonical_json, canonical_keys, canonical_time
 
 _TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
 _COLUMNS = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in SCHEMA.names) + ", object INTEGER"

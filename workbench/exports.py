@@ -19,8 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench import baseline
 from workbench.errors import ParameterError, StoreError
-from workbench.instants import START_OF_TIME, Moment, instant
 from workbench.live import describe, refused
+from workbench.model.times import START_OF_TIME, Moment, instant
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from workbench import attributes
-from workbench.attributes import Numbers
+from workbench.model import attributes
+from workbench.model.attributes import Numbers
 
 _CHANGE = ("ts", "event_name", "by_ttl", "size_bytes", "event_id")
 
@@ -55,8 +54,6 @@ def key_frame(texts: Sequence[str], keys: Sequence[str], columns: Iterable[str])
 def shown(value: object) -> str:
     """Write a value for people: binary in hex, as a key takes it."""
     return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
-
-
 
 
 def _by_key(df: pd.DataFrame, keys: Sequence[str], others: Sequence[str]) -> pd.DataFrame:

@@ -14,12 +14,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench import buckets, views
-from workbench.differences import differences
+from workbench import buckets
 from workbench.frames import key_frame
 from workbench.history import path_text
-from workbench.keys import key_order
-from workbench.records import refuse_images
+from workbench.model import stream_views
+from workbench.model.differences import differences
+from workbench.model.keys import key_order
+from workbench.model.records import refuse_images
 
 STEPS = (0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0, None)
 """Seconds up to which `change_intervals.sql` counts; None is longer."""
@@ -81,7 +82,7 @@ class AttributeChanges:
     unknown: int = 0
     """Those of which the log does not have both images."""
     held: list[dict[str, Any]] = field(default_factory=list)
-    """What they hold of the images; see `workbench.views`."""
+    """What they hold of the images; see `workbench.model.stream_views`."""
     _paths: dict[str, int] = field(default_factory=dict)
     _items: dict[str, int] = field(default_factory=dict)
     _found: list[tuple[int, int, int, int]] = field(default_factory=list)
@@ -91,7 +92,7 @@ class AttributeChanges:
         micros = pc.cast(rows.column("ts"), pa.int64()).to_pylist()
         images = (rows.column("old_image").to_pylist(), rows.column("new_image").to_pylist())
         self.modifies += len(micros)
-        self.held += views.counted(rows)
+        self.held += stream_views.counted(rows)
         for key, at, old, new in zip(rows.column("keys").to_pylist(), micros, *images, strict=True):
             if old is None or new is None:
                 self.unknown += 1

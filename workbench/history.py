@@ -14,12 +14,12 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from workbench import attributes
-from workbench.chain import ABSENT, Link, follow
-from workbench.differences import differences
 from workbench.frames import key_frame
-from workbench.keys import key_order
-from workbench.records import canonical_text
+from workbench.model import attributes
+from workbench.model.differences import differences
+from workbench.model.keys import key_order
+from workbench.model.ordering import ABSENT, Link, follow
+from workbench.model.records import canonical_text
 from workbench.result import Result
 from workbench.text import plain
 

@@ -2,7 +2,7 @@
 
 The layouts are told apart by the columns:
 
-- ``envelope``: the columns of `workbench.records.COLUMNS`;
+- ``envelope``: the columns of `workbench.model.records.COLUMNS`;
 - ``raw``: Kinesis records, whose keys and images are texts of JSON (``dynamodb struct<keys:string,…>``, or all of
   ``dynamodb`` as one text);
 - ``struct``: Kinesis records, as a crawler sees them: nested structs, whose lower-cased names are the attributes';
@@ -22,8 +22,8 @@ from typing import Literal
 
 from workbench import render
 from workbench.errors import ParameterError
+from workbench.model.records import COLUMNS, METADATA, plain_name
 from workbench.reader import flat_path
-from workbench.records import COLUMNS, METADATA, plain_name
 
 Layout = Literal["envelope", "raw", "struct", "flat"]
 _OBJECTS = ("keys", "new_image", "old_image")

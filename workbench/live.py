@@ -18,7 +18,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.errors import ParameterError, StoreError
-from workbench.records import canonical_json, canonical_keys
+from workbench.model.records import canonical_json, canonical_keys
 
 _READ = 100  # the most keys of a BatchGetItem
 _DEAREST = 100.0  # read capacity units of the largest item, of 400 KB

@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from workbench.attributes import RESERVED, column_path, from_dynamodb, to_dynamodb
 from workbench.errors import ParameterError, RecordRefused
 from workbench.export import absent
-from workbench.records import canonical_json
+from workbench.model.attributes import RESERVED, column_path, from_dynamodb, to_dynamodb
+from workbench.model.records import canonical_json
 
 How = Literal["hash", "redact"]
 Path = tuple[str, ...]

@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from workbench.containers import Format, format_of, lines_of
 from workbench.errors import ParameterError, RecordRefused
+from workbench.model.records import COLUMNS, parse_objects, table_name
 from workbench.paths import local
-from workbench.records import COLUMNS, parse_objects, table_name
 
 SCHEMA = pa.schema(
     {name: pa.string() for name in COLUMNS} | {"ts": pa.timestamp("us"), "size_bytes": pa.int64(), "by_ttl": pa.bool_()}

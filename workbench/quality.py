@@ -16,21 +16,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench import attributes, render, views
-from workbench.chain import ABSENT, Link, follow
+from workbench import render
 from workbench.containers import FAILURE
 from workbench.contents import Schema, remade
-from workbench.differences import differences
 from workbench.engines import Answer, Engine, Over
 from workbench.errors import RecordRefused
 from workbench.fragments import fragment
 from workbench.frames import key_frame, shown
-from workbench.text import words
 from workbench.history import Row, chained, image_of, path_text, with_baseline
-from workbench.instants import END_OF_TIME, START_OF_TIME, now
-from workbench.keys import key_order
+from workbench.model import attributes, stream_views
+from workbench.model.differences import differences
+from workbench.model.keys import key_order
+from workbench.model.ordering import ABSENT, Link, follow
+from workbench.model.times import END_OF_TIME, START_OF_TIME, now
 from workbench.objects import Unreadable, grouped
 from workbench.result import Result
+from workbench.text import words
 
 if TYPE_CHECKING:
     from workbench.baseline import Baseline
@@ -130,7 +131,7 @@ def examine(
     shapes, _ = drift(engine.ask("schema_drift", table, **window).rows)
     sizes = engine.ask("record_sizes", table, **window, large=LARGEST_RECORD // 2, examples=EXAMPLES).rows
     untold = sizes.column("no_old_image")[0].as_py() or sizes.column("no_new_image")[0].as_py()
-    held = views.views(engine.ask("stream_views", table, **window).rows.to_pylist()) if untold else []
+    held = stream_views.views(engine.ask("stream_views", table, **window).rows.to_pylist()) if untold else []
     schemas = engine.keys(table)  # the last, since they need no images: asked first, the log would be read twice
     keys = list(dict.fromkeys(name for each in schemas for name in each.types))
     missing = hide(gaps(chains, keys, start))
@@ -245,7 +246,7 @@ def findings(
     max_age: pd.Timedelta | None,
     last_arrival: datetime | None,
     failures: int,
-    held: Sequence[views.View],
+    held: Sequence[stream_views.View],
     schemas: Sequence[Schema],
     unread: Sequence[str],
     objects: int,
@@ -260,7 +261,7 @@ def findings(
     told, changes, items, timed = delivery.total, *map(delivery.count, ("changes", "items", "timed"))
     deliveries = changes + delivery.count("duplicates")
     between, begun = gaps[gaps["lost_after"].notna()], gaps[gaps["lost_after"].isna()]
-    types_held = [f"the log holds {views.lacking(held)}"] if held else []
+    types_held = [f"the log holds {stream_views.lacking(held)}"] if held else []
     types = drift[drift["type"] != "NULL"]
     mixed = types[types["path"].duplicated(keep=False)]
     silent, unusual = silent_hours(delivery.hours), unusual_days(delivery.hours)

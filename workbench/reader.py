@@ -22,11 +22,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import orc
 
-from workbench.attributes import column_path
 from workbench.containers import UNREAD, Foreign, Text, is_change, unwrapped, values_of
 from workbench.errors import ParameterError, RecordRefused
-from workbench.objects import Object, Unreadable, read_lines
-from workbench.records import (
+from workbench.model.attributes import column_path
+from workbench.model.records import (
     COLUMNS,
     METADATA,
     canonical_change,
@@ -36,6 +35,7 @@ from workbench.records import (
     parse_objects,
     plain_name,
 )
+from workbench.objects import Object, Unreadable, read_lines
 
 Layout = Literal["envelope", "raw", "flat", "wrapped", "unknown"]
 _PARTITION = re.compile(r"\w+=.*|\d+")

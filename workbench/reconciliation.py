@@ -19,10 +19,9 @@ from workbench.embedded import ItemStore
 from workbench.engines import Answer
 from workbench.errors import ParameterError, StoreError
 from workbench.exported import read_items
-from workbench.text import words
+from workbench.model.records import canonical_json, canonical_keys, canonical_text
 from workbench.progress import seen
-from workbench.records import canonical_json, canonical_keys, canonical_text
-from workbench.text import count
+from workbench.text import count, words
 
 if TYPE_CHECKING:
     import boto3

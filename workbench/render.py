@@ -16,9 +16,7 @@ from importlib import resources
 from typing import Any
 
 from workbench.errors import ParameterError, did_you_mean
-from workbench.keys import KeyPart
-from workbench.records import canonical_number
-from workbench.where import (
+from workbench.model.conditions import (
     COLUMN,
     And,
     Compares,
@@ -34,6 +32,8 @@ from workbench.where import (
     names_columns,
     names_images,
 )
+from workbench.model.keys import KeyPart
+from workbench.model.records import canonical_number
 
 _TOKEN = re.compile(
     r"(?P<skip>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::)|:(?P<value>[a-z_]\w*)|\{(?P<name>\w+)\}",
@@ -203,7 +203,7 @@ def identifier(name: str) -> str:
 def condition(tree: Condition, *, new: str, old: str | None = None) -> str:
     """Write a condition as SQL over columns that hold images as DynamoDB JSON text.
 
-    The SQL selects every row for which `workbench.where.holds` is true, and may select more: numbers are compared
+    The SQL selects every row for which `workbench.model.conditions.holds` is true, and may select more: numbers are compared
     as doubles, which keep their order but not all of their digits, and of binary, which may be encoded twice, only
     that it is there. Ask `holds` about the rows that come back.
 
@@ -217,7 +217,7 @@ def condition(tree: Condition, *, new: str, old: str | None = None) -> str:
     ParameterError
         Where the condition names ``new.`` or ``old.``, and there is one image only.
 
-    >>> from workbench.where import parse
+    >>> from workbench.model.conditions import parse
     >>> print(condition(parse("age > 40"), new="image"))
     (image is not null
      and coalesce(try_cast(json_extract_scalar(image, '$["age"]["N"]') as double) >= double '40.0', false))

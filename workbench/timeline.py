@@ -14,11 +14,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from workbench.attributes import column_name
 from workbench.errors import ParameterError
 from workbench.fragments import fragment
-from workbench.text import words
-from workbench.text import count, plain
+from workbench.model.attributes import column_name
+from workbench.text import count, plain, words
 
 _COLOURS = {
     "added": "green",

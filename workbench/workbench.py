@@ -19,8 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench import buckets, frequency, quality, render, views
-from workbench.attributes import column_name
+from workbench import buckets, frequency, quality, render
 from workbench.baseline import others
 from workbench.checks import run_checks
 from workbench.config import Settings, load_settings
@@ -42,17 +41,19 @@ from workbench.errors import (
 from workbench.frames import change_frame, item_frame
 from workbench.generate import Generated, generate, unfinished
 from workbench.history import Comparison, History, Row, compare, history, with_baseline
-from workbench.instants import END_OF_TIME, START_OF_TIME, Moment, duration, instant
-from workbench.instants import window as time_window
-from workbench.keys import Key, read_keys
 from workbench.mask import REDACTED, beside, mask, names_masked, ordered, unmatched
+from workbench.model import stream_views
+from workbench.model.attributes import column_name
+from workbench.model.conditions import CHANGES, COLUMN, LATEST, Condition, holds, leaves, names, names_columns, parse
+from workbench.model.keys import Key, read_keys
+from workbench.model.records import EVENTS, refuse_images
+from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, duration, instant
+from workbench.model.times import window as time_window
 from workbench.paths import local
 from workbench.quality import Quality
 from workbench.reconciliation import actual_state, against_live, scanned
-from workbench.records import EVENTS, refuse_images
 from workbench.result import Result, Stats
 from workbench.text import count
-from workbench.where import CHANGES, COLUMN, LATEST, Condition, holds, leaves, names, names_columns, parse
 
 if TYPE_CHECKING:
     from workbench.catalog import Catalog
@@ -131,13 +132,13 @@ class Workbench:
         include_deleted
             Show items that are gone too, by their keys, with when they went.
         where
-            A condition on attributes, such as ``person.age > 40``; see `workbench.where`.
+            A condition on attributes, such as ``person.age > 40``; see `workbench.model.conditions`.
 
         Returns
         -------
         Result
             One row an item, ordered by key: its attributes as typed, flattened columns (see
-            `workbench.attributes.frame`), and ``_changed_at``, its last change (UTC, microseconds). With
+            `workbench.model.attributes.frame`), and ``_changed_at``, its last change (UTC, microseconds). With
             `include_deleted` also ``_deleted_at`` (NaT where it lives) and ``_by_ttl``.
 
         Raises
@@ -183,11 +184,11 @@ class Workbench:
         start, end
             The window of event time, `start` inclusive, `end` exclusive, UTC where they name no zone.
         key, prefix
-            Only of these items; see `workbench.keys.read_keys`.
+            Only of these items; see `workbench.model.keys.read_keys`.
         events
             Only INSERT, MODIFY or REMOVE, or several of them.
         where
-            A condition on attributes of either image, or of ``new.`` and ``old.`` ones; see `workbench.where`.
+            A condition on attributes of either image, or of ``new.`` and ``old.`` ones; see `workbench.model.conditions`.
         limit
             Only the newest so many; a million changes as a DataFrame take minutes and gigabytes.
 
@@ -225,7 +226,7 @@ class Workbench:
         }
         notes = [f"the newest of {found:,}"] if found > len(df) else []
         notes += self._unmatched(df, where, key, chosen, limit)
-        notes += _held(views.counted(answer.rows))
+        notes += _held(stream_views.counted(answer.rows))
         notes += self._hints(table, df, condition, CHANGES) if limit != 0 else []
         return self._result(Result, df, answer, "changes", table, asked, notes=notes)
 
@@ -289,7 +290,7 @@ class Workbench:
 
         answer, df = self._trying(table, ask)
         asked = {"key": key, "prefix": prefix, "start": start and begin, "end": end and until}
-        notes = [*self._notes(table, until), *_held(views.counted(answer.rows)), *self._hints(table, df)]
+        notes = [*self._notes(table, until), *_held(stream_views.counted(answer.rows)), *self._hints(table, df)]
         return self._result(History, df, answer, "changes", table, asked, notes=notes)
 
     def diff(
@@ -693,16 +694,16 @@ class Workbench:
         if any(unknown):
             after = at if at == END_OF_TIME else at + timedelta(microseconds=1)  # of that instant too
             held = self._engine.ask("stream_views", table, start=START_OF_TIME, end=after).rows.to_pylist()
-            found = views.views(held)
-            if not views.tells_states(found):
+            found = stream_views.views(held)
+            if not stream_views.tells_states(found):
                 raise ParameterError(
-                    f"what is in {table!r} cannot be told: the log holds {views.lacking(found)}; "
+                    f"what is in {table!r} cannot be told: the log holds {stream_views.lacking(found)}; "
                     "count its changes, or let the stream hand on both images"
                 )
             notes = (
                 *notes,
                 f"left out: {count(sum(unknown), 'item')}, as the last change does not tell what it left: "
-                f"the log holds {views.lacking(found)}",
+                f"the log holds {stream_views.lacking(found)}",
             )
             rows = rows.filter(pa.array([not each for each in unknown], pa.bool_()))
         return replace(answer, rows=rows, notes=notes)
@@ -772,7 +773,7 @@ class Workbench:
         try:
             return parse(where, columns) if where else None
         except ParameterError:
-            self._refuse_masked(where or "", "see `workbench.where`")
+            self._refuse_masked(where or "", "see `workbench.model.conditions`")
             raise
 
     def _refuse_masked(self, text: str, advice: str) -> None:
@@ -1028,7 +1029,7 @@ def _other_types(condition: Condition, shapes: pd.DataFrame) -> list[str]:
 
 def _held(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say which images changes lack."""
-    lacking = views.lacking(views.views(rows))
+    lacking = stream_views.lacking(stream_views.views(rows))
     return [f"the log holds {lacking}"] if lacking else []
 
 

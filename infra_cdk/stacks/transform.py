@@ -15,7 +15,7 @@ from infra_cdk.stacks.network import Network
 # `workbench` without its __init__ is a namespace: the function gets this one module of the package, as it is.
 FILES = {
     "handler.py": "infra_cdk/lambdas/transform/handler.py",
-    "workbench/records.py": "workbench/records.py",
+    "workbench/model/records.py": "workbench/model/records.py",
     "workbench/errors.py": "workbench/errors.py",
 }
 

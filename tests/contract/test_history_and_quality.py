@@ -16,9 +16,9 @@ import pytest
 from tests.conftest import chain, micros, record, write_log
 from tests.test_chain import fits
 from workbench import Workbench
-from workbench.chain import ABSENT, Link
 from workbench.errors import ParameterError
-from workbench.records import canonical_change
+from workbench.model.ordering import ABSENT, Link
+from workbench.model.records import canonical_change
 
 KEY = {"pk": {"S": "x"}}
 NOON = micros("2026-01-01T12:00:00")

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from workbench.attributes import to_dynamodb
 from workbench.baseline import find_exports
 from workbench.embedded import ItemStore, backup
 from workbench.embedded.backup import export_table
 from workbench.errors import ParameterError, StoreError
+from workbench.model.attributes import to_dynamodb
 
 
 def summary(folder: Path) -> dict[str, Any]:

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from workbench import Workbench
-from workbench.attributes import to_dynamodb, to_images
 from workbench.embedded import Faults, ItemStore, deliver
-from workbench.records import canonical_json
+from workbench.model.attributes import to_dynamodb, to_images
+from workbench.model.records import canonical_json
 
 START = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
 

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from infra_cdk.stacks.transform import FILES
 from tests.conftest import chain, micros, record, write_log
 from tests.infra.conftest import Invoke, event, only, resources, store, stored
-from workbench import Workbench, attributes, reader, records
-from workbench.records import COLUMNS, canonical_change
+from workbench import Workbench, reader
+from workbench.model import attributes, records
+from workbench.model.records import COLUMNS, canonical_change
 
 LIMIT = 6 * 1024 * 1024  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 NOON = micros("2026-01-01T12:00:00")

@@ -19,10 +19,10 @@ from tests.conftest import write_log
 from tests.properties.test_replay import BASE, EPOCH, IMAGE, STEP, delivered, history
 from tests.test_chain import fits
 from workbench import Workbench
-from workbench.attributes import to_dynamodb
-from workbench.chain import ABSENT, Link
-from workbench.differences import Difference, apply
-from workbench.records import canonical_change, canonical_json
+from workbench.model.attributes import to_dynamodb
+from workbench.model.differences import Difference, apply
+from workbench.model.ordering import ABSENT, Link
+from workbench.model.records import canonical_change, canonical_json
 
 LAYOUTS = ["raw", "joined", "envelope", "parquet"]
 STEPS = st.lists(STEP, min_size=1, max_size=12)

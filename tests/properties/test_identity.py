@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from tests.conftest import record, write_log
 from tests.properties.test_replay import BASE, EPOCH, delivered, shuffled, twice
 from workbench import Workbench
-from workbench.attributes import to_images
 from workbench.errors import ParameterError
-from workbench.records import canonical_json
+from workbench.model.attributes import to_images
+from workbench.model.records import canonical_json
 
 PLACES = [("eu-west-1", "111111111111"), ("us-east-1", "111111111111"), ("eu-west-1", "222222222222")]
 NAMES = ["pk", "sk", 'q"q', "ö.b", "table_name", "aws_region", "ts", "path", "keys", "_changed_at", "'"]

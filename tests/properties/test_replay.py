@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import record, write_log
 from workbench import Workbench
-from workbench.attributes import to_images
-from workbench.records import canonical_json
+from workbench.model.attributes import to_images
+from workbench.model.records import canonical_json
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 BASE = int(EPOCH.timestamp()) * 1_000_000

@@ -27,12 +27,12 @@ from workbench.engines import Engine
 from workbench.engines.athena import AthenaEngine
 from workbench.engines.duckdb import DuckDBEngine
 from workbench.engines.queries import Running
-from workbench.instants import END_OF_TIME, START_OF_TIME
-from workbench.keys import KeyPart
 from workbench.layouts import deliveries
-from workbench.records import canonical_json
+from workbench.model.conditions import names_images, parse
+from workbench.model.keys import KeyPart
+from workbench.model.records import canonical_json
+from workbench.model.times import END_OF_TIME, START_OF_TIME
 from workbench.registration import table_input
-from workbench.where import names_images, parse
 
 pytestmark = [pytest.mark.trino, pytest.mark.timeout(1500)]
 DAY = START + timedelta(days=1)

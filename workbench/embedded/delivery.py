@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 from workbench.embedded.alone import alone
 from workbench.embedded.store import ItemStore
 from workbench.errors import RecordRefused
+from workbench.model.records import canonical_change
 from workbench.objects import PARQUET
-from workbench.records import canonical_change
 
 Written = Literal["envelope", "parquet", "raw"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

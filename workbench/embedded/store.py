@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from workbench.attributes import from_dynamodb, to_dynamodb
 from workbench.errors import StoreError
-from workbench.records import TTL_PRINCIPAL
+from workbench.model.attributes import from_dynamodb, to_dynamodb
+from workbench.model.records import TTL_PRINCIPAL
 
 _SCHEMA = """
 create table if not exists tables (name text primary key, key text not null, ttl text, note text);

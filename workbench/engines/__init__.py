@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from workbench.costs import Query
-from workbench.instants import START_OF_TIME
+from workbench.model.times import START_OF_TIME
 from workbench.objects import Unreadable
 from workbench.text import count, size
 

@@ -40,7 +40,7 @@ from workbench.errors import ConfigError, QueryError, StoreError, TableNotFound
 from workbench.exported import stage
 from workbench.exports import find_exports
 from workbench.files import S3Files
-from workbench.instants import END_OF_TIME, duration
+from workbench.model.times import END_OF_TIME, duration
 from workbench.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.partitions import Partitions
 from workbench.reader import read_changes

@@ -35,7 +35,7 @@ from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
 from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, causes, did_you_mean, without_values
 from workbench.exported import stage
-from workbench.instants import END_OF_TIME, duration
+from workbench.model.times import END_OF_TIME, duration
 from workbench.objects import Object, Unreadable, grouped, list_objects
 from workbench.paths import local
 

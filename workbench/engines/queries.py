@@ -24,7 +24,7 @@ from workbench.config import Settings
 from workbench.costs import Query
 from workbench.engines.guard import Guard
 from workbench.errors import ConfigError, QueryError, without_athenas_values
-from workbench.instants import duration
+from workbench.model.times import duration
 from workbench.progress import progress
 
 LONGEST_TEXT = 262_144  # https://docs.aws.amazon.com/athena/latest/ug/service-limits.html

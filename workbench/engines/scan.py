@@ -11,7 +11,7 @@ from itertools import groupby
 from workbench import render
 from workbench.engines import Estimate
 from workbench.errors import ScanRefused
-from workbench.instants import END_OF_TIME, START_OF_TIME
+from workbench.model.times import END_OF_TIME, START_OF_TIME
 from workbench.partitions import BEFORE
 from workbench.text import size
 

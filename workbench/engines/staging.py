@@ -27,9 +27,9 @@ from workbench.checkpoints import Checkpoint
 from workbench.containers import FAILURE
 from workbench.contents import Part, merged
 from workbench.errors import QueryError, RecordRefused, causes, without_values
+from workbench.model.records import COLUMNS, ORIGIN, canonical_json, canonical_keys
 from workbench.objects import SCHEMA, Listing, Object, Unreadable, list_source, told_by
 from workbench.reader import Layout, envelope_columns, layout_of, read_changes
-from workbench.records import COLUMNS, ORIGIN, canonical_json, canonical_keys
 from workbench.text import count
 
 _IMAGES = ("new_image", "old_image")

@@ -1,4 +1,4 @@
-"""Makes of a change the document of its item, as it is after the change (standard library and workbench/records.py)."""
+"""Makes of a change the document of its item, as it is after the change (standard library and workbench/model/records.py)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from workbench.records import canonical_change, canonical_json, canonical_keys, canonical_time
+from workbench.model.records import canonical_change, canonical_json, canonical_keys, canonical_time
 
 _LONGEST_INTEGER = 2**63 - 1  # larger ones no field of a document can be made for; as a double it can
 

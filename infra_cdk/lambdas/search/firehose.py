@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.errors import RecordRefused
-from workbench.records import parse_objects
+from workbench.model.records import parse_objects
 
 from .documents import Document, from_kinesis
 from .domain import write

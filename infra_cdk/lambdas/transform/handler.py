@@ -1,8 +1,8 @@
-"""Turns the change records Firehose sends into the lines it stores (standard library and workbench/records.py only).
+"""Turns the change records Firehose sends into the lines it stores (standard library and workbench/model/records.py only).
 
 `MODE` in the environment says how a line looks:
 
-- ``envelope``: the columns of `workbench.records.COLUMNS`, keys and images as texts of canonical DynamoDB JSON;
+- ``envelope``: the columns of `workbench.model.records.COLUMNS`, keys and images as texts of canonical DynamoDB JSON;
 - ``newline``: the record as it came, once it is known to be one, and a line feed;
 - ``flat``: the event's metadata and one plain column an attribute, those of maps with dotted names.
 
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workbench.errors import RecordRefused
-from workbench.records import METADATA, canonical_change, parse_objects, plain_name
+from workbench.model.records import METADATA, canonical_change, parse_objects, plain_name
 
 LARGEST_RESPONSE = 6_000_000
 """Bytes; Lambda's limit is 6 MB, as 6 * 1024 * 1024."""
@@ -102,7 +102,7 @@ LINES = {"envelope": _envelope, "newline": _newline, "flat": _flat}
 
 
 def column_name(path: tuple[str, ...]) -> str:
-    """Join the names of an attribute path as `workbench.attributes.column_name` does, and quote names of metadata."""
+    """Join the names of an attribute path as `workbench.model.attributes.column_name` does, and quote names of metadata."""
     return ".".join(_quoted(name, top=len(path) == 1) for name in path)
 
 

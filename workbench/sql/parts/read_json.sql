@@ -2,8 +2,8 @@
 -- Parameters: :paths, :compression, :format, :ignore_errors, :longest (bytes of a line); :first, the number of the first
 -- object; :time_pattern, which an envelope's time in UTC matches.
 -- Rows: records, see checked.sql; all their columns are null where the line is no JSON.
--- A row's layout is decided once, as workbench.records.layout_of_record does, and its columns are then read in that
--- layout alone. Binary is twice encoded in Kinesis records, see workbench.records.is_twice_encoded.
+-- A row's layout is decided once, as workbench.model.records.layout_of_record does, and its columns are then read in that
+-- layout alone. Binary is twice encoded in Kinesis records, see workbench.model.records.is_twice_encoded.
 with lines as (
     select
         *,

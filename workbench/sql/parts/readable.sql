@@ -1,4 +1,4 @@
--- Whether a record is a change, by workbench.records' law: its keys and images are JSON without nulls by now.
+-- Whether a record is a change, by workbench.model.records' law: its keys and images are JSON without nulls by now.
 -- {key} matches keys; {values}, the values of an image that hold no others, which become !, and {image} what is left.
 coalesce(
     event_id <> '' and table_name <> '' and ts is not null

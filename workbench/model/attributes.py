@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.errors import ParameterError, RecordRefused
-from workbench.records import canonical_json, canonical_number
+from workbench.model.records import canonical_json, canonical_number
 
 Numbers = Literal["auto", "decimal"]
 RESERVED = frozenset({"_changed_at", "_deleted_at", "_by_ttl"})  # the columns a result adds to an item's own

@@ -37,8 +37,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from workbench.errors import ParameterError, RecordRefused, did_you_mean
-from workbench.instants import instant
-from workbench.records import EVENTS, canonical_number
+from workbench.model.records import EVENTS, canonical_number
+from workbench.model.times import instant
 
 if TYPE_CHECKING:
     from pyparsing import ParserElement

@@ -1,7 +1,7 @@
 """What changed between two images of an item, attribute by attribute.
 
 An image is seen as its leaves: the attributes at the ends of its maps (an empty map is a leaf), as in the
-columns of `workbench.attributes.frame`. Lists that are in both images are compared element by element, sets
+columns of `workbench.model.attributes.frame`. Lists that are in both images are compared element by element, sets
 member by member; a list, or an element of a list, that comes or goes is one difference.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from workbench.records import canonical_json, canonical_number
+from workbench.model.records import canonical_json, canonical_number
 
 Change = Literal["added", "removed", "changed", "type changed", "members added", "members removed"]
 Path = tuple[str | int, ...]
