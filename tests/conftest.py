@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, settings
 
+from workbench.log.objects import PARQUET
 from workbench.model.records import canonical_change
-from workbench.objects import PARQUET
 
 # No test fails because the machine is slow; and with CI, a submission is judged on its own change, not on luck.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])

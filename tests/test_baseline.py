@@ -19,15 +19,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.baseline import Baseline, choose, find_exports
 from workbench.embedded import ItemStore
 from workbench.embedded.backup import export_table
 from workbench.engines.staging import canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError
 from workbench.exported import read_items, stage
+from workbench.log.exports import Baseline, choose, find_exports
+from workbench.log.objects import SCHEMA, Unreadable
 from workbench.model.attributes import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json, canonical_keys
-from workbench.objects import SCHEMA, Unreadable
 
 ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/things"
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -272,7 +272,7 @@ def test_keys_are_canonical_however_they_are_written(con, tmp_path):
 
 
 def test_clean_files_are_not_read_line_by_line(con, tmp_path, monkeypatch):
-    monkeypatch.setattr("workbench.baseline.read_lines", lambda item: pytest.fail("read line by line"))
+    monkeypatch.setattr("workbench.log.exports.read_lines", lambda item: pytest.fail("read line by line"))
     chain(tmp_path)
     exports = find_exports(tmp_path)
     state = Baseline(tuple(exports), exports[-1].instant, ())

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from tests.conftest import chain, micros, record, write_log
 from tests.questions import same
 from workbench import Workbench
-from workbench.checkpoints import Checkpoints
 from workbench.cli import main
 from workbench.errors import ConfigError, ParameterError, StoreError
+from workbench.log.checkpoints import Checkpoints
 
 KEY, OTHER = {"pk": {"S": "x"}}, {"pk": {"S": "y"}}
 NOON, DAY = micros("2026-01-01T12:00:00"), 86_400_000_000

@@ -21,7 +21,7 @@ from workbench import Workbench
 from workbench.engines.duckdb import DuckDBEngine
 from workbench.engines.staging import StagedLog
 from workbench.errors import EngineLost
-from workbench.log_files import LocalFiles
+from workbench.log.files import LocalFiles
 
 KEY = {"pk": {"S": "x"}}
 NOON = micros("2026-01-01T12:00:00")

@@ -20,9 +20,8 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from botocore.loaders import create_loader
 
-from workbench import baseline, dynamodb_writer, exports, live, reconciliation
+from workbench import dynamodb_writer, exports, live, reconciliation
 from workbench.aws import Session, open_session
-from workbench.baseline import choose
 from workbench.config import load_settings
 from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer
@@ -30,6 +29,8 @@ from workbench.errors import ExportError, ParameterError, StoreError
 from workbench.export import write as write_frame
 from workbench.exported import read_items
 from workbench.exports import find_exports
+from workbench.log import exports
+from workbench.log.exports import choose
 
 MODELS = create_loader()  # reads the services' descriptions once for all tests
 REGION, LAG = "eu-central-1", pd.Timedelta("15min")
@@ -687,7 +688,7 @@ def test_one_incremental_export_finds_its_data_beside_it(session, tmp_path):
 
 def test_exports_in_s3_need_a_session_a_permission_and_to_be_there(session, bucket):
     with pytest.raises(ParameterError, match="engine="):
-        baseline.find_exports(bucket)
+        exports.find_exports(bucket)
     with pytest.raises(ParameterError, match="holds no export of a table to S3"):
         find_exports("s3://exports/elsewhere", session)
     intercept(session, "ListObjectsV2", lambda **_: "AccessDenied", service="s3")

@@ -20,9 +20,9 @@ from tests.conftest import chain, flat, micros, record, write_log
 from workbench import Workbench
 from workbench.engines import staging
 from workbench.errors import ParameterError, WorkbenchError
+from workbench.log.objects import Unreadable, list_objects
+from workbench.log.reader import layout_of, read_changes
 from workbench.model.records import canonical_change
-from workbench.objects import Unreadable, list_objects
-from workbench.reader import layout_of, read_changes
 
 KEY = {"pk": {"S": "x"}}
 NOON = micros("2026-01-01T12:00:00")

@@ -11,8 +11,8 @@ import pytest
 from tests.conftest import record, write_log
 from workbench.config import load_settings
 from workbench.engines.duckdb import DuckDBEngine
+from workbench.log.objects import PARQUET
 from workbench.model.records import ORIGIN, canonical_change
-from workbench.objects import PARQUET
 
 MICROS = 1_760_000_000_000_000
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/things/stream/2026-01-01T00:00:00.000"

@@ -166,7 +166,7 @@ def test_a_tables_name_is_no_path_and_every_question_of_it_is_answered(tmp_path,
 
 def test_a_checkpoint_of_another_table_in_the_same_folder_is_not_taken(tmp_path, monkeypatch):
     """As where a file system takes Things and things for one."""
-    monkeypatch.setattr("workbench.checkpoints.file_name", str.lower)
+    monkeypatch.setattr("workbench.log.checkpoints.file_name", str.lower)
     for name in ("Things", "things"):
         key = {"pk": {"S": name}}
         write_log(tmp_path / "log", [record("INSERT", key, T0, new=key, table=name)], "raw", name)

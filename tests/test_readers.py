@@ -25,16 +25,17 @@ from hypothesis import strategies as st
 import workbench.workbench
 from tests.conftest import chain, flat, micros, record, write_log
 from tests.test_records import attribute_values
-from workbench import Workbench, containers
+from workbench import Workbench
 from workbench.embedded.backup import export_table
 from workbench.embedded.store import ItemStore
 from workbench.engines.duckdb import _decoded
 from workbench.engines.staging import _IMAGE_PATTERN, StagedLog
 from workbench.errors import RecordRefused
+from workbench.log import containers
+from workbench.log.objects import Unreadable, list_objects
+from workbench.log.reader import read_changes
 from workbench.model.conditions import parse
 from workbench.model.records import COLUMNS, canonical_change, canonical_json, refuse_images
-from workbench.objects import Unreadable, list_objects
-from workbench.reader import read_changes
 from workbench.workbench import _holding
 
 KEY = {"pk": {"S": "x"}}

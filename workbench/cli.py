@@ -613,7 +613,7 @@ def _answer(
 ) -> Any:
     """Ask a question, and show or write the answer."""
     from workbench import export
-    from workbench.objects import grouped
+    from workbench.log.objects import grouped
 
     show = dict(show)
     ours = ("source", "keys", "baseline", "log_region", "log_account", "mask", "mask_with")

@@ -13,12 +13,12 @@ import duckdb
 import pyarrow as pa
 
 from workbench import render
-from workbench.baseline import Baseline, Export
-from workbench.containers import items_of, values_of
 from workbench.engines.staging import as_it_is, canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError, RecordRefused, without_values
+from workbench.log.containers import items_of, values_of
+from workbench.log.exports import Baseline, Export
+from workbench.log.objects import SCHEMA, Unreadable, read_lines, stored_object
 from workbench.model.records import canonical_json, canonical_keys, canonical_time
-from workbench.objects import SCHEMA, Unreadable, read_lines, stored_object
 
 _TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
 _COLUMNS = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in SCHEMA.names) + ", object INTEGER"
@@ -38,7 +38,7 @@ def stage(
 ) -> tuple[Unreadable, ...]:
     """Stage a baseline's state in a temporary table: a row an item, an INSERT at the baseline's time.
 
-    Its columns are those of `workbench.objects.SCHEMA`, keys canonical, and `object` (null). DuckDB reads
+    Its columns are those of `workbench.log.objects.SCHEMA`, keys canonical, and `object` (null). DuckDB reads
     the files; one that is damaged or holds lines that are no items is read again line by line.
 
     Parameters

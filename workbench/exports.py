@@ -17,9 +17,9 @@ import awswrangler as wr
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench import baseline
 from workbench.errors import ParameterError, StoreError
 from workbench.live import describe, refused
+from workbench.log import exports
 from workbench.model.times import START_OF_TIME, Moment, instant
 
 if TYPE_CHECKING:
@@ -207,12 +207,12 @@ def mirror(source: str, session: boto3.Session) -> Mirror:
     return Mirror(source, session)
 
 
-def find_exports(source: str | Path, session: boto3.Session) -> list[baseline.Export]:
-    """Find the finished exports under a folder or an ``s3://`` prefix; see `workbench.baseline.find_exports`.
+def find_exports(source: str | Path, session: boto3.Session) -> list[exports.Export]:
+    """Find the finished exports under a folder or an ``s3://`` prefix; see `workbench.log.exports.find_exports`.
 
     Of those in S3 only the manifests are brought here.
     """
-    return baseline.find_exports(source, mirror(str(source), session) if str(source).startswith("s3://") else None)
+    return exports.find_exports(source, mirror(str(source), session) if str(source).startswith("s3://") else None)
 
 
 def _listed(client: Any, arn: str) -> Iterator[str]:

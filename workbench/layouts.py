@@ -22,8 +22,8 @@ from typing import Literal
 
 from workbench import render
 from workbench.errors import ParameterError
+from workbench.log.reader import flat_path
 from workbench.model.records import COLUMNS, METADATA, plain_name
-from workbench.reader import flat_path
 
 Layout = Literal["envelope", "raw", "struct", "flat"]
 _OBJECTS = ("keys", "new_image", "old_image")

@@ -3,7 +3,7 @@
 What the columns tell is read off the values of the partitions there are, never taken from the columns' names: these
 only break a tie. Firehose puts an object under the hour in which its oldest record arrived, and changes arrive later
 than they are made: a window of event time needs the partitions from an hour before it to `late_arrival` after it. In
-which time zone that hour is, `workbench.arrivals` tells.
+which time zone that hour is, `workbench.log.arrivals` tells.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import product
 
-from workbench.arrivals import OFFSETS, Seen
 from workbench.layouts import glue_type
+from workbench.log.arrivals import OFFSETS, Seen
 from workbench.render import identifier, literal, part
 
 BEFORE = timedelta(hours=1)

@@ -17,24 +17,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench import render
-from workbench.containers import FAILURE
-from workbench.contents import Schema, remade
 from workbench.engines import Answer, Engine, Over
 from workbench.errors import RecordRefused
 from workbench.fragments import fragment
 from workbench.frames import key_frame, shown
 from workbench.history import Row, chained, image_of, path_text, with_baseline
+from workbench.log.containers import FAILURE
+from workbench.log.contents import Schema, remade
+from workbench.log.objects import Unreadable, grouped
 from workbench.model import attributes, stream_views
 from workbench.model.differences import differences
 from workbench.model.keys import key_order
 from workbench.model.ordering import ABSENT, Link, follow
 from workbench.model.times import END_OF_TIME, START_OF_TIME, now
-from workbench.objects import Unreadable, grouped
 from workbench.result import Result
 from workbench.text import words
 
 if TYPE_CHECKING:
-    from workbench.baseline import Baseline
+    from workbench.log.exports import Baseline
 
 Hide = Callable[[pd.DataFrame], pd.DataFrame]
 EXAMPLES = 3

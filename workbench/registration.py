@@ -47,7 +47,7 @@ _COLUMNS = {
         "by_ttl": "boolean",
     },
 }
-CHECKPOINTS = "workbench.checkpoints"
+CHECKPOINTS = "workbench.log.checkpoints"
 """Parameter of a table that holds the checkpoints of a log, and no log."""
 _READ_BY: dict[Stored, tuple[str, str, dict[str, str]]] = {
     "json": (

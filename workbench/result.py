@@ -13,9 +13,9 @@ import pandas as pd
 
 from workbench import export
 from workbench.costs import Query, spent
+from workbench.log.objects import Unreadable
 from workbench.mask import REDACTED, How, names_masked, ordered
 from workbench.mask import mask as masked
-from workbench.objects import Unreadable
 from workbench.text import count, plain, size
 
 

@@ -20,10 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench import buckets, frequency, quality, render
-from workbench.baseline import others
 from workbench.checks import run_checks
 from workbench.config import Settings, load_settings
-from workbench.contents import Schema, alive_at, remade
 from workbench.costs import Spent, spent
 from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer, Engine, Estimate, Over
@@ -41,6 +39,8 @@ from workbench.errors import (
 from workbench.frames import change_frame, item_frame
 from workbench.generate import Generated, generate, unfinished
 from workbench.history import Comparison, History, Row, compare, history, with_baseline
+from workbench.log.contents import Schema, alive_at, remade
+from workbench.log.exports import others
 from workbench.mask import REDACTED, beside, mask, names_masked, ordered, unmatched
 from workbench.model import stream_views
 from workbench.model.attributes import column_name
@@ -57,8 +57,8 @@ from workbench.text import count
 
 if TYPE_CHECKING:
     from workbench.catalog import Catalog
-    from workbench.checkpoints import Checkpoint
     from workbench.dynamodb_writer import Written
+    from workbench.log.checkpoints import Checkpoint
 
 _DEFAULTS = {
     "as_of": END_OF_TIME,

@@ -119,7 +119,7 @@ def test_tables_of_one_name_are_listed_apart_on_both_engines_at_no_query(empty, 
     same(wb.tables()[told], Workbench(tmp_path).tables()[told])
     assert wb.tables().attrs["notes"] == []
     assert not wb._engine.finished
-    monkeypatch.setattr("workbench.arrivals._LOOKED_INTO", 2)
+    monkeypatch.setattr("workbench.log.arrivals._LOOKED_INTO", 2)
     few = athena(empty).tables()
     assert few["aws_region"].tolist() == ["eu-west-1", "us-east-1"]
     assert few["objects"].tolist() == [5, 5]

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from workbench.baseline import find_exports
 from workbench.embedded import ItemStore, backup
 from workbench.embedded.backup import export_table
 from workbench.errors import ParameterError, StoreError
+from workbench.log.exports import find_exports
 from workbench.model.attributes import to_dynamodb
 
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from infra_cdk.stacks.transform import FILES
 from tests.conftest import chain, micros, record, write_log
 from tests.infra.conftest import Invoke, event, only, resources, store, stored
-from workbench import Workbench, reader
+from workbench import Workbench
+from workbench.log import reader
 from workbench.model import attributes, records
 from workbench.model.records import COLUMNS, canonical_change
 

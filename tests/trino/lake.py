@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from tests.conftest import chain, flat
 from tests.properties.test_replay import shuffled, twice
 from workbench.aws import Session
+from workbench.log.objects import SCHEMA
 from workbench.model.records import canonical_change
-from workbench.objects import SCHEMA
 from workbench.registration import table_input
 
 BUCKET, DATABASE, TABLE = "lake", "lake", "things"

@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 from workbench.embedded.alone import alone
 from workbench.embedded.store import ItemStore
 from workbench.errors import RecordRefused
+from workbench.log.objects import PARQUET
 from workbench.model.records import canonical_change
-from workbench.objects import PARQUET
 
 Written = Literal["envelope", "parquet", "raw"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

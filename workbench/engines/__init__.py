@@ -12,14 +12,14 @@ import pandas as pd
 import pyarrow as pa
 
 from workbench.costs import Query
+from workbench.log.objects import Unreadable
 from workbench.model.times import START_OF_TIME
-from workbench.objects import Unreadable
 from workbench.text import count, size
 
 if TYPE_CHECKING:
-    from workbench.baseline import Baseline, Export
-    from workbench.checkpoints import Checkpoint
-    from workbench.contents import Schema
+    from workbench.log.checkpoints import Checkpoint
+    from workbench.log.contents import Schema
+    from workbench.log.exports import Baseline, Export
 
 Over = Literal["log", "state", "baseline"]
 """What a question is asked of: the change log, the log that follows from a baseline, or the baseline alone."""

@@ -25,11 +25,8 @@ from sqlglot import exp
 
 from workbench import render
 from workbench.aws import Session, open_session, said
-from workbench.baseline import Baseline, Export, choose
 from workbench.catalog import Catalog, Listing, LogTable
-from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
-from workbench.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
 from workbench.costs import Query
 from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
 from workbench.engines.duckdb import _translated
@@ -40,10 +37,13 @@ from workbench.errors import ConfigError, QueryError, StoreError, TableNotFound
 from workbench.exported import stage
 from workbench.exports import find_exports
 from workbench.files import S3Files
+from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
+from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
+from workbench.log.exports import Baseline, Export, choose
+from workbench.log.objects import SCHEMA, Object, Unreadable, list_objects
+from workbench.log.reader import read_changes
 from workbench.model.times import END_OF_TIME, duration
-from workbench.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.partitions import Partitions
-from workbench.reader import read_changes
 from workbench.registration import table_input
 
 _KEPT = ", ".join(render.CHANGE)

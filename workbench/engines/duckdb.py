@@ -24,19 +24,19 @@ import sqlglot
 from sqlglot import exp
 
 from workbench import render
-from workbench.arrivals import Zone, named_zone
-from workbench.baseline import Baseline, Export, choose, find_exports
-from workbench.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.config import Settings
-from workbench.containers import FAILURE
-from workbench.contents import Schema, Table, alive_at, choice, one_table
 from workbench.costs import Query
 from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
 from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, causes, did_you_mean, without_values
 from workbench.exported import stage
+from workbench.log.arrivals import Zone, named_zone
+from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
+from workbench.log.containers import FAILURE
+from workbench.log.contents import Schema, Table, alive_at, choice, one_table
+from workbench.log.exports import Baseline, Export, choose, find_exports
+from workbench.log.objects import Object, Unreadable, grouped, list_objects
 from workbench.model.times import END_OF_TIME, duration
-from workbench.objects import Object, Unreadable, grouped, list_objects
 from workbench.paths import local
 
 _BASELINE = "baseline"

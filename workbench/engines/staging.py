@@ -1,7 +1,7 @@
 """Reads the objects of a change log into one DuckDB table: a row a delivered change.
 
 DuckDB reads what is clean at full speed. A line it cannot read comes back as a row without keys; the
-objects that hold one are read again by `workbench.reader`, which keeps their good changes and says what
+objects that hold one are read again by `workbench.log.reader`, which keeps their good changes and says what
 is wrong with the others. Only objects that came since the last question are read again.
 """
 
@@ -22,14 +22,14 @@ import orjson
 import pyarrow as pa
 
 from workbench import render
-from workbench.arrivals import ENOUGH, Seen, Witness, Zone, local, looked_into, seen_in, told_zone
-from workbench.checkpoints import Checkpoint
-from workbench.containers import FAILURE
-from workbench.contents import Part, merged
 from workbench.errors import QueryError, RecordRefused, causes, without_values
+from workbench.log.arrivals import ENOUGH, Seen, Witness, Zone, local, looked_into, seen_in, told_zone
+from workbench.log.checkpoints import Checkpoint
+from workbench.log.containers import FAILURE
+from workbench.log.contents import Part, merged
+from workbench.log.objects import SCHEMA, Listing, Object, Unreadable, list_source, told_by
+from workbench.log.reader import Layout, envelope_columns, layout_of, read_changes
 from workbench.model.records import COLUMNS, ORIGIN, canonical_json, canonical_keys
-from workbench.objects import SCHEMA, Listing, Object, Unreadable, list_source, told_by
-from workbench.reader import Layout, envelope_columns, layout_of, read_changes
 from workbench.text import count
 
 _IMAGES = ("new_image", "old_image")

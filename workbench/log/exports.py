@@ -22,10 +22,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from workbench.containers import items_of, values_of
 from workbench.errors import ParameterError
+from workbench.log.containers import items_of, values_of
+from workbench.log.objects import Object, files_below, list_objects, read_lines, stored_object
 from workbench.model.records import origin
-from workbench.objects import Object, files_below, list_objects, read_lines, stored_object
 from workbench.paths import local
 
 _SUMMARY, _MANIFEST = "manifest-summary.json", "manifest-files.json"

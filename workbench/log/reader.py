@@ -22,8 +22,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import orc
 
-from workbench.containers import UNREAD, Foreign, Text, is_change, unwrapped, values_of
 from workbench.errors import ParameterError, RecordRefused
+from workbench.log.containers import UNREAD, Foreign, Text, is_change, unwrapped, values_of
+from workbench.log.objects import Object, Unreadable, read_lines
 from workbench.model.attributes import column_path
 from workbench.model.records import (
     COLUMNS,
@@ -35,7 +36,6 @@ from workbench.model.records import (
     parse_objects,
     plain_name,
 )
-from workbench.objects import Object, Unreadable, read_lines
 
 Layout = Literal["envelope", "raw", "flat", "wrapped", "unknown"]
 _PARTITION = re.compile(r"\w+=.*|\d+")

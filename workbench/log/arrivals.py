@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from workbench.errors import ConfigError
-from workbench.objects import Object, Unreadable
+from workbench.log.objects import Object, Unreadable
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 # Every offset from UTC that a zone has today, https://www.iana.org/time-zones.

@@ -20,8 +20,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workbench.containers import Format, format_of, lines_of
 from workbench.errors import ParameterError, RecordRefused
+from workbench.log.containers import Format, format_of, lines_of
 from workbench.model.records import COLUMNS, parse_objects, table_name
 from workbench.paths import local
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workbench.contents import Part
 from workbench.errors import StoreError
-from workbench.log_files import Files, LocalFiles
-from workbench.objects import Object, Unreadable
+from workbench.log.contents import Part
+from workbench.log.files import Files, LocalFiles
+from workbench.log.objects import Object, Unreadable
 from workbench.text import count, file_name, size
 
 _MANIFEST = "_checkpoint.parquet"
