@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from workbench import layouts, render
 from workbench.registration import table_input
+from workbench.sql import layouts, templates
 
 _VALUES: dict[str, object] = {
     "start": datetime(2000, 1, 1, tzinfo=UTC),
@@ -25,13 +25,13 @@ def named_query(question: str, *, database: str, table: str, layout: str, where:
     """Render a question over a table, for all times: who asks it again narrows the times, and the partitions."""
     described = table_input(table, "s3://bucket/", layout=layout)
     columns = {column["Name"]: column["Type"] for column in described["StorageDescriptor"]["Columns"]}
-    text = render.whole(question)
+    text = templates.whole(question)
     deliveries = layouts.deliveries(
-        f"{render.identifier(database)}.{render.identifier(table)}",
+        f"{templates.identifier(database)}.{templates.identifier(table)}",
         columns,
         folder=table,
         arrival=layouts.arrival() if "arrival" in text else None,
     )
     values = {name: value for name, value in _VALUES.items() if f":{name}" in text}
-    names = {"deliveries": deliveries, "canonical": "image", "matching": render.matching(where=where)}
-    return render.compose(question, values, names)
+    names = {"deliveries": deliveries, "canonical": "image", "matching": templates.matching(where=where)}
+    return templates.compose(question, values, names)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.test_readers import EMPTY
 from workbench.errors import RecordRefused
-from workbench.layouts import _PATTERNS, layout_of_columns
 from workbench.model.records import canonical_json, canonical_keys
-from workbench.render import load
+from workbench.sql.layouts import _PATTERNS, layout_of_columns
+from workbench.sql.templates import load
 
 NAMES = st.sampled_from(["M", "S", "L", "N", "a", '"}', "NULL", ""])
 WRONG = st.sampled_from(

@@ -15,7 +15,6 @@ from typing import Any, Literal, NoReturn
 import awswrangler as wr
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench import layouts, render
 from workbench.aws import Session, said
 from workbench.config import Settings
 from workbench.crawled import Sample
@@ -26,6 +25,7 @@ from workbench.log.objects import Object, Unreadable, arrival_of, list_objects, 
 from workbench.log.reader import layout_of, read_changes
 from workbench.partitions import BEFORE, Partitions, Values, partitions_of
 from workbench.registration import CHECKPOINTS, Stored, ddl, table_input
+from workbench.sql import layouts, templates
 
 _DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<last>[-/]?)\d\d)?/")
 
@@ -60,13 +60,13 @@ class LogTable:
     @property
     def sql_name(self) -> str:
         """The table's name as SQL."""
-        return f"{render.identifier(self.database)}.{render.identifier(self.name)}"
+        return f"{templates.identifier(self.database)}.{templates.identifier(self.name)}"
 
     def checkpoint(self, id: str) -> str:
         """Write the subquery that reads a checkpoint of the log."""
-        name = f"{render.identifier(self.database)}.{render.identifier(f'{self.name}_checkpoints')}"
-        columns = ("cast(ts as timestamp(6)) as ts" if each == "ts" else each for each in render.CHANGE)
-        return f"(select {', '.join(columns)} from {name} where checkpoint = {render.literal(id)})"
+        name = f"{templates.identifier(self.database)}.{templates.identifier(f'{self.name}_checkpoints')}"
+        columns = ("cast(ts as timestamp(6)) as ts" if each == "ts" else each for each in templates.CHANGE)
+        return f"(select {', '.join(columns)} from {name} where checkpoint = {templates.literal(id)})"
 
     def values(self, item: Object) -> Values | None:
         """Return the values of the partition an object is read with; None where no partition has it."""
@@ -120,7 +120,7 @@ class LogTable:
         arrivals: Sequence[Object] | None = None,
         **options: Any,
     ) -> str:
-        """Write the subquery that reads the table, with the arrivals of objects; see `workbench.layouts.deliveries`."""
+        """Write the subquery that reads the table, with the arrivals of objects; see `workbench.sql.layouts.deliveries`."""
         folder = self.location.rstrip("/").rpartition("/")[2]
         arrival = None
         if arrivals is not None:

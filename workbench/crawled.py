@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from workbench.layouts import GlueType, Layout, Path, glue_type
 from workbench.log.reader import flat_path
 from workbench.model.attributes import column_name
+from workbench.sql.layouts import GlueType, Layout, Path, glue_type
 
 _IMAGES = {"keys": "keys", "new_image": "newimage", "old_image": "oldimage"}
 _NAMED = 8  # lost paths that a note names

@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import product
 
-from workbench.layouts import glue_type
 from workbench.log.arrivals import OFFSETS, Seen
-from workbench.render import identifier, literal, part
+from workbench.sql.layouts import glue_type
+from workbench.sql.templates import identifier, literal, part
 
 BEFORE = timedelta(hours=1)
 _DIGITS = {"Y": 4, "m": 2, "d": 2, "H": 2}

@@ -16,7 +16,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench import render
 from workbench.engines import Answer, Engine, Over
 from workbench.errors import RecordRefused
 from workbench.fragments import fragment
@@ -31,6 +30,7 @@ from workbench.model.keys import key_order
 from workbench.model.ordering import ABSENT, Link, follow
 from workbench.model.times import END_OF_TIME, START_OF_TIME, now
 from workbench.result import Result
+from workbench.sql import templates
 from workbench.text import words
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _changes(
 ) -> list[Row]:
     rows: list[Row] = []
     for number in range(0, len(keys), _KEYS):
-        matching = render.matching(keys[number : number + _KEYS])
+        matching = templates.matching(keys[number : number + _KEYS])
         found = engine.ask("changes", table, start=START_OF_TIME, end=end, after=after, over=over, matching=matching)
         rows += [row | {"ts": row["ts"].replace(tzinfo=UTC)} for row in found.rows.to_pylist()]
     return rows

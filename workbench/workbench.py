@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench import buckets, frequency, quality, render
+from workbench import buckets, frequency, quality
 from workbench.checks import run_checks
 from workbench.config import Settings, load_settings
 from workbench.costs import Spent, spent
@@ -53,6 +53,7 @@ from workbench.paths import local
 from workbench.quality import Quality
 from workbench.reconciliation import actual_state, against_live, scanned
 from workbench.result import Result, Stats
+from workbench.sql import templates
 from workbench.text import count
 
 if TYPE_CHECKING:
@@ -205,8 +206,8 @@ class Workbench:
                 f"{unknown[0]!r} is no event: use {', '.join(EVENTS)}.{did_you_mean(unknown[0], EVENTS)}"
             )
         condition, keys = self._condition(where, CHANGES), self._keys(table, key, prefix)
-        sql = condition and render.condition(condition, new="new_image", old="old_image")
-        matching = render.matching(keys, chosen, sql or "")
+        sql = condition and templates.condition(condition, new="new_image", old="old_image")
+        matching = templates.matching(keys, chosen, sql or "")
 
         def ask() -> tuple[Answer, pd.DataFrame, int]:
             answer = self._ask("changes", table, start=begin, end=until, matching=matching)
@@ -274,7 +275,7 @@ class Workbench:
             keys = busiest.column("keys").to_pylist() or [""]  # which is no item's
 
         def ask() -> tuple[Answer, pd.DataFrame]:
-            answer = self._ask("changes", table, start=START_OF_TIME, end=until, matching=render.matching(keys))
+            answer = self._ask("changes", table, start=START_OF_TIME, end=until, matching=templates.matching(keys))
             rows = _rows(answer.rows)
             if known := self._engine.baseline(table, None if until == END_OF_TIME else until):
                 exported = self._engine.ask(
@@ -283,7 +284,7 @@ class Workbench:
                     start=START_OF_TIME,
                     end=END_OF_TIME,
                     over="baseline",
-                    matching=render.matching(keys),
+                    matching=templates.matching(keys),
                 )
                 rows = with_baseline(rows, _rows(exported.rows), known.time)
             return answer, history(rows, self._key_names(table), start=begin)
@@ -320,7 +321,7 @@ class Workbench:
         instants = instant(before), END_OF_TIME if after is None else instant(after)
         if instants[0] > instants[1]:
             raise ParameterError(f"the instants are the wrong way round: {instants[0]} is after {instants[1]}")
-        matching = render.matching(self._keys(table, key, prefix))
+        matching = templates.matching(self._keys(table, key, prefix))
 
         def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
             answers = [self._state_at(table, at, matching=matching) for at in instants]
@@ -381,7 +382,7 @@ class Workbench:
             scan, notes = scanned(self.session, table, keys, segments=segments, rate=rate)
 
             def ask_about(some: Sequence[str]) -> Answer:
-                matching = render.matching(list(some))
+                matching = templates.matching(list(some))
                 return self._state_at(table, END_OF_TIME, include_deleted=True, matching=matching)
 
             found = self._trying(table, lambda: against_live(self.session, table, scan, ask_about, slack, wait=wait))
@@ -540,7 +541,7 @@ class Workbench:
             latest_state and changes.
         """
         where = values.pop("where", None)
-        if where and "{matching}" not in render.load(question):
+        if where and "{matching}" not in templates.load(question):
             raise ParameterError(f"{question} takes no where; latest_state and changes do")
         sides = {"new": "image"} if question == "latest_state" else {"new": "new_image", "old": "old_image"}
         if where and names_masked(where, self.settings.mask):
@@ -549,7 +550,7 @@ class Workbench:
                 "ask the question itself"
             )
         columns = LATEST if question == "latest_state" else CHANGES
-        matching = render.condition(parse(where, columns), **sides) if where else "true"
+        matching = templates.condition(parse(where, columns), **sides) if where else "true"
         return self._engine.sql(question, table, matching=matching, **_values(question, values))
 
     def estimate(self, question: str, table: str, /, **values: Any) -> Estimate:
@@ -669,7 +670,7 @@ class Workbench:
     def _state(
         self, table: str, at: datetime, include_deleted: bool, condition: Condition | None
     ) -> tuple[Answer, pd.DataFrame]:
-        matching = render.condition(condition, new="image") if condition else "true"
+        matching = templates.condition(condition, new="image") if condition else "true"
 
         def ask() -> tuple[Answer, pd.DataFrame]:
             answer = self._state_at(table, at, include_deleted=include_deleted, matching=matching)
@@ -716,7 +717,7 @@ class Workbench:
         timezone: str,
         ends: tuple[datetime | None, datetime | None],
     ) -> tuple[Answer, pd.DataFrame, list[str]]:
-        keys, modified, answer = self._key_names(table), render.matching(events=["MODIFY"]), None
+        keys, modified, answer = self._key_names(table), templates.matching(events=["MODIFY"]), None
         for last in (False, True):
             found = frequency.AttributeChanges(keys)
             try:
@@ -922,7 +923,7 @@ def _engine(settings: Settings) -> Engine:
 
 def _values(question: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a question, those not given with the defaults its method has."""
-    text = render.whole(question)
+    text = templates.whole(question)
     defaults = {name: value for name, value in _DEFAULTS.items() if f":{name}" in text}
     given = {name: _like(name, value, defaults.get(name)) for name, value in values.items() if value is not None}
     if unknown := [name for name in given if f":{name}" not in text]:

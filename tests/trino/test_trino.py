@@ -18,7 +18,6 @@ from tests.conftest import record
 from tests.trino.conftest import MATRIX
 from tests.trino.lake import BUCKET, DATABASE, LAYOUTS, START, TABLE, TEXTS, histories, register, store
 from tests.trino.server import Trino
-from workbench import render
 from workbench.aws import Session
 from workbench.catalog import Listing, LogTable
 from workbench.config import load_settings
@@ -27,12 +26,13 @@ from workbench.engines import Engine
 from workbench.engines.athena import AthenaEngine
 from workbench.engines.duckdb import DuckDBEngine
 from workbench.engines.queries import Running
-from workbench.layouts import deliveries
 from workbench.model.conditions import names_images, parse
 from workbench.model.keys import KeyPart
 from workbench.model.records import canonical_json
 from workbench.model.times import END_OF_TIME, START_OF_TIME
 from workbench.registration import table_input
+from workbench.sql import templates
+from workbench.sql.layouts import deliveries
 
 pytestmark = [pytest.mark.trino, pytest.mark.timeout(1500)]
 DAY = START + timedelta(days=1)
@@ -183,7 +183,7 @@ def test_a_question_over_a_layout_has_one_answer(lake, request, question: str, l
 
 
 def test_every_question_is_asked():
-    assert set(QUESTIONS) == set(render.questions())
+    assert set(QUESTIONS) == set(templates.questions())
 
 
 @pytest.mark.parametrize("layout", ["envelope JSON (OpenX)", "struct"])
@@ -232,13 +232,13 @@ def test_the_state_is_the_same_with_a_checkpoint(lake, trino, monkeypatch, layou
 def test_a_condition_selects_the_same_rows(lake, where: str):
     on_trino, embedded = lake["envelope JSON (OpenX)"]
     tree = parse(where)
-    both = render.matching((), ("INSERT", "MODIFY"), render.condition(tree, new="new_image", old="old_image"))
+    both = templates.matching((), ("INSERT", "MODIFY"), templates.condition(tree, new="new_image", old="old_image"))
     state = {"as_of": END_OF_TIME, "include_deleted": False}
     found = {}
     for name, engine in (("Trino", on_trino), ("DuckDB", embedded)):
         found[name] = [rows(engine.ask("changes", TABLE, matching=both, **ALL).rows)]
         if not names_images(tree):
-            one = render.condition(tree, new="image")
+            one = templates.condition(tree, new="image")
             found[name].append(rows(engine.ask("latest_state", TABLE, matching=one, **state).rows))
     assert found["Trino"] == found["DuckDB"]
     assert any(found["DuckDB"]), "a condition that selects nothing tries nothing"
@@ -251,7 +251,7 @@ def test_keys_are_found_whole_by_a_part_and_by_how_they_begin(lake):
     begins = [[KeyPart("pk", "S", text, prefix=True)] for text in TEXTS if text]
     for keys in (whole, parts, begins, [[KeyPart("pk", "S", '"-3'), KeyPart("sk", "N", "10")]]):
         ours, theirs = (
-            rows(engine.ask("changes", TABLE, matching=render.matching(keys), **ALL).rows)
+            rows(engine.ask("changes", TABLE, matching=templates.matching(keys), **ALL).rows)
             for engine in (on_trino, embedded)
         )
         assert ours == theirs

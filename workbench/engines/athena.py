@@ -23,7 +23,6 @@ import sqlglot
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlglot import exp
 
-from workbench import render
 from workbench.aws import Session, open_session, said
 from workbench.catalog import Catalog, Listing, LogTable
 from workbench.config import Settings
@@ -45,8 +44,9 @@ from workbench.log.reader import read_changes
 from workbench.model.times import END_OF_TIME, duration
 from workbench.partitions import Partitions
 from workbench.registration import table_input
+from workbench.sql import templates
 
-_KEPT = ", ".join(render.CHANGE)
+_KEPT = ", ".join(templates.CHANGE)
 _BATCH = 50_000  # rows of a large answer handed over at a time
 _LOOKED_INTO = 20  # objects with unreadable lines that are fetched to name the lines
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -277,8 +277,10 @@ class AthenaEngine:
             names = {name: name for name in ("new_image", "old_image")} | {
                 "deliveries": self._log_rows(log, table, reading)
             }
-            text = render.compose(render.load("parts/checkpoint"), dict.fromkeys(("as_of", "since"), made.since), names)
-            text = _portable(text, pa.schema([SCHEMA.field(name) for name in render.CHANGE]))
+            text = templates.compose(
+                templates.load("parts/checkpoint"), dict.fromkeys(("as_of", "since"), made.since), names
+            )
+            text = _portable(text, pa.schema([SCHEMA.field(name) for name in templates.CHANGE]))
             try:
                 if asked := self._run(text, log, table, reading, to=made.place):
                     self._clean([asked])
@@ -420,7 +422,7 @@ class AthenaEngine:
         if reading.known and reading.objects:
             later = self._later(log, table, reading)
             names = {"deliveries": later, "checkpoint": log.checkpoint(reading.known.id)}
-            texts.append(render.fill(render.load("parts/overtaken"), {"since": reading.known.since}, names))
+            texts.append(templates.fill(templates.load("parts/overtaken"), {"since": reading.known.since}, names))
         self._refuse(reading, new)
         asked, *others = self._queries.run(texts, to=to)
         try:
@@ -445,7 +447,7 @@ class AthenaEngine:
 
     def _census(self, table: str, reading: _Reading, objects: Sequence[Object]) -> str:
         lines = self._deliveries(table, reading, objects, readable=None)
-        return render.part("census", key_schema=render.key_schema(), deliveries=lines)
+        return templates.part("census", key_schema=templates.key_schema(), deliveries=lines)
 
     def _meant(self, log: LogTable, table: str, reading: _Reading) -> Table:
         """Tell which table a name stands for, as far as the log has been looked into."""
@@ -502,7 +504,7 @@ class AthenaEngine:
         self, question: str, log: LogTable, table: str, reading: _Reading, over: Over, values: Mapping[str, object]
     ) -> tuple[str, tuple[Unreadable, ...]]:
         """Return what a question is asked of, as SQL, and the lines of the export in it that cannot be read."""
-        log_rows = self._log_rows(log, table, reading, arrival="arrival" in render.template(question))
+        log_rows = self._log_rows(log, table, reading, arrival="arrival" in templates.template(question))
         if over == "log":
             return log_rows, ()
         known = self._from_baseline(table, over, values)
@@ -512,7 +514,7 @@ class AthenaEngine:
         if over == "baseline":
             return exported, unstaged
         names = {"deliveries": log_rows, "baseline": exported}
-        return f"({render.fill(render.load('parts/from_baseline'), {'since': known.time}, names)})", unstaged
+        return f"({templates.fill(templates.load('parts/from_baseline'), {'since': known.time}, names)})", unstaged
 
     def _from_baseline(self, table: str, over: Over, values: Mapping[str, object]) -> Baseline | None:
         """Return the baseline a question begins with; None where it is of the log alone."""
@@ -559,7 +561,7 @@ class AthenaEngine:
             path = Path(folder, "state.parquet")
             con.execute(
                 "copy (select * exclude (object) replace (cast(ts as varchar) as ts, canonical_image(new_image)"
-                f" as new_image) from state) to {render.literal(str(path))} (format parquet)"
+                f" as new_image) from state) to {templates.literal(str(path))} (format parquet)"
             )
             wr.s3.upload(str(path), f"{place}state.parquet", boto3_session=self.session)
         self._forget = weakref.finalize(self, _remove, self.session, self.catalog.database, name, place)
@@ -591,7 +593,9 @@ class AthenaEngine:
         return log.deliveries(within=within, keys=self._settings.keys, **options)
 
     def _text(self, question: str, values: Mapping[str, object], deliveries: str, matching: str) -> str:
-        return render.compose(question, values, {"deliveries": deliveries, "canonical": "image", "matching": matching})
+        return templates.compose(
+            question, values, {"deliveries": deliveries, "canonical": "image", "matching": matching}
+        )
 
     def _new(self, table: str, objects: Sequence[Object], *, always: bool = False) -> list[Object]:
         """Return the objects whose unreadable lines are to be counted, by the setting or `always`."""
@@ -689,7 +693,7 @@ def _over_nothing(question: str, values: Mapping[str, object]) -> pa.Table:
         } | {"arrival": "timestamp"}
         con.execute(f"create table deliveries ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
         names = {"deliveries": "deliveries", "canonical": "image", "matching": "true"}
-        return con.sql(_translated(render.compose(question, values, names))).to_arrow_table()
+        return con.sql(_translated(templates.compose(question, values, names))).to_arrow_table()
 
 
 def _portable(text: str, schema: pa.Schema) -> str:

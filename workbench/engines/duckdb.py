@@ -23,7 +23,6 @@ import pyarrow.compute as pc
 import sqlglot
 from sqlglot import exp
 
-from workbench import render
 from workbench.config import Settings
 from workbench.costs import Query
 from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
@@ -38,6 +37,7 @@ from workbench.log.exports import Baseline, Export, choose, find_exports
 from workbench.log.objects import Object, Unreadable, grouped, list_objects
 from workbench.model.times import END_OF_TIME, duration
 from workbench.paths import local
+from workbench.sql import templates
 
 _BASELINE = "baseline"
 _CHANGES = "changes.parquet"
@@ -159,8 +159,8 @@ class DuckDBEngine:
 
     def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
         """Return the question's text in Athena's dialect, with its values filled in."""
-        names = {"deliveries": render.identifier(table), "canonical": "image", "matching": matching}
-        return render.compose(question, values, names)
+        names = {"deliveries": templates.identifier(table), "canonical": "image", "matching": matching}
+        return templates.compose(question, values, names)
 
     def estimate(self, question: str, table: str, **values: object) -> Estimate:
         """Tell how much a question reads: all there is, at no cost."""
@@ -234,8 +234,8 @@ class DuckDBEngine:
         late = duration(self._settings.late_arrival).to_pytimedelta()
         made = self._checkpoints.begin(table, self._origin(table), log.listed, keys, late, log.after)
         names = {"deliveries": deliveries} | {name: f"kept_image({name})" for name in ("new_image", "old_image")}
-        text = render.compose(
-            render.load("parts/checkpoint"), {"as_of": made.since, "since": made.since}, names, row="row_id"
+        text = templates.compose(
+            templates.load("parts/checkpoint"), {"as_of": made.since, "since": made.since}, names, row="row_id"
         )
         place = Path(made.place)
         try:
@@ -248,7 +248,7 @@ class DuckDBEngine:
         data = place / _CHANGES
         try:
             self._con.execute(
-                f"copy ({_translated(text)}) to {render.literal(str(data))} (format parquet, compression zstd)"
+                f"copy ({_translated(text)}) to {templates.literal(str(data))} (format parquet, compression zstd)"
             )
             made = replace(
                 made, bytes=data.stat().st_size, unreadable=log.unread, contents=self._meant(log, table).parts
@@ -332,12 +332,12 @@ class DuckDBEngine:
         deliveries, log = self._resumed(table, known) or self._whole(table, images=images, matching=matching)
         if over != "log":
             deliveries = self._with_baseline(deliveries, table, over, (values or {}).get("as_of"))
-        if "arrival" in render.template(question):
+        if "arrival" in templates.template(question):
             deliveries = f"(select * from {deliveries} as log join {log.arrivals()} as objects using (object))"
         names = {"deliveries": deliveries, "canonical": "canonical_image(image)", "matching": matching}
         if len(self._meant(log, table).schemas) < 2 and (over == "log" or not self._settings.baseline):
             names["alive"] = "true"
-        return _translated(render.compose(question, values or {}, names, row="row_id")), log
+        return _translated(templates.compose(question, values or {}, names, row="row_id")), log
 
     def _whole(self, table: str, *, images: bool, matching: str = "true") -> tuple[str, StagedLog]:
         """Return the deliveries of all objects."""
@@ -364,16 +364,16 @@ class DuckDBEngine:
         kept, path = _kept_view(known), as_it_is(f"{known.place}{_CHANGES}")
         self._con.execute(
             f"create or replace temp view {kept} as select *, -1 - file_row_number as row_id "
-            f"from read_parquet({render.literal(path)}, file_row_number = true, "
+            f"from read_parquet({templates.literal(path)}, file_row_number = true, "
             "hive_partitioning = false)"
         )
         later = self._deliveries(log, table, log.table)
-        overtaken = render.fill(
-            render.load("parts/overtaken"), {"since": known.since}, {"deliveries": later, "checkpoint": kept}
+        overtaken = templates.fill(
+            templates.load("parts/overtaken"), {"since": known.since}, {"deliveries": later, "checkpoint": kept}
         )
         if self._con.sql(_translated(overtaken)).fetchall() != [(0,)]:
             return None
-        columns = ", ".join([*render.CHANGE, "row_id"])
+        columns = ", ".join([*templates.CHANGE, "row_id"])
         return f"(select {columns} from {kept} union all select {columns} from {later} as later)", log
 
     def _with_baseline(self, deliveries: str, table: str, over: Over, at: object) -> str:
@@ -387,17 +387,19 @@ class DuckDBEngine:
             self._staged = (table, known)
         if over == "baseline":
             return _BASELINE
-        part = render.fill(
-            render.load("parts/from_baseline"), {"since": known.time}, {"deliveries": deliveries, "baseline": _BASELINE}
+        part = templates.fill(
+            templates.load("parts/from_baseline"),
+            {"since": known.time},
+            {"deliveries": deliveries, "baseline": _BASELINE},
         )
         self._con.execute(f"create or replace temp table state as {part}")
         return "(select *, rowid as row_id from state)"
 
     def _deliveries(self, log: StagedLog, table: str, staged: str) -> str:
         held = sorted({part.table for part in log.contents})
-        conditions = [render.of_origin(self._meant(log, table).origin)]
+        conditions = [templates.of_origin(self._meant(log, table).origin)]
         if held != [table] and (self._settings.source or len(held) != 1):
-            conditions.append(f"table_name = {render.literal(table)}")
+            conditions.append(f"table_name = {templates.literal(table)}")
         within = " and ".join(filter(None, conditions))
         return f"(select *, rowid as row_id from {staged}{' where ' if within else ''}{within})"
 
@@ -420,7 +422,7 @@ class DuckDBEngine:
             return [(name, None, None, list_objects(folder)) for name, folder in self._folders().items()]
         log = self._log(self._settings.source)
         log.refresh(images=False)
-        found = self._con.execute(render.part("tables", log=log.table)).fetchall()
+        found = self._con.execute(templates.part("tables", log=log.table)).fetchall()
         if not found:
             raise _without_changes(log)
         return [(*names, [log.objects[number] for number in numbers]) for *names, numbers in found]
@@ -504,11 +506,11 @@ def _without_changes(log: StagedLog) -> TableNotFound:
 
 def _kept_view(known: Checkpoint) -> str:
     """Name the view of a checkpoint's changes."""
-    return render.identifier(f"kept {known.id}")
+    return templates.identifier(f"kept {known.id}")
 
 
 def _needs_images(question: str) -> bool:
-    template = render.template(question)
+    template = templates.template(question)
     return "_image" in template or "{candidates}" in template
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from workbench import render
 from workbench.engines import Estimate
 from workbench.errors import ScanRefused
 from workbench.model.times import END_OF_TIME, START_OF_TIME
 from workbench.partitions import BEFORE
+from workbench.sql import templates
 from workbench.text import size
 
 # The window that every delivery a question reads is in, as its .sql file writes it.
@@ -35,8 +35,8 @@ class Window:
 
 def window_of(question: str, values: Mapping[str, object], late_arrival: timedelta) -> Window:
     """Tell when the objects arrived that a question over a window of event time needs."""
-    template = render.template(question)
-    found = _WINDOW.search(template.replace("{candidates}", render.load("parts/candidates")))
+    template = templates.template(question)
+    found = _WINDOW.search(template.replace("{candidates}", templates.load("parts/candidates")))
     if not found:
         return Window()
     start, end = values.get("start") if found["start"] else None, values.get(found["end"])

@@ -1,1 +1,1 @@
-"""One question a `.sql` file, in Athena's dialect; `workbench.render` loads and fills them."""
+"""One question a `.sql` file, in Athena's dialect; `workbench.sql.templates` loads and fills them."""
