@@ -367,7 +367,7 @@ class Config:
 
     @cached_property
     def layout(self) -> str:
-        """The layout of the log, as `workbench.catalog` names it."""
+        """The layout of the log, as `workbench.aws.catalog` names it."""
         return "raw" if self.transform in ("newline", "delimiter") else self.transform
 
     @cached_property

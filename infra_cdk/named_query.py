@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from workbench.registration import table_input
+from workbench.aws.table_definitions import table_input
 from workbench.sql import layouts, templates
 
 _VALUES: dict[str, object] = {

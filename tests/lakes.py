@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.conftest import write_log
 from tests.properties.test_replay import shuffled, twice
-from workbench.registration import table_input
+from workbench.aws.table_definitions import table_input
 
 START = datetime(2026, 11, 17, 20, tzinfo=UTC)
 LAYOUTS = ("envelope", "envelope, Hive JSON", "envelope, Parquet", "raw", "struct", "flat")

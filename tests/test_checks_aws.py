@@ -17,9 +17,9 @@ import requests
 from botocore.loaders import create_loader
 
 from workbench import checks, checks_aws
-from workbench.aws import Session, open_session
+from workbench.aws.session import Session, open_session
+from workbench.aws.table_definitions import table_input
 from workbench.config import Settings, load_settings
-from workbench.registration import table_input
 
 REGION, KINESIS = "eu-central-1", "arn:aws:kinesis:eu-central-1:123456789012:stream/changes"
 RECORD = json.dumps({"event_id": "1", "event_name": "INSERT", "keys": "{}"})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import record
-from workbench.crawled import Sample
+from workbench.aws.crawled_columns import Sample
 from workbench.model.records import canonical_change
 
 AT = datetime(2026, 11, 18, 9, tzinfo=UTC)

@@ -20,16 +20,16 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from botocore.loaders import create_loader
 
-from workbench import dynamodb_writer, exports, live, reconciliation
-from workbench.aws import Session, open_session
+from workbench import dynamodb_writer, reconciliation
+from workbench.aws import dynamodb, export_jobs
+from workbench.aws.export_jobs import find_exports
+from workbench.aws.session import Session, open_session
 from workbench.config import load_settings
 from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer
 from workbench.errors import ExportError, ParameterError, StoreError
 from workbench.export import write as write_frame
 from workbench.exported import read_items
-from workbench.exports import find_exports
-from workbench.log import exports
 from workbench.log.exports import choose
 
 MODELS = create_loader()  # reads the services' descriptions once for all tests
@@ -45,7 +45,7 @@ def session(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Session:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setattr(dynamodb_writer, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(live, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(dynamodb, "LONGEST_PAUSE", 0.01)
     requests.post(f"{aws_server}/moto-api/reset", timeout=10)
     made = open_session(load_settings(region=REGION, endpoint=aws_server))
     made._session.register_component("data_loader", MODELS)
@@ -180,7 +180,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(live, "time", made)
+    monkeypatch.setattr(dynamodb, "time", made)
     monkeypatch.setattr(dynamodb_writer, "time", made)
     return made
 
@@ -269,7 +269,7 @@ def test_the_lambda_needs_boto3_faker_and_the_standard_library_only(session, tmp
     (tmp_path / "workbench").mkdir()
     (tmp_path / "workbench" / "__init__.py").touch()
     for name in ("live", "dynamodb_writer", "datasets", "errors", "records", "text"):
-        shutil.copy(Path(live.__file__).with_name(f"{name}.py"), tmp_path / "workbench")
+        shutil.copy(Path(dynamodb.__file__).with_name(f"{name}.py"), tmp_path / "workbench")
     table(session, name="people")
     code = (
         "import sys, importlib.abc\n"
@@ -299,7 +299,7 @@ def test_the_lambda_needs_boto3_faker_and_the_standard_library_only(session, tmp
 def test_a_scan_reads_every_item_once_whatever_the_segments(session):
     name = table(session, *({"pk": f"{n}", "b": b"\x00\xff", "s": {1, 2}, "m": {"l": [b"x"]}} for n in range(57)))
     for segments in (1, 3, 8):
-        found = live.scan(session, name, segments=segments)
+        found = dynamodb.scan(session, name, segments=segments)
         images = list(found)
         assert sorted(int(image["pk"]["S"]) for image in images) == list(range(57))
         assert images[0]["b"] == {"B": "AP8="}
@@ -322,7 +322,7 @@ def test_a_scan_goes_on_from_page_to_page_and_reads_consistently(session):
         return {"Items": page, "Count": len(page), "ConsumedCapacity": {"CapacityUnits": 2.0}, **more}
 
     intercept(session, "Scan", in_pages)
-    found = live.scan(session, name, segments=3)
+    found = dynamodb.scan(session, name, segments=3)
     assert sorted(int(image["pk"]["S"]) for image in found) == list(range(40))
     assert all(asked)
     assert found.pages == len(asked) == 12
@@ -339,11 +339,11 @@ def test_a_scan_keeps_to_a_rate_of_capacity_units_in_small_pages(session, clock)
         return {"Items": [], "Count": Limit, "ConsumedCapacity": {"CapacityUnits": Limit * 2.0}, **more}
 
     intercept(session, "Scan", page)
-    began, found = clock.now, live.scan(session, "things", segments=1, rate=100)
+    began, found = clock.now, dynamodb.scan(session, "things", segments=1, rate=100)
     assert list(found) == []
     assert limits == [1, 50, 50]  # an item may cost 100 units, until it is known that these cost two
     limits.clear()
-    found = live.scan(session, "things", segments=1, rate=60)
+    found = dynamodb.scan(session, "things", segments=1, rate=60)
     list(found)
     assert limits == [1, 30, 30, 30, 30]
     assert 3.9 <= clock.now - began < 6  # 102 and 182 units before the last page may begin
@@ -358,7 +358,7 @@ def test_no_page_of_a_scan_costs_more_than_a_seconds_share_or_one_item(session, 
         return {"Items": [], "Count": Limit, "ConsumedCapacity": {"CapacityUnits": Limit * 100.0}, **more}
 
     intercept(session, "Scan", page)
-    list(live.scan(session, "things", segments=1, rate=450))
+    list(dynamodb.scan(session, "things", segments=1, rate=450))
     assert spent == [400.0, 400.0]
 
 
@@ -382,9 +382,9 @@ def test_batches_are_no_larger_than_a_request_may_be_as_it_is_sent(session):
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda session: list(live.scan(session, "nothing")),
-        lambda session: live.read(session, "nothing", ['{"pk":{"S":"a"}}']),
-        lambda session: live.key_of(session, "nothing"),
+        lambda session: list(dynamodb.scan(session, "nothing")),
+        lambda session: dynamodb.read(session, "nothing", ['{"pk":{"S":"a"}}']),
+        lambda session: dynamodb.key_of(session, "nothing"),
         lambda session: write_one(session, "nothing"),
     ],
 )
@@ -402,11 +402,11 @@ def write_one(session, name: str) -> None:
 
 def test_a_scan_that_is_left_early_or_refused_ends(session):
     name = table(session, *({"pk": f"{n}"} for n in range(20)))
-    for _ in live.scan(session, name):
+    for _ in dynamodb.scan(session, name):
         break
     intercept(session, "Scan", lambda **_: "AccessDeniedException")
     with pytest.raises(StoreError, match=r"table 'things'.*AccessDenied.*the permission is dynamodb:Scan"):
-        list(live.scan(session, name))
+        list(dynamodb.scan(session, name))
 
 
 def test_items_are_read_by_key_in_batches_and_again_where_dynamodb_did_not_read_them(session):
@@ -424,7 +424,7 @@ def test_items_are_read_by_key_in_batches_and_again_where_dynamodb_did_not_read_
         return {"Responses": {name: images}, "UnprocessedKeys": left}
 
     intercept(session, "BatchGetItem", half)
-    found = live.read(session, name, [f'{{"pk":{{"S":"{n}"}}}}' for n in range(240)])
+    found = dynamodb.read(session, name, [f'{{"pk":{{"S":"{n}"}}}}' for n in range(240)])
     assert len(found) == 230
     assert found['{"pk":{"S":"7"}}'] == '{"pk":{"S":"7"},"v":{"N":"7"}}'
     assert max(calls) == 100
@@ -571,17 +571,17 @@ def test_an_export_is_asked_for_and_its_status_told(session):
     table(session, {"pk": "a"}, {"pk": "b"})
     session.client("s3").create_bucket(Bucket="exports", CreateBucketConfiguration={"LocationConstraint": REGION})
     with pytest.raises(StoreError, match=r"point-in-time recovery is off. Do `aws dynamodb update-continuous-backups"):
-        exports.start_export(session, "things", "s3://exports/all")
+        export_jobs.start_export(session, "things", "s3://exports/all")
     session.client("dynamodb").update_continuous_backups(
         TableName="things", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
     )
-    arn = exports.start_export(session, "things", "s3://exports/all")
+    arn = export_jobs.start_export(session, "things", "s3://exports/all")
     for _ in range(50):
-        if (df := exports.export_status(session, "things"))["status"].tolist() == ["COMPLETED"]:
+        if (df := export_jobs.export_status(session, "things"))["status"].tolist() == ["COMPLETED"]:
             break
         time.sleep(0.1)
     assert df.loc[0, ["export", "table", "kind", "items"]].tolist() == [arn, "things", "full", 2]
-    assert exports.export_status(session, "things", arn)["status"].tolist() == ["COMPLETED"]
+    assert export_jobs.export_status(session, "things", arn)["status"].tolist() == ["COMPLETED"]
     assert df.loc[0, "location"].startswith("s3://exports/all/AWSDynamoDB/")
     assert str(df["ended"].dtype) == "datetime64[us, UTC]"
 
@@ -603,17 +603,17 @@ def test_what_dynamodb_tells_of_exports_is_read(session):
     intercept(session, "ListExports", lambda **_: {"ExportSummaries": [{"ExportArn": arn}]})
     intercept(session, "DescribeExport", lambda **_: {"ExportDescription": told})
     intercept(session, "ExportTableToPointInTime", lambda **given: asked.append(given) or {"ExportDescription": told})
-    (row,) = exports.export_status(session, "things").to_dict("records")
+    (row,) = export_jobs.export_status(session, "things").to_dict("records")
     assert (row["kind"], row["status"], row["problem"]) == ("incremental", "FAILED", "S3AccessDenied no")
     assert (row["since"], row["time"], row["location"]) == (OLD, at, "s3://exports/AWSDynamoDB/0176-ab/")
-    assert exports.start_export(session, "things", "s3://exports", since=OLD, at=at) == arn
+    assert export_jobs.start_export(session, "things", "s3://exports", since=OLD, at=at) == arn
     assert asked[0]["IncrementalExportSpecification"]["ExportFromTime"] == OLD.timestamp()
     assert "S3Prefix" not in asked[0]
 
 
 def test_a_table_without_exports_has_a_status_with_no_row(session):
     table(session)
-    df = exports.export_status(session, "things")
+    df = export_jobs.export_status(session, "things")
     assert df.empty
     assert str(df["items"].dtype) == "Int64"
 
@@ -688,7 +688,7 @@ def test_one_incremental_export_finds_its_data_beside_it(session, tmp_path):
 
 def test_exports_in_s3_need_a_session_a_permission_and_to_be_there(session, bucket):
     with pytest.raises(ParameterError, match="engine="):
-        exports.find_exports(bucket)
+        export_jobs.find_exports(bucket)
     with pytest.raises(ParameterError, match="holds no export of a table to S3"):
         find_exports("s3://exports/elsewhere", session)
     intercept(session, "ListObjectsV2", lambda **_: "AccessDenied", service="s3")

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.catalog import Catalog, LogTable
+from workbench.aws.catalog import Catalog, LogTable
+from workbench.aws.partitions import Partitions, partitions_of
 from workbench.config import load_settings
 from workbench.errors import ConfigError
 from workbench.log.arrivals import Seen, Witness, Zone, named_zone, told_zone
 from workbench.log.objects import Object
-from workbench.partitions import Partitions, partitions_of
 
 FIRST = datetime(2025, 12, 29, tzinfo=UTC)
 HOURS = 24 * 12

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 import workbench
 from tests.conftest import chain, micros, write_log
 from workbench import Workbench, checks, reports
-from workbench.aws import open_session
+from workbench.aws.session import open_session
 from workbench.cli import main
 from workbench.config import load_settings
 from workbench.embedded import ItemStore

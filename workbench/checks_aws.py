@@ -13,14 +13,14 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench.aws import Session, open_session, said
-from workbench.catalog import Catalog, LogTable
+from workbench.aws.catalog import Catalog, LogTable
+from workbench.aws.errors import is_denied, is_unauthenticated, is_unreachable
+from workbench.aws.session import Session, open_session, said
 from workbench.check import Check
 from workbench.checks_pipeline import Clients, check_pipeline, delivery_streams
 from workbench.config import Settings
 from workbench.errors import ConfigError
 from workbench.model.times import duration
-from workbench.permissions import is_denied, is_unauthenticated, is_unreachable
 from workbench.refusal import refusal
 
 _CLIENTS = ("sts", "athena", "glue", "s3", "kms", "dynamodb", "firehose", "cloudwatch")

@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from workbench.aws.errors import is_unauthenticated
 from workbench.check import Check, Status
-from workbench.permissions import is_unauthenticated
 from workbench.refusal import refusal
 
 Clients = Mapping[str, Any]

@@ -19,9 +19,7 @@ import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
-from workbench.errors import ParameterError, StoreError
-from workbench.live import (
+from workbench.aws.dynamodb import (
     LONGEST_PAUSE,
     THROTTLED,
     Pace,
@@ -34,6 +32,8 @@ from workbench.live import (
     read,
     refused,
 )
+from workbench.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
+from workbench.errors import ParameterError, StoreError
 from workbench.model.records import canonical_keys
 from workbench.text import count
 

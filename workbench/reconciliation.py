@@ -105,14 +105,14 @@ def scanned(
     ParameterError
         Where the log's keys are not the table's.
     """
-    from workbench import live  # boto3, which is slow to import
+    from workbench.aws import dynamodb  # boto3, which is slow to import
 
-    if sorted(own := live.key_of(session, table)) != sorted(keys):
+    if sorted(own := dynamodb.key_of(session, table)) != sorted(keys):
         raise ParameterError(
             f"the log of {table!r} has the key {', '.join(keys)}, the table in DynamoDB "
             f"{', '.join(own)}: is it another table of that name?"
         )
-    began, found = time.perf_counter(), live.scan(session, table, segments=segments, rate=rate)
+    began, found = time.perf_counter(), dynamodb.scan(session, table, segments=segments, rate=rate)
     images: dict[str, str] = {}
     with tqdm(desc=f"{table}: scan", unit=" items", unit_scale=True, **seen()) as bar:
         for image in found:
@@ -179,9 +179,9 @@ def against_live(
 
 def _read_again(session: boto3.Session, table: str, keys: set[str], actual: dict[str, str]) -> dict[str, str]:
     """Put the present images of items in place of those read before, and return them."""
-    from workbench import live
+    from workbench.aws import dynamodb
 
-    found = live.read(session, table, sorted(keys)) if keys else {}
+    found = dynamodb.read(session, table, sorted(keys)) if keys else {}
     for key in keys - found.keys():
         actual.pop(key, None)
     actual |= found

@@ -6,9 +6,9 @@ import textwrap
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench.aws import said
+from workbench.aws.errors import is_denied, is_unauthenticated, is_unreachable, missing
+from workbench.aws.session import said
 from workbench.check import Check, Status
-from workbench.permissions import is_denied, is_unauthenticated, is_unreachable, missing
 
 _LOGIN = "aws sso login (or aws configure), then again; profile= or AWS_PROFILE chooses another profile"
 

@@ -255,7 +255,7 @@ def _session(out: str | Path, settings: Settings) -> boto3.Session | None:
     """Return the session with which reports are written to S3; None where they are not, or nobody set it up."""
     if not paths.remote(out) or settings.engine != "athena":
         return None
-    from workbench.aws import open_session  # awswrangler, which takes a second to import
+    from workbench.aws.session import open_session  # awswrangler, which takes a second to import
 
     return open_session(settings)
 

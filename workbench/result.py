@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from workbench import export
-from workbench.costs import Query, spent
+from workbench.aws.costs import Query, spent
 from workbench.log.objects import Unreadable
 from workbench.mask import REDACTED, How, names_masked, ordered
 from workbench.mask import mask as masked

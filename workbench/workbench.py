@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench import buckets, frequency, quality
+from workbench.aws.costs import Spent, spent
 from workbench.checks import run_checks
 from workbench.config import Settings, load_settings
-from workbench.costs import Spent, spent
 from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer, Engine, Estimate, Over
 from workbench.engines.duckdb import DuckDBEngine
@@ -57,7 +57,7 @@ from workbench.sql import templates
 from workbench.text import count
 
 if TYPE_CHECKING:
-    from workbench.catalog import Catalog
+    from workbench.aws.catalog import Catalog
     from workbench.dynamodb_writer import Written
     from workbench.log.checkpoints import Checkpoint
 
@@ -616,15 +616,15 @@ class Workbench:
         if self.session is None:
             with ItemStore(self.settings.store) as store:
                 return export_table(store, table, local(to, ExportError, _COPY))
-        from workbench.exports import start_export
+        from workbench.aws.export_jobs import start_export
 
         return start_export(self.session, table, str(to))
 
     def export_status(self, table: str) -> pd.DataFrame:
-        """Tell how far the exports of a table of DynamoDB are; see `workbench.exports.export_status`."""
+        """Tell how far the exports of a table of DynamoDB are; see `workbench.aws.export_jobs.export_status`."""
         if self.session is None:
             raise ConfigError("an export of the embedded store is made at once: set engine=athena for DynamoDB's")
-        from workbench.exports import export_status
+        from workbench.aws.export_jobs import export_status
 
         return export_status(self.session, table)
 

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from infra_cdk.config import Config
 from infra_cdk.stacks.encryption import bucket_key_use
-from workbench.registration import table_input
+from workbench.aws.table_definitions import table_input
 
 # A table is the folder below data/: tables whose objects differ stay one, new columns are added, and partitions take
 # the table's own schema, or a column that is new in one would make them unreadable together.

@@ -11,7 +11,7 @@ from tests import lakes
 from tests.aws.conftest import BUCKET, DATABASE, athena, declare, place, session_of
 from tests.questions import AT, LATER, QUESTIONS, same
 from workbench import Workbench
-from workbench.engines.queries import Queries
+from workbench.aws.athena import Queries
 from workbench.errors import ConfigError, ParameterError, ScanRefused
 
 KEPT = f"s3://{BUCKET}/checkpoints/"

@@ -22,10 +22,10 @@ from tests.aws.conftest import BUCKET, DATABASE, athena, declare, lake, place, s
 from tests.conftest import chain, write_log
 from tests.questions import LATER, same
 from workbench import Workbench, dynamodb_writer
+from workbench.aws.table_definitions import table_input
 from workbench.cli import main
 from workbench.embedded import ItemStore
 from workbench.errors import ConfigError, ParameterError, QueryError, ScanRefused, TableNotFound, WorkbenchError
-from workbench.registration import table_input
 from workbench.reports import run_report
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ from tests.conftest import flat, record
 from tests.questions import same
 from tests.test_readers import EMPTY, KEY, NOON, A, B, of_streams, spelled, write_parquet
 from workbench import Workbench
+from workbench.aws.table_definitions import table_input
 from workbench.model.records import canonical_change
-from workbench.registration import table_input
 
 Rows = Sequence[dict[str, Any]]
 LAYOUTS = ("raw", "envelope", "parquet")

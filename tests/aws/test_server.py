@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from tests.aws import serde
 from tests.aws.server import AwsServer
-from workbench.aws import Session
+from workbench.aws.session import Session
 
 OPENX, HIVE = "org.openx.data.jsonserde.JsonSerDe", "org.apache.hive.hcatalog.data.JsonSerDe"
 PARQUET = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"

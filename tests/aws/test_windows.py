@@ -11,8 +11,8 @@ from tests.aws.conftest import DATABASE, athena, declare, lake, place, session_o
 from tests.questions import same
 from tests.test_baseline import START, items, write_export
 from workbench import Workbench
+from workbench.aws.table_definitions import table_input
 from workbench.log.objects import arrival_of
-from workbench.registration import table_input
 
 NOTHING = {"before": ("2020-01-01", "2020-01-02"), "after": ("2031-01-01", "2031-01-02")}
 WINDOWED = {

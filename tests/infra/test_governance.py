@@ -20,8 +20,8 @@ from tests.aws.server import AwsServer
 from tests.conftest import chain, micros
 from tests.infra.conftest import only, resources
 from tests.infra.test_rules import rights, written
-from workbench.aws import Session
-from workbench.registration import table_input
+from workbench.aws.session import Session
+from workbench.aws.table_definitions import table_input
 
 NOON = micros("2026-01-01T12:00:00")
 

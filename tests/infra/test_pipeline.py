@@ -13,7 +13,7 @@ from infra_cdk.stacks.generator import FILES as GENERATOR
 from infra_cdk.variants import VARIANTS
 from tests.infra.conftest import only, resources
 from tests.infra.test_rules import rights, statements, written
-from workbench.registration import table_input
+from workbench.aws.table_definitions import table_input
 from workbench.sql import templates
 
 ALL = list(VARIANTS)

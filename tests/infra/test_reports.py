@@ -23,7 +23,7 @@ from tests.aws.server import AwsServer
 from tests.conftest import chain, micros
 from tests.infra.conftest import only, resources
 from tests.infra.test_rules import Right, rights, written
-from workbench.registration import table_input
+from workbench.aws.table_definitions import table_input
 
 REPORTS = ["private", "reports", "cross-account-reports", "governed"]
 NOON = micros("2026-01-01T12:00:00")

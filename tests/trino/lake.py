@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 
 from tests.conftest import chain, flat
 from tests.properties.test_replay import shuffled, twice
-from workbench.aws import Session
+from workbench.aws.session import Session
+from workbench.aws.table_definitions import table_input
 from workbench.log.objects import SCHEMA
 from workbench.model.records import canonical_change
-from workbench.registration import table_input
 
 BUCKET, DATABASE, TABLE = "lake", "lake", "things"
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -18,19 +18,19 @@ from tests.conftest import record
 from tests.trino.conftest import MATRIX
 from tests.trino.lake import BUCKET, DATABASE, LAYOUTS, START, TABLE, TEXTS, histories, register, store
 from tests.trino.server import Trino
-from workbench.aws import Session
-from workbench.catalog import Listing, LogTable
+from workbench.aws.athena import Running
+from workbench.aws.catalog import Listing, LogTable
+from workbench.aws.costs import Query
+from workbench.aws.session import Session
+from workbench.aws.table_definitions import table_input
 from workbench.config import load_settings
-from workbench.costs import Query
 from workbench.engines import Engine
 from workbench.engines.athena import AthenaEngine
 from workbench.engines.duckdb import DuckDBEngine
-from workbench.engines.queries import Running
 from workbench.model.conditions import names_images, parse
 from workbench.model.keys import KeyPart
 from workbench.model.records import canonical_json
 from workbench.model.times import END_OF_TIME, START_OF_TIME
-from workbench.registration import table_input
 from workbench.sql import templates
 from workbench.sql.layouts import deliveries
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import pandas as pd
 import pyarrow as pa
 
-from workbench.costs import Query
+from workbench.aws.costs import Query
 from workbench.log.objects import Unreadable
 from workbench.model.times import START_OF_TIME
 from workbench.text import count, size

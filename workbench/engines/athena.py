@@ -23,27 +23,27 @@ import sqlglot
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlglot import exp
 
-from workbench.aws import Session, open_session, said
-from workbench.catalog import Catalog, Listing, LogTable
+from workbench.aws.athena import Queries, Running
+from workbench.aws.catalog import Catalog, Listing, LogTable
+from workbench.aws.costs import Query
+from workbench.aws.export_jobs import find_exports
+from workbench.aws.files import S3Files
+from workbench.aws.partitions import Partitions
+from workbench.aws.session import Session, open_session, said
+from workbench.aws.table_definitions import table_input
 from workbench.config import Settings
-from workbench.costs import Query
 from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
 from workbench.engines.duckdb import _translated
-from workbench.engines.queries import Queries, Running
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
 from workbench.errors import ConfigError, QueryError, StoreError, TableNotFound
 from workbench.exported import stage
-from workbench.exports import find_exports
-from workbench.files import S3Files
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
 from workbench.log.exports import Baseline, Export, choose
 from workbench.log.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.log.reader import read_changes
 from workbench.model.times import END_OF_TIME, duration
-from workbench.partitions import Partitions
-from workbench.registration import table_input
 from workbench.sql import templates
 
 _KEPT = ", ".join(templates.CHANGE)

@@ -23,8 +23,8 @@ import pyarrow.compute as pc
 import sqlglot
 from sqlglot import exp
 
+from workbench.aws.costs import Query
 from workbench.config import Settings
-from workbench.costs import Query
 from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
 from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, causes, did_you_mean, without_values

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
+from workbench.aws.partitions import BEFORE
 from workbench.engines import Estimate
 from workbench.errors import ScanRefused
 from workbench.model.times import END_OF_TIME, START_OF_TIME
-from workbench.partitions import BEFORE
 from workbench.sql import templates
 from workbench.text import size
 

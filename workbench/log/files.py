@@ -1,4 +1,4 @@
-"""Files that are kept beside a log, in a folder or, by `workbench.aws.files`, in S3."""
+"""Files that are kept beside a log, in a folder or, by `workbench.aws.session.files`, in S3."""
 
 from __future__ import annotations
 

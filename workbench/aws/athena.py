@@ -19,10 +19,10 @@ import pandas as pd
 import pyarrow as pa
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench.aws import Session, said
+from workbench.aws.costs import Query
+from workbench.aws.session import Session, said
+from workbench.aws.watchdog import Guard
 from workbench.config import Settings
-from workbench.costs import Query
-from workbench.engines.guard import Guard
 from workbench.errors import ConfigError, QueryError, without_athenas_values
 from workbench.model.times import duration
 from workbench.progress import progress

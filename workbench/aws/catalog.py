@@ -15,16 +15,16 @@ from typing import Any, Literal, NoReturn
 import awswrangler as wr
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench.aws import Session, said
+from workbench.aws.crawled_columns import Sample
+from workbench.aws.partitions import BEFORE, Partitions, Values, partitions_of
+from workbench.aws.session import Session, said
+from workbench.aws.table_definitions import CHECKPOINTS, Stored, ddl, table_input
 from workbench.config import Settings
-from workbench.crawled import Sample
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
 from workbench.log.arrivals import OFFSETS, Seen, Witness, Zone, local, looked_into, named_zone, seen_in, told_zone
 from workbench.log.contents import Part, merged
 from workbench.log.objects import Object, Unreadable, arrival_of, list_objects, stored_object
 from workbench.log.reader import layout_of, read_changes
-from workbench.partitions import BEFORE, Partitions, Values, partitions_of
-from workbench.registration import CHECKPOINTS, Stored, ddl, table_input
 from workbench.sql import layouts, templates
 
 _DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<last>[-/]?)\d\d)?/")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workbench.aws import Session, said
+from workbench.aws.session import Session, said
 from workbench.errors import StoreError
 
 

@@ -1,4 +1,4 @@
-"""Stops paid queries whose process is gone: ``python -m workbench.engines.guard`` beside it, told by standard input.
+"""Stops paid queries whose process is gone: ``python -m workbench.aws.watchdog`` beside it, told by standard input.
 
 A line ``+ID`` is a query that runs, ``-ID`` one that has ended. When the input ends with queries still running, the
 process has died, however it did, and they are stopped.
@@ -60,7 +60,7 @@ def watch(told: IO[str], given: str) -> None:
     for line in told:
         (running.add if line[0] == "+" else running.discard)(line[1:].strip())
     if running:
-        from workbench.aws import open_session
+        from workbench.aws.session import open_session
         from workbench.config import load_settings
 
         athena = open_session(load_settings(**json.loads(given))).client("athena")

@@ -17,8 +17,8 @@ import awswrangler as wr
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from workbench.aws.dynamodb import describe, refused
 from workbench.errors import ParameterError, StoreError
-from workbench.live import describe, refused
 from workbench.log import exports
 from workbench.model.times import START_OF_TIME, Moment, instant
 
