@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from workbench.embedded import ItemStore
 from workbench.embedded.backup import export_table
+from workbench.engines.exported import read_items, stage
 from workbench.engines.staging import canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError
-from workbench.exported import read_items, stage
 from workbench.log.exports import Baseline, choose, find_exports
 from workbench.log.objects import SCHEMA, Unreadable
 from workbench.model.attributes import from_dynamodb, to_dynamodb

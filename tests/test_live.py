@@ -27,9 +27,9 @@ from workbench.aws.session import Session, open_session
 from workbench.config import load_settings
 from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer
+from workbench.engines.exported import read_items
 from workbench.errors import ExportError, ParameterError, StoreError
 from workbench.export import write as write_frame
-from workbench.exported import read_items
 from workbench.log.exports import choose
 
 MODELS = create_loader()  # reads the services' descriptions once for all tests

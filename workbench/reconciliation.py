@@ -16,8 +16,8 @@ from tqdm import tqdm
 from workbench.config import Settings
 from workbench.embedded import ItemStore
 from workbench.engines import Answer
+from workbench.engines.exported import read_items
 from workbench.errors import ParameterError, StoreError
-from workbench.exported import read_items
 from workbench.log.exports import Export, choose, find_exports, others
 from workbench.model.records import canonical_json, canonical_keys, canonical_text
 from workbench.progress import seen

@@ -34,10 +34,10 @@ from workbench.aws.table_definitions import table_input
 from workbench.config import Settings
 from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
 from workbench.engines.duckdb import _translated
+from workbench.engines.exported import stage
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
 from workbench.errors import ConfigError, QueryError, StoreError, TableNotFound
-from workbench.exported import stage
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
 from workbench.log.exports import Baseline, Export, choose

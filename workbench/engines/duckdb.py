@@ -26,9 +26,9 @@ from sqlglot import exp
 from workbench.aws.costs import Query
 from workbench.config import Settings
 from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
+from workbench.engines.exported import stage
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
 from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, causes, did_you_mean, without_values
-from workbench.exported import stage
 from workbench.log.arrivals import Zone, named_zone
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.containers import FAILURE
