@@ -12,11 +12,11 @@ import pytest
 
 from tests.conftest import chain, micros, record, write_log
 from workbench import Workbench
-from workbench.embedded.backup import export_table
-from workbench.embedded.store import ItemStore
 from workbench.errors import ParameterError
 from workbench.log.containers import items_of
 from workbench.log.exports import choose, find_exports
+from workbench.sandbox.item_store import ItemStore
+from workbench.sandbox.table_export import export_table
 
 NOON = micros("2026-01-01T12:00:00")
 MORNING = datetime(2026, 1, 1, 9, tzinfo=UTC).timestamp()

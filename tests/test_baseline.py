@@ -19,8 +19,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.embedded import ItemStore
-from workbench.embedded.backup import export_table
 from workbench.engines.exported import read_items, stage
 from workbench.engines.staging import canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError
@@ -28,6 +26,8 @@ from workbench.log.exports import Baseline, choose, find_exports
 from workbench.log.objects import SCHEMA, Unreadable
 from workbench.model.attributes import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json, canonical_keys
+from workbench.sandbox import ItemStore
+from workbench.sandbox.table_export import export_table
 
 ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/things"
 START = datetime(2026, 3, 1, tzinfo=UTC)

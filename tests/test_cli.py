@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from tests.conftest import chain, micros, record, write_log
 from workbench import Workbench
 from workbench.cli import main
-from workbench.embedded import ItemStore
+from workbench.sandbox import ItemStore
 
 ROOT = Path(__file__).resolve().parents[1]
 NOON = micros("2026-01-01T12:00:00")

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from workbench import Workbench
-from workbench.embedded import ItemStore
 from workbench.errors import ParameterError, StoreError
-from workbench.generate import Generated, generate
 from workbench.model.attributes import to_dynamodb, to_images
 from workbench.model.records import canonical_change, canonical_json
+from workbench.sandbox import ItemStore
+from workbench.sandbox.generate import Generated, generate
 
 START, END = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 12, tzinfo=UTC)
 CLEAN = {"duplicates": 0.0, "late": 0.0, "reordered": 0.0, "same_instant": 0.0}
@@ -248,7 +248,7 @@ def test_an_interrupted_generation_is_made_anew_when_asked_again(tmp_path, monke
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("workbench.generate.deliver", interrupted)
+    monkeypatch.setattr("workbench.sandbox.generate.deliver", interrupted)
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path, "persons", changes=100)
     monkeypatch.undo()

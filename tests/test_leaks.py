@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from tests.conftest import chain, micros, write_log
 from workbench import workbench as face
 from workbench.cli import main
-from workbench.embedded import ItemStore
+from workbench.sandbox import ItemStore
 from workbench.workbench import Workbench
 
 T0 = micros("2026-11-01T10:00:00")

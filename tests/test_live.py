@@ -20,17 +20,17 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from botocore.loaders import create_loader
 
-from workbench import dynamodb_writer, reconciliation
+from workbench import reconciliation
 from workbench.aws import dynamodb, export_jobs
 from workbench.aws.export_jobs import find_exports
 from workbench.aws.session import Session, open_session
 from workbench.config import load_settings
-from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer
 from workbench.engines.exported import read_items
 from workbench.errors import ExportError, ParameterError, StoreError
 from workbench.export import write as write_frame
 from workbench.log.exports import choose
+from workbench.sandbox import ItemStore, dynamodb_writer, export_table
 
 MODELS = create_loader()  # reads the services' descriptions once for all tests
 REGION, LAG = "eu-central-1", pd.Timedelta("15min")
@@ -279,7 +279,7 @@ def test_the_lambda_needs_boto3_faker_and_the_standard_library_only(session, tmp
         "                                  'awswrangler', 'sqlglot'):\n"
         "            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Barred())\n"
-        "from workbench.dynamodb_writer import handler\n"
+        "from workbench.sandbox.dynamodb_writer import handler\n"
         "print(handler({'batchSize': 5, 'table': 'people'}, None)['written'])"
     )
     env = {

@@ -25,8 +25,8 @@ from workbench import Workbench, checks, reports
 from workbench.aws.session import open_session
 from workbench.cli import main
 from workbench.config import load_settings
-from workbench.embedded import ItemStore
 from workbench.errors import ConfigError, ParameterError, StoreError
+from workbench.sandbox import ItemStore
 
 HERE = Path(__file__).parents[1]
 NOON = micros("2026-01-01T12:00:00")

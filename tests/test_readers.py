@@ -26,8 +26,6 @@ import workbench.workbench
 from tests.conftest import chain, flat, micros, record, write_log
 from tests.test_records import attribute_values
 from workbench import Workbench
-from workbench.embedded.backup import export_table
-from workbench.embedded.store import ItemStore
 from workbench.engines.duckdb import _decoded
 from workbench.engines.staging import _IMAGE_PATTERN, StagedLog
 from workbench.errors import RecordRefused
@@ -36,6 +34,8 @@ from workbench.log.objects import Unreadable, list_objects
 from workbench.log.reader import read_changes
 from workbench.model.conditions import parse
 from workbench.model.records import COLUMNS, canonical_change, canonical_json, refuse_images
+from workbench.sandbox.item_store import ItemStore
+from workbench.sandbox.table_export import export_table
 from workbench.workbench import _holding
 
 KEY = {"pk": {"S": "x"}}

@@ -10,9 +10,9 @@ import pytest
 
 from tests.conftest import record, write_log
 from workbench import Workbench
-from workbench.embedded import ItemStore, deliver
 from workbench.errors import ParameterError, StoreError
 from workbench.log.exports import find_exports
+from workbench.sandbox import ItemStore, deliver
 
 LONG_AGO = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

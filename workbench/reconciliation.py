@@ -14,13 +14,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from workbench.config import Settings
-from workbench.embedded import ItemStore
 from workbench.engines import Answer
 from workbench.engines.exported import read_items
 from workbench.errors import ParameterError, StoreError
 from workbench.log.exports import Export, choose, find_exports, others
 from workbench.model.records import canonical_json, canonical_keys, canonical_text
 from workbench.progress import seen
+from workbench.sandbox import ItemStore
 from workbench.text import count, words
 
 if TYPE_CHECKING:

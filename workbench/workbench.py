@@ -23,7 +23,6 @@ from workbench import buckets, frequency, quality
 from workbench.aws.costs import Spent, spent
 from workbench.checks import run_checks
 from workbench.config import Settings, load_settings
-from workbench.embedded import ItemStore, export_table
 from workbench.engines import Answer, Engine, Estimate, Over
 from workbench.engines.duckdb import DuckDBEngine
 from workbench.errors import (
@@ -37,7 +36,6 @@ from workbench.errors import (
     did_you_mean,
 )
 from workbench.frames import change_frame, item_frame
-from workbench.generate import Generated, generate, unfinished
 from workbench.history import Comparison, History, Row, compare, history, with_baseline
 from workbench.log.contents import Schema, alive_at, remade
 from workbench.log.exports import others
@@ -53,13 +51,15 @@ from workbench.paths import local
 from workbench.quality import Quality
 from workbench.reconciliation import actual_state, against_live, scanned
 from workbench.result import Result, Stats
+from workbench.sandbox import ItemStore, export_table
+from workbench.sandbox.generate import Generated, generate, unfinished
 from workbench.sql import templates
 from workbench.text import count
 
 if TYPE_CHECKING:
     from workbench.aws.catalog import Catalog
-    from workbench.dynamodb_writer import Written
     from workbench.log.checkpoints import Checkpoint
+    from workbench.sandbox.dynamodb_writer import Written
 
 _DEFAULTS = {
     "as_of": END_OF_TIME,
@@ -585,17 +585,17 @@ class Workbench:
         return self._catalog().ddl(name)
 
     def generate(self, dataset: str, **options: Any) -> Generated | Written:
-        """Make a realistic table and its change log in the embedded lake; see `workbench.generate.generate`.
+        """Make a realistic table and its change log in the embedded lake; see `workbench.sandbox.generate.generate`.
 
         With ``engine="athena"`` the same items are written to the table of DynamoDB, whose pipeline then logs the
-        changes; see `workbench.dynamodb_writer.write`. How the log is delivered (duplicates, late, reordered,
+        changes; see `workbench.sandbox.dynamodb_writer.write`. How the log is delivered (duplicates, late, reordered,
         layout) is then the pipeline's affair, and these options are left alone.
         """
         if isinstance(self._engine, DuckDBEngine):
             forget = partial(self._engine.forget, dataset)
             with ItemStore(self.settings.store) as store:
                 return generate(store, self.settings.lake, dataset, forget=forget, **options)
-        from workbench import dynamodb_writer
+        from workbench.sandbox import dynamodb_writer
 
         if options.pop("replace", False):
             raise ParameterError("replace is for the embedded lake: a table of DynamoDB is not removed by this")

@@ -36,7 +36,7 @@ def generator_function(
         config=config,
         key=key,
         code=package(FILES, REQUIREMENTS),
-        handler="workbench.dynamodb_writer.handler",
+        handler="workbench.sandbox.dynamodb_writer.handler",
         description=f"Writes generated items: {config.generator}",
         environment={"TABLE": source.table.table_name, "DATASET": config.generator},
         memory=256,

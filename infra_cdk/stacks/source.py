@@ -13,7 +13,7 @@ from constructs import Construct
 from infra_cdk.config import Config
 from infra_cdk.stacks.encryption import removal
 from infra_cdk.stacks.functions import log_group
-from workbench.datasets import DATASETS
+from workbench.sandbox.datasets import DATASETS
 
 _TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER, "B": dynamodb.AttributeType.BINARY}
 

@@ -21,12 +21,12 @@ from tests import lakes
 from tests.aws.conftest import BUCKET, DATABASE, athena, declare, lake, place, session_of
 from tests.conftest import chain, write_log
 from tests.questions import LATER, same
-from workbench import Workbench, dynamodb_writer
+from workbench import Workbench
 from workbench.aws.table_definitions import table_input
 from workbench.cli import main
-from workbench.embedded import ItemStore
 from workbench.errors import ConfigError, ParameterError, QueryError, ScanRefused, TableNotFound, WorkbenchError
 from workbench.reports import run_report
+from workbench.sandbox import ItemStore, dynamodb_writer
 
 ROOT = Path(__file__).parents[2]
 

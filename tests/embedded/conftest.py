@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.embedded import ItemStore
+from workbench.sandbox import ItemStore
 
 
 @pytest.fixture

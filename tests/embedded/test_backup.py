@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from workbench.embedded import ItemStore, backup
-from workbench.embedded.backup import export_table
 from workbench.errors import ParameterError, StoreError
 from workbench.log.exports import find_exports
 from workbench.model.attributes import to_dynamodb
+from workbench.sandbox import ItemStore, table_export
+from workbench.sandbox.table_export import export_table
 
 
 def summary(folder: Path) -> dict[str, Any]:
@@ -222,4 +222,4 @@ def test_the_store_can_be_written_after_an_export(store, tmp_path):
     export_table(store, "things", tmp_path)
     store.put_item("things", {"pk": "a"})
     assert store.get_item("things", {"pk": "a"}) == {"pk": "a"}
-    assert backup.export_table(store, "things", tmp_path) in [export.folder for export in find_exports(tmp_path)]
+    assert table_export.export_table(store, "things", tmp_path) in [export.folder for export in find_exports(tmp_path)]

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from workbench import Workbench
-from workbench.embedded import Faults, ItemStore, deliver
 from workbench.model.attributes import to_dynamodb, to_images
 from workbench.model.records import canonical_json
+from workbench.sandbox import Faults, ItemStore, deliver
 
 START = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
 
@@ -273,7 +273,7 @@ RECORDS: dict[int, bytes] = {}
 WRITER = """
 import os, random, signal, sys
 from pathlib import Path
-from workbench.embedded import ItemStore, deliver
+from workbench.sandbox import ItemStore, deliver
 
 home, run = Path(sys.argv[1]), sys.argv[2]
 

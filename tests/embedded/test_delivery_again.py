@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from workbench.embedded import ItemStore, deliver
+from workbench.sandbox import ItemStore, deliver
 
 
 def fill(store: ItemStore, count: int, **more: Any) -> None:
@@ -62,7 +62,7 @@ def test_what_was_delivered_but_not_noted_takes_its_own_place_with_what_came_aft
 
 
 def test_an_object_is_full_after_its_bytes_too(store, lake, monkeypatch):
-    monkeypatch.setattr("workbench.embedded.delivery._LARGEST_OBJECT", 10_000)
+    monkeypatch.setattr("workbench.sandbox.delivery._LARGEST_OBJECT", 10_000)
     fill(store, 9, pad="x" * 4_000)
     deliver(store, lake, "things")
     assert sorted(map(len, objects(lake))) == [1, 2, 2, 2, 2]

@@ -18,11 +18,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from workbench.embedded import ItemStore
-from workbench.embedded.store import item_size
 from workbench.errors import StoreError
 from workbench.model.attributes import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_change, canonical_json
+from workbench.sandbox import ItemStore
+from workbench.sandbox.item_store import item_size
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

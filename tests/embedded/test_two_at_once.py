@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from workbench import Workbench
-from workbench.embedded import alone
-from workbench.embedded.alone import alone as held
 from workbench.errors import StoreError, TableNotFound
+from workbench.sandbox import lock
+from workbench.sandbox.lock import alone as held
 
 MAKE = """
 import sys
 from workbench import Workbench
-from workbench.embedded import ItemStore
+from workbench.sandbox import ItemStore
 wb = Workbench(home=sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -80,7 +80,7 @@ def test_of_two_at_once_one_waits_and_store_and_lake_agree(tmp_path, how):
 
 
 def test_who_has_waited_too_long_says_for_what(tmp_path, monkeypatch):
-    monkeypatch.setattr(alone, "_PATIENCE", 1)
+    monkeypatch.setattr(lock, "_PATIENCE", 1)
     wb = Workbench(home=tmp_path)
     with (
         held(wb.settings.lake, "persons.generating", "at it"),

@@ -19,7 +19,7 @@ moto = pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
 from infra_cdk import bundling  # noqa: E402
 from infra_cdk.stacks.generator import FILES, REQUIREMENTS  # noqa: E402
 from tests.infra.conftest import _RUNTIME, only  # noqa: E402
-from workbench.datasets import DATASETS  # noqa: E402
+from workbench.sandbox.datasets import DATASETS  # noqa: E402
 
 LAMBDAS_OWN = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
 

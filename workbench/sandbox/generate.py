@@ -16,13 +16,13 @@ from typing import get_args
 
 from tqdm import tqdm
 
-from workbench.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
-from workbench.embedded import Faults, ItemStore, deliver
-from workbench.embedded.alone import alone
-from workbench.embedded.delivery import Written
-from workbench.embedded.store import note_of
 from workbench.errors import ParameterError, StoreError, did_you_mean
 from workbench.progress import seen
+from workbench.sandbox import Faults, ItemStore, deliver
+from workbench.sandbox.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
+from workbench.sandbox.delivery import Written
+from workbench.sandbox.item_store import note_of
+from workbench.sandbox.lock import alone
 from workbench.text import count
 
 

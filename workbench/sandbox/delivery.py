@@ -19,11 +19,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workbench.embedded.alone import alone
-from workbench.embedded.store import ItemStore
 from workbench.errors import RecordRefused
 from workbench.log.objects import PARQUET
 from workbench.model.records import canonical_change
+from workbench.sandbox.item_store import ItemStore
+from workbench.sandbox.lock import alone
 
 Written = Literal["envelope", "parquet", "raw"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -23,9 +23,9 @@ from typing import Any
 
 import orjson
 
-from workbench.embedded.delivery import _place
-from workbench.embedded.store import ItemStore, connect
 from workbench.errors import StoreError
+from workbench.sandbox.delivery import _place
+from workbench.sandbox.item_store import ItemStore, connect
 
 _MILLISECOND = timedelta(milliseconds=1)
 

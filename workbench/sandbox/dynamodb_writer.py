@@ -32,9 +32,9 @@ from workbench.aws.dynamodb import (
     read,
     refused,
 )
-from workbench.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
 from workbench.errors import ParameterError, StoreError
 from workbench.model.records import canonical_keys
+from workbench.sandbox.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
 from workbench.text import count
 
 _BATCH = 25  # the most writes of a BatchWriteItem
@@ -86,7 +86,7 @@ def write(
     Parameters
     ----------
     dataset
-        ``persons`` or ``heartrate``; see `workbench.generate.generate`, which also tells of the others.
+        ``persons`` or ``heartrate``; see `workbench.sandbox.generate.generate`, which also tells of the others.
     table
         The table's name; the dataset's where not given.
     rate
@@ -173,7 +173,7 @@ def handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
 
 
 class LiveStore:
-    """Writes to tables in DynamoDB, in batches and in order: what datasets use of `workbench.embedded.ItemStore`.
+    """Writes to tables in DynamoDB, in batches and in order: what datasets use of `workbench.sandbox.ItemStore`.
 
     boto3's own batch writer would drop the first of two writes of one item, whose change the log should have, and
     would try again without a pause and without an end what DynamoDB does not take.
