@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from workbench import checks
+from workbench.checks import machine
 from workbench.config import Settings, load_settings
 from workbench.errors import ConfigError
 
@@ -22,7 +22,7 @@ def status(found: pd.DataFrame, check: str) -> str:
 
 
 def test_a_new_machine_is_ready_but_has_no_data_yet_and_stays_untouched(tmp_path):
-    found = checks.run_checks(settings(tmp_path / "new"))
+    found = machine.run_checks(settings(tmp_path / "new"))
     assert set(found["status"]) <= {"ok", "warning"}
     assert status(found, "change log") == "warning"
     assert "workbench generate" in found.set_index("check").loc["change log", "remedy"]
@@ -30,7 +30,7 @@ def test_a_new_machine_is_ready_but_has_no_data_yet_and_stays_untouched(tmp_path
 
 
 def test_whatever_is_not_ok_has_a_remedy(tmp_path):
-    found = checks.run_checks(settings(tmp_path, tmp_path / "nowhere"))
+    found = machine.run_checks(settings(tmp_path, tmp_path / "nowhere"))
     assert status(found, "change log") != "ok"
     assert found.loc[found["status"] != "ok", "remedy"].str.len().min() > 0
 
@@ -41,23 +41,23 @@ def test_a_sound_item_store_is_ok_and_a_damaged_one_fails(tmp_path):
         connection.execute("CREATE TABLE t (value TEXT PRIMARY KEY)")
         connection.executemany("INSERT INTO t VALUES (?)", ([f"{value:09}"] for value in range(5000)))
     connection.close()
-    assert status(checks.run_checks(settings(tmp_path)), "item store") == "ok"
+    assert status(machine.run_checks(settings(tmp_path)), "item store") == "ok"
     damaged = bytearray(store.read_bytes())
     damaged[4096:9000] = b"\x07" * 4904
     store.write_bytes(damaged)
-    assert status(checks.run_checks(settings(tmp_path)), "item store") == "failed"
+    assert status(machine.run_checks(settings(tmp_path)), "item store") == "failed"
 
 
 def test_a_home_that_is_a_file_in_the_way_is_told(tmp_path):
     (tmp_path / "home").write_text("")
-    found = checks.run_checks(settings(tmp_path / "home"))
+    found = machine.run_checks(settings(tmp_path / "home"))
     assert status(found, "home folder") == "failed"
 
 
 def test_a_check_that_breaks_is_a_failed_check(tmp_path, monkeypatch):
-    monkeypatch.setattr(checks, "LIBRARIES", ("pandas", "no-such-library"))
-    monkeypatch.setattr(checks.shutil, "disk_usage", lambda _: 1 / 0)
-    found = checks.run_checks(settings(tmp_path))
+    monkeypatch.setattr(machine, "LIBRARIES", ("pandas", "no-such-library"))
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: 1 / 0)
+    found = machine.run_checks(settings(tmp_path))
     assert status(found, "libraries") == status(found, "free disk") == "failed"
 
 
@@ -67,12 +67,12 @@ def test_the_verdict_names_what_failed_and_what_to_do_first():
         columns=["check", "status", "detail", "remedy"],
     )
     with pytest.raises(ConfigError, match=r"not ready: DuckDB failed.*Do: pip install duckdb"):
-        checks.require_ready(found)
-    assert checks.require_ready(found[1:]) == "Ready: 0 of 1 checks are ok; to mind: free disk."
+        machine.require_ready(found)
+    assert machine.require_ready(found[1:]) == "Ready: 0 of 1 checks are ok; to mind: free disk."
 
 
 def test_the_table_marks_by_sign_and_escapes_what_it_shows():
     found = pd.DataFrame([("x", "failed", "<script>", "")], columns=["check", "status", "detail", "remedy"])
-    html = checks.show_checks(found).to_html()
+    html = machine.show_checks(found).to_html()
     assert "✗ failed" in html
     assert "<script>" not in html

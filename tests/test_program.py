@@ -21,8 +21,9 @@ from click.testing import CliRunner
 
 import workbench
 from tests.conftest import chain, micros, write_log
-from workbench import Workbench, checks, reports
+from workbench import Workbench, reports
 from workbench.aws.session import open_session
+from workbench.checks import machine
 from workbench.cli import main
 from workbench.config import load_settings
 from workbench.errors import ConfigError, ParameterError, StoreError
@@ -286,9 +287,9 @@ def test_a_home_that_can_only_be_read_is_a_warning_and_one_that_cannot_be_made_i
     def refused(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(checks.tempfile, "TemporaryFile", refused)
-    assert checks._home(tmp_path).status == "warning"
-    assert checks._home(tmp_path / "none").status == "failed"
+    monkeypatch.setattr(machine.tempfile, "TemporaryFile", refused)
+    assert machine._home(tmp_path).status == "warning"
+    assert machine._home(tmp_path / "none").status == "failed"
 
 
 def test_checkpoints_that_cannot_be_made_name_the_setting(tmp_path, monkeypatch):
@@ -371,8 +372,8 @@ def test_the_remedy_of_a_check_that_breaks_is_a_command_or_a_setting(tmp_path, m
     def broken(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(checks, part, broken)
-    found = checks.run_checks(load_settings(home=tmp_path, engine="athena" if part == "_aws" else "duckdb"))
+    monkeypatch.setattr(machine, part, broken)
+    found = machine.run_checks(load_settings(home=tmp_path, engine="athena" if part == "_aws" else "duckdb"))
     (remedy,) = found[found["detail"] == "RuntimeError: broken"]["remedy"]
     if remedy.startswith("workbench "):
         context = main.make_context("workbench", remedy.split()[1:])

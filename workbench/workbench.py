@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from workbench import buckets, frequency, quality
 from workbench.aws.costs import Spent, spent
-from workbench.checks import run_checks
+from workbench.checks.machine import run_checks
 from workbench.config import Settings, load_settings
 from workbench.engines import Answer, Engine, Estimate, Over
 from workbench.engines.duckdb import DuckDBEngine
@@ -660,7 +660,7 @@ class Workbench:
         return self._trying(table, lambda: self._engine.checkpoint(table, keep))
 
     def check(self) -> pd.DataFrame:
-        """Check that this machine and the lake are ready; see `workbench.checks.run_checks`."""
+        """Check that this machine and the lake are ready; see `workbench.checks.machine.run_checks`."""
         return run_checks(self.settings)
 
     def close(self) -> None:

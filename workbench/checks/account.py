@@ -16,12 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from workbench.aws.catalog import Catalog, LogTable
 from workbench.aws.errors import is_denied, is_unauthenticated, is_unreachable
 from workbench.aws.session import Session, open_session, said
-from workbench.check import Check
-from workbench.checks_pipeline import Clients, check_pipeline, delivery_streams
+from workbench.checks.check import Check
+from workbench.checks.pipeline import Clients, check_pipeline, delivery_streams
+from workbench.checks.refusal import refusal
 from workbench.config import Settings
 from workbench.errors import ConfigError
 from workbench.model.times import duration
-from workbench.refusal import refusal
 
 _CLIENTS = ("sts", "athena", "glue", "s3", "kms", "dynamodb", "firehose", "cloudwatch")
 _QUICK = Config(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from workbench.check import Check
+from workbench.checks.check import Check
 from workbench.errors import ConfigError
 from workbench.text import count, size
 
@@ -75,7 +75,7 @@ def run_checks(settings: Settings) -> pd.DataFrame:
 
 
 def _aws(settings: Settings) -> Iterable[Check]:
-    from workbench.checks_aws import check_aws  # awswrangler, which takes a second to import
+    from workbench.checks.account import check_aws  # awswrangler, which takes a second to import
 
     return check_aws(settings)
 

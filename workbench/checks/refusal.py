@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws.errors import is_denied, is_unauthenticated, is_unreachable, missing
 from workbench.aws.session import said
-from workbench.check import Check, Status
+from workbench.checks.check import Check, Status
 
 _LOGIN = "aws sso login (or aws configure), then again; profile= or AWS_PROFILE chooses another profile"
 

@@ -9,8 +9,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws.errors import is_unauthenticated
-from workbench.check import Check, Status
-from workbench.refusal import refusal
+from workbench.checks.check import Check, Status
+from workbench.checks.refusal import refusal
 
 Clients = Mapping[str, Any]
 _SLOW = 900  # seconds
