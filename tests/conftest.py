@@ -32,7 +32,7 @@ def asked_at() -> Iterator[datetime]:
     """When `quality` asks how fresh a log is, whatever the machine's clock says."""
     at = datetime(2026, 1, 2, 9, 30, tzinfo=UTC)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("workbench.quality.now", lambda: at)
+        patch.setattr("workbench.questions.quality.now", lambda: at)
         yield at
 
 

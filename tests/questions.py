@@ -9,7 +9,7 @@ import pandas as pd
 
 from tests.lakes import START
 from workbench import Workbench
-from workbench.quality import Quality
+from workbench.questions.quality import Quality
 
 
 @lru_cache(maxsize=4)

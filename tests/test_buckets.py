@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.buckets import into_buckets, left_out, unit_of
 from workbench.errors import ParameterError
+from workbench.questions.time_buckets import into_buckets, left_out, unit_of
 
 COUNTS = ["inserts", "modifies", "removes", "ttl_removes", "changes"]
 
@@ -217,7 +217,7 @@ def test_what_is_left_out_is_empty_and_all_else_is_as_it_would_be(monkeypatch, z
     days = [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in CHANGES[zone]]
     counts = counted([day + timedelta(hours=hour) for day in days for hour in (-30, -3, 0, 1, 2, 5, 26)])
     whole = into_buckets(counts, every, zone, None, None)
-    monkeypatch.setattr("workbench.buckets._MOST", 10)
+    monkeypatch.setattr("workbench.questions.time_buckets._MOST", 10)
     folded = into_buckets(counts, every, zone, None, None)
     kept = whole["changes"].ne(0)
     kept |= kept.shift(1, fill_value=False) | kept.shift(-1, fill_value=False)

@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 
 from tests.conftest import chain, micros, write_log
-from workbench import export
 from workbench.cli import main
 from workbench.errors import ExportError, ParameterError
 from workbench.model.attributes import column_path, frame, from_dynamodb
-from workbench.result import Result, Stats
+from workbench.questions import writers
+from workbench.questions.result import Result, Stats
 from workbench.workbench import Workbench
 
 KINDS = ("parquet", "csv", "xlsx", "json")
@@ -71,7 +71,7 @@ def loaded(path: Path) -> list[dict]:
 def write(tmp_path):
     """Write a frame to a new file of a kind."""
     numbers = count()
-    return lambda df, kind: export.write(df, tmp_path / f"{next(numbers)}.{kind}")
+    return lambda df, kind: writers.write(df, tmp_path / f"{next(numbers)}.{kind}")
 
 
 # --- numbers
@@ -116,7 +116,7 @@ def test_no_decimal_of_any_scale_is_ever_rounded(tmp_path_factory, values):
         "xlsx": lambda path: [repr(row[0]) if isinstance(row[0], float) else row[0] for row in sheet(path)][1:],
     }
     for kind in KINDS:
-        assert [Decimal(value) for value in read[kind](export.write(df, folder / f"o.{kind}"))] == values, kind
+        assert [Decimal(value) for value in read[kind](writers.write(df, folder / f"o.{kind}"))] == values, kind
 
 
 def test_integers_keep_their_type_and_their_digits(write):
@@ -139,10 +139,10 @@ def test_a_number_or_a_flag_beside_a_null_stays_one_in_parquet(write):
 @settings(max_examples=25)
 def test_floats_come_back_to_the_last_bit(tmp_path_factory, values):
     folder, df = tmp_path_factory.mktemp("out"), pd.DataFrame({"a": values})
-    assert parquet(export.write(df, folder / "o.parquet")) == values
-    assert [float(each) for each in lines(export.write(df, folder / "o.csv"))[1:-1]] == values
-    assert [row["a"] for row in json.loads(export.write(df, folder / "o.json").read_text())] == values
-    assert [row[0] for row in sheet(export.write(df, folder / "o.xlsx"))][1:] == values
+    assert parquet(writers.write(df, folder / "o.parquet")) == values
+    assert [float(each) for each in lines(writers.write(df, folder / "o.csv"))[1:-1]] == values
+    assert [row["a"] for row in json.loads(writers.write(df, folder / "o.json").read_text())] == values
+    assert [row[0] for row in sheet(writers.write(df, folder / "o.xlsx"))][1:] == values
 
 
 # --- times
@@ -234,17 +234,17 @@ def test_a_text_is_never_a_formula_in_excel_and_comes_back(write):
 @settings(max_examples=25)
 def test_any_text_comes_back_from_every_format(tmp_path_factory, values):
     folder, df = tmp_path_factory.mktemp("out"), texts(*values)
-    assert parquet(export.write(df, folder / "o.parquet")) == values
-    assert [row["a"] for row in loaded(export.write(df, folder / "o.json"))] == values
-    assert [row[0] for row in table(export.write(df, folder / "o.csv"))][1:] == values
-    assert [unescape(row[0]) for row in sheet(export.write(df, folder / "o.xlsx"))][1:] == values
+    assert parquet(writers.write(df, folder / "o.parquet")) == values
+    assert [row["a"] for row in loaded(writers.write(df, folder / "o.json"))] == values
+    assert [row[0] for row in table(writers.write(df, folder / "o.csv"))][1:] == values
+    assert [unescape(row[0]) for row in sheet(writers.write(df, folder / "o.xlsx"))][1:] == values
 
 
 def test_a_text_longer_than_an_excel_cell_is_refused_and_never_cut(write, tmp_path):
     assert len(sheet(write(texts("x" * 32_767), "xlsx"))[1][0]) == 32_767
     for long in ("x" * 32_768, "\x01" * 10_000):
         with pytest.raises(ExportError, match=r"does not fit an Excel cell: write \.parquet or \.csv"):
-            export.write(texts(long), tmp_path / "long.xlsx")
+            writers.write(texts(long), tmp_path / "long.xlsx")
 
 
 # --- sets, lists, bytes, maps
@@ -333,59 +333,59 @@ def test_a_frame_without_columns_can_be_written(write, kind):
 
 
 def test_the_json_of_an_empty_frame_is_an_empty_array():
-    assert json.loads(export.to_json(pd.DataFrame())) == json.loads(export.to_json(frame([], keys=["pk"]))) == []
+    assert json.loads(writers.to_json(pd.DataFrame())) == json.loads(writers.to_json(frame([], keys=["pk"]))) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_is_never_overwritten_unless_told(tmp_path, kind):
-    path = export.write(texts("old"), tmp_path / f"o.{kind}")
+    path = writers.write(texts("old"), tmp_path / f"o.{kind}")
     before = path.read_bytes()
     with pytest.raises(ExportError, match="exists already: choose another name or overwrite it"):
-        export.write(texts("new"), path)
+        writers.write(texts("new"), path)
     assert path.read_bytes() == before
-    export.write(texts("new"), path, overwrite=True)
+    writers.write(texts("new"), path, overwrite=True)
     assert path.read_bytes() != before
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_failure_leaves_the_old_file_and_no_half_one(tmp_path, kind, monkeypatch):
-    path = export.write(texts("old"), tmp_path / f"o.{kind}")
+    path = writers.write(texts("old"), tmp_path / f"o.{kind}")
     before = path.read_bytes()
 
     def half(df, part):
         part.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(export._WRITERS, kind, half)
+    monkeypatch.setitem(writers._WRITERS, kind, half)
     with pytest.raises(ExportError, match="could not be written: No space left on device"):
-        export.write(texts("new"), path, overwrite=True)
+        writers.write(texts("new"), path, overwrite=True)
     assert (path.read_bytes(), list(tmp_path.iterdir())) == (before, [path])
 
 
 def test_missing_folders_are_made_and_an_ending_in_capitals_is_understood(tmp_path):
-    assert export.write(texts("x"), tmp_path / "new" / "folder" / "o.CSV").read_text() == '"a"\n"x"\n'
+    assert writers.write(texts("x"), tmp_path / "new" / "folder" / "o.CSV").read_text() == '"a"\n"x"\n'
 
 
 @pytest.mark.parametrize("name", ["o.txt", "o", "o.parquet.gz"])
 def test_an_unknown_ending_is_refused_with_those_there_are(tmp_path, name):
     with pytest.raises(ExportError, match=r"cannot write .*use one of \.parquet, \.csv, \.xlsx, \.json"):
-        export.write(texts("x"), tmp_path / name)
+        writers.write(texts("x"), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_in_the_way_is_an_error_of_one_line(tmp_path):
     (tmp_path / "o.csv").mkdir()
     with pytest.raises(ExportError, match=r"o\.csv could not be written"):
-        export.write(texts("x"), tmp_path / "o.csv", overwrite=True)
+        writers.write(texts("x"), tmp_path / "o.csv", overwrite=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="could not be written"):
-        export.write(texts("x"), tmp_path / "file" / "o.csv")
+        writers.write(texts("x"), tmp_path / "file" / "o.csv")
 
 
 def test_an_address_of_a_bucket_is_not_taken_for_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ExportError, match=r"s3://bucket/o\.csv"):
-        export.write(texts("x"), "s3://bucket/o.csv")
+        writers.write(texts("x"), "s3://bucket/o.csv")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -528,7 +528,7 @@ WHOLE = [
 def nested(tmp_path):
     """Write a frame nested to a new file of a kind."""
     numbers = count()
-    return lambda df, kind: export.write(df, tmp_path / f"{next(numbers)}.{kind}", nested=True)
+    return lambda df, kind: writers.write(df, tmp_path / f"{next(numbers)}.{kind}", nested=True)
 
 
 def test_nested_json_has_the_maps_that_the_items_have(nested):
@@ -576,8 +576,8 @@ def parquet_of(path: Path, name: str) -> list:
 
 def test_an_attribute_that_is_a_map_in_one_item_and_none_in_the_next_is_whole_in_each(nested):
     df = frame(['{"p":{"M":{"x":{"N":"1"}}}}', '{"p":{"S":"text"}}', '{"p":{"NULL":true}}', '{"p":{"M":{}}}', "{}"])
-    assert export.nest(df)["p"].tolist()[:4] == [{"x": 1}, "text", None, {}]
-    assert export.nest(df)["p"].tolist()[4] is pd.NA
+    assert writers.nest(df)["p"].tolist()[:4] == [{"x": 1}, "text", None, {}]
+    assert writers.nest(df)["p"].tolist()[4] is pd.NA
     assert parquet_of(nested(df, "parquet"), "p") == ['{"x":1}', "text", None, "{}", None]
     assert loaded(nested(df, "json")) == [{"p": {"x": 1}}, {"p": "text"}, {"p": None}, {"p": {}}, {}]
 
@@ -596,7 +596,7 @@ def test_nest_leaves_the_columns_of_a_result_and_what_is_no_path_as_they_are():
         },
         index=[7],
     )
-    whole = export.nest(df)
+    whole = writers.nest(df)
     assert list(whole) == ["ts", 'count("x")', '"ts"', '"_changed_at"', 5, "new", "old", "_changed_at"]
     assert whole[["new", "old"]].loc[7].to_list() == [{"a": 1}, {"a": {"b": 2}}]
     pd.testing.assert_frame_equal(whole[["ts", 5, "_changed_at"]], df[["ts", 5, "_changed_at"]])
@@ -604,9 +604,9 @@ def test_nest_leaves_the_columns_of_a_result_and_what_is_no_path_as_they_are():
 
 def test_nest_never_loses_a_value_that_stands_where_another_has_something_under_it():
     df = pd.DataFrame({"new": ["key", "key"], "new.a": [1, 2], "m.a": [1, 2]})
-    assert list(export.nest(df)) == ["new", "new.a", "m"]
-    assert export.nest(pd.DataFrame()).empty
-    assert list(export.nest(frame([], keys=["pk"]))) == ["pk"]
+    assert list(writers.nest(df)) == ["new", "new.a", "m"]
+    assert writers.nest(pd.DataFrame()).empty
+    assert list(writers.nest(frame([], keys=["pk"]))) == ["pk"]
 
 
 images = st.recursive(
@@ -629,13 +629,13 @@ images = st.recursive(
 def test_nesting_a_frame_gives_the_items_it_was_made_from(tmp_path_factory, given_images):
     given_images = [{"pk": {"S": "x"}} | image for image in given_images]
     df = frame(map(json.dumps, given_images))
-    whole = export.nest(df)
+    whole = writers.nest(df)
     for at, image in enumerate(given_images):
         item = {name: whole.loc[at, name if name != "a.b" else '"a.b"'] for name in image}
         assert item == from_dynamodb(image)
     folder = tmp_path_factory.mktemp("out")
     for kind in KINDS:
-        export.write(df, folder / f"o.{kind}", nested=True)
+        writers.write(df, folder / f"o.{kind}", nested=True)
     read = loaded(folder / "o.json")
     assert [{column_path(name)[0]: value for name, value in row.items()} for row in read] == [
         from_dynamodb(image) for image in given_images
@@ -668,7 +668,7 @@ def answer(df: pd.DataFrame, sql: str = "select 'é'", **asked: object) -> Resul
 
 
 def sidecar(path: Path) -> dict:
-    return json.loads(export.sidecar_of(path).read_text(encoding="utf-8"))
+    return json.loads(writers.sidecar_of(path).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -700,7 +700,7 @@ def test_beside_a_results_file_stands_where_it_is_from(tmp_path, kind):
         "rows": 4,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
-    assert """\n  "sql": "select 'é'",\n""" in export.sidecar_of(path).read_text(encoding="utf-8")
+    assert """\n  "sql": "select 'é'",\n""" in writers.sidecar_of(path).read_text(encoding="utf-8")
 
 
 def test_a_sidecar_tells_of_the_frame_that_was_written(tmp_path):
@@ -725,14 +725,14 @@ def test_a_failure_leaves_both_old_files(tmp_path, monkeypatch):
     def fails(*_: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(export, "_described", fails)
+    monkeypatch.setattr(writers, "_described", fails)
     with pytest.raises(ExportError, match="No space left on device"):
         answer(texts("new")).to_csv(path, overwrite=True)
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_a_frame_alone_is_written_without_a_second_file(tmp_path):
-    export.write(PEOPLE, tmp_path / "o.csv")
+    writers.write(PEOPLE, tmp_path / "o.csv")
     assert [file.name for file in tmp_path.iterdir()] == ["o.csv"]
 
 
@@ -868,12 +868,12 @@ def plain(value: object) -> object:
 )
 def test_every_answer_reads_back(answers, name, nested, tmp_path):
     result = answers[name]
-    df = export.nest(result.df) if nested else result.df
+    df = writers.nest(result.df) if nested else result.df
     assert len(df), "there is something to write"
     for kind in KINDS:
         result.write(tmp_path / f"o.{kind}", nested=nested)
     rows = [
-        [None if value is None or export.absent(value) else value for value in row]
+        [None if value is None or writers.absent(value) else value for value in row]
         for row in zip(*(df[column].astype(object) for column in df), strict=True)
     ]
 
@@ -938,7 +938,7 @@ FORMULAS = ["=1+1", "+1+1", "-1+cmd", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"
 
 def test_csv_for_excel_runs_nothing_is_marked_as_utf_8_and_keeps_numbers(tmp_path):
     df = pd.DataFrame({"=name": [*FORMULAS, "a=b", "-5", "+1.5e3", "", "ü"], "n": range(-7, 7)})
-    path = export.write(df, tmp_path / "a.csv", excel=True)
+    path = writers.write(df, tmp_path / "a.csv", excel=True)
     raw = path.read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf")
     read = pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False, dtype=str)
@@ -948,7 +948,7 @@ def test_csv_for_excel_runs_nothing_is_marked_as_utf_8_and_keeps_numbers(tmp_pat
 
 
 def test_csv_that_is_not_for_excel_is_exact(tmp_path):
-    path = export.write(pd.DataFrame({"=name": FORMULAS}), tmp_path / "a.csv")
+    path = writers.write(pd.DataFrame({"=name": FORMULAS}), tmp_path / "a.csv")
     assert path.read_bytes().startswith(b'"=name"')
     with path.open(newline="", encoding="utf-8") as file:
         assert [row[0] for row in csv.reader(file)][1:] == FORMULAS
@@ -957,7 +957,7 @@ def test_csv_that_is_not_for_excel_is_exact(tmp_path):
 @pytest.mark.parametrize("kind", ["xlsx", "json", "parquet"])
 def test_excel_is_an_option_of_csv_only(tmp_path, kind):
     with pytest.raises(ExportError, match="excel is for CSV"):
-        export.write(pd.DataFrame({"a": [1]}), tmp_path / f"a.{kind}", excel=True)
+        writers.write(pd.DataFrame({"a": [1]}), tmp_path / f"a.{kind}", excel=True)
     assert not list(tmp_path.iterdir())
 
 
@@ -965,17 +965,17 @@ def test_excel_is_an_option_of_csv_only(tmp_path, kind):
 def test_a_sheet_has_no_more_columns_than_excel_opens(tmp_path, columns, fits):
     df = pd.DataFrame([[1] * columns], columns=[f"c{n}" for n in range(columns)])
     if fits:
-        assert export.write(df, tmp_path / "a.xlsx").is_file()
+        assert writers.write(df, tmp_path / "a.xlsx").is_file()
         return
     with pytest.raises(ExportError, match=r"16,385 columns do not fit an Excel sheet \(16,384\)"):
-        export.write(df, tmp_path / "a.xlsx")
+        writers.write(df, tmp_path / "a.xlsx")
     assert not list(tmp_path.iterdir())
 
 
 def test_columns_that_athena_takes_for_one_are_said_and_written(tmp_path):
     df = pd.DataFrame({"pk": ["a"], "Email": ["x"], "email": ["y"], "p.A": [1], "p.a": [2]})
     with pytest.warns(UserWarning, match="are one to readers") as warned:
-        path = export.write(df, tmp_path / "a.parquet", meta={"notes": ["before"]})
+        path = writers.write(df, tmp_path / "a.parquet", meta={"notes": ["before"]})
     assert len(warned) == 2
     about = json.loads(Path(f"{path}.meta.json").read_text())
     assert [note.split(" are one")[0] for note in about["notes"]] == [
@@ -984,8 +984,8 @@ def test_columns_that_athena_takes_for_one_are_said_and_written(tmp_path):
         "the columns p.A and p.a",
     ]
     assert pq.read_table(path).column_names == list(df.columns)
-    export.write(df, tmp_path / "a.csv")  # said of Parquet only
-    export.write(df[["pk", "Email"]], tmp_path / "b.parquet")
+    writers.write(df, tmp_path / "a.csv")  # said of Parquet only
+    writers.write(df[["pk", "Email"]], tmp_path / "b.parquet")
 
 
 def test_the_command_line_says_so_too_and_writes_csv_for_excel(tmp_path, monkeypatch):

@@ -20,7 +20,6 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from botocore.loaders import create_loader
 
-from workbench import reconciliation
 from workbench.aws import dynamodb, export_jobs
 from workbench.aws.export_jobs import find_exports
 from workbench.aws.session import Session, open_session
@@ -28,8 +27,9 @@ from workbench.config import load_settings
 from workbench.engines import Answer
 from workbench.engines.exported import read_items
 from workbench.errors import ExportError, ParameterError, StoreError
-from workbench.export import write as write_frame
 from workbench.log.exports import choose
+from workbench.questions import reconciliation
+from workbench.questions.writers import write as write_frame
 from workbench.sandbox import ItemStore, dynamodb_writer, export_table
 
 MODELS = create_loader()  # reads the services' descriptions once for all tests

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from tests.conftest import chain, micros, write_log
 from workbench.errors import ParameterError
-from workbench.export import nest
-from workbench.mask import REDACTED, mask, names_masked
 from workbench.model.attributes import frame, from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
+from workbench.questions.masking import REDACTED, mask, names_masked
+from workbench.questions.writers import nest
 from workbench.workbench import Workbench
 
 NA = pd.NA

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from workbench import Workbench
 from workbench.cli import main
-from workbench.result import Result
+from workbench.questions.result import Result
 
 HERE = Path(__file__).parents[1]
 README = (HERE / "README.md").read_text(encoding="utf-8")

@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 
 from tests.conftest import chain, micros, record, write_log
-from workbench import Workbench, timeline
+from workbench import Workbench
 from workbench.errors import ParameterError
+from workbench.questions import timeline
 from workbench.text import count
 
 KEY = {"userId": {"N": "3"}, "tx": {"S": "<b>größe"}}

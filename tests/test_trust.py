@@ -24,7 +24,7 @@ from tests.trust import LOGS, NOON, image, key, made, micros
 from workbench import Workbench
 from workbench.cli import main
 from workbench.errors import ParameterError
-from workbench.quality import Quality
+from workbench.questions.quality import Quality
 
 
 def odd(told: Quality) -> dict[str, tuple[str, int, float, str]]:
@@ -86,7 +86,7 @@ def fresh(wb: Workbench, **asked) -> tuple[str, str]:
 
 
 def at(monkeypatch, moment) -> None:
-    monkeypatch.setattr("workbench.quality.now", lambda: moment)
+    monkeypatch.setattr("workbench.questions.quality.now", lambda: moment)
 
 
 def test_an_old_log_is_said_to_be_one(tmp_path, monkeypatch):

@@ -612,15 +612,15 @@ def _answer(
     printed: Callable[[Any], None] | None = None,
 ) -> Any:
     """Ask a question, and show or write the answer."""
-    from workbench import export
     from workbench.log.objects import grouped
+    from workbench.questions import writers
 
     show = dict(show)
     ours = ("source", "keys", "baseline", "log_region", "log_account", "mask", "mask_with")
     wb = _workbench(**{name: show.pop(name) for name in ours})
     out, as_json = show.pop("out"), show.pop("as_json")
     if out:  # refuse what could not be written before the question is asked, which may take long
-        export.destination(out, overwrite=show["overwrite"], sidecar=True, session=wb.session)
+        writers.destination(out, overwrite=show["overwrite"], sidecar=True, session=wb.session)
     result = getattr(wb, method)(table, **asked)
     if out:
         with warnings.catch_warnings(record=True) as warned:
@@ -677,7 +677,7 @@ def _pairs(given: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _print_history(result: Any) -> None:
-    from workbench import timeline
+    from workbench.questions import timeline
 
     _console().print(timeline.to_text(result.df))
 
@@ -718,11 +718,11 @@ def _console() -> Console:
 
 
 def _print(df: pd.DataFrame, as_json: bool) -> None:
-    from workbench import export
+    from workbench.questions import writers
 
     if as_json:
         ascii_only = "utf" not in str(sys.stdout.encoding).lower()
-        click.echo(plain_json(export.to_json(df), ascii_only=ascii_only), file=sys.stdout)
+        click.echo(plain_json(writers.to_json(df), ascii_only=ascii_only), file=sys.stdout)
         return
     console = _console()
     shown = df.head(_ROWS)

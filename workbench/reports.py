@@ -26,8 +26,8 @@ from nbformat import NotebookNode
 from workbench import paths, report_html
 from workbench.config import CONFIG, Settings, find_file, load_settings
 from workbench.errors import ParameterError, ReportError, did_you_mean
-from workbench.mask import REDACTED, names_masked
 from workbench.parameters import Parameter, Value, coerce_all, read_parameters
+from workbench.questions.masking import REDACTED, names_masked
 from workbench.text import file_name
 
 if TYPE_CHECKING:

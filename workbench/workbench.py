@@ -19,7 +19,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench import buckets, frequency, quality
 from workbench.aws.costs import Spent, spent
 from workbench.checks.machine import run_checks
 from workbench.config import Settings, load_settings
@@ -35,11 +34,8 @@ from workbench.errors import (
     ScanRefused,
     did_you_mean,
 )
-from workbench.frames import change_frame, item_frame
-from workbench.history import Comparison, History, Row, compare, history, with_baseline
 from workbench.log.contents import Schema, alive_at, remade
 from workbench.log.exports import others
-from workbench.mask import REDACTED, beside, mask, names_masked, ordered, unmatched
 from workbench.model import stream_views
 from workbench.model.attributes import column_name
 from workbench.model.conditions import CHANGES, COLUMN, LATEST, Condition, holds, leaves, names, names_columns, parse
@@ -48,9 +44,13 @@ from workbench.model.records import EVENTS, refuse_images
 from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, duration, instant
 from workbench.model.times import window as time_window
 from workbench.paths import local
-from workbench.quality import Quality
-from workbench.reconciliation import actual_state, against_live, scanned
-from workbench.result import Result, Stats
+from workbench.questions import frequency, quality, time_buckets
+from workbench.questions.frames import change_frame, item_frame
+from workbench.questions.history import Comparison, History, Row, compare, history, with_baseline
+from workbench.questions.masking import REDACTED, beside, mask, names_masked, ordered, unmatched
+from workbench.questions.quality import Quality
+from workbench.questions.reconciliation import actual_state, against_live, scanned
+from workbench.questions.result import Result, Stats
 from workbench.sandbox import ItemStore, export_table
 from workbench.sandbox.generate import Generated, generate, unfinished
 from workbench.sql import templates
@@ -463,11 +463,11 @@ class Workbench:
         begin, until = time_window(start, end, timezone)
         window: dict[str, Any] = {"start": begin, "end": until}
         asked = {"by": by, "every": every, "start": start and begin, "end": end and until, "timezone": timezone}
-        unit, ends = buckets.unit_of(every or "1h", timezone), (begin if start else None, until if end else None)
+        unit, ends = time_buckets.unit_of(every or "1h", timezone), (begin if start else None, until if end else None)
         if by == "event":
             answer = self._engine.ask("change_frequency", table, **window, unit=unit)
-            df = buckets.into_buckets(answer.rows.to_pandas(), every or "1h", timezone, *ends)
-            return self._result(Result, df, answer, "change_frequency", table, asked, notes=buckets.left_out(df))
+            df = time_buckets.into_buckets(answer.rows.to_pandas(), every or "1h", timezone, *ends)
+            return self._result(Result, df, answer, "change_frequency", table, asked, notes=time_buckets.left_out(df))
         if by == "attribute":
             answer, df, notes = self._trying(table, lambda: self._by_attribute(table, window, every, timezone, ends))
             return self._result(Result, df, answer, "changes", table, asked, notes=notes)
@@ -729,7 +729,7 @@ class Workbench:
                     raise
         answer = answer or self._engine.ask("changes", table, matching="false", **window)
         df = found.over_time(every, timezone, *ends) if every else found.total()
-        notes = buckets.left_out(df)
+        notes = time_buckets.left_out(df)
         notes += [f"{count(found.no_op_writes, 'write')} that changed nothing"] if found.no_op_writes else []
         notes += [f"{count(found.unknown, 'change')} without both images not compared"] if found.unknown else []
         notes += _held(found.held)

@@ -18,9 +18,6 @@ import pyarrow.compute as pc
 
 from workbench.engines import Answer, Engine, Over
 from workbench.errors import RecordRefused
-from workbench.fragments import fragment
-from workbench.frames import key_frame, shown
-from workbench.history import Row, chained, image_of, path_text, with_baseline
 from workbench.log.containers import FAILURE
 from workbench.log.contents import Schema, remade
 from workbench.log.objects import Unreadable, grouped
@@ -29,7 +26,10 @@ from workbench.model.differences import differences
 from workbench.model.keys import key_order
 from workbench.model.ordering import ABSENT, Link, follow
 from workbench.model.times import END_OF_TIME, START_OF_TIME, now
-from workbench.result import Result
+from workbench.questions.frames import key_frame, shown
+from workbench.questions.history import Row, chained, image_of, path_text, with_baseline
+from workbench.questions.html import fragment
+from workbench.questions.result import Result
 from workbench.sql import templates
 from workbench.text import words
 

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import ParameterError, RecordRefused
-from workbench.export import absent
 from workbench.model.attributes import RESERVED, column_path, from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
+from workbench.questions.writers import absent
 
 How = Literal["hash", "redact"]
 Path = tuple[str, ...]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from workbench.text import plain
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).with_name("templates")
 
 
 def fragment(name: str, **values: object) -> str:

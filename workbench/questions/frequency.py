@@ -14,13 +14,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench import buckets
-from workbench.frames import key_frame
-from workbench.history import path_text
 from workbench.model import stream_views
 from workbench.model.differences import differences
 from workbench.model.keys import key_order
 from workbench.model.records import refuse_images
+from workbench.questions import time_buckets
+from workbench.questions.frames import key_frame
+from workbench.questions.history import path_text
 
 STEPS = (0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0, None)
 """Seconds up to which `change_intervals.sql` counts; None is longer."""
@@ -129,12 +129,12 @@ class AttributeChanges:
     def over_time(self, every: str, timezone: str, start: datetime | None, end: datetime | None) -> pd.DataFrame:
         """Return one row a path and bucket, the most changed path first, empty buckets included."""
         df = self._rows()
-        df["bucket"] = df["ts"].dt.tz_localize(None).dt.floor(pd.Timedelta(1, buckets.unit_of(every, timezone)))  # type: ignore[arg-type]
+        df["bucket"] = df["ts"].dt.tz_localize(None).dt.floor(pd.Timedelta(1, time_buckets.unit_of(every, timezone)))  # type: ignore[arg-type]
         counts = df.groupby(["bucket", "path"], observed=True).size().unstack(fill_value=0)
         sums = counts.sum()
         order = sorted(sums.index, key=lambda path: (-sums[path], path))
         numbered = counts[order].set_axis(range(len(order)), axis="columns")  # an attribute may be called bucket
-        wide = buckets.into_buckets(numbered.reset_index(), every, timezone, start, end)
+        wide = time_buckets.into_buckets(numbered.reset_index(), every, timezone, start, end)
         long = wide.melt("bucket", var_name="path", value_name="changes")
         long["path"] = long["path"].map(dict(enumerate(order)))
         long = long[["path", "bucket", "changes"]].astype({"path": "str", "changes": "int64"})

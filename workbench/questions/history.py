@@ -14,13 +14,13 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from workbench.frames import key_frame
 from workbench.model import attributes
 from workbench.model.differences import differences
 from workbench.model.keys import key_order
 from workbench.model.ordering import ABSENT, Link, follow
 from workbench.model.records import canonical_text
-from workbench.result import Result
+from workbench.questions.frames import key_frame
+from workbench.questions.result import Result
 from workbench.text import plain
 
 DIFFERENCE = {
@@ -50,7 +50,7 @@ class History(Result):
     """The lives of items; shows itself as a timeline."""
 
     def _repr_html_(self) -> str:
-        from workbench import timeline  # Jinja, which only notebooks need
+        from workbench.questions import timeline  # Jinja, which only notebooks need
 
         return f"{timeline.to_html(self.df, limit=40)}<p><small>{html.escape(plain(self.summary))}</small></p>"
 

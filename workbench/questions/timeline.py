@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.errors import ParameterError
-from workbench.fragments import fragment
 from workbench.model.attributes import column_name
+from workbench.questions.html import fragment
 from workbench.text import count, plain, words
 
 _COLOURS = {

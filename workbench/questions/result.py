@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from workbench import export
 from workbench.aws.costs import Query, spent
 from workbench.log.objects import Unreadable
-from workbench.mask import REDACTED, How, names_masked, ordered
-from workbench.mask import mask as masked
+from workbench.questions import writers
+from workbench.questions.masking import REDACTED, How, names_masked, ordered
+from workbench.questions.masking import mask as masked
 from workbench.text import count, plain, size
 
 
@@ -128,11 +128,11 @@ class Result:
         kind
             parquet, csv, xlsx or json; by the file's ending where not given.
         nested
-            Maps whole instead of flattened; see `workbench.export.write`, which also says how values are written.
+            Maps whole instead of flattened; see `workbench.questions.writers.write`, which also says how values are written.
         excel
-            CSV for Excel; see `workbench.export.write`.
+            CSV for Excel; see `workbench.questions.writers.write`.
         mask, mask_with, mask_salt
-            Attributes whose values are not to be written; see `workbench.mask.mask`.
+            Attributes whose values are not to be written; see `workbench.questions.masking.mask`.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class Result:
         """
         df = ordered(self.df, masked(self.df, mask, mask_with, mask_salt), len(self.keys), self.within)
         meta = self._meta(dict.fromkeys([mask] if isinstance(mask, str) else mask, mask_with))
-        return export.write(
+        return writers.write(
             df, path, kind, overwrite=overwrite, nested=nested, excel=excel, meta=meta, session=self.session
         )
 
