@@ -1,9 +1,4 @@
-"""Charts: a DataFrame in, an Axes out; the title says the finding.
-
-Nothing here goes through pyplot, so no global state changes and nothing is drawn twice: each chart has a
-figure of its own, and its Axes shows that figure when it is the last line of a notebook cell. To keep one:
-``ax.figure.savefig("changes.png", dpi=200)``.
-"""
+"""Charts of changes over time, of items that are there, and of those that change most."""
 
 from __future__ import annotations
 
@@ -14,22 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from workbench.chartaxes import bars, bucket_edges, bucket_name, empty, span, thinned, time_axis
-from workbench.chartstyle import EVENTS, LEGEND, LINE, MUTED, labels, own_axes, percent, room, styled, titled
-from workbench.distributions import concentration, delivery_lag, intervals
-from workbench.heatmaps import attribute_heatmap, weekday_hour
+from workbench.charts._axes import bars, bucket_edges, bucket_name, empty, span, thinned, time_axis
+from workbench.charts._style import EVENTS, LEGEND, LINE, MUTED, labels, own_axes, percent, room, styled, titled
 from workbench.text import count
-
-__all__ = [
-    "attribute_heatmap",
-    "change_frequency",
-    "concentration",
-    "delivery_lag",
-    "hot_keys",
-    "intervals",
-    "live_items",
-    "weekday_hour",
-]
 
 MOST_KEYS = 25
 

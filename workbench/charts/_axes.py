@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from workbench.chartstyle import MUTED, percent, room, titled
+from workbench.charts._style import MUTED, percent, room, titled
 from workbench.text import count
 
 UNITS = {  # seconds: what a bucket of that length is called, and pandas' name for it

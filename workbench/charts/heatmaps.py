@@ -10,8 +10,8 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
-from workbench.chartaxes import bucket_edges, bucket_name, empty, span, thinned, time_axis
-from workbench.chartstyle import labels, own_axes, room, styled, titled
+from workbench.charts._axes import bucket_edges, bucket_name, empty, span, thinned, time_axis
+from workbench.charts._style import labels, own_axes, room, styled, titled
 from workbench.errors import ParameterError
 from workbench.text import count
 

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from workbench.chartaxes import bars, bucket_edges, bucket_name, empty, thinned, time_axis
-from workbench.chartstyle import INK, LEGEND, LINE, MUTED, own_axes, percent, styled, titled
+from workbench.charts._axes import bars, bucket_edges, bucket_name, empty, thinned, time_axis
+from workbench.charts._style import INK, LEGEND, LINE, MUTED, own_axes, percent, styled, titled
 from workbench.text import count, words
 
 LAGS = {  # column: what the legend calls it, colour (petroff10), line style, marker
