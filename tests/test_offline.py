@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, writes
 
-from workbench.offline import inert_css, offline
-from workbench.report_html import render
-from workbench.reports import run_report
+from workbench.reports.offline import inert_css, offline
+from workbench.reports.page import render
+from workbench.reports.run import run_report
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -21,12 +21,13 @@ from click.testing import CliRunner
 
 import workbench
 from tests.conftest import chain, micros, write_log
-from workbench import Workbench, reports
+from workbench import Workbench
 from workbench.aws.session import open_session
 from workbench.checks import machine
 from workbench.cli import main
 from workbench.config import load_settings
 from workbench.errors import ConfigError, ParameterError, StoreError
+from workbench.reports import run
 from workbench.sandbox import ItemStore
 
 HERE = Path(__file__).parents[1]
@@ -143,7 +144,11 @@ def test_a_wheel_finds_its_notebooks_and_names_those_there_are(installed, tmp_pa
     wrong = run("report", "03_change", cwd=tmp_path, PYTHONPATH=str(installed))
     assert wrong.returncode == 1
     assert "Did you mean '03_change_frequency.ipynb'?" in wrong.stderr
-    found = [sys.executable, "-c", "from workbench.reports import shipped; print(len(list(shipped().glob('*.ipynb'))))"]
+    found = [
+        sys.executable,
+        "-c",
+        "from workbench.reports.run import shipped; print(len(list(shipped().glob('*.ipynb'))))",
+    ]
     told = subprocess.run(
         found, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(installed)}
     )
@@ -383,4 +388,4 @@ def test_the_remedy_of_a_check_that_breaks_is_a_command_or_a_setting(tmp_path, m
 
 def test_a_timeout_below_a_second_is_refused(tmp_path):
     with pytest.raises(ParameterError, match="timeout=0"):
-        reports.run_report(HERE / "notebooks" / "00_setup_check.ipynb", {}, tmp_path, timeout=0)
+        run.run_report(HERE / "notebooks" / "00_setup_check.ipynb", {}, tmp_path, timeout=0)

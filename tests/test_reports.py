@@ -14,7 +14,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from workbench.errors import ParameterError, ReportError
-from workbench.reports import Report, describe, run_report, write_index
+from workbench.reports.run import Report, describe, run_report, write_index
 
 PARAMETERS = """\
 from typing import Optional
@@ -314,7 +314,7 @@ def test_a_single_report_joins_the_index_of_its_folder_and_no_other_page(sample,
 
 def test_a_scheduled_run_is_silent_even_when_a_cell_takes_too_long(sample, tmp_path):
     call = f"run_report({str(sample)!r}, {{'wait': '9'}}, {str(tmp_path)!r}, timeout=1)"
-    code = f"from workbench.reports import run_report; {call}"
+    code = f"from workbench.reports.run import run_report; {call}"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert (run.stdout, run.stderr) == ("", "")
 

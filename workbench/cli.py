@@ -554,14 +554,14 @@ def report(notebook: str, parameters: tuple[str, ...], describe: bool, as_json: 
     \b
     Example: workbench report 03_change_frequency -p table=persons -p every=1d --out reports
     """
-    from workbench import reports
+    from workbench.reports import run
 
     path = _notebook(notebook)
     if describe:
-        listed = [vars(parameter) | {"default": str(parameter.default)} for parameter in reports.describe(path)]
+        listed = [vars(parameter) | {"default": str(parameter.default)} for parameter in run.describe(path)]
         _print(pd.DataFrame(listed), as_json)
         return
-    made = reports.run_report(path, _pairs(parameters), settings=click.get_current_context().obj, **options)
+    made = run.run_report(path, _pairs(parameters), settings=click.get_current_context().obj, **options)
     if as_json:
         _say(json.dumps(vars(made), default=str))
     else:
@@ -581,7 +581,7 @@ def demo(out: str, changes: int) -> None:
     Example: workbench demo
     """
     from workbench.demo import run_demo
-    from workbench.reports import shipped
+    from workbench.reports.run import shipped
 
     for line in run_demo(_workbench(), shipped(), out, changes=changes):
         _say(line)
@@ -663,10 +663,10 @@ def _notebook(name: str) -> Path:
     path = Path(name)
     if path.suffix == ".ipynb" or path.exists():
         return path
-    from workbench import reports
+    from workbench.reports import run
 
     own = Path("notebooks") / f"{name}.ipynb"
-    return own if own.exists() else reports.shipped() / own.name
+    return own if own.exists() else run.shipped() / own.name
 
 
 def _pairs(given: tuple[str, ...]) -> Mapping[str, str]:

@@ -18,14 +18,14 @@ from bs4 import BeautifulSoup
 from jinja2 import Environment
 from nbformat import NotebookNode
 
-from workbench.offline import offline
+from workbench.reports.offline import offline
 from workbench.text import plain
 from workbench.version import __version__
 
 if TYPE_CHECKING:
-    from workbench.reports import Report
+    from workbench.reports.run import Report
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).with_name("templates")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain")
 _PROGRAMS = {"plotly": "a Plotly figure", "vega": "a Vega figure", "bokeh": "a Bokeh figure", "javascript": "a script"}

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from nbformat import NotebookNode
 
-from workbench import paths, report_html
+from workbench import paths
 from workbench.config import CONFIG, Settings, find_file, load_settings
 from workbench.errors import ParameterError, ReportError, did_you_mean
-from workbench.parameters import Parameter, Value, coerce_all, read_parameters
 from workbench.questions.masking import REDACTED, names_masked
+from workbench.reports import page
+from workbench.reports.parameters import Parameter, Value, coerce_all, read_parameters
 from workbench.text import file_name
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def describe(notebook: str | Path) -> list[Parameter]:
 
 def shipped() -> Path:
     """Return the folder of the notebooks that come with the package: in it where it is installed, else beside it."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     inside = package / "notebooks"
     return inside if inside.is_dir() else package.parent / "notebooks"
 
@@ -94,7 +95,7 @@ def run_report(
     Parameters
     ----------
     parameters
-        Values by name, as text or already of the declared type; see `workbench.parameters`.
+        Values by name, as text or already of the declared type; see `workbench.reports.parameters`.
     out
         A folder, made when missing, or with ``engine="athena"`` a place in S3, ``s3://bucket/reports/``.
     name
@@ -170,14 +171,14 @@ def _run(
     masked = f"masked: {', '.join(known.mask)} ({known.mask_with})" if known.mask else ""
     settings = " · ".join(filter(None, (f"settings of {known.file}" if known.file else "", masked)))
     shown = [(key, value, key in given) for key, value in used.items() if key in given or value is not None]
-    report = Report(files[0], files[1], report_html.title(node, source.stem), used, seconds, failed)
+    report = Report(files[0], files[1], page.title(node, source.stem), used, seconds, failed)
     done.metadata["workbench"] = {
         "title": report.title,
         "seconds": round(seconds, 1),
         "failed_cell": failed,
         "parameters": {key: value for key, value, _ in shown},
     }
-    page = report_html.render(
+    page = page.render(
         done,
         title=report.title,
         parameters=shown,
@@ -192,7 +193,7 @@ def _run(
     texts = [nbformat.writes(done) + "\n", page]  # type: ignore[no-untyped-call]
     for file, text in zip(files, texts, strict=True):
         _write(file, text, session)
-    if isinstance(report.html, Path) and report_html.is_index(report.html.with_name("index.html")):
+    if isinstance(report.html, Path) and page.is_index(report.html.with_name("index.html")):
         write_index(report.html.parent)
     if stopped:
         raise KeyboardInterrupt
@@ -203,7 +204,7 @@ def write_index(out: str | Path, reports: Iterable[Report] = ()) -> Path:
     """Write ``out/index.html``, which links the reports in a folder, and these, with a line on each."""
     index = paths.local(out, ReportError, "an index is written to a folder") / "index.html"
     found = {Path(report.html).resolve(): report for report in (*_kept(index.parent), *reports)}
-    _write(index, report_html.render_index([found[path] for path in sorted(found)], index.parent))
+    _write(index, page.render_index([found[path] for path in sorted(found)], index.parent))
     return index
 
 
@@ -299,7 +300,7 @@ def _execute(
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import PapermillExecutionError, execute_notebook
 
-    from workbench import kernel
+    from workbench.reports import kernel
 
     with tempfile.TemporaryDirectory(prefix="workbench-report-") as scratch, _kernel_environment():
         kept = f"{scratch}/executed.ipynb"  # papermill formats paths: one of ours, without braces in it
@@ -336,7 +337,7 @@ def _failure(done: NotebookNode, lost: str) -> tuple[int, str, str] | None:
     started, number, heading = None, 0, "before the first heading"
     for cell in done.cells:
         if cell.cell_type == "markdown":
-            heading = report_html.heading(cell.source) or heading
+            heading = page.heading(cell.source) or heading
         if cell.cell_type != "code":
             continue
         number += 1
@@ -361,7 +362,7 @@ def _failure(done: NotebookNode, lost: str) -> tuple[int, str, str] | None:
 @contextmanager
 def _kernel_environment() -> Iterator[None]:
     """Let the kernel find this very package, and keep progress bars out of what nobody watches."""
-    package = str(Path(__file__).resolve().parent.parent)
+    package = str(Path(__file__).resolve().parents[2])
     paths = [] if package == sysconfig.get_path("purelib") else [package]
     paths += [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     quiet = logging.NullHandler()  # else Python prints papermill's warnings where nobody set up logging
