@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from workbench.charts import changes
+from workbench import charts
 from workbench.errors import ParameterError
 
 COLUMNS = ["inserts", "modifies", "removes", "ttl_removes"]
@@ -86,7 +86,7 @@ def texts(ax) -> list[str]:
 
 
 @pytest.mark.parametrize("buckets", [0, 1, 24, 168, 1000, 10080])
-@pytest.mark.parametrize("chart", [changes.change_frequency, changes.live_items, changes.weekday_hour])
+@pytest.mark.parametrize("chart", [charts.change_frequency, charts.live_items, charts.weekday_hour])
 def test_a_chart_is_drawn_with_any_number_of_buckets_and_shows_itself_as_a_sharp_png(chart, buckets):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -101,13 +101,13 @@ def test_a_chart_is_drawn_with_any_number_of_buckets_and_shows_itself_as_a_sharp
 def test_the_title_says_how_many_changes_in_how_long_and_when_most_happened():
     df = frequency(168)
     df.loc[38, ["modifies", "changes"]] += 1000
-    title = changes.change_frequency(df).get_title(loc="left")
+    title = charts.change_frequency(df).get_title(loc="left")
     assert title == f"{df['changes'].sum():,} changes in 7 days, busiest Tue 14:00 ({df['changes'].max():,})"
 
 
 def test_the_stack_adds_up_to_the_changes_with_ttl_removes_counted_once():
     df = frequency(24)
-    ax = changes.change_frequency(df)
+    ax = charts.change_frequency(df)
     assert sum(bar.get_height() for bar in ax.patches) == df["changes"].sum()
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert f"removes {(df['removes'] - df['ttl_removes']).sum():,}" in labels
@@ -115,11 +115,11 @@ def test_the_stack_adds_up_to_the_changes_with_ttl_removes_counted_once():
 
 
 def test_events_differ_by_more_than_their_colour():
-    hatches = {bar.get_hatch() for bar in changes.change_frequency(frequency(5)).patches}
+    hatches = {bar.get_hatch() for bar in charts.change_frequency(frequency(5)).patches}
     assert len(hatches) == 4
 
 
-@pytest.mark.parametrize("chart", [changes.change_frequency, changes.live_items])
+@pytest.mark.parametrize("chart", [charts.change_frequency, charts.live_items])
 def test_axes_name_the_unit_and_the_time_zone(chart):
     ax = chart(frequency(48, zone="Europe/Berlin"))
     assert "(Europe/Berlin)" in ax.get_xlabel()
@@ -128,7 +128,7 @@ def test_axes_name_the_unit_and_the_time_zone(chart):
 
 @pytest.mark.parametrize("buckets", [1, 2, 24, 61, 168, 1000, 10080])
 def test_labels_of_the_time_axis_do_not_overlap(buckets):
-    ax = changes.change_frequency(frequency(buckets, "1min" if buckets > 5000 else "1h"))
+    ax = charts.change_frequency(frequency(buckets, "1min" if buckets > 5000 else "1h"))
     boxes = [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()]
     assert boxes
     assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
@@ -136,19 +136,19 @@ def test_labels_of_the_time_axis_do_not_overlap(buckets):
 
 def test_too_many_buckets_are_drawn_in_longer_ones_and_say_so():
     df = frequency(10080, "1min")
-    ax = changes.change_frequency(df)
+    ax = charts.change_frequency(df)
     assert ax.get_ylabel() == "Changes per 15 minutes"
     assert f"{df['changes'].sum():,} changes in 7 days" in ax.get_title(loc="left")
 
 
 def test_a_day_of_23_hours_is_drawn_shorter_than_the_others():
     days = pd.date_range("2026-03-28", periods=3, freq="1D", tz="Europe/Berlin").as_unit("us")
-    ax = changes.change_frequency(frequency(3).assign(bucket=days))
+    ax = charts.change_frequency(frequency(3).assign(bucket=days))
     widths = [bar.get_width() for bar in ax.patches[:3]]
     assert widths[1] == pytest.approx(widths[0] * 23 / 24)
 
 
-@pytest.mark.parametrize("chart", [changes.change_frequency, changes.live_items, changes.weekday_hour])
+@pytest.mark.parametrize("chart", [charts.change_frequency, charts.live_items, charts.weekday_hour])
 def test_an_empty_window_says_so_in_the_picture(chart):
     ax = chart(frequency(24, scale=0))
     assert any("in this window" in text for text in texts(ax))
@@ -156,12 +156,12 @@ def test_an_empty_window_says_so_in_the_picture(chart):
 
 
 def test_no_keys_say_so_in_the_picture():
-    assert "No changes in this window" in texts(changes.hot_keys(keys([])))
+    assert "No changes in this window" in texts(charts.hot_keys(keys([])))
 
 
 def test_live_items_are_labelled_as_net_since_the_first_bucket_and_may_fall_below_zero():
     df = frequency(24).assign(inserts=0, removes=2)
-    ax = changes.live_items(df)
+    ax = charts.live_items(df)
     assert ax.get_title(loc="left") == "-48 items net since 2 Mar 2026"
     assert "net since" in ax.get_ylabel()
     assert ax.get_ylim()[0] < -40
@@ -169,43 +169,43 @@ def test_live_items_are_labelled_as_net_since_the_first_bucket_and_may_fall_belo
 
 def test_the_heatmap_shows_means_and_hatches_hours_outside_the_window():
     df = frequency(24 * 14)  # two of each weekday
-    ax = changes.weekday_hour(df)
+    ax = charts.weekday_hour(df)
     grid = ax.collections[0].get_array()
     assert grid[0, 3] == (df["changes"][3] + df["changes"][3 + 168]) / 2
     assert "hatched" not in ax.get_xlabel()
-    assert "hatched" in changes.weekday_hour(frequency(24)).get_xlabel()
+    assert "hatched" in charts.weekday_hour(frequency(24)).get_xlabel()
 
 
 def test_the_heatmap_of_a_quiet_table_shows_fractions_not_zeros():
     df = frequency(24 * 28, scale=0)
     df.loc[3, ["modifies", "changes"]] = 1
-    ax = changes.weekday_hour(df)
+    ax = charts.weekday_hour(df)
     assert ax.get_title(loc="left") == "Busiest Mon 03:00–04:00 (0.25 changes on average)"
     assert "0.1" in texts(ax)
 
 
 def test_the_heatmap_adds_finer_buckets_up_to_hours():
     df = frequency(240, "15min")
-    grid = changes.weekday_hour(df).collections[0].get_array()
+    grid = charts.weekday_hour(df).collections[0].get_array()
     assert grid[0, 0] == df["changes"][:4].sum()
 
 
 def test_the_heatmap_takes_the_hour_that_a_clock_change_repeats():
     df = frequency(30, zone="Europe/Berlin")
     df["bucket"] = pd.date_range("2026-10-25", periods=30, freq="1h", tz="Europe/Berlin").as_unit("us")
-    grid = changes.weekday_hour(df).collections[0].get_array()
+    grid = charts.weekday_hour(df).collections[0].get_array()
     assert grid[6, 2] == df["changes"][2:4].mean()
 
 
 def test_the_heatmap_refuses_buckets_longer_than_an_hour():
     with pytest.raises(ParameterError, match="every='1h'"):
-        changes.weekday_hour(frequency(10, "1D"))
+        charts.weekday_hour(frequency(10, "1D"))
 
 
 def test_hot_keys_joins_key_attributes_and_shortens_long_ones():
     df = keys(["s-1", "x" * 200]).rename(columns={"pk": "sensor_id"})
     df.insert(1, "report_time", ["2026-03-02", "2026-03-03"])
-    first, second = (label.get_text() for label in changes.hot_keys(df).get_yticklabels())
+    first, second = (label.get_text() for label in charts.hot_keys(df).get_yticklabels())
     assert first == "s-1 · 2026-03-02"
     assert len(second) < 40
     assert second.endswith("2026-03-03")
@@ -215,7 +215,7 @@ def test_hot_keys_draws_any_unicode_apart_and_never_as_mathematics():
     names = ["żółć/Ωμέγα", "键", "鍵", "😀 $x$ and $y_1^2$", "новый\nключ", "مفتاح", "\x00", "\\frac{"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ax = changes.hot_keys(keys(names), subject="таблица $")
+        ax = charts.hot_keys(keys(names), subject="таблица $")
         ax._repr_mimebundle_()
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert len(set(labels)) == len(names)
@@ -223,20 +223,20 @@ def test_hot_keys_draws_any_unicode_apart_and_never_as_mathematics():
 
 
 def test_hot_keys_says_how_many_of_the_rows_it_draws():
-    ax = changes.hot_keys(keys([f"p-{i}" for i in range(40)]))
+    ax = charts.hot_keys(keys([f"p-{i}" for i in range(40)]))
     assert len(ax.get_yticklabels()) == 25
     assert "the first 25 make" in ax.get_title(loc="left").replace("\n", " ")
 
 
 def test_a_chart_draws_into_given_axes_under_a_given_title():
     ax = Figure().add_subplot()
-    assert changes.change_frequency(frequency(3), ax=ax, title="Mine") is ax
+    assert charts.change_frequency(frequency(3), ax=ax, title="Mine") is ax
     assert ax.get_title(loc="left") == "Mine"
 
 
 def test_drawing_leaves_no_global_state_behind():
     before, pyplot = mpl.rcParams.copy(), "matplotlib.pyplot" in sys.modules
-    changes.change_frequency(frequency(3))
+    charts.change_frequency(frequency(3))
     assert mpl.rcParams.copy() == before
     assert ("matplotlib.pyplot" in sys.modules) == pyplot
 
@@ -252,21 +252,21 @@ def legend(ax) -> list[str]:
 NAMES = ["person.address.city", "phones[0]", "名前.住所", "$cost_$x", "a_b^2", 'person."first.name"', "bucket"]
 MANY = {f"readings.sensor.number_{n}": [n % 5] * 3000 for n in range(60)}
 DRAWN = {
-    "attributes: none": (changes.attribute_heatmap, attributes({})),
-    "attributes: one": (changes.attribute_heatmap, attributes({"age": [3]})),
-    "attributes: few": (changes.attribute_heatmap, attributes({name: [1, 0, 40000] for name in NAMES})),
-    "attributes: many": (changes.attribute_heatmap, attributes(MANY, "15min")),
-    "items: none": (changes.concentration, per_item([])),
-    "items: one": (changes.concentration, per_item([12])),
-    "items: few": (changes.concentration, per_item([5, 2, 1])),
-    "items: many": (changes.concentration, per_item(np.arange(1, 100_001))),
-    "intervals: none": (changes.intervals, between([0] * 8)),
-    "intervals: one": (changes.intervals, between([1, 0, 0, 0, 0, 0, 0, 0])),
-    "intervals: many": (changes.intervals, between([10**n for n in range(8)])),
-    "lag: none": (changes.delivery_lag, lags(0)),
-    "lag: one": (changes.delivery_lag, lags(1)),
-    "lag: few": (changes.delivery_lag, lags(30)),
-    "lag: many": (changes.delivery_lag, lags(10080)),
+    "attributes: none": (charts.attribute_heatmap, attributes({})),
+    "attributes: one": (charts.attribute_heatmap, attributes({"age": [3]})),
+    "attributes: few": (charts.attribute_heatmap, attributes({name: [1, 0, 40000] for name in NAMES})),
+    "attributes: many": (charts.attribute_heatmap, attributes(MANY, "15min")),
+    "items: none": (charts.concentration, per_item([])),
+    "items: one": (charts.concentration, per_item([12])),
+    "items: few": (charts.concentration, per_item([5, 2, 1])),
+    "items: many": (charts.concentration, per_item(np.arange(1, 100_001))),
+    "intervals: none": (charts.intervals, between([0] * 8)),
+    "intervals: one": (charts.intervals, between([1, 0, 0, 0, 0, 0, 0, 0])),
+    "intervals: many": (charts.intervals, between([10**n for n in range(8)])),
+    "lag: none": (charts.delivery_lag, lags(0)),
+    "lag: one": (charts.delivery_lag, lags(1)),
+    "lag: few": (charts.delivery_lag, lags(30)),
+    "lag: many": (charts.delivery_lag, lags(10080)),
 }
 
 
@@ -314,7 +314,7 @@ def assert_readable(ax) -> None:
 
 
 def test_the_attribute_heatmap_says_which_attribute_changes_most_how_often_and_when():
-    ax = changes.attribute_heatmap(attributes({"name": [1, 1, 1], "person.age": [0, 9, 2]}), subject="persons")
+    ax = charts.attribute_heatmap(attributes({"name": [1, 1, 1], "person.age": [0, 9, 2]}), subject="persons")
     assert said(ax) == "persons: person.age changes most, 11 times in 3 hours, busiest Mon 01:00 (9)"
     assert [label.get_text() for label in ax.get_yticklabels()] == ["person.age", "name"]
     assert "(UTC)" in ax.get_xlabel()
@@ -322,7 +322,7 @@ def test_the_attribute_heatmap_says_which_attribute_changes_most_how_often_and_w
 
 
 def test_the_attribute_heatmap_tells_no_change_from_one_even_beside_a_million():
-    ax = changes.attribute_heatmap(attributes({"a": [0, 1, 1_000_000]}))
+    ax = charts.attribute_heatmap(attributes({"a": [0, 1, 1_000_000]}))
     mesh = ax.collections[0]
     assert mesh.get_array().mask.tolist() == [[True, False, False]]
     one, million = mesh.to_rgba(1), mesh.to_rgba(1_000_000)
@@ -333,7 +333,7 @@ def test_the_attribute_heatmap_tells_no_change_from_one_even_beside_a_million():
 
 
 def test_the_attribute_heatmap_sums_what_comes_after_the_most_changed_25():
-    ax = changes.attribute_heatmap(attributes({f"a{n}": [n, 0] for n in range(1, 41)}))
+    ax = charts.attribute_heatmap(attributes({f"a{n}": [n, 0] for n in range(1, 41)}))
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels[0] == "a40"
     assert labels[24:] == ["a16", "… and 15 more"]
@@ -343,12 +343,12 @@ def test_the_attribute_heatmap_sums_what_comes_after_the_most_changed_25():
 
 
 def test_the_attribute_heatmap_leaves_the_scale_to_the_attributes_it_names():
-    ax = changes.attribute_heatmap(attributes({f"a{n}": [10] for n in range(100)}))
+    ax = charts.attribute_heatmap(attributes({f"a{n}": [10] for n in range(100)}))
     assert ax.collections[0].norm.vmax == 10
 
 
 def test_the_attribute_heatmap_draws_thousands_of_buckets_in_longer_ones_and_loses_no_change():
-    ax = changes.attribute_heatmap(attributes({"bucket": [1] * 5000, "path": [2] * 5000}))
+    ax = charts.attribute_heatmap(attributes({"bucket": [1] * 5000, "path": [2] * 5000}))
     grid = ax.collections[0].get_array()
     assert grid.shape[1] <= 400
     assert grid.sum() == 15000
@@ -357,16 +357,16 @@ def test_the_attribute_heatmap_draws_thousands_of_buckets_in_longer_ones_and_los
 
 
 def test_an_attribute_that_never_changed_is_no_row_and_none_at_all_says_so():
-    ax = changes.attribute_heatmap(attributes({"quiet": [0, 0], "age": [0, 1]}))
+    ax = charts.attribute_heatmap(attributes({"quiet": [0, 0], "age": [0, 1]}))
     assert [label.get_text() for label in ax.get_yticklabels()] == ["age"]
-    ax = changes.attribute_heatmap(attributes({"quiet": [0, 0]}, zone="Europe/Berlin"))
+    ax = charts.attribute_heatmap(attributes({"quiet": [0, 0]}, zone="Europe/Berlin"))
     assert "No changes of attributes in this window" in texts(ax)
     assert said(ax) == "No changes of attributes, 2 Mar 2026 (Europe/Berlin)"
 
 
 def test_long_paths_are_shortened_but_stay_apart():
     paths = [f"person.addresses.{where}.geo.coordinates.latitude.value" for where in ("home", "work")]
-    ax = changes.attribute_heatmap(attributes({path: [1] for path in paths}))
+    ax = charts.attribute_heatmap(attributes({path: [1] for path in paths}))
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert len(set(labels)) == 2
     assert max(map(len, labels)) < 45
@@ -374,27 +374,27 @@ def test_long_paths_are_shortened_but_stay_apart():
 
 def test_concentration_says_what_the_hottest_make_and_how_many_make_half():
     df = per_item([1000] * 10 + [10] * 990)  # 10,000 + 9,900 changes
-    assert said(changes.concentration(df, subject="persons")) == (
+    assert said(charts.concentration(df, subject="persons")) == (
         "persons: 1% of the items make 50.3% of the changes; half of the changes come from 1% of the items"
     )
 
 
 def test_concentration_counts_items_where_there_are_few():
-    assert said(changes.concentration(per_item([6, 3, 2, 1]))) == (
+    assert said(charts.concentration(per_item([6, 3, 2, 1]))) == (
         "1 of 4 items makes 50% of the changes; half of the changes come from 1 item"
     )
-    assert said(changes.concentration(per_item([4, 3, 3]))).endswith("half of the changes come from 2 items")
-    assert said(changes.concentration(per_item([9]))) == "1 item changed 9 times"
-    assert said(changes.concentration(per_item([1, 1]))) == "2 items changed 1 time each"
+    assert said(charts.concentration(per_item([4, 3, 3]))).endswith("half of the changes come from 2 items")
+    assert said(charts.concentration(per_item([9]))) == "1 item changed 9 times"
+    assert said(charts.concentration(per_item([1, 1]))) == "2 items changed 1 time each"
 
 
 def test_concentration_names_one_hot_item_among_a_hundred_thousand():
     df = per_item([1_000_000] + [1] * 99_999)
-    assert said(changes.concentration(df)).endswith("half of the changes come from 1 item")
+    assert said(charts.concentration(df)).endswith("half of the changes come from 1 item")
 
 
 def test_concentration_runs_from_nothing_to_everything_never_below_the_diagonal():
-    curve, diagonal = changes.concentration(per_item(np.arange(1, 500) ** 2)).lines[:2]
+    curve, diagonal = charts.concentration(per_item(np.arange(1, 500) ** 2)).lines[:2]
     x, y = curve.get_data()
     assert (x[0], y[0]) == (0, 0)
     assert (x[-1], y[-1]) == pytest.approx((1, 1))
@@ -403,14 +403,14 @@ def test_concentration_runs_from_nothing_to_everything_never_below_the_diagonal(
 
 
 def test_concentration_counts_items_and_changes_on_its_axes():
-    ax = changes.concentration(per_item([6, 3, 2, 1]))
+    ax = charts.concentration(per_item([6, 3, 2, 1]))
     assert ax.get_xlabel() == "Share of the items that changed (4)"
     assert ax.get_ylabel() == "Share of the changes (12)"
     assert {"0%", "100%"} <= {label.get_text() for label in ax.get_xticklabels()}
 
 
 def test_intervals_says_where_the_median_lies_and_how_much_comes_within_a_second():
-    ax = changes.intervals(between([1, 1, 8, 10, 60, 10, 5, 5]), subject="persons")
+    ax = charts.intervals(between([1, 1, 8, 10, 60, 10, 5, 5]), subject="persons")
     assert said(ax) == "persons: median time between changes of an item: 1 min – 1 h; 10% within a second"
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert names == ["same instant", "≤ 1 ms", "≤ 1 s", "≤ 1 min", "≤ 1 h", "≤ 1 d", "≤ 30 d", "> 30 d"]
@@ -428,11 +428,11 @@ def test_intervals_says_where_the_median_lies_and_how_much_comes_within_a_second
     ],
 )
 def test_the_median_may_lie_in_the_first_and_the_last_step(changes, finding):
-    assert said(changes.intervals(between(changes))) == f"Median time between changes of an item: {finding}"
+    assert said(charts.intervals(between(changes))) == f"Median time between changes of an item: {finding}"
 
 
 def test_the_step_of_the_median_differs_by_more_than_its_colour():
-    ax = changes.intervals(between([0, 0, 0, 0, 9, 1, 0, 0]))
+    ax = charts.intervals(between([0, 0, 0, 0, 9, 1, 0, 0]))
     assert legend(ax) == ["the median"]
     hatched = [bar for bar in ax.patches if bar.get_hatch()]
     assert [bar.get_width() for bar in hatched] == [9]
@@ -440,14 +440,14 @@ def test_the_step_of_the_median_differs_by_more_than_its_colour():
 
 
 def test_items_that_changed_once_have_no_intervals_and_the_picture_says_so():
-    assert "No item that changed twice in this window" in texts(changes.intervals(between([0] * 8)))
+    assert "No item that changed twice in this window" in texts(charts.intervals(between([0] * 8)))
 
 
 def test_delivery_lag_says_the_typical_and_the_worst_and_when():
     df = lags(48)
     df.loc[38, "longest"] = pd.Timedelta("3h 12min")
     df.loc[0, ["changes", "p50"]] = [1, pd.Timedelta("1h")]  # one slow change is not typical
-    ax = changes.delivery_lag(df, subject="persons")
+    ax = charts.delivery_lag(df, subject="persons")
     assert said(ax) == "persons: 43 s from change to arrival typically, 3 h 12 min at worst (Tue 14:00)"
     assert ax.get_xlabel().startswith("Arrival, ")
     assert "(UTC)" in ax.get_xlabel()
@@ -457,17 +457,17 @@ def test_what_is_typical_weighs_hours_by_their_changes():
     df = lags(3)
     df["p50"] = pd.to_timedelta([5, 6, 300], unit="s").as_unit("us")
     df["changes"] = [1, 1, 1000]
-    assert said(changes.delivery_lag(df)).startswith("5 min from change to arrival typically")
+    assert said(charts.delivery_lag(df)).startswith("5 min from change to arrival typically")
 
 
 def test_lag_is_told_in_units_of_time_on_a_logarithmic_axis():
-    ax = changes.delivery_lag(lags(24, p50=20))
+    ax = charts.delivery_lag(lags(24, p50=20))
     assert ax.get_yscale() == "log"
     assert [label.get_text() for label in ax.get_yticklabels()] == ["10 s", "1 min", "10 min", "1 h"]
 
 
 def test_percentiles_differ_by_more_than_their_colour_and_are_in_order():
-    few, many = changes.delivery_lag(lags(24)), changes.delivery_lag(lags(240))
+    few, many = charts.delivery_lag(lags(24)), charts.delivery_lag(lags(240))
     assert legend(few) == ["longest", "99% within", "90% within", "half within"]
     looks = {(line.get_marker(), line.get_linestyle(), line.get_linewidth()) for line in few.lines}
     assert len(looks) == 4
@@ -481,7 +481,7 @@ def test_percentiles_differ_by_more_than_their_colour_and_are_in_order():
 def test_no_lag_and_a_clock_that_is_ahead_are_drawn_as_up_to_a_second(seconds):
     df = lags(24)
     df.loc[3, ["p50", "p90", "p99", "longest"]] = pd.Timedelta(seconds=seconds)
-    ax = changes.delivery_lag(df)
+    ax = charts.delivery_lag(df)
     assert ax.get_yticklabels()[0].get_text() == "≤ 1 s"
     assert [line.get_ydata()[3] for line in ax.lines] == [1, 1, 1, 1]
     assert ax.get_ylim()[0] < 1
@@ -490,13 +490,13 @@ def test_no_lag_and_a_clock_that_is_ahead_are_drawn_as_up_to_a_second(seconds):
 def test_only_zero_lag_is_no_problem():
     df = lags(5)
     df[["p50", "p90", "p99", "longest"]] = pd.Timedelta(0)
-    assert said(changes.delivery_lag(df)).startswith("0 s from change to arrival typically, 0 s at worst")
+    assert said(charts.delivery_lag(df)).startswith("0 s from change to arrival typically, 0 s at worst")
 
 
 def test_thousands_of_hours_are_drawn_as_the_worst_of_longer_ones_and_say_so():
     df = lags(10080)
     df.loc[5000, "longest"] = pd.Timedelta("9D")
-    ax = changes.delivery_lag(df)
+    ax = charts.delivery_lag(df)
     assert ax.get_ylabel() == "Lag, worst hour in 12 hours"
     assert max(ax.lines[0].get_ydata()) == 9 * 86400
     assert len(ax.lines[0].get_ydata()) == 840
@@ -506,21 +506,21 @@ def test_thousands_of_hours_are_drawn_as_the_worst_of_longer_ones_and_say_so():
 def test_hours_without_arrivals_are_left_out():
     df = lags(40).drop(index=range(10, 30))
     df["p99"] = df["p99"].where(df.index != 5)
-    ax = changes.delivery_lag(df)
+    ax = charts.delivery_lag(df)
     assert len(ax.lines[0].get_ydata()) == 19
-    assert "No known arrivals in this window" in texts(changes.delivery_lag(lags(0)))
+    assert "No known arrivals in this window" in texts(charts.delivery_lag(lags(0)))
 
 
 def test_a_given_axes_of_another_style_never_reads_names_as_mathematics():
     ax = Figure(layout="constrained").add_subplot()
-    changes.attribute_heatmap(attributes({"$\\frac{$": [1, 2], "$a$": [1, 1]}), ax=ax, subject="$\\x$")
+    charts.attribute_heatmap(attributes({"$\\frac{$": [1, 2], "$a$": [1, 1]}), ax=ax, subject="$\\x$")
     labels = [*ax.get_yticklabels(), ax._left_title]
     assert not any(label.get_parse_math() for label in labels)
 
 
 def test_a_wide_legend_takes_more_rows_and_the_title_stands_above_it():
     ax = Figure(figsize=(3.5, 4), layout="constrained").add_subplot()
-    changes.change_frequency(frequency(24), ax=ax)
+    charts.change_frequency(frequency(24), ax=ax)
     box = ax.get_legend().get_window_extent()
     assert box.width <= ax.get_window_extent().width * 1.02
     assert ax._left_title.get_window_extent().y0 >= box.y1

@@ -18,7 +18,8 @@ from botocore.loaders import create_loader
 
 from workbench.aws.session import Session, open_session
 from workbench.aws.table_definitions import table_input
-from workbench.checks import account, machine
+from workbench.checks import account as checks_aws
+from workbench.checks import machine
 from workbench.config import Settings, load_settings
 
 REGION, KINESIS = "eu-central-1", "arn:aws:kinesis:eu-central-1:123456789012:stream/changes"
@@ -52,7 +53,7 @@ class Account:
         self.settings, self.answers = settings, dict[str, Answer]()
         self.session: Session = open_session(settings)
         self.session._session.register_component("data_loader", MODELS)
-        monkeypatch.setattr(account, "open_session", lambda _: self.session)
+        monkeypatch.setattr(checks_aws, "open_session", lambda _: self.session)
         client = self.session.client
         for bucket in ("lake", "results"):
             client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -137,7 +138,7 @@ class Account:
 
     def check(self, **changed: Any) -> pd.DataFrame:
         settings = self.settings.model_copy(update=changed)
-        found = pd.DataFrame([vars(check) for check in account.check_aws(settings)]).set_index("check")
+        found = pd.DataFrame([vars(check) for check in checks_aws.check_aws(settings)]).set_index("check")
         assert found.index.is_unique
         assert found.loc[found["status"] != "ok", "remedy"].str.len().min() != 0  # what is not ok has a remedy
         return found
@@ -240,7 +241,7 @@ def test_a_role_that_may_not_be_assumed_is_told(account):
 
 
 def test_a_setting_that_is_wrong_is_told(account, monkeypatch):
-    monkeypatch.setattr(account, "open_session", open_session)
+    monkeypatch.setattr(checks_aws, "open_session", open_session)
     found = account.check(profile="nobody")
     assert "nobody" in found.loc["credentials", "detail"]
     assert "aws configure list-profiles" in found.loc["credentials", "remedy"]
@@ -335,7 +336,7 @@ def test_lake_formation_is_named_where_it_refuses(account):
 
 
 def test_a_part_that_breaks_is_a_failed_line(account, monkeypatch):
-    monkeypatch.setattr(account, "_data", lambda *_: 1 / 0)
+    monkeypatch.setattr(checks_aws, "_data", lambda *_: 1 / 0)
     found = account.check()
     assert "ZeroDivisionError" in found.loc["data of persons", "detail"]
     assert found.loc["stream of persons", "status"] == "ok"

@@ -27,7 +27,7 @@ from workbench.checks import machine
 from workbench.cli import main
 from workbench.config import load_settings
 from workbench.errors import ConfigError, ParameterError, StoreError
-from workbench.reports import run
+from workbench.reports.run import run_report
 from workbench.sandbox import ItemStore
 
 HERE = Path(__file__).parents[1]
@@ -388,4 +388,4 @@ def test_the_remedy_of_a_check_that_breaks_is_a_command_or_a_setting(tmp_path, m
 
 def test_a_timeout_below_a_second_is_refused(tmp_path):
     with pytest.raises(ParameterError, match="timeout=0"):
-        run.run_report(HERE / "notebooks" / "00_setup_check.ipynb", {}, tmp_path, timeout=0)
+        run_report(HERE / "notebooks" / "00_setup_check.ipynb", {}, tmp_path, timeout=0)

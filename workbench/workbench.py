@@ -189,7 +189,8 @@ class Workbench:
         events
             Only INSERT, MODIFY or REMOVE, or several of them.
         where
-            A condition on attributes of either image, or of ``new.`` and ``old.`` ones; see `workbench.model.conditions`.
+            A condition on attributes of either image, or of ``new.`` and ``old.`` ones; see
+            `workbench.model.conditions`.
         limit
             Only the newest so many; a million changes as a DataFrame take minutes and gigabytes.
 

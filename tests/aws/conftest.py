@@ -11,7 +11,7 @@ import pytest
 from tests import lakes
 from tests.aws.server import AwsServer
 from workbench import Workbench
-from workbench.aws import athena
+from workbench.aws import athena as queries
 from workbench.aws.session import Session
 
 BUCKET, DATABASE = "lake", "logs"
@@ -27,7 +27,7 @@ def server() -> Iterator[AwsServer]:
 def impatient() -> Iterator[None]:
     """Look at queries often: they take milliseconds here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(athena, "_DELAYS", (0.01, 0.02, 0.04, 0.08))
+        patch.setattr(queries, "_DELAYS", (0.01, 0.02, 0.04, 0.08))
         yield
 
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import xxhash
 from sqlglot import exp
 
-from workbench.engines.duckdb import _in_duckdb
+from workbench.sql.dialects import in_duckdb
 
 # Arguments are named once, by a lambda: a macro copies what it is given, which may be most of a query.
 # Texts that Trino does not cast: DuckDB takes '1.5' for 2, 'inf' for a number, '2026-01-01T00:00' for a time.
@@ -114,7 +114,7 @@ def translated(tree: exp.Expression) -> str:
                 tree = mended
             else:
                 node.replace(mended)
-    return str(tree.transform(_in_duckdb).sql(dialect="duckdb"))
+    return str(tree.transform(in_duckdb).sql(dialect="duckdb"))
 
 
 def literal_pattern(node: Any) -> bool:

@@ -120,7 +120,7 @@ class LogTable:
         arrivals: Sequence[Object] | None = None,
         **options: Any,
     ) -> str:
-        """Write the subquery that reads the table, with the arrivals of objects; see `workbench.sql.layouts.deliveries`."""
+        """Write the subquery that reads the table, with the arrivals of objects; see `sql.layouts.deliveries`."""
         folder = self.location.rstrip("/").rpartition("/")[2]
         arrival = None
         if arrivals is not None:

@@ -33,7 +33,6 @@ from workbench.aws.session import Session, open_session, said
 from workbench.aws.table_definitions import table_input
 from workbench.config import Settings
 from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
-from workbench.engines.duckdb import _translated
 from workbench.engines.exported import stage
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
@@ -45,6 +44,7 @@ from workbench.log.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.log.reader import read_changes
 from workbench.model.times import END_OF_TIME, duration
 from workbench.sql import templates
+from workbench.sql.dialects import to_duckdb
 
 _KEPT = ", ".join(templates.CHANGE)
 _BATCH = 50_000  # rows of a large answer handed over at a time
@@ -693,7 +693,7 @@ def _over_nothing(question: str, values: Mapping[str, object]) -> pa.Table:
         } | {"arrival": "timestamp"}
         con.execute(f"create table deliveries ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
         names = {"deliveries": "deliveries", "canonical": "image", "matching": "true"}
-        return con.sql(_translated(templates.compose(question, values, names))).to_arrow_table()
+        return con.sql(to_duckdb(templates.compose(question, values, names))).to_arrow_table()
 
 
 def _portable(text: str, schema: pa.Schema) -> str:

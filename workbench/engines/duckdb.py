@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import tempfile
 import time
@@ -38,6 +37,7 @@ from workbench.log.objects import Object, Unreadable, grouped, list_objects
 from workbench.model.times import END_OF_TIME, duration
 from workbench.paths import local
 from workbench.sql import templates
+from workbench.sql.dialects import to_duckdb
 
 _BASELINE = "baseline"
 _CHANGES = "changes.parquet"
@@ -248,7 +248,7 @@ class DuckDBEngine:
         data = place / _CHANGES
         try:
             self._con.execute(
-                f"copy ({_translated(text)}) to {templates.literal(str(data))} (format parquet, compression zstd)"
+                f"copy ({to_duckdb(text)}) to {templates.literal(str(data))} (format parquet, compression zstd)"
             )
             made = replace(
                 made, bytes=data.stat().st_size, unreadable=log.unread, contents=self._meant(log, table).parts
@@ -337,7 +337,7 @@ class DuckDBEngine:
         names = {"deliveries": deliveries, "canonical": "canonical_image(image)", "matching": matching}
         if len(self._meant(log, table).schemas) < 2 and (over == "log" or not self._settings.baseline):
             names["alive"] = "true"
-        return _translated(templates.compose(question, values or {}, names, row="row_id")), log
+        return to_duckdb(templates.compose(question, values or {}, names, row="row_id")), log
 
     def _whole(self, table: str, *, images: bool, matching: str = "true") -> tuple[str, StagedLog]:
         """Return the deliveries of all objects."""
@@ -350,7 +350,7 @@ class DuckDBEngine:
             log.refresh(images=True)
         rows = log
         if narrow:  # a few items: the images of the objects that hold their changes will do
-            rows = log.part(_translated(f"select 1 where {matching}").partition(" WHERE ")[2]) or log
+            rows = log.part(to_duckdb(f"select 1 where {matching}").partition(" WHERE ")[2]) or log
             log.refresh(images=rows is log)
         return self._deliveries(log, table, rows.table), log
 
@@ -371,7 +371,7 @@ class DuckDBEngine:
         overtaken = templates.fill(
             templates.load("parts/overtaken"), {"since": known.since}, {"deliveries": later, "checkpoint": kept}
         )
-        if self._con.sql(_translated(overtaken)).fetchall() != [(0,)]:
+        if self._con.sql(to_duckdb(overtaken)).fetchall() != [(0,)]:
             return None
         columns = ", ".join([*templates.CHANGE, "row_id"])
         return f"(select {columns} from {kept} union all select {columns} from {later} as later)", log
@@ -512,20 +512,6 @@ def _kept_view(known: Checkpoint) -> str:
 def _needs_images(question: str) -> bool:
     template = templates.template(question)
     return "_image" in template or "{candidates}" in template
-
-
-def _translated(sql: str) -> str:
-    return str(sqlglot.parse_one(sql, read="athena").transform(_in_duckdb).sql(dialect="duckdb"))
-
-
-def _in_duckdb(node: Any) -> Any:
-    """Mend what sqlglot leaves as it is: bytes are not counted by length, groups are not written $1."""
-    if isinstance(node, exp.Length) and isinstance(node.this, exp.Encode):
-        return exp.func("octet_length", node.this)
-    if isinstance(node, exp.RegexpReplace):
-        written = re.sub(r"\$(\d)", r"\\\1", node.args["replacement"].this)
-        node.set("replacement", exp.Literal.string(written))
-    return node
 
 
 def _decoded(rows: pa.Table) -> pa.Table:

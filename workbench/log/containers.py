@@ -1,7 +1,7 @@
 """What change records are wrapped in, and how to take it off: compression, JSON over many lines, envelopes.
 
-The records themselves are for `workbench.model.records`. What is recognised as something else is named for what it is, with
-what to do about it.
+The records themselves are for `workbench.model.records`. What is recognised as something else is named for what it is,
+with what to do about it.
 """
 
 from __future__ import annotations

@@ -128,7 +128,8 @@ class Result:
         kind
             parquet, csv, xlsx or json; by the file's ending where not given.
         nested
-            Maps whole instead of flattened; see `workbench.questions.writers.write`, which also says how values are written.
+            Maps whole instead of flattened; see `workbench.questions.writers.write`, which also says how values are
+            written.
         excel
             CSV for Excel; see `workbench.questions.writers.write`.
         mask, mask_with, mask_salt

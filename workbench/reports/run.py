@@ -178,7 +178,7 @@ def _run(
         "failed_cell": failed,
         "parameters": {key: value for key, value, _ in shown},
     }
-    page = page.render(
+    text = page.render(
         done,
         title=report.title,
         parameters=shown,
@@ -190,9 +190,9 @@ def _run(
         settings=settings,
         folders=[source.parent, Path.cwd()],
     )
-    texts = [nbformat.writes(done) + "\n", page]  # type: ignore[no-untyped-call]
-    for file, text in zip(files, texts, strict=True):
-        _write(file, text, session)
+    texts = [nbformat.writes(done) + "\n", text]  # type: ignore[no-untyped-call]
+    for file, each in zip(files, texts, strict=True):
+        _write(file, each, session)
     if isinstance(report.html, Path) and page.is_index(report.html.with_name("index.html")):
         write_index(report.html.parent)
     if stopped:
@@ -213,9 +213,9 @@ def _kept(folder: Path) -> Iterator[Report]:
     for path in folder.glob("*.ipynb"):
         with suppress(ReportError):  # no notebook at all
             told = _read(path).metadata.get("workbench")
-            if told and (page := path.with_suffix(".html")).is_file():
+            if told and (html := path.with_suffix(".html")).is_file():
                 failed = told["failed_cell"]
-                yield Report(path, page, told["title"], told["parameters"], told["seconds"], failed and tuple(failed))
+                yield Report(path, html, told["title"], told["parameters"], told["seconds"], failed and tuple(failed))
 
 
 @contextmanager

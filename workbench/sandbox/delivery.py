@@ -163,14 +163,14 @@ def _write_object(
     digest = hashlib.blake2b(b"%d %d %s" % (number, batch[0][0], records[0]), digest_size=16).digest()
     stem = f"{moment:year=%Y/month=%m/day=%d/hour=%H}/{table}-1-{moment:%Y-%m-%d-%H-%M-%S}-{uuid.UUID(bytes=digest)}"
     if changes:
-        _place(
+        place_file(
             lake / "data" / table / f"{stem}.parquet",
             lambda path: pq.write_table(pa.Table.from_pylist(changes, schema=PARQUET), path, compression="zstd"),
         )
     if lines:
-        _place(lake / "data" / table / f"{stem}{_ENDING[layout]}", lambda path: path.write_bytes(_zipped(lines)))
+        place_file(lake / "data" / table / f"{stem}{_ENDING[layout]}", lambda path: path.write_bytes(_zipped(lines)))
     if failed:
-        _place(
+        place_file(
             lake / "errors" / table / "processing-failed" / f"{stem}.json.gz",
             lambda path: path.write_bytes(_zipped(failed)),
         )
@@ -197,7 +197,8 @@ def _failure(record: bytes, why: str, arrival: int) -> bytes:
     ).encode()
 
 
-def _place(path: Path, write: Callable[[Path], object]) -> None:
+def place_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file, all of it or none; ``write`` is handed the path to write to."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     write(part)

@@ -24,7 +24,7 @@ from typing import Any
 import orjson
 
 from workbench.errors import StoreError
-from workbench.sandbox.delivery import _place
+from workbench.sandbox.delivery import place_file
 from workbench.sandbox.item_store import ItemStore, connect
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -123,7 +123,7 @@ def _write_items(
     for name, path, count in zip(names, unfinished, counts, strict=True):
         with path.open("rb") as file:
             md5 = hashlib.file_digest(file, "md5").digest()
-        _place(folder / name, path.rename)
+        place_file(folder / name, path.rename)
         # As S3 tags what was uploaded in parts, of which there is one: the MD5 of the parts' MD5s, and their number.
         entries.append(
             {
@@ -138,8 +138,8 @@ def _write_items(
 
 def _write_manifest(path: Path, text: str) -> None:
     checksum = base64.b64encode(hashlib.md5(text.encode()).digest())
-    _place(path.with_suffix(".checksum"), lambda part: part.write_bytes(checksum))
-    _place(path, lambda part: part.write_text(text, encoding="utf-8"))
+    place_file(path.with_suffix(".checksum"), lambda part: part.write_bytes(checksum))
+    place_file(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def _text(moment: datetime) -> str:

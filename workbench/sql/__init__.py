@@ -1,1 +1,1 @@
-"""One question a `.sql` file, in Athena's dialect; `workbench.sql.templates` loads and fills them."""
+"""The questions as `.sql` files in Athena's dialect, and the only code that writes SQL text."""

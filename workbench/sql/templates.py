@@ -203,9 +203,9 @@ def identifier(name: str) -> str:
 def condition(tree: Condition, *, new: str, old: str | None = None) -> str:
     """Write a condition as SQL over columns that hold images as DynamoDB JSON text.
 
-    The SQL selects every row for which `workbench.model.conditions.holds` is true, and may select more: numbers are compared
-    as doubles, which keep their order but not all of their digits, and of binary, which may be encoded twice, only
-    that it is there. Ask `holds` about the rows that come back.
+    The SQL selects every row for which `workbench.model.conditions.holds` is true, and may select more: numbers
+    are compared as doubles, which keep their order but not all of their digits, and of binary, which may be encoded
+    twice, only that it is there. Ask `holds` about the rows that come back.
 
     Parameters
     ----------

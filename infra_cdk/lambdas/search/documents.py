@@ -1,4 +1,4 @@
-"""Makes of a change the document of its item, as it is after the change (standard library and workbench/model/records.py)."""
+"""Makes of a change the document of its item, as it is after the change (standard library and `records.py` only)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns the change records Firehose sends into the lines it stores (standard library and workbench/model/records.py only).
+"""Turns the change records Firehose sends into the lines it stores (standard library and `records.py` only).
 
 `MODE` in the environment says how a line looks:
 
@@ -102,7 +102,7 @@ LINES = {"envelope": _envelope, "newline": _newline, "flat": _flat}
 
 
 def column_name(path: tuple[str, ...]) -> str:
-    """Join the names of an attribute path as `workbench.model.attributes.column_name` does, and quote names of metadata."""
+    """Join the names of an attribute path as `workbench.model.attributes.column_name` does; quote names of metadata."""
     return ".".join(_quoted(name, top=len(path) == 1) for name in path)
 
 
