@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import shutil
 import subprocess
@@ -35,6 +36,27 @@ def package(files: Mapping[str, str], requirements: Sequence[str] = ()) -> lambd
         asset_hash=_digest(files, requirements),
         bundling=cdk.BundlingOptions(image=RUNTIME.bundling_image, local=_Local(files, requirements)),
     )
+
+
+def modules(*names: str) -> dict[str, str]:
+    """Return the files of modules of ours, and of those they import when they are imported, as `package` takes them.
+
+    No ``__init__`` is among them, so that a function gets no more of a package than it needs.
+
+    >>> sorted(modules("workbench.model.records"))
+    ['workbench/errors.py', 'workbench/model/records.py']
+    """
+    files: dict[str, str] = {}
+    waiting = list(names)
+    while waiting:
+        path = f"{waiting.pop().replace('.', '/')}.py"
+        if path in files:
+            continue
+        files[path] = path
+        for node in ast.parse((REPOSITORY / path).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "workbench":
+                waiting.append(node.module)
+    return files
 
 
 def write(folder: Path, files: Mapping[str, str], requirements: Sequence[str] = ()) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -266,10 +264,10 @@ def test_the_lambda_refuses_what_it_cannot_do(event, told, monkeypatch):
 
 
 def test_the_lambda_needs_boto3_faker_and_the_standard_library_only(session, tmp_path):
-    (tmp_path / "workbench").mkdir()
-    (tmp_path / "workbench" / "__init__.py").touch()
-    for name in ("live", "dynamodb_writer", "datasets", "errors", "records", "text"):
-        shutil.copy(Path(dynamodb.__file__).with_name(f"{name}.py"), tmp_path / "workbench")
+    pytest.importorskip("aws_cdk", reason="make .venv/.infra installs it")
+    from infra_cdk.bundling import modules, write
+
+    write(tmp_path, modules("workbench.sandbox.dynamodb_writer"))
     table(session, name="people")
     code = (
         "import sys, importlib.abc\n"

@@ -8,18 +8,14 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra_cdk.bundling import package
+from infra_cdk.bundling import modules, package
 from infra_cdk.config import Config
 from infra_cdk.stacks.encryption import table_key_use
 from infra_cdk.stacks.functions import function
 from infra_cdk.stacks.network import Network
 from infra_cdk.stacks.source import Source
 
-# As for the transform function, no more of the package than is needed, and no __init__; boto3 is Lambda's own.
-FILES = {
-    f"workbench/{name}": f"workbench/{name}"
-    for name in ("datasets.py", "dynamodb_writer.py", "errors.py", "live.py", "records.py", "text.py")
-}
+FILES = modules("workbench.sandbox.dynamodb_writer")  # boto3 is Lambda's own
 REQUIREMENTS = ("Faker",)
 
 

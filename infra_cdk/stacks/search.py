@@ -20,7 +20,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import triggers
 from constructs import Construct
 
-from infra_cdk.bundling import package
+from infra_cdk.bundling import modules, package
 from infra_cdk.config import Config
 from infra_cdk.stacks.delivery import Destination, calling, processors, reading, writing
 from infra_cdk.stacks.encryption import removal, stream_key_use
@@ -28,7 +28,7 @@ from infra_cdk.stacks.functions import function, log_group
 from infra_cdk.stacks.network import Network
 from infra_cdk.stacks.source import Source
 
-FILES = {f"workbench/{name}": f"workbench/{name}" for name in ("errors.py", "records.py")} | {
+FILES = modules("workbench.model.records") | {
     f"search/{name}.py": f"infra_cdk/lambdas/search/{name}.py"
     for name in ("documents", "domain", "firehose", "setup", "streams")
 }

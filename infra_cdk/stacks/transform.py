@@ -7,17 +7,12 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra_cdk.bundling import package
+from infra_cdk.bundling import modules, package
 from infra_cdk.config import Config
 from infra_cdk.stacks.functions import function
 from infra_cdk.stacks.network import Network
 
-# `workbench` without its __init__ is a namespace: the function gets this one module of the package, as it is.
-FILES = {
-    "handler.py": "infra_cdk/lambdas/transform/handler.py",
-    "workbench/model/records.py": "workbench/model/records.py",
-    "workbench/errors.py": "workbench/errors.py",
-}
+FILES = {"handler.py": "infra_cdk/lambdas/transform/handler.py"} | modules("workbench.model.records")
 
 
 def transform_function(
