@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 INFRA := $(VENV)/.infra
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-infra test-trino engines lab lint bench synth constraints hooks clean
+.PHONY: help demo test test-infra test-trino engines lab lint bench synth constraints hooks wheel clean
 
 help:           ## what can be made
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ hooks: $(INFRA) ## have git run linters and strip notebooks before every commit
 
 bench: $(READY) ## the figures README shows
 	@$(BIN)/python benchmarks/latest_state.py && $(BIN)/python benchmarks/audit.py
+
+wheel: $(READY) ## dist/: the wheel and the source archive
+	@$(BIN)/hatchling build
 
 constraints: $(READY) ## pin anew, without the address of any package index
 	@$(BIN)/uv pip compile --quiet --no-emit-index-url --no-header --no-annotate --universal --python-version 3.11 \
