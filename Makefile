@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INFRA := $(VENV)/.infra
+DOCS := $(VENV)/.docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-infra test-trino engines lab lint bench synth constraints hooks clean
+.PHONY: help demo test test-infra test-trino engines lab lint docs pictures bench synth constraints hooks wheel clean
 
 help:           ## what can be made
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +22,10 @@ $(INFRA): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev,infra]'
 	@touch $@
 
+$(DOCS): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev,docs]'
+	@touch $@
+
 demo: $(READY)  ## two generated tables, six reports: what this is, in two minutes
 	@$(BIN)/workbench demo
 
@@ -31,7 +36,7 @@ lab: $(READY)   ## JupyterLab on the notebooks
 	@WORKBENCH_HOME="$(CURDIR)/.workbench" JUPYTER_PATH= JUPYTER_PREFER_ENV_PATH=1 \
 		$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. $(ROOT) $(LABFLAGS) notebooks/02_latest_state.ipynb
 
-test: $(INFRA)  ## every test
+test: $(INFRA) $(DOCS)  ## every test
 	@$(BIN)/python -m pytest workbench tests --ignore=tests/trino -n auto --dist loadfile --no-loadscope-reorder
 
 test-infra: $(INFRA) ## the tests of infra_cdk
@@ -52,8 +57,17 @@ lint: $(INFRA)  ## ruff, the rooms (import-linter) and mypy
 hooks: $(INFRA) ## have git run linters and strip notebooks before every commit
 	@$(BIN)/pre-commit install
 
-bench: $(READY) ## the figures README shows
+docs: $(DOCS)   ## the documentation, build/docs/index.html; a warning is an error
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs && echo build/docs/index.html
+
+pictures: $(READY) ## the pictures of README and the documentation, by Debian's chromium
+	@$(BIN)/python -m docs.pictures
+
+bench: $(READY) ## the figures that docs/speed.md shows
 	@$(BIN)/python benchmarks/latest_state.py && $(BIN)/python benchmarks/audit.py
+
+wheel: $(READY) ## dist/: the wheel and the source archive
+	@$(BIN)/hatchling build
 
 constraints: $(READY) ## pin anew, without the address of any package index
 	@$(BIN)/uv pip compile --quiet --no-emit-index-url --no-header --no-annotate --universal --python-version 3.11 \

@@ -7,7 +7,7 @@ import json
 import os
 import tarfile
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, settings
 
+from workbench.aws.session import Session
 from workbench.log.objects import PARQUET
 from workbench.model.records import canonical_change
 
@@ -62,6 +63,12 @@ def aws_server() -> Iterator[str]:
     moto.start()
     yield "http://{}:{}".format(*moto.get_host_and_port())
     moto.stop()
+
+
+def overhear(session: Session, event: str, handler: Callable[..., Any], **more: Any) -> None:
+    """Register a handler with a session whose clients are made anew, as those there are do not know it."""
+    session.events.register(event, handler, **more)
+    session._clients.clear()
 
 
 def record(

@@ -16,6 +16,7 @@ import pytest
 import requests
 from botocore.loaders import create_loader
 
+from tests.conftest import overhear
 from workbench.aws.session import Session, open_session
 from workbench.aws.table_definitions import table_input
 from workbench.checks import account as checks_aws
@@ -112,7 +113,7 @@ class Account:
                 return SimpleNamespace(status_code=400), {"Error": {"Code": code, "Message": message}}
             return response and (SimpleNamespace(status_code=200), response)
 
-        self.session.events.register(f"before-call.{service}.{operation}", before, unique_id=operation)
+        overhear(self.session, f"before-call.{service}.{operation}", before, unique_id=operation)
 
     def deny(self, service: str, operation: str, message: str = "Access Denied") -> None:
         code = "AccessDenied" if service == "s3" else "AccessDeniedException"
@@ -198,7 +199,7 @@ def test_the_whole_takes_seconds_even_where_every_request_is_slow(account):
         time.sleep(0.15)
         under_way.discard(threading.get_ident())
 
-    account.session.events.register("before-call", slowly)
+    overhear(account.session, "before-call", slowly)
     found = account.check()
     assert (found["status"] == "ok").all()
     assert at_once[0] > 1  # requests are made side by side
@@ -253,7 +254,7 @@ def test_where_only_sts_does_not_answer_the_others_are_asked(account):
     def unreachable(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://sts")
 
-    account.session.events.register("before-call.sts", unreachable)
+    overhear(account.session, "before-call.sts", unreachable)
     found = account.check()
     assert found.loc["credentials", "status"] == "warning"
     assert "proxy" in found.loc["credentials", "remedy"]
@@ -426,8 +427,10 @@ def test_old_data_is_found_further_back(account):
     s3.put_object(Bucket="lake", Key=f"data/persons/{old:year=%Y/month=%m/day=%d/hour=%H}/a.json", Body=RECORD.encode())
     s3.put_object(Bucket="lake", Key=f"data/persons/{old:year=%Y/month=%m/day=%d/hour=%H}/_SUCCESS", Body=b"x")
     starts = []
-    account.session.events.register(
-        "provide-client-params.s3.ListObjectsV2", lambda params, **_: starts.append(params.get("StartAfter"))
+    overhear(
+        account.session,
+        "provide-client-params.s3.ListObjectsV2",
+        lambda params, **_: starts.append(params.get("StartAfter")),
     )
     assert "a.json can be read" in account.check().loc["reading persons", "detail"]
     assert len([start for start in starts if start]) == 4

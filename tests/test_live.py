@@ -18,6 +18,7 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from botocore.loaders import create_loader
 
+from tests.conftest import overhear
 from workbench.aws import dynamodb, export_jobs
 from workbench.aws.export_jobs import find_exports
 from workbench.aws.session import Session, open_session
@@ -78,7 +79,7 @@ def intercept(session: Session, operation: str, answer: Any, service: str = "dyn
             return SimpleNamespace(status_code=400), {"Error": {"Code": told, "Message": "injected"}}
         return SimpleNamespace(status_code=200), told
 
-    session.events.register(f"before-call.{service}.{operation}", before)
+    overhear(session, f"before-call.{service}.{operation}", before)
 
 
 # writing
@@ -635,7 +636,7 @@ def bucket(session, tmp_path) -> str:
 
 def test_exports_in_s3_are_found_by_their_manifests_and_read_once_chosen(session, bucket):
     fetched = []
-    session.events.register("provide-client-params.s3.GetObject", lambda params, **_: fetched.append(params["Key"]))
+    overhear(session, "provide-client-params.s3.GetObject", lambda params, **_: fetched.append(params["Key"]))
     (found,) = find_exports(bucket, session)
     assert found.items == 3
     assert found.problems == ()

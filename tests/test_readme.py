@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,22 +11,18 @@ from typing import Any
 import click
 import matplotlib.pyplot as plt
 import nbformat
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from workbench import Workbench
+from tests.docs.console import agrees, blocks, commands, is_something, pages, run_python
+from workbench import Workbench, reports
 from workbench.cli import main
-from workbench.questions.result import Result
+from workbench.demo import run_demo
 
 HERE = Path(__file__).parents[1]
-README = (HERE / "README.md").read_text(encoding="utf-8")
-EMBEDDED = README.partition("## The same on Athena")[0]
+README = HERE / "README.md"
 ELSEWHERE = ("table", "baseline status", "demo", "generate", "sql latest_state persons --estimate")
-
-
-def blocks(language: str, text: str = EMBEDDED) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+PYTHON = [block for _, block in blocks(README, "python")]
 
 
 def verbs(command: click.Command = main, path: str = "") -> Iterator[str]:
@@ -39,12 +34,7 @@ def verbs(command: click.Command = main, path: str = "") -> Iterator[str]:
 
 
 CHANGES = {"persons": 1_500, "heartrate": 20_000}  # few heart rates are corrected
-SHOWN = [
-    line.removeprefix("$ workbench ")
-    for block in blocks("console", README)
-    for line in block.splitlines()
-    if line.startswith("$ workbench ")
-]
+SHOWN = [each.text.removeprefix("workbench ") for each in commands(README) if each.text.startswith("workbench ")]
 EXAMPLES = [each for each in dict.fromkeys([*SHOWN, *verbs()]) if not each.startswith(ELSEWHERE)]
 
 
@@ -81,34 +71,43 @@ def test_a_command_that_is_shown_works_and_has_an_answer(at_home, example):
     assert example.startswith("reconcile") or not run.stderr.startswith("0 rows"), run.output
 
 
-@pytest.mark.parametrize("block", blocks("python"))
+@pytest.mark.parametrize("block", PYTHON)
 def test_python_that_is_shown_works_and_has_answers(at_home, block):
-    scope: dict[str, Any] = {}
-    for part in ast.parse(block).body:
-        text = ast.get_source_segment(block, part)
-        if not isinstance(part, ast.Expr):
-            exec(text, scope)
-            continue
-        answer = eval(text, scope)
-        answer = answer.df if isinstance(answer, Result) else answer
-        assert len(answer) if isinstance(answer, pd.DataFrame | str) else answer, text
+    for text, answer in run_python(block, {}):
+        assert is_something(answer), text
     plt.close("all")
 
 
 def test_examples_name_no_date_on_which_there_may_be_no_data():
-    assert not re.search(r"20\d\d-\d\d-\d\d", " ".join(EXAMPLES + blocks("python")))
+    assert not re.search(r"20\d\d-\d\d-\d\d", " ".join(EXAMPLES + PYTHON))
 
 
 def test_something_is_shown():
     assert len(EXAMPLES) > 15
-    assert blocks("python")
+    assert PYTHON
 
 
-def test_make_targets_that_readme_names_are_there():
-    made = re.findall(r"^([a-z-]+):", (HERE / "Makefile").read_text(), re.MULTILINE)
-    assert set(re.findall(r"`make ([a-z-]+)`|^\$ make ([a-z-]+)", README, re.MULTILINE)) <= {
-        pair for name in made for pair in ((name, ""), ("", name))
-    }
+def test_make_targets_that_are_named_are_there():
+    made = set(re.findall(r"^([a-z-]+):", (HERE / "Makefile").read_text(), re.MULTILINE))
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        assert set(re.findall(r"`make ([a-z-]+)`|^(?:\$ )?make ([a-z-]+)", text, re.MULTILINE)) <= {
+            pair for name in made for pair in ((name, ""), ("", name))
+        }, page
+
+
+def test_the_demonstration_prints_what_is_shown(at_home, monkeypatch):
+    """The notebooks that it runs have tests of their own."""
+
+    def run_report(notebook: Path, parameters: dict, out: Path, *, overwrite: bool) -> reports.Report:
+        return reports.Report(notebook, out / f"{notebook.stem}.html", notebook.stem, parameters, 1.0)
+
+    monkeypatch.setattr("workbench.demo.run_report", run_report)
+    (at_home / ".venv" / "bin").mkdir(parents=True)
+    (at_home / ".venv" / "bin" / "workbench").touch()
+    (demo,) = [each for each in commands(README) if each.text == "make demo"]
+    lines = list(run_demo(Workbench(), HERE / "notebooks", "reports", changes=CHANGES["heartrate"]))
+    assert agrees(demo.output, "\n".join(map(str, lines))), lines
 
 
 def test_the_notebook_that_generates_keeps_tables_made_with_other_arguments(at_home, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -22,14 +23,28 @@ _RETRIES = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_ap
 class Session(boto3.Session):  # type: ignore[misc]
     """A session whose clients use one endpoint, where one is set, and retry what is transient.
 
-    awswrangler takes it as ``boto3_session=``, so that its global configuration stays as it is.
+    awswrangler takes it as ``boto3_session=``, so that its global configuration stays as it is. It asks for a client
+    with every call, which takes some 20 ms and a new connection each: clients are made once and shared, as they may be
+    among threads (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html).
     """
 
     endpoint: str | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._clients: dict[str, Any] = {}
+        self._making = Lock()  # a session makes one client at a time
+
     def client(self, service_name: Any, *args: Any, **options: Any) -> Any:
-        """Make a client."""
-        return super().client(service_name, *args, **self._with(options))
+        """Return the client of a service: the one there is with these options, or a new one."""
+        given = self._with(options)
+        if args or any(name.startswith("aws_") for name in given):  # credentials of its own
+            return super().client(service_name, *args, **given)
+        key = repr([service_name, sorted((given | {"config": vars(given["config"])}).items())])
+        with self._making:
+            if key not in self._clients:
+                self._clients[key] = super().client(service_name, **given)
+            return self._clients[key]
 
     def resource(self, service_name: Any, *args: Any, **options: Any) -> Any:
         """Make a resource."""

@@ -1,0 +1,61 @@
+"""Takes the pictures of README and the site: ``make pictures``, with Debian's chromium.
+
+Each is what the program shows of the tables that ``start.md`` makes, as a browser renders it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from PIL import Image, ImageChops
+
+from tests.docs.console import make_lake
+from workbench import Workbench
+from workbench.demo import run_demo
+from workbench.reports import shipped
+
+HERE = Path(__file__).resolve().parent
+WIDTH, SCALE, COLOURS = 860, 2, 96
+PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
+body {{ margin: 16px; background: #fff; color: #1f2328; font: 14px/1.45 system-ui, sans-serif; }}
+</style>{}"""
+
+
+def main() -> None:
+    """Make the tables and their reports in a folder of their own, and take the pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        make_lake()
+        wb = Workbench()
+        for line in run_demo(wb, shipped(), "reports"):
+            print(line)
+        history = wb.item_history("persons", "pk=p-000075", start="2025-11-18T11:00", end="2025-11-20T11:00")
+        Path("history.html").write_text(PAGE.format(history._repr_html_()), encoding="utf-8")
+        quality = wb.data_quality("persons", end="2025-11-21")
+        Path("quality.html").write_text(PAGE.format(quality._repr_html_()), encoding="utf-8")
+        take("reports/index.html", "reports", 605)  # four of its six
+        take("history.html", "history", 760)
+        take("quality.html", "quality", 1_100)
+
+
+def take(page: str, name: str, height: int) -> None:
+    """Render a page, cut off what is empty below it, and keep it in few colours."""
+    shot = Path(f"{name}.png").absolute()
+    subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--screenshot={shot}",
+         f"--window-size={WIDTH},{height}", f"--force-device-scale-factor={SCALE}", Path(page).absolute().as_uri()],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    picture = Image.open(shot).convert("RGB")
+    filled = ImageChops.difference(picture, Image.new("RGB", picture.size, picture.getpixel((1, 1)))).getbbox()
+    bottom = min(picture.height, (filled[3] if filled else 0) + 12 * SCALE)
+    kept = picture.crop((0, 0, picture.width, bottom)).quantize(COLOURS, dither=Image.Dither.NONE)
+    kept.save(HERE / f"{name}.png", optimize=True)
+    print(f"{name}.png: {kept.width} x {kept.height}, {(HERE / f'{name}.png').stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

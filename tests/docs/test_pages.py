@@ -1,0 +1,168 @@
+"""What the pages of docs/ show is run as it is written, over the tables that one of them makes, and prints what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import matplotlib.pyplot as plt
+import pytest
+from botocore import xform_name
+from botocore.validate import ParamValidator
+from click import Group
+
+from tests.docs.console import (
+    DOCS,
+    LAKE,
+    agrees,
+    blocks,
+    commands,
+    is_something,
+    make_lake,
+    may_end_with,
+    pages,
+    run,
+    run_python,
+)
+from workbench.cli import main
+from workbench.config import Settings
+
+PAGES = [page for page in pages() if DOCS in page.parents]
+SHOWN = [page for page in PAGES if blocks(page, "console") or blocks(page, "python")]
+ELSEWHERE = {"athena.md"}  # whose Python asks an account
+OURS = {"console", "python", "toml", "sh", "json", "{eval-rst}", "{toctree}", "{literalinclude}", "{include}", "{settings}", "{columns}", "text"}  # fmt: skip
+
+
+def names(page: Path) -> str:
+    return str(page.relative_to(DOCS))
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tables that the pages ask, made as a page says."""
+    folder = tmp_path_factory.mktemp("lake")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_lake()
+    return folder
+
+
+@pytest.fixture
+def at_home(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of it, which is the home of whoever reads a page."""
+    home = Path(shutil.copytree(lake, tmp_path / "home"))
+    for name in [name for name in os.environ if name.startswith("WORKBENCH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home)
+    yield home
+    plt.close("all")
+
+
+@pytest.mark.parametrize("page", [page for page in SHOWN if page != LAKE], ids=names)
+def test_commands_print_what_a_page_shows_and_python_has_answers(at_home, page):
+    check_commands(page)
+    scope: dict[str, Any] = {}
+    for line, block in blocks(page, "python") if page.name not in ELSEWHERE else []:
+        for text, value in run_python(block, scope):
+            assert is_something(value), f"{page.name}:{line}: {text} is {value!r}"
+
+
+def test_the_page_that_begins_prints_what_it_shows_in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    check_commands(LAKE)
+    for _, block in blocks(LAKE, "python"):
+        assert all(is_something(value) for _, value in run_python(block, {}))
+
+
+def check_commands(page: Path) -> None:
+    for command in commands(page):
+        printed = run(command.text)
+        assert printed.exit_code in (0, may_end_with(command)), f"{command}: {printed.output}"
+        assert agrees(command.output, printed.output), f"{command} prints\n{printed.output}"
+
+
+def test_every_command_says_what_it_prints():
+    silent = [str(command) for page in PAGES for command in commands(page) if not command.output]
+    assert not silent
+
+
+def test_there_is_something_to_run():
+    assert len([command for page in PAGES for command in commands(page)]) > 40
+    assert len(blocks(DOCS / "cookbook.md", "python")) > 20
+
+
+def test_blocks_are_of_kinds_that_are_checked():
+    for page in PAGES:
+        fences = re.findall(r"^```([^\n`]*)\n.*?^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+        kinds = {fence.split()[0] for fence in fences if fence}
+        assert kinds <= OURS, page
+
+
+@pytest.mark.parametrize(("shown", "printed", "agree"), [
+    ("a\nb", "a\nb\n", True), ("a", "a\nb", False), ("a\n…", "a\nb\nc", True), ("a\n…\nc", "a\nc", True),
+    ("a … s", "a 0.1 s", True), ("a … s", "b 0.1 s", False), ("a.c", "abc", False), ("…\nz", "a\nb", False),
+])  # fmt: skip
+def test_what_is_left_out_may_be_anything_and_nothing_else(shown, printed, agree):
+    assert agrees(shown, printed) is agree
+
+
+@pytest.mark.parametrize(
+    ("page", "line", "block"), [(page, *block) for page in PAGES for block in blocks(page, "toml")]
+)
+def test_settings_that_are_shown_are_settings(page, line, block):
+    Settings(**tomllib.loads(block))
+
+
+COMMANDS = [(page, line) for page in PAGES for _, block in blocks(page, "sh")
+            for line in block.replace("\\\n", " ").splitlines() if line.strip()]  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS, ids=lambda value: value.name if isinstance(value, Path) else None)
+def test_commands_that_need_an_account_are_commands(page, line):
+    program, *arguments = shlex.split(line, comments=True)
+    if program == "workbench":
+        parse(arguments)
+    elif program == "aws":
+        check_aws(arguments)
+    else:
+        assert program in {"make", "source"}, f"{page}: {line}"
+
+
+def parse(arguments: list[str]) -> None:
+    """Read a command line as the program does, without running it."""
+    context, command = main.make_context("workbench", list(arguments)), main
+    while isinstance(command, Group):
+        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        context = command.make_context(name, rest, parent=context)
+
+
+def check_aws(arguments: list[str]) -> None:
+    """Compare a command of AWS's command line with what botocore knows of the service."""
+    service, operation, *options = arguments
+    if service == "s3":
+        assert operation in {"sync", "ls"}
+        return
+    model = botocore.session.get_session().get_service_model(service)
+    (called,) = [name for name in model.operation_names if xform_name(name, "-") == operation]
+    shape = model.operation_model(called).input_shape
+    members = {f"--{xform_name(name, '-')}": member for name, member in shape.members.items()}
+    for name, value in zip(options[::2], options[1::2], strict=True):
+        if name == "--cli-input-json":
+            given = json.loads((DOCS / "policies" / value.removeprefix("file://")).read_text())
+            assert not ParamValidator().validate(given, shape).has_errors()
+            continue
+        assert name in members, f"{service} {operation} has no {name}"
+        if value.startswith("file://"):
+            json.loads((DOCS / "policies" / value.removeprefix("file://")).read_text())
+        elif members[name].type_name == "structure":
+            assert set(re.findall(r"(?:^|,)(\w+)=", re.sub(r"\{.*?\}", "", value))) <= set(members[name].members)
