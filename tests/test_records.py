@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import sys
 import traceback
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import SHARED, record
+from workbench import errors
 from workbench.errors import RecordRefused
 from workbench.model import records
 from workbench.model.records import (
@@ -515,19 +517,22 @@ def test_objects_written_one_after_the_other_are_read_back_whatever_stands_betwe
 # --- a Lambda runs this file
 
 
-def test_the_file_runs_alone_with_the_standard_library():
-    path = Path(records.__file__)
+def test_the_file_and_its_error_run_alone_with_the_standard_library(tmp_path):
+    for module in (errors, records):  # as in a Lambda, where they lie in packages without an __init__
+        name = Path(module.__file__).relative_to(Path(errors.__file__).parents[1])
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(module.__file__, tmp_path / name)
     script = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("records", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-print(module.canonical_json({"a": {"N": "1.0"}}))
-print([name for name in sys.modules if name.split(".")[0] not in sys.stdlib_module_names | {"__main__"}])
+import sys
+sys.path.insert(0, sys.argv[1])
+from workbench.model import records
+print(records.canonical_json({"a": {"N": "1.0"}}))
+print(sorted(name for name in sys.modules if name.split(".")[0] not in sys.stdlib_module_names | {"__main__"}))
 """
-    alone = [sys.executable, "-S", "-I", "-c", script, str(path)]
+    alone = [sys.executable, "-S", "-I", "-c", script, str(tmp_path)]
     ran = subprocess.run(alone, capture_output=True, text=True, check=True)
-    assert ran.stdout.split("\n")[:2] == ['{"a":{"N":"1"}}', "[]"]
+    ours = ["workbench", "workbench.errors", "workbench.model", "workbench.model.records"]
+    assert ran.stdout.split("\n")[:2] == ['{"a":{"N":"1"}}', str(ours)]
 
 
 # --- reasons are no way to see a value
