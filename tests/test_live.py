@@ -18,7 +18,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from boto3.dynamodb.types import TypeSerializer
-from botocore.loaders import create_loader
 
 from tests.conftest import overhear
 from workbench import exports, live, reconciliation
@@ -30,7 +29,6 @@ from workbench.engines import Answer
 from workbench.errors import ExportError, ParameterError, StoreError
 from workbench.export import write as write_frame
 
-MODELS = create_loader()  # reads the services' descriptions once for all tests
 REGION, LAG = "eu-central-1", pd.Timedelta("15min")
 
 
@@ -44,9 +42,7 @@ def session(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Session:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setattr(live, "_LONGEST_PAUSE", 0.01)
     requests.post(f"{aws_server}/moto-api/reset", timeout=10)
-    made = open_session(load_settings(region=REGION, endpoint=aws_server))
-    made._session.register_component("data_loader", MODELS)
-    return made
+    return open_session(load_settings(region=REGION, endpoint=aws_server))
 
 
 def table(session: Session, *items: dict[str, Any], name: str = "things", key: dict[str, str] | None = None) -> str:

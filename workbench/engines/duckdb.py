@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -506,6 +506,7 @@ def _needs_images(question: str) -> bool:
     return "_image" in template or "{candidates}" in template
 
 
+@lru_cache(maxsize=256)
 def _translated(sql: str) -> str:
     return str(sqlglot.parse_one(sql, read="athena").transform(_in_duckdb).sql(dialect="duckdb"))
 
