@@ -9,12 +9,14 @@ import tarfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.loaders import create_loader
 from hypothesis import HealthCheck, settings
 
 from workbench.aws.session import Session
@@ -35,6 +37,14 @@ def asked_at() -> Iterator[datetime]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workbench.questions.quality.now", lambda: at)
         yield at
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_once() -> Iterator[None]:
+    """Read the descriptions of AWS's services once, not once a session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", lru_cache(create_loader))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from typing import Any
 import pandas as pd
 import pytest
 import requests
-from botocore.loaders import create_loader
 
 from tests.conftest import overhear
 from workbench.aws.session import Session, open_session
@@ -43,7 +42,6 @@ def settings(aws_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> Sett
     )
 
 
-MODELS = create_loader()  # reads the services' descriptions once for all tests
 Answer = Callable[..., Any]
 
 
@@ -53,7 +51,6 @@ class Account:
     def __init__(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         self.settings, self.answers = settings, dict[str, Answer]()
         self.session: Session = open_session(settings)
-        self.session._session.register_component("data_loader", MODELS)
         monkeypatch.setattr(checks_aws, "open_session", lambda _: self.session)
         client = self.session.client
         for bucket in ("lake", "results"):

@@ -16,7 +16,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from boto3.dynamodb.types import TypeSerializer
-from botocore.loaders import create_loader
 
 from tests.conftest import overhear
 from workbench.aws import dynamodb, export_jobs
@@ -31,7 +30,6 @@ from workbench.questions import reconciliation
 from workbench.questions.writers import write as write_frame
 from workbench.sandbox import ItemStore, dynamodb_writer, export_table
 
-MODELS = create_loader()  # reads the services' descriptions once for all tests
 REGION, LAG = "eu-central-1", pd.Timedelta("15min")
 
 
@@ -46,9 +44,7 @@ def session(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Session:
     monkeypatch.setattr(dynamodb_writer, "LONGEST_PAUSE", 0.01)
     monkeypatch.setattr(dynamodb, "LONGEST_PAUSE", 0.01)
     requests.post(f"{aws_server}/moto-api/reset", timeout=10)
-    made = open_session(load_settings(region=REGION, endpoint=aws_server))
-    made._session.register_component("data_loader", MODELS)
-    return made
+    return open_session(load_settings(region=REGION, endpoint=aws_server))
 
 
 def table(session: Session, *items: dict[str, Any], name: str = "things", key: dict[str, str] | None = None) -> str:

@@ -93,6 +93,8 @@ class Workbench:
         Any setting of `workbench.config.Settings`; they win over ``WORKBENCH_*`` in the environment and
         over ``workbench.toml``.
 
+    Examples
+    --------
     >>> wb = Workbench()                                            # doctest: +SKIP
     >>> wb.latest_state("persons", as_of="-2d").df    # doctest: +SKIP
     """

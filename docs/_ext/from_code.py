@@ -15,22 +15,20 @@ from sphinx.util.docutils import SphinxDirective
 from workbench.config import Settings
 
 
-class SettingsTable(SphinxDirective):
-    """``{settings} name …``: a table of these settings with their variables, defaults and purposes."""
+class SettingsList(SphinxDirective):
+    """``{settings}`` with names below it: what each of these settings is for, its default and its variable."""
 
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        """Write a table in the page's own markup, Markdown."""
-        names = " ".join(self.content).split()
-        rows = ["| setting | variable | default | what it says |", "|---|---|---|---|"]
-        for name in names:
+        """Write a list of definitions in the page's own markup, Markdown."""
+        entries = []
+        for name in " ".join(self.content).split():
             field = Settings.model_fields[name]
-            purpose = " ".join((field.description or "").split()).replace("``", "`").replace("|", r"\|")
-            rows.append(f"| `{name}` | `WORKBENCH_{name.upper()}` | {_written(field.default)} | {purpose} |")
-        told: set[str] = self.env.metadata.setdefault("settings", {}).setdefault("told", set())  # type: ignore[assignment]
-        told.update(names)
-        return self.parse_text_to_nodes("\n".join(rows), allow_section_headings=False)
+            purpose = " ".join((field.description or "").split()).replace("``", "`")
+            default = "" if field.default in (None, "", (), {}) else f", default `{_written(field.default)}`"
+            entries.append(f"`{name}`\n: {purpose}\n  (`WORKBENCH_{name.upper()}`{default})\n")
+        return self.parse_text_to_nodes("\n".join(entries), allow_section_headings=False)
 
 
 class Answers(SphinxDirective):
@@ -45,13 +43,8 @@ class Answers(SphinxDirective):
         if not section:
             raise self.error(f"{self.arguments[0]} does not say what it returns")
         text = inspect.cleandoc(section[2])
-        lines = StringList(text.splitlines(), source=self.arguments[0])
-        return self.parse_content_to_nodes_of(lines)
-
-    def parse_content_to_nodes_of(self, lines: StringList) -> list[nodes.Node]:
-        """Parse lines in the language of the block that this stands in."""
         held = nodes.Element()
-        self.state.nested_parse(lines, self.content_offset, held)
+        self.state.nested_parse(StringList(text.splitlines(), source=self.arguments[0]), self.content_offset, held)
         return held.children
 
 
@@ -65,17 +58,24 @@ def _named(path: str) -> Any:
 
 
 def _written(default: Any) -> str:
-    if default in (None, "", (), {}):
-        return ""
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
-def _check_settings(app: Sphinx, env: Any) -> None:
-    """Refuse a page of settings that leaves one out."""
+def _without_signature(app: Sphinx, what: str, name: str, *rest: Any) -> tuple[str, str] | None:
+    """Leave out how classes are made that only the package makes."""
+    return ("", "") if what == "class" and name != "workbench.Workbench" else None
+
+
+def _untyped(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Keep napoleon from taking the beginning of a sentence with a colon for a type."""
+    if what in ("attribute", "property") and lines:
+        lines[0] = f": {lines[0]}"
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directives."""
-    app.add_directive("settings", SettingsTable)
+    """Register the directives, and what autodoc is told."""
+    app.add_directive("settings", SettingsList)
     app.add_directive("answers", Answers)
+    app.connect("autodoc-process-signature", _without_signature)
+    app.connect("autodoc-process-docstring", _untyped, priority=400)  # before napoleon
     return {"version": "1", "parallel_read_safe": True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ def credentials(monkeypatch):
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
 
 
+@lru_cache(maxsize=4)
 def session_of(server: AwsServer) -> Session:
     session = Session("testing", "testing", region_name="eu-central-1")
     session.endpoint = server.endpoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 import time
@@ -58,7 +59,7 @@ def parse(sql: str) -> tuple[Any, dict[str, str] | None]:
         options = {name.lower(): text or bare for name, text, bare in pairs} | {"to": found[2]}
         sql = re.sub(r"[^\n]", " ", sql[: found.start(1)]) + found[1]  # places in it stay what they are
     try:
-        tree = sqlglot.parse_one(sql.rstrip().rstrip(";"), read="athena")
+        tree = _tree(sql.rstrip().rstrip(";")).copy()
     except sqlglot.errors.SqlglotError as error:
         at = (getattr(error, "errors", None) or [{}])[0]
         raise ValueError(
@@ -67,6 +68,11 @@ def parse(sql: str) -> tuple[Any, dict[str, str] | None]:
     if not isinstance(tree, exp.Query):
         raise ValueError(f"line 1:1: mismatched input '{sql.split()[0]}'. Only queries and UNLOAD are served here")
     return tree, options
+
+
+@functools.lru_cache(maxsize=256)
+def _tree(sql: str) -> Any:
+    return sqlglot.parse_one(sql, read="athena")
 
 
 class Execution:

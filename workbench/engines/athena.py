@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -685,6 +685,12 @@ def _remove(session: Session, database: str, table: str, place: str) -> None:
 
 def _over_nothing(question: str, values: Mapping[str, object]) -> pa.Table:
     """Return what DuckDB answers over a log without changes: the columns and types of every answer, and its rows."""
+    names = {"deliveries": "deliveries", "canonical": "image", "matching": "true"}
+    return _over_no_deliveries(to_duckdb(templates.compose(question, values, names)))
+
+
+@lru_cache(maxsize=256)
+def _over_no_deliveries(text: str) -> pa.Table:
     with duckdb.connect(config={"integer_division": True}) as con:
         register_functions(con)
         kinds = {
@@ -692,8 +698,7 @@ def _over_nothing(question: str, values: Mapping[str, object]) -> pa.Table:
             for name in SCHEMA.names
         } | {"arrival": "timestamp"}
         con.execute(f"create table deliveries ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
-        names = {"deliveries": "deliveries", "canonical": "image", "matching": "true"}
-        return con.sql(to_duckdb(templates.compose(question, values, names))).to_arrow_table()
+        return con.sql(text).to_arrow_table()
 
 
 def _portable(text: str, schema: pa.Schema) -> str:
@@ -718,12 +723,23 @@ def _typed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _sorted(rows: pa.Table, text: str) -> pa.Table:
     """Put rows into the order the question asks for, which files of a result do not keep."""
-    order = sqlglot.parse_one(text, read="athena").args.get("order")
-    if order is None or not len(rows):
+    keys = [
+        (rows.column_names[column - 1] if isinstance(column, int) else column, direction)
+        for column, direction in _order_of(text)
+    ]
+    if not keys or not len(rows):
         return rows
-    keys = []
-    for each in order.expressions:
-        by = each.this
-        name = rows.column_names[int(by.this) - 1] if isinstance(by, exp.Literal) else by.name
-        keys.append((name, "descending" if each.args.get("desc") else "ascending"))
     return rows.take(pc.sort_indices(rows, sort_keys=keys))
+
+
+@lru_cache(maxsize=256)
+def _order_of(text: str) -> tuple[tuple[int | str, str], ...]:
+    """Return by which columns a question's answer is ordered, each with its direction; numbers count from 1."""
+    order = sqlglot.parse_one(text, read="athena").args.get("order")
+    return tuple(
+        (
+            int(each.this.this) if isinstance(each.this, exp.Literal) else str(each.this.name),
+            "descending" if each.args.get("desc") else "ascending",
+        )
+        for each in (order.expressions if order else ())
+    )
