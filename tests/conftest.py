@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import tarfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,16 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.loaders import create_loader
-from hypothesis import HealthCheck, settings
 
+from tests.helpers import profiles
 from workbench.aws.session import Session
 from workbench.log.objects import PARQUET
 from workbench.model.records import canonical_change
 
-# No test fails because the machine is slow; and with CI, a submission is judged on its own change, not on luck.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("tests"), derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "tests")
+profiles.register()
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -16,9 +16,10 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.profiles import examples
 from workbench.engines.exported import read_items, stage
 from workbench.engines.staging import canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError
@@ -149,7 +150,7 @@ KEYS = {"S": TEXT.filter(bool), "N": NUMBER, "B": st.binary(min_size=1, max_size
 
 
 @given(data=st.data(), kinds=st.lists(st.sampled_from("SNB"), min_size=1, max_size=2), files=st.integers(1, 3))
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_what_is_exported_is_staged_whatever_the_items_are(con, data, kinds, files):
     names = data.draw(
         st.lists(NAME.filter(lambda name: "\0" not in name), min_size=len(kinds), max_size=len(kinds), unique=True)
@@ -444,7 +445,7 @@ def test_an_export_of_new_images_only_is_read(con, tmp_path):
 
 
 @given(seed=st.integers(0, 2**32), keys=st.integers(1, 5), steps=st.integers(0, 40))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_chain_of_exports_gives_the_table_that_made_it(con, seed, keys, steps):
     """The windows are drawn from a history as DynamoDB draws them: the net change of each item in each."""
     rng, table = random.Random(seed), {}

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.profiles import examples
 from workbench.errors import ParameterError
 from workbench.questions.time_buckets import into_buckets, left_out, unit_of
 
@@ -80,7 +81,7 @@ def zone_and_moments(draw):
 
 
 @given(zone_and_moments(), st.sampled_from(WIDTHS))
-@settings(max_examples=250, deadline=None)
+@examples(250)
 def test_every_change_is_counted_in_the_bucket_plain_arithmetic_gives(drawn, every):
     zone, moments = drawn
     df = into_buckets(counted(moments, unit_of(every, zone)), every, zone, None, None)
@@ -96,7 +97,7 @@ def test_every_change_is_counted_in_the_bucket_plain_arithmetic_gives(drawn, eve
 
 
 @given(zone_and_moments(), st.sampled_from([*MINUTES, *HOURS][3:]), st.integers(0, 3 * 24 * 60))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_a_window_has_every_bucket_of_it_and_no_other_whether_anything_changed_or_not(drawn, every, length):
     zone, (start, *_) = drawn
     end = start + timedelta(minutes=length + 1)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.profiles import examples
 from workbench.model.ordering import ABSENT, Link, follow
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -46,7 +47,7 @@ def history(steps, seed) -> list[Link]:
 
 
 @given(STATES, st.integers(0, 2**32))
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_a_whole_history_in_any_order_follows_on_without_a_gap(steps, seed):
     whole = history(steps, seed)
     shuffled = random.Random(seed).sample(whole, len(whole))
@@ -58,7 +59,7 @@ def test_a_whole_history_in_any_order_follows_on_without_a_gap(steps, seed):
 
 
 @given(STATES, st.integers(0, 2**32))
-@settings(max_examples=800, deadline=None)
+@examples(800)
 def test_one_lost_change_is_found_unless_its_neighbours_fit_or_it_was_the_last(steps, seed):
     whole = history(steps, seed)
     rng = random.Random(seed)
@@ -71,7 +72,7 @@ def test_one_lost_change_is_found_unless_its_neighbours_fit_or_it_was_the_last(s
 
 
 @given(STATES, st.integers(0, 2**32))
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_whatever_was_lost_there_are_as_few_gaps_as_any_order_has(steps, seed):
     rng = random.Random(seed)
     rest = [link for link in history(steps[:7], seed) if rng.random() < 0.7]
@@ -145,7 +146,7 @@ def later(whole: list[Link], seed: int) -> list[Link]:
 
 
 @given(STATES, st.integers(0, 2**32))
-@settings(max_examples=800, deadline=None)
+@examples(800)
 def test_a_log_that_begins_later_lacks_at_most_the_beginning(steps, seed):
     rest = later(history(steps, seed), seed)
     shuffled = random.Random(seed).sample(rest, len(rest))
@@ -153,7 +154,7 @@ def test_a_log_that_begins_later_lacks_at_most_the_beginning(steps, seed):
 
 
 @given(STATES, st.integers(0, 2**32))
-@settings(max_examples=800, deadline=None)
+@examples(800)
 def test_event_names_settle_the_order_where_old_images_are_not_known(steps, seed):
     whole = history(steps, seed)
     flat = [link if link.found == ABSENT else replace(link, found=None) for link in whole]

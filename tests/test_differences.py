@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.profiles import examples
 from tests.properties.test_replay import VALUE, shuffled
 from workbench.model.attributes import column_name
 from workbench.model.differences import apply, differences
@@ -30,7 +31,7 @@ def found(old: dict | None, new: dict | None) -> list[tuple]:
 
 
 @given(old=st.none() | IMAGE, new=st.none() | IMAGE)
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_differences_applied_to_the_old_image_give_the_new_one(old, new):
     kept = copy.deepcopy(old)
     assert canonical_json(apply(old, differences(old, new))) == canonical_json(new or {})
@@ -38,7 +39,7 @@ def test_differences_applied_to_the_old_image_give_the_new_one(old, new):
 
 
 @given(image=IMAGE, data=st.data())
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_a_small_edit_is_applied_too(image, data):
     """Two random images share little; these share nearly all."""
     edited = copy.deepcopy(image)
@@ -63,7 +64,7 @@ def test_a_small_edit_is_applied_too(image, data):
 
 
 @given(image=IMAGE, seed=st.integers(0, 2**32))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_an_image_does_not_differ_from_itself_written_otherwise(image, seed):
     assert not found(image, shuffled(image, random.Random(seed)))
     assert not found({"n": {"N": "1E+2"}, "s": {"NS": ["1", "2.50"]}}, {"n": {"N": "100.0"}, "s": {"NS": ["2.5", "1"]}})

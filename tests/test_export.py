@@ -18,11 +18,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 
 from tests.conftest import chain, micros, write_log
+from tests.helpers.profiles import examples
 from workbench.cli import main
 from workbench.errors import ExportError, ParameterError
 from workbench.model.attributes import column_path, frame, from_dynamodb
@@ -106,7 +107,7 @@ decimals = st.builds(
 
 
 @given(st.lists(decimals, min_size=1, max_size=5))
-@settings(max_examples=25)
+@examples(25)
 def test_no_decimal_of_any_scale_is_ever_rounded(tmp_path_factory, values):
     folder, df = tmp_path_factory.mktemp("out"), objects(*values)
     read = {
@@ -136,7 +137,7 @@ def test_a_number_or_a_flag_beside_a_null_stays_one_in_parquet(write):
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=5))
-@settings(max_examples=25)
+@examples(25)
 def test_floats_come_back_to_the_last_bit(tmp_path_factory, values):
     folder, df = tmp_path_factory.mktemp("out"), pd.DataFrame({"a": values})
     assert parquet(writers.write(df, folder / "o.parquet")) == values
@@ -231,7 +232,7 @@ def test_a_text_is_never_a_formula_in_excel_and_comes_back(write):
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=4))
-@settings(max_examples=25)
+@examples(25)
 def test_any_text_comes_back_from_every_format(tmp_path_factory, values):
     folder, df = tmp_path_factory.mktemp("out"), texts(*values)
     assert parquet(writers.write(df, folder / "o.parquet")) == values
@@ -625,7 +626,7 @@ images = st.recursive(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "a.b", "new"]), images, max_size=3), min_size=1, max_size=4))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_nesting_a_frame_gives_the_items_it_was_made_from(tmp_path_factory, given_images):
     given_images = [{"pk": {"S": "x"}} | image for image in given_images]
     df = frame(map(json.dumps, given_images))

@@ -7,9 +7,10 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
+from tests.helpers.profiles import examples
 from tests.test_readers import EMPTY
 from workbench.errors import RecordRefused
 from workbench.model.records import canonical_json, canonical_keys
@@ -82,7 +83,7 @@ def accepted(check: Any, image: Any) -> bool:
     return True
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(500, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(NAMES, VALUES, max_size=3))
 @example({"M": {"M": {"M": {"S": "x"}}}})
 @example({"M": {"M": {"M": {"M": {"M": {"S": "x"}}}}}})
@@ -96,7 +97,7 @@ def test_no_image_that_is_none_is_taken(image):
     assert not takes({"pk": {"S": "x"}} | image)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(300, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(NAMES, st.sampled_from([{"S": "x"}, {"N": "1"}, {"B": "AA=="}]) | VALUES, max_size=3))
 def test_keys_are_keys_to_athena_where_they_are_to_records(keys):
     assert bool(re.search(_PATTERNS["key"], without_nulls(keys))) == accepted(canonical_keys, keys)

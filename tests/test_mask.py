@@ -10,10 +10,11 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import chain, micros, write_log
+from tests.helpers.profiles import examples
 from workbench.errors import ParameterError
 from workbench.model.attributes import frame, from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
@@ -103,7 +104,7 @@ def test_a_salt_changes_every_hash_and_a_hash_joins_frames_whatever_the_type_of_
         max_size=4,
     )
 )
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_hashes_are_equal_exactly_where_the_canonical_json_is(values):
     def canonical(value):
         return canonical_json(to_dynamodb({"a": value}))

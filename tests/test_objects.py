@@ -13,10 +13,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import chain, flat, micros, record, write_log
+from tests.helpers.profiles import examples
 from workbench import Workbench
 from workbench.engines import staging
 from workbench.errors import ParameterError, WorkbenchError
@@ -210,7 +211,7 @@ def test_gzip_members_that_follow_each_other_are_one_object(tmp_path):
     )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.data())
 def test_a_gzip_object_cut_anywhere_gives_what_stands_before_and_is_named(tmp_path_factory, data):
     whole = gzip.compress(b"\n".join(LINES * 20))

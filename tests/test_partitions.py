@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.profiles import examples
 from workbench.aws.catalog import Catalog, LogTable
 from workbench.aws.partitions import Partitions, partitions_of
 from workbench.config import load_settings
@@ -165,7 +166,7 @@ LAKES = st.tuples(
 
 
 @given(drawn=LAKES)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_no_window_loses_a_change_whatever_the_scheme_the_padding_the_type_and_the_zone(drawn):
     name, zone, padded, numbers, named, copied, projected, seed, hour, length, late = drawn
     scheme, rng = SCHEMES[name], random.Random(seed)

@@ -19,11 +19,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 import workbench.workbench
 from tests.conftest import chain, flat, micros, record, write_log
+from tests.helpers.profiles import examples
 from tests.test_records import attribute_values
 from workbench import Workbench
 from workbench.engines.duckdb import _decoded
@@ -163,7 +164,7 @@ EXTRA = [
 ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(60, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_both_readers_agree_on_records_with_names_more_and_less(data):
     lines = []
@@ -426,7 +427,7 @@ def test_an_image_that_is_none_is_refused_by_every_question_alike(tmp_path, layo
             assert [found.line for found in getattr(wb, question)("things").stats.unreadable] == [2], question
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     st.recursive(
         attribute_values | st.none() | st.just({}) | st.just({"S": 1}),

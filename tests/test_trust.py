@@ -12,11 +12,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import lakes
 from tests.conftest import chain, record, write_log
+from tests.helpers.profiles import examples
 from tests.properties.test_audit import POOL, STEPS, workbench_of
 from tests.properties.test_replay import history
 from tests.test_baseline import lines, write_export
@@ -127,7 +128,7 @@ def test_an_age_that_is_asked_for_fails(tmp_path, monkeypatch):
 
 
 @given(steps=STEPS, pool=POOL, seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(10)
 def test_a_share_is_of_what_it_says_and_no_more_than_all(steps, pool, seed):
     rng = random.Random(seed)
     records, _ = history(steps, pool, rng, apart=False)

@@ -13,10 +13,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 import sqlglot
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlglot import exp
 
+from tests.helpers.profiles import examples
 from workbench.errors import ParameterError
 from workbench.model.attributes import from_dynamodb
 from workbench.model.conditions import (
@@ -503,7 +504,7 @@ PAIRS = [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(conditions, st.lists(pair, max_size=12))
 def test_any_condition_means_what_it_says_and_sql_loses_no_row(con, case, pairs):
     pairs = PAIRS + pairs
@@ -523,7 +524,7 @@ long_number = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     long_number, st.lists(long_number, max_size=5), st.sampled_from(["=", "<>", "<", "<=", ">", ">="]), st.booleans()
 )
@@ -560,7 +561,7 @@ name_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=
 ).map("".join)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(name_text, min_size=1, max_size=3))
 @example([""])
 @example(["*"])

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.helpers.profiles import examples
 from workbench.errors import StoreError
 from workbench.model.attributes import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_change, canonical_json
@@ -493,4 +493,4 @@ def images(items: Any) -> list[str]:
 
 
 TestTable = Table.TestCase
-TestTable.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestTable.settings = examples(25, stateful_step_count=20)

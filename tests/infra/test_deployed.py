@@ -85,7 +85,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def stack(aws: Client, variants: dict[str, Synthesised]) -> dict[str, str]:
+def stack(aws: Client, variants: Mapping[str, Synthesised]) -> dict[str, str]:
     """The deployed `single` variant: its outputs, and the physical names of its resources by logical ones."""
     return deploy(aws, variants["single"])
 

@@ -13,11 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra_cdk.stacks.transform import FILES
 from tests.conftest import chain, micros, record, write_log
+from tests.helpers.profiles import examples
 from tests.infra.conftest import Invoke, event, only, resources, store, stored
 from workbench import Workbench
 from workbench.log import reader
@@ -226,7 +227,7 @@ def handler_module() -> Any:
 
 
 @given(st.lists(st.text(max_size=6), min_size=1, max_size=3))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_flat_columns_are_named_as_the_workbench_names_them_but_for_names_of_metadata(path):
     handler = handler_module()
     name = handler.column_name(tuple(path))
@@ -351,7 +352,7 @@ def test_a_buffer_of_firehose_cannot_make_a_response_of_more_than_six_mb(invoke:
         max_leaves=8,
     )
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(200)
 def test_no_value_is_lost_in_a_flat_line(value):
     """Where plain JSON does not tell a value, attribute_values does: each column is one or the other."""
     handler = handler_module()

@@ -12,10 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import write_log
+from tests.helpers.profiles import examples
 from tests.properties.test_replay import BASE, EPOCH, IMAGE, STEP, delivered, history
 from tests.test_chain import fits
 from workbench import Workbench
@@ -65,7 +66,7 @@ def states_of(wb: Workbench, at) -> dict[str, dict]:
 
 
 @given(steps=STEPS, pool=POOL, seed=st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(40)
 def test_a_diff_applied_to_the_earlier_state_gives_the_later_one(steps, pool, seed):
     rng = random.Random(seed)
     records, states = history(steps, pool, rng, apart=False)
@@ -87,7 +88,7 @@ def test_a_diff_applied_to_the_earlier_state_gives_the_later_one(steps, pool, se
 
 
 @given(steps=STEPS, pool=POOL, seed=st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(40)
 def test_the_histories_of_all_items_replayed_give_the_table_and_have_no_gap(steps, pool, seed):
     rng = random.Random(seed)
     records, states = history(steps, pool, rng, apart=False)
@@ -111,7 +112,7 @@ def test_the_histories_of_all_items_replayed_give_the_table_and_have_no_gap(step
 
 
 @given(steps=STEPS, pool=POOL, seed=st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(60)
 def test_a_lost_change_is_found_unless_its_neighbours_fit_and_nothing_on_a_complete_log(steps, pool, seed):
     rng = random.Random(seed)
     records, _ = history(steps, pool, rng, apart=False)

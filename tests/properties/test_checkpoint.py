@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from tests.conftest import write_log
+from tests.helpers.profiles import examples
 from tests.properties.test_replay import BASE, EPOCH, IMAGE, history
 from tests.questions import same
 from tests.test_baseline import lines, write_export
@@ -49,7 +50,7 @@ def arriving(records: Sequence[dict], rng: random.Random) -> list[tuple[str, lis
     pool=st.lists(IMAGE, min_size=2, max_size=2, unique_by=str),
     late=st.sampled_from(["0ms", "1h", "24h"]),
 )
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(20)
 def test_the_state_at_every_instant_is_the_same_with_checkpoints_and_without(layout, steps, seed, pool, late):
     rng = random.Random(seed)
     if layout == "flat":

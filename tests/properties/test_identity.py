@@ -13,10 +13,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from tests.conftest import record, write_log
+from tests.helpers.profiles import examples
 from tests.properties.test_replay import BASE, EPOCH, delivered, shuffled, twice
 from workbench import Workbench
 from workbench.errors import ParameterError
@@ -153,7 +154,7 @@ TABLES_DRAWN = st.dictionaries(
 
 
 @given(found=TABLES_DRAWN, seed=st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(15)
 def test_every_table_of_a_log_is_answered_as_if_it_were_alone(found, seed):
     rng = random.Random(seed)
     models, changes = drawn(found, rng)

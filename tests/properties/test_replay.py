@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import record, write_log
+from tests.helpers.profiles import examples
 from workbench import Workbench
 from workbench.model.attributes import to_images
 from workbench.model.records import canonical_json
@@ -139,7 +140,7 @@ def answered(wb: Workbench, as_of: datetime | None = None) -> list[str]:
     pool=st.lists(IMAGE, min_size=3, max_size=3, unique_by=str),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(25)
 def test_any_delivery_of_a_history_gives_at_every_instant_the_table_that_made_it(layout, steps, pool, seed):
     rng = random.Random(seed)
     records, states = history(steps, pool, rng, apart=False)
@@ -164,7 +165,7 @@ def test_any_delivery_of_a_history_gives_at_every_instant_the_table_that_made_it
     numbers=st.lists(NUMBER, min_size=3, max_size=3, unique=True),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_a_flat_log_without_ties_gives_at_every_instant_the_table_that_made_it(steps, numbers, seed):
     rng = random.Random(seed)
     records, states = history(steps, [{"text": {"S": number}} for number in numbers], rng, apart=True)

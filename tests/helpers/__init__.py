@@ -1,0 +1,1 @@
+"""What tests share: logs to write, questions to ask, an AWS to ask them of."""
