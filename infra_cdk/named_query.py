@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from workbench.aws.table_definitions import table_input
-from workbench.sql import layouts, templates
-
-_VALUES: dict[str, object] = {
-    "start": datetime(2000, 1, 1, tzinfo=UTC),
-    "end": datetime(2100, 1, 1, tzinfo=UTC),
-    "present": datetime(2100, 1, 1, tzinfo=UTC),
-    "as_of": datetime(2100, 1, 1, tzinfo=UTC),
-    "include_deleted": False,
-    "unit": "hour",
-    "limit": 20,
-    "examples": 10,
-    "late_arrival": 24 * 3600,
-    "large": 400_000,
-}
+from workbench.sql import layouts
+from workbench.sql.literals import identifier
+from workbench.sql.questions import question
 
 
-def named_query(question: str, *, database: str, table: str, layout: str, where: str = "") -> str:
+def named_query(name: str, *, database: str, table: str, layout: str, where: str = "true") -> str:
     """Render a question over a table, for all times: who asks it again narrows the times, and the partitions."""
     described = table_input(table, "s3://bucket/", layout=layout)
     columns = {column["Name"]: column["Type"] for column in described["StorageDescriptor"]["Columns"]}
-    text = templates.whole(question)
+    asked = question(name)
     deliveries = layouts.deliveries(
-        f"{templates.identifier(database)}.{templates.identifier(table)}",
+        f"{identifier(database)}.{identifier(table)}",
         columns,
         folder=table,
-        arrival=layouts.arrival() if "arrival" in text else None,
+        arrival=layouts.arrival() if asked.arrivals else None,
     )
-    values = {name: value for name, value in _VALUES.items() if f":{name}" in text}
-    names = {"deliveries": deliveries, "canonical": "image", "matching": templates.matching(where=where)}
-    return templates.compose(question, values, names)
+    return asked.compose({}, deliveries=deliveries, matching=where)

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from infra_cdk.config import Config
 from infra_cdk.named_query import named_query
-from workbench.sql import templates
+from workbench.sql.literals import identifier, literal
 
 
 def extra_queries(config: Config) -> dict[str, tuple[str, str]]:
     """Name what is asked beside the package's own questions: a description and the SQL of each."""
     made: dict[str, tuple[str, str]] = {}
     if config.view:
-        name = f"{templates.identifier(config.database)}.{templates.identifier(config.log_name + '_latest')}"
+        name = f"{identifier(config.database)}.{identifier(config.log_name + '_latest')}"
         made["flattened view"] = (
             "Run once, it makes the view that BI tools read: what is the latest state, a column an attribute?",
             f"create or replace view {name} as\n{flattened(config)}",
@@ -41,9 +41,7 @@ def flattened(config: Config) -> str:
     Numbers are doubles, as BI tools add and plot them, and times are of milliseconds, which Athena's views and tables
     have; the image, a column too, has every digit.
     """
-    columns = [
-        f"{_value('image', each.steps, each.kind)} as {templates.identifier(each.name)}" for each in config.view_columns
-    ]
+    columns = [f"{_value('image', each.steps, each.kind)} as {identifier(each.name)}" for each in config.view_columns]
     state = named_query("latest_state", database=config.database, table=config.log_name, layout=config.layout)
     listed = ",\n    ".join([*columns, "cast(ts as timestamp(3)) as changed_at", "image"])
     return f"select\n    {listed}\nfrom (\n{state}\n) as state"
@@ -52,6 +50,6 @@ def flattened(config: Config) -> str:
 def _value(column: str, steps: tuple[str, ...], kind: str) -> str:
     escaped = [step.replace("\\", "\\\\").replace('"', '\\"') for step in steps]
     path = "$" + '["M"]'.join(f'["{step}"]' for step in escaped) + f'["{kind}"]'
-    text = f"json_extract_scalar({column}, {templates.literal(path)})"
+    text = f"json_extract_scalar({column}, {literal(path)})"
     types = {"N": "double", "BOOL": "boolean"}
     return f"try_cast({text} as {types[kind]})" if kind in types else text

@@ -27,6 +27,7 @@ from workbench.errors import TableNotFound
 from workbench.log.objects import PARQUET, Unreadable, list_objects, list_source
 from workbench.log.reader import layout_of, read_changes
 from workbench.model.records import canonical_change
+from workbench.sql.questions import Question
 
 KEY = {"pk": {"S": "x"}}
 NOON = micros("2026-01-01T12:00:00")
@@ -484,4 +485,7 @@ def test_an_array_longer_than_a_line_the_fast_reader_takes_is_read_among_others(
 
 def test_firehose_failures_are_counted_in_the_answer(tmp_path):
     (tmp_path / "x.json").write_bytes(WRAPPED["Firehose failures"])
-    assert Workbench(tmp_path)._engine.ask("select count(*) as n from {deliveries}", "things").failures == 3
+    assert (
+        Workbench(tmp_path)._engine.ask(Question("count", "select count(*) as n from {deliveries}"), "things").failures
+        == 3
+    )

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from workbench.errors import ParameterError
-from workbench.sql import templates
-from workbench.sql.templates import fill, identifier, literal
+from workbench.sql.literals import identifier, literal
+from workbench.sql.questions import question, questions
+from workbench.sql.templates import fill, load
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FILLED: dict[str, object] = {
@@ -197,15 +198,15 @@ def test_a_parameter_too_many_is_named_with_what_was_perhaps_meant():
 
 
 def test_there_is_a_question_for_every_file_and_a_wrong_name_is_helped():
-    assert {"latest_state", "change_frequency", "hot_keys"} <= set(templates.questions())
+    assert {"latest_state", "change_frequency", "hot_keys"} <= set(questions())
     with pytest.raises(ParameterError, match=r"no question 'latest_stat'; there are: .*Did you mean 'latest_state'\?"):
-        templates.load("latest_stat")
+        question("latest_stat")
 
 
-@pytest.mark.parametrize("name", templates.questions())
+@pytest.mark.parametrize("name", questions())
 def test_a_question_says_what_it_answers_and_is_one_statement_in_athenas_dialect(name):
-    text = templates.whole(name)
-    header = [line for line in templates.load(name).splitlines() if line.startswith("--")]
+    text = load(name).replace("{candidates}", load("parts/candidates"))
+    header = [line for line in load(name).splitlines() if line.startswith("--")]
     assert header[0].endswith("?"), "the question"
     assert any(line.startswith("-- Parameters:") for line in header)
     assert any(line.startswith("-- Rows:") for line in header)
@@ -229,4 +230,4 @@ def test_a_question_says_what_it_answers_and_is_one_statement_in_athenas_dialect
 
 @pytest.mark.parametrize("part", ["candidates", "from_baseline", "read_json", "read_parquet", "read_export"])
 def test_every_part_has_a_comment_that_says_what_it_is(part):
-    assert templates.load(f"parts/{part}").startswith("-- ")
+    assert load(f"parts/{part}").startswith("-- ")

@@ -34,7 +34,8 @@ from workbench.model.conditions import (
     names_images,
     parse,
 )
-from workbench.sql import templates
+from workbench.sql.conditions import condition as condition_sql
+from workbench.sql.templates import fill
 
 A = Name("", ("a",))
 DROP = "'; drop table t; --"
@@ -48,7 +49,7 @@ def con():
 
 def selected(con, text: str, pairs, write=json.dumps) -> list[bool]:
     """Whether each pair of images is selected by the condition's SQL, as the embedded engine runs it."""
-    sql = templates.condition(parse(text), new="new_image", old="old_image")
+    sql = condition_sql(parse(text), new="new_image", old="old_image")
     (query,) = sqlglot.transpile(f"select id from images where id >= 0 and {sql} and id >= 0", "athena", "duckdb")
     new, old = ([None if image is None else write(image) for image in side] for side in zip(*pairs, strict=True))
     images = {"id": range(len(new)), "new_image": pa.array(new, pa.string()), "old_image": pa.array(old, pa.string())}
@@ -585,7 +586,7 @@ def test_any_name_finds_its_own_attribute_and_no_other(con, path):
 
 @given(name_text.filter(lambda name: name not in ("", "*")), st.integers(0, 10**9 - 1))
 def test_a_json_path_reads_back_as_trino_reads_it(name, index):
-    sql = templates.condition(parse('"' + name.replace('"', '""') + f"\"[{index}] = 'x'"), new="image")
+    sql = condition_sql(parse('"' + name.replace('"', '""') + f"\"[{index}] = 'x'"), new="image")
     (path,) = re.findall(r"scalar\(image, '((?:[^']|'')*)'", sql)
     path = path.replace("''", "'")
     steps = re.findall(r'\["((?:[^"\\]|\\["\\])*)"\]|\[([0-9]+)\]', path)
@@ -606,14 +607,14 @@ def test_hostile_texts_and_names_are_only_compared(text, negated):
             condition = f"{'not ' * negated}{name} {clause}"
             expected = [True, False, False, False] if not negated else [False, True, True, False]
             assert selected(con, condition, pairs) == expected
-            sql = templates.condition(parse(condition), new="new_image")
+            sql = condition_sql(parse(condition), new="new_image")
             (statement,) = sqlglot.parse(f"select 1 from t where {sql}", read="athena")
             assert not list(statement.find_all(exp.Drop))
-            assert templates.fill("select {where}", names={"where": sql}) == f"select {sql}"
+            assert fill("select {where}", names={"where": sql}) == f"select {sql}"
         assert con.execute("select x from t").fetchall() == [(1,)]
 
 
 def test_one_image_has_neither_new_nor_old(con):
     with pytest.raises(ParameterError, match="here is one image only"):
-        templates.condition(parse("a = 1 or old.a = 2"), new="image")
-    assert "old" not in templates.condition(parse("a = 1"), new="image")
+        condition_sql(parse("a = 1 or old.a = 2"), new="image")
+    assert "old" not in condition_sql(parse("a = 1"), new="image")

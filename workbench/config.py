@@ -46,6 +46,13 @@ def _masked(paths: tuple[str, ...]) -> tuple[str, ...]:
     return paths
 
 
+ENGINES = {
+    "duckdb": "workbench.engines.duckdb:DuckDBEngine",
+    "athena": "workbench.engines.athena:AthenaEngine",
+}
+"""The classes of engines, by the names that the setting `engine` takes; see `workbench.engines.register`."""
+
+
 def _place(text: str | None) -> str | None:
     return text if text is None or remote(text) or "~" not in text[:1] else str(local(text))
 
@@ -55,6 +62,14 @@ def _folder(path: Path) -> Path:
 
 
 Length = Annotated[str, AfterValidator(_length)]
+
+
+def _engine(name: str) -> str:
+    if name not in ENGINES:
+        raise ValueError(f"must be one of {', '.join(ENGINES)}")
+    return name
+
+
 Place = Annotated[str | None, AfterValidator(_place)]
 
 
@@ -70,7 +85,7 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    engine: Literal["duckdb", "athena"] = "duckdb"
+    engine: Annotated[str, AfterValidator(_engine)] = "duckdb"
     """Where questions are answered: by the embedded engine, or on AWS."""
     home: Annotated[Path, AfterValidator(_folder)] = Path(".workbench")
     """Folder of the embedded lake and item store."""

@@ -21,13 +21,11 @@ import pyarrow.compute as pc
 
 from workbench.aws.costs import Spent, spent
 from workbench.checks.machine import run_checks
-from workbench.config import Settings, load_settings
-from workbench.engines import Answer, Engine, Estimate, Over
-from workbench.engines.duckdb import DuckDBEngine
+from workbench.config import load_settings
+from workbench.engines import Answer, Estimate, Over, open_engine
+from workbench.engines.base import asked_question
 from workbench.errors import (
-    ConfigError,
     EngineLost,
-    ExportError,
     ParameterError,
     QueryError,
     RecordRefused,
@@ -43,7 +41,6 @@ from workbench.model.keys import Key, read_keys
 from workbench.model.records import EVENTS, refuse_images
 from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, duration, instant
 from workbench.model.times import window as time_window
-from workbench.paths import local
 from workbench.questions import frequency, quality, time_buckets
 from workbench.questions.frames import change_frame, item_frame
 from workbench.questions.history import Comparison, History, Row, compare, history, with_baseline
@@ -51,31 +48,16 @@ from workbench.questions.masking import REDACTED, beside, mask, names_masked, or
 from workbench.questions.quality import Quality
 from workbench.questions.reconciliation import actual_state, against_live, scanned
 from workbench.questions.result import Result, Stats
-from workbench.sandbox import ItemStore, export_table
-from workbench.sandbox.generate import Generated, generate, unfinished
-from workbench.sql import templates
+from workbench.sandbox.generate import Generated
+from workbench.sql.filters import EVERYTHING, Filter, Keys
 from workbench.text import count
 
 if TYPE_CHECKING:
-    from workbench.aws.catalog import Catalog
     from workbench.log.checkpoints import Checkpoint
     from workbench.sandbox.dynamodb_writer import Written
 
-_DEFAULTS = {
-    "as_of": END_OF_TIME,
-    "include_deleted": False,
-    "start": START_OF_TIME,
-    "end": END_OF_TIME,
-    "present": END_OF_TIME,
-    "unit": "hour",
-    "limit": 20,
-    "examples": quality.EXAMPLES,
-    "late_arrival": 86_400,
-    "large": quality.LARGEST_RECORD // 2,
-}
 _BY_KEY = frozenset({"latest_state", "changes", "hot_keys"})  # whose rows are ordered by key
 _NO_MASK = "the mask {} applies to nothing here"
-_COPY = "write to a folder and copy it there (aws s3 sync), or export a table of DynamoDB with engine=athena"
 _KINDS: Mapping[type, str] = {Decimal: "N", str: "S", bool: "BOOL", bytes: "B"}
 Kind = Literal["event", "attribute", "key", "concentration", "interval"]
 R = TypeVar("R", bound=Result)
@@ -101,12 +83,12 @@ class Workbench:
 
     def __init__(self, source: str | Path | None = None, **settings: Any) -> None:
         self.settings = load_settings(source=None if source is None else str(source), **settings)
-        self._engine: Engine = _engine(self.settings)
+        self._engine = open_engine(self.settings)
 
     @property
     def session(self) -> Any:
         """The boto3 session of the Athena engine; None of the embedded one."""
-        return getattr(self._engine, "session", None)
+        return self._engine.session
 
     def tables(self) -> pd.DataFrame:
         """List the tables there are.
@@ -209,11 +191,10 @@ class Workbench:
                 f"{unknown[0]!r} is no event: use {', '.join(EVENTS)}.{did_you_mean(unknown[0], EVENTS)}"
             )
         condition, keys = self._condition(where, CHANGES), self._keys(table, key, prefix)
-        sql = condition and templates.condition(condition, new="new_image", old="old_image")
-        matching = templates.matching(keys, chosen, sql or "")
+        where_ = Filter(keys, tuple(chosen), condition)
 
         def ask() -> tuple[Answer, pd.DataFrame, int]:
-            answer = self._ask("changes", table, start=begin, end=until, matching=matching)
+            answer = self._ask("changes", table, start=begin, end=until, where=where_)
             rows = _holding(answer.rows, condition, "new_image", "old_image")
             shown = rows if limit is None else _newest(rows, limit)
             return answer, change_frame(shown, self._key_names(table), numbers=self.settings.numbers), len(rows)
@@ -275,10 +256,10 @@ class Workbench:
         keys = self._keys(table, key, prefix)
         if key is None:
             busiest = self._engine.ask("hot_keys", table, start=begin, end=until, limit=1).rows
-            keys = busiest.column("keys").to_pylist() or [""]  # which is no item's
+            keys = tuple(busiest.column("keys").to_pylist() or [""])  # which is no item's
 
         def ask() -> tuple[Answer, pd.DataFrame]:
-            answer = self._ask("changes", table, start=START_OF_TIME, end=until, matching=templates.matching(keys))
+            answer = self._ask("changes", table, end=until, where=Filter(keys))
             rows = _rows(answer.rows)
             if known := self._engine.baseline(table, None if until == END_OF_TIME else until):
                 exported = self._engine.ask(
@@ -287,7 +268,7 @@ class Workbench:
                     start=START_OF_TIME,
                     end=END_OF_TIME,
                     over="baseline",
-                    matching=templates.matching(keys),
+                    where=Filter(keys),
                 )
                 rows = with_baseline(rows, _rows(exported.rows), known.time)
             return answer, history(rows, self._key_names(table), start=begin)
@@ -324,10 +305,10 @@ class Workbench:
         instants = instant(before), END_OF_TIME if after is None else instant(after)
         if instants[0] > instants[1]:
             raise ParameterError(f"the instants are the wrong way round: {instants[0]} is after {instants[1]}")
-        matching = templates.matching(self._keys(table, key, prefix))
+        chosen = Filter(self._keys(table, key, prefix))
 
         def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
-            answers = [self._state_at(table, at, matching=matching) for at in instants]
+            answers = [self._state_at(table, at, where=chosen) for at in instants]
             one, other = (_images(answer.rows) for answer in answers)
             df, items = compare(one, other, self._key_names(table), ("added", "removed", "changed"))
             return answers[-1], df, items
@@ -381,12 +362,11 @@ class Workbench:
             raise ParameterError(f"segments={segments}, rate={rate}: at least one segment, and a rate above nothing")
         slack, keys, sides = duration(lag), self._key_names(table, END_OF_TIME), ("missing", "extra", "differing")
         asked = {"against": str(against), "lag": lag}
-        if self.session is not None and str(against) == "live":
+        if self._engine.tables_in_dynamodb and str(against) == "live":
             scan, notes = scanned(self.session, table, keys, segments=segments, rate=rate)
 
             def ask_about(some: Sequence[str]) -> Answer:
-                matching = templates.matching(list(some))
-                return self._state_at(table, END_OF_TIME, include_deleted=True, matching=matching)
+                return self._state_at(table, END_OF_TIME, include_deleted=True, where=Filter(tuple(some)))
 
             found = self._trying(table, lambda: against_live(self.session, table, scan, ask_about, slack, wait=wait))
             df, items = compare(found.logged, found.actual, keys, sides, found.in_flight)
@@ -544,17 +524,17 @@ class Workbench:
             latest_state and changes.
         """
         where = values.pop("where", None)
-        if where and "{matching}" not in templates.load(question):
+        meant = asked_question(question)
+        if where and not meant.filters:
             raise ParameterError(f"{question} takes no where; latest_state and changes do")
-        sides = {"new": "image"} if question == "latest_state" else {"new": "new_image", "old": "old_image"}
         if where and names_masked(where, self.settings.mask):
             raise ParameterError(
                 "the SQL of a condition on a masked attribute would show its values: leave it out, or "
                 "ask the question itself"
             )
-        columns = LATEST if question == "latest_state" else CHANGES
-        matching = templates.condition(parse(where, columns), **sides) if where else "true"
-        return self._engine.sql(question, table, matching=matching, **_values(question, values))
+        columns = LATEST if meant.state else CHANGES
+        chosen = Filter(condition=parse(where, columns) if where else None)
+        return self._engine.sql(meant, table, where=chosen, **values)
 
     def estimate(self, question: str, table: str, /, **values: Any) -> Estimate:
         """Tell what a question would scan on Athena, and what that would cost, without running it; see `sql`.
@@ -563,7 +543,7 @@ class Workbench:
         make it less where the log is in Parquet. The embedded engine reads the same objects, at no cost.
         """
         values.pop("where", None)
-        return self._engine.estimate(question, table, **_values(question, values))
+        return self._engine.estimate(question, table, **values)
 
     @property
     def spent(self) -> Spent:
@@ -581,11 +561,11 @@ class Workbench:
         ParameterError
             Where there are no objects, they are of another layout, or the table exists.
         """
-        return self._catalog().register(name, location, first_year=first_year)
+        return self._engine.catalog.register(name, location, first_year=first_year)
 
     def table_ddl(self, name: str) -> str:
         """Return the statement that makes a table of the Glue catalog, in Athena's DDL."""
-        return self._catalog().ddl(name)
+        return self._engine.catalog.ddl(name)
 
     def generate(self, dataset: str, **options: Any) -> Generated | Written:
         """Make a realistic table and its change log in the embedded lake; see `workbench.sandbox.generate.generate`.
@@ -594,18 +574,7 @@ class Workbench:
         changes; see `workbench.sandbox.dynamodb_writer.write`. How the log is delivered (duplicates, late, reordered,
         layout) is then the pipeline's affair, and these options are left alone.
         """
-        if isinstance(self._engine, DuckDBEngine):
-            forget = partial(self._engine.forget, dataset)
-            with ItemStore(self.settings.store) as store:
-                return generate(store, self.settings.lake, dataset, forget=forget, **options)
-        from workbench.sandbox import dynamodb_writer
-
-        if options.pop("replace", False):
-            raise ParameterError("replace is for the embedded lake: a table of DynamoDB is not removed by this")
-        faults = ("duplicates", "late", "reordered", "layout", "keep")
-        return dynamodb_writer.write(
-            self.session, dataset, **{name: given for name, given in options.items() if name not in faults}
-        )
+        return self._engine.generate(dataset, **options)
 
     def export_baseline(self, table: str, to: str | Path = "exports") -> Path | str:
         """Export a table as it is now, in the form of DynamoDB's export to S3.
@@ -616,20 +585,11 @@ class Workbench:
             The export's own folder, for ``Workbench(baseline=…)`` and for `reconcile`. With ``engine="athena"``, where
             DynamoDB makes the export under ``s3://…`` in its own time, its ARN: `export_status` tells how far it is.
         """
-        if self.session is None:
-            with ItemStore(self.settings.store) as store:
-                return export_table(store, table, local(to, ExportError, _COPY))
-        from workbench.aws.export_jobs import start_export
-
-        return start_export(self.session, table, str(to))
+        return self._engine.export_table(table, to)
 
     def export_status(self, table: str) -> pd.DataFrame:
         """Tell how far the exports of a table of DynamoDB are; see `workbench.aws.export_jobs.export_status`."""
-        if self.session is None:
-            raise ConfigError("an export of the embedded store is made at once: set engine=athena for DynamoDB's")
-        from workbench.aws.export_jobs import export_status
-
-        return export_status(self.session, table)
+        return self._engine.export_status(table)
 
     def checkpoint(self, table: str, *, keep: int = 14) -> Checkpoint:
         """Keep what the log has come to, so that later answers read it and the new objects only.
@@ -673,10 +633,10 @@ class Workbench:
     def _state(
         self, table: str, at: datetime, include_deleted: bool, condition: Condition | None
     ) -> tuple[Answer, pd.DataFrame]:
-        matching = templates.condition(condition, new="image") if condition else "true"
+        chosen = Filter(condition=condition)
 
         def ask() -> tuple[Answer, pd.DataFrame]:
-            answer = self._state_at(table, at, include_deleted=include_deleted, matching=matching)
+            answer = self._state_at(table, at, include_deleted=include_deleted, where=chosen)
             rows = answer.rows if include_deleted else answer.rows.filter(answer.rows.column("image").is_valid())
             rows = _holding(rows, condition, "image")
             keys = self._key_names(table, at)
@@ -685,12 +645,16 @@ class Workbench:
         return self._trying(table, ask)
 
     def _state_at(
-        self, table: str, at: datetime, *, include_deleted: bool = False, matching: str = "true", over: Over = "state"
+        self,
+        table: str,
+        at: datetime,
+        *,
+        include_deleted: bool = False,
+        where: Filter = EVERYTHING,
+        over: Over = "state",
     ) -> Answer:
         """Ask for the state at an instant, and leave out what the log's images do not tell."""
-        answer = self._ask(
-            "latest_state", table, over=over, as_of=at, include_deleted=include_deleted, matching=matching
-        )
+        answer = self._ask("latest_state", table, over=over, as_of=at, include_deleted=include_deleted, where=where)
         unknown, ended = (answer.rows.column(name).to_pylist() for name in ("unknown", "ended"))
         rows, notes = answer.rows, answer.notes
         if any(ended):
@@ -720,29 +684,23 @@ class Workbench:
         timezone: str,
         ends: tuple[datetime | None, datetime | None],
     ) -> tuple[Answer, pd.DataFrame, list[str]]:
-        keys, modified, answer = self._key_names(table), templates.matching(events=["MODIFY"]), None
+        keys, modified, answer = self._key_names(table), Filter(events=("MODIFY",)), None
         for last in (False, True):
             found = frequency.AttributeChanges(keys)
             try:
-                for answer in self._engine.batches("changes", table, matching=modified, **window):
+                for answer in self._engine.batches("changes", table, where=modified, **window):
                     found.add(answer.rows)
                 break
             except EngineLost:  # parts of the answer are counted: count all of them again
                 if last:
                     raise
-        answer = answer or self._engine.ask("changes", table, matching="false", **window)
+        answer = answer or self._engine.ask("changes", table, where=Filter(nothing=True), **window)
         df = found.over_time(every, timezone, *ends) if every else found.total()
         notes = time_buckets.left_out(df)
         notes += [f"{count(found.no_op_writes, 'write')} that changed nothing"] if found.no_op_writes else []
         notes += [f"{count(found.unknown, 'change')} without both images not compared"] if found.unknown else []
         notes += _held(found.held)
         return answer, df, notes
-
-    def _catalog(self) -> Catalog:
-        if self.settings.engine == "duckdb":
-            raise ConfigError("the embedded lake has no catalog, its folders are the tables: set engine=athena")
-        catalog: Catalog = self._engine.catalog  # type: ignore[attr-defined]
-        return catalog
 
     def _trying(self, table: str, ask: Callable[[], T]) -> T:
         try:
@@ -757,16 +715,18 @@ class Workbench:
         named = schemas if at is None else [alive_at(schemas, at)]
         return tuple(dict.fromkeys(name for each in named for name in each.types))
 
-    def _keys(self, table: str, key: Key | Sequence[Key] | None, prefix: bool) -> list[Any]:
+    def _keys(self, table: str, key: Key | Sequence[Key] | None, prefix: bool) -> Keys:
         if key is None and prefix:
             raise ParameterError("a prefix is of a key: give the key too (--key)")
         if key is None:
-            return []
+            return ()
         refused: ParameterError | None = None
         for whole in (False, True):  # it may be one that the table had before
             types = [each.types for each in self._engine.keys(table, whole=whole)]
             try:
-                return read_keys(key, types, prefix=prefix)
+                return tuple(
+                    each if isinstance(each, str) else tuple(each) for each in read_keys(key, types, prefix=prefix)
+                )
             except ParameterError as error:
                 refused = error
         named = " ".join(f"{name}=…" for name in types[0])  # a text without names is a value of these
@@ -785,9 +745,10 @@ class Workbench:
         if self.settings.mask and names_masked(text, self.settings.mask):
             raise ParameterError(f"what is asked names a masked attribute and cannot be read: {advice}") from None
 
-    def _ask(self, question: str, table: str, *, matching: str, **values: Any) -> Answer:
+    def _ask(self, question: str, table: str, *, where: Filter, **values: Any) -> Answer:
         """Ask the engine; in the SQL shown, a condition on a masked attribute does not tell its values."""
-        answer = self._engine.ask(question, table, matching=matching, **values)
+        answer = self._engine.ask(question, table, where=where, **values)
+        matching = where.sql(*asked_question(question).filters)
         if not self.settings.mask or not names_masked(matching, self.settings.mask):
             return answer
         shown = answer.sql.replace(matching, f"'{REDACTED}'") if matching in answer.sql else REDACTED
@@ -902,7 +863,7 @@ class Workbench:
 
     def _unfinished(self, table: str) -> list[str]:
         """Say where a table of the embedded lake is half made."""
-        if self.session is not None or self.settings.source or not unfinished(self.settings.store, table):
+        if not self._engine.half_made(table):
             return []
         return [
             f"{table!r} is half made: it is being generated, or that was stopped; `workbench generate {table}` "
@@ -914,37 +875,6 @@ class Workbench:
         if df.empty or not self.settings.mask or any(filters):
             return []
         return [_NO_MASK.format(path) for path in unmatched(df, self.settings.mask)]
-
-
-def _engine(settings: Settings) -> Engine:
-    if settings.engine == "duckdb":
-        return DuckDBEngine(settings)
-    from workbench.engines.athena import AthenaEngine  # awswrangler takes a second to import
-
-    return AthenaEngine(settings)
-
-
-def _values(question: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a question, those not given with the defaults its method has."""
-    text = templates.whole(question)
-    defaults = {name: value for name, value in _DEFAULTS.items() if f":{name}" in text}
-    given = {name: _like(name, value, defaults.get(name)) for name, value in values.items() if value is not None}
-    if unknown := [name for name in given if f":{name}" not in text]:
-        raise ParameterError(f"{question} has no parameter {unknown[0]!r}.{did_you_mean(unknown[0], defaults)}")
-    times = {name: instant(value) for name, value in given.items() if name in ("as_of", "start", "end", "present")}
-    return defaults | given | times
-
-
-def _like(name: str, value: Any, default: Any) -> Any:
-    """Return a parameter that is given as text, on the command line, as what its default is."""
-    if not isinstance(value, str) or not isinstance(default, int):
-        return value
-    if isinstance(default, bool) and value in ("true", "false"):
-        return value == "true"
-    if not isinstance(default, bool) and re.fullmatch("[0-9]{1,18}", value):
-        return int(value)
-    wanted = "true or false" if isinstance(default, bool) else "a whole number"
-    raise ParameterError(f"{name} is {value!r}: it must be {wanted}")
 
 
 def _holding(rows: pa.Table, condition: Condition | None, new: str, old: str | None = None) -> pa.Table:

@@ -14,7 +14,7 @@ from infra_cdk.stacks.catalog import Catalog
 from infra_cdk.stacks.encryption import bucket_key_use
 from infra_cdk.stacks.storage import Storage
 from infra_cdk.views import extra_queries
-from workbench.sql import templates
+from workbench.sql.questions import question, questions
 
 _READ = ("data", "errors", "checkpoints")  # the lake's folders that are asked
 
@@ -55,11 +55,11 @@ class Athena(Construct):
 
     def _name_queries(self, config: Config, catalog: Catalog) -> None:
         queries = {
-            question: (
-                templates.load(question).partition("\n")[0].lstrip("- "),
-                named_query(question, database=config.database, table=config.log_name, layout=config.layout),
+            name: (
+                question(name).title,
+                named_query(name, database=config.database, table=config.log_name, layout=config.layout),
             )
-            for question in templates.questions()
+            for name in questions()
         }
         for name, (asked, sql) in {**queries, **extra_queries(config)}.items():
             query = athena.CfnNamedQuery(

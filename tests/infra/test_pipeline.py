@@ -14,7 +14,7 @@ from infra_cdk.variants import VARIANTS
 from tests.infra.conftest import only, resources
 from tests.infra.test_rules import rights, statements, written
 from workbench.aws.table_definitions import table_input
-from workbench.sql import templates
+from workbench.sql.questions import questions
 
 ALL = list(VARIANTS)
 LOGS = [name for name in ALL if "search_only" not in VARIANTS[name]]
@@ -286,7 +286,7 @@ def test_every_question_is_a_named_query_that_athena_can_parse(variants, variant
         "governed": "flattened view",
     }
     assert {each["Name"].partition(": ")[2] for each in queries} == {
-        *templates.questions(),
+        *questions(),
         *([more[variant]] if variant in more else []),
     }
     for query in queries:

@@ -31,8 +31,9 @@ from workbench.model.conditions import names_images, parse
 from workbench.model.keys import KeyPart
 from workbench.model.records import canonical_json
 from workbench.model.times import END_OF_TIME, START_OF_TIME
-from workbench.sql import templates
+from workbench.sql.filters import Filter
 from workbench.sql.layouts import deliveries
+from workbench.sql.questions import questions
 
 pytestmark = [pytest.mark.trino, pytest.mark.timeout(1500)]
 DAY = START + timedelta(days=1)
@@ -183,7 +184,7 @@ def test_a_question_over_a_layout_has_one_answer(lake, request, question: str, l
 
 
 def test_every_question_is_asked():
-    assert set(QUESTIONS) == set(templates.questions())
+    assert set(QUESTIONS) == set(questions())
 
 
 @pytest.mark.parametrize("layout", ["envelope JSON (OpenX)", "struct"])
@@ -232,14 +233,14 @@ def test_the_state_is_the_same_with_a_checkpoint(lake, trino, monkeypatch, layou
 def test_a_condition_selects_the_same_rows(lake, where: str):
     on_trino, embedded = lake["envelope JSON (OpenX)"]
     tree = parse(where)
-    both = templates.matching((), ("INSERT", "MODIFY"), templates.condition(tree, new="new_image", old="old_image"))
+    both = Filter(events=("INSERT", "MODIFY"), condition=tree)
     state = {"as_of": END_OF_TIME, "include_deleted": False}
     found = {}
     for name, engine in (("Trino", on_trino), ("DuckDB", embedded)):
-        found[name] = [rows(engine.ask("changes", TABLE, matching=both, **ALL).rows)]
+        found[name] = [rows(engine.ask("changes", TABLE, where=both, **ALL).rows)]
         if not names_images(tree):
-            one = templates.condition(tree, new="image")
-            found[name].append(rows(engine.ask("latest_state", TABLE, matching=one, **state).rows))
+            one = Filter(condition=tree)
+            found[name].append(rows(engine.ask("latest_state", TABLE, where=one, **state).rows))
     assert found["Trino"] == found["DuckDB"]
     assert any(found["DuckDB"]), "a condition that selects nothing tries nothing"
 
@@ -251,8 +252,7 @@ def test_keys_are_found_whole_by_a_part_and_by_how_they_begin(lake):
     begins = [[KeyPart("pk", "S", text, prefix=True)] for text in TEXTS if text]
     for keys in (whole, parts, begins, [[KeyPart("pk", "S", '"-3'), KeyPart("sk", "N", "10")]]):
         ours, theirs = (
-            rows(engine.ask("changes", TABLE, matching=templates.matching(keys), **ALL).rows)
-            for engine in (on_trino, embedded)
+            rows(engine.ask("changes", TABLE, where=Filter(tuple(keys)), **ALL).rows) for engine in (on_trino, embedded)
         )
         assert ours == theirs
     assert len(rows(on_trino.ask("hot_keys", TABLE, **ALL, limit=1000).rows)) == len(whole)

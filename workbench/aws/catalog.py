@@ -25,7 +25,9 @@ from workbench.log.arrivals import OFFSETS, Seen, Witness, Zone, local, looked_i
 from workbench.log.contents import Part, merged
 from workbench.log.objects import Object, Unreadable, arrival_of, list_objects, stored_object
 from workbench.log.reader import layout_of, read_changes
-from workbench.sql import layouts, templates
+from workbench.sql import layouts
+from workbench.sql.literals import identifier, literal
+from workbench.sql.questions import CHANGE
 
 _DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<last>[-/]?)\d\d)?/")
 
@@ -60,13 +62,13 @@ class LogTable:
     @property
     def sql_name(self) -> str:
         """The table's name as SQL."""
-        return f"{templates.identifier(self.database)}.{templates.identifier(self.name)}"
+        return f"{identifier(self.database)}.{identifier(self.name)}"
 
     def checkpoint(self, id: str) -> str:
         """Write the subquery that reads a checkpoint of the log."""
-        name = f"{templates.identifier(self.database)}.{templates.identifier(f'{self.name}_checkpoints')}"
-        columns = ("cast(ts as timestamp(6)) as ts" if each == "ts" else each for each in templates.CHANGE)
-        return f"(select {', '.join(columns)} from {name} where checkpoint = {templates.literal(id)})"
+        name = f"{identifier(self.database)}.{identifier(f'{self.name}_checkpoints')}"
+        columns = ("cast(ts as timestamp(6)) as ts" if each == "ts" else each for each in CHANGE)
+        return f"(select {', '.join(columns)} from {name} where checkpoint = {literal(id)})"
 
     def values(self, item: Object) -> Values | None:
         """Return the values of the partition an object is read with; None where no partition has it."""

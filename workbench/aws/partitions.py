@@ -17,7 +17,8 @@ from itertools import product
 
 from workbench.log.arrivals import OFFSETS, Seen
 from workbench.sql.layouts import glue_type
-from workbench.sql.templates import identifier, literal, part
+from workbench.sql.literals import identifier, literal
+from workbench.sql.templates import part
 
 BEFORE = timedelta(hours=1)
 _DIGITS = {"Y": 4, "m": 2, "d": 2, "H": 2}

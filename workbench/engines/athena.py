@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import awswrangler as wr
 import duckdb
@@ -26,27 +26,33 @@ from sqlglot import exp
 from workbench.aws.athena import Queries, Running
 from workbench.aws.catalog import Catalog, Listing, LogTable
 from workbench.aws.costs import Query
-from workbench.aws.export_jobs import find_exports
+from workbench.aws.export_jobs import export_status, find_exports, start_export
 from workbench.aws.files import S3Files
 from workbench.aws.partitions import Partitions
 from workbench.aws.session import Session, open_session, said
 from workbench.aws.table_definitions import table_input
 from workbench.config import Settings
-from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
+from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, asked_question, matching, resumed_at
 from workbench.engines.exported import stage
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
-from workbench.errors import ConfigError, QueryError, StoreError, TableNotFound
+from workbench.errors import ConfigError, ParameterError, QueryError, StoreError, TableNotFound
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
-from workbench.log.exports import Baseline, Export, choose
+from workbench.log.exports import Baseline, Export
 from workbench.log.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.log.reader import read_changes
 from workbench.model.times import END_OF_TIME, duration
-from workbench.sql import templates
 from workbench.sql.dialects import to_duckdb
+from workbench.sql.filters import EVERYTHING, Filter, key_schema
+from workbench.sql.literals import literal
+from workbench.sql.questions import CHANGE, Question, compose
+from workbench.sql.templates import fill, load, part
 
-_KEPT = ", ".join(templates.CHANGE)
+if TYPE_CHECKING:
+    from workbench.sandbox.dynamodb_writer import Written
+
+_KEPT = ", ".join(CHANGE)
 _BATCH = 50_000  # rows of a large answer handed over at a time
 _LOOKED_INTO = 20  # objects with unreadable lines that are fetched to name the lines
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -96,13 +102,15 @@ class _Reading:
         return (*notes, *self.listing.notes)
 
 
-class AthenaEngine:
-    """Answers questions by Athena; see `workbench.engines.Engine`."""
+class AthenaEngine(Engine):
+    """Answers questions by Athena."""
+
+    tables_in_dynamodb = True
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.session = open_session(settings)
-        self.catalog = Catalog(self.session, settings)
+        super().__init__(settings)
+        self._session = open_session(settings)
+        self._catalog = Catalog(self._session, settings)
         self._queries = Queries(self.session, settings)
         self._contents: dict[str, tuple[Part, ...]] = {}
         self._places: dict[str, Mapping[str, str]] = {}
@@ -119,6 +127,39 @@ class AthenaEngine:
         self._left: list[str] = []
         self._whole_ones: set[str] = set()
 
+    @property
+    def session(self) -> Session:
+        """The session with which everything on AWS is reached."""
+        return self._session
+
+    @property
+    def catalog(self) -> Catalog:
+        """The Glue catalog's change logs."""
+        return self._catalog
+
+    def generate(self, dataset: str, **options: Any) -> Written:
+        """Write a dataset to the table of DynamoDB; how its log is delivered is its pipeline's affair."""
+        from workbench.sandbox import dynamodb_writer
+
+        if options.pop("replace", False):
+            raise ParameterError("replace is for the embedded lake: a table of DynamoDB is not removed by this")
+        faults = ("duplicates", "late", "reordered", "layout", "keep")
+        return dynamodb_writer.write(
+            self.session, dataset, **{name: given for name, given in options.items() if name not in faults}
+        )
+
+    def half_made(self, table: str) -> bool:
+        """Return False: what is in a table of DynamoDB is in it."""
+        return False
+
+    def export_table(self, table: str, to: str | Path) -> str:
+        """Ask DynamoDB to export a table, and return the export's ARN."""
+        return start_export(self.session, table, str(to))
+
+    def export_status(self, table: str) -> pd.DataFrame:
+        """Tell how far the exports of a table are."""
+        return export_status(self.session, table)
+
     def close(self) -> None:
         """Forget what was learnt, and remove what is in the catalog for a while."""
         self._queries.close()
@@ -133,27 +174,16 @@ class AthenaEngine:
         """Every query that has run."""
         return self._queries.finished
 
-    def tables(self) -> pd.DataFrame:
-        """List the change logs of the database, with their objects."""
-        rows, notes, guessed = [], [], []
+    def listed(self) -> tuple[Iterable[Listed], Sequence[str]]:
+        """List the change logs of the database with their objects, and say what was not looked into."""
+        listed, notes, guessed = [], [], []
         for log in self.catalog.tables():
             name, there = log.only or log.name, self.catalog.objects(log)
             known, counted = self._checkpoint(log, END_OF_TIME), self._counted.get(name, {})
             found = self._places_of(log, (*self._contents.get(name, ()), *(known.contents if known else ())), there)
-            for (region, account), objects in found.items():
-                arrivals = [item.arrival for item in objects if item.arrival]
-                rows.append(
-                    (
-                        name,
-                        log.layout,
-                        len(objects),
-                        sum(item.size for item in objects),
-                        min(arrivals, default=None),
-                        max(arrivals, default=None),
-                        region,
-                        account,
-                    )
-                )
+            listed += [
+                Listed(name, str(log.layout), objects, region, account) for (region, account), objects in found.items()
+            ]
             unseen = [item for item in there if not self.catalog.looked_through(item)]
             if len(found) > 1 and unseen:
                 notes.append(
@@ -167,9 +197,7 @@ class AthenaEngine:
                 f"the Regions and accounts of {', '.join(guessed)} are those of a few objects, for listing "
                 "runs no query: a question looks into all it reads"
             )
-        df = pd.DataFrame(rows, columns=[*TABLES]).astype(TABLES)
-        df.attrs["notes"] = notes
-        return df
+        return listed, notes
 
     def _places_of(
         self, log: LogTable, counted: Sequence[Part], objects: Sequence[Object]
@@ -207,39 +235,44 @@ class AthenaEngine:
                 return found
         raise TableNotFound(f"{log.location} holds no change records")
 
-    def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
+    def sql(self, asked: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> str:
         """Return the question's text in Athena's dialect, with its values filled in."""
-        log, window = self.catalog.table(table), self._window(question, values)
+        meant = asked_question(asked)
+        values = meant.bind(values)
+        log, window = self.catalog.table(table), self._window(meant, values)
         reading = _Reading(self._listing(log, window), window)
-        log = reading.log
-        deliveries, _ = self._relation(question, log, table, reading, "log", values)
-        return self._text(question, values, deliveries, matching)
+        deliveries, _ = self._relation(meant, reading.log, table, reading, "log", values)
+        return meant.compose(values, deliveries=deliveries, matching=matching(meant, where))
 
-    def estimate(self, question: str, table: str, **values: object) -> Estimate:
+    def estimate(self, asked: Asked, table: str, **values: object) -> Estimate:
         """Tell what a question would scan, from the sizes of the objects it would read; nothing is run."""
+        meant = asked_question(asked)
+        values = meant.bind(values)
         log, at = self.catalog.table(table), values.get("as_of")
-        known = self._checkpoint(log, at) if question == "latest_state" and isinstance(at, datetime) else None
-        reading = self._reading(question, log, table, values, known)
+        known = self._checkpoint(log, at) if meant.state and isinstance(at, datetime) else None
+        reading = self._reading(meant, log, table, values, known)
         return self._estimate(reading, self._new(table, reading.objects))
 
     def ask(
         self,
-        question: str,
+        asked: Asked,
         table: str,
         *,
-        matching: str = "true",
+        where: Filter = EVERYTHING,
         over: Over = "log",
         after: datetime | None = None,
         **values: object,
     ) -> Answer:
-        """Run a question over a table's deliveries."""
-        *answers, last = self._answers(question, table, matching, over, values, after=after)
+        """Answer a question over a table's deliveries."""
+        meant = asked_question(asked)
+        *answers, last = self._answers(meant, table, where, over, meant.bind(values), after=after)
         rows = pa.concat_tables([answer.rows for answer in [*answers, last]])
         return replace(last, rows=_sorted(rows, last.sql))
 
-    def batches(self, question: str, table: str, *, matching: str = "true", **values: object) -> Iterator[Answer]:
-        """Run a question and yield its rows in parts, so that a large answer does not fill the memory."""
-        yield from self._answers(question, table, matching, "log", values, _BATCH)
+    def batches(self, asked: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
+        """Answer a question in parts, so that a large answer does not fill the memory."""
+        meant = asked_question(asked)
+        yield from self._answers(meant, table, where, "log", meant.bind(values), _BATCH)
 
     def place(self, table: str) -> Mapping[str, str]:
         """Tell a table's Region and account, where they are chosen or, as far as was looked, known."""
@@ -247,19 +280,9 @@ class AthenaEngine:
             self.keys(table)
         return self._places[table]
 
-    def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
-        """Return the newest state an export knows of a table at an instant, where a baseline is set."""
-        if not self._settings.baseline:
-            return None
-        return choose(self.exports(self._settings.baseline), table, at, self.place(table))
-
     def exports(self, source: str | Path) -> list[Export]:
         """Find the exports under a folder or an ``s3://`` prefix."""
         return find_exports(source, self.session)
-
-    def reread(self, table: str, error: Exception) -> None:
-        """Raise the error: every query looks whether what it reads is a change."""
-        raise error
 
     def checkpoint(self, table: str, keep: int) -> Checkpoint:
         """Keep what the log has come to."""
@@ -271,16 +294,14 @@ class AthenaEngine:
         log, late = self.catalog.table(table), duration(self._settings.late_arrival).to_pytimedelta()
         keys = self.keys(table, whole=True)[0].types
         for known in (self._checkpoint(log, END_OF_TIME), None):
-            reading = self._reading("", log, table, {}, known)
+            reading = self._reading(None, log, table, {}, known)
             log = reading.log
             made = self._checkpoints.begin(log.name, self._origin(log), reading.listed, keys, late, known)
             names = {name: name for name in ("new_image", "old_image")} | {
                 "deliveries": self._log_rows(log, table, reading)
             }
-            text = templates.compose(
-                templates.load("parts/checkpoint"), dict.fromkeys(("as_of", "since"), made.since), names
-            )
-            text = _portable(text, pa.schema([SCHEMA.field(name) for name in templates.CHANGE]))
+            text = compose(load("parts/checkpoint"), dict.fromkeys(("as_of", "since"), made.since), names, state=CHANGE)
+            text = _portable(text, pa.schema([SCHEMA.field(name) for name in CHANGE]))
             try:
                 if asked := self._run(text, log, table, reading, to=made.place):
                     self._clean([asked])
@@ -309,9 +330,9 @@ class AthenaEngine:
 
     def _answers(
         self,
-        question: str,
+        meant: Question,
         table: str,
-        matching: str,
+        where: Filter,
         over: Over,
         values: Mapping[str, object],
         rows: int | None = None,
@@ -321,15 +342,18 @@ class AthenaEngine:
     ) -> Iterator[Answer]:
         began, log = time.perf_counter(), self.catalog.table(table)
         known = self._checkpoint(log, at) if resume and (at := resumed_at(over, after, values)) else None
-        reading = self._reading(question, log, table, values, known)
+        reading = self._reading(meant, log, table, values, known)
         log = reading.log
-        meant = self._meant(log, table, reading)
-        if over != "log" and self._settings.baseline and reading.objects and not meant.place:
+        held = self._meant(log, table, reading)
+        if over != "log" and self._settings.baseline and reading.objects and not held.place:
             self.keys(table)  # which baseline applies, the table's Region and account tell
-            meant = self._meant(log, table, reading)
+            held = self._meant(log, table, reading)
         begins = self._from_baseline(table, over, values)
-        deliveries, unstaged = self._relation(question, log, table, reading, over, values)
-        text, nothing = self._text(question, values, deliveries, matching), _over_nothing(question, values)
+        deliveries, unstaged = self._relation(meant, log, table, reading, over, values)
+        text, nothing = (
+            meant.compose(values, deliveries=deliveries, matching=matching(meant, where)),
+            _over_nothing(meant, values),
+        )
         schema, before = nothing.schema, len(self._queries.finished)
 
         def answer(part: pa.Table) -> Answer:
@@ -370,14 +394,14 @@ class AthenaEngine:
             return
         running = self._run(_portable(text, schema), log, table, reading, count=over != "baseline")
         if running is None:
-            yield from self._answers(question, table, matching, over, values, rows, resume=False)
+            yield from self._answers(meant, table, where, over, values, rows, resume=False)
             return
         now = self._meant(log, table, reading)  # now it is known what the log holds
-        moved = now.place != meant.place and self._from_baseline(table, over, values) != begins
-        if now.origin != meant.origin or moved:
+        moved = now.place != held.place and self._from_baseline(table, over, values) != begins
+        if now.origin != held.origin or moved:
             running.stays = False
             self._clean([running])
-            yield from self._answers(question, table, matching, over, values, rows, after=after, resume=resume)
+            yield from self._answers(meant, table, where, over, values, rows, after=after, resume=resume)
             return
         try:
             parts = self._queries.batches(running, rows)
@@ -394,10 +418,10 @@ class AthenaEngine:
             self._clean([running])
 
     def _reading(
-        self, question: str, log: LogTable, table: str, values: Mapping[str, object], known: Checkpoint | None
+        self, meant: Question | None, log: LogTable, table: str, values: Mapping[str, object], known: Checkpoint | None
     ) -> _Reading:
         """Find what a question has to read: the objects of its window, or a checkpoint and those after it."""
-        window = self._window(question, values) if question else Window()
+        window = self._window(meant, values) if meant else Window()
         reading = _Reading(self._listing(log, window), window, known)
         if known:
             told: dict[str, list[Unreadable]] = {}
@@ -422,7 +446,7 @@ class AthenaEngine:
         if reading.known and reading.objects:
             later = self._later(log, table, reading)
             names = {"deliveries": later, "checkpoint": log.checkpoint(reading.known.id)}
-            texts.append(templates.fill(templates.load("parts/overtaken"), {"since": reading.known.since}, names))
+            texts.append(fill(load("parts/overtaken"), {"since": reading.known.since}, names))
         self._refuse(reading, new)
         asked, *others = self._queries.run(texts, to=to)
         try:
@@ -447,7 +471,7 @@ class AthenaEngine:
 
     def _census(self, table: str, reading: _Reading, objects: Sequence[Object]) -> str:
         lines = self._deliveries(table, reading, objects, readable=None)
-        return templates.part("census", key_schema=templates.key_schema(), deliveries=lines)
+        return part("census", key_schema=key_schema(), deliveries=lines)
 
     def _meant(self, log: LogTable, table: str, reading: _Reading) -> Table:
         """Tell which table a name stands for, as far as the log has been looked into."""
@@ -501,10 +525,10 @@ class AthenaEngine:
         return self._deliveries(table, reading, reading.objects, arrivals=arrivals, origin=origin)
 
     def _relation(
-        self, question: str, log: LogTable, table: str, reading: _Reading, over: Over, values: Mapping[str, object]
+        self, meant: Question, log: LogTable, table: str, reading: _Reading, over: Over, values: Mapping[str, object]
     ) -> tuple[str, tuple[Unreadable, ...]]:
         """Return what a question is asked of, as SQL, and the lines of the export in it that cannot be read."""
-        log_rows = self._log_rows(log, table, reading, arrival="arrival" in templates.template(question))
+        log_rows = self._log_rows(log, table, reading, arrival=meant.arrivals)
         if over == "log":
             return log_rows, ()
         known = self._from_baseline(table, over, values)
@@ -514,7 +538,7 @@ class AthenaEngine:
         if over == "baseline":
             return exported, unstaged
         names = {"deliveries": log_rows, "baseline": exported}
-        return f"({templates.fill(templates.load('parts/from_baseline'), {'since': known.time}, names)})", unstaged
+        return f"({fill(load('parts/from_baseline'), {'since': known.time}, names)})", unstaged
 
     def _from_baseline(self, table: str, over: Over, values: Mapping[str, object]) -> Baseline | None:
         """Return the baseline a question begins with; None where it is of the log alone."""
@@ -561,7 +585,7 @@ class AthenaEngine:
             path = Path(folder, "state.parquet")
             con.execute(
                 "copy (select * exclude (object) replace (cast(ts as varchar) as ts, canonical_image(new_image)"
-                f" as new_image) from state) to {templates.literal(str(path))} (format parquet)"
+                f" as new_image) from state) to {literal(str(path))} (format parquet)"
             )
             wr.s3.upload(str(path), f"{place}state.parquet", boto3_session=self.session)
         self._forget = weakref.finalize(self, _remove, self.session, self.catalog.database, name, place)
@@ -579,8 +603,8 @@ class AthenaEngine:
         self._staged = (table, known, exported, unstaged)
         return exported, unstaged
 
-    def _window(self, question: str, values: Mapping[str, object]) -> Window:
-        return window_of(question, values, duration(self._settings.late_arrival))
+    def _window(self, meant: Question, values: Mapping[str, object]) -> Window:
+        return window_of(meant, values, duration(self._settings.late_arrival))
 
     def _listing(self, log: LogTable, window: Window) -> Listing:
         return self.catalog.listing(log, window.first, window.last)
@@ -591,11 +615,6 @@ class AthenaEngine:
         kept, there = ({log.values(item) or () for item in each} for each in (objects, reading.listed))
         within = log.partitions.within(kept, there)
         return log.deliveries(within=within, keys=self._settings.keys, **options)
-
-    def _text(self, question: str, values: Mapping[str, object], deliveries: str, matching: str) -> str:
-        return templates.compose(
-            question, values, {"deliveries": deliveries, "canonical": "image", "matching": matching}
-        )
 
     def _new(self, table: str, objects: Sequence[Object], *, always: bool = False) -> list[Object]:
         """Return the objects whose unreadable lines are to be counted, by the setting or `always`."""
@@ -683,10 +702,9 @@ def _remove(session: Session, database: str, table: str, place: str) -> None:
         wr.s3.delete_objects(place, boto3_session=session)
 
 
-def _over_nothing(question: str, values: Mapping[str, object]) -> pa.Table:
+def _over_nothing(meant: Question, values: Mapping[str, object]) -> pa.Table:
     """Return what DuckDB answers over a log without changes: the columns and types of every answer, and its rows."""
-    names = {"deliveries": "deliveries", "canonical": "image", "matching": "true"}
-    return _over_no_deliveries(to_duckdb(templates.compose(question, values, names)))
+    return _over_no_deliveries(to_duckdb(meant.compose(values, deliveries="deliveries")))
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,12 +19,9 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import sqlglot
-from sqlglot import exp
 
-from workbench.aws.costs import Query
 from workbench.config import Settings
-from workbench.engines import TABLES, Answer, Estimate, Over, resumed_at
+from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, asked_question, matching, resumed_at
 from workbench.engines.exported import stage
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
 from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, causes, did_you_mean, without_values
@@ -32,12 +29,15 @@ from workbench.log.arrivals import Zone, named_zone
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.containers import FAILURE
 from workbench.log.contents import Schema, Table, alive_at, choice, one_table
-from workbench.log.exports import Baseline, Export, choose, find_exports
+from workbench.log.exports import Baseline
 from workbench.log.objects import Object, Unreadable, grouped, list_objects
 from workbench.model.times import END_OF_TIME, duration
 from workbench.paths import local
-from workbench.sql import templates
 from workbench.sql.dialects import to_duckdb
+from workbench.sql.filters import EVERYTHING, Filter, of_origin
+from workbench.sql.literals import identifier, literal
+from workbench.sql.questions import CHANGE, Question, compose
+from workbench.sql.templates import fill, load, part
 
 _BASELINE = "baseline"
 _CHANGES = "changes.parquet"
@@ -69,11 +69,11 @@ def _asked_again(method: M) -> M:
     return cast(M, asked)
 
 
-class DuckDBEngine:
-    """Answers questions from files; see `workbench.engines.Engine`."""
+class DuckDBEngine(Engine):
+    """Answers questions from files."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._logs: dict[tuple[str, str], StagedLog] = {}
         self._staged: tuple[str, Baseline] | None = None
@@ -112,35 +112,21 @@ class DuckDBEngine:
                 f"{without_values(fatal)}; a lower setting `threads`, such as 1, may help"
             ) from None
 
-    @property
-    def finished(self) -> Sequence[Query]:
-        """No query costs anything here."""
-        return ()
-
     @_asked_again
     def tables(self) -> pd.DataFrame:
         """List the tables of the lake, or of the source, with their objects."""
-        rows = []
-        for name, region, account, objects in self._objects_of_tables():
-            arrivals = [item.arrival for item in objects if item.arrival]
-            rows.append(
-                (
-                    name,
-                    " + ".join(sorted(layouts(objects))),
-                    len(objects),
-                    sum(item.size for item in objects),
-                    min(arrivals, default=None),
-                    max(arrivals, default=None),
-                    region,
-                    account,
-                )
-            )
-        df = pd.DataFrame(rows, columns=[*TABLES])
-        df = df.astype(TABLES)
-        if self._settings.source:
-            log = self._log(self._settings.source)
-            df.attrs["notes"] = [*grouped(log.unreadable), *log.notes]
-        return df
+        return super().tables()
+
+    def listed(self) -> tuple[Iterable[Listed], Sequence[str]]:
+        """List the tables of the lake, or of the source, and say what else the source holds."""
+        listed = [
+            Listed(name, " + ".join(sorted(layouts(objects))), objects, region, account)
+            for name, region, account, objects in self._objects_of_tables()
+        ]
+        if not self._settings.source:
+            return listed, ()
+        log = self._log(self._settings.source)
+        return listed, [*grouped(log.unreadable), *log.notes]
 
     @_asked_again
     def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
@@ -157,12 +143,7 @@ class DuckDBEngine:
         log.refresh(images=bool(log.after))
         return self._meant(log, table)
 
-    def sql(self, question: str, table: str, *, matching: str = "true", **values: object) -> str:
-        """Return the question's text in Athena's dialect, with its values filled in."""
-        names = {"deliveries": templates.identifier(table), "canonical": "image", "matching": matching}
-        return templates.compose(question, values, names)
-
-    def estimate(self, question: str, table: str, **values: object) -> Estimate:
+    def estimate(self, asked: Asked, table: str, **values: object) -> Estimate:
         """Tell how much a question reads: all there is, at no cost."""
         objects = list_objects(self._source_of(table))
         return Estimate(sum(item.size for item in objects), len(objects), 0.0)
@@ -170,52 +151,41 @@ class DuckDBEngine:
     @_asked_again
     def ask(
         self,
-        question: str,
+        asked: Asked,
         table: str,
         *,
-        matching: str = "true",
+        where: Filter = EVERYTHING,
         over: Over = "log",
         after: datetime | None = None,
         **values: object,
     ) -> Answer:
-        """Run a question over a table's deliveries."""
-        began = time.perf_counter()
-        rows, log = self._run(
-            question, table, images=_needs_images(question), matching=matching, over=over, after=after, values=values
-        )
-        answer = self._answer(rows, self.sql(question, table, matching=matching, **values), table, log, began)
+        """Answer a question over a table's deliveries."""
+        began, meant = time.perf_counter(), asked_question(asked)
+        values = meant.bind(values)
+        with _failing(meant, table):
+            sql, log = self._prepared(meant, table, where=where, over=over, after=after, values=values)
+            rows = _decoded(self._con.sql(sql).to_arrow_table())
+        answer = self._answer(rows, self.sql(meant, table, where=where, **values), table, log, began)
         if over == "log" or not self._staged or self._staged[0] != table:
             return answer
         return replace(answer, unreadable=answer.unreadable + self._not_staged)
 
-    def batches(self, question: str, table: str, *, matching: str = "true", **values: object) -> Iterator[Answer]:
-        """Run a question and yield its rows in parts, so that a large answer does not fill the memory."""
-        began, text = time.perf_counter(), self.sql(question, table, matching=matching, **values)
-        with self._alive():
-            try:
-                sql, log = self._prepared(
-                    question, table, images=_needs_images(question), matching=matching, values=values
-                )
-                answer = self._answer(pa.table({}), text, table, log, began)
-                for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
-                    rows = _decoded(pa.Table.from_batches([batch]))
-                    yield replace(answer, rows=rows, seconds=time.perf_counter() - began)
-            except duckdb.Error as error:
-                raise QueryError(f"{question} over {table!r} failed: {without_values(error)}") from error
+    def batches(self, asked: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
+        """Answer a question in parts, so that a large answer does not fill the memory."""
+        began, meant = time.perf_counter(), asked_question(asked)
+        values = meant.bind(values)
+        text = self.sql(meant, table, where=where, **values)
+        with self._alive(), _failing(meant, table):
+            sql, log = self._prepared(meant, table, where=where, values=values)
+            answer = self._answer(pa.table({}), text, table, log, began)
+            for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
+                rows = _decoded(pa.Table.from_batches([batch]))
+                yield replace(answer, rows=rows, seconds=time.perf_counter() - began)
 
     @_asked_again
     def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""
-        return self._baseline(table, at)
-
-    def _baseline(self, table: str, at: datetime | None) -> Baseline | None:
-        if not self._settings.baseline:
-            return None
-        return choose(find_exports(self._settings.baseline), table, at, self._found(table).place)
-
-    def exports(self, source: str | Path) -> list[Export]:
-        """Find the exports under a folder."""
-        return find_exports(source)
+        return super().baseline(table, at)
 
     @_asked_again
     def reread(self, table: str, error: Exception) -> None:
@@ -234,8 +204,8 @@ class DuckDBEngine:
         late = duration(self._settings.late_arrival).to_pytimedelta()
         made = self._checkpoints.begin(table, self._origin(table), log.listed, keys, late, log.after)
         names = {"deliveries": deliveries} | {name: f"kept_image({name})" for name in ("new_image", "old_image")}
-        text = templates.compose(
-            templates.load("parts/checkpoint"), {"as_of": made.since, "since": made.since}, names, row="row_id"
+        text = compose(
+            load("parts/checkpoint"), {"as_of": made.since, "since": made.since}, names, state=CHANGE, row="row_id"
         )
         place = Path(made.place)
         try:
@@ -247,9 +217,7 @@ class DuckDBEngine:
             ) from error
         data = place / _CHANGES
         try:
-            self._con.execute(
-                f"copy ({to_duckdb(text)}) to {templates.literal(str(data))} (format parquet, compression zstd)"
-            )
+            self._con.execute(f"copy ({to_duckdb(text)}) to {literal(str(data))} (format parquet, compression zstd)")
             made = replace(
                 made, bytes=data.stat().st_size, unreadable=log.unread, contents=self._meant(log, table).parts
             )
@@ -296,61 +264,46 @@ class DuckDBEngine:
             failures=log.wrapped[FAILURE],
         )
 
-    def _run(
-        self,
-        question: str,
-        table: str,
-        *,
-        images: bool,
-        matching: str = "true",
-        over: Over = "log",
-        after: datetime | None = None,
-        values: Mapping[str, object] | None = None,
-    ) -> tuple[pa.Table, StagedLog]:
-        try:
-            sql, log = self._prepared(
-                question, table, images=images, matching=matching, over=over, after=after, values=values
-            )
-            return _decoded(self._con.sql(sql).to_arrow_table()), log
-        except duckdb.Error as error:
-            raise QueryError(f"{question} over {table!r} failed: {without_values(error)}") from error
-
     def _prepared(
         self,
-        question: str,
+        meant: Question,
         table: str,
         *,
-        images: bool,
-        matching: str,
+        where: Filter,
         over: Over = "log",
         after: datetime | None = None,
-        values: Mapping[str, object] | None = None,
+        values: Mapping[str, object],
     ) -> tuple[str, StagedLog]:
         """Bring the log up to date and return the text of a question in DuckDB's dialect, and what it reads."""
-        at = resumed_at(over, after, values or {})
+        at = resumed_at(over, after, values)
         known = self._checkpoint(table, at) if at else None
-        deliveries, log = self._resumed(table, known) or self._whole(table, images=images, matching=matching)
+        deliveries, log = self._resumed(table, known) or self._whole(table, images=meant.images, where=where)
         if over != "log":
-            deliveries = self._with_baseline(deliveries, table, over, (values or {}).get("as_of"))
-        if "arrival" in templates.template(question):
+            deliveries = self._with_baseline(deliveries, table, over, values.get("as_of"))
+        if meant.arrivals:
             deliveries = f"(select * from {deliveries} as log join {log.arrivals()} as objects using (object))"
-        names = {"deliveries": deliveries, "canonical": "canonical_image(image)", "matching": matching}
-        if len(self._meant(log, table).schemas) < 2 and (over == "log" or not self._settings.baseline):
-            names["alive"] = "true"
-        return to_duckdb(templates.compose(question, values or {}, names, row="row_id")), log
+        one_key = len(self._meant(log, table).schemas) < 2 and (over == "log" or not self._settings.baseline)
+        text = meant.compose(
+            values,
+            deliveries=deliveries,
+            canonical="canonical_image(image)",
+            matching=matching(meant, where),
+            alive="true" if one_key else None,
+            row="row_id",
+        )
+        return to_duckdb(text), log
 
-    def _whole(self, table: str, *, images: bool, matching: str = "true") -> tuple[str, StagedLog]:
+    def _whole(self, table: str, *, images: bool, where: Filter = EVERYTHING) -> tuple[str, StagedLog]:
         """Return the deliveries of all objects."""
         log = self._log(self._source_of(table))
-        asked = {column.name for column in sqlglot.parse_one(matching, read="athena").find_all(exp.Column)}
-        narrow = images and not log.has_images and "keys" in asked and asked.isdisjoint(_IMAGES)
+        narrow = images and not log.has_images and where.only_items
         log.refresh(images=images and not narrow)
         if narrow and len(self._meant(log, table).schemas) > 1:  # which one is alive, all changes tell
             narrow = False
             log.refresh(images=True)
         rows = log
         if narrow:  # a few items: the images of the objects that hold their changes will do
-            rows = log.part(to_duckdb(f"select 1 where {matching}").partition(" WHERE ")[2]) or log
+            rows = log.part(to_duckdb(f"select 1 where {where.sql()}").partition(" WHERE ")[2]) or log
             log.refresh(images=rows is log)
         return self._deliveries(log, table, rows.table), log
 
@@ -364,21 +317,19 @@ class DuckDBEngine:
         kept, path = _kept_view(known), as_it_is(f"{known.place}{_CHANGES}")
         self._con.execute(
             f"create or replace temp view {kept} as select *, -1 - file_row_number as row_id "
-            f"from read_parquet({templates.literal(path)}, file_row_number = true, "
+            f"from read_parquet({literal(path)}, file_row_number = true, "
             "hive_partitioning = false)"
         )
         later = self._deliveries(log, table, log.table)
-        overtaken = templates.fill(
-            templates.load("parts/overtaken"), {"since": known.since}, {"deliveries": later, "checkpoint": kept}
-        )
+        overtaken = fill(load("parts/overtaken"), {"since": known.since}, {"deliveries": later, "checkpoint": kept})
         if self._con.sql(to_duckdb(overtaken)).fetchall() != [(0,)]:
             return None
-        columns = ", ".join([*templates.CHANGE, "row_id"])
+        columns = ", ".join([*CHANGE, "row_id"])
         return f"(select {columns} from {kept} union all select {columns} from {later} as later)", log
 
     def _with_baseline(self, deliveries: str, table: str, over: Over, at: object) -> str:
         """Return the deliveries that follow from a baseline where there is one."""
-        known = self._baseline(table, at if isinstance(at, datetime) else None)
+        known = super().baseline(table, at if isinstance(at, datetime) else None)
         if not known:
             return deliveries if over == "state" else f"(select * from {deliveries} where false)"
         if self._staged != (table, known):
@@ -387,8 +338,8 @@ class DuckDBEngine:
             self._staged = (table, known)
         if over == "baseline":
             return _BASELINE
-        part = templates.fill(
-            templates.load("parts/from_baseline"),
+        part = fill(
+            load("parts/from_baseline"),
             {"since": known.time},
             {"deliveries": deliveries, "baseline": _BASELINE},
         )
@@ -397,9 +348,9 @@ class DuckDBEngine:
 
     def _deliveries(self, log: StagedLog, table: str, staged: str) -> str:
         held = sorted({part.table for part in log.contents})
-        conditions = [templates.of_origin(self._meant(log, table).origin)]
+        conditions = [of_origin(self._meant(log, table).origin)]
         if held != [table] and (self._settings.source or len(held) != 1):
-            conditions.append(f"table_name = {templates.literal(table)}")
+            conditions.append(f"table_name = {literal(table)}")
         within = " and ".join(filter(None, conditions))
         return f"(select *, rowid as row_id from {staged}{' where ' if within else ''}{within})"
 
@@ -422,7 +373,7 @@ class DuckDBEngine:
             return [(name, None, None, list_objects(folder)) for name, folder in self._folders().items()]
         log = self._log(self._settings.source)
         log.refresh(images=False)
-        found = self._con.execute(templates.part("tables", log=log.table)).fetchall()
+        found = self._con.execute(part("tables", log=log.table)).fetchall()
         if not found:
             raise _without_changes(log)
         return [(*names, [log.objects[number] for number in numbers]) for *names, numbers in found]
@@ -506,12 +457,16 @@ def _without_changes(log: StagedLog) -> TableNotFound:
 
 def _kept_view(known: Checkpoint) -> str:
     """Name the view of a checkpoint's changes."""
-    return templates.identifier(f"kept {known.id}")
+    return identifier(f"kept {known.id}")
 
 
-def _needs_images(question: str) -> bool:
-    template = templates.template(question)
-    return "_image" in template or "{candidates}" in template
+@contextmanager
+def _failing(meant: Question, table: str) -> Iterator[None]:
+    """Say of which question an error of DuckDB is."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise QueryError(f"{meant.name} over {table!r} failed: {without_values(error)}") from error
 
 
 def _decoded(rows: pa.Table) -> pa.Table:

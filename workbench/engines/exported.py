@@ -18,7 +18,8 @@ from workbench.log.containers import items_of, values_of
 from workbench.log.exports import Baseline, Export
 from workbench.log.objects import SCHEMA, Unreadable, read_lines, stored_object
 from workbench.model.records import canonical_json, canonical_keys, canonical_time
-from workbench.sql import templates
+from workbench.sql.literals import literal
+from workbench.sql.templates import fill, load
 
 _TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
 _COLUMNS = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in SCHEMA.names) + ", object INTEGER"
@@ -72,7 +73,7 @@ def stage(
         con.execute(f"delete from {name} where keys in (select keys from {_CHANGES})")
         last = f"from {_CHANGES} qualify row_number() over (partition by keys order by ts desc, object desc) = 1"
         con.execute(
-            f"insert into {name} select * replace ({templates.literal(baseline.time)} as ts) "
+            f"insert into {name} select * replace ({literal(baseline.time)} as ts) "
             f"from (select * {last}) where event_name = 'INSERT'"
         )
         con.execute(f"update {name} set object = null")
@@ -149,9 +150,9 @@ class _Reader:
         paths = [as_it_is(str(self._files[number])) for number in numbers]
         pointers = ["/" + key.replace("~", "~0").replace("/", "~1") for key in self._keys]
         starts = [f"{',' if at else '{'}{json.dumps(key, ensure_ascii=False)}:" for at, key in enumerate(self._keys)]
-        keys = " || ".join(f"{templates.literal(start)} || parts[{at}]" for at, start in enumerate(starts, start=1))
-        query = templates.fill(
-            templates.load("parts/read_export"),
+        keys = " || ".join(f"{literal(start)} || parts[{at}]" for at, start in enumerate(starts, start=1))
+        query = fill(
+            load("parts/read_export"),
             {
                 "paths": paths,
                 "first": numbers.start,

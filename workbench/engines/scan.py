@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from workbench.aws.partitions import BEFORE
-from workbench.engines import Estimate
+from workbench.engines.base import Estimate
 from workbench.errors import ScanRefused
 from workbench.model.times import END_OF_TIME, START_OF_TIME
-from workbench.sql import templates
+from workbench.sql.questions import Question
 from workbench.text import size
-
-# The window that every delivery a question reads is in, as its .sql file writes it.
-_WINDOW = re.compile(r"\{deliveries\}\s+where (?P<start>ts >= :start and )?ts <=? :(?P<end>\w+)")
 
 
 @dataclass(frozen=True)
@@ -33,16 +29,15 @@ class Window:
         return (f"changes that arrived more than {late_arrival} after the window are not read",) if self.last else ()
 
 
-def window_of(question: str, values: Mapping[str, object], late_arrival: timedelta) -> Window:
+def window_of(meant: Question, values: Mapping[str, object], late_arrival: timedelta) -> Window:
     """Tell when the objects arrived that a question over a window of event time needs."""
-    template = templates.template(question)
-    found = _WINDOW.search(template.replace("{candidates}", templates.load("parts/candidates")))
-    if not found:
+    if meant.window is None:
         return Window()
-    start, end = values.get("start") if found["start"] else None, values.get(found["end"])
+    start = values.get(meant.window.first) if meant.window.first else None
+    end = values.get(meant.window.last)
     first = start - BEFORE if isinstance(start, datetime) and start > START_OF_TIME + BEFORE else None
     last = end + late_arrival if isinstance(end, datetime) and end < END_OF_TIME - late_arrival else None
-    return Window(first, last, bool(found["start"]))
+    return Window(first, last, meant.window.first is not None)
 
 
 def refuse(

@@ -29,7 +29,9 @@ from workbench.log.contents import Part, merged
 from workbench.log.objects import SCHEMA, Listing, Object, Unreadable, list_source, told_by
 from workbench.log.reader import Layout, envelope_columns, layout_of, read_changes
 from workbench.model.records import COLUMNS, ORIGIN, canonical_json, canonical_keys
-from workbench.sql import templates
+from workbench.sql.filters import like_key
+from workbench.sql.literals import identifier, literal
+from workbench.sql.templates import fill, load, part
 from workbench.text import count
 
 _IMAGES = ("new_image", "old_image")
@@ -82,7 +84,7 @@ class StagedLog:
         after: Checkpoint | None = None,
         zone: Zone | None = None,
     ) -> None:
-        self.table = templates.identifier(name)
+        self.table = identifier(name)
         self.source = source
         self.after = after
         self._given_zone, self._zone = zone, Zone()
@@ -202,7 +204,7 @@ class StagedLog:
         """Tell what the table holds; the keys' types by the patterns of keys seen, which is faster than by each key."""
         seen: dict[str, str] = {}
         while True:
-            cases = "".join(f"when {pattern} then {templates.literal(schema)} " for schema, pattern in seen.items())
+            cases = "".join(f"when {pattern} then {literal(schema)} " for schema, pattern in seen.items())
             schema = f"case {cases}end" if seen else "null"
             other = self._con.execute(
                 f"select keys from {self.table} where keys is not null and {schema} is null limit 1"
@@ -210,8 +212,8 @@ class StagedLog:
             if other is None:
                 break
             types = {name: kind for name, value in json.loads(other[0]).items() for kind in value}
-            seen[json.dumps(types, ensure_ascii=False, separators=(",", ":"))] = templates.like_key(types)
-        text = templates.part("contents", key_schema=schema, deliveries=f"(from {self.table} where keys is not null)")
+            seen[json.dumps(types, ensure_ascii=False, separators=(",", ":"))] = like_key(types)
+        text = part("contents", key_schema=schema, deliveries=f"(from {self.table} where keys is not null)")
         return tuple(Part(*row) for row in self._con.execute(text).fetchall())
 
     def part(self, matching: str) -> StagedLog | None:
@@ -285,7 +287,7 @@ class StagedLog:
             there = reader.split(",")
             values["certain"] = set(there) <= {*COLUMNS}
             given = {name: name if name in there else f"null::{_TYPES.get(name, 'VARCHAR')}" for name in _OPTIONAL}
-            records = templates.fill(templates.load("parts/read_parquet"), values, given)
+            records = fill(load("parts/read_parquet"), values, given)
         else:
             values |= {
                 "compression": "gzip" if kind == "gzip" else "none",
@@ -293,9 +295,9 @@ class StagedLog:
                 "longest": _LONGEST,
                 "ignore_errors": reader == "newline_delimited",
             }
-            records = templates.fill(templates.load("parts/read_json"), values)
+            records = fill(load("parts/read_json"), values)
         patterns = {"key_pattern": self._key_pattern(), "image_pattern": _IMAGE_PATTERN}
-        query = templates.fill(templates.load("parts/checked"), patterns, {"records": records})
+        query = fill(load("parts/checked"), patterns, {"records": records})
         columns = ", ".join([*self._columns(), "object"])
         try:
             self._con.execute(f"insert into {self.table} select {columns} from ({query})")

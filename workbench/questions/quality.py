@@ -30,7 +30,7 @@ from workbench.questions.frames import key_frame, shown
 from workbench.questions.history import Row, chained, image_of, path_text, with_baseline
 from workbench.questions.html import fragment
 from workbench.questions.result import Result
-from workbench.sql import templates
+from workbench.sql.filters import Filter
 from workbench.text import words
 
 if TYPE_CHECKING:
@@ -193,8 +193,8 @@ def _changes(
 ) -> list[Row]:
     rows: list[Row] = []
     for number in range(0, len(keys), _KEYS):
-        matching = templates.matching(keys[number : number + _KEYS])
-        found = engine.ask("changes", table, start=START_OF_TIME, end=end, after=after, over=over, matching=matching)
+        some = Filter(tuple(keys[number : number + _KEYS]))
+        found = engine.ask("changes", table, start=START_OF_TIME, end=end, after=after, over=over, where=some)
         rows += [row | {"ts": row["ts"].replace(tzinfo=UTC)} for row in found.rows.to_pylist()]
     return rows
 

@@ -1,12 +1,23 @@
 -- Where may a change be missing from the log?
--- Parameters: :start (inclusive) and :end (exclusive), times in UTC; :examples, how many items to name that were
--- there before their first change.
--- Rows: every change until :end of each item of which one did not find, as far as texts tell, what the change before
--- it left: keys, ts, event_id, found and left_behind (digests of the images; found is null where it is not known, an
--- item that is not there has the digest `absent`).
--- A caller follows these chains and compares the images themselves, since equal images may differ as texts. Then,
--- with `beginnings` not null, items whose first change found the item there: their first `examples`, each with
--- how many there are.
+--
+-- Parameters:
+--   :start timestamp = beginning    from here on, UTC
+--   :end timestamp = end            before here, UTC
+--   :examples bigint = 3            how many items to name that were there before their first change
+-- Window: before :end
+-- Reads: keys, images
+-- Rows: every change until :end of each item of which one did not find, as far as texts tell, what the change before it
+--   left. Then, with `beginnings` not null, items whose first change found the item there: their first :examples.
+-- Columns:
+--   keys varchar                    canonical DynamoDB JSON
+--   ts timestamp                    UTC
+--   event_id varchar
+--   found any                       digest of the image it found, null where it is not known
+--   left_behind any                 digest of the image it left
+--   absent any                      the digest of an item that is not there
+--   beginnings bigint               how many items' first change found the item there
+--
+-- A caller follows these chains and compares the images themselves, since equal images may differ as texts.
 -- Changes of one instant have no order of their own. Of two, one must follow on from the other; more are left
 -- to the caller, and so are those of which one does not say what it found.
 with changes as (

@@ -1,7 +1,19 @@
 -- How many changes were there, by event and by time?
--- Parameters: :start (inclusive) and :end (exclusive), times in UTC; :unit, minute, hour or day (UTC).
--- Rows: one a unit of time that saw a change: bucket (UTC), inserts, modifies, removes, ttl_removes (those of
--- the removes that were made by TTL), changes. A change that was delivered twice counts once.
+--
+-- Parameters:
+--   :start timestamp = beginning    from here on, UTC
+--   :end timestamp = end            before here, UTC
+--   :unit varchar = 'hour'          minute, hour or day, of UTC
+-- Window: from :start, before :end
+-- Reads: keys
+-- Rows: one a unit of time that saw a change. A change that was delivered twice counts once.
+-- Columns:
+--   bucket timestamp                when the unit begins, UTC
+--   inserts bigint
+--   modifies bigint
+--   removes bigint
+--   ttl_removes bigint              those of the removes that TTL made
+--   changes bigint                  all of them
 with changes as (
     select event_id, event_name, by_ttl, ts
     from {deliveries}

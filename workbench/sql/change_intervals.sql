@@ -1,7 +1,14 @@
 -- How long is it from one change of an item to its next?
--- Parameters: :start (inclusive) and :end (exclusive), times in UTC: when the later of the two was made.
--- Rows: one a step of time that occurred: up_to, in seconds (0: the same instant; null: beyond the last step), and
--- changes. An interval counts for the smallest step that is not shorter.
+--
+-- Parameters:
+--   :start timestamp = beginning    the later of the two was made from here on, UTC
+--   :end timestamp = end            before here, UTC
+-- Window: before :end
+-- Reads: keys
+-- Rows: one a step of time that occurred. An interval counts for the smallest step that is not shorter.
+-- Columns:
+--   up_to decimal                   the step in seconds; 0 is the same instant, null beyond the last step
+--   changes bigint                  intervals of it
 with changes as (
     select keys, event_id, ts
     from {deliveries}

@@ -1,8 +1,22 @@
 -- Which changes were made?
--- Parameters: :start (inclusive) and :end (exclusive), times in UTC. {matching} is a condition on keys, event_name
--- and the images; one on numbers may let through what equals its number but for digits beyond the 15th.
--- Rows: one a distinct change: keys, ts (UTC), event_id, event_name, by_ttl, size_bytes (as DynamoDB reckons it),
--- new_image and old_image (DynamoDB JSON; null where there is none). A change that was delivered twice counts once.
+--
+-- Parameters:
+--   :start timestamp = beginning    from here on, UTC
+--   :end timestamp = end            before here, UTC
+-- Window: from :start, before :end
+-- Filter: new_image, old_image
+-- Reads: keys, images
+-- Rows: one a distinct change; one that was delivered twice is one. Of a filter on numbers, what equals its number but
+--   for digits beyond the 15th is let through.
+-- Columns:
+--   keys varchar                    canonical DynamoDB JSON
+--   ts timestamp                    when DynamoDB made it, UTC
+--   event_id varchar
+--   event_name varchar              INSERT, MODIFY or REMOVE
+--   by_ttl boolean                  whether TTL removed the item
+--   size_bytes bigint               as DynamoDB reckons it
+--   new_image varchar               DynamoDB JSON, null where there is none
+--   old_image varchar               as new_image
 select
     keys,
     ts,

@@ -1,16 +1,42 @@
 -- How were the changes delivered: twice, late, out of order, and at times that cannot be?
--- Parameters: :start (inclusive) and :end (exclusive), times in UTC; :late_arrival, seconds; :present, a time in UTC
--- after which nothing can have been made yet; :examples, how many changes to name of each kind.
--- Rows: one an hour in which changes first arrived (UTC; unknown where objects do not tell), with `made` true one an
--- hour in which they were made and, with `total` true, one for all: changes, items, duplicates (deliveries more than
--- one a change), reordered (changes that arrived after a newer one of their item), late (later than :late_arrival),
--- timed (changes whose arrival is known), ahead (made after they arrived, by more than their object's name can be
--- wrong), far_ahead (by a day more), before (made before there was DynamoDB), newest (the last change whose time is
--- possible), and the lag from change to arrival in milliseconds: p50, p90, p99 (nearest rank) and longest; it is not
--- known where the time is impossible. The last columns name the worst: texts of keys and ts, found by max over figure
--- and text in one, since Trino 435 fails now and then in max_by(…, row(…), n). An object arrives when its oldest change
--- does, so the lag is a lower bound; an object gathers changes for up to 15 minutes, and a folder tells the hour, or
--- the day.
+--
+-- Parameters:
+--   :start timestamp = beginning    from here on, UTC
+--   :end timestamp = end            before here, UTC
+--   :late_arrival bigint = 86400    seconds, after which a change is late
+--   :present timestamp = end        nothing can have been made after it, UTC
+--   :examples bigint = 3            how many changes to name of each kind
+-- Window: from :start, before :end
+-- Reads: keys, arrivals
+-- Rows: one an hour in which changes first arrived, with `made` true one an hour in which they were made and,
+--   with `total` true, one for all.
+-- Columns:
+--   total boolean
+--   made boolean
+--   hour timestamp                  UTC; null where objects do not tell when they arrived
+--   changes bigint
+--   items bigint
+--   duplicates bigint               deliveries more than one a change
+--   reordered bigint                changes that arrived after a newer one of their item
+--   late bigint                     changes that arrived later than :late_arrival
+--   timed bigint                    changes whose arrival is known
+--   ahead bigint                    made after they arrived, by more than their object's name can be wrong
+--   far_ahead bigint                made after they arrived by a day more
+--   before bigint                   made before there was DynamoDB
+--   newest timestamp                the last change whose time is possible, UTC
+--   p50 bigint                      lag from change to arrival in ms, by nearest rank, null for times that cannot be
+--   p90 bigint
+--   p99 bigint
+--   longest bigint
+--   most_duplicated array(varchar)  the worst of each kind: texts of keys and ts
+--   most_reordered array(varchar)
+--   latest array(varchar)
+--   most_ahead array(varchar)
+--   most_before array(varchar)
+--
+-- The worst are found by max over figure and text in one: Trino 435 fails now and then in max_by(…, row(…), n).
+-- An object arrives when its oldest change does, so the lag is a lower bound; an object gathers changes for up to 15
+-- minutes, and a folder tells the hour, or the day.
 with deliveries as (
     select keys, event_id, ts, arrival
     from {deliveries}

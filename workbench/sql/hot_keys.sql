@@ -1,8 +1,22 @@
 -- Which items change most?
--- Parameters: :start (inclusive) and :end (exclusive), times in UTC; :limit, how many items.
--- Rows: one an item, the most changed first: keys, changes, inserts, modifies, removes, share (of all changes
--- in the window), first_change and last_change (UTC). A change that was delivered twice counts once. Of items that
--- changed equally often, the limit keeps those whose keys come first as canonical texts.
+--
+-- Parameters:
+--   :start timestamp = beginning    from here on, UTC
+--   :end timestamp = end            before here, UTC
+--   :limit bigint = 20              how many items
+-- Window: from :start, before :end
+-- Reads: keys
+-- Rows: one an item, the most changed first. A change that was delivered twice counts once. Of items that changed
+--   equally often, the limit keeps those whose keys come first as canonical texts.
+-- Columns:
+--   keys varchar                    canonical DynamoDB JSON
+--   changes bigint
+--   inserts bigint
+--   modifies bigint
+--   removes bigint
+--   share double                    of all changes in the window, 0 to 1
+--   first_change timestamp          UTC
+--   last_change timestamp           UTC
 with changes as (
     select event_id, event_name, keys, ts
     from {deliveries}

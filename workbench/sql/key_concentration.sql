@@ -1,7 +1,14 @@
 -- How unequally are the changes spread over the items?
--- Parameters: :start (inclusive) and :end (exclusive), times in UTC.
--- Rows: one a number of changes that items have: changes_per_item, items. A change that was delivered twice
--- counts once.
+--
+-- Parameters:
+--   :start timestamp = beginning    from here on, UTC
+--   :end timestamp = end            before here, UTC
+-- Window: from :start, before :end
+-- Reads: keys
+-- Rows: one a number of changes that items have. A change that was delivered twice counts once.
+-- Columns:
+--   changes_per_item bigint
+--   items bigint                    that have so many
 with changes as (
     select keys, event_id, ts
     from {deliveries}

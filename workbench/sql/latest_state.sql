@@ -1,16 +1,28 @@
 -- What is in the table, or what was in it at :as_of?
--- Parameters: :as_of, a time in UTC, inclusive; :include_deleted, true to show items that are gone too. {matching} is a
--- condition on keys and image; one on numbers may let through what equals its number but for digits beyond the 15th.
--- Rows: one an item; gone ones also where they are ambiguous. keys; image (DynamoDB JSON, null where the item
--- is gone); ts, its last change (UTC); by_ttl, whether that was a removal by TTL; ambiguous, whether changes of
--- the same instant could not be settled by their images, because a record is missing or nothing before them is
--- known: then event_id decides, or, for an item that came and went in its first instant, that it was not there;
--- unknown, whether its last change does not say what it left, as in a log of keys only; ended, whether it was there
--- when the table was made again with another key, since when it is not.
+--
+-- Parameters:
+--   :as_of timestamp = end            inclusive, UTC
+--   :include_deleted boolean = false  show items that are gone too
+-- Window: until :as_of
+-- Filter: image
+-- Reads: keys, images
+-- Rows: one an item; gone ones also where they are ambiguous. Of a filter on numbers, what equals its number but for
+--   digits beyond the 15th is let through.
+-- Columns:
+--   keys varchar                    canonical DynamoDB JSON
+--   image varchar                   DynamoDB JSON, null where the item is gone
+--   ts timestamp                    its last change, UTC
+--   by_ttl boolean                  whether that was a removal by TTL
+--   ambiguous boolean               changes of one instant could not be settled by their images, see below
+--   unknown boolean                 its last change does not say what it left, as in a log of keys only
+--   ended boolean                   it was there when the table was made again with another key, since when it is not
+--
 -- Changes of one instant are settled by their images: each change takes its old image away and leaves its new
 -- one, and the one image left over is the state; where none is, the state is the one before. '' is no image.
 -- Where old images are not known, events tell whether the item is there afterwards: an INSERT more than REMOVEs, and it
 -- is; one less, and it is not; as many of both, and it is there if it was before. Its image is the newest by event_id.
+-- An item is ambiguous where this does not settle it, because a record is missing or nothing before them is known: then
+-- event_id decides, or, for an item that came and went in its first instant, that it was not there.
 with candidates as (
     {candidates}
 ),

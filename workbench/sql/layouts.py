@@ -23,7 +23,9 @@ from typing import Literal
 from workbench.errors import ParameterError
 from workbench.log.reader import flat_path
 from workbench.model.records import COLUMNS, METADATA, plain_name
-from workbench.sql import templates
+from workbench.sql.filters import of_origin
+from workbench.sql.literals import identifier, literal
+from workbench.sql.templates import part
 
 Layout = Literal["envelope", "raw", "struct", "flat"]
 _OBJECTS = ("keys", "new_image", "old_image")
@@ -129,21 +131,17 @@ def deliveries(
     conditions = ["true" if readable is None else "readable"]
     if only is not None:
         conditions.append(
-            f"table_name = {templates.literal(only)}"
-            if readable
-            else f"coalesce(table_name, {templates.literal(only)}) = {templates.literal(only)}"
+            f"table_name = {literal(only)}" if readable else f"coalesce(table_name, {literal(only)}) = {literal(only)}"
         )
-    conditions += [templates.of_origin(origin)] if origin else []
+    conditions += [of_origin(origin)] if origin else []
     names = dict(expressions) | {"table": table, "within": within, "wanted": " and ".join(conditions)}
     for name in _OBJECTS:
-        names[f"json_{name}"] = templates.part("json", text=name)
+        names[f"json_{name}"] = part("json", text=name)
         names[f"canonical_{name}"] = _canonical(name, expressions["twice"])
-    names["readable"] = templates.part(
-        "readable", **{name: templates.literal(text) for name, text in _PATTERNS.items()}
-    )
+    names["readable"] = part("readable", **{name: literal(text) for name, text in _PATTERNS.items()})
     names["arrival"] = "readable, path" if not readable else "null" if arrival is None else "arrival"
     names["told"] = arrival or "null"
-    return "(" + templates.part("deliveries", **names) + ")"
+    return "(" + part("deliveries", **names) + ")"
 
 
 def _patterns() -> dict[str, str]:
@@ -190,15 +188,15 @@ def arrival(
     if not pieces:
         return "cast(null as timestamp(6))"
     path = '"$path"'
-    told = [templates.part("arrival_named", path=path)] if named else []
-    told.append(folder or templates.part("arrival_folder", path=path))
+    told = [part("arrival_named", path=path)] if named else []
+    told.append(folder or part("arrival_folder", path=path))
     text = f"coalesce({', '.join(told)})" if len(told) > 1 else told[0]
     if not any(offset for _, offset in pieces):
         return f"cast({text} as timestamp(6))"
     *earlier, shift = [f"interval '{round(offset.total_seconds() / 60)}' minute" for _, offset in pieces]
     for (until, _), offset in zip(reversed(pieces[:-1]), reversed(earlier), strict=True):
         assert until
-        shift = f"case when {text} < {templates.literal(until.replace(tzinfo=UTC))} then {offset} else {shift} end"
+        shift = f"case when {text} < {literal(until.replace(tzinfo=UTC))} then {offset} else {shift} end"
     return f"cast({text} - {shift} as timestamp(6))"
 
 
@@ -244,12 +242,9 @@ def _is_flat(columns: Mapping[str, str], attributes: Sequence[str]) -> str:
     Then its key is in a column of its own, and in no image.
     """
     text = r'"[^"\\]*(?:\\.[^"\\]*)*"'
-    name = templates.literal(rf"^\{{({text}):")
-    first = templates.literal(rf"^\{{({text}:\{{{text}:{text}\}})")
-    cases = " ".join(
-        f"when {templates.literal(_json(each.lower()))} then {templates.identifier(each)} is not null"
-        for each in attributes
-    )
+    name = literal(rf"^\{{({text}):")
+    first = literal(rf"^\{{({text}:\{{{text}:{text}\}})")
+    cases = " ".join(f"when {literal(_json(each.lower()))} then {identifier(each)} is not null" for each in attributes)
     held = [
         f"strpos({_sorted(image)}, regexp_extract({_sorted('keys')}, {first}, 1)) > 0"
         for image in ("new_image", "old_image")
@@ -280,7 +275,7 @@ def _raw(reading: _Reading) -> dict[str, str]:
     found |= {
         "event_id": "eventid",
         "event_name": "eventname",
-        "table_name": given if {"tablename", "eventsourcearn"} & set(columns) else templates.literal(reading.folder),
+        "table_name": given if {"tablename", "eventsourcearn"} & set(columns) else literal(reading.folder),
         "ts": _instant(member("ApproximateCreationDateTime"), member("ApproximateCreationDateTimePrecision"), stamped),
         "size_bytes": f"try_cast({member('SizeBytes')} as bigint)",
         "by_ttl": f"eventname = 'REMOVE' and {_by_ttl(columns)}",
@@ -305,7 +300,7 @@ def _kind_of_record(columns: Mapping[str, str], member: Callable[[str], str]) ->
     view = member("StreamViewType")
     return {
         "twice": f"({kinesis} or ({' and '.join(marks)}))",
-        "has_new_images": f"coalesce({view} in {templates.literal(list(_VIEWS_WITH_NEW_IMAGES))}, {kinesis})",
+        "has_new_images": f"coalesce({view} in {literal(list(_VIEWS_WITH_NEW_IMAGES))}, {kinesis})",
     }
 
 
@@ -318,18 +313,16 @@ def _flat(reading: _Reading) -> dict[str, str]:
     metadata = {METADATA[plain_name(name)]: name for name in columns if plain_name(name) in METADATA}
     attributes = {name: glue_type(kind) for name, kind in columns.items() if plain_name(name) not in METADATA}
     paths = {name: flat_path(reading.spelled.get((name,), name)) for name in attributes}
-    members = {paths[name]: (templates.identifier(name), kind) for name, kind in attributes.items()}
+    members = {paths[name]: (identifier(name), kind) for name, kind in attributes.items()}
     text = _canonical(_sorted(_object(members, _plain)))
-    has = {
-        name: templates.identifier(metadata[name]) if name in metadata else "null" for name in (*COLUMNS, "precision")
-    }
+    has = {name: identifier(metadata[name]) if name in metadata else "null" for name in (*COLUMNS, "precision")}
     if "keys" not in metadata:
         if missing := [name for name in keys if name.lower() not in attributes] or ([] if keys else ["?"]):
             raise ParameterError(
                 f"the log is flat, without a column of its keys: name the key attributes, keys=(…); "
                 f"{missing[0]!r} is none of {', '.join(attributes)}"
             )
-        parts: Members = {(name,): (templates.identifier(name.lower()), attributes[name.lower()]) for name in keys}
+        parts: Members = {(name,): (identifier(name.lower()), attributes[name.lower()]) for name in keys}
         there = " and ".join(f"{column} is not null" for column, _ in parts.values())
         has["keys"] = _canonical(_sorted(f"case when {there} then {_object(parts, _plain)} end"))
     kind = glue_type(columns[metadata["ts"]]) if "ts" in metadata else _TEXT
@@ -342,7 +335,7 @@ def _flat(reading: _Reading) -> dict[str, str]:
     return {
         "event_id": has["event_id"] if "event_id" in metadata else identity,
         "event_name": has["event_name"],
-        "table_name": has["table_name"] if "table_name" in metadata else templates.literal(folder),
+        "table_name": has["table_name"] if "table_name" in metadata else literal(folder),
         "ts": stamp,
         "keys": has["keys"],
         "new_image": f"case when {has['event_name']} <> 'REMOVE' then {text} end",
@@ -367,7 +360,7 @@ def _instant(stamp: str, precision: str, kind: GlueType) -> str:
     """Write a record's time, in milliseconds, microseconds or seconds, as a timestamp."""
     if kind.name == "timestamp":
         return f"cast({stamp} as timestamp(6))"
-    return templates.part("instant", stamp=f"try_cast({stamp} as double)", precision=precision)
+    return part("instant", stamp=f"try_cast({stamp} as double)", precision=precision)
 
 
 def _origin(columns: Mapping[str, str]) -> dict[str, str]:
@@ -395,11 +388,11 @@ def _by_ttl(columns: Mapping[str, str]) -> str:
 
 def _canonical(json: str, twice: str = "false") -> str:
     parts = {"number": "substr(token, 6, length(token) - 6)", "member_number": "substr(member, 2, length(member) - 3)"}
-    filled = {name: templates.part("number", text=value) for name, value in parts.items()}
+    filled = {name: part("number", text=value) for name, value in parts.items()}
     for name, text in (("binary", parts["number"]), ("member_binary", parts["member_number"])):
-        once = templates.part("binary_once", text=text)
+        once = part("binary_once", text=text)
         filled[name] = text if twice == "false" else f"case when twice then {once} else {text} end"
-    return templates.part("canonical", json=json, **filled)
+    return part("canonical", json=json, **filled)
 
 
 def _sorted(text: str) -> str:
@@ -417,13 +410,13 @@ def _image(column: str, kind: GlueType, spelled: Mapping[Path, str]) -> str:
     make too large, and looks into lambdas in lambdas for minutes.
     """
     written = f"json_format(cast(cast({column} as {_attributes(kind, spelled)}) as json))"
-    return templates.part("attributes", json=f"replace({written}, '{_MARK}\":', '\":')")
+    return part("attributes", json=f"replace({written}, '{_MARK}\":', '\":')")
 
 
 def _attributes(kind: GlueType, spelled: Mapping[Path, str], path: Path = ()) -> str:
     """Return the type of a struct of attributes, their names as DynamoDB spells them, and its types in upper case."""
     members = [
-        f"{templates.identifier(spelled.get((*path, name), name) + _MARK)} {_types(inner, spelled, (*path, name))}"
+        f"{identifier(spelled.get((*path, name), name) + _MARK)} {_types(inner, spelled, (*path, name))}"
         for name, inner in kind.inner.items()
     ]
     return f"row({', '.join(members)})"
@@ -432,7 +425,7 @@ def _attributes(kind: GlueType, spelled: Mapping[Path, str], path: Path = ()) ->
 def _types(kind: GlueType, spelled: Mapping[Path, str], path: Path) -> str:
     """Return the type of an attribute's value, such as ``struct<s:string,n:string>``, or text that is JSON itself."""
     members = [
-        f"{templates.identifier(name.upper() + _MARK)} {_tagged(name, inner, spelled, path)}"
+        f"{identifier(name.upper() + _MARK)} {_tagged(name, inner, spelled, path)}"
         for name, inner in kind.inner.items()
     ]
     return f"row({', '.join(members)})" if members else "varchar"
@@ -468,7 +461,7 @@ def _object(members: Members, value: Callable[[str, GlueType], str]) -> str:
 
 
 def _members(column: str, kind: GlueType) -> Members:
-    return {(name,): (f"{column}.{templates.identifier(name)}", inner) for name, inner in kind.inner.items()}
+    return {(name,): (f"{column}.{identifier(name)}", inner) for name, inner in kind.inner.items()}
 
 
 def _json(text: str) -> str:
@@ -477,7 +470,7 @@ def _json(text: str) -> str:
 
 def _name(name: str) -> str:
     """Write a name in a JSON object, with what separates it from its value."""
-    return templates.literal(_json(name) + ":")
+    return literal(_json(name) + ":")
 
 
 def _plain(column: str, kind: GlueType) -> str:
@@ -489,7 +482,7 @@ def _plain(column: str, kind: GlueType) -> str:
         if kind.name in ("double", "float", "real"):  # which Trino writes as 4.1E1
             whole = f"cast({column} as bigint)"
             text = f"case when {column} = try({whole}) then cast({whole} as varchar) else {text} end"
-        return f"'{{\"N\":\"' || {templates.part('number', text=text)} || '\"}}'"
+        return f"'{{\"N\":\"' || {part('number', text=text)} || '\"}}'"
     if kind.name == "array":
         written = _list(column, lambda element: f"coalesce({_plain(element, kind.inner[''])}, {_NULL})")
         return f"'{{\"L\":' || {written} || '}}'"

@@ -1,8 +1,22 @@
 -- How large are the change records?
--- Parameters: :start (inclusive) and :end (exclusive), times in UTC; :large, bytes; :examples, how many to name.
--- Rows: one: changes, the bytes of both images as JSON (p50, p99 by nearest rank, largest), large (how many have
--- more than :large), no_old_image and no_new_image (how many should have such an image, and have none), and largest_keys, the keys
--- and ts of the largest.
+--
+-- Parameters:
+--   :start timestamp = beginning    from here on, UTC
+--   :end timestamp = end            before here, UTC
+--   :large bigint = 524288          bytes, half of the 1 MiB that a record of Kinesis may have
+--   :examples bigint = 3            how many of the largest to name
+-- Window: from :start, before :end
+-- Reads: keys, images
+-- Rows: one.
+-- Columns:
+--   changes bigint
+--   p50 bigint                      bytes of both images as JSON, by nearest rank, as is p99
+--   p99 bigint
+--   largest bigint
+--   large bigint                    changes that have more bytes than :large
+--   no_old_image bigint             changes that should have an old image, and have none
+--   no_new_image bigint             the same of the new one
+--   largest_keys array(varchar)     keys and ts of the largest
 with changes as (
     select
         keys,

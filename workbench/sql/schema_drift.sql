@@ -1,8 +1,20 @@
 -- Which shapes did items have, when, and how many items had them?
--- Parameters: :start (inclusive) and :end (exclusive), times in UTC.
--- Rows: a shape is an image without its values: sets empty, texts, numbers and binary ''. With `shape`: one a shape, first_seen and
--- last_seen (UTC) among the images that changes left. With `shapes`: one a set of shapes that an item went through
--- (a line each), and how many `items` did.
+--
+-- A shape is an image without its values: sets empty, texts, numbers and binary ''.
+--
+-- Parameters:
+--   :start timestamp = beginning    from here on, UTC
+--   :end timestamp = end            before here, UTC
+-- Window: from :start, before :end
+-- Reads: keys, images
+-- Rows: one a shape among the images that changes left, with `shapes` null; then one a set of shapes that an item went
+--   through, with `shape` null.
+-- Columns:
+--   shape varchar                   DynamoDB JSON without values
+--   first_seen timestamp            UTC
+--   last_seen timestamp             UTC
+--   shapes varchar                  the shapes of a set, a line each
+--   items bigint                    that went through the set
 with images as (
     select
         keys,

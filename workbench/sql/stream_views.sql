@@ -1,8 +1,20 @@
 -- Which images do the records hold, by event, and when?
+--
 -- What a stream hands on is its StreamViewType.
--- Parameters: :start (inclusive) and :end (exclusive), times in UTC.
--- Rows: one an event and what of images its changes have: event_name, has_new, has_old, changes (as often as they were
--- delivered), first_change and last_change (UTC).
+--
+-- Parameters:
+--   :start timestamp = beginning    from here on, UTC
+--   :end timestamp = end            before here, UTC
+-- Window: from :start, before :end
+-- Reads: keys, images
+-- Rows: one an event and what of images its changes have.
+-- Columns:
+--   event_name varchar              INSERT, MODIFY or REMOVE
+--   has_new boolean
+--   has_old boolean
+--   changes bigint                  as often as they were delivered
+--   first_change timestamp          UTC
+--   last_change timestamp           UTC
 select
     event_name,
     new_image is not null as has_new,

@@ -1,0 +1,300 @@
+"""What every engine does, and what is left to each: a `Question` in, Arrow rows out.
+
+A new engine is a class over `Engine`, registered by `workbench.engines.register`. It must say which tables there are,
+which keys they have, and answer; the rest has a default. ``tests/engines/test_base.py`` has one of a few lines.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from workbench.aws.costs import Query
+from workbench.errors import ConfigError, ExportError, ParameterError
+from workbench.log.exports import Baseline, Export, choose, find_exports
+from workbench.log.objects import Object, Unreadable
+from workbench.model.times import START_OF_TIME
+from workbench.paths import local
+from workbench.sql.filters import EVERYTHING, Filter
+from workbench.sql.literals import identifier
+from workbench.sql.questions import Question, question
+from workbench.text import count, size
+
+if TYPE_CHECKING:
+    import boto3
+
+    from workbench.aws.catalog import Catalog
+    from workbench.config import Settings
+    from workbench.log.checkpoints import Checkpoint
+    from workbench.log.contents import Schema
+    from workbench.sandbox.dynamodb_writer import Written
+    from workbench.sandbox.generate import Generated
+
+Over = Literal["log", "state", "baseline"]
+"""What a question is asked of: the change log, the log that follows from a baseline, or the baseline alone."""
+Asked = Question | str
+"""A question, or the name of one."""
+TABLES = {
+    "table": "str",
+    "layout": "str",
+    "objects": "int64",
+    "bytes": "int64",
+    "first_arrival": "datetime64[us, UTC]",
+    "last_arrival": "datetime64[us, UTC]",
+    "aws_region": "string",
+    "account_id": "string",
+}
+"""The columns of a list of tables, and their types."""
+_COPY = "write to a folder and copy it there (aws s3 sync), or export a table of DynamoDB with engine=athena"
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a question will scan at most: the size of the objects it reads."""
+
+    bytes: int
+    objects: int
+    cost: float
+    """Dollars."""
+
+    def __str__(self) -> str:
+        """Write it in a line."""
+        price = f", ${self.cost:,.4f}" if self.cost else ""
+        return f"at most {size(self.bytes)} in {count(self.objects, 'object')}{price}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine brings back: rows, the SQL in Athena's dialect, and what was read for it."""
+
+    rows: pa.Table
+    sql: str
+    seconds: float
+    objects: int
+    bytes: int
+    unreadable: tuple[Unreadable, ...]
+    first_arrival: datetime | None = None
+    last_arrival: datetime | None = None
+    queries: tuple[Query, ...] = ()
+    notes: tuple[str, ...] = ()
+    newest_change: datetime | None = None
+    """When the last change of the log was made, in UTC; None where a question did not look at all that is new."""
+    failures: int = 0
+    """Changes that were read out of Firehose's failure objects, which did not reach the log."""
+    unread: tuple[str, ...] = ()
+    """Objects of the log, by their paths, in partitions that Glue does not know: no query reads them."""
+    lost: tuple[str, ...] = ()
+    """Attributes, or types of them, of the newest records that the table's columns do not hold."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A table there is, with the objects of its log."""
+
+    table: str
+    layout: str
+    objects: Sequence[Object] = field(repr=False)
+    region: str | None = None
+    account: str | None = None
+    """None, as the Region, where it is not known."""
+
+
+def resumed_at(over: Over, after: datetime | None, values: Mapping[str, object]) -> datetime | None:
+    """Return the instant whose state a question may take from a checkpoint; None where it needs all changes."""
+    at = values.get("as_of")
+    if after:
+        return max(after, START_OF_TIME + _INSTANT) - _INSTANT
+    return at if over == "state" and isinstance(at, datetime) else None
+
+
+class Engine(ABC):
+    """Runs questions over the change logs of tables."""
+
+    tables_in_dynamodb: ClassVar[bool] = False
+    """Whether the tables whose logs these are, are in DynamoDB; else they are in the item store of this machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    # What an engine has to tell.
+
+    @abstractmethod
+    def listed(self) -> tuple[Iterable[Listed], Sequence[str]]:
+        """List the tables there are, and say what else is there that is no log, or was not looked into."""
+
+    @abstractmethod
+    def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
+        """Name the keys a table has had, the newest first: one but where it was made again with another.
+
+        Where looking costs, they are those seen so far, or in the newest changes; with `whole` all.
+        """
+
+    @abstractmethod
+    def ask(
+        self,
+        asked: Asked,
+        table: str,
+        *,
+        where: Filter = EVERYTHING,
+        over: Over = "log",
+        after: datetime | None = None,
+        **values: object,
+    ) -> Answer:
+        """Answer a question over a table's deliveries that match a filter.
+
+        Parameters
+        ----------
+        asked
+            The question, or its name.
+        where
+            Only these deliveries, or states; for questions that take a filter.
+        over
+            What it is asked of.
+        after
+            Of the changes before this instant, only what they led to is of use: they may be read from a checkpoint.
+        **values
+            The question's parameters; the others have their defaults.
+        """
+
+    # What has a default.
+
+    @property
+    def session(self) -> boto3.Session | None:
+        """The session with which files in S3 are reached; None where none is set up."""
+        return None
+
+    @property
+    def finished(self) -> Sequence[Query]:
+        """Every paid query that has run."""
+        return ()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog that holds the tables.
+
+        Raises
+        ------
+        ConfigError
+            Where there is none.
+        """
+        raise ConfigError("the embedded lake has no catalog, its folders are the tables: set engine=athena")
+
+    def tables(self) -> pd.DataFrame:
+        """List the tables there are: a row a table, Region and account, with the columns of `TABLES`."""
+        listed, notes = self.listed()
+        rows = []
+        for each in listed:
+            arrivals = [item.arrival for item in each.objects if item.arrival]
+            rows.append(
+                (
+                    each.table,
+                    each.layout,
+                    len(each.objects),
+                    sum(item.size for item in each.objects),
+                    min(arrivals, default=None),
+                    max(arrivals, default=None),
+                    each.region,
+                    each.account,
+                )
+            )
+        df = pd.DataFrame(rows, columns=[*TABLES]).astype(TABLES)
+        df.attrs["notes"] = list(notes)
+        return df
+
+    def batches(self, asked: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
+        """Answer a question in parts, so that a large answer does not fill the memory."""
+        yield self.ask(asked, table, where=where, **values)  # type: ignore[arg-type]
+
+    def sql(self, asked: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> str:
+        """Return the text `ask` would run, in Athena's dialect."""
+        meant = asked_question(asked)
+        return meant.compose(values, deliveries=identifier(table), matching=matching(meant, where))
+
+    def estimate(self, asked: Asked, table: str, **values: object) -> Estimate:
+        """Tell what `ask` would read at most; nothing is run."""
+        objects = [item for each in self.listed()[0] if each.table == table for item in each.objects]
+        return Estimate(sum(item.size for item in objects), len(objects), 0.0)
+
+    def place(self, table: str) -> Mapping[str, str]:
+        """Tell a table's aws_region and account_id, where they are chosen or, as far as was looked, known."""
+        return {}
+
+    def exports(self, source: str | Path) -> list[Export]:
+        """Find the exports under a folder or, where the engine reads it, an ``s3://`` prefix."""
+        return find_exports(source)
+
+    def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:
+        """Return the newest state an export knows of a table at an instant, where a baseline is set."""
+        if not self._settings.baseline:
+            return None
+        return choose(self.exports(self._settings.baseline), table, at, self.place(table))
+
+    def checkpoint(self, table: str, keep: int) -> Checkpoint:
+        """Keep what a log has come to, for later questions over the state, and so many checkpoints of it."""
+        raise ConfigError(f"the engine {self._settings.engine} keeps no checkpoints")
+
+    def forget(self, table: str) -> None:  # noqa: B027 - most engines keep nothing
+        """Drop what is kept of a table, which is made anew."""
+
+    def reread(self, table: str, error: Exception) -> None:
+        """Leave out from now on what a fast reader let pass, or raise the error that made it seen."""
+        raise error
+
+    # The tables themselves: those of the item store of this machine, unless an engine says otherwise.
+
+    def generate(self, dataset: str, **options: Any) -> Generated | Written:
+        """Make a realistic table and its change log; see `workbench.sandbox.generate.generate`."""
+        from workbench.sandbox import ItemStore
+        from workbench.sandbox.generate import generate
+
+        with ItemStore(self._settings.store) as store:
+            return generate(store, self._settings.lake, dataset, forget=partial(self.forget, dataset), **options)
+
+    def half_made(self, table: str) -> bool:
+        """Return whether a table is being generated, or that was stopped."""
+        from workbench.sandbox.generate import unfinished
+
+        return not self._settings.source and bool(unfinished(self._settings.store, table))
+
+    def export_table(self, table: str, to: str | Path) -> Path | str:
+        """Export a table as it is now, in the form of DynamoDB's export to S3, and return where it is."""
+        from workbench.sandbox import ItemStore, export_table
+
+        with ItemStore(self._settings.store) as store:
+            return export_table(store, table, local(to, ExportError, _COPY))
+
+    def export_status(self, table: str) -> pd.DataFrame:
+        """Tell how far the exports of a table are, where they take their time."""
+        raise ConfigError("an export of the embedded store is made at once: set engine=athena for DynamoDB's")
+
+    def close(self) -> None:  # noqa: B027 - most engines hold nothing
+        """Free what the engine holds; the next question opens it again."""
+
+
+def asked_question(asked: Asked) -> Question:
+    """Return the question that is meant."""
+    return question(asked) if isinstance(asked, str) else asked
+
+
+def matching(meant: Question, where: Filter) -> str:
+    """Write a filter for a question.
+
+    Raises
+    ------
+    ParameterError
+        Where it takes none.
+    """
+    if where == EVERYTHING:
+        return "true"
+    if not meant.filters:
+        raise ParameterError(f"{meant.name} takes no filter")
+    return where.sql(*meant.filters)
