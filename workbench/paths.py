@@ -101,9 +101,10 @@ def upload(file: Path, place: str, session: boto3.Session | None, *, overwrite: 
     try:
         # awswrangler's upload would hold the file in memory, and try a refused one again when it is forgotten.
         with file.open("rb") as body:
-            session.client("s3").put_object(
-                Bucket=bucket, Key=key, Body=body, **({} if overwrite else {"IfNoneMatch": "*"})
-            )
+            if overwrite:
+                session.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+            else:
+                session.client("s3").put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
     except (ClientError, BotoCoreError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "PreconditionFailed":
             refuse_existing(place, error)

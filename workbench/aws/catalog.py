@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import awswrangler as wr
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +26,9 @@ from workbench.log.contents import Part, merged
 from workbench.log.objects import Object, Unreadable, arrival_of, list_objects, stored_object
 from workbench.log.reader import layout_of, read_changes
 from workbench.sql import layouts, templates
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import ListObjectsV2RequestPaginateTypeDef
 
 _DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<last>[-/]?)\d\d)?/")
 
@@ -301,10 +304,12 @@ class Catalog:
     def _below(self, location: str, after: str = "", until: str = "") -> Iterator[Object]:
         bucket, _, prefix = location.removeprefix("s3://").partition("/")
         prefix = prefix.rstrip("/") + "/" if prefix else ""
-        options = {"StartAfter": after.removeprefix(f"s3://{bucket}/")} if after else {}
+        options: ListObjectsV2RequestPaginateTypeDef = {"Bucket": bucket, "Prefix": prefix}
+        if after:
+            options["StartAfter"] = after.removeprefix(f"s3://{bucket}/")
         pages = self.session.client("s3").get_paginator("list_objects_v2")
         try:
-            for page in pages.paginate(Bucket=bucket, Prefix=prefix, **options):
+            for page in pages.paginate(**options):
                 for item in page.get("Contents", []):
                     if until and f"s3://{bucket}/{item['Key']}" > until:
                         return

@@ -24,6 +24,8 @@ from workbench.model.times import START_OF_TIME, Moment, instant
 
 if TYPE_CHECKING:
     import pandas as pd
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import ExportDescriptionTypeDef
 
 _MANIFESTS = ("manifest-summary.json", "manifest-files.json")
 _STATUS = {
@@ -215,17 +217,15 @@ def find_exports(source: str | Path, session: boto3.Session) -> list[exports.Exp
     return exports.find_exports(source, mirror(str(source), session) if str(source).startswith("s3://") else None)
 
 
-def _listed(client: Any, arn: str) -> Iterator[str]:
-    token: dict[str, str] = {}
-    while True:  # boto3 has no paginator for it
-        page = client.list_exports(TableArn=arn, **token)
-        yield from (each["ExportArn"] for each in page["ExportSummaries"])
-        if not page.get("NextToken"):
-            return
-        token = {"NextToken": page["NextToken"]}
+def _listed(client: DynamoDBClient, arn: str) -> Iterator[str]:
+    page = client.list_exports(TableArn=arn)  # boto3 has no paginator for it
+    yield from (summary["ExportArn"] for summary in page["ExportSummaries"])
+    while page.get("NextToken"):
+        page = client.list_exports(TableArn=arn, NextToken=page["NextToken"])
+        yield from (summary["ExportArn"] for summary in page["ExportSummaries"])
 
 
-def _row(table: str, told: dict[str, Any]) -> dict[str, Any]:
+def _row(table: str, told: ExportDescriptionTypeDef) -> dict[str, Any]:
     window = told.get("IncrementalExportSpecification") or {}
     manifest, bucket = told.get("ExportManifest"), told.get("S3Bucket")
     prefix = f"{told['S3Prefix'].strip('/')}/" if told.get("S3Prefix") else ""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import ParameterError
+
+if TYPE_CHECKING:
+    from types_boto3_glue.type_defs import ColumnOutputTypeDef, ColumnTypeDef, TableInputTypeDef, TableTypeDef
 
 Stored = Literal["json", "parquet"]
 _COLUMNS = {
@@ -103,7 +106,7 @@ def table_input(
     form: str = "yyyy/MM/dd/HH",
     template: str = "",
     first_year: int = 2024,
-) -> dict[str, Any]:
+) -> TableInputTypeDef:
     """Describe a table over a prefix, as Glue takes it, with explicit columns and projected partitions.
 
     Parameters
@@ -134,7 +137,7 @@ def table_input(
     location = location.rstrip("/") + "/"
     if not location.startswith("s3://"):
         raise ParameterError(f"{location!r} is no place in S3: write it like s3://bucket/data/persons/")
-    keys: list[dict[str, str]] = []
+    keys: list[ColumnTypeDef] = []
     parameters = {"EXTERNAL": "TRUE", "classification": stored}
     if partitions == "units":
         keys = [{"Name": unit, "Type": "int"} for unit in _UNITS]
@@ -180,11 +183,11 @@ def table_input(
     }
 
 
-def ddl(database: str, table: Mapping[str, Any]) -> str:
+def ddl(database: str, table: TableInputTypeDef | TableTypeDef) -> str:
     """Write the statement that makes a table, in Athena's DDL."""
     stored = table["StorageDescriptor"]
 
-    def columns(listed: Sequence[Mapping[str, str]]) -> str:
+    def columns(listed: Sequence[ColumnTypeDef | ColumnOutputTypeDef]) -> str:
         return ",\n".join(f"  {_tick(column['Name'])} {column['Type']}" for column in listed)
 
     def properties(given: Mapping[str, str]) -> str:
