@@ -179,6 +179,10 @@ def check_aws(arguments: list[str]) -> None:
     if service == "s3":
         assert operation in {"sync", "ls"}
         return
+    if operation == "wait":
+        waiters = botocore.session.get_session().get_waiter_model(service).waiter_names
+        assert options[0] in {xform_name(name, "-") for name in waiters}
+        return
     model = botocore.session.get_session().get_service_model(service)
     (called,) = [name for name in model.operation_names if xform_name(name, "-") == operation]
     shape = model.operation_model(called).input_shape
