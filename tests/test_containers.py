@@ -90,6 +90,10 @@ def failed(row: object) -> dict:
     }
 
 
+def cloud_event(**data: object) -> dict:
+    return {"specversion": "1.0", "id": "1", "source": "/things", "type": "change", **data}
+
+
 def relational(value: object, name: str = "") -> dict:
     if not isinstance(value, dict):
         return {name: value}
@@ -126,6 +130,9 @@ WRAPPED = {
         for row in RECORDS
     ),
     "EventBridge events": lines({"detail-type": "x", "source": "y", "detail": row} for row in RECORDS),
+    "CloudEvents": lines(cloud_event(data=row) for row in RECORDS),
+    "CloudEvents, a batch": json.dumps([cloud_event(data=json.dumps(row)) for row in RECORDS]).encode(),
+    "CloudEvents, in base64": lines(cloud_event(data_base64=b64(row)) for row in RECORDS),
     "Firehose failures": lines(map(failed, RECORDS)),
     "texts": lines(json.dumps(row) for row in RECORDS),
     "columns": lines(map(relational, RECORDS)),

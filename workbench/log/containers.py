@@ -363,6 +363,10 @@ def _inside(value: Any) -> tuple[str, Iterable[Any]] | None:
         return "SNS messages", parse_objects(value["Message"])
     if "detail-type" in value and isinstance(value.get("detail"), dict | list | str):
         return "EventBridge events", [value["detail"]]
+    if "specversion" in value and isinstance(value.get("data"), dict | list | str):
+        return "CloudEvents", [value["data"]]
+    if "specversion" in value and isinstance(data := value.get("data_base64"), str):
+        return "CloudEvents", _decoded(data)
     return None
 
 
