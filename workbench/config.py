@@ -28,7 +28,7 @@ from pydantic_settings import (
 from workbench.errors import ConfigError, ParameterError, did_you_mean
 from workbench.model.attributes import column_path
 from workbench.model.times import duration
-from workbench.paths import local, remote
+from workbench.paths import is_s3, local_path
 
 FILE = "workbench.toml"
 CONFIG = "WORKBENCH_CONFIG"
@@ -47,11 +47,11 @@ def _masked(paths: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _place(text: str | None) -> str | None:
-    return text if text is None or remote(text) or "~" not in text[:1] else str(local(text))
+    return text if text is None or is_s3(text) or "~" not in text[:1] else str(local_path(text))
 
 
 def _folder(path: Path) -> Path:
-    return local(path, ParameterError, "the embedded lake is a folder of this machine")
+    return local_path(path, ParameterError, "the embedded lake is a folder of this machine")
 
 
 Length = Annotated[str, AfterValidator(_length)]
@@ -168,7 +168,7 @@ def find_file(*folders: Path) -> Path | None:
         Where the one that is named is not there.
     """
     if named := os.environ.get(CONFIG):
-        path = local(named, ConfigError).absolute()
+        path = local_path(named, ConfigError).absolute()
         if not path.is_file():
             raise ConfigError(f"there is no file of settings {path}, which {CONFIG} or --config names")
         return path
@@ -244,8 +244,8 @@ def _told(file: Path | None) -> dict[str, Any]:
         raise ConfigError(f"{file} cannot be read: {error}") from error
     for name in _PLACES:
         text = told.get(name, ".workbench" if name == "home" else None)
-        if isinstance(text, str) and not remote(text) and (name, text) != ("checkpoints", "off"):
-            told[name] = str(file.parent / local(text, ConfigError))
+        if isinstance(text, str) and not is_s3(text) and (name, text) != ("checkpoints", "off"):
+            told[name] = str(file.parent / local_path(text, ConfigError))
     return told
 
 

@@ -43,7 +43,7 @@ from workbench.model.keys import Key, read_keys
 from workbench.model.records import EVENTS, refuse_images
 from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, duration, instant
 from workbench.model.times import window as time_window
-from workbench.paths import local
+from workbench.paths import local_path
 from workbench.questions import frequency, quality, time_buckets
 from workbench.questions.frames import change_frame, item_frame
 from workbench.questions.history import Comparison, History, Row, compare, history, with_baseline
@@ -618,7 +618,7 @@ class Workbench:
         """
         if self.session is None:
             with ItemStore(self.settings.store) as store:
-                return export_table(store, table, local(to, ExportError, _COPY))
+                return export_table(store, table, local_path(to, ExportError, _COPY))
         from workbench.aws.export_jobs import start_export
 
         return start_export(self.session, table, str(to))

@@ -21,6 +21,7 @@ from workbench.aws.dynamodb import describe, refused
 from workbench.errors import ParameterError, StoreError
 from workbench.log import exports
 from workbench.model.times import START_OF_TIME, Moment, instant
+from workbench.paths import is_s3, split_s3_uri, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,7 @@ _STATUS = {
 _TIMES = ("since", "time", "started", "ended")
 _EXPORT_ID = re.compile(r"\d+-[0-9a-f]{8}")
 _THREADS = 8
+_LIKE = "write it like s3://bucket/exports/"
 
 
 def start_export(
@@ -78,7 +80,8 @@ def start_export(
     StoreError
         Where point-in-time recovery is off, or DynamoDB refuses; the message says what to do.
     """
-    bucket, prefix = _place(to)
+    bucket, prefix = split_s3_uri(to, advice=_LIKE)
+    prefix = prefix.rstrip("/")
     client, arn = session.client("dynamodb"), _arn(session, table)
     options: dict[str, Any] = {"S3Prefix": prefix} if prefix else {}
     if kms_key:
@@ -147,7 +150,8 @@ class Mirror:
     """
 
     def __init__(self, source: str, session: boto3.Session) -> None:
-        bucket, prefix = _place(source)
+        bucket, prefix = split_s3_uri(source, advice=_LIKE)
+        prefix = prefix.rstrip("/")
         above, _, last = prefix.rpartition("/")
         # The data of an incremental export is not in its folder, but in one beside it.
         alone = _EXPORT_ID.fullmatch(last) is not None
@@ -184,17 +188,15 @@ class Mirror:
             list(pool.map(self._bring, missing))
 
     def _bring(self, file: Path) -> None:
-        key, part = self._key(file), file.with_name(f".{file.name}.part")
-        file.parent.mkdir(parents=True, exist_ok=True)
+        key = self._key(file)
         try:
-            wr.s3.download(key, str(part), use_threads=False, boto3_session=self._session)
+            with write_atomically(file) as part:
+                wr.s3.download(key, str(part), use_threads=False, boto3_session=self._session)
         except (ClientError, BotoCoreError, OSError) as error:
-            part.unlink(missing_ok=True)
             raise ParameterError(
                 f"{key} cannot be read: {str(error).splitlines()[0]}; the permissions are "
                 "s3:GetObject and, where a KMS key encrypts it, kms:Decrypt"
             ) from error
-        part.replace(file)
         self._here.add(file)
 
     def _key(self, path: Path) -> str:
@@ -214,7 +216,7 @@ def find_exports(source: str | Path, session: boto3.Session) -> list[exports.Exp
 
     Of those in S3 only the manifests are brought here.
     """
-    return exports.find_exports(source, mirror(str(source), session) if str(source).startswith("s3://") else None)
+    return exports.find_exports(source, mirror(str(source), session) if is_s3(source) else None)
 
 
 def _listed(client: DynamoDBClient, arn: str) -> Iterator[str]:
@@ -255,10 +257,3 @@ def _arn(session: boto3.Session, table: str) -> str:
             f"there is no table {table!r} in DynamoDB in {session.region_name}: name another table, region or profile"
         )
     return str(told["TableArn"])
-
-
-def _place(location: str) -> tuple[str, str]:
-    found = re.fullmatch(r"s3://([^/]+)(?:/(.*?))?/*", location)
-    if not found:
-        raise ParameterError(f"{location!r} is no place in S3: write it like s3://bucket/exports/")
-    return found[1], found[2] or ""

@@ -7,25 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import ParameterError
+from workbench.model.records import COLUMN_TYPES
+from workbench.paths import split_s3_uri
 
 if TYPE_CHECKING:
     from types_boto3_glue.type_defs import ColumnOutputTypeDef, ColumnTypeDef, TableInputTypeDef, TableTypeDef
 
 Stored = Literal["json", "parquet"]
-_COLUMNS = {
-    "envelope": {
-        "event_id": "string",
-        "event_name": "string",
-        "table_name": "string",
-        "ts": "string",
-        "keys": "string",
-        "new_image": "string",
-        "old_image": "string",
-        "size_bytes": "bigint",
-        "by_ttl": "boolean",
-        "aws_region": "string",
-        "account_id": "string",
-    },
+# In Hive's terms, and times as text: Athena reads a timestamp of JSON or Parquet with milliseconds only.
+_HIVE_TYPES = {"varchar": "string", "timestamp": "string"}
+_CHANGE = {name: _HIVE_TYPES.get(kind, kind) for name, kind in COLUMN_TYPES.items()}
+_CHECKPOINT = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "size_bytes", "by_ttl")
+_COLUMNS: dict[str, dict[str, str]] = {
+    "envelope": _CHANGE,
     "raw": {
         "eventid": "string",
         "eventname": "string",
@@ -39,16 +33,7 @@ _COLUMNS = {
         "keys:string,newimage:string,oldimage:string,sizebytes:bigint,sequencenumber:string,"
         "streamviewtype:string>",
     },
-    "checkpoint": {
-        "keys": "string",
-        "ts": "string",
-        "event_id": "string",
-        "event_name": "string",
-        "new_image": "string",
-        "old_image": "string",
-        "size_bytes": "bigint",
-        "by_ttl": "boolean",
-    },
+    "checkpoint": {name: _CHANGE[name] for name in _CHECKPOINT},
 }
 CHECKPOINTS = "workbench.log.checkpoints"
 """Parameter of a table that holds the checkpoints of a log, and no log."""
@@ -135,8 +120,7 @@ def table_input(
             "DynamoDB table's name to it by the setting table_names"
         )
     location = location.rstrip("/") + "/"
-    if not location.startswith("s3://"):
-        raise ParameterError(f"{location!r} is no place in S3: write it like s3://bucket/data/persons/")
+    split_s3_uri(location, advice="write it like s3://bucket/data/persons/")
     keys: list[ColumnTypeDef] = []
     parameters = {"EXTERNAL": "TRUE", "classification": stored}
     if partitions == "units":

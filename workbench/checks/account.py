@@ -22,6 +22,7 @@ from workbench.checks.refusal import refusal
 from workbench.config import Settings
 from workbench.errors import ConfigError
 from workbench.model.times import duration
+from workbench.paths import is_hidden, split_s3_uri
 
 if TYPE_CHECKING:
     from types_boto3_firehose.type_defs import DeliveryStreamDescriptionTypeDef
@@ -224,7 +225,10 @@ def _workgroup(clients: Clients, settings: Settings) -> tuple[list[Check], str |
 
 def _results(clients: Clients, output: str) -> list[Check]:
     """Write, read and remove a small object where results go."""
-    bucket, prefix = _place(output)
+    try:
+        bucket, prefix = _place(output)
+    except ConfigError as error:
+        return [Check("results", "failed", *_halves(str(error)))]
     key, s3, body = f"{prefix}workbench-check-{uuid.uuid4().hex}", clients.s3, b"workbench check"
     place, checks = f"arn:aws:s3:::{bucket}/{prefix}*", list[Check]()
     try:
@@ -309,7 +313,10 @@ def _data(clients: Clients, log: LogTable, settings: Settings) -> list[Check]:
             f"{log.database}.{log.name}: {log.layout}, {log.stored}, {parts}, over {log.location}",
         )
     ]
-    bucket, prefix = _place(log.location)
+    try:
+        bucket, prefix = _place(log.location)
+    except ConfigError as error:
+        return [*checks, Check(f"data of {name}", "failed", *_halves(str(error)))]
     try:
         newest, whole = _newest(clients.s3, log, bucket, prefix)
     except _OWN_ERRORS as error:
@@ -365,7 +372,7 @@ def _newest(s3: S3Client, log: LogTable, bucket: str, prefix: str) -> tuple[Obje
         objects = [
             each
             for each in found
-            if each["Size"] and not any(part[:1] in "._" for part in each["Key"][len(prefix) :].split("/"))
+            if each["Size"] and not any(not part or is_hidden(part) for part in each["Key"][len(prefix) :].split("/"))
         ]
         if objects:
             return max(objects, key=lambda each: (each["LastModified"], each["Key"])), len(found) < _LISTED
@@ -516,7 +523,7 @@ def _pipeline(
 
 
 def _place(location: str) -> tuple[str, str]:
-    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    bucket, prefix = split_s3_uri(location, ConfigError)
     return bucket, f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import orjson
 
 from workbench.errors import StoreError
-from workbench.sandbox.delivery import place_file
+from workbench.paths import write_atomically
 from workbench.sandbox.item_store import ItemStore, connect
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -110,20 +110,19 @@ def _write_items(
 ) -> tuple[list[dict[str, Any]], int]:
     """Spread the items over data files; return what the manifest says of each, and the items' size."""
     names = [f"{base64.b32encode(os.urandom(16)).decode().lower().rstrip('=')}.json.gz" for _ in range(files)]
-    unfinished = [folder / f".{name}.unfinished" for name in names]
     counts, size = [0] * files, 0
     with ExitStack() as stack:
-        opened = [stack.enter_context(gzip.open(path, "wb", compresslevel=6)) for path in unfinished]
+        parts = [stack.enter_context(write_atomically(folder / name)) for name in names]
+        opened = [stack.enter_context(gzip.open(part, "wb", compresslevel=6)) for part in parts]
         for key, image, held in reader.execute("select key, image, size from items where name = ?", (table,)):
             number = zlib.crc32(orjson.dumps(orjson.loads(key)[partition_key])) % files
             opened[number].write(b'{"Item":%s}\n' % image)
             counts[number] += 1
             size += held
     entries = []
-    for name, path, count in zip(names, unfinished, counts, strict=True):
-        with path.open("rb") as file:
+    for name, count in zip(names, counts, strict=True):
+        with (folder / name).open("rb") as file:
             md5 = hashlib.file_digest(file, "md5").digest()
-        place_file(folder / name, path.rename)
         # As S3 tags what was uploaded in parts, of which there is one: the MD5 of the parts' MD5s, and their number.
         entries.append(
             {
@@ -138,8 +137,10 @@ def _write_items(
 
 def _write_manifest(path: Path, text: str) -> None:
     checksum = base64.b64encode(hashlib.md5(text.encode()).digest())
-    place_file(path.with_suffix(".checksum"), lambda part: part.write_bytes(checksum))
-    place_file(path, lambda part: part.write_text(text, encoding="utf-8"))
+    with write_atomically(path.with_suffix(".checksum")) as part:
+        part.write_bytes(checksum)
+    with write_atomically(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def _text(moment: datetime) -> str:
