@@ -25,7 +25,7 @@ from workbench.paths import write_atomically
 from workbench.sandbox.item_store import ItemStore
 from workbench.sandbox.lock import alone
 
-Written = Literal["envelope", "parquet", "raw"]
+DeliveryFormat = Literal["envelope", "parquet", "raw"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
 _LARGEST_OBJECT = 64 << 20  # bytes of records: 20,000 of the largest items would not fit the memory
@@ -55,7 +55,7 @@ def deliver(
     lake: Path,
     table: str,
     *,
-    layout: Written = "envelope",
+    layout: DeliveryFormat = "envelope",
     buffer_seconds: int = 300,
     buffer_records: int = 20_000,
     faults: Faults | None = None,
@@ -142,7 +142,7 @@ def _buffers(
 
 
 def _write_object(
-    store: ItemStore, lake: Path, table: str, batch: Sequence[tuple[int, int]], layout: Written, number: int
+    store: ItemStore, lake: Path, table: str, batch: Sequence[tuple[int, int]], layout: DeliveryFormat, number: int
 ) -> int:
     changes: list[dict[str, Any]] = []
     lines: list[bytes] = []
