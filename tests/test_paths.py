@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, writes
 
-from tests.conftest import chain, micros, record, write_log
+from tests.helpers.logs import chain, micros, record, write_log
 from workbench import paths
 from workbench.cli import main
 from workbench.errors import ConfigError, ExportError, ParameterError
