@@ -46,7 +46,7 @@ test-trino: $(READY) ## the SQL on a real Trino server, as Athena is: Java and M
 	@$(BIN)/python -m pytest tests/trino $(TRINOFLAGS)
 
 engines: $(READY) ## question by layout by engine: DuckDB, Athena's path, Trino
-	@$(BIN)/python -m pytest tests/aws/test_questions.py tests/trino -q
+	@$(BIN)/python -m pytest tests/engines/athena/test_questions.py tests/trino -q
 
 synth: $(INFRA) ## the CDK app in every variant
 	@$(BIN)/python -m infra_cdk.synth

@@ -10,10 +10,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import pandas as pd
 from PIL import Image, ImageChops
 
 from tests.docs.console import make_lake
-from workbench import Workbench
+from workbench import Workbench, charts
 from workbench.demo import run_demo
 from workbench.reports import shipped
 
@@ -36,23 +37,57 @@ def main() -> None:
         Path("history.html").write_text(PAGE.format(history._repr_html_()), encoding="utf-8")
         quality = wb.data_quality("persons", end="2025-11-21")
         Path("quality.html").write_text(PAGE.format(quality._repr_html_()), encoding="utf-8")
+        draw(wb, quality.lag)
         take("reports/index.html", "reports", 605)  # four of its six
         take("history.html", "history", 760)
         take("quality.html", "quality", 1_100)
 
 
+def draw(wb: Workbench, lag: pd.DataFrame) -> None:
+    """Draw each chart, of the generated persons."""
+    hourly = wb.change_frequency("persons", every="1h").df
+    frames = {
+        "change_frequency": hourly,
+        "live_items": hourly,
+        "weekday_hour": hourly,
+        "delivery_lag": lag,
+        "attribute_heatmap": wb.change_frequency("persons", by="attribute", every="3h").df,
+        "hot_keys": wb.change_frequency("persons", by="key", limit=10).df,
+        "concentration": wb.change_frequency("persons", by="concentration").df,
+        "intervals": wb.change_frequency("persons", by="interval").df,
+    }
+    for name, frame in frames.items():
+        getattr(charts, name)(frame, subject="persons").figure.savefig(f"{name}.png", dpi=130)
+        keep(Image.open(f"{name}.png").convert("RGB"), f"charts/{name}")
+
+
 def take(page: str, name: str, height: int) -> None:
-    """Render a page, cut off what is empty below it, and keep it in few colours."""
+    """Render a page, and cut off what is empty below it."""
     shot = Path(f"{name}.png").absolute()
     subprocess.run(
-        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--screenshot={shot}",
-         f"--window-size={WIDTH},{height}", f"--force-device-scale-factor={SCALE}", Path(page).absolute().as_uri()],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            "chromium",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            f"--screenshot={shot}",
+            f"--window-size={WIDTH},{height}",
+            f"--force-device-scale-factor={SCALE}",
+            Path(page).absolute().as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+    )
     picture = Image.open(shot).convert("RGB")
     filled = ImageChops.difference(picture, Image.new("RGB", picture.size, picture.getpixel((1, 1)))).getbbox()
     bottom = min(picture.height, (filled[3] if filled else 0) + 12 * SCALE)
-    kept = picture.crop((0, 0, picture.width, bottom)).quantize(COLOURS, dither=Image.Dither.NONE)
+    keep(picture.crop((0, 0, picture.width, bottom)), name)
+
+
+def keep(picture: Image.Image, name: str) -> None:
+    """Keep a picture in few colours."""
+    kept = picture.quantize(COLOURS, dither=Image.Dither.NONE)
     kept.save(HERE / f"{name}.png", optimize=True)
     print(f"{name}.png: {kept.width} x {kept.height}, {(HERE / f'{name}.png').stat().st_size / 1000:.0f} kB")
 

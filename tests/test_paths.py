@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, writes
 
-from tests.conftest import chain, micros, record, write_log
+from tests.helpers.logs import chain, micros, record, write_log
 from workbench import paths
 from workbench.cli import main
 from workbench.errors import ConfigError, ExportError, ParameterError
@@ -45,10 +45,10 @@ def below(folder: Path) -> list[str]:
 
 
 def test_a_path_knows_the_home_folder_and_file_addresses(here):
-    assert paths.local("~/logs") == here / "home" / "logs"
-    assert paths.local("file:///logs/a%20b") == Path("/logs/a b")
-    assert paths.local("file://localhost/logs") == Path("/logs")
-    assert paths.local(r"C:\logs") == Path(r"C:\logs")
+    assert paths.local_path("~/logs") == here / "home" / "logs"
+    assert paths.local_path("file:///logs/a%20b") == Path("/logs/a b")
+    assert paths.local_path("file://localhost/logs") == Path("/logs")
+    assert paths.local_path(r"C:\logs") == Path(r"C:\logs")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_path_knows_the_home_folder_and_file_addresses(here):
 )
 def test_what_is_no_path_of_this_machine_is_refused_in_a_line(given):
     with pytest.raises(ParameterError) as error:
-        paths.local(given)
+        paths.local_path(given)
     assert "\n" not in str(error.value)
 
 

@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 import workbench
-from tests.conftest import chain, micros, write_log
+from tests.helpers.logs import chain, micros, write_log
 from workbench import Workbench
 from workbench.aws.session import open_session
 from workbench.checks import machine

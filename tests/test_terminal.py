@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.conftest import chain, micros, record, write_log
+from tests.helpers.logs import chain, micros, record, write_log
 from workbench.cli import main
 from workbench.text import plain, plain_json
 from workbench.workbench import Workbench

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,19 +28,19 @@ from pydantic_settings import (
 from workbench.errors import ConfigError, ParameterError, did_you_mean
 from workbench.model.attributes import column_path
 from workbench.model.times import duration
-from workbench.paths import local, remote
+from workbench.paths import is_s3, local_path
 
 FILE = "workbench.toml"
 CONFIG = "WORKBENCH_CONFIG"
 _PLACES = ("home", "source", "baseline", "checkpoints")
 
 
-def _length(text: str) -> str:
+def _checked_length(text: str) -> str:
     duration(text)
     return text
 
 
-def _masked(paths: tuple[str, ...]) -> tuple[str, ...]:
+def _checked_mask(paths: tuple[str, ...]) -> tuple[str, ...]:
     for path in paths:
         column_path(path)  # one that is malformed is a mask that holds nowhere
     return paths
@@ -53,15 +53,12 @@ ENGINES = {
 """The classes of engines, by the names that the setting `engine` takes; see `workbench.engines.register`."""
 
 
-def _place(text: str | None) -> str | None:
-    return text if text is None or remote(text) or "~" not in text[:1] else str(local(text))
+def _expanded_place(text: str | None) -> str | None:
+    return text if text is None or is_s3(text) or "~" not in text[:1] else str(local_path(text))
 
 
-def _folder(path: Path) -> Path:
-    return local(path, ParameterError, "the embedded lake is a folder of this machine")
-
-
-Length = Annotated[str, AfterValidator(_length)]
+def _local_folder(path: Path) -> Path:
+    return local_path(path, ParameterError, "the embedded lake is a folder of this machine")
 
 
 def _engine(name: str) -> str:
@@ -70,7 +67,8 @@ def _engine(name: str) -> str:
     return name
 
 
-Place = Annotated[str | None, AfterValidator(_place)]
+Length = Annotated[str, AfterValidator(_checked_length)]
+Place = Annotated[str | None, AfterValidator(_expanded_place)]
 
 
 class Settings(BaseSettings):
@@ -87,7 +85,7 @@ class Settings(BaseSettings):
 
     engine: Annotated[str, AfterValidator(_engine)] = "duckdb"
     """Where questions are answered: by the embedded engine, or on AWS."""
-    home: Annotated[Path, AfterValidator(_folder)] = Path(".workbench")
+    home: Annotated[Path, AfterValidator(_local_folder)] = Path(".workbench")
     """Folder of the embedded lake and item store."""
     source: Place = None
     """A folder, file or glob of change logs to read instead of the embedded lake."""
@@ -101,7 +99,7 @@ class Settings(BaseSettings):
     """A folder with exports of tables to S3: states to begin with, for items older than the log."""
     checkpoints: Place = None
     """Where checkpoints are kept: a folder, ``s3://…/`` on Athena, or ``off``; else `home`/checkpoints, there off."""
-    mask: Annotated[tuple[str, ...], AfterValidator(_masked)] = ()
+    mask: Annotated[tuple[str, ...], AfterValidator(_checked_mask)] = ()
     """Attributes whose values no answer shows, such as ``person.email``."""
     mask_with: Literal["hash", "redact"] = "hash"
     """Whether hidden values that are equal can be seen to be."""
@@ -162,6 +160,13 @@ class Settings(BaseSettings):
         return self.home / "store.sqlite"
 
     @classmethod
+    def of_file(cls, file: Path | None, values: Mapping[str, Any]) -> Settings:
+        """Make settings of values, and remember the file that some of them are from."""
+        settings = cls(**values)
+        settings._file = file
+        return settings
+
+    @classmethod
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
@@ -183,13 +188,13 @@ def find_file(*folders: Path) -> Path | None:
         Where the one that is named is not there.
     """
     if named := os.environ.get(CONFIG):
-        path = local(named, ConfigError).absolute()
+        path = local_path(named, ConfigError).absolute()
         if not path.is_file():
             raise ConfigError(f"there is no file of settings {path}, which {CONFIG} or --config names")
         return path
     starts = [Path.cwd(), *folders, *_notebook_folders()]
-    each = (folder / FILE for start in starts for folder in (start, *start.parents))
-    return next((path for path in each if path.is_file()), None)
+    paths = (folder / FILE for start in starts for folder in (start, *start.parents))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def explain(**given: Any) -> pd.DataFrame:
@@ -202,12 +207,12 @@ def explain(**given: Any) -> pd.DataFrame:
         ``default``) and what it is for.
     """
     settings = load_settings(**given)
-    told = _told(settings.file)
+    in_file = _read_file(settings.file)
     environment = {name.upper(): name for name, value in os.environ.items() if value}
     rows = []
     for name, field in Settings.model_fields.items():
         variable = environment.get(f"WORKBENCH_{name}".upper())
-        source = variable or (str(settings.file) if name in told else "default")
+        source = variable or (str(settings.file) if name in in_file else "default")
         value = "(hidden)" if name == "mask_salt" and settings.mask_salt else getattr(settings, name)
         purpose = " ".join((field.description or "").split())
         shown = "" if value is None else str(value)
@@ -225,12 +230,11 @@ def load_settings(**given: Any) -> Settings:
     """
     file = find_file()
     try:
-        told = _told(file)
+        in_file = _read_file(file)
         environment = EnvSettingsSource(Settings)()
         _refuse_unknown_variables()
-        settings = Settings(
-            **{**told, **environment, **{name: value for name, value in given.items() if value is not None}}
-        )
+        keywords = {name: value for name, value in given.items() if value is not None}
+        return Settings.of_file(file, {**in_file, **environment, **keywords})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -245,36 +249,34 @@ def load_settings(**given: Any) -> Settings:
     except SettingsError as error:
         name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
         raise ConfigError(f'WORKBENCH_{name.upper()} is not JSON, such as ["pk"]: {error.__cause__}') from error
-    settings._file = file
-    return settings
 
 
-def _told(file: Path | None) -> dict[str, Any]:
+def _read_file(file: Path | None) -> dict[str, Any]:
     """Read a file of settings, its paths made absolute."""
     if file is None:
         return {}
     try:
-        told = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError) as error:
         raise ConfigError(f"{file} cannot be read: {error}") from error
     for name in _PLACES:
-        text = told.get(name, ".workbench" if name == "home" else None)
-        if isinstance(text, str) and not remote(text) and (name, text) != ("checkpoints", "off"):
-            told[name] = str(file.parent / local(text, ConfigError))
-    return told
+        text = values.get(name, ".workbench" if name == "home" else None)
+        if isinstance(text, str) and not is_s3(text) and (name, text) != ("checkpoints", "off"):
+            values[name] = str(file.parent / local_path(text, ConfigError))
+    return values
 
 
 def _refuse_unknown_variables() -> None:
-    known = {CONFIG, *(f"WORKBENCH_{name}".upper() for name in Settings.model_fields)}
+    names = {CONFIG, *(f"WORKBENCH_{name}".upper() for name in Settings.model_fields)}
     for name, value in os.environ.items():
-        if name.upper().startswith("WORKBENCH_") and value and name.upper() not in known:
-            raise ConfigError(f"there is no setting for the variable {name}: unset it.{did_you_mean(name, known)}")
+        if name.upper().startswith("WORKBENCH_") and value and name.upper() not in names:
+            raise ConfigError(f"there is no setting for the variable {name}: unset it.{did_you_mean(name, names)}")
 
 
 def _notebook_folders() -> Iterator[Path]:
     """Yield the folder of the notebook this is run in, as VS Code and Jupyter tell it."""
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
-    names = shell.user_ns if shell else {}
-    for told in (names.get("__vsc_ipynb_file__"), os.environ.get("JPY_SESSION_NAME") if shell else None):
-        if told and (path := Path(str(told))).is_absolute():
+    variables = shell.user_ns if shell else {}
+    for notebook in (variables.get("__vsc_ipynb_file__"), os.environ.get("JPY_SESSION_NAME") if shell else None):
+        if notebook and (path := Path(str(notebook))).is_absolute():
             yield path.parent

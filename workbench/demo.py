@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.errors import ReportError, StoreError
-from workbench.paths import local
+from workbench.paths import local_path
 from workbench.reports.run import run_report, write_index
 from workbench.text import count
 from workbench.workbench import Workbench
@@ -20,7 +20,7 @@ def run_demo(wb: Workbench, notebooks: Path, out: str | Path, *, changes: int = 
     ReportError
         Naming the first cell that failed, once all reports and their index are written.
     """
-    out, made = local(out, ReportError, "write the demonstration's reports to a folder"), []
+    out, made = local_path(out, ReportError, "write the demonstration's reports to a folder"), []
     for dataset in ("persons", "heartrate"):
         try:
             wb.generate(dataset, changes=changes, keep=True)

@@ -1,8 +1,15 @@
-"""Every path a user gives, for reading or writing: what ``~``, ``file://`` and ``s3://`` are, and what is no place."""
+"""Paths and files: what ``~``, ``file://`` and ``s3://`` are, which names are hidden, and how a file is written whole.
+
+Every path a user gives, for reading or writing, goes through this module.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
@@ -16,55 +23,146 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # one letter is a drive; pathlib makes s3:/x of s3://x
 
 
-def remote(given: str | Path) -> bool:
-    """Tell whether a path is a place in S3."""
+def is_s3(given: str | Path) -> bool:
+    """Return whether a path is a place in S3, also where pathlib took one of its slashes.
+
+    >>> is_s3("s3://bucket/data/"), is_s3(Path("s3://bucket/data")), is_s3("data/s3")
+    (True, True, False)
+    """
     return str(given).lower().startswith(("s3://", "s3:/"))
 
 
-def local(given: str | Path, error: type[WorkbenchError] = ParameterError, advice: str = "") -> Path:
+def is_hidden(name: str) -> bool:
+    """Return whether a name of a file or folder is hidden, as Athena and Hive have it: it begins with ``.`` or ``_``.
+
+    >>> [is_hidden(name) for name in (".DS_Store", "_SUCCESS", "year=2026", "..")]
+    [True, True, False, False]
+    """
+    return name[:1] in (".", "_") and name not in (".", "..")
+
+
+def local_path(given: str | Path, error: type[WorkbenchError] = ParameterError, advice: str = "") -> Path:
     """Return a path of this machine: ``~`` is the home folder, ``file://…`` the path in it.
 
     Parameters
     ----------
-    error, advice
-        What is raised where it is none, and what to do then.
+    error
+        What is raised where `given` is no path of this machine.
+    advice
+        What to do then, the end of the error's message.
 
-    >>> local("file:///data/a%20log").as_posix(), local("C:/data").as_posix()
+    >>> local_path("file:///data/a%20log").as_posix(), local_path("C:/data").as_posix()
     ('/data/a log', 'C:/data')
     """
     text = str(given)
     advice = advice or "give a folder or file of this machine"
     if "\0" in text:
         raise error(f"{text!r} is no path: {advice}")
-    if found := _SCHEME.match(text):
-        if found[1].lower() != "file":
+    if scheme := _SCHEME.match(text):
+        if scheme[1].lower() != "file":
             raise error(f"{text} is no path of this machine: {advice}")
         try:
-            told = urlsplit(text)
-        except ValueError as failed:
-            raise error(f"{text} is no address: {failed}; write it like file:///folder/file") from failed
-        if told.netloc not in ("", "localhost"):
+            url = urlsplit(text)
+        except ValueError as reason:
+            raise error(f"{text} is no address: {reason}; write it like file:///folder/file") from reason
+        if url.netloc not in ("", "localhost"):
             raise error(f"{text} names another machine: write it like file:///folder/file")
-        text = url2pathname(told.path)
+        text = url2pathname(url.path)
     try:
         return Path(text).expanduser()
-    except RuntimeError as failed:  # no such user, or nobody's home
-        raise error(f"{given}: there is no home folder for ~ here; write the whole path") from failed
+    except RuntimeError as reason:  # no such user, or nobody's home
+        raise error(f"{given}: there is no home folder for ~ here; write the whole path") from reason
 
 
-def s3_object(given: str | Path) -> tuple[str, str]:
-    """Split the address of an object, ``s3://bucket/key``, into its bucket and key."""
-    found = re.fullmatch(r"s3://([^/]+)/((?:.*/)?[^/]+)", str(given))
-    if not found:
-        raise ExportError(f"{given}: write a file, or an object, s3://bucket/key")
-    return found[1], found[2]
+def split_s3_uri(uri: str | Path, error: type[WorkbenchError] = ParameterError, advice: str = "") -> tuple[str, str]:
+    """Split a place in S3 into its bucket and its key or prefix, which may be empty.
+
+    Parameters
+    ----------
+    error
+        What is raised where it is no place in S3.
+    advice
+        What to do then, the end of the error's message.
+
+    >>> split_s3_uri("s3://bucket/data/persons/"), split_s3_uri("s3://bucket")
+    (('bucket', 'data/persons/'), ('bucket', ''))
+    """
+    parts = re.fullmatch(r"s3://([^/]+)(?:/(.*))?", str(uri), re.DOTALL)
+    if not parts:
+        raise error(f"{uri} is no place in S3: {advice or 'write it like s3://bucket/prefix/'}")
+    return parts[1], parts[2] or ""
+
+
+def split_s3_object(uri: str | Path) -> tuple[str, str]:
+    """Split the address of an object into its bucket and key.
+
+    Raises
+    ------
+    ExportError
+        Where it is none: without a key, or that of a prefix, which ends with ``/``.
+
+    >>> split_s3_object("s3://bucket/reports/index.html")
+    ('bucket', 'reports/index.html')
+    """
+    advice = "write a file, or an object, s3://bucket/key"
+    bucket, key = split_s3_uri(uri, ExportError, advice)
+    if not key or key.endswith("/"):
+        raise ExportError(f"{uri} is no object: {advice}")
+    return bucket, key
+
+
+@contextmanager
+def write_atomically(target: Path, *, make_folder: bool = True) -> Iterator[Path]:
+    """Hand out a path to write to; when the block ends, the file there takes the place of `target`, all of it at once.
+
+    Readers see the old file or the new one, also after a loss of power. Until then the new one lies beside the target
+    under a name of its own, so that writers at the same time never share one; the name is hidden (`is_hidden`), so that
+    no listing of a log takes it up. Where the block fails, the target stays as it was and the new file is removed; what
+    a killed process leaves matches ``.*.part``.
+
+    Parameters
+    ----------
+    make_folder
+        Make the target's folder where it is missing.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with write_atomically(Path(folder, "a", "b.txt")) as part:
+    ...         _ = part.write_text("whole")
+    ...     Path(folder, "a", "b.txt").read_text(), len(list(Path(folder, "a").iterdir()))
+    ('whole', 1)
+    """
+    if make_folder:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{secrets.token_hex(8)}.part")  # without the target's name, which may be the longest
+    try:
+        yield part
+        _flush_to_disk(part, os.O_RDWR)
+        os.replace(part, target)
+        if os.name == "posix":  # elsewhere a folder cannot be opened
+            _flush_to_disk(target.parent, os.O_RDONLY)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _flush_to_disk(path: Path, mode: int) -> None:
+    descriptor = os.open(path, mode)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def writable(given: str | Path, session: boto3.Session | None) -> Path | str:
     """Return where a file goes, checked: a path of this machine, or an object's address as text."""
-    if not remote(given):
-        return local(given, ExportError, "write a file, or an object, s3://bucket/key")
-    s3_object(given)
+    if not is_s3(given):
+        return local_path(given, ExportError, "write a file, or an object, s3://bucket/key")
+    split_s3_object(given)
     if session is None:
         raise ExportError(f'{given}: write to S3 with engine="athena", or write a file and copy it there')
     return str(given)
@@ -72,13 +170,13 @@ def writable(given: str | Path, session: boto3.Session | None) -> Path | str:
 
 def beneath(folder: str | Path, name: str, session: boto3.Session | None) -> Path | str:
     """Return where a file of a folder goes, or of a prefix in S3."""
-    if remote(folder):
+    if is_s3(folder):
         return writable(f"{str(folder).rstrip('/')}/{name}", session)
-    return local(folder, ExportError, "write to a folder, or to a place in S3, s3://bucket/prefix/") / name
+    return local_path(folder, ExportError, "write to a folder, or to a place in S3, s3://bucket/prefix/") / name
 
 
 def exists(place: Path | str, session: boto3.Session | None) -> bool:
-    """Tell whether a file, or an object of S3, is there."""
+    """Return whether a file, or an object of S3, is there."""
     if isinstance(place, Path):
         return place.exists()
     import awswrangler as wr  # takes a second to import
@@ -97,13 +195,14 @@ def upload(file: Path, place: str, session: boto3.Session | None, *, overwrite: 
     from botocore.exceptions import BotoCoreError, ClientError
 
     assert session
-    bucket, key = s3_object(place)
+    bucket, key = split_s3_object(place)
     try:
         # awswrangler's upload would hold the file in memory, and try a refused one again when it is forgotten.
         with file.open("rb") as body:
-            session.client("s3").put_object(
-                Bucket=bucket, Key=key, Body=body, **({} if overwrite else {"IfNoneMatch": "*"})
-            )
+            if overwrite:
+                session.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+            else:
+                session.client("s3").put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
     except (ClientError, BotoCoreError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "PreconditionFailed":
             refuse_existing(place, error)

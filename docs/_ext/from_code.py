@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -72,10 +73,26 @@ def _untyped(app: Sphinx, what: str, name: str, value: Any, options: Any, lines:
         lines[0] = f": {lines[0]}"
 
 
+def _headed(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Head an example that follows a section, of which napoleon would take it for a part."""
+    first = next((number for number, line in enumerate(lines) if line.startswith(">>>")), None)
+    if first and any(line.startswith("---") for line in lines[:first]) and "Examples" not in lines[:first]:
+        lines[first:first] = ["Examples", "--------"]
+
+
+def _pictured(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Show what a chart draws, where ``make pictures`` has drawn it."""
+    chart = name.removeprefix("workbench.charts.")
+    if (Path(app.srcdir) / "charts" / f"{chart}.png").is_file():
+        lines[1:1] = ["", f".. image:: /charts/{chart}.png", f"   :alt: What {chart} draws", ""]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives, and what autodoc is told."""
     app.add_directive("settings", SettingsList)
     app.add_directive("answers", Answers)
     app.connect("autodoc-process-signature", _without_signature)
+    app.connect("autodoc-process-docstring", _headed, priority=400)
+    app.connect("autodoc-process-docstring", _pictured, priority=400)
     app.connect("autodoc-process-docstring", _untyped, priority=400)  # before napoleon
     return {"version": "1", "parallel_read_safe": True}

@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import chain, micros, record, write_log
-from tests.test_chain import fits
+from tests.helpers.logs import chain, micros, record, write_log
+from tests.model.test_ordering import fits
 from workbench import Workbench
 from workbench.errors import ParameterError
 from workbench.model.ordering import ABSENT, Link

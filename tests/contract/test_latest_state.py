@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from tests.conftest import chain, micros, record, write_log
+from tests.helpers.logs import chain, micros, record, write_log
 from workbench import Workbench
 from workbench.cli import main
 from workbench.errors import ParameterError, TableNotFound

@@ -84,8 +84,11 @@ def blocks(page: Path, language: str) -> list[tuple[int, str]]:
 
 def commands(page: Path) -> list[Command]:
     """Return the commands of a page's console blocks."""
-    return [Command(page, first + line, text, output) for first, block in blocks(page, "console")
-            for line, text, output in _split(block)]  # fmt: skip
+    return [
+        Command(page, first + line, text, output)
+        for first, block in blocks(page, "console")
+        for line, text, output in _split(block)
+    ]
 
 
 def _split(block: str) -> Iterator[tuple[int, str, str]]:

@@ -38,7 +38,20 @@ from workbench.config import Settings
 PAGES = [page for page in pages() if DOCS in page.parents]
 SHOWN = [page for page in PAGES if blocks(page, "console") or blocks(page, "python")]
 ELSEWHERE = {"athena.md"}  # whose Python asks an account
-OURS = {"console", "python", "toml", "sh", "json", "{eval-rst}", "{toctree}", "{literalinclude}", "{include}", "{settings}", "{columns}", "text"}  # fmt: skip
+OURS = {
+    "console",
+    "python",
+    "toml",
+    "sh",
+    "json",
+    "{eval-rst}",
+    "{toctree}",
+    "{literalinclude}",
+    "{include}",
+    "{settings}",
+    "{columns}",
+    "text",
+}
 
 
 def names(page: Path) -> str:
@@ -108,10 +121,19 @@ def test_blocks_are_of_kinds_that_are_checked():
         assert kinds <= OURS, page
 
 
-@pytest.mark.parametrize(("shown", "printed", "agree"), [
-    ("a\nb", "a\nb\n", True), ("a", "a\nb", False), ("a\n…", "a\nb\nc", True), ("a\n…\nc", "a\nc", True),
-    ("a … s", "a 0.1 s", True), ("a … s", "b 0.1 s", False), ("a.c", "abc", False), ("…\nz", "a\nb", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shown", "printed", "agree"),
+    [
+        ("a\nb", "a\nb\n", True),
+        ("a", "a\nb", False),
+        ("a\n…", "a\nb\nc", True),
+        ("a\n…\nc", "a\nc", True),
+        ("a … s", "a 0.1 s", True),
+        ("a … s", "b 0.1 s", False),
+        ("a.c", "abc", False),
+        ("…\nz", "a\nb", False),
+    ],
+)
 def test_what_is_left_out_may_be_anything_and_nothing_else(shown, printed, agree):
     assert agrees(shown, printed) is agree
 
@@ -123,8 +145,13 @@ def test_settings_that_are_shown_are_settings(page, line, block):
     Settings(**tomllib.loads(block))
 
 
-COMMANDS = [(page, line) for page in PAGES for _, block in blocks(page, "sh")
-            for line in block.replace("\\\n", " ").splitlines() if line.strip()]  # fmt: skip
+COMMANDS = [
+    (page, line)
+    for page in PAGES
+    for _, block in blocks(page, "sh")
+    for line in block.replace("\\\n", " ").splitlines()
+    if line.strip()
+]
 
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS, ids=lambda value: value.name if isinstance(value, Path) else None)
@@ -151,6 +178,10 @@ def check_aws(arguments: list[str]) -> None:
     service, operation, *options = arguments
     if service == "s3":
         assert operation in {"sync", "ls"}
+        return
+    if operation == "wait":
+        waiters = botocore.session.get_session().get_waiter_model(service).waiter_names
+        assert options[0] in {xform_name(name, "-") for name in waiters}
         return
     model = botocore.session.get_session().get_service_model(service)
     (called,) = [name for name in model.operation_names if xform_name(name, "-") == operation]

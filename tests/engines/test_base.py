@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from tests.questions import same
+from tests.helpers.questions import same
 from workbench import Workbench
 from workbench.config import ENGINES
 from workbench.engines import Answer, Engine, Listed, register

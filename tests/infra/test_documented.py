@@ -20,10 +20,13 @@ def actions(statements: list[dict[str, Any]]) -> dict[str, set[str]]:
     return {name: each for name, each in found.items() if not any(action.startswith("kms:") for action in each)}
 
 
-@pytest.mark.parametrize(("file", "kind", "like", "only_here"), [
-    ("analyst.json", "AWS::IAM::ManagedPolicy", "Analyst", set()),
-    ("firehose.json", "AWS::IAM::Policy", "DeliveryRole", {"Log"}),  # to CloudWatch, which the page leaves out
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("file", "kind", "like", "only_here"),
+    [
+        ("analyst.json", "AWS::IAM::ManagedPolicy", "Analyst", set()),
+        ("firehose.json", "AWS::IAM::Policy", "DeliveryRole", {"Log"}),  # to CloudWatch, which the page leaves out
+    ],
+)
 def test_a_policy_that_is_shown_is_that_of_the_app(variants, file, kind, like, only_here):
     (policy,) = [each for name, each in resources(variants["delimiter"], kind).items() if like in name]
     own = actions(policy["Properties"]["PolicyDocument"]["Statement"])

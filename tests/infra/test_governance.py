@@ -16,8 +16,8 @@ pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
 
 from infra_cdk.config import Config
 from infra_cdk.views import extra_queries, flattened
-from tests.aws.server import AwsServer
-from tests.conftest import chain, micros
+from tests.helpers.aws.server import AwsServer
+from tests.helpers.logs import chain, micros
 from tests.infra.conftest import only, resources
 from tests.infra.test_rules import rights, written
 from workbench.aws.session import Session

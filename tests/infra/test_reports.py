@@ -19,8 +19,8 @@ pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
 
 from infra_cdk.config import Config
 from infra_cdk.stacks.reports import scheduled
-from tests.aws.server import AwsServer
-from tests.conftest import chain, micros
+from tests.helpers.aws.server import AwsServer
+from tests.helpers.logs import chain, micros
 from tests.infra.conftest import only, resources
 from tests.infra.test_rules import Right, rights, written
 from workbench.aws.table_definitions import table_input

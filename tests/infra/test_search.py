@@ -21,7 +21,7 @@ import pytest
 
 from infra_cdk.stacks.search import FILES
 from infra_cdk.variants import VARIANTS
-from tests.conftest import chain, micros, record
+from tests.helpers.logs import chain, micros, record
 from tests.infra.conftest import _RUNTIME, event, only, resources
 from tests.infra.test_generator import LAMBDAS_OWN
 from tests.infra.test_rules import rights, written

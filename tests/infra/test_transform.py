@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra_cdk.stacks.transform import FILES
-from tests.conftest import chain, micros, record, write_log
+from tests.helpers.logs import chain, micros, record, write_log
 from tests.helpers.profiles import examples
 from tests.infra.conftest import Invoke, event, only, resources, store, stored
 from workbench import Workbench

@@ -15,10 +15,10 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import write_log
+from tests.helpers.logs import write_log
 from tests.helpers.profiles import examples
+from tests.model.test_ordering import fits
 from tests.properties.test_replay import BASE, EPOCH, IMAGE, STEP, delivered, history
-from tests.test_chain import fits
 from workbench import Workbench
 from workbench.model.attributes import to_dynamodb
 from workbench.model.differences import Difference, apply

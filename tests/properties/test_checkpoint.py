@@ -12,11 +12,11 @@ from pathlib import Path
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from tests.conftest import write_log
+from tests.helpers.logs import write_log
 from tests.helpers.profiles import examples
+from tests.helpers.questions import same
+from tests.log.test_exports import lines, write_export
 from tests.properties.test_replay import BASE, EPOCH, IMAGE, history
-from tests.questions import same
-from tests.test_baseline import lines, write_export
 from workbench import Workbench
 
 # One step of a history in which items come back to what they were, often within an instant.

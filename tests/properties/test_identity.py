@@ -16,7 +16,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from tests.conftest import record, write_log
+from tests.helpers.logs import record, write_log
 from tests.helpers.profiles import examples
 from tests.properties.test_replay import BASE, EPOCH, delivered, shuffled, twice
 from workbench import Workbench

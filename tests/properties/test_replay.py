@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import record, write_log
+from tests.helpers.logs import record, write_log
 from tests.helpers.profiles import examples
 from workbench import Workbench
 from workbench.model.attributes import to_images

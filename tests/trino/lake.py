@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.conftest import chain, flat
+from tests.helpers.logs import chain, flat
 from tests.properties.test_replay import shuffled, twice
 from workbench.aws.session import Session
 from workbench.aws.table_definitions import table_input

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import awswrangler as wr
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,13 +21,27 @@ from workbench.aws.session import Session, said
 from workbench.aws.table_definitions import CHECKPOINTS, Stored, ddl, table_input
 from workbench.config import Settings
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
-from workbench.log.arrivals import OFFSETS, Seen, Witness, Zone, local, looked_into, named_zone, seen_in, told_zone
+from workbench.log.arrivals import (
+    OFFSETS,
+    Seen,
+    Witness,
+    Zone,
+    looked_into,
+    named_zone,
+    seen_in,
+    told_zone,
+    without_zone,
+)
 from workbench.log.contents import Part, merged
 from workbench.log.objects import Object, Unreadable, arrival_of, list_objects, stored_object
 from workbench.log.reader import layout_of, read_changes
+from workbench.paths import is_hidden, split_s3_uri
 from workbench.sql import layouts
 from workbench.sql.literals import identifier, literal
 from workbench.sql.questions import CHANGE
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import ListObjectsV2RequestPaginateTypeDef
 
 _DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<last>[-/]?)\d\d)?/")
 
@@ -84,7 +98,7 @@ class LogTable:
         if self.values(item) is not None:
             return self.interval(item)
         found = arrival_of(item.path.rpartition("/")[0] + "/")
-        return (local(found), local(found) + timedelta(days=1)) if found else None
+        return (without_zone(found), without_zone(found) + timedelta(days=1)) if found else None
 
     def agrees(self, item: Object) -> bool:
         """Tell whether an object's name does not contradict its folder."""
@@ -103,7 +117,7 @@ class LogTable:
         if told := self.witness(item):
             return told[0]
         found = None if self.partitions.units else arrival_of(item.path)
-        return found and local(found)
+        return found and without_zone(found)
 
     def needed_until(self, item: Object) -> datetime | None:
         """Return until when windows may start whose questions read an object, UTC; None where all do."""
@@ -301,16 +315,20 @@ class Catalog:
         return self._some[log.location]
 
     def _below(self, location: str, after: str = "", until: str = "") -> Iterator[Object]:
-        bucket, _, prefix = location.removeprefix("s3://").partition("/")
+        bucket, prefix = split_s3_uri(location, QueryError)
         prefix = prefix.rstrip("/") + "/" if prefix else ""
-        options = {"StartAfter": after.removeprefix(f"s3://{bucket}/")} if after else {}
+        options: ListObjectsV2RequestPaginateTypeDef = {"Bucket": bucket, "Prefix": prefix}
+        if after:
+            options["StartAfter"] = after.removeprefix(f"s3://{bucket}/")
         pages = self.session.client("s3").get_paginator("list_objects_v2")
         try:
-            for page in pages.paginate(Bucket=bucket, Prefix=prefix, **options):
+            for page in pages.paginate(**options):
                 for item in page.get("Contents", []):
                     if until and f"s3://{bucket}/{item['Key']}" > until:
                         return
-                    if item["Size"] and not any(part[:1] in "._" for part in item["Key"][len(prefix) :].split("/")):
+                    if item["Size"] and not any(
+                        not part or is_hidden(part) for part in item["Key"][len(prefix) :].split("/")
+                    ):
                         yield _object(bucket, item)
         except (ClientError, BotoCoreError) as error:
             raise QueryError(
@@ -326,7 +344,7 @@ class Catalog:
         """Return the changes at the beginning of an object."""
         if item.format == "parquet" and item.size > _HEAD:
             return []
-        bucket, _, key = item.path.removeprefix("s3://").partition("/")
+        bucket, key = split_s3_uri(item.path)
         try:
             told = self.session.client("s3").get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_HEAD - 1}")
             head = told["Body"].read()
@@ -518,4 +536,4 @@ def _part(change: Mapping[str, Any]) -> Part:
 def _by_name(item: Object) -> datetime | None:
     """Return the time in an object's name, as Firehose gives it."""
     found = arrival_of(item.path.rpartition("/")[2])
-    return found and local(found)
+    return found and without_zone(found)

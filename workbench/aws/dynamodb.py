@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.errors import ParameterError, StoreError
 from workbench.model.records import canonical_json, canonical_keys
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.type_defs import ScanOutputTypeDef, TableDescriptionTypeDef
 
 _READ = 100  # the most keys of a BatchGetItem
 _DEAREST = 100.0  # read capacity units of the largest item, of 400 KB
@@ -57,13 +60,13 @@ class Scan:
                 for future in pages:
                     future.cancel()
 
-    def _page(self, segment: int, after: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _page(self, segment: int, after: Mapping[str, Any] | None) -> ScanOutputTypeDef:
         options: dict[str, Any] = {"ExclusiveStartKey": after} if after else {}
         if limit := self._limit():
             options["Limit"] = limit
         self._pace.wait()
         try:
-            page: dict[str, Any] = self._client.scan(
+            page = self._client.scan(
                 TableName=self._table,
                 Segment=segment,
                 TotalSegments=self._segments,
@@ -124,14 +127,15 @@ def read(session: boto3.Session, table: str, keys: Iterable[str], *, patience: f
         names, since, pauses = list(asked[0]), time.monotonic(), 0
         while asked:
             try:
-                answer = client.batch_get_item(RequestItems={table: {"Keys": asked, "ConsistentRead": True}})
+                response = client.batch_get_item(RequestItems={table: {"Keys": asked, "ConsistentRead": True}})
+                images = [plain_image(item) for item in response["Responses"].get(table, [])]
+                unread = response.get("UnprocessedKeys", {})
+                asked = [dict(key) for key in unread[table]["Keys"]] if table in unread else []
             except (ClientError, BotoCoreError) as error:
                 if error_code(error) not in THROTTLED:
                     raise refused(error, table, "the permission is dynamodb:BatchGetItem") from error
-                answer = {"Responses": {}, "UnprocessedKeys": {table: {"Keys": asked}}}
-            images = [plain_image(item) for item in answer["Responses"].get(table, [])]
+                images = []
             found |= {canonical_keys({name: image[name] for name in names}): canonical_json(image) for image in images}
-            asked = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
             since, pauses = (time.monotonic(), 0) if images else (since, pauses)
             if asked:
                 if time.monotonic() - since >= patience:
@@ -163,15 +167,14 @@ def key_of(session: boto3.Session, table: str) -> dict[str, str]:
     return {part["AttributeName"]: types[part["AttributeName"]] for part in ordered}
 
 
-def describe(session: boto3.Session, table: str) -> dict[str, Any] | None:
+def describe(session: boto3.Session, table: str) -> TableDescriptionTypeDef | None:
     """Return what DynamoDB tells of a table, None where there is none."""
     try:
-        told: dict[str, Any] = session.client("dynamodb").describe_table(TableName=table)["Table"]
+        return session.client("dynamodb").describe_table(TableName=table)["Table"]
     except (ClientError, BotoCoreError) as error:
         if error_code(error) == "ResourceNotFoundException":
             return None
         raise refused(error, table, "the permission is dynamodb:DescribeTable") from error
-    return told
 
 
 class Pace:

@@ -21,9 +21,12 @@ from workbench.aws.dynamodb import describe, refused
 from workbench.errors import ParameterError, StoreError
 from workbench.log import exports
 from workbench.model.times import START_OF_TIME, Moment, instant
+from workbench.paths import is_s3, split_s3_uri, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import ExportDescriptionTypeDef
 
 _MANIFESTS = ("manifest-summary.json", "manifest-files.json")
 _STATUS = {
@@ -43,6 +46,7 @@ _STATUS = {
 _TIMES = ("since", "time", "started", "ended")
 _EXPORT_ID = re.compile(r"\d+-[0-9a-f]{8}")
 _THREADS = 8
+_LIKE = "write it like s3://bucket/exports/"
 
 
 def start_export(
@@ -76,7 +80,8 @@ def start_export(
     StoreError
         Where point-in-time recovery is off, or DynamoDB refuses; the message says what to do.
     """
-    bucket, prefix = _place(to)
+    bucket, prefix = split_s3_uri(to, advice=_LIKE)
+    prefix = prefix.rstrip("/")
     client, arn = session.client("dynamodb"), _arn(session, table)
     options: dict[str, Any] = {"S3Prefix": prefix} if prefix else {}
     if kms_key:
@@ -145,7 +150,8 @@ class Mirror:
     """
 
     def __init__(self, source: str, session: boto3.Session) -> None:
-        bucket, prefix = _place(source)
+        bucket, prefix = split_s3_uri(source, advice=_LIKE)
+        prefix = prefix.rstrip("/")
         above, _, last = prefix.rpartition("/")
         # The data of an incremental export is not in its folder, but in one beside it.
         alone = _EXPORT_ID.fullmatch(last) is not None
@@ -182,17 +188,15 @@ class Mirror:
             list(pool.map(self._bring, missing))
 
     def _bring(self, file: Path) -> None:
-        key, part = self._key(file), file.with_name(f".{file.name}.part")
-        file.parent.mkdir(parents=True, exist_ok=True)
+        key = self._key(file)
         try:
-            wr.s3.download(key, str(part), use_threads=False, boto3_session=self._session)
+            with write_atomically(file) as part:
+                wr.s3.download(key, str(part), use_threads=False, boto3_session=self._session)
         except (ClientError, BotoCoreError, OSError) as error:
-            part.unlink(missing_ok=True)
             raise ParameterError(
                 f"{key} cannot be read: {str(error).splitlines()[0]}; the permissions are "
                 "s3:GetObject and, where a KMS key encrypts it, kms:Decrypt"
             ) from error
-        part.replace(file)
         self._here.add(file)
 
     def _key(self, path: Path) -> str:
@@ -212,20 +216,18 @@ def find_exports(source: str | Path, session: boto3.Session) -> list[exports.Exp
 
     Of those in S3 only the manifests are brought here.
     """
-    return exports.find_exports(source, mirror(str(source), session) if str(source).startswith("s3://") else None)
+    return exports.find_exports(source, mirror(str(source), session) if is_s3(source) else None)
 
 
-def _listed(client: Any, arn: str) -> Iterator[str]:
-    token: dict[str, str] = {}
-    while True:  # boto3 has no paginator for it
-        page = client.list_exports(TableArn=arn, **token)
-        yield from (each["ExportArn"] for each in page["ExportSummaries"])
-        if not page.get("NextToken"):
-            return
-        token = {"NextToken": page["NextToken"]}
+def _listed(client: DynamoDBClient, arn: str) -> Iterator[str]:
+    page = client.list_exports(TableArn=arn)  # boto3 has no paginator for it
+    yield from (summary["ExportArn"] for summary in page["ExportSummaries"])
+    while page.get("NextToken"):
+        page = client.list_exports(TableArn=arn, NextToken=page["NextToken"])
+        yield from (summary["ExportArn"] for summary in page["ExportSummaries"])
 
 
-def _row(table: str, told: dict[str, Any]) -> dict[str, Any]:
+def _row(table: str, told: ExportDescriptionTypeDef) -> dict[str, Any]:
     window = told.get("IncrementalExportSpecification") or {}
     manifest, bucket = told.get("ExportManifest"), told.get("S3Bucket")
     prefix = f"{told['S3Prefix'].strip('/')}/" if told.get("S3Prefix") else ""
@@ -255,10 +257,3 @@ def _arn(session: boto3.Session, table: str) -> str:
             f"there is no table {table!r} in DynamoDB in {session.region_name}: name another table, region or profile"
         )
     return str(told["TableArn"])
-
-
-def _place(location: str) -> tuple[str, str]:
-    found = re.fullmatch(r"s3://([^/]+)(?:/(.*?))?/*", location)
-    if not found:
-        raise ParameterError(f"{location!r} is no place in S3: write it like s3://bucket/exports/")
-    return found[1], found[2] or ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -17,10 +17,13 @@ from workbench.errors import ConfigError
 
 # Adds a token bucket to the back-off, as https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
 # advises for clients that are throttled.
-_RETRIES = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_appid="dynamodb-workbench")
+_RETRIES = Config(
+    retries={"mode": "standard", "max_attempts": 8},
+    user_agent_appid="dynamodb-workbench",  # type: ignore[call-arg]  # botocore-stubs lag behind
+)
 
 
-class Session(boto3.Session):  # type: ignore[misc]
+class Session(boto3.Session):
     """A session whose clients use one endpoint, where one is set, and retry what is transient.
 
     awswrangler takes it as ``boto3_session=``, so that its global configuration stays as it is. It asks for a client
@@ -35,20 +38,22 @@ class Session(boto3.Session):  # type: ignore[misc]
         self._clients: dict[str, Any] = {}
         self._making = Lock()  # a session makes one client at a time
 
-    def client(self, service_name: Any, *args: Any, **options: Any) -> Any:
-        """Return the client of a service: the one there is with these options, or a new one."""
-        given = self._with(options)
-        if args or any(name.startswith("aws_") for name in given):  # credentials of its own
-            return super().client(service_name, *args, **given)
-        key = repr([service_name, sorted((given | {"config": vars(given["config"])}).items())])
-        with self._making:
-            if key not in self._clients:
-                self._clients[key] = super().client(service_name, **given)
-            return self._clients[key]
+    if not TYPE_CHECKING:  # types-boto3 knows the client of each service, which an override here would hide
 
-    def resource(self, service_name: Any, *args: Any, **options: Any) -> Any:
-        """Make a resource."""
-        return super().resource(service_name, *args, **self._with(options))
+        def client(self, service_name: Any, *args: Any, **options: Any) -> Any:
+            """Return the client of a service: the one there is with these options, or a new one."""
+            given = self._with(options)
+            if args or any(name.startswith("aws_") for name in given):  # credentials of its own
+                return super().client(service_name, *args, **given)
+            key = repr([service_name, sorted((given | {"config": vars(given["config"])}).items())])
+            with self._making:
+                if key not in self._clients:
+                    self._clients[key] = super().client(service_name, **given)
+                return self._clients[key]
+
+        def resource(self, service_name: Any, *args: Any, **options: Any) -> Any:
+            """Make a resource."""
+            return super().resource(service_name, *args, **self._with(options))
 
     def _with(self, options: dict[str, Any]) -> dict[str, Any]:
         given = options.get("config")
@@ -87,7 +92,7 @@ def open_session(settings: Settings) -> Session:
         fetcher = AssumeRoleCredentialFetcher(
             session.client, source, settings.role, extra_args={"RoleSessionName": "dynamodb-workbench"}
         )
-        core = session._session
+        core: Any = session._session  # botocore has no public way to give a session credentials of one's own
         core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     return session
 

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import ParameterError
+from workbench.model.records import COLUMN_TYPES
+from workbench.paths import split_s3_uri
+
+if TYPE_CHECKING:
+    from types_boto3_glue.type_defs import ColumnOutputTypeDef, ColumnTypeDef, TableInputTypeDef, TableTypeDef
 
 Stored = Literal["json", "parquet"]
-_COLUMNS = {
-    "envelope": {
-        "event_id": "string",
-        "event_name": "string",
-        "table_name": "string",
-        "ts": "string",
-        "keys": "string",
-        "new_image": "string",
-        "old_image": "string",
-        "size_bytes": "bigint",
-        "by_ttl": "boolean",
-        "aws_region": "string",
-        "account_id": "string",
-    },
+# In Hive's terms, and times as text: Athena reads a timestamp of JSON or Parquet with milliseconds only.
+_HIVE_TYPES = {"varchar": "string", "timestamp": "string"}
+_CHANGE = {name: _HIVE_TYPES.get(kind, kind) for name, kind in COLUMN_TYPES.items()}
+_CHECKPOINT = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "size_bytes", "by_ttl")
+_COLUMNS: dict[str, dict[str, str]] = {
+    "envelope": _CHANGE,
     "raw": {
         "eventid": "string",
         "eventname": "string",
@@ -36,16 +33,7 @@ _COLUMNS = {
         "keys:string,newimage:string,oldimage:string,sizebytes:bigint,sequencenumber:string,"
         "streamviewtype:string>",
     },
-    "checkpoint": {
-        "keys": "string",
-        "ts": "string",
-        "event_id": "string",
-        "event_name": "string",
-        "new_image": "string",
-        "old_image": "string",
-        "size_bytes": "bigint",
-        "by_ttl": "boolean",
-    },
+    "checkpoint": {name: _CHANGE[name] for name in _CHECKPOINT},
 }
 CHECKPOINTS = "workbench.log.checkpoints"
 """Parameter of a table that holds the checkpoints of a log, and no log."""
@@ -103,7 +91,7 @@ def table_input(
     form: str = "yyyy/MM/dd/HH",
     template: str = "",
     first_year: int = 2024,
-) -> dict[str, Any]:
+) -> TableInputTypeDef:
     """Describe a table over a prefix, as Glue takes it, with explicit columns and projected partitions.
 
     Parameters
@@ -132,9 +120,8 @@ def table_input(
             "DynamoDB table's name to it by the setting table_names"
         )
     location = location.rstrip("/") + "/"
-    if not location.startswith("s3://"):
-        raise ParameterError(f"{location!r} is no place in S3: write it like s3://bucket/data/persons/")
-    keys: list[dict[str, str]] = []
+    split_s3_uri(location, advice="write it like s3://bucket/data/persons/")
+    keys: list[ColumnTypeDef] = []
     parameters = {"EXTERNAL": "TRUE", "classification": stored}
     if partitions == "units":
         keys = [{"Name": unit, "Type": "int"} for unit in _UNITS]
@@ -180,11 +167,11 @@ def table_input(
     }
 
 
-def ddl(database: str, table: Mapping[str, Any]) -> str:
+def ddl(database: str, table: TableInputTypeDef | TableTypeDef) -> str:
     """Write the statement that makes a table, in Athena's DDL."""
     stored = table["StorageDescriptor"]
 
-    def columns(listed: Sequence[Mapping[str, str]]) -> str:
+    def columns(listed: Sequence[ColumnTypeDef | ColumnOutputTypeDef]) -> str:
         return ",\n".join(f"  {_tick(column['Name'])} {column['Type']}" for column in listed)
 
     def properties(given: Mapping[str, str]) -> str:

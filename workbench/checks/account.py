@@ -8,25 +8,29 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws.catalog import Catalog, LogTable
 from workbench.aws.errors import is_denied, is_unauthenticated, is_unreachable
 from workbench.aws.session import Session, open_session, said
 from workbench.checks.check import Check
-from workbench.checks.pipeline import Clients, check_pipeline, delivery_streams
+from workbench.checks.clients import Clients, make_clients
+from workbench.checks.pipeline import check_pipeline, delivery_streams
 from workbench.checks.refusal import refusal
 from workbench.config import Settings
 from workbench.errors import ConfigError
 from workbench.model.times import duration
+from workbench.paths import is_hidden, split_s3_uri
 
-_CLIENTS = ("sts", "athena", "glue", "s3", "kms", "dynamodb", "firehose", "cloudwatch")
-_QUICK = Config(
-    connect_timeout=5, read_timeout=15, retries={"mode": "standard", "max_attempts": 2}, max_pool_connections=20
-)
+if TYPE_CHECKING:
+    from types_boto3_firehose.type_defs import DeliveryStreamDescriptionTypeDef
+    from types_boto3_glue import GlueClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2RequestPaginateTypeDef, ObjectTypeDef
+    from types_boto3_sts import STSClient
+
 _DEPENDENT = ("workgroup", "results", "database", "change log", "pipeline")
 _LOOK_BACK = (
     timedelta(hours=2),
@@ -47,8 +51,8 @@ def check_aws(settings: Settings, catalog: Callable[[Session, Settings], Any] = 
     """
     try:
         session = open_session(settings)
-        clients = {name: session.client(name, config=_QUICK) for name in _CLIENTS}  # sessions are not for threads
-        who = _identity(clients["sts"], session, settings)
+        clients = make_clients(session)
+        who = _identity(clients.sts, session, settings)
     except ConfigError as error:
         who = Check("credentials", "failed", *_halves(str(error)))
     except (ClientError, BotoCoreError) as error:
@@ -92,7 +96,7 @@ def _safe(name: str, part: Callable[..., list[Check]], *arguments: Any) -> list[
         return [Check(name, "failed", f"{type(error).__name__}: {error}".splitlines()[0], "workbench --debug check")]
 
 
-def _identity(sts: Any, session: Session, settings: Settings) -> Check:
+def _identity(sts: STSClient, session: Session, settings: Settings) -> Check:
     told = sts.get_caller_identity()
     credentials = session.get_credentials()
     detail = f"{told['Arn']} in account {told['Account']}, from {credentials.method if credentials else 'nowhere'}"
@@ -126,7 +130,7 @@ def _workgroup(clients: Clients, settings: Settings) -> tuple[list[Check], str |
     """Check the workgroup, and return where results go."""
     name, update = settings.workgroup, f"aws athena update-work-group --work-group {settings.workgroup}"
     try:
-        told = clients["athena"].get_work_group(WorkGroup=name)["WorkGroup"]
+        told = clients.athena.get_work_group(WorkGroup=name)["WorkGroup"]
     except _OWN_ERRORS as error:
         if isinstance(error, ClientError) and not (is_denied(error) or is_unauthenticated(error)):
             return [
@@ -221,8 +225,11 @@ def _workgroup(clients: Clients, settings: Settings) -> tuple[list[Check], str |
 
 def _results(clients: Clients, output: str) -> list[Check]:
     """Write, read and remove a small object where results go."""
-    bucket, prefix = _place(output)
-    key, s3, body = f"{prefix}workbench-check-{uuid.uuid4().hex}", clients["s3"], b"workbench check"
+    try:
+        bucket, prefix = _place(output)
+    except ConfigError as error:
+        return [Check("results", "failed", *_halves(str(error)))]
+    key, s3, body = f"{prefix}workbench-check-{uuid.uuid4().hex}", clients.s3, b"workbench check"
     place, checks = f"arn:aws:s3:::{bucket}/{prefix}*", list[Check]()
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=body)
@@ -265,7 +272,7 @@ def _tables(
         ], []
     checks = []
     try:
-        clients["glue"].get_database(Name=database)
+        clients.glue.get_database(Name=database)
         checks.append(Check("database", "ok", database))
     except _OWN_ERRORS as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "EntityNotFoundException":
@@ -306,9 +313,12 @@ def _data(clients: Clients, log: LogTable, settings: Settings) -> list[Check]:
             f"{log.database}.{log.name}: {log.layout}, {log.stored}, {parts}, over {log.location}",
         )
     ]
-    bucket, prefix = _place(log.location)
     try:
-        newest, whole = _newest(clients["s3"], log, bucket, prefix)
+        bucket, prefix = _place(log.location)
+    except ConfigError as error:
+        return [*checks, Check(f"data of {name}", "failed", *_halves(str(error)))]
+    try:
+        newest, whole = _newest(clients.s3, log, bucket, prefix)
     except _OWN_ERRORS as error:
         return [*checks, _bucket_refusal(f"data of {name}", error, bucket, f"arn:aws:s3:::{bucket}")]
     if newest is None:
@@ -335,9 +345,9 @@ def _data(clients: Clients, log: LogTable, settings: Settings) -> list[Check]:
         )
     else:
         checks.append(Check(f"data of {name}", "ok", detail))
-    checks += _partition(clients["glue"], log, newest["Key"][len(prefix) :], name)
+    checks += _partition(clients.glue, log, newest["Key"][len(prefix) :], name)
     try:
-        told = clients["s3"].get_object(Bucket=bucket, Key=newest["Key"], Range=f"bytes=0-{_HEAD - 1}")
+        told = clients.s3.get_object(Bucket=bucket, Key=newest["Key"], Range=f"bytes=0-{_HEAD - 1}")
         body = told["Body"].read()
     except _OWN_ERRORS as error:
         return [*checks, _bucket_refusal(f"reading {name}", error, bucket, f"arn:aws:s3:::{bucket}/{prefix}*")]
@@ -345,30 +355,31 @@ def _data(clients: Clients, log: LogTable, settings: Settings) -> list[Check]:
     return [*checks, *_key(clients, f"KMS key of {name}", told)]
 
 
-def _newest(s3: Any, log: LogTable, bucket: str, prefix: str) -> tuple[dict[str, Any] | None, bool]:
+def _newest(s3: S3Client, log: LogTable, bucket: str, prefix: str) -> tuple[ObjectTypeDef | None, bool]:
     """Find the newest object, looking back further and further, and tell whether all there may be were seen."""
     now = datetime.now(UTC)
     folders = [log.partitions.folder(now - back) for back in _LOOK_BACK]
-    starts = [{"StartAfter": prefix + folder} for folder in folders if folder] + [{}]
     pages = s3.get_paginator("list_objects_v2")
-    for start in starts:
-        limit = {"MaxItems": _LISTED}
-        found = [
-            each
-            for page in pages.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig=limit, **start)
-            for each in page.get("Contents", [])
-        ]
+    for start in [*filter(None, folders), ""]:
+        request: ListObjectsV2RequestPaginateTypeDef = {
+            "Bucket": bucket,
+            "Prefix": prefix,
+            "PaginationConfig": {"MaxItems": _LISTED},
+        }
+        if start:
+            request["StartAfter"] = prefix + start
+        found = [each for page in pages.paginate(**request) for each in page.get("Contents", [])]
         objects = [
             each
             for each in found
-            if each["Size"] and not any(part[:1] in "._" for part in each["Key"][len(prefix) :].split("/"))
+            if each["Size"] and not any(not part or is_hidden(part) for part in each["Key"][len(prefix) :].split("/"))
         ]
         if objects:
             return max(objects, key=lambda each: (each["LastModified"], each["Key"])), len(found) < _LISTED
     return None, True
 
 
-def _partition(glue: Any, log: LogTable, below: str, name: str) -> list[Check]:
+def _partition(glue: GlueClient, log: LogTable, below: str, name: str) -> list[Check]:
     """Check that Athena sees the partition of the newest object."""
     columns, check = log.partitions.columns, f"partitions of {name}"
     if not columns:
@@ -452,13 +463,13 @@ def _is_joined(line: str) -> bool:
     return line.lstrip("\ufeff \t")[end:].lstrip().startswith("{")
 
 
-def _key(clients: Clients, check: str, told: Mapping[str, Any]) -> Iterator[Check]:
+def _key(clients: Clients, check: str, told: GetObjectOutputTypeDef) -> Iterator[Check]:
     """Check the key that encrypts an object which was read, so that decrypting is allowed."""
     key = told.get("SSEKMSKeyId")
     if not key:
         return
     try:
-        about = clients["kms"].describe_key(KeyId=key)["KeyMetadata"]
+        about = clients.kms.describe_key(KeyId=key)["KeyMetadata"]
     except _OWN_ERRORS as error:
         told_why = "may not be described" if is_denied(error) else f"cannot be described ({said(error)})"
         yield Check(check, "ok", f"{key} decrypts; it {told_why}")
@@ -492,26 +503,27 @@ def _bucket_refusal(check: str, error: Exception, bucket: str, resource: str) ->
     return refusal(check, error, resource)
 
 
-def _encryption(told: Mapping[str, Any]) -> str:
+def _encryption(told: GetObjectOutputTypeDef) -> str:
     kind = told.get("ServerSideEncryption")
     return f" ({'SSE-KMS' if kind and 'kms' in kind else 'SSE-S3'})" if kind else ""
 
 
-def _delivery_streams(clients: Clients) -> list[dict[str, Any]] | Exception:
+def _delivery_streams(clients: Clients) -> list[DeliveryStreamDescriptionTypeDef] | Exception:
     try:
-        streams: list[dict[str, Any]] = delivery_streams(clients)
+        return delivery_streams(clients)
     except (ClientError, BotoCoreError) as error:
         failure: Exception = error
         return failure
-    return streams
 
 
-def _pipeline(clients: Clients, log: LogTable, delivery: list[dict[str, Any]] | Exception) -> list[Check]:
+def _pipeline(
+    clients: Clients, log: LogTable, delivery: list[DeliveryStreamDescriptionTypeDef] | Exception
+) -> list[Check]:
     return list(check_pipeline(clients, log.only or log.name, log.location, delivery))
 
 
 def _place(location: str) -> tuple[str, str]:
-    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    bucket, prefix = split_s3_uri(location, ConfigError)
     return bucket, f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
 
 

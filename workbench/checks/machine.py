@@ -214,7 +214,7 @@ def _log(settings: Settings) -> Iterator[Check]:
 def _store(path: Path) -> Check:
     if not path.is_file():
         return Check("item store", "ok", "none yet: generating data makes it")
-    from workbench.sandbox.item_store import connect, read_only
+    from workbench.sandbox.database import connect, read_only
 
     remedy = f"move {path} away and generate again; the change log in the lake is not touched by that"
     try:

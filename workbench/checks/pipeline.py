@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws.errors import is_unauthenticated
 from workbench.checks.check import Check, Status
+from workbench.checks.clients import Clients
 from workbench.checks.refusal import refusal
 
-Clients = Mapping[str, Any]
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.type_defs import DimensionFilterTypeDef, DimensionTypeDef
+    from types_boto3_dynamodb.type_defs import KinesisDataStreamDestinationTypeDef
+    from types_boto3_firehose.type_defs import (
+        DeliveryStreamDescriptionTypeDef,
+        ExtendedS3DestinationDescriptionTypeDef,
+        ListDeliveryStreamsInputTypeDef,
+    )
+
 _SLOW = 900  # seconds
 _LISTED = 20_000
 
 
-def delivery_streams(clients: Clients) -> list[dict[str, Any]]:
+def delivery_streams(clients: Clients) -> list[DeliveryStreamDescriptionTypeDef]:
     """Describe the Firehose streams of the account that read from Kinesis."""
-    firehose, names, more = clients["firehose"], list[str](), dict[str, str]()
+    firehose, names = clients.firehose, list[str]()
+    request: ListDeliveryStreamsInputTypeDef = {"DeliveryStreamType": "KinesisStreamAsSource", "Limit": 100}
     while True:
-        page = firehose.list_delivery_streams(DeliveryStreamType="KinesisStreamAsSource", Limit=100, **more)
+        page = firehose.list_delivery_streams(**request)
         names += page["DeliveryStreamNames"]
         if not page["HasMoreDeliveryStreams"] or not page["DeliveryStreamNames"]:
             return [
                 firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
                 for name in names
             ]
-        more = {"ExclusiveStartDeliveryStreamName": names[-1]}
+        request["ExclusiveStartDeliveryStreamName"] = names[-1]
 
 
 def check_pipeline(
-    clients: Clients, table: str, location: str, delivery: Sequence[Mapping[str, Any]] | Exception
+    clients: Clients, table: str, location: str, delivery: Sequence[DeliveryStreamDescriptionTypeDef] | Exception
 ) -> Iterator[Check]:
     """Check how the changes of a table reach its log.
 
@@ -45,7 +55,7 @@ def check_pipeline(
     """
     name = f"stream of {table}"
     try:
-        told = clients["dynamodb"].describe_kinesis_streaming_destination(TableName=table)
+        told = clients.dynamodb.describe_kinesis_streaming_destination(TableName=table)
     except (ClientError, BotoCoreError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException":
             yield Check(
@@ -81,12 +91,13 @@ def check_pipeline(
         yield from _firehose(clients, table, location, stream)
 
 
-def _source(stream: Mapping[str, Any]) -> str | None:
-    arn: str | None = stream.get("Source", {}).get("KinesisStreamSourceDescription", {}).get("KinesisStreamARN")
-    return arn
+def _source(stream: DeliveryStreamDescriptionTypeDef) -> str | None:
+    return stream.get("Source", {}).get("KinesisStreamSourceDescription", {}).get("KinesisStreamARN")
 
 
-def _destinations(name: str, table: str, destinations: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
+def _destinations(
+    name: str, table: str, destinations: Sequence[KinesisDataStreamDestinationTypeDef]
+) -> Iterator[Check]:
     enable = f"aws dynamodb enable-kinesis-streaming-destination --table-name {table} --stream-arn STREAM"
     if not destinations:
         yield Check(name, "failed", "changes go to no Kinesis stream: none is logged", enable)
@@ -110,7 +121,7 @@ def _destinations(name: str, table: str, destinations: Sequence[Mapping[str, Any
 
 
 def _recovery(clients: Clients, table: str) -> Iterator[Check]:
-    told = clients["dynamodb"].describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    told = clients.dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
     name = f"point-in-time recovery of {table}"
     if told.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED":
         yield Check(name, "ok", "on: exports to S3 are possible")
@@ -131,11 +142,11 @@ def _replication(clients: Clients, table: str) -> Iterator[Check]:
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds_using-shards-and-metrics.html
     """
-    by_table = [{"Name": "TableName", "Value": table}]
+    by_table: list[DimensionFilterTypeDef] = [{"Name": "TableName", "Value": table}]
     name, lost, oldest = f"replication of {table}", 0.0, 0.0
     for metric, days in (("FailedToReplicateRecordCount", 14), ("AgeOfOldestUnreplicatedRecord", 1)):
         # They have a second dimension, DelegatedOperation; only metrics of the last two weeks are listed.
-        found = clients["cloudwatch"].list_metrics(Namespace="AWS/DynamoDB", MetricName=metric, Dimensions=by_table)
+        found = clients.cloudwatch.list_metrics(Namespace="AWS/DynamoDB", MetricName=metric, Dimensions=by_table)
         for each in found["Metrics"]:
             dimensions = each["Dimensions"]
             if days == 14:
@@ -165,7 +176,7 @@ def _replication(clients: Clients, table: str) -> Iterator[Check]:
         yield Check(name, "ok", "no change of the last 14 days was lost on its way to Kinesis")
 
 
-def _firehose(clients: Clients, table: str, location: str, stream: Mapping[str, Any]) -> Iterator[Check]:
+def _firehose(clients: Clients, table: str, location: str, stream: DeliveryStreamDescriptionTypeDef) -> Iterator[Check]:
     called = stream["DeliveryStreamName"]
     name, state = f"Firehose {called}", stream["DeliveryStreamStatus"]
     s3 = next(
@@ -202,7 +213,7 @@ def _firehose(clients: Clients, table: str, location: str, stream: Mapping[str, 
 
 
 def _delivery(clients: Clients, called: str, interval: int) -> Iterator[Check]:
-    by_stream = [{"Name": "DeliveryStreamName", "Value": called}]
+    by_stream: list[DimensionTypeDef] = [{"Name": "DeliveryStreamName", "Value": called}]
 
     def values(metric: str, statistic: str, hours: int) -> list[float]:
         return _values(clients, "AWS/Firehose", metric, by_stream, statistic, timedelta(hours=hours), 300)
@@ -237,7 +248,7 @@ def _delivery(clients: Clients, called: str, interval: int) -> Iterator[Check]:
         yield Check(name, "ok", f"{detail}, no delivery failed in the last 24 h")
 
 
-def _errors(clients: Clients, called: str, bucket: str, s3: Mapping[str, Any]) -> Iterator[Check]:
+def _errors(clients: Clients, called: str, bucket: str, s3: ExtendedS3DestinationDescriptionTypeDef) -> Iterator[Check]:
     name, prefix = f"errors of {called}", _static(s3.get("ErrorOutputPrefix", ""))
     if not prefix:
         yield Check(
@@ -247,10 +258,8 @@ def _errors(clients: Clients, called: str, bucket: str, s3: Mapping[str, Any]) -
             "set ErrorOutputPrefix to errors/!{firehose:error-output-type}/",
         )
         return
-    pages = (
-        clients["s3"]
-        .get_paginator("list_objects_v2")
-        .paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"MaxItems": _LISTED})
+    pages = clients.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=prefix, PaginationConfig={"MaxItems": _LISTED}
     )
     found = [each["LastModified"] for page in pages for each in page.get("Contents", [])]
     recent = sum(moment > datetime.now(UTC) - timedelta(days=7) for moment in found)
@@ -274,11 +283,17 @@ def _static(prefix: str) -> str:
 
 
 def _values(
-    clients: Clients, namespace: str, metric: str, dimensions: Any, statistic: str, back: timedelta, period: int
+    clients: Clients,
+    namespace: str,
+    metric: str,
+    dimensions: Sequence[DimensionTypeDef],
+    statistic: str,
+    back: timedelta,
+    period: int,
 ) -> list[float]:
     """Return a metric's values, the newest first."""
     now = datetime.now(UTC)
-    told = clients["cloudwatch"].get_metric_data(
+    told = clients.cloudwatch.get_metric_data(
         StartTime=now - back,
         EndTime=now,
         ScanBy="TimestampDescending",

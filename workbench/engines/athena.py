@@ -42,6 +42,7 @@ from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged
 from workbench.log.exports import Baseline, Export
 from workbench.log.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.log.reader import read_changes
+from workbench.model.records import COLUMN_TYPES
 from workbench.model.times import END_OF_TIME, duration
 from workbench.sql.dialects import to_duckdb
 from workbench.sql.filters import EVERYTHING, Filter, key_schema
@@ -711,10 +712,7 @@ def _over_nothing(meant: Question, values: Mapping[str, object]) -> pa.Table:
 def _over_no_deliveries(text: str) -> pa.Table:
     with duckdb.connect(config={"integer_division": True}) as con:
         register_functions(con)
-        kinds = {
-            name: {"ts": "timestamp", "size_bytes": "bigint", "by_ttl": "boolean"}.get(name, "varchar")
-            for name in SCHEMA.names
-        } | {"arrival": "timestamp"}
+        kinds = {**COLUMN_TYPES, "arrival": "timestamp"}
         con.execute(f"create table deliveries ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
         return con.sql(text).to_arrow_table()
 

@@ -22,7 +22,7 @@ from workbench.errors import ConfigError, ExportError, ParameterError
 from workbench.log.exports import Baseline, Export, choose, find_exports
 from workbench.log.objects import Object, Unreadable
 from workbench.model.times import START_OF_TIME
-from workbench.paths import local
+from workbench.paths import local_path
 from workbench.sql.filters import EVERYTHING, Filter
 from workbench.sql.literals import identifier
 from workbench.sql.questions import Question, question
@@ -270,7 +270,7 @@ class Engine(ABC):
         from workbench.sandbox import ItemStore, export_table
 
         with ItemStore(self._settings.store) as store:
-            return export_table(store, table, local(to, ExportError, _COPY))
+            return export_table(store, table, local_path(to, ExportError, _COPY))
 
     def export_status(self, table: str) -> pd.DataFrame:
         """Tell how far the exports of a table are, where they take their time."""

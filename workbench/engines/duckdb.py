@@ -32,7 +32,7 @@ from workbench.log.contents import Schema, Table, alive_at, choice, one_table
 from workbench.log.exports import Baseline
 from workbench.log.objects import Object, Unreadable, grouped, list_objects
 from workbench.model.times import END_OF_TIME, duration
-from workbench.paths import local
+from workbench.paths import local_path
 from workbench.sql.dialects import to_duckdb
 from workbench.sql.filters import EVERYTHING, Filter, of_origin
 from workbench.sql.literals import identifier, literal
@@ -85,7 +85,7 @@ class DuckDBEngine(Engine):
         self._checkpoints = (
             None
             if place == "off"
-            else Checkpoints(str(local(place, ConfigError, "set checkpoints to a folder, or to off")))
+            else Checkpoints(str(local_path(place, ConfigError, "set checkpoints to a folder, or to off")))
         )
 
     def close(self) -> None:
@@ -240,7 +240,7 @@ class DuckDBEngine(Engine):
 
     def _origin(self, table: str) -> Log:
         """Tell where the log of a table is; the embedded lake may be moved with its checkpoints."""
-        root = Path(self._source_of(table)).expanduser()
+        root = local_path(self._source_of(table))
         source = str(root.resolve()) if self._settings.source else ""
         source += choice(self._settings.log_region, self._settings.log_account)
         return Log(source, f"{root}/" if root.is_dir() else "")

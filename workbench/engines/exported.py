@@ -17,12 +17,11 @@ from workbench.errors import ParameterError, QueryError, RecordRefused, without_
 from workbench.log.containers import items_of, values_of
 from workbench.log.exports import Baseline, Export
 from workbench.log.objects import SCHEMA, Unreadable, read_lines, stored_object
-from workbench.model.records import canonical_json, canonical_keys, canonical_time
+from workbench.model.records import COLUMN_TYPES, canonical_json, canonical_keys, canonical_time
 from workbench.sql.literals import literal
 from workbench.sql.templates import fill, load
 
-_TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
-_COLUMNS = ", ".join(f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in SCHEMA.names) + ", object INTEGER"
+_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in COLUMN_TYPES.items()) + ", object INTEGER"
 _CHANGES = '"changes of exports"'
 _KEYLESS = "no key attribute"
 _BATCH = 20_000  # rows read line by line before they are handed to DuckDB

@@ -22,13 +22,13 @@ import orjson
 import pyarrow as pa
 
 from workbench.errors import QueryError, RecordRefused, causes, without_values
-from workbench.log.arrivals import ENOUGH, Seen, Witness, Zone, local, looked_into, seen_in, told_zone
+from workbench.log.arrivals import ENOUGH, Seen, Witness, Zone, looked_into, seen_in, told_zone, without_zone
 from workbench.log.checkpoints import Checkpoint
 from workbench.log.containers import FAILURE
 from workbench.log.contents import Part, merged
 from workbench.log.objects import SCHEMA, Listing, Object, Unreadable, list_source, told_by
 from workbench.log.reader import Layout, envelope_columns, layout_of, read_changes
-from workbench.model.records import COLUMNS, ORIGIN, canonical_json, canonical_keys
+from workbench.model.records import COLUMN_TYPES, COLUMNS, ORIGIN, canonical_json, canonical_keys
 from workbench.sql.filters import like_key
 from workbench.sql.literals import identifier, literal
 from workbench.sql.templates import fill, load, part
@@ -36,7 +36,6 @@ from workbench.text import count
 
 _IMAGES = ("new_image", "old_image")
 _OPTIONAL = (*_IMAGES, "size_bytes", "by_ttl", *ORIGIN)
-_TYPES = {"ts": "TIMESTAMP", "size_bytes": "BIGINT", "by_ttl": "BOOLEAN"}
 _BATCH = 20_000  # rows read line by line before they are handed to DuckDB
 _PART = 4  # up to one in so many objects are read for the images of a few items, else all of them
 _INTERRUPT = re.compile("^Query interrupted$|executing the UDF: KeyboardInterrupt:? *$")
@@ -172,14 +171,15 @@ class StagedLog:
         return replace(
             listing,
             objects=[
-                replace(item, arrival=self._zone.utc(item.arrival and local(item.arrival))) for item in listing.objects
+                replace(item, arrival=self._zone.utc(item.arrival and without_zone(item.arrival)))
+                for item in listing.objects
             ],
         )
 
     def _told_zone(self, objects: Sequence[Object]) -> Zone:
         seen = looked_into([item for item in objects if item.arrival], self._seen, self._look)
         told = ((told_by(Path(item.path).as_posix()), times) for item, times in seen)
-        witnesses = [Witness(local(by[0]), by[1], times) for by, times in told if by]
+        witnesses = [Witness(without_zone(by[0]), by[1], times) for by, times in told if by]
         return told_zone(witnesses) if len(witnesses) >= ENOUGH else Zone()
 
     def _look(self, item: Object) -> Seen | None:
@@ -244,7 +244,7 @@ class StagedLog:
     def _clear(self, *, images: bool) -> None:
         self.objects, self._unreadable, self._wrapped, self._has_images = [], {}, {}, images
         self._contents = None
-        columns = [f"{name} {_TYPES.get(name, 'VARCHAR')}" for name in self._columns()]
+        columns = [f"{name} {COLUMN_TYPES[name]}" for name in self._columns()]
         self._con.execute(f"create or replace temp table {self.table} ({', '.join(columns)}, object INTEGER)")
 
     def _columns(self) -> list[str]:
@@ -286,7 +286,7 @@ class StagedLog:
         if kind == "parquet":
             there = reader.split(",")
             values["certain"] = set(there) <= {*COLUMNS}
-            given = {name: name if name in there else f"null::{_TYPES.get(name, 'VARCHAR')}" for name in _OPTIONAL}
+            given = {name: name if name in there else f"null::{COLUMN_TYPES[name]}" for name in _OPTIONAL}
             records = fill(load("parts/read_parquet"), values, given)
         else:
             values |= {

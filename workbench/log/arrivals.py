@@ -124,8 +124,12 @@ class Zone:
         return moment.astimezone(self.tz).replace(tzinfo=None)
 
 
-def local(moment: datetime) -> datetime:
-    """Take a time as it is written, without its zone."""
+def without_zone(moment: datetime) -> datetime:
+    """Return a time as a clock shows it, without its zone.
+
+    >>> without_zone(datetime(2026, 11, 18, 9, tzinfo=UTC))
+    datetime.datetime(2026, 11, 18, 9, 0)
+    """
     return moment.replace(tzinfo=None)
 
 

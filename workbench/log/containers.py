@@ -23,7 +23,7 @@ from typing import IO, Any, Literal
 import pyarrow as pa
 
 from workbench.errors import RecordRefused
-from workbench.model.records import EVENTS, parse_objects, plain_name
+from workbench.model.records import EVENTS, PYTHON_TYPES, parse_objects, plain_name
 
 Format = Literal[
     "json", "gzip", "zstd", "lz4", "bzip2", "xz", "zip", "parquet", "orc", "avro", "ion", "snappy", "UTF-16", "binary"
@@ -55,7 +55,6 @@ UNREAD = {
 _CHUNK = 1 << 20
 _LONGEST = 64 << 20  # bytes of a line: a record has up to some MB, an array of them more
 _DEPTH = 8  # wrappers within wrappers
-_TYPES = {"S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"}
 _FEW = 3  # lines that are taken to be cut off, each by itself, rather than one value over many lines
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
 _RELATIONAL = ("dynamodb.", "Dynamodb.")
@@ -363,6 +362,10 @@ def _inside(value: Any) -> tuple[str, Iterable[Any]] | None:
         return "SNS messages", parse_objects(value["Message"])
     if "detail-type" in value and isinstance(value.get("detail"), dict | list | str):
         return "EventBridge events", [value["detail"]]
+    if "specversion" in value and isinstance(value.get("data"), dict | list | str):
+        return "CloudEvents", [value["data"]]
+    if "specversion" in value and isinstance(data := value.get("data_base64"), str):
+        return "CloudEvents", _decoded(data)
     return None
 
 
@@ -390,7 +393,7 @@ def items_of(value: Any) -> Iterator[Any]:
 
 def _is_item(value: Mapping[str, Any]) -> bool:
     return bool(value) and all(
-        isinstance(each, dict) and len(each) == 1 and each.keys() <= _TYPES for each in value.values()
+        isinstance(each, dict) and len(each) == 1 and each.keys() <= PYTHON_TYPES.keys() for each in value.values()
     )
 
 

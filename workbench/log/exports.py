@@ -26,7 +26,7 @@ from workbench.errors import ParameterError
 from workbench.log.containers import items_of, values_of
 from workbench.log.objects import Object, files_below, list_objects, read_lines, stored_object
 from workbench.model.records import origin
-from workbench.paths import local
+from workbench.paths import is_s3, local_path
 
 _SUMMARY, _MANIFEST = "manifest-summary.json", "manifest-files.json"
 _EXPORTED = re.compile(r"0?(?P<millis>\d{13})-[0-9a-f]{8}")  # the folder of an export is named by when it began
@@ -121,10 +121,10 @@ def find_exports(source: str | Path, mirror: Mirror | None = None) -> list[Expor
     if mirror:
         mirror.refresh()
         root = mirror.root
-    elif str(source).startswith("s3://"):
+    elif is_s3(source):
         raise ParameterError(f'{source} is in S3: sync it and give the folder, or ask by engine="athena"')
     else:
-        root = local(source)
+        root = local_path(source)
     files = list(files_below(root))
     if found := [path for path in files if path.name == _SUMMARY]:
         each = (_export(summary, mirror) for summary in found)

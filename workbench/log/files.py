@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from workbench.paths import write_atomically
+
 
 class Files(Protocol):
     """Files below places, which are folders or ``s3://`` prefixes and end with ``/``."""
@@ -41,9 +43,8 @@ class LocalFiles:
 
     def put(self, path: Path, name: str) -> None:
         """Write a file, all of it or none."""
-        part = Path(name).with_name(f".{Path(name).name}.part")
-        shutil.copyfile(path, part)
-        part.replace(name)
+        with write_atomically(Path(name), make_folder=False) as part:  # a folder that was removed meanwhile stays so
+            shutil.copyfile(path, part)
 
     def remove(self, place: str, *, first: str) -> None:
         """Remove a folder, and before all else the file by which it is found."""

@@ -10,7 +10,7 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,15 +22,19 @@ import pyarrow.parquet as pq
 
 from workbench.errors import ParameterError, RecordRefused
 from workbench.log.containers import Format, format_of, lines_of
-from workbench.model.records import COLUMNS, parse_objects, table_name
-from workbench.paths import local
+from workbench.model.records import COLUMN_TYPES, parse_objects, table_name
+from workbench.paths import is_hidden, local_path
 
-SCHEMA = pa.schema(
-    {name: pa.string() for name in COLUMNS} | {"ts": pa.timestamp("us"), "size_bytes": pa.int64(), "by_ttl": pa.bool_()}
-)
-
-# Athena reads a timestamp of Parquet with milliseconds only: the time travels as text.
+_ARROW_TYPES: Mapping[str, pa.DataType] = {
+    "varchar": pa.string(),
+    "timestamp": pa.timestamp("us"),
+    "bigint": pa.int64(),
+    "boolean": pa.bool_(),
+}
+SCHEMA = pa.schema({name: _ARROW_TYPES[kind] for name, kind in COLUMN_TYPES.items()})
+"""The columns of a change, times in UTC without a zone."""
 PARQUET = pa.schema([field.with_type(pa.string()) if field.name == "ts" else field for field in SCHEMA])
+"""The same in stored Parquet files: Athena reads a timestamp of them with milliseconds only, so `ts` is a text."""
 
 _ARRIVAL = re.compile(r"(?:^|[/=])(\d{4})[/-](?:month=)?(\d\d)[/-](?:day=)?(\d\d)(?:[/-](?:hour=)?(\d\d))?/")
 # Firehose ends an object's name in when its oldest record arrived and a random text:
@@ -107,7 +111,7 @@ def list_source(source: str | Path) -> Listing:
     ParameterError
         Where the source does not exist, or something in it may not be read.
     """
-    root = local(source, ParameterError, _ADVICE)
+    root = local_path(source, ParameterError, _ADVICE)
     found = _Found()
     if root.is_dir():
         if not (table := _table_above(root)):
@@ -122,7 +126,7 @@ def list_source(source: str | Path) -> Listing:
         for path in named:
             if path.parent not in tables:
                 tables[path.parent] = _table_above(path.parent)
-            if path.is_file() and (named == [root] or not any(_hidden(part) for part in path.parts[start:])):
+            if path.is_file() and (named == [root] or not any(is_hidden(part) for part in path.parts[start:])):
                 if table := tables[path.parent]:
                     found.foreign.append(table)
                 else:
@@ -259,7 +263,7 @@ class _Found:
             entries = [entry for entry in entries if entry.name != "data"]  # incremental exports share that folder
         for entry in entries:
             path = folder / entry.name
-            if _hidden(entry.name):
+            if is_hidden(entry.name):
                 self._pass_over(path, top)
             elif entry.is_symlink() and entry.is_dir():
                 links.append(path)
@@ -320,10 +324,6 @@ _EXPORT_ID = re.compile(r"\d{14}-[0-9a-f]{8}|\d{13}-[0-9a-f]{8}")
 
 def _is_export(folder: Path) -> bool:
     return (folder / "manifest-summary.json").is_file()
-
-
-def _hidden(name: str) -> bool:
-    return name[:1] in (".", "_") and name not in (".", "..")
 
 
 def _could_be_data(item: Object) -> bool:

@@ -22,23 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.errors import ParameterError, RecordRefused
-from workbench.model.records import canonical_json, canonical_number
+from workbench.model.records import PYTHON_TYPES, canonical_json, canonical_number
 
 Numbers = Literal["auto", "decimal"]
 RESERVED = frozenset({"_changed_at", "_deleted_at", "_by_ttl"})  # the columns a result adds to an item's own
 _PART = re.compile(r'"((?:[^"]|"")*)"(?:\.|\Z)|([^."]+)(?:\.|\Z)')
-_PYTHON_TYPE: dict[str, Any] = {
-    "S": str,
-    "N": str,
-    "B": str,
-    "BOOL": bool,
-    "NULL": bool,
-    "M": dict,
-    "L": list,
-    "SS": list,
-    "NS": list,
-    "BS": list,
-}
 
 
 def column_name(path: Sequence[str | int]) -> str:
@@ -195,7 +183,7 @@ def _from_value(value: Mapping[str, Any]) -> Any:
     kind: str
     inner: Any
     ((kind, inner),) = value.items()
-    if type(inner) is not _PYTHON_TYPE[kind]:
+    if type(inner) is not PYTHON_TYPES[kind]:
         raise TypeError(f"{kind} holds a {type(inner).__name__}")
     if kind == "S":
         return inner
@@ -306,7 +294,7 @@ def _collect(image: Mapping[str, Any], node: _Node, row: int) -> None:
 
 def _column(kinds: Mapping[str, tuple[list[int], list[Any]]], rows: int, numbers: Numbers) -> pd.Series:
     for kind, (_, values) in kinds.items():
-        if set(map(type, values)) - {_PYTHON_TYPE.get(kind)}:
+        if set(map(type, values)) - {PYTHON_TYPES.get(kind)}:
             raise RecordRefused(f"an image is not DynamoDB JSON: an attribute of type {kind!r} holds another type")
     if len(kinds) <= 1:
         kind = next(iter(kinds), "S")

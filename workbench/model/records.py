@@ -39,19 +39,22 @@ from typing import Any, Literal
 from workbench.errors import RecordRefused
 
 Layout = Literal["envelope", "raw", "flat"]
-COLUMNS = (
-    "event_id",
-    "event_name",
-    "table_name",
-    "ts",
-    "keys",
-    "new_image",
-    "old_image",
-    "size_bytes",
-    "by_ttl",
-    "aws_region",
-    "account_id",
-)
+COLUMN_TYPES: Mapping[str, Literal["varchar", "timestamp", "bigint", "boolean"]] = {
+    "event_id": "varchar",
+    "event_name": "varchar",
+    "table_name": "varchar",
+    "ts": "timestamp",
+    "keys": "varchar",
+    "new_image": "varchar",
+    "old_image": "varchar",
+    "size_bytes": "bigint",
+    "by_ttl": "boolean",
+    "aws_region": "varchar",
+    "account_id": "varchar",
+}
+"""The columns of a change and their types in SQL, as Athena and DuckDB both call them. `workbench.log.objects.SCHEMA`
+has them in Arrow's terms, `workbench.aws.table_definitions` in Hive's."""
+COLUMNS = tuple(COLUMN_TYPES)
 ORIGIN = ("aws_region", "account_id")
 """Where the table is, as far as the record tells: older envelopes do not have these columns."""
 EVENTS = ("INSERT", "MODIFY", "REMOVE")
@@ -68,6 +71,19 @@ METADATA = {
     "attributevalues": "attribute_values",
 }
 """The columns of a flat row that are not attributes, by their plain names."""
+PYTHON_TYPES: Mapping[str, Any] = {
+    "S": str,
+    "N": str,
+    "B": str,
+    "BOOL": bool,
+    "NULL": bool,
+    "M": dict,
+    "L": list,
+    "SS": list,
+    "NS": list,
+    "BS": list,
+}
+"""The type of DynamoDB JSON values by their type descriptors, when read as JSON."""
 TTL_PRINCIPAL = "dynamodb.amazonaws.com"
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
@@ -461,7 +477,7 @@ def _value(value: object, binary: Callable[[str], str]) -> dict[str, Any]:
     if not isinstance(value, dict) or len(value) != 1:
         raise RecordRefused('not DynamoDB JSON like {"S": …}')
     ((kind, inner),) = value.items()
-    wanted = _HOLDS.get(kind)
+    wanted = PYTHON_TYPES.get(kind)
     if wanted is None:
         raise RecordRefused(f"unknown type {kind!r}")
     if not isinstance(inner, wanted):
@@ -481,17 +497,3 @@ def _value(value: object, binary: Callable[[str], str]) -> dict[str, Any]:
     if kind == "NS":
         return {"NS": sorted({canonical_number(number) for number in inner}, key=Decimal)}
     return {"BS": sorted({binary(element) for element in inner})}
-
-
-_HOLDS: dict[str, Any] = {
-    "S": str,
-    "N": str,
-    "B": str,
-    "BOOL": bool,
-    "NULL": bool,
-    "M": dict,
-    "L": list,
-    "SS": list,
-    "NS": list,
-    "BS": list,
-}

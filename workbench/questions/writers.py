@@ -6,12 +6,11 @@ import base64
 import codecs
 import hashlib
 import json
-import os
 import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -103,10 +102,6 @@ def write(
                 paths.upload(sidecar_of(file), f"{place}.meta.json", session, overwrite=overwrite)
         return place
     target = place
-    parts = {
-        name: name.with_name(f".{name.name}.{os.getpid()}.part")
-        for name in (target, sidecar_of(target))[: 1 if meta is None else 2]
-    }
     df = nest(df) if nested else df
     if excel and kind != "csv":
         raise ExportError(f"{path}: excel is for CSV; write .xlsx as it is")
@@ -116,20 +111,16 @@ def write(
     if meta is not None:
         meta = {**meta, "notes": [*meta.get("notes", ()), *notes]}
     writer = partial(_write_csv, excel=True) if excel else _WRITERS[kind]
+    sidecar = nullcontext() if meta is None else paths.write_atomically(sidecar_of(target))
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        writer(df, parts[target])
-        if meta is not None:
-            about = _described(df, parts[target], {**meta, "nested": nested})
-            parts[sidecar_of(target)].write_text(about, "utf-8", "backslashreplace")  # \udc80 is JSON's too
-        for name, part in parts.items():  # cut short in between, the old sidecar does not have the new file's hash
-            os.replace(part, name)
+        # The file takes its place first: cut short in between, the old sidecar does not have the new file's hash.
+        with sidecar as about, paths.write_atomically(target) as part:
+            writer(df, part)
+            if about and meta is not None:
+                described = _described(df, part, {**meta, "nested": nested})
+                about.write_text(described, "utf-8", "backslashreplace")  # \udc80 is JSON's too
     except OSError as error:
         raise ExportError(f"{target} could not be written: {error.strerror or error}") from error
-    finally:
-        for part in parts.values():
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
     return target
 
 

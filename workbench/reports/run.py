@@ -122,7 +122,7 @@ def run_report(
     """
     if timeout < 1:
         raise ParameterError(f"timeout={timeout}: a cell may take a second or more")
-    source = paths.local(notebook, ReportError)
+    source = paths.local_path(notebook, ReportError)
     node = _read(source)
     declared = read_parameters(node, source)
     given = coerce_all(parameters, declared, source)
@@ -202,7 +202,7 @@ def _run(
 
 def write_index(out: str | Path, reports: Iterable[Report] = ()) -> Path:
     """Write ``out/index.html``, which links the reports in a folder, and these, with a line on each."""
-    index = paths.local(out, ReportError, "an index is written to a folder") / "index.html"
+    index = paths.local_path(out, ReportError, "an index is written to a folder") / "index.html"
     found = {Path(report.html).resolve(): report for report in (*_kept(index.parent), *reports)}
     _write(index, page.render_index([found[path] for path in sorted(found)], index.parent))
     return index
@@ -254,7 +254,7 @@ def _hide(done: NotebookNode, hidden: Collection[str]) -> None:
 
 def _session(out: str | Path, settings: Settings) -> boto3.Session | None:
     """Return the session with which reports are written to S3; None where they are not, or nobody set it up."""
-    if not paths.remote(out) or settings.engine != "athena":
+    if not paths.is_s3(out) or settings.engine != "athena":
         return None
     from workbench.aws.session import open_session  # awswrangler, which takes a second to import
 
@@ -268,15 +268,11 @@ def _write(path: Path | str, text: str, session: boto3.Session | None = None) ->
             part.write_text(text, encoding="utf-8")
             paths.upload(part, path, session, overwrite=True)
         return
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
+        with paths.write_atomically(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ReportError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> NotebookNode:

@@ -6,7 +6,6 @@ import base64
 import gzip
 import hashlib
 import json
-import os
 import random
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,10 +21,11 @@ import pyarrow.parquet as pq
 from workbench.errors import RecordRefused
 from workbench.log.objects import PARQUET
 from workbench.model.records import canonical_change
+from workbench.paths import write_atomically
 from workbench.sandbox.item_store import ItemStore
 from workbench.sandbox.lock import alone
 
-Written = Literal["envelope", "parquet", "raw"]
+DeliveryFormat = Literal["envelope", "parquet", "raw"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
 _LARGEST_OBJECT = 64 << 20  # bytes of records: 20,000 of the largest items would not fit the memory
@@ -55,7 +55,7 @@ def deliver(
     lake: Path,
     table: str,
     *,
-    layout: Written = "envelope",
+    layout: DeliveryFormat = "envelope",
     buffer_seconds: int = 300,
     buffer_records: int = 20_000,
     faults: Faults | None = None,
@@ -142,7 +142,7 @@ def _buffers(
 
 
 def _write_object(
-    store: ItemStore, lake: Path, table: str, batch: Sequence[tuple[int, int]], layout: Written, number: int
+    store: ItemStore, lake: Path, table: str, batch: Sequence[tuple[int, int]], layout: DeliveryFormat, number: int
 ) -> int:
     changes: list[dict[str, Any]] = []
     lines: list[bytes] = []
@@ -163,17 +163,14 @@ def _write_object(
     digest = hashlib.blake2b(b"%d %d %s" % (number, batch[0][0], records[0]), digest_size=16).digest()
     stem = f"{moment:year=%Y/month=%m/day=%d/hour=%H}/{table}-1-{moment:%Y-%m-%d-%H-%M-%S}-{uuid.UUID(bytes=digest)}"
     if changes:
-        place_file(
-            lake / "data" / table / f"{stem}.parquet",
-            lambda path: pq.write_table(pa.Table.from_pylist(changes, schema=PARQUET), path, compression="zstd"),
-        )
+        with write_atomically(lake / "data" / table / f"{stem}.parquet") as part:
+            pq.write_table(pa.Table.from_pylist(changes, schema=PARQUET), part, compression="zstd")
     if lines:
-        place_file(lake / "data" / table / f"{stem}{_ENDING[layout]}", lambda path: path.write_bytes(_zipped(lines)))
+        with write_atomically(lake / "data" / table / f"{stem}{_ENDING[layout]}") as part:
+            part.write_bytes(_zipped(lines))
     if failed:
-        place_file(
-            lake / "errors" / table / "processing-failed" / f"{stem}.json.gz",
-            lambda path: path.write_bytes(_zipped(failed)),
-        )
+        with write_atomically(lake / "errors" / table / "processing-failed" / f"{stem}.json.gz") as part:
+            part.write_bytes(_zipped(failed))
     return len(failed)
 
 
@@ -195,21 +192,6 @@ def _failure(record: bytes, why: str, arrival: int) -> bytes:
             "lambdaArn": "local",
         }
     ).encode()
-
-
-def place_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file, all of it or none; ``write`` is handed the path to write to."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    write(part)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(part, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _clean_up(lake: Path, table: str) -> None:

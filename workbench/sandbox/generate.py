@@ -19,9 +19,9 @@ from tqdm import tqdm
 from workbench.errors import ParameterError, StoreError, did_you_mean
 from workbench.progress import seen
 from workbench.sandbox import Faults, ItemStore, deliver
+from workbench.sandbox.database import note_of
 from workbench.sandbox.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
-from workbench.sandbox.delivery import Written
-from workbench.sandbox.item_store import note_of
+from workbench.sandbox.delivery import DeliveryFormat
 from workbench.sandbox.lock import alone
 from workbench.text import count
 
@@ -63,7 +63,7 @@ def generate(
     late: float = 0.01,
     reordered: float = 0.02,
     same_instant: float = 0.03,
-    layout: Written = "envelope",
+    layout: DeliveryFormat = "envelope",
     replace: bool = False,
     keep: bool = False,
     progress: bool = True,
@@ -101,10 +101,10 @@ def generate(
         Where the table is there already, made with other arguments, or another process is making it.
     """
     check(dataset, items, changes)
-    if layout not in get_args(Written):
+    if layout not in get_args(DeliveryFormat):
         raise ParameterError(
-            f"there is no layout {layout!r}; there are: {', '.join(get_args(Written))}."
-            f"{did_you_mean(layout, get_args(Written))}"
+            f"there is no layout {layout!r}; there are: {', '.join(get_args(DeliveryFormat))}."
+            f"{did_you_mean(layout, get_args(DeliveryFormat))}"
         )
     span = span_of(start, end)
     shares = {"duplicates": duplicates, "late": late, "reordered": reordered, "same_instant": same_instant}
@@ -159,7 +159,7 @@ def _make(
     span: tuple[datetime, datetime],
     same_instant: float,
     faults: Faults,
-    layout: Written,
+    layout: DeliveryFormat,
     progress: bool,
     forget: Callable[[], object],
 ) -> Generated:

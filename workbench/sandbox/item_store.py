@@ -6,14 +6,14 @@ disk. The change records are those Kinesis Data Streams for DynamoDB writes, and
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import re
 import sqlite3
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -23,21 +23,9 @@ import orjson
 
 from workbench.errors import StoreError
 from workbench.model.attributes import from_dynamodb, to_dynamodb
-from workbench.model.records import TTL_PRINCIPAL
+from workbench.sandbox.database import SCHEMA, connect, read_only
+from workbench.sandbox.stream_records import change_record, item_size, value_size
 
-_SCHEMA = """
-create table if not exists tables (name text primary key, key text not null, ttl text, note text);
-create table if not exists items (
-    name text not null, key blob not null, image blob not null, size integer not null, expires integer,
-    primary key (name, key)
-) without rowid;
-create index if not exists expiring on items (name, expires) where expires is not null;
-create table if not exists changes (
-    seq integer primary key autoincrement, name text not null, micros integer not null, record blob not null
-);
-create index if not exists pending on changes (name, seq);
-create table if not exists arrivals (name text not null, seq integer not null, micros integer not null);
-"""
 # Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 _LARGEST_ITEM = 400 * 1024
 _DEEPEST = 32
@@ -46,31 +34,26 @@ _BATCH = 25
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def read_only(path: Path) -> bool:
-    """Tell whether a store is there and cannot be written."""
-    return path.is_file() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open a store; one that cannot be written is left as it is, also by what SQLite would put beside it."""
-    if not read_only(path):
-        return sqlite3.connect(path, isolation_level=None, timeout=30)
-    written = path.with_name(f"{path.name}-wal")
-    how = "mode=ro" if written.is_file() and written.stat().st_size else "immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=30)
-
-
-def note_of(path: Path, table: str) -> str | None:
-    """Read the note kept with a table in a store that another process may be writing."""
-    with closing(connect(path)) as db, suppress(sqlite3.OperationalError):  # a store without tables yet
-        row = db.execute("select note from tables where name = ?", (table,)).fetchone()
-        return row[0] if row else None
-    return None
-
-
 class _Image(NamedTuple):
     attributes: dict[str, Any]
     size: int
+    """In bytes, as DynamoDB counts it."""
+
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a store holds at one moment."""
+
+    moment: datetime
+    """The millisecond, in UTC, with which that ended: every change up to it is in, every later one is not."""
+    _db: sqlite3.Connection
+
+    def items(self, table: str) -> Iterator[tuple[bytes, bytes, int]]:
+        """Yield the key and the image of every item, as DynamoDB JSON, and the image's size in bytes."""
+        yield from self._db.execute("select key, image, size from items where name = ?", (table,))
 
 
 class ItemStore:
@@ -85,18 +68,19 @@ class ItemStore:
     def __init__(self, path: str | Path, *, event_id: Callable[[], str] = lambda: str(uuid.uuid4())) -> None:
         self.event_id = event_id
         self._bulk = False
-        self._known: dict[str, tuple[dict[str, str], str | None]] = {}
+        self._tables: dict[str, tuple[dict[str, str], str | None]] = {}
+        self._path = Path(path)
         try:
-            self.read_only = read_only(Path(path))
+            self.read_only = read_only(self._path)
             if not self.read_only:
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._db = connect(Path(path))
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = connect(self._path)
             if self.read_only:
                 return
             self._db.execute("pragma auto_vacuum = full")  # the file shrinks with each delivery
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"the item store {path} cannot be opened: {error}") from error
 
@@ -132,17 +116,17 @@ class ItemStore:
     def drop_table(self, table: str) -> None:
         """Remove a table with its items and what was not delivered yet."""
         with self._transaction():
-            for held in ("items", "changes", "arrivals", "tables"):
-                self._db.execute(f"delete from {held} where name = ?", (table,))
-        self._known.pop(table, None)
+            for relation in ("items", "changes", "arrivals", "tables"):
+                self._db.execute(f"delete from {relation} where name = ?", (table,))
+        self._tables.pop(table, None)
 
     def tables(self) -> list[str]:
-        """Name the tables."""
+        """Return the names of the tables, in their order."""
         return [name for (name,) in self._db.execute("select name from tables order by name")]
 
     def key_names(self, table: str) -> list[str]:
-        """Name the key attributes of a table."""
-        return list(self._table(table)[0])
+        """Return the names of a table's key attributes, the partition key first."""
+        return list(self._key_and_ttl(table)[0])
 
     def note(self, table: str, text: str | None = None) -> str | None:
         """Read the note kept with a table, or replace it."""
@@ -153,26 +137,47 @@ class ItemStore:
 
     def get_item(self, table: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return an item, or None."""
-        image, _ = self._image(table, self._only_key(table, key))
+        image, _ = self._stored_image(table, self._only_key(table, key))
         return from_dynamodb(orjson.loads(image)) if image else None
 
     def scan(self, table: str) -> Iterator[dict[str, Any]]:
         """Yield every item."""
-        self._table(table)
+        self._key_and_ttl(table)
         for (image,) in self._db.execute("select image from items where name = ?", (table,)):
             yield from_dynamodb(orjson.loads(image))
 
     def images(self, table: str) -> Iterator[tuple[str, str]]:
         """Yield the key and the image of every item, as DynamoDB JSON texts."""
-        self._table(table)
+        self._key_and_ttl(table)
         for key, image in self._db.execute("select key, image from items where name = ?", (table,)):
             yield key.decode(), image.decode()
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Take a snapshot of all tables, for a block: writers are held up while it is taken, and no longer.
+
+        Raises
+        ------
+        StoreError
+            Within a `bulk` write, whose end is not known yet.
+        """
+        if self._db.in_transaction:
+            raise StoreError("a snapshot, as of an export, cannot be taken within a bulk write: take it after")
+        with closing(connect(self._path)) as reader:
+            with nullcontext() if self.read_only else self._transaction():
+                reader.execute("begin")
+                reader.execute("select 1 from tables").fetchone()  # with its first read the snapshot is taken
+                now = datetime.now(UTC)
+                moment = now.replace(microsecond=now.microsecond // 1000 * 1000) + _MILLISECOND
+                while datetime.now(UTC) <= moment:
+                    time.sleep(0.0001)
+            yield Snapshot(moment, reader)
+
     def put_item(self, table: str, item: Mapping[str, Any], *, now: datetime | None = None) -> None:
         """Write an item, in place of one with its key."""
-        image = self._encoded(table, item)
+        image = self._checked_image(table, item)
         with self._transaction():
-            self._write(table, self._key(table, image.attributes), image, now)
+            self._write(table, self._key_text(table, image.attributes), image, now)
 
     def update_item(
         self,
@@ -201,9 +206,9 @@ class ItemStore:
         touched = [*put, *add, *removed]
         if wrong := sorted(set(touched) & set(key)) or sorted({name for name in touched if touched.count(name) > 1}):
             raise StoreError(f"table {table!r}: {wrong[0]!r} is part of the key, or named twice, in one update")
-        operands = self._encoded(table, {**put, **add, **members}).attributes
+        operands = self._checked_image(table, {**put, **add, **members}).attributes
         with self._transaction():
-            old, _ = self._image(table, text)
+            old, _ = self._stored_image(table, text)
             if not (old or put or add) and removed:
                 return  # nothing is deleted from no item
             image = orjson.loads(old or text)
@@ -216,12 +221,12 @@ class ItemStore:
                     )
             item = {**from_dynamodb(image), **put}
             for name, value in add.items():
-                item[name] = _sum(item[name], value) if name in item else value
+                item[name] = _sum_of(item[name], value) if name in item else value
             for name in removed:
                 item[name] = item.get(name, frozenset()) - members[name] if name in members else None
                 if not item[name]:
                     del item[name]
-            self._write(table, text, self._encoded(table, item), now)
+            self._write(table, text, self._checked_image(table, item), now)
 
     def delete_item(self, table: str, key: Mapping[str, Any], *, now: datetime | None = None) -> None:
         """Remove an item; where there is none, nothing happens."""
@@ -238,8 +243,10 @@ class ItemStore:
         now: datetime | None = None,
     ) -> None:
         """Write and remove up to 25 items, each key at most once."""
-        images = [self._encoded(table, item) for item in puts]
-        writes: list[tuple[bytes, _Image | None]] = [(self._key(table, image.attributes), image) for image in images]
+        images = [self._checked_image(table, item) for item in puts]
+        writes: list[tuple[bytes, _Image | None]] = [
+            (self._key_text(table, image.attributes), image) for image in images
+        ]
         writes += [(self._only_key(table, key), None) for key in deletes]
         if not 1 <= len(writes) <= _BATCH:
             raise StoreError(f"table {table!r}: a batch holds 1 to {_BATCH} writes, not {len(writes)}")
@@ -293,8 +300,8 @@ class ItemStore:
     def delivered(self, table: str, last: int) -> None:
         """Forget the changes up to a sequence number: they are in the lake."""
         with self._transaction():
-            for held in ("changes", "arrivals"):
-                self._db.execute(f"delete from {held} where name = ? and seq <= ?", (table, last))
+            for relation in ("changes", "arrivals"):
+                self._db.execute(f"delete from {relation} where name = ? and seq <= ?", (table, last))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -312,17 +319,17 @@ class ItemStore:
                 raise StoreError(f"the item store could not write: {error}") from error
             raise
 
-    def _table(self, table: str) -> tuple[dict[str, str], str | None]:
-        if table not in self._known:
+    def _key_and_ttl(self, table: str) -> tuple[dict[str, str], str | None]:
+        if table not in self._tables:
             row = self._db.execute("select key, ttl from tables where name = ?", (table,)).fetchone()
             if not row:
                 raise StoreError(
                     f"there is no table {table!r} in the item store, but: {', '.join(self.tables()) or 'none'}"
                 )
-            self._known[table] = json.loads(row[0]), row[1]
-        return self._known[table]
+            self._tables[table] = json.loads(row[0]), row[1]
+        return self._tables[table]
 
-    def _encoded(self, table: str, item: Mapping[str, Any]) -> _Image:
+    def _checked_image(self, table: str, item: Mapping[str, Any]) -> _Image:
         try:
             image = to_dynamodb(item)
             size, depth = item_size(image)
@@ -335,11 +342,11 @@ class ItemStore:
             )
         return _Image(image, size)
 
-    def _key(self, table: str, image: Mapping[str, Any]) -> bytes:
-        key, _ = self._table(table)
+    def _key_text(self, table: str, image: Mapping[str, Any]) -> bytes:
+        key, _ = self._key_and_ttl(table)
         for (name, kind), longest in zip(key.items(), _LONGEST_KEYS, strict=False):
             value = image.get(name, {})
-            if kind not in value or not 1 <= _value_size(kind, value[kind])[0] <= longest:
+            if kind not in value or not 1 <= value_size(kind, value[kind])[0] <= longest:
                 raise StoreError(
                     f"table {table!r}: the key attribute {name!r} must be there, of type {kind} and "
                     f"of 1 to {longest:,} bytes"
@@ -347,18 +354,18 @@ class ItemStore:
         return orjson.dumps({name: image[name] for name in key}, option=orjson.OPT_SORT_KEYS)
 
     def _only_key(self, table: str, key: Mapping[str, Any]) -> bytes:
-        text = self._key(table, self._encoded(table, key).attributes)
+        text = self._key_text(table, self._checked_image(table, key).attributes)
         if len(key) > len(self.key_names(table)):
             raise StoreError(f"table {table!r}: its key is {', '.join(self.key_names(table))}, not {', '.join(key)}")
         return text
 
-    def _image(self, table: str, key: bytes) -> tuple[bytes | None, int]:
-        found = self._db.execute("select image, size from items where name = ? and key = ?", (table, key)).fetchone()
-        return found or (None, 0)
+    def _stored_image(self, table: str, key: bytes) -> tuple[bytes | None, int]:
+        row = self._db.execute("select image, size from items where name = ? and key = ?", (table, key)).fetchone()
+        return row or (None, 0)
 
     def _write(self, table: str, key: bytes, image: _Image | None, now: datetime | None, by_ttl: bool = False) -> None:
         micros = ((now or datetime.now(UTC)) - _EPOCH) // timedelta(microseconds=1)
-        old, size = self._image(table, key)
+        old, size = self._stored_image(table, key)
         new = None if image is None else orjson.dumps(image.attributes, option=orjson.OPT_SORT_KEYS)
         if old == new:
             return  # DynamoDB captures no change where there is none
@@ -367,83 +374,16 @@ class ItemStore:
             self._db.execute("delete from items where name = ? and key = ?", (table, key))
         else:
             size += image.size
-            expires = float(image.attributes.get(self._table(table)[1] or "", {}).get("N", "nan"))
+            expires = float(image.attributes.get(self._key_and_ttl(table)[1] or "", {}).get("N", "nan"))
             self._db.execute(
                 "insert or replace into items values (?, ?, ?, ?, ?)",
                 (table, key, new, image.size, int(expires) if abs(expires) < 2**62 else None),
             )
-        record = _record(self.event_id(), table, micros, key, new, old, size, by_ttl)
+        record = change_record(self.event_id(), table, micros, key, new, old, size, by_ttl)
         self._db.execute("insert into changes (name, micros, record) values (?, ?, ?)", (table, micros, record))
 
 
-def item_size(image: Mapping[str, Any]) -> tuple[int, int]:
-    """Return an item's size in bytes, as DynamoDB counts it, and how many levels deep it is.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
-    """
-    size, depth = 0, 0
-    for name, value in image.items():
-        ((kind, inner),) = value.items()
-        inside, below = _value_size(kind, inner)
-        size += len(name.encode()) + inside
-        depth = max(depth, below)
-    return size, depth + 1
-
-
-def _value_size(kind: str, inner: Any) -> tuple[int, int]:
-    if kind == "S":
-        return len(inner.encode()), 0
-    if kind == "N":
-        return (len(inner.partition("E")[0].replace(".", "").strip("-0")) + 1) // 2 + 1, 0
-    if kind == "B":
-        return len(inner) * 3 // 4 - inner[-2:].count("="), 0
-    if kind in ("BOOL", "NULL"):
-        return 1, 0
-    if kind == "M":
-        size, depth = item_size(inner)
-        return size + 3 + len(inner), depth
-    if kind == "L":
-        parts = [_value_size(*next(iter(value.items()))) for value in inner]
-        return sum(size for size, _ in parts) + 3 + len(parts), max((depth for _, depth in parts), default=0) + 1
-    return sum(_value_size(kind[0], member)[0] for member in inner), 0
-
-
-def _record(
-    event_id: str, table: str, micros: int, key: bytes, new: bytes | None, old: bytes | None, size: int, by_ttl: bool
-) -> bytes:
-    event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
-    identity = f'{{"type":"Service","principalId":"{TTL_PRINCIPAL}"}}' if by_ttl else "null"
-    images = b"".join(
-        b',"%s":%s' % (name, _twice(image)) for name, image in ((b"NewImage", new), (b"OldImage", old)) if image
-    )
-    return (
-        f'{{"awsRegion":"local","eventID":"{event_id}","eventName":"{event}","userIdentity":{identity},'
-        f'"recordFormat":"application/json","tableName":"{table}","dynamodb":{{"ApproximateCreationDateTime":{micros},'
-        f'"ApproximateCreationDateTimePrecision":"MICROSECOND","Keys":'
-    ).encode() + b'%s%s,"SizeBytes":%d},"eventSource":"aws:dynamodb"}' % (_twice(key), images, size)
-
-
-def _twice(image: bytes) -> bytes:
-    """Encode binary a second time, as Kinesis Data Streams for DynamoDB does."""
-    if b'B":' not in image and b'BS":' not in image:
-        return image
-    return orjson.dumps({name: _twice_value(value) for name, value in orjson.loads(image).items()})
-
-
-def _twice_value(value: dict[str, Any]) -> dict[str, Any]:
-    ((kind, inner),) = value.items()
-    if kind == "B":
-        return {"B": base64.b64encode(inner.encode()).decode()}
-    if kind == "BS":
-        return {"BS": [base64.b64encode(member.encode()).decode() for member in inner]}
-    if kind == "M":
-        return {"M": {name: _twice_value(child) for name, child in inner.items()}}
-    if kind == "L":
-        return {"L": [_twice_value(child) for child in inner]}
-    return value
-
-
-def _sum(old: Any, value: Any) -> Any:
+def _sum_of(old: Any, value: Any) -> Any:
     if isinstance(old, frozenset):
         return old | value
     with localcontext(prec=300):  # any sum of two numbers, exactly: one of more than 38 digits is refused, not rounded

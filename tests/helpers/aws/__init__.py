@@ -1,0 +1,1 @@
+"""AWS in small, for tests: moto, and an Athena that executes queries."""
