@@ -9,8 +9,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from workbench.engines.athena import _over_nothing
 from workbench.engines.scan import Window, window_of
+from workbench.engines.unload import answer_over_nothing
 from workbench.errors import ParameterError
 from workbench.model.conditions import parse
 from workbench.model.times import END_OF_TIME, START_OF_TIME, duration
@@ -45,7 +45,7 @@ select count(*) as n from {deliveries} where ts >= :start
 def test_a_question_answers_with_the_columns_its_head_declares(name):
     asked = question(name)
     with duckdb.connect(config={"integer_division": True}) as con:
-        rows = _over_nothing(asked, asked.bind({}))
+        rows = answer_over_nothing(asked, asked.bind({}))
         con.register("answer", rows)
         described = con.sql("describe answer").fetchall()
     assert [column.name for column in asked.columns] == [column for column, *_ in described]

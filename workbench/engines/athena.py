@@ -8,9 +8,8 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +17,7 @@ import awswrangler as wr
 import duckdb
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import sqlglot
 from botocore.exceptions import BotoCoreError, ClientError
-from sqlglot import exp
 
 from workbench.aws.athena import Queries, Running
 from workbench.aws.catalog import Catalog, Listing, LogTable
@@ -34,17 +30,17 @@ from workbench.aws.table_definitions import table_input
 from workbench.config import Settings
 from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, asked_question, matching, resumed_at
 from workbench.engines.exported import stage
+from workbench.engines.reading import Reading
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
+from workbench.engines.unload import answer_over_nothing, in_order, with_times_as_text, with_types
 from workbench.errors import ConfigError, ParameterError, QueryError, StoreError, TableNotFound
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
 from workbench.log.exports import Baseline, Export
 from workbench.log.objects import SCHEMA, Object, Unreadable, list_objects
 from workbench.log.reader import read_changes
-from workbench.model.records import COLUMN_TYPES
 from workbench.model.times import END_OF_TIME, duration
-from workbench.sql.dialects import to_duckdb
 from workbench.sql.filters import EVERYTHING, Filter, key_schema
 from workbench.sql.literals import literal
 from workbench.sql.questions import CHANGE, Question, compose
@@ -58,49 +54,6 @@ _BATCH = 50_000  # rows of a large answer handed over at a time
 _LOOKED_INTO = 20  # objects with unreadable lines that are fetched to name the lines
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _REUSED = 20  # results kept for `result_reuse`
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What a question reads: objects of a log, or a checkpoint and the objects after it."""
-
-    listing: Listing
-    """The objects of the window."""
-    window: Window = field(default_factory=Window)
-    known: Checkpoint | None = None
-
-    @property
-    def log(self) -> LogTable:
-        """The log, with what is known of its partitions."""
-        return self.listing.log
-
-    @property
-    def listed(self) -> Sequence[Object]:
-        """The objects of the window that Athena can read."""
-        return self.listing.objects
-
-    @cached_property
-    def objects(self) -> list[Object]:
-        """Those that are read."""
-        return [item for item in self.listed if not (self.known and self.known.holds(item))]
-
-    @property
-    def scanned(self) -> list[Object]:
-        """Those in the partitions that are read."""
-        kept = {self.log.values(item) for item in self.objects}
-        return [item for item in self.listed if self.log.values(item) in kept]
-
-    @property
-    def bytes(self) -> int:
-        """Size of what is read."""
-        return sum(item.size for item in self.objects) + (self.known.bytes if self.known else 0)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What an answer stands on."""
-        whole = self.window == Window(starts=self.window.starts)
-        notes = self.known.notes(self.listed if whole else None, len(self.objects)) if self.known else ()
-        return (*notes, *self.listing.notes)
 
 
 class AthenaEngine(Engine):
@@ -216,7 +169,7 @@ class AthenaEngine(Engine):
     def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
         """Name the keys a table has had, the newest first: those seen so far, else in the newest hour."""
         log = self.catalog.table(table)
-        reading = _Reading(self._listing(log, Window()), Window(), self._checkpoint(log, END_OF_TIME))
+        reading = Reading(self._listing(log, Window()), Window(), self._checkpoint(log, END_OF_TIME))
         log = reading.log
         if not whole and (found := self._meant(log, table, reading).schemas):
             return found
@@ -225,7 +178,7 @@ class AthenaEngine(Engine):
         last_hour = [item for item in reading.objects if log.values(item) == latest]
         for some in (reading.objects,) if whole else (last_hour, reading.objects):
             if new := self._new(table, some, always=True):
-                counted = _Reading(replace(reading.listing, objects=new))
+                counted = Reading(replace(reading.listing, objects=new))
                 self._refuse(counted)
                 (query,) = self._queries.run([self._census(table, counted, new)])
                 try:
@@ -241,7 +194,7 @@ class AthenaEngine(Engine):
         meant = asked_question(asked)
         values = meant.bind(values)
         log, window = self.catalog.table(table), self._window(meant, values)
-        reading = _Reading(self._listing(log, window), window)
+        reading = Reading(self._listing(log, window), window)
         deliveries, _ = self._relation(meant, reading.log, table, reading, "log", values)
         return meant.compose(values, deliveries=deliveries, matching=matching(meant, where))
 
@@ -268,7 +221,7 @@ class AthenaEngine(Engine):
         meant = asked_question(asked)
         *answers, last = self._answers(meant, table, where, over, meant.bind(values), after=after)
         rows = pa.concat_tables([answer.rows for answer in [*answers, last]])
-        return replace(last, rows=_sorted(rows, last.sql))
+        return replace(last, rows=in_order(rows, last.sql))
 
     def batches(self, asked: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
         """Answer a question in parts, so that a large answer does not fill the memory."""
@@ -302,7 +255,7 @@ class AthenaEngine(Engine):
                 "deliveries": self._log_rows(log, table, reading)
             }
             text = compose(load("parts/checkpoint"), dict.fromkeys(("as_of", "since"), made.since), names, state=CHANGE)
-            text = _portable(text, pa.schema([SCHEMA.field(name) for name in CHANGE]))
+            text = with_times_as_text(text, pa.schema([SCHEMA.field(name) for name in CHANGE]))
             try:
                 if asked := self._run(text, log, table, reading, to=made.place):
                     self._clean([asked])
@@ -313,7 +266,7 @@ class AthenaEngine(Engine):
                 raise
         raise QueryError(f"the checkpoint of {table!r} failed")  # not reached: without one before, none is overtaken
 
-    def _finished(self, made: Checkpoint, log: LogTable, table: str, reading: _Reading, keep: int) -> Checkpoint:
+    def _finished(self, made: Checkpoint, log: LogTable, table: str, reading: Reading, keep: int) -> Checkpoint:
         """Register a checkpoint whose changes are in their place, and remove old ones."""
         assert self._checkpoints is not None
         counted = self._counted.get(table, {})
@@ -353,7 +306,7 @@ class AthenaEngine(Engine):
         deliveries, unstaged = self._relation(meant, log, table, reading, over, values)
         text, nothing = (
             meant.compose(values, deliveries=deliveries, matching=matching(meant, where)),
-            _over_nothing(meant, values),
+            answer_over_nothing(meant, values),
         )
         schema, before = nothing.schema, len(self._queries.finished)
 
@@ -368,7 +321,7 @@ class AthenaEngine(Engine):
                 *self._left,
             )
             return Answer(
-                _typed(part, schema),
+                with_types(part, schema),
                 text,
                 time.perf_counter() - began,
                 len(reading.objects),
@@ -393,7 +346,7 @@ class AthenaEngine(Engine):
                 )
             yield answer(nothing)
             return
-        running = self._run(_portable(text, schema), log, table, reading, count=over != "baseline")
+        running = self._run(with_times_as_text(text, schema), log, table, reading, count=over != "baseline")
         if running is None:
             yield from self._answers(meant, table, where, over, values, rows, resume=False)
             return
@@ -420,10 +373,10 @@ class AthenaEngine(Engine):
 
     def _reading(
         self, meant: Question | None, log: LogTable, table: str, values: Mapping[str, object], known: Checkpoint | None
-    ) -> _Reading:
+    ) -> Reading:
         """Find what a question has to read: the objects of its window, or a checkpoint and those after it."""
         window = self._window(meant, values) if meant else Window()
-        reading = _Reading(self._listing(log, window), window, known)
+        reading = Reading(self._listing(log, window), window, known)
         if known:
             told: dict[str, list[Unreadable]] = {}
             for each in known.unreadable:
@@ -435,7 +388,7 @@ class AthenaEngine(Engine):
         return reading
 
     def _run(
-        self, text: str, log: LogTable, table: str, reading: _Reading, *, to: str | None = None, count: bool = True
+        self, text: str, log: LogTable, table: str, reading: Reading, *, to: str | None = None, count: bool = True
     ) -> Running | None:
         """Run a query and, beside it, those that count unreadable lines and changes a checkpoint is overtaken by.
 
@@ -470,11 +423,11 @@ class AthenaEngine(Engine):
             return None
         return asked
 
-    def _census(self, table: str, reading: _Reading, objects: Sequence[Object]) -> str:
+    def _census(self, table: str, reading: Reading, objects: Sequence[Object]) -> str:
         lines = self._deliveries(table, reading, objects, readable=None)
         return part("census", key_schema=key_schema(), deliveries=lines)
 
-    def _meant(self, log: LogTable, table: str, reading: _Reading) -> Table:
+    def _meant(self, log: LogTable, table: str, reading: Reading) -> Table:
         """Tell which table a name stands for, as far as the log has been looked into."""
         kept = reading.known.contents if reading.known else ()
         parts, counted = merged((*kept, *self._contents.get(table, ()))), self._counted.get(table, {})
@@ -499,7 +452,7 @@ class AthenaEngine(Engine):
         self._places[table] = made.place
         return made
 
-    def _newest_change(self, log: LogTable, table: str, reading: _Reading) -> datetime | None:
+    def _newest_change(self, log: LogTable, table: str, reading: Reading) -> datetime | None:
         """Tell when the last change that Athena can read was made, by what was counted; None where it may be later."""
         counted, window = self._counted.get(table, {}), reading.window
         if window.last or not all(item in counted for item in reading.listed):
@@ -509,7 +462,7 @@ class AthenaEngine(Engine):
         # Objects that arrived before the window hold no change made since it began.
         return newest if newest and (window.first is None or newest >= window.first) else None
 
-    def _log_rows(self, log: LogTable, table: str, reading: _Reading, *, arrival: bool = False) -> str:
+    def _log_rows(self, log: LogTable, table: str, reading: Reading, *, arrival: bool = False) -> str:
         """Return the deliveries of the objects to read and, before them, of the checkpoint."""
         if not reading.known:
             return self._later(log, table, reading, arrival=arrival)
@@ -519,14 +472,14 @@ class AthenaEngine(Engine):
         later = self._later(log, table, reading)
         return f"(select {_KEPT} from {kept} as kept union all select {_KEPT} from {later} as later)"
 
-    def _later(self, log: LogTable, table: str, reading: _Reading, *, arrival: bool = False) -> str:
+    def _later(self, log: LogTable, table: str, reading: Reading, *, arrival: bool = False) -> str:
         """Return the deliveries of the objects to read, of the one table that is meant."""
         origin = self._meant(log, table, reading).origin
         arrivals = reading.objects if arrival else None
         return self._deliveries(table, reading, reading.objects, arrivals=arrivals, origin=origin)
 
     def _relation(
-        self, meant: Question, log: LogTable, table: str, reading: _Reading, over: Over, values: Mapping[str, object]
+        self, meant: Question, log: LogTable, table: str, reading: Reading, over: Over, values: Mapping[str, object]
     ) -> tuple[str, tuple[Unreadable, ...]]:
         """Return what a question is asked of, as SQL, and the lines of the export in it that cannot be read."""
         log_rows = self._log_rows(log, table, reading, arrival=meant.arrivals)
@@ -610,7 +563,7 @@ class AthenaEngine(Engine):
     def _listing(self, log: LogTable, window: Window) -> Listing:
         return self.catalog.listing(log, window.first, window.last)
 
-    def _deliveries(self, table: str, reading: _Reading, objects: Iterable[Object], **options: Any) -> str:
+    def _deliveries(self, table: str, reading: Reading, objects: Iterable[Object], **options: Any) -> str:
         """Read the partitions the objects are in: no others need be looked for."""
         log = reading.log
         kept, there = ({log.values(item) or () for item in each} for each in (objects, reading.listed))
@@ -622,11 +575,11 @@ class AthenaEngine(Engine):
         known = self._counted.get(table, {})
         return [item for item in objects if item not in known] * (always or self._settings.count_unreadable)
 
-    def _refuse(self, reading: _Reading, counted: Sequence[Object] = ()) -> None:
+    def _refuse(self, reading: Reading, counted: Sequence[Object] = ()) -> None:
         until = [(reading.log.needed_until(item), item.size) for item in reading.objects]
         refuse(self._estimate(reading, counted), self._settings.max_scan_bytes, until, reading.window)
 
-    def _estimate(self, reading: _Reading, counted: Sequence[Object] = ()) -> Estimate:
+    def _estimate(self, reading: Reading, counted: Sequence[Object] = ()) -> Estimate:
         times = 1 + bool(reading.known and reading.objects)  # whether a checkpoint is overtaken is asked beside
         scanned = times * (sum(item.size for item in reading.scanned) + (reading.known.bytes if reading.known else 0))
         scanned += sum(item.size for item in counted)
@@ -701,61 +654,3 @@ def _remove(session: Session, database: str, table: str, place: str) -> None:
         session.client("glue").delete_table(DatabaseName=database, Name=table)
     with suppress(ClientError, BotoCoreError, wr.exceptions.ServiceApiError):
         wr.s3.delete_objects(place, boto3_session=session)
-
-
-def _over_nothing(meant: Question, values: Mapping[str, object]) -> pa.Table:
-    """Return what DuckDB answers over a log without changes: the columns and types of every answer, and its rows."""
-    return _over_no_deliveries(to_duckdb(meant.compose(values, deliveries="deliveries")))
-
-
-@lru_cache(maxsize=256)
-def _over_no_deliveries(text: str) -> pa.Table:
-    with duckdb.connect(config={"integer_division": True}) as con:
-        register_functions(con)
-        kinds = {**COLUMN_TYPES, "arrival": "timestamp"}
-        con.execute(f"create table deliveries ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
-        return con.sql(text).to_arrow_table()
-
-
-def _portable(text: str, schema: pa.Schema) -> str:
-    """Cast times to text, in which Parquet files of Athena's keep their microseconds."""
-    columns = [
-        f"cast({name} as varchar) as {name}" if pa.types.is_timestamp(kind) else name
-        for name, kind in zip(schema.names, schema.types, strict=True)
-    ]
-    return f"select {', '.join(columns)}\nfrom (\n{text}\n) as answer"
-
-
-def _typed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give columns the types of the embedded engine; digests, which Athena has as bytes, stay what they are."""
-    columns = []
-    for each in schema:
-        column = rows.column(each.name)
-        if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
-            column = pc.cast(column, each.type)
-        columns.append(column)
-    return pa.table(columns, names=schema.names)
-
-
-def _sorted(rows: pa.Table, text: str) -> pa.Table:
-    """Put rows into the order the question asks for, which files of a result do not keep."""
-    keys = [
-        (rows.column_names[column - 1] if isinstance(column, int) else column, direction)
-        for column, direction in _order_of(text)
-    ]
-    if not keys or not len(rows):
-        return rows
-    return rows.take(pc.sort_indices(rows, sort_keys=keys))
-
-
-@lru_cache(maxsize=256)
-def _order_of(text: str) -> tuple[tuple[int | str, str], ...]:
-    """Return by which columns a question's answer is ordered, each with its direction; numbers count from 1."""
-    order = sqlglot.parse_one(text, read="athena").args.get("order")
-    return tuple(
-        (
-            int(each.this.this) if isinstance(each.this, exp.Literal) else str(each.this.name),
-            "descending" if each.args.get("desc") else "ascending",
-        )
-        for each in (order.expressions if order else ())
-    )
