@@ -29,10 +29,6 @@ QUESTIONS = {
     "create_table": "table",
     "table_ddl": "table",
     "export_status": "baseline",
-    "latest_state": "latest",
-    "change_frequency": "frequency",
-    "item_history": "history",
-    "data_quality": "quality",
     "export_baseline": "baseline",
 }
 HEAVY = {"awswrangler", "matplotlib", "papermill", "faker", "boto3", "nbconvert"}
@@ -192,7 +188,7 @@ def test_export_writes_any_answer_masked_with_what_it_is_from_beside_it(log, tmp
     df = pd.read_csv(out)
     assert df.loc[df["path"] == "n", "after"].tolist() == ["[masked]", "[masked]"]
     beside = json.loads((tmp_path / "history.csv.meta.json").read_text())
-    assert (beside["question"], beside["table"], beside["rows"]) == ("changes", "things", len(df))
+    assert (beside["question"], beside["table"], beside["rows"]) == ("item_history", "things", len(df))
     asked = ("export", "latest", "things", str(tmp_path / "latest.json"), "--from", log)
     run(*asked, "-p", "as_of=2026-01-01T12:00:00Z", "-p", "include_deleted=true")
     assert "exists already" in failed(*asked)
@@ -348,7 +344,7 @@ def test_a_place_that_may_not_be_written_names_its_setting(tmp_path, monkeypatch
             ["frequency", "things", "--from", "LOG", "--start", "2026-01-02", "--end", "2026-01-01"],
             "the window is empty",
         ),
-        (["sql", "latest", "things"], "Did you mean 'latest_state'?"),
+        (["sql", "latest_stat", "things"], "Did you mean 'latest_state'?"),
         (["sql", "latest_state", "things", "-p", "as_off=2026-01-01"], "as_off"),
     ],
 )

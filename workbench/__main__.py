@@ -7,7 +7,7 @@ import signal
 import sys
 from types import FrameType
 
-STOPPED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+from workbench.exit_codes import STOPPED, TERMINATED
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, terminate)
     try:
-        from workbench.cli import main as command  # which takes a second
+        from workbench.cli import main as command
 
         command(prog_name="workbench")
     except KeyboardInterrupt:  # before the command line was there to say it

@@ -141,6 +141,8 @@ class Settings(BaseSettings):
     """DuckDB's memory limit, such as ``2GB``; what does not fit is spilled to a folder in `home`."""
     threads: int | None = None
     """DuckDB's threads; without it, one a core."""
+    tracebacks: bool = False
+    """Whether an error in a notebook shows its traceback, not its line alone; on the command line ``--debug`` does."""
 
     _file: Path | None = PrivateAttr(default=None)
 

@@ -17,11 +17,28 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import ClassVar
 
 
 class WorkbenchError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of every error this package raises on purpose; in a notebook it is one line.
+
+    The setting ``tracebacks`` shows the traceback too, that of the workbench opened last, as does ``--debug`` on the
+    command line.
+    """
+
+    tracebacks: ClassVar[bool] = False
+    """Whether notebooks show tracebacks."""
+
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
+        """What IPython shows instead of a traceback, where an error has it."""
+        if WorkbenchError.tracebacks:
+            raise AttributeError("_render_traceback_")
+        message = " ".join(str(self).split())
+        shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in message)
+        return lambda: [f"{type(self).__name__}: {shown}"]
 
 
 class ConfigError(WorkbenchError):

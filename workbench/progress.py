@@ -14,7 +14,7 @@ from tqdm import tqdm
 def seen() -> dict[str, Any]:
     """Return tqdm's options for where it is shown: scheduled runs, which set TQDM_DISABLE, stay silent."""
     terminal = sys.stderr.isatty()
-    watched = terminal or (_in_notebook() and not os.environ.get("TQDM_DISABLE"))
+    watched = terminal or (in_notebook() and not os.environ.get("TQDM_DISABLE"))
     return {"file": sys.stderr if terminal else sys.stdout, "disable": not watched}
 
 
@@ -25,7 +25,7 @@ def progress(name: str) -> Iterator[Callable[[str], None]]:
         yield lambda text: bar.set_description_str(f"{name}: {text}")
 
 
-def _in_notebook() -> bool:
-    """Whether a kernel runs this; only to look for kernels imports ipykernel too."""
+def in_notebook() -> bool:
+    """Return whether a kernel runs this; only to look for kernels imports ipykernel too."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None

@@ -30,6 +30,7 @@ from workbench.errors import (
     QueryError,
     RecordRefused,
     ScanRefused,
+    WorkbenchError,
     did_you_mean,
 )
 from workbench.log.contents import Schema, alive_at, remade
@@ -50,13 +51,14 @@ from workbench.questions.reconciliation import actual_state, against_live, scann
 from workbench.questions.result import Result, Stats
 from workbench.sandbox.generate import Generated
 from workbench.sql.filters import EVERYTHING, Filter, Keys
-from workbench.text import count
+from workbench.text import count, plain
+from workbench.vocabulary import text_of
 
 if TYPE_CHECKING:
     from workbench.log.checkpoints import Checkpoint
     from workbench.sandbox.dynamodb_writer import Written
 
-_BY_KEY = frozenset({"latest_state", "changes", "hot_keys"})  # whose rows are ordered by key
+_BY_KEY = frozenset({"latest_state", "changes", "item_history", "diff", "reconcile"})  # whose rows are ordered by key
 _NO_MASK = "the mask {} applies to nothing here"
 _KINDS: Mapping[type, str] = {Decimal: "N", str: "S", bool: "BOOL", bytes: "B"}
 Kind = Literal["event", "attribute", "key", "concentration", "interval"]
@@ -84,6 +86,14 @@ class Workbench:
     def __init__(self, source: str | Path | None = None, **settings: Any) -> None:
         self.settings = load_settings(source=None if source is None else str(source), **settings)
         self._engine = open_engine(self.settings)
+        WorkbenchError.tracebacks = self.settings.tracebacks
+
+    def __repr__(self) -> str:
+        """Say which engine answers, from where, and which file the settings are of."""
+        s = self.settings
+        return plain(
+            f"Workbench(engine={s.engine!r}, {self._engine.place_of_logs}, settings={str(s.file or 'defaults')!r})"
+        )
 
     @property
     def session(self) -> Any:
@@ -276,7 +286,7 @@ class Workbench:
         answer, df = self._trying(table, ask)
         asked = {"key": key, "prefix": prefix, "start": start and begin, "end": end and until}
         notes = [*self._notes(table, until), *_held(stream_views.counted(answer.rows)), *self._hints(table, df)]
-        return self._result(History, df, answer, "changes", table, asked, notes=notes)
+        return self._result(History, df, answer, "item_history", table, asked, notes=notes)
 
     def diff(
         self,
@@ -316,7 +326,7 @@ class Workbench:
         answer, df, items = self._trying(table, ask)
         asked = {"before": instants[0], "after": after and instants[1], "key": key, "prefix": prefix}
         return self._result(
-            Comparison, df, answer, "latest_state", table, asked, items=items, notes=self._notes(table, instants[0])
+            Comparison, df, answer, "diff", table, asked, items=items, notes=self._notes(table, instants[0])
         )
 
     def reconcile(
@@ -371,7 +381,7 @@ class Workbench:
             found = self._trying(table, lambda: against_live(self.session, table, scan, ask_about, slack, wait=wait))
             df, items = compare(found.logged, found.actual, keys, sides, found.in_flight)
             return self._result(
-                Comparison, df, found.answer, "latest_state", table, asked, items=items, notes=[*notes, *found.notes]
+                Comparison, df, found.answer, "reconcile", table, asked, items=items, notes=[*notes, *found.notes]
             )
         at, actual, in_flight, notes = actual_state(
             self.settings, table, against, slack, keys, place=self._engine.place(table), find=self._engine.exports
@@ -383,9 +393,7 @@ class Workbench:
             return answer, df, items
 
         answer, df, items = self._trying(table, ask)
-        return self._result(
-            Comparison, df, answer, "latest_state", table, asked | {"as_of": at}, items=items, notes=notes
-        )
+        return self._result(Comparison, df, answer, "reconcile", table, asked | {"as_of": at}, items=items, notes=notes)
 
     def change_frequency(
         self,
@@ -453,22 +461,14 @@ class Workbench:
             return self._result(Result, df, answer, "change_frequency", table, asked, notes=time_buckets.left_out(df))
         if by == "attribute":
             answer, df, notes = self._trying(table, lambda: self._by_attribute(table, window, every, timezone, ends))
-            return self._result(Result, df, answer, "changes", table, asked, notes=notes)
+            return self._result(Result, df, answer, "change_frequency", table, asked, notes=notes)
         if by == "key":
-            if limit < 0:
-                raise ParameterError(f"limit={limit} is less than nothing")
-            answer = self._engine.ask("hot_keys", table, **window, limit=int(limit))
+            answer = self._engine.ask("hot_keys", table, **window, limit=_at_most(limit))
             df = frequency.hot_keys(answer.rows, self._key_names(table))
-            return self._result(Result, df, answer, "hot_keys", table, asked | {"limit": limit})
-        questions: dict[str, tuple[str, Callable[[pa.Table], pd.DataFrame]]] = {
-            "concentration": ("key_concentration", frequency.concentration),
-            "interval": ("change_intervals", frequency.intervals),
-        }
-        if by not in questions:
-            raise ParameterError(f"by={by!r} is unknown; use event, attribute, key, concentration or interval")
-        question, read = questions[by]
-        answer = self._engine.ask(question, table, **window)
-        return self._result(Result, read(answer.rows), answer, question, table, asked)
+            return self._result(Result, df, answer, "change_frequency", table, asked | {"limit": limit})
+        read = frequency.concentration if by == "concentration" else frequency.intervals
+        answer = self._engine.ask(text_of("change_frequency", by), table, **window)
+        return self._result(Result, read(answer.rows), answer, "change_frequency", table, asked)
 
     def data_quality(
         self,
@@ -510,7 +510,7 @@ class Workbench:
         keys = (column_name((name,)) for name in self._key_names(table))
         notes, known = self._notes(table, until), [*keys, *found["drift"]["path"]]
         notes += [_NO_MASK.format(path) for path in beside(self.settings.mask, known)] if len(found["drift"]) else []
-        return self._result(Quality, df, answer, "chain_gaps", table, asked, notes=notes, **found)
+        return self._result(Quality, df, answer, "data_quality", table, asked, notes=notes, **found)
 
     def sql(self, question: str, table: str, /, **values: Any) -> str:
         """Return the text of a question over a table, in Athena's dialect, without running it.
@@ -518,11 +518,14 @@ class Workbench:
         Parameters
         ----------
         question
-            The name of a `.sql` file in ``workbench/sql``, such as latest_state or change_frequency.
+            A question by its name or shorter name, whose text is what `Result.sql` holds (of `change_frequency` by
+            what `by` says; of `data_quality` the first of several); or the name of a `.sql` file in ``workbench/sql``,
+            such as hot_keys.
         **values
             Its parameters; the others have the defaults the question's method has. `where` is a condition, for
             latest_state and changes.
         """
+        question = text_of(question, values.pop("by", None))
         where = values.pop("where", None)
         meant = asked_question(question)
         if where and not meant.filters:
@@ -543,6 +546,7 @@ class Workbench:
         make it less where the log is in Parquet. The embedded engine reads the same objects, at no cost.
         """
         values.pop("where", None)
+        question = text_of(question, values.pop("by", None))
         return self._engine.estimate(question, table, **values)
 
     @property
@@ -849,7 +853,8 @@ class Workbench:
         if self.settings.mask:
             asked = self._shown(asked)
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
-        keys = self._leading(table, df) if len(df.columns) and question in _BY_KEY else ()
+        by_key = question in _BY_KEY or asked.get("by") == "key"
+        keys = self._leading(table, df) if len(df.columns) and by_key else ()
         result = kind(
             df,
             answer.sql,
@@ -915,10 +920,14 @@ def _columns(rows: pa.Table) -> list[dict[str, Any]]:
 
 
 def _newest(rows: pa.Table, limit: int) -> pa.Table:
+    order = [("ts", "descending"), ("keys", "ascending"), ("event_id", "ascending")]
+    return rows.take(pc.sort_indices(rows, sort_keys=order)[: _at_most(limit)])
+
+
+def _at_most(limit: int) -> int:
     if limit < 0:
         raise ParameterError(f"limit={limit} is less than nothing")
-    order = [("ts", "descending"), ("keys", "ascending"), ("event_id", "ascending")]
-    return rows.take(pc.sort_indices(rows, sort_keys=order)[:limit])
+    return int(limit)
 
 
 def _path(path: tuple[str | int, ...]) -> str:

@@ -32,7 +32,7 @@ LAKE = DOCS / "start.md"
 ANY = "…"
 """Stands for anything within a line of output, and on a line of its own for any lines."""
 _SHELL = {"cat", "ls", "mkdir", "cp"}
-_DISAGREE = {"quality", "reconcile", "data-quality"}
+_DISAGREE = {"quality", "data_quality", "reconcile"}
 _CHANGING = (  # from one run to the next, the size of a Parquet file too
     (r"\bin [\d.]+ kB, for", f"in {ANY} kB, for"),
     (r"from the (checkpoint|export) of [\d: -]+ UTC", rf"from the \1 of {ANY} UTC"),

@@ -22,6 +22,7 @@ from click import Group
 from tests.docs.console import (
     DOCS,
     LAKE,
+    ROOT,
     agrees,
     blocks,
     commands,
@@ -107,6 +108,11 @@ def check_commands(page: Path) -> None:
 def test_every_command_says_what_it_prints():
     silent = [str(command) for page in PAGES for command in commands(page) if not command.output]
     assert not silent
+
+
+def test_the_notebooks_are_listed():
+    notebooks = {notebook.stem for notebook in (ROOT / "notebooks").glob("*.ipynb")}
+    assert set(re.findall(r"^\| `(\w+)` \|", (DOCS / "reports.md").read_text(), re.MULTILINE)) == notebooks
 
 
 def test_there_is_something_to_run():

@@ -21,6 +21,7 @@ from tests.helpers.logs import chain, micros, write_log
 from workbench import workbench as face
 from workbench.cli import main
 from workbench.sandbox import ItemStore
+from workbench.vocabulary import QUESTIONS
 from workbench.workbench import Workbench
 
 T0 = micros("2026-11-01T10:00:00")
@@ -157,7 +158,7 @@ VERBS: dict[str, list[list[str]]] = {
     "check": [[]],
     "tables": [[], ["--json"]],
     "generate": [["persons", "--items", "3", "--changes", "5"]],
-    "latest": [
+    "latest_state": [
         ["things"],
         ["things", "--include-deleted", "--where", WHERE],
         ["things", "--as-of", "2026-11-01T10:03Z"],
@@ -172,10 +173,12 @@ VERBS: dict[str, list[list[str]]] = {
         ["things", "--key", "sk=GEHEIMwrong"],
         ["things", "--key", f"pk='{TEXTS[0]}"],
     ],
-    "history": [["things"], ["things", *KEY], ["things", "--key", "sk=GEHEIMwrong"]],
+    "item_history": [["things"], ["things", *KEY], ["things", "--key", "sk=GEHEIMwrong"]],
     "diff": [["things", "2026-11-01T10:01Z"], ["things", "2026-11-01T10:01Z", "2026-11-01T10:04Z", *KEY]],
-    "frequency": [["things", "--by", kind] for kind in ("event", "attribute", "key", "concentration", "interval")],
-    "quality": [["things"]],
+    "change_frequency": [
+        ["things", "--by", kind] for kind in ("event", "attribute", "key", "concentration", "interval")
+    ],
+    "data_quality": [["things"]],
     "reconcile": [["things"], ["things", "--against", "exports"]],
     "export": [
         [name, "things", "exported.csv", "--overwrite"]
@@ -196,7 +199,7 @@ VERBS: dict[str, list[list[str]]] = {
     "report": [["fails.ipynb", "-p", f"where=email = '{TEXTS[3]}'", "--overwrite"]],
     "demo": [],  # counts only; its notebooks are tried below
 }
-PLURAL = {"latest", "changes", "history", "diff", "frequency", "quality", "reconcile"}
+PLURAL = set(QUESTIONS)
 
 
 def verbs(group: click.Group = main, above: str = "") -> Iterator[str]:
@@ -219,10 +222,8 @@ def test_every_question_of_the_workbench_is_a_verb_that_is_tried():
         and callable(each)
         and str(each.__annotations__.get("return")) in ("Result", "History", "Comparison", "Quality")
     }
-    from workbench.cli import _QUESTIONS
-
-    assert answering == set(_QUESTIONS.values()), "and each of these is in VERBS"
-    assert set(_QUESTIONS) <= set(VERBS)
+    assert answering == set(QUESTIONS), "and each of these is in VERBS"
+    assert set(QUESTIONS) <= set(VERBS)
 
 
 def ran(*arguments: str) -> str:
@@ -267,9 +268,9 @@ def test_no_verb_shows_a_masked_value(project, monkeypatch, verb):
 def test_no_file_holds_a_masked_value_nor_does_the_one_beside_it(project, monkeypatch, tmp_path, kind, how):
     monkeypatch.chdir(project / "notebooks")
     for verb in sorted(PLURAL - {"reconcile"}):
-        arguments = {"diff": ["2026-11-01T10:01Z"], "changes": ["--where", WHERE], "history": KEY}.get(verb, [])
+        arguments = {"diff": ["2026-11-01T10:01Z"], "changes": ["--where", WHERE], "item_history": KEY}.get(verb, [])
         out = tmp_path / f"{verb}.{kind}"
-        more = ["--nested"] if verb == "latest" else []
+        more = ["--nested"] if verb == "latest_state" else []
         clean(ran(verb, "things", *arguments, "--out", str(out), "--mask-with", how, *more), verb)
         clean(written(out) + Path(f"{out}.meta.json").read_text(), (verb, kind))
 

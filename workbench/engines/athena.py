@@ -87,6 +87,11 @@ class AthenaEngine(Engine):
         return self._session
 
     @property
+    def place_of_logs(self) -> str:
+        """The database."""
+        return f"database={self._settings.database!r}"
+
+    @property
     def catalog(self) -> Catalog:
         """The Glue catalog's change logs."""
         return self._catalog

@@ -173,6 +173,11 @@ class Engine(ABC):
         return None
 
     @property
+    def place_of_logs(self) -> str:
+        """Where the logs are, for people: a folder, or a database."""
+        return f"source={self._settings.source or str(self._settings.lake)!r}"
+
+    @property
     def finished(self) -> Sequence[Query]:
         """Every paid query that has run."""
         return ()

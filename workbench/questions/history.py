@@ -49,6 +49,12 @@ Row = Mapping[str, Any]
 class History(Result):
     """The lives of items; shows itself as a timeline."""
 
+    def _print(self) -> None:
+        from workbench.questions import timeline
+        from workbench.terminal import print_lines
+
+        print_lines([timeline.to_text(self.df)])
+
     def _repr_html_(self) -> str:
         from workbench.questions import timeline  # Jinja, which only notebooks need
 
@@ -77,6 +83,17 @@ class Comparison(Result):
         """One line: how many items differ, and how."""
         counts = [f"{count:,} {name}" for name, count in self.items.items() if count and name != "same"]
         return f"{self.asked['table']}: {', '.join(counts) or 'no difference'}; {self.items['same']:,} items the same"
+
+    @property
+    def _outcome(self) -> str:
+        return self.verdict
+
+    def _print(self) -> None:
+        from workbench.terminal import print_frame, print_verdict
+
+        print_verdict(self.verdict)
+        if len(self.df):
+            print_frame(self.df)
 
     def _repr_html_(self) -> str:
         return f"<p><b>{html.escape(plain(self.verdict))}</b></p>{super()._repr_html_() if len(self.df) else ''}"

@@ -34,6 +34,8 @@ from workbench.sql.filters import Filter
 from workbench.text import words
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from workbench.log.exports import Baseline
 
 Hide = Callable[[pd.DataFrame], pd.DataFrame]
@@ -92,6 +94,23 @@ class Quality(Result):
         others = dict.fromkeys(_NOT_INCOMPLETE.get(each, "") for each in found if worst == "failed")
         said = "" if "" in others else "; ".join(others)
         return f"{self.asked['table']}: {said or VERDICTS[worst]}" + (f" ({', '.join(found)})" if worst != "ok" else "")
+
+    def plot(self, **options: Any) -> Axes:
+        """Draw how long changes took to arrive; see `workbench.charts.delivery_lag`."""
+        from workbench import charts  # matplotlib, which only charts need
+
+        axes: Axes = charts.delivery_lag(self.lag, **{"subject": self.asked["table"], **options})
+        return axes
+
+    @property
+    def _outcome(self) -> str:
+        return self.verdict
+
+    def _print(self) -> None:
+        from workbench.terminal import print_findings, print_verdict
+
+        print_verdict(self.verdict)
+        print_findings(self.df)
 
     def _repr_html_(self) -> str:
         rows = self.df.to_dict("records")

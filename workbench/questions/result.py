@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from workbench.aws.costs import Query, spent
+from workbench.errors import ParameterError, did_you_mean
 from workbench.log.objects import Unreadable
+from workbench.progress import in_notebook
 from workbench.questions import writers
 from workbench.questions.masking import REDACTED, How, names_masked, ordered
 from workbench.questions.masking import mask as masked
 from workbench.text import count, plain, size
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_CHARTS = {
+    "event": "change_frequency",
+    "attribute": "attribute_heatmap",
+    "key": "hot_keys",
+    "concentration": "concentration",
+    "interval": "intervals",
+}
+"""The charts of `change_frequency`, by what it counts."""
+_COLUMNS_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,10 @@ class Stats:
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """The answer to a question.
+    """The answer to a question: a frame, with the SQL that gave it and what that took.
+
+    It has a length, columns and a head as its frame has, shows itself by `show` and in a notebook, and its text names
+    what was asked and what came, and no value of the data.
 
     Attributes
     ----------
@@ -84,11 +102,74 @@ class Result:
     keys: Sequence[str] = field(default=(), repr=False, compare=False, kw_only=True)
     """The key attributes where they are the first columns: rows are ordered by them."""
 
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.df)
+
+    def __bool__(self) -> bool:
+        """Return that there is an answer, also where it has no rows."""
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the columns, as a frame does."""
+        return iter(map(str, self.df.columns))
+
+    def __getitem__(self, column: str) -> pd.Series[Any]:
+        """Return a column.
+
+        Raises
+        ------
+        ParameterError
+            Where there is none of that name.
+        """
+        if column not in self.df:
+            names = list(map(str, self.df.columns))
+            raise ParameterError(f"{self._title} has no column {column!r}.{did_you_mean(str(column), names)}")
+        return self.df[column]
+
+    def head(self, n: int = 5) -> pd.DataFrame:
+        """Return the first rows."""
+        return self.df.head(n)
+
+    def show(self) -> None:
+        """Print the answer as the command line does; in a notebook, display it."""
+        if in_notebook():
+            from IPython.display import display
+
+            display(self)  # type: ignore[no-untyped-call]
+        else:
+            self._print()
+
+    def plot(self, **options: Any) -> Axes:
+        """Draw the chart of the question; `options` are the chart's: `ax`, `title`, `subject`.
+
+        There is one of `change_frequency` for each thing it counts (of attributes over time: with `every`), and of
+        `data_quality` one of the delays; see `workbench.charts`.
+
+        Raises
+        ------
+        ParameterError
+            Where the question has no chart.
+        """
+        counted = str(self.asked.get("by")) if self.asked.get("question") == "change_frequency" else ""
+        if counted == "attribute" and "bucket" not in self.df:
+            raise ParameterError("the chart of attributes is over time: ask with every=, such as every='1d'")
+        if counted not in _CHARTS:
+            raise ParameterError(
+                f"there is no chart of {self._title}: change_frequency and data_quality have one; "
+                "for one of your own take .df.plot()"
+            )
+        from workbench import charts  # matplotlib, which only charts need
+
+        axes: Axes = getattr(charts, _CHARTS[counted])(self.df, **{"subject": self.asked["table"], **options})
+        return axes
+
     @property
     def within(self) -> Sequence[str]:
         """The columns by which rows are ordered before the key."""
-        question = self.asked.get("question") if type(self) is Result else None
-        return {"changes": ("ts",), "hot_keys": ("changes",)}.get(str(question), ())
+        if self.asked.get("question") == "changes":
+            return ("ts",)
+        return ("changes",) if self.asked.get("by") == "key" else ()
 
     @property
     def summary(self) -> str:
@@ -199,6 +280,36 @@ class Result:
         return plain(f"{table}<p><small>{escape(self.summary)}</small></p>", keep="\n")
 
     def __repr__(self) -> str:
-        """Show the answer as text in which nothing acts on the terminal."""
-        about = ", ".join(f"{name}={value!r}" for name, value in self.asked.items())
-        return plain(f"{type(self).__name__}({about})\n{self.df}\n{self.summary}", keep="\n")
+        """Say what was asked and what came, without a value of the data, and so that nothing acts on a terminal."""
+        return plain("\n".join((self._title, self._outcome, self.summary)), keep="\n")
+
+    @property
+    def _title(self) -> str:
+        """The question as it is asked in Python."""
+        given = (f", {name}={_written(value)}" for name, value in self.asked.items() if name not in _ASKED)
+        return f"{self.asked.get('question', 'an answer')}({self.asked.get('table', '')!r}{''.join(given)})"
+
+    @property
+    def _outcome(self) -> str:
+        """One line: what came; an answer with a verdict says that."""
+        names = list(map(str, self.df.columns))
+        more = f", … {len(names) - _COLUMNS_NAMED:,} more" if len(names) > _COLUMNS_NAMED else ""
+        columns = f"{count(len(names), 'column')}: {', '.join(names[:_COLUMNS_NAMED])}{more}"
+        return f"{count(len(self), 'row')} × {columns}"
+
+    def _print(self) -> None:
+        from workbench.terminal import print_frame
+
+        print_frame(self.df)
+
+
+_ASKED = ("question", "table")
+
+
+def _written(value: Any) -> str:
+    """Write a parameter; an instant as ISO 8601.
+
+    >>> _written(datetime(2026, 11, 1, 12)), _written(["INSERT"])
+    ("'2026-11-01T12:00:00'", "['INSERT']")
+    """
+    return repr(value.isoformat() if isinstance(value, datetime) else value)

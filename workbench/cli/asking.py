@@ -1,0 +1,139 @@
+"""How a verb asks: a workbench of the settings given, an answer shown or written, and what to know about it said."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench.cli.options import SETTINGS
+from workbench.cli.program import say
+from workbench.text import plain_json
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pandas as pd
+
+    from workbench.workbench import Workbench
+
+
+def open_workbench(
+    source: str | None = None, keys: tuple[str, ...] = (), mask: tuple[str, ...] = (), **settings: Any
+) -> Workbench:
+    """Open the workbench of the options before the verb and of its own; masks add to those of the setting."""
+    from workbench.workbench import Workbench
+
+    given = click.get_current_context().obj
+    if mask:
+        from workbench.config import load_settings
+
+        mask = tuple(dict.fromkeys((*load_settings(**given).mask, *mask)))
+    return Workbench(source, keys=keys or None, mask=mask or None, **settings, **given)
+
+
+def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    """Ask a question, and show or write the answer.
+
+    Parameters
+    ----------
+    question
+        The method of `Workbench`.
+    asked
+        Its parameters.
+    options
+        Those of `workbench.cli.options.result_options`.
+    """
+    from workbench.log.objects import grouped
+    from workbench.questions import writers
+
+    options = dict(options)
+    wb = open_workbench(**{name: options.pop(name) for name in SETTINGS})
+    out, as_json = options.pop("out"), options.pop("as_json")
+    if out:  # refuse what could not be written before the question is asked, which may take long
+        writers.destination(out, overwrite=options["overwrite"], sidecar=True, session=wb.session)
+    result = getattr(wb, question)(table, **asked)
+    if out:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", UserWarning)
+            result.write(out, **options)
+        for note in warned:
+            say(f"note: {note.message}", err=True)
+    if as_json:
+        print_json(result.df)
+    elif not out:
+        result.show()
+    say(_with_age(result.summary, result.stats.newest_change) + (f" → {out}" if out else ""), err=True)
+    kinds = grouped(result.stats.unreadable)
+    for each in kinds[:5] + [f"and {len(kinds) - 5:,} more kinds"] * (len(kinds) > 5):
+        say(f"unreadable: {each}", err=True)
+    return result
+
+
+def print_table(df: pd.DataFrame, as_json: bool) -> None:
+    """Print a frame, for people or for programs."""
+    if as_json:
+        print_json(df)
+        return
+    from workbench.terminal import print_frame
+
+    print_frame(df)
+
+
+def print_json(df: pd.DataFrame) -> None:
+    """Print a frame as JSON, all its rows; what would act on a terminal is escaped."""
+    from workbench.questions import writers
+
+    ascii_only = "utf" not in str(sys.stdout.encoding).lower()
+    click.echo(plain_json(writers.to_json(df), ascii_only=ascii_only), file=sys.stdout)
+
+
+def pairs(given: tuple[str, ...]) -> dict[str, str]:
+    """Read the NAME=VALUE of ``-p``."""
+    for pair in given:
+        if "=" not in pair:
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="-p")
+    return dict(pair.split("=", 1) for pair in given)
+
+
+def items(key: tuple[str, ...], prefix: bool) -> dict[str, Any]:
+    """Return the parameters `key` and `prefix` of a question from the options ``--key`` and ``--prefix``."""
+    return {"key": shlex.join(key) or None, "prefix": prefix}
+
+
+def parameters_of(question: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """Return parameters of a question that are given as text as the types its method takes."""
+    import inspect
+
+    from workbench.workbench import Workbench
+
+    taken = {
+        name: parameter
+        for name, parameter in inspect.signature(getattr(Workbench, question)).parameters.items()
+        if name not in ("self", "table", "key")
+    }
+    kinds: Mapping[str, click.ParamType[Any]] = {"bool": click.BOOL, "int": click.INT}
+    values = {}
+    for name, value in given.items():
+        if name not in taken:
+            raise click.BadParameter(f"{name!r} is none; there are: {', '.join(taken)}", param_hint="-p")
+        kind = kinds.get(str(taken[name].annotation).split()[0], click.STRING)
+        values[name] = kind.convert(value, click.Option(["-p"]), None)
+    return values
+
+
+def _with_age(summary: str, newest: datetime | None) -> str:
+    """Say in a summary how long ago the newest change was made."""
+    from datetime import timedelta
+
+    from workbench.model.times import now
+    from workbench.text import words
+
+    if newest is None or (age := now() - newest) < timedelta(0):
+        return summary
+    phrase = f"newest change {newest:%Y-%m-%d %H:%M:%S} UTC"
+    return summary.replace(phrase, f"{phrase}, {words(age)} ago", 1)

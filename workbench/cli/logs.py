@@ -1,0 +1,187 @@
+"""The verbs about logs and tables: what is there, what makes and keeps them, whether everything is ready."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from workbench.cli.asking import open_workbench, print_json, print_table
+from workbench.cli.options import as_json, log_options
+from workbench.cli.program import LOGS, SETUP, main, say
+from workbench.exit_codes import ERROR
+
+
+@main.verb(SETUP)
+@as_json
+def check(as_json: bool) -> None:
+    """Check that this machine and the lake are ready.
+
+    \b
+    Example: workbench check
+    """
+    findings = open_workbench().check()
+    print_table(findings, as_json)
+    if (findings["status"] == "failed").any():
+        sys.exit(ERROR)
+
+
+@main.verb(SETUP)
+@as_json
+def config(as_json: bool) -> None:
+    """Show every setting, its value, and where that is from.
+
+    \b
+    Example: workbench config --json
+    """
+    from workbench.config import explain, find_file
+
+    settings = explain(**click.get_current_context().obj)
+    if as_json:
+        print_json(settings)
+        return
+    from workbench.terminal import print_settings
+
+    print_settings(settings, find_file())
+
+
+@main.verb(LOGS)
+@log_options
+def tables(as_json: bool, **where: Any) -> None:
+    """List the tables there are.
+
+    \b
+    Example: workbench tables --source ~/synced-bucket/data
+    """
+    df = open_workbench(**where).tables()
+    unknown = [] if as_json else [name for name in ("aws_region", "account_id") if df[name].isna().all()]
+    print_table(df.drop(columns=unknown), as_json)
+    for note in df.attrs.get("notes", []):
+        say(note, err=True)
+
+
+@main.verb(LOGS)
+@click.argument("dataset")
+@click.option("--items", type=int, help="Different items.")
+@click.option("--changes", type=int, default=10_000, show_default=True, help="Changes of them.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed and span, same table.")
+@click.option("--start", metavar="TIME", help="Start of the span; else 7 days before its end.")
+@click.option("--end", metavar="TIME", help="End of the span; else the last full hour.")
+@click.option("--duplicates", type=float, default=0.01, show_default=True, help="Share delivered twice.")
+@click.option("--late", type=float, default=0.01, show_default=True, help="Share delivered hours late.")
+@click.option("--reordered", type=float, default=0.02, show_default=True, help="Share delivered after newer ones.")
+@click.option("--same-instant", type=float, default=0.03, show_default=True, help="Share that carry one time.")
+@click.option(
+    "--layout",
+    type=click.Choice(["envelope", "parquet", "raw"]),
+    default="envelope",
+    show_default=True,
+    help="Form of the delivered objects.",
+)
+@click.option("--replace", is_flag=True, help="Make the table anew.")
+@as_json
+def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **options: Any) -> None:
+    """Make a realistic table (persons or heartrate) and its change log in the lake.
+
+    \b
+    Example: workbench generate persons --items 2000 --changes 20000 --seed 7 --replace
+    """
+    from workbench.model.times import instant
+
+    span = {"start": instant(start) if start else None, "end": instant(end) if end else None}
+    generated = open_workbench().generate(dataset, **options, **span)
+    say(json.dumps(vars(generated)) if as_json else generated)
+
+
+@main.verb(LOGS)
+@click.argument("table")
+@click.option("--keep", type=int, default=14, show_default=True, help="So many checkpoints stay, the newest.")
+@log_options
+def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
+    """Keep what the log of TABLE has come to: later answers read that and the new objects only.
+
+    \b
+    Example: workbench checkpoint persons
+    """
+    checkpoint = open_workbench(**where).checkpoint(table, keep=keep)
+    about = {
+        "table": checkpoint.table,
+        "since": checkpoint.since.isoformat(),
+        "made": checkpoint.made.isoformat(),
+        "place": checkpoint.place,
+        "objects": len(checkpoint.objects),
+        "bytes": checkpoint.bytes,
+        "unreadable": len(checkpoint.unreadable),
+    }
+    say(json.dumps(about) if as_json else str(checkpoint))
+
+
+@main.group()
+def baseline() -> None:
+    """Make exports of tables, to begin with or to reconcile with.
+
+    \b
+    Example: workbench baseline start persons
+    """
+
+
+@baseline.command()
+@click.argument("table")
+@click.option("--to", default="exports", show_default=True, metavar="FOLDER|s3://…", help="Where it goes.")
+def start(table: str, to: str) -> None:
+    """Export TABLE as it is now: the embedded one in the form of DynamoDB's export to S3, or by DynamoDB itself.
+
+    \b
+    Example: workbench baseline start persons --to exports
+    """
+    say(open_workbench().export_baseline(table, to))
+
+
+@baseline.command()
+@click.argument("table")
+@as_json
+def status(table: str, as_json: bool) -> None:
+    """Tell how far DynamoDB is with the exports of TABLE.
+
+    \b
+    Example: workbench baseline status persons
+    """
+    print_table(open_workbench().export_status(table), as_json)
+
+
+@main.group()
+def table() -> None:
+    """Register change logs in the Glue catalog, and show their definitions.
+
+    \b
+    Example: workbench table create persons s3://my-bucket/data/persons/
+    """
+
+
+@table.command()
+@click.argument("name")
+@click.argument("location")
+@click.option("--first-year", type=int, help="The first year of the log; else that of its first object.")
+def create(name: str, location: str, first_year: int | None) -> None:
+    """Register the change log under LOCATION, s3://…, as the table NAME; its layout is read off its objects.
+
+    \b
+    Example: workbench table create persons s3://my-bucket/data/persons/
+    """
+    say(open_workbench().create_table(name, location, first_year=first_year))
+
+
+@table.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print the statement that makes the table NAME.
+
+    \b
+    Example: workbench table show persons
+    """
+    say(open_workbench().table_ddl(name))
+
+
+main.sections[LOGS] += ["baseline", "table"]

@@ -1,0 +1,89 @@
+"""Options that several verbs share, called what the parameter of `Workbench` is; older spellings stay good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Verb = Callable[..., Any]
+SETTINGS = ("source", "keys", "baseline", "log_region", "log_account", "mask", "mask_with")
+"""Those of `result_options` that are settings; the others say how an answer is shown or written."""
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+parameters = click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="May repeat.")
+
+
+def log_options(command: Verb) -> Verb:
+    """Say which log is asked."""
+    for option in (
+        click.option(
+            "--source", "--from", "source", metavar="PATH", help="Folder, file or glob of change logs; else the lake."
+        ),
+        click.option(
+            "--keys",
+            "--key-name",
+            "keys",
+            multiple=True,
+            metavar="NAME",
+            help="Key attribute of a flat log or an export; may repeat.",
+        ),
+        click.option("--baseline", metavar="FOLDER", help="Exports to S3: states to begin with."),
+        click.option("--log-region", metavar="REGION", help="Of tables of one name in a log: that of this Region."),
+        click.option("--log-account", metavar="ID", help="Of tables of one name in a log: that of this account."),
+        as_json,
+    ):
+        command = option(command)
+    return command
+
+
+def result_options(command: Verb) -> Verb:
+    """Say which log is asked, what is hidden in the answer, and where that is written."""
+    for option in (
+        click.option("--out", metavar="FILE", help="Write all rows to FILE.(parquet|csv|xlsx|json)."),
+        click.option("--overwrite", is_flag=True, help="Replace FILE where it exists."),
+        click.option("--nested", is_flag=True, help="Write maps as they are, not as a column an attribute."),
+        click.option(
+            "--excel",
+            "--excel-csv",
+            "excel",
+            is_flag=True,
+            help="Write FILE.csv for Excel: marked as UTF-8, and without what it would run as a formula.",
+        ),
+        click.option(
+            "--mask",
+            multiple=True,
+            metavar="PATH",
+            help="Hide this attribute's values, beside those of the setting; may repeat.",
+        ),
+        click.option("--mask-with", type=click.Choice(["hash", "redact"]), help="How; else by the setting."),
+    ):
+        command = option(command)
+    return log_options(command)
+
+
+def item_options(command: Verb) -> Verb:
+    """Say which items are meant."""
+    for option in (
+        click.option(
+            "--key",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="An item's key; once for each attribute, and again for another item.",
+        ),
+        click.option("--prefix", is_flag=True, help="The last --key is what the items' begin with."),
+    ):
+        command = option(command)
+    return command
+
+
+def window_options(command: Verb) -> Verb:
+    """Say which window of time is meant."""
+    for option in (
+        click.option(
+            "--start", metavar="TIME", help="From here on: ISO 8601, UTC where it names no zone, or -7d, today."
+        ),
+        click.option("--end", metavar="TIME", help="Changes before."),
+    ):
+        command = option(command)
+    return command

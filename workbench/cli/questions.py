@@ -1,0 +1,223 @@
+"""The verbs that ask: each question of `Workbench` under its name, and `export` and `sql` of any."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+import click
+
+from workbench.cli.asking import answer, items, open_workbench, pairs, parameters_of
+from workbench.cli.options import item_options, parameters, result_options, window_options
+from workbench.cli.program import QUESTIONS, main, say
+from workbench.exit_codes import DISAGREES
+from workbench.model.records import EVENTS
+from workbench.vocabulary import ALIASES, COUNTED_BY, question_name
+from workbench.vocabulary import QUESTIONS as QUESTION_NAMES
+
+
+class Instants(click.Command):
+    """A command whose arguments may be instants like -2d, which are no options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments, those that begin with a minus and a digit as values."""
+        return super().parse_args(ctx, [f" {each}" if re.match(r"-\d", each) else each for each in args])
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
+@click.option("--as-of", metavar="TIME", help="An instant: ISO 8601, UTC where it names no zone, -7d or yesterday.")
+@click.option("--include-deleted", is_flag=True, help="Show items that are gone too, with when.")
+@click.option("--where", metavar="CONDITION", help='Only items of which it holds: "person.age > 40".')
+@result_options
+def latest_state(table: str, as_of: str | None, include_deleted: bool, where: str | None, **options: Any) -> None:
+    """Show what is in TABLE, or what was in it at an instant.
+
+    \b
+    Example: workbench latest_state persons --as-of -2d --out persons.parquet
+    """
+    answer("latest_state", table, {"as_of": as_of, "include_deleted": include_deleted, "where": where}, options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
+@window_options
+@click.option("--events", "--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only this; may repeat.")
+@click.option("--where", metavar="CONDITION", help="Only changes of which it holds, for either image.")
+@click.option("--limit", type=int, help="Only the newest so many.")
+@item_options
+@result_options
+def changes(
+    table: str,
+    start: str | None,
+    end: str | None,
+    events: tuple[str, ...],
+    where: str | None,
+    limit: int | None,
+    key: tuple[str, ...],
+    prefix: bool,
+    **options: Any,
+) -> None:
+    """List the changes of TABLE in a window of time.
+
+    \b
+    Example: workbench changes heartrate --events MODIFY --where "HeartRate > 120 and old.HeartRate <= 120"
+    """
+    asked = {"start": start, "end": end, "events": events, "where": where, "limit": limit}
+    answer("changes", table, asked | items(key, prefix), options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
+@item_options
+@window_options
+@result_options
+def item_history(
+    table: str, key: tuple[str, ...], prefix: bool, start: str | None, end: str | None, **options: Any
+) -> None:
+    """Tell what happened to items of TABLE, attribute by attribute; without --key, to the one that changed most.
+
+    \b
+    Example: workbench item_history persons --key pk=p-000003
+    """
+    answer("item_history", table, items(key, prefix) | {"start": start, "end": end}, options)
+
+
+@main.verb(QUESTIONS, cls=Instants)
+@click.argument("table")
+@click.argument("before")
+@click.argument("after", required=False)
+@item_options
+@result_options
+def diff(table: str, before: str, after: str | None, key: tuple[str, ...], prefix: bool, **options: Any) -> None:
+    """Compare TABLE, or items of it, at two instants: BEFORE, and AFTER or now.
+
+    \b
+    Example: workbench diff persons -2d --out diff.xlsx
+    """
+    answer("diff", table, {"before": before, "after": after} | items(key, prefix), options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
+@click.option("--every", help="1min 5min 15min 30min 1h 3h 6h 12h 1d 1w 1mo; by event 1h where not given.")
+@window_options
+@click.option(
+    "--by",
+    type=click.Choice(COUNTED_BY),
+    default="event",
+    show_default=True,
+    help="Over time, by attribute, the most changed items, how unequal, how long in between.",
+)
+@click.option("--timezone", default="UTC", show_default=True, help="Zone of buckets and window, like Europe/Berlin.")
+@click.option("--limit", type=int, default=20, show_default=True, help="Items, with --by key.")
+@result_options
+def change_frequency(
+    table: str,
+    every: str | None,
+    start: str | None,
+    end: str | None,
+    by: str,
+    timezone: str,
+    limit: int,
+    **options: Any,
+) -> None:
+    """Count the changes of TABLE over time, by attribute or by item.
+
+    \b
+    Example: workbench change_frequency persons --every 1d --timezone Europe/Berlin
+    """
+    asked = {"every": every, "start": start, "end": end, "by": by, "timezone": timezone, "limit": limit}
+    answer("change_frequency", table, asked, options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
+@window_options
+@click.option("--late-arrival", default="24h", show_default=True, help="How late changes may arrive.")
+@click.option("--max-age", metavar="LENGTH", help="How old the newest change may be, like 1h; an older log fails.")
+@result_options
+def data_quality(
+    table: str, start: str | None, end: str | None, late_arrival: str, max_age: str | None, **options: Any
+) -> None:
+    """Tell whether the log of TABLE can be trusted; the exit code is 3 where it is not complete, or too old.
+
+    \b
+    Example: workbench data_quality persons --late-arrival 6h
+    """
+    asked = {"start": start, "end": end, "late_arrival": late_arrival, "max_age": max_age}
+    if (answer("data_quality", table, asked, options).df["status"] == "failed").any():
+        sys.exit(DISAGREES)
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
+@click.option(
+    "--against",
+    default="live",
+    show_default=True,
+    metavar="live|FOLDER",
+    help="The table as it is, or an export of it.",
+)
+@click.option("--lag", default="15min", show_default=True, help="Younger changes may still be on their way.")
+@click.option("--wait", is_flag=True, help="On DynamoDB: look at what differs again when the lag is over.")
+@click.option("--segments", type=int, default=4, show_default=True, help="On DynamoDB: segments scanned side by side.")
+@click.option("--rate", type=float, metavar="UNITS", help="On DynamoDB: read capacity units a second at most.")
+@result_options
+def reconcile(
+    table: str, against: str, lag: str, wait: bool, segments: int, rate: float | None, **options: Any
+) -> None:
+    """Compare what the log of TABLE leads to with the table itself; the exit code is 3 where they do not agree.
+
+    \b
+    Example: workbench reconcile persons --against exports
+    """
+    asked = {"against": against, "lag": lag, "wait": wait, "segments": segments, "rate": rate}
+    if not answer("reconcile", table, asked, options).agrees:
+        sys.exit(DISAGREES)
+
+
+@main.verb(QUESTIONS)
+@click.argument("question", type=click.Choice(sorted((*QUESTION_NAMES, *ALIASES))))
+@click.argument("table")
+@click.argument("file")
+@parameters
+@item_options
+@result_options
+def export(
+    question: str,
+    table: str,
+    file: str,
+    parameters: tuple[str, ...],
+    key: tuple[str, ...],
+    prefix: bool,
+    **options: Any,
+) -> None:
+    """Write the answer to a QUESTION about TABLE to FILE.(parquet|csv|xlsx|json), with FILE.meta.json beside it.
+
+    \b
+    Example: workbench export latest_state persons persons.xlsx -p as_of=-2d --mask person.email --overwrite
+    """
+    question = question_name(question)
+    asked = parameters_of(question, pairs(parameters))
+    if key or prefix:
+        if question not in ("changes", "item_history", "diff"):
+            raise click.BadParameter(f"{question} is asked of all items", param_hint="--key")
+        asked |= items(key, prefix)
+    answer(question, table, asked, options | {"out": file})
+
+
+@main.verb(QUESTIONS)
+@click.argument("question")
+@click.argument("table")
+@parameters
+@click.option("--estimate", is_flag=True, help="Print what it would scan, and cost, instead.")
+def sql(question: str, table: str, parameters: tuple[str, ...], estimate: bool) -> None:
+    """Print the SQL of a QUESTION over TABLE, in Athena's dialect, ready to paste.
+
+    \b
+    Example: workbench sql latest_state persons -p as_of=-2d
+    """
+    wb = open_workbench()
+    say((wb.estimate if estimate else wb.sql)(question, table, **pairs(parameters)))
