@@ -45,13 +45,16 @@ from workbench.model.records import EVENTS, refuse_images
 from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, duration, instant
 from workbench.model.times import window as time_window
 from workbench.paths import local_path
-from workbench.questions import frequency, quality, time_buckets
+from workbench.questions import frequency, time_buckets
+from workbench.questions.evidence import EXAMPLES, LARGEST_RECORD
+from workbench.questions.examination import examine
 from workbench.questions.frames import change_frame, item_frame
 from workbench.questions.history import Comparison, History, Row, compare, history, with_baseline
 from workbench.questions.masking import REDACTED, beside, mask, names_masked, ordered, unmatched
 from workbench.questions.quality import Quality
 from workbench.questions.reconciliation import actual_state, against_live, scanned
 from workbench.questions.result import Result, Stats
+from workbench.questions.schema_drift import drift
 from workbench.sandbox import ItemStore, export_table
 from workbench.sandbox.generate import Generated, generate, unfinished
 from workbench.sql import templates
@@ -71,9 +74,9 @@ _DEFAULTS = {
     "present": END_OF_TIME,
     "unit": "hour",
     "limit": 20,
-    "examples": quality.EXAMPLES,
+    "examples": EXAMPLES,
     "late_arrival": 86_400,
-    "large": quality.LARGEST_RECORD // 2,
+    "large": LARGEST_RECORD // 2,
 }
 _BY_KEY = frozenset({"latest_state", "changes", "item_history", "diff", "reconcile"})  # whose rows are ordered by key
 _NO_MASK = "the mask {} applies to nothing here"
@@ -521,9 +524,7 @@ class Workbench:
         begin, until = time_window(start, end)
         slack, oldest = duration(late_arrival), duration(max_age) if max_age else None
         hide = partial(self._masked, table)
-        found, answer = self._trying(
-            table, lambda: quality.examine(self._engine, table, begin, until, slack, hide, oldest)
-        )
+        found, answer = self._trying(table, lambda: examine(self._engine, table, begin, until, slack, hide, oldest))
         df = found.pop("df")
         asked = {"start": start and begin, "end": end and until, "late_arrival": late_arrival, "max_age": max_age}
         keys = (column_name((name,)) for name in self._key_names(table))
@@ -825,7 +826,7 @@ class Workbench:
         try:
             notes = []
             if named and (df.empty or unsure):
-                shapes, _ = quality.drift(self._ask_all("schema_drift", table))
+                shapes, _ = drift(self._ask_all("schema_drift", table))
                 paths = {*shapes["path"], *(() if df.empty else shown)}
                 notes = [
                     *_unknown(named.values(), paths, columns),
@@ -1000,7 +1001,7 @@ def _at_most(limit: int) -> int:
 
 
 def _path(path: tuple[str | int, ...]) -> str:
-    """Write a path as `quality.drift` does: of whichever element."""
+    """Write a path as `schema_drift.drift` does: of whichever element."""
     return re.sub(r"\[\d+\]", "[]", column_name(path))
 
 
