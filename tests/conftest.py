@@ -18,10 +18,10 @@ profiles.register()
 
 @pytest.fixture(scope="session", autouse=True)
 def asked_at() -> Iterator[datetime]:
-    """When `quality` asks how fresh a log is, whatever the machine's clock says."""
+    """When an examination asks how fresh a log is, whatever the machine's clock says."""
     at = datetime(2026, 1, 2, 9, 30, tzinfo=UTC)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("workbench.questions.quality.now", lambda: at)
+        patch.setattr("workbench.questions.examination.now", lambda: at)
         yield at
 
 

@@ -27,7 +27,7 @@ from workbench.checks import machine
 from workbench.cli import main
 from workbench.config import load_settings
 from workbench.errors import ConfigError, ParameterError, StoreError
-from workbench.reports.run import run_report
+from workbench.reports import run_report
 from workbench.sandbox import ItemStore
 
 HERE = Path(__file__).parents[1]
@@ -147,7 +147,7 @@ def test_a_wheel_finds_its_notebooks_and_names_those_there_are(installed, tmp_pa
     found = [
         sys.executable,
         "-c",
-        "from workbench.reports.run import shipped; print(len(list(shipped().glob('*.ipynb'))))",
+        "from workbench.reports import shipped; print(len(list(shipped().glob('*.ipynb'))))",
     ]
     told = subprocess.run(
         found, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(installed)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workbench.errors import ReportError, StoreError
 from workbench.paths import local_path
-from workbench.reports.run import run_report, write_index
+from workbench.reports import run_report, write_index
 from workbench.text import count
 from workbench.workbench import Workbench
 

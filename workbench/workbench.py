@@ -42,13 +42,15 @@ from workbench.model.keys import Key, read_keys
 from workbench.model.records import EVENTS, refuse_images
 from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, duration, instant
 from workbench.model.times import window as time_window
-from workbench.questions import frequency, quality, time_buckets
+from workbench.questions import frequency, time_buckets
+from workbench.questions.examination import examine
 from workbench.questions.frames import change_frame, item_frame
 from workbench.questions.history import Comparison, History, Row, compare, history, with_baseline
 from workbench.questions.masking import REDACTED, beside, mask, names_masked, ordered, unmatched
 from workbench.questions.quality import Quality
 from workbench.questions.reconciliation import actual_state, against_live, scanned
 from workbench.questions.result import Result, Stats
+from workbench.questions.schema_drift import drift
 from workbench.sandbox.generate import Generated
 from workbench.sql.filters import EVERYTHING, Filter, Keys
 from workbench.text import count, plain
@@ -502,9 +504,7 @@ class Workbench:
         begin, until = time_window(start, end)
         slack, oldest = duration(late_arrival), duration(max_age) if max_age else None
         hide = partial(self._masked, table)
-        found, answer = self._trying(
-            table, lambda: quality.examine(self._engine, table, begin, until, slack, hide, oldest)
-        )
+        found, answer = self._trying(table, lambda: examine(self._engine, table, begin, until, slack, hide, oldest))
         df = found.pop("df")
         asked = {"start": start and begin, "end": end and until, "late_arrival": late_arrival, "max_age": max_age}
         keys = (column_name((name,)) for name in self._key_names(table))
@@ -787,7 +787,7 @@ class Workbench:
         try:
             notes = []
             if named and (df.empty or unsure):
-                shapes, _ = quality.drift(self._ask_all("schema_drift", table))
+                shapes, _ = drift(self._ask_all("schema_drift", table))
                 paths = {*shapes["path"], *(() if df.empty else shown)}
                 notes = [
                     *_unknown(named.values(), paths, columns),
@@ -931,7 +931,7 @@ def _at_most(limit: int) -> int:
 
 
 def _path(path: tuple[str | int, ...]) -> str:
-    """Write a path as `quality.drift` does: of whichever element."""
+    """Write a path as `schema_drift.drift` does: of whichever element."""
     return re.sub(r"\[\d+\]", "[]", column_name(path))
 
 

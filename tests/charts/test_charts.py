@@ -6,6 +6,7 @@ import base64
 import itertools
 import sys
 import warnings
+from typing import get_args
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +15,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from workbench import charts
+from workbench.charts.of_questions import CHARTS
 from workbench.errors import ParameterError
+from workbench.workbench import Kind, Workbench
 
 COLUMNS = ["inserts", "modifies", "removes", "ttl_removes"]
 
@@ -524,3 +527,13 @@ def test_a_wide_legend_takes_more_rows_and_the_title_stands_above_it():
     box = ax.get_legend().get_window_extent()
     assert box.width <= ax.get_window_extent().width * 1.02
     assert ax._left_title.get_window_extent().y0 >= box.y1
+
+
+def test_every_chart_shows_the_answer_to_a_question_of_the_workbench():
+    drawn = {chart.draw.__name__ for chart in CHARTS}
+    assert drawn == set(charts.__all__) - {"charts_of"}
+    assert {chart.question for chart in CHARTS} <= set(dir(Workbench))
+    kinds = {chart.by for chart in CHARTS if chart.question == "change_frequency"}
+    assert kinds == set(get_args(Kind))
+    assert next(iter(charts.charts_of("change_frequency", "event"))) == "change_frequency"
+    assert list(charts.charts_of("change_frequency", "attribute", attributes({"age": [1]}).columns))

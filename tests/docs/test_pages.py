@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import os
 import re
@@ -37,22 +38,10 @@ from workbench.cli import main
 from workbench.config import Settings
 
 PAGES = [page for page in pages() if DOCS in page.parents]
-SHOWN = [page for page in PAGES if blocks(page, "console") or blocks(page, "python")]
+SHOWN = [page for page in PAGES if any(blocks(page, kind) for kind in ("console", "python", "pycon"))]
 ELSEWHERE = {"athena.md"}  # whose Python asks an account
-OURS = {
-    "console",
-    "python",
-    "toml",
-    "sh",
-    "json",
-    "{eval-rst}",
-    "{toctree}",
-    "{literalinclude}",
-    "{include}",
-    "{settings}",
-    "{columns}",
-    "text",
-}
+CHECKED = {"console", "python", "pycon", "toml", "sh"}  # by being run, or read
+MARKUP = {"{eval-rst}", "{toctree}", "{literalinclude}", "{include}", "{settings}"}
 
 
 def names(page: Path) -> str:
@@ -88,6 +77,12 @@ def test_commands_print_what_a_page_shows_and_python_has_answers(at_home, page):
     for line, block in blocks(page, "python") if page.name not in ELSEWHERE else []:
         for text, value in run_python(block, scope):
             assert is_something(value), f"{page.name}:{line}: {text} is {value!r}"
+    for line, block in blocks(page, "pycon"):
+        told: list[str] = []
+        test = doctest.DocTestParser().get_doctest(block, scope, page.name, str(page), line)
+        doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=told.append, clear_globs=False)
+        assert not told, "".join(told)
+        scope |= test.globs
 
 
 def test_the_page_that_begins_prints_what_it_shows_in_an_empty_folder(tmp_path, monkeypatch):
@@ -124,7 +119,7 @@ def test_blocks_are_of_kinds_that_are_checked():
     for page in PAGES:
         fences = re.findall(r"^```([^\n`]*)\n.*?^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
         kinds = {fence.split()[0] for fence in fences if fence}
-        assert kinds <= OURS, page
+        assert kinds <= CHECKED | MARKUP, page
 
 
 @pytest.mark.parametrize(

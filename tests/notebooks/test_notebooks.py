@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from workbench.reports.run import describe, run_report, write_index
+from workbench.reports import describe, run_report, write_index
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 ALL = sorted(FOLDER.glob("*.ipynb"))

@@ -87,7 +87,7 @@ def fresh(wb: Workbench, **asked) -> tuple[str, str]:
 
 
 def at(monkeypatch, moment) -> None:
-    monkeypatch.setattr("workbench.questions.quality.now", lambda: moment)
+    monkeypatch.setattr("workbench.questions.examination.now", lambda: moment)
 
 
 def test_an_old_log_is_said_to_be_one(tmp_path, monkeypatch):

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, writes
 
+from workbench.reports import run_report
 from workbench.reports.offline import inert_css, offline
 from workbench.reports.page import render
-from workbench.reports.run import run_report
+from workbench.reports.report import Report
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -220,13 +221,10 @@ def shown(data: dict) -> str:
     cell = new_code_cell("x", outputs=[new_output("display_data", data)])
     return render(
         new_notebook(cells=[cell]),
-        title="t",
+        Report("a.ipynb", "a.html", "t", {}, 1.0),
         parameters=[],
         started=datetime.now(UTC),
-        seconds=1.0,
-        failed=None,
         source="a.ipynb",
-        notebook_name="a.ipynb",
     ).partition("<main>")[2]
 
 

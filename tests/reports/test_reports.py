@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -10,11 +11,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from workbench.errors import ParameterError, ReportError
-from workbench.reports.run import Report, describe, run_report, write_index
+from workbench.reports import Report, describe, run_report, shipped, write_index
 
 PARAMETERS = """\
 from typing import Optional
@@ -314,7 +316,7 @@ def test_a_single_report_joins_the_index_of_its_folder_and_no_other_page(sample,
 
 def test_a_scheduled_run_is_silent_even_when_a_cell_takes_too_long(sample, tmp_path):
     call = f"run_report({str(sample)!r}, {{'wait': '9'}}, {str(tmp_path)!r}, timeout=1)"
-    code = f"from workbench.reports.run import run_report; {call}"
+    code = f"from workbench.reports import run_report; {call}"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert (run.stdout, run.stderr) == ("", "")
 
@@ -333,3 +335,14 @@ def test_a_report_is_run_by_this_python_whatever_kernels_are_installed(sample, t
     done = run_report(notebook, {}, tmp_path / "out")
     assert done.failed_cell is None
     assert nbformat.read(done.notebook, 4).cells[-1].outputs[0].text.strip() == sys.executable
+
+
+def test_what_papermill_reads_of_a_parameter_cell_is_read_the_same(caplog):
+    """It leaves out lines with a second ``=``, so that its own reading would lose parameters."""
+    for path in sorted(shipped().glob("*.ipynb")):
+        ours = {each.name: (each.type, each.help, each.default) for each in describe(path)}
+        theirs = papermill.inspect_notebook(path)
+        assert theirs
+        for name, each in theirs.items():
+            default = ast.literal_eval(each["default"])
+            assert ours[name] == (each["inferred_type_name"], each["help"], default), path.name

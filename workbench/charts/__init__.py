@@ -2,16 +2,25 @@
 
 Nothing here goes through pyplot, so no global state changes and nothing is drawn twice: each chart has a
 figure of its own, and its Axes shows that figure when it is the last line of a notebook cell. To keep one:
-``ax.figure.savefig("changes.png", dpi=200)``.
+``ax.figure.savefig("changes.png", dpi=200)``. Which chart shows the answer to which question is a table,
+`workbench.charts.of_questions`.
+
+>>> import pandas as pd
+>>> hours = pd.date_range("2026-11-01", periods=3, freq="1h", tz="UTC")
+>>> hourly = pd.DataFrame({"bucket": hours, "inserts": [3, 0, 1], "modifies": [0, 4, 0], "removes": 0})
+>>> change_frequency(hourly.assign(ttl_removes=0, changes=[3, 4, 1]), subject="persons").get_title("left")
+'persons: 8 changes in 3 hours, busiest Sun 01:00 (4)'
 """
 
 from workbench.charts.changes import change_frequency, hot_keys, live_items
 from workbench.charts.distributions import concentration, delivery_lag, intervals
 from workbench.charts.heatmaps import attribute_heatmap, weekday_hour
+from workbench.charts.of_questions import charts_of
 
 __all__ = [
     "attribute_heatmap",
     "change_frequency",
+    "charts_of",
     "concentration",
     "delivery_lag",
     "hot_keys",

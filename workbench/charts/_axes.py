@@ -48,7 +48,7 @@ def bucket_edges(bucket: pd.Series[Any]) -> tuple[NDArray[np.float64], str]:
     utc = bucket.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
     starts: NDArray[np.float64] = mdates.date2num(utc)  # type: ignore[no-untyped-call]
     days = float(np.median(np.diff(starts))) if len(starts) > 1 else 1 / 24
-    seconds = min(UNITS, key=lambda known: abs(known - days * 86400))
+    seconds = min(UNITS, key=lambda unit: abs(unit - days * 86400))
     return np.append(starts, starts[-1] + days), UNITS[seconds][0] if len(starts) > 1 else ""
 
 

@@ -100,8 +100,8 @@ def own_axes(height: float) -> Axes:
 
 def titled(ax: Axes, finding: str, title: str | None, subject: str) -> Axes:
     """Set the title: the one given, else the finding with its subject before it."""
-    said = f"{subject}: {finding}" if subject else finding
-    ax.set_title("\n".join(map(drawable, (said if title is None else title).splitlines())))
+    text = f"{subject}: {finding}" if subject else finding
+    ax.set_title("\n".join(map(drawable, (text if title is None else title).splitlines())))
     return ax
 
 
@@ -200,20 +200,20 @@ def percent(share: float) -> str:
 
 def labels(texts: Iterable[str], longest: float) -> list[str]:
     """Return texts as labels, the middle of a long one left out: less of it where they would look the same."""
-    known = [drawable(text) for text in texts]
-    found = known
+    whole = [drawable(text) for text in texts]
+    shortened = whole
     shortest = max(int(longest), 12)
     for most in range(shortest, 3 * shortest, 4):
-        found = [text if len(text) <= most else f"{text[: most // 2]}…{text[1 - most // 2 :]}" for text in known]
-        if len(set(found)) == len(set(known)):
+        shortened = [text if len(text) <= most else f"{text[: most // 2]}…{text[1 - most // 2 :]}" for text in whole]
+        if len(set(shortened)) == len(set(whole)):
             break
-    return found
+    return shortened
 
 
 def drawable(text: str) -> str:
     """Return text with what no font here can draw escaped: boxes would make different keys look the same."""
-    known = _glyphs()
-    fine = (c.isprintable() and ord(c) in known for c in text)
+    glyphs = _glyphs()
+    fine = (c.isprintable() and ord(c) in glyphs for c in text)
     return "".join(c if ok else c.encode("unicode_escape").decode() for c, ok in zip(text, fine, strict=True))
 
 

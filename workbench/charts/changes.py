@@ -35,8 +35,11 @@ def change_frequency(df: pd.DataFrame, *, ax: Axes | None = None, title: str | N
 
     Examples
     --------
-    >>> hourly = wb.change_frequency("persons", every="1h").df  # doctest: +SKIP
-    >>> charts.change_frequency(hourly, subject="persons")  # doctest: +SKIP
+    >>> hours = pd.date_range("2026-11-01", periods=3, freq="1h", tz="UTC")
+    >>> hourly = pd.DataFrame({"bucket": hours, "inserts": [3, 0, 1], "modifies": [0, 4, 0], "removes": 0})
+    >>> hourly = hourly.assign(ttl_removes=0, changes=[3, 4, 1])
+    >>> change_frequency(hourly, subject="persons").get_title("left")
+    'persons: 8 changes in 3 hours, busiest Sun 01:00 (4)'
     """
     ax = ax or own_axes(3.8)
     if df.empty or not df["changes"].sum():
@@ -75,7 +78,10 @@ def live_items(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = 
 
     Examples
     --------
-    >>> charts.live_items(wb.change_frequency("persons", every="1h").df)  # doctest: +SKIP
+    >>> hours = pd.date_range("2026-11-01", periods=3, freq="1h", tz="UTC")
+    >>> hourly = pd.DataFrame({"bucket": hours, "inserts": [3, 0, 1], "removes": [0, 1, 0], "changes": [3, 1, 1]})
+    >>> live_items(hourly).get_title("left")
+    '+3 items net since 1 Nov 2026'
     """
     ax = ax or own_axes(3.3)
     if df.empty or not (df["inserts"].sum() or df["removes"].sum()):
@@ -118,7 +124,9 @@ def hot_keys(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = No
 
     Examples
     --------
-    >>> charts.hot_keys(wb.change_frequency("persons", by="key", limit=10).df)  # doctest: +SKIP
+    >>> hottest = pd.DataFrame({"pk": ["p-1", "p-2"], "changes": [6, 2], "inserts": 1, "modifies": [5, 1]})
+    >>> hot_keys(hottest.assign(removes=0, share=[0.75, 0.25]), subject="persons").get_title("left")
+    'persons: p-1 changes most, 6 times; these 2 make 100% of all'
     """
     top = df.head(MOST_KEYS)
     ax = ax or own_axes(1.5 + 0.27 * max(len(top), 3))

@@ -36,7 +36,9 @@ def concentration(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None
 
     Examples
     --------
-    >>> charts.concentration(wb.change_frequency("persons", by="concentration").df)  # doctest: +SKIP
+    >>> per_item = pd.DataFrame({"changes_per_item": [6, 2], "items": 1, "item_share": [0.5, 1]})
+    >>> concentration(per_item.assign(change_share=[0.75, 1])).get_title("left")
+    '1 of 2 items makes 75% of the changes; half of the changes come from 1 item'
     """
     ax = ax or own_axes(4.4)
     if df.empty:
@@ -45,23 +47,23 @@ def concentration(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None
     x, y = (np.concatenate([[0], df[name].to_numpy(float)]) for name in ("item_share", "change_share"))
     hot = max(1, round(items * (0.01 if items >= 1000 else 0.1 if items >= 20 else 0)))
     half = math.ceil(np.interp(0.5, y, x) * items - 1e-6)
-    made = {some: float(np.interp(some / items, x, y)) for some in (hot, half)}
+    shares = {some: float(np.interp(some / items, x, y)) for some in (hot, half)}
     names = {
         some: f"{percent(some / items)} of the items" if items >= 20 and some >= items / 1000 else count(some, "item")
-        for some in made
+        for some in shares
     }
     if len(df) == 1:
         each = count(df["changes_per_item"].iloc[0], "time")
         finding = f"{count(items, 'item')} changed {each}{' each' if items > 1 else ''}"
     else:
         hottest = f"{names[hot]} make" if items >= 20 else f"1 of {items} items makes"
-        finding = f"{hottest} {percent(made[hot])} of the changes; half of the changes come from {names[half]}"
+        finding = f"{hottest} {percent(shares[hot])} of the changes; half of the changes come from {names[half]}"
     ax.fill_between(x, x, y, facecolor="#3f90da", alpha=0.16, linewidth=0)
     ax.plot(x, y, color=LINE, linewidth=2.2, label="the items, hottest first", clip_on=False)
     ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1.2, linestyle="--", zorder=3, label="if all changed equally often")
     if len(df) > 1:
-        apart = abs(made[hot] - made[half]) >= 0.09
-        for some, share in made.items():
+        apart = abs(shares[hot] - shares[half]) >= 0.09
+        for some, share in shares.items():
             ax.plot(some / items, share, marker="o", color=LINE, markersize=7, markeredgecolor="white", clip_on=False)
             if (some == hot or apart) and share > 0.06:  # else it would lie on the other or on the axis
                 ax.annotate(
@@ -97,7 +99,10 @@ def intervals(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = N
 
     Examples
     --------
-    >>> charts.intervals(wb.change_frequency("persons", by="interval").df)  # doctest: +SKIP
+    >>> longer_than, up_to = pd.to_timedelta(["0s", "1s"]), pd.to_timedelta(["1s", "1min"])
+    >>> steps = pd.DataFrame({"longer_than": longer_than, "up_to": up_to, "changes": [1, 3], "share": [0.25, 0.75]})
+    >>> intervals(steps).get_title("left")
+    'Median time between changes of an item: 1 s – 1 min; 25% within a second'
     """
     ax = ax or own_axes(1.5 + 0.27 * max(len(df), 3))
     if df.empty or not df["changes"].sum():
@@ -141,7 +146,10 @@ def delivery_lag(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None 
 
     Examples
     --------
-    >>> charts.delivery_lag(wb.data_quality("persons").lag, subject="persons")  # doctest: +SKIP
+    >>> lag = pd.DataFrame({"arrival": pd.date_range("2026-11-01", periods=2, freq="1h", tz="UTC"), "changes": [4, 2]})
+    >>> half, most, longest = pd.to_timedelta(["10s", "30s", "45s"])
+    >>> delivery_lag(lag.assign(p50=half, p90=most, p99=most, longest=longest), subject="persons").get_title("left")
+    'persons: 10 s from change to arrival typically, 45 s at worst (Sun 00:00)'
     """
     ax = ax or own_axes(3.8)
     df = df.dropna(subset=["arrival", *LAGS])

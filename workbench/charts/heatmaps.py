@@ -36,8 +36,9 @@ def weekday_hour(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None 
 
     Examples
     --------
-    >>> hourly = wb.change_frequency("persons", timezone="Europe/Berlin").df  # doctest: +SKIP
-    >>> charts.weekday_hour(hourly)  # doctest: +SKIP
+    >>> hours = pd.date_range("2026-11-01", periods=3, freq="1h", tz="UTC")
+    >>> weekday_hour(pd.DataFrame({"bucket": hours, "changes": [3, 4, 1]}), subject="persons").get_title("left")
+    'persons: busiest Sun 01:00–02:00 (4 changes on average)'
     """
     ax = ax or own_axes(3.2)
     if df.empty or not df["changes"].sum():
@@ -82,8 +83,10 @@ def attribute_heatmap(df: pd.DataFrame, *, ax: Axes | None = None, title: str | 
 
     Examples
     --------
-    >>> hourly = wb.change_frequency("persons", by="attribute", every="1h").df  # doctest: +SKIP
-    >>> charts.attribute_heatmap(hourly, subject="persons")  # doctest: +SKIP
+    >>> hours = pd.date_range("2026-11-01", periods=2, freq="1h", tz="UTC")
+    >>> hourly = pd.DataFrame({"path": ["age", "age", "city"], "bucket": hours[[0, 1, 1]], "changes": [5, 1, 2]})
+    >>> attribute_heatmap(hourly).get_title("left")
+    'age changes most, 6 times in 2 hours, busiest Sun 00:00 (5)'
     """
     total = df.groupby("path")["changes"].sum().sort_values(ascending=False, kind="stable")
     total = total[total > 0]

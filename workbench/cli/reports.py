@@ -30,14 +30,14 @@ def report(notebook: str, parameters: tuple[str, ...], describe: bool, as_json: 
     """
     import pandas as pd
 
-    from workbench.reports import run
+    from workbench import reports
 
     path = _notebook(notebook)
     if describe:
-        listed = [vars(parameter) | {"default": str(parameter.default)} for parameter in run.describe(path)]
+        listed = [vars(parameter) | {"default": str(parameter.default)} for parameter in reports.describe(path)]
         print_table(pd.DataFrame(listed), as_json)
         return
-    made = run.run_report(path, pairs(parameters), settings=click.get_current_context().obj, **options)
+    made = reports.run_report(path, pairs(parameters), settings=click.get_current_context().obj, **options)
     if as_json:
         say(json.dumps(vars(made), default=str))
     else:
@@ -57,7 +57,7 @@ def demo(out: str, changes: int) -> None:
     Example: workbench demo
     """
     from workbench.demo import run_demo
-    from workbench.reports.run import shipped
+    from workbench.reports import shipped
 
     for line in run_demo(open_workbench(), shipped(), out, changes=changes):
         say(line)
@@ -67,7 +67,7 @@ def _notebook(name: str) -> Path:
     path = Path(name)
     if path.suffix == ".ipynb" or path.exists():
         return path
-    from workbench.reports import run
+    from workbench.reports import shipped
 
     own = Path("notebooks") / f"{name}.ipynb"
-    return own if own.exists() else run.shipped() / own.name
+    return own if own.exists() else shipped() / own.name

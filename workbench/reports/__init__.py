@@ -1,6 +1,12 @@
-"""Notebooks as reports: run by papermill, written as pages that stand alone, and listed in an index."""
+"""Notebooks as reports: run by papermill, written as pages that stand alone, and listed in an index.
 
+`run_report` runs one, `write_index` lists those of a folder, `describe` says which parameters a notebook takes.
+"""
+
+from workbench.reports.index import write_index
+from workbench.reports.notebook import describe, shipped
 from workbench.reports.parameters import Parameter
-from workbench.reports.run import Report, describe, run_report, shipped, write_index
+from workbench.reports.report import FailedCell, Report
+from workbench.reports.run import run_report
 
-__all__ = ["Parameter", "Report", "describe", "run_report", "shipped", "write_index"]
+__all__ = ["FailedCell", "Parameter", "Report", "describe", "run_report", "shipped", "write_index"]

@@ -35,14 +35,14 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         **options: Any,
     ) -> Any:
         """Run the cells."""
-        known = {name: value for name, value in options.items() if name in _Client.class_trait_names()}
+        traits = {name: value for name, value in options.items() if name in _Client.class_trait_names()}
         client = _Client(
             nb_man,
             kernel_name=kernel_name,
             startup_timeout=start_timeout,
             timeout=execution_timeout,
             log=logger,
-            **known,
+            **traits,
         )
         try:
             return client.execute()

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from bs4 import BeautifulSoup, Doctype, Tag
 from bs4.element import PreformattedString
 
-_KEPT = re.compile(
+_ALLOWED = re.compile(
     """html|head|title|body|main|header|footer|section|article|aside|nav|div|span|p|h[1-6]|hr|br|wbr|pre|code|samp|kbd|var
     |tt|b|strong|i|em|u|s|small|big|sub|sup|mark|del|ins|abbr|cite|dfn|q|blockquote|address|time|bdi|center|font|ul|ol|li
     |dl|dt|dd|table|caption|colgroup|col|thead|tbody|tfoot|tr|th|td|a|img|figure|figcaption|details|summary|style""",
@@ -60,7 +60,7 @@ def offline(page: str, folders: Sequence[Path] = ()) -> str:
     folders
         Where pictures with relative addresses are looked for, such as the notebook's folder.
     """
-    soup = BeautifulSoup(_SVG.sub(lambda found: _drawing(found[0]), page), "html.parser")
+    soup = BeautifulSoup(_SVG.sub(lambda match: _drawing(match[0]), page), "html.parser")
     for text in soup.find_all(string=lambda text: isinstance(text, PreformattedString)):
         if not isinstance(text, Doctype):  # comments, which some readers run
             text.extract()
@@ -72,7 +72,7 @@ def offline(page: str, folders: Sequence[Path] = ()) -> str:
             tag.replace_with(f"[{_SHOWS[name]}: not in this file]")
         elif _GOES.fullmatch(name) and not _ours(tag):
             tag.decompose()
-        elif not _KEPT.fullmatch(name) and not _ours(tag):
+        elif not _ALLOWED.fullmatch(name) and not _ours(tag):
             tag.unwrap()
         elif not _ours(tag):
             _clean(tag, folders)
@@ -80,12 +80,12 @@ def offline(page: str, folders: Sequence[Path] = ()) -> str:
 
 
 def _ours(tag: Tag) -> bool:
-    """Tell whether it is one of the lines in which the head of our own templates says what a page is."""
+    """Return whether a tag is one of the lines in which the head of our own templates says what a page is."""
     if tag.name != "meta" or tag.parent is None or tag.parent.name != "head":
         return False
-    names, said = set(tag.attrs), (tag.get("name"), tag.get("http-equiv"))
+    names, states = set(tag.attrs), (tag.get("name"), tag.get("http-equiv"))
     return names == {"charset"} or (
-        len(names) == 2 and "content" in names and said in (("viewport", None), (None, "Content-Security-Policy"))
+        len(names) == 2 and "content" in names and states in (("viewport", None), (None, "Content-Security-Policy"))
     )
 
 
@@ -104,8 +104,8 @@ def _clean(tag: Tag, folders: Sequence[Path]) -> None:
     if tag.name != "img":
         del tag["src"]
     elif not _PICTURE.match(source := str(tag.get("src", ""))):
-        if found := _file(source, folders):
-            tag["src"] = found
+        if picture := _file(source, folders):
+            tag["src"] = picture
         else:
             tag.replace_with(f"[{tag.get('alt') or 'picture'}: not in this file]")
 
@@ -117,15 +117,15 @@ def inert_css(css: str) -> str:
     'color: red; background: none'
     """
     css = re.sub(r"/\*.*?(?:\*/|\Z)", "", css, flags=re.DOTALL)
-    css = _CSS_ESCAPE.sub(lambda found: _letter(found) or found[0], css)
-    while (left := _CSS_LOADS.sub(lambda found: "none" if found[0].lower().startswith("url") else "", css)) != css:
+    css = _CSS_ESCAPE.sub(lambda match: _letter(match) or match[0], css)
+    while (left := _CSS_LOADS.sub(lambda match: "none" if match[0].lower().startswith("url") else "", css)) != css:
         css = left
     return css
 
 
-def _letter(found: re.Match[str]) -> str:
+def _letter(escape: re.Match[str]) -> str:
     """Return what an escape is, where it is a letter or a sign that CSS acts on; '' where it is text."""
-    code = int(found[1], 16) if found[1] else ord(found[2])
+    code = int(escape[1], 16) if escape[1] else ord(escape[2])
     return chr(code) if code < 128 and (chr(code).isalnum() or chr(code) in "@(:/-") else ""
 
 

@@ -7,23 +7,19 @@ import platform
 import re
 import warnings
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import nbformat
 from bs4 import BeautifulSoup
-from jinja2 import Environment
 from nbformat import NotebookNode
 
 from workbench.reports.offline import offline
+from workbench.reports.parameters import Value
+from workbench.reports.report import Report
 from workbench.text import plain
 from workbench.version import __version__
-
-if TYPE_CHECKING:
-    from workbench.reports.run import Report
 
 HERE = Path(__file__).with_name("templates")
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -33,31 +29,13 @@ _TEXT = 1_000  # characters of the text shown instead
 LIBRARIES = ("duckdb", "pandas", "matplotlib", "papermill")
 
 
-def heading(markdown: str) -> str | None:
-    """Return the last heading of a markdown text."""
-    found = re.findall(r"^#+\s+(.+?)\s*#*$", markdown, re.MULTILINE)
-    return found[-1] if found else None
-
-
-def title(notebook: NotebookNode, otherwise: str) -> str:
-    """Return the first heading of a notebook."""
-    for cell in notebook.cells:
-        match = re.search(r"^#\s+(.+)$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else None
-        if match:
-            return str(match[1])
-    return otherwise
-
-
 def render(
     notebook: NotebookNode,
+    report: Report,
     *,
-    title: str,
-    parameters: list[tuple[str, Any, bool]],
+    parameters: Sequence[tuple[str, Value, bool]],
     started: datetime,
-    seconds: float,
-    failed: tuple[int, str, str] | None,
     source: str,
-    notebook_name: str,
     settings: str = "",
     folders: Sequence[Path] = (),
 ) -> str:
@@ -65,6 +43,14 @@ def render(
 
     Parameters
     ----------
+    parameters
+        Name and value of each that is shown, and whether it was given.
+    started
+        When the run began, in UTC.
+    source
+        Name of the notebook that was run.
+    settings
+        What held while it ran, in a line.
     folders
         Where the pictures are that its texts name.
     """
@@ -84,19 +70,19 @@ def render(
             del shown.cells[number + 1 :]  # no headings without answers
             break
     about = {
-        "title": title,
-        "css": _css(),
+        "title": report.title,
+        "css": style(),
         "started": f"{started:%Y-%m-%d %H:%M}",
-        "seconds": f"{seconds:.1f}",
+        "seconds": f"{report.seconds:.1f}",
         "parameters": parameters,
-        "failed": failed,
+        "failed": report.failed_cell,
         "versions": versions(),
         "source": source,
-        "notebook": notebook_name,
+        "notebook": Path(report.notebook).name,
         "settings": settings,
     }
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name="basic", raw_template=_template("report"), exclude_anchor_links=True
+        template_name="basic", raw_template=template("report"), exclude_anchor_links=True
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nbconvert on missing alternative texts: the template has them
@@ -111,16 +97,16 @@ def _keep_what_shows(output: NotebookNode) -> None:
         return
     scripted = "text/html" in data and not _shows(data["text/html"])
     left_out = [kind for kind in data if kind not in _SHOWN] + ["text/html"] * scripted
-    kept = {kind: data[kind] for kind in _SHOWN if kind in data and not (scripted and kind == "text/html")}
-    if left_out and not kept.keys() - {"text/plain"}:
+    shown = {kind: data[kind] for kind in _SHOWN if kind in data and not (scripted and kind == "text/html")}
+    if left_out and not shown.keys() - {"text/plain"}:
         about = " ".join([*left_out, str(data.get("text/html", ""))]).lower()
         what = next((words for word, words in _PROGRAMS.items() if word in about), "an output")
-        text = str(kept.get("text/plain", ""))
+        text = str(shown.get("text/plain", ""))
         text = "" if re.fullmatch(r"<.*>|\s*", text, re.DOTALL) else f"\n{text[:_TEXT]}{'…' * (len(text) > _TEXT)}"
-        kept = {
+        shown = {
             "text/plain": f"[{what} is not in this file, since a program draws it: display a picture of it too]{text}"
         }
-    output["data"] = nbformat.from_dict(kept)  # type: ignore[no-untyped-call]
+    output["data"] = nbformat.from_dict(shown)  # type: ignore[no-untyped-call]
 
 
 def _shows(html: str) -> bool:
@@ -130,50 +116,17 @@ def _shows(html: str) -> bool:
     return bool(soup.get_text(strip=True) or soup.find("img"))
 
 
-def render_index(reports: list[Report], folder: Path) -> str:
-    """Return the page that links reports."""
-    rows = [
-        (report, quote(_relative(Path(report.html), folder)), _picture(Path(report.notebook))) for report in reports
-    ]
-    return (
-        Environment(autoescape=True)
-        .from_string(_template("index"))
-        .render(
-            css=_css(),
-            reports=rows,
-            failed=sum(report.failed_cell is not None for report in reports),
-            written=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-        )
-    )
-
-
-def is_index(path: Path) -> bool:
-    """Tell whether a file is a page that links reports."""
-    return path.is_file() and "<title>Reports</title>" in path.read_text(encoding="utf-8", errors="replace")[:1000]
-
-
 def versions() -> str:
     """Return what the report was made with."""
     libraries = [f"{library} {version(library)}" for library in LIBRARIES]
     return " · ".join([f"Python {platform.python_version()}", f"workbench {__version__}", *libraries])
 
 
-def _picture(notebook: Path) -> str | None:
-    for cell in nbformat.read(notebook, as_version=4).cells:  # type: ignore[no-untyped-call]
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                return str(output.data["image/png"]).replace("\n", "")
-    return None
-
-
-def _relative(path: Path, folder: Path) -> str:
-    resolved, root = path.resolve(), folder.resolve()
-    return resolved.relative_to(root).as_posix() if resolved.is_relative_to(root) else resolved.as_uri()
-
-
-def _template(name: str) -> str:
+def template(name: str) -> str:
+    """Return the text of a template of pages: ``report`` or ``index``."""
     return (HERE / f"{name}.html.j2").read_text(encoding="utf-8")
 
 
-def _css() -> str:
+def style() -> str:
+    """Return the CSS of the pages."""
     return (HERE / "report.css").read_text(encoding="utf-8")

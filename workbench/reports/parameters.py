@@ -2,6 +2,9 @@
 
 papermill runs on with an unknown parameter, and turns the key ``00123`` into 123. Here the parameter cell
 decides: its lines read ``name: type = literal  # help``; types are str, int, float, bool and Optional[].
+
+The cell is read by Python's own parser: `papermill.inspect_notebook` leaves out each line that has a second ``=``, such
+as in its help, and ends the default ``"USER#1"`` at the ``#``.
 """
 
 from __future__ import annotations
@@ -57,6 +60,11 @@ class Parameter:
         ------
         ParameterError
             When the value is none of that type.
+
+        Examples
+        --------
+        >>> Parameter("limit", "int", 10, "").coerce("007"), Parameter("key", "Optional[str]", None, "").coerce("007")
+        (7, '007')
         """
         if self.optional and (value is None or value == "None"):
             return None
@@ -75,6 +83,13 @@ def read_parameters(notebook: NotebookNode, path: Path) -> list[Parameter]:
     ------
     ReportError
         When a line of the parameter cell is not ``name: type = literal  # help``.
+
+    Examples
+    --------
+    >>> from nbformat.v4 import new_code_cell, new_notebook
+    >>> cell = new_code_cell("key: str = 'USER#1'  # such as pk=1", metadata={"tags": ["parameters"]})
+    >>> read_parameters(new_notebook(cells=[cell]), Path("a.ipynb"))
+    [Parameter(name='key', type='str', default='USER#1', help='such as pk=1')]
     """
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if not cells:
@@ -86,7 +101,7 @@ def read_parameters(notebook: NotebookNode, path: Path) -> list[Parameter]:
         raise ReportError(f"{path}, parameter cell, line {error.lineno}: {error.msg}") from None
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
-    found = []
+    parameters = []
     for statement in statements:
         if isinstance(statement, ast.Import | ast.ImportFrom):  # Optional has to come from somewhere
             continue
@@ -97,8 +112,8 @@ def read_parameters(notebook: NotebookNode, path: Path) -> list[Parameter]:
                 f"{path}, parameter cell, line {statement.lineno}: {line!r} is no declaration. "
                 "Write name: type = literal  # help; types are str, int, float, bool and Optional[] of them"
             )
-        found.append(parameter)
-    return found
+        parameters.append(parameter)
+    return parameters
 
 
 def coerce_all(given: Mapping[str, Value], declared: list[Parameter], path: Path) -> dict[str, Value]:
@@ -109,12 +124,12 @@ def coerce_all(given: Mapping[str, Value], declared: list[Parameter], path: Path
     ParameterError
         When one is unknown, or not of its type.
     """
-    known = {parameter.name: parameter for parameter in declared}
+    by_name = {parameter.name: parameter for parameter in declared}
     for name in given:
-        if name not in known:
-            has = f"it has {', '.join(known)}" if known else "it has no cell tagged 'parameters'"
-            raise ParameterError(f"{path.name} has no parameter {name!r}: {has}.{did_you_mean(name, known)}")
-    return {name: known[name].coerce(value) for name, value in given.items()}
+        if name not in by_name:
+            has = f"it has {', '.join(by_name)}" if by_name else "it has no cell tagged 'parameters'"
+            raise ParameterError(f"{path.name} has no parameter {name!r}: {has}.{did_you_mean(name, by_name)}")
+    return {name: by_name[name].coerce(value) for name, value in given.items()}
 
 
 def _declared(statement: ast.stmt, comments: dict[int, str]) -> Parameter | None:

@@ -26,7 +26,7 @@ from workbench import Workbench
 from workbench.aws.table_definitions import table_input
 from workbench.cli import main
 from workbench.errors import ConfigError, ParameterError, QueryError, ScanRefused, TableNotFound, WorkbenchError
-from workbench.reports.run import run_report
+from workbench.reports import run_report
 from workbench.sandbox import ItemStore, dynamodb_writer
 
 ROOT = Path(__file__).parents[3]

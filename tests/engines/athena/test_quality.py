@@ -28,7 +28,7 @@ def test_what_is_odd_is_found_and_nothing_else(empty, tmp_path, name):
 
 def test_an_age_that_is_asked_for_fails(empty, tmp_path, monkeypatch):
     lake(empty, tmp_path, "raw", made=made("a", NOON))
-    monkeypatch.setattr("workbench.questions.quality.now", lambda: NOON + timedelta(minutes=61))
+    monkeypatch.setattr("workbench.questions.examination.now", lambda: NOON + timedelta(minutes=61))
     wb = athena(empty)
     assert wb.data_quality("things", max_age="1h").df.set_index("finding").loc["freshness", "status"] == "failed"
     wb.close()
