@@ -23,7 +23,7 @@ from workbench.aws.costs import Spent, spent
 from workbench.checks.machine import run_checks
 from workbench.config import load_settings
 from workbench.engines import Answer, Estimate, Over, open_engine
-from workbench.engines.base import asked_question
+from workbench.engines.base import as_question
 from workbench.errors import (
     EngineLost,
     ParameterError,
@@ -527,7 +527,7 @@ class Workbench:
         """
         question = text_of(question, values.pop("by", None))
         where = values.pop("where", None)
-        meant = asked_question(question)
+        meant = as_question(question)
         if where and not meant.filters:
             raise ParameterError(f"{question} takes no where; latest_state and changes do")
         if where and names_masked(where, self.settings.mask):
@@ -752,7 +752,7 @@ class Workbench:
     def _ask(self, question: str, table: str, *, where: Filter, **values: Any) -> Answer:
         """Ask the engine; in the SQL shown, a condition on a masked attribute does not tell its values."""
         answer = self._engine.ask(question, table, where=where, **values)
-        matching = where.sql(*asked_question(question).filters)
+        matching = where.sql(*as_question(question).filters)
         if not self.settings.mask or not names_masked(matching, self.settings.mask):
             return answer
         shown = answer.sql.replace(matching, f"'{REDACTED}'") if matching in answer.sql else REDACTED

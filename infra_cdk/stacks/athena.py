@@ -14,7 +14,7 @@ from infra_cdk.stacks.catalog import Catalog
 from infra_cdk.stacks.encryption import bucket_key_use
 from infra_cdk.stacks.storage import Storage
 from infra_cdk.views import extra_queries
-from workbench.sql.questions import question, questions
+from workbench.sql.questions import load_question, questions
 
 _READ = ("data", "errors", "checkpoints")  # the lake's folders that are asked
 
@@ -56,7 +56,7 @@ class Athena(Construct):
     def _name_queries(self, config: Config, catalog: Catalog) -> None:
         queries = {
             name: (
-                question(name).title,
+                load_question(name).title,
                 named_query(name, database=config.database, table=config.log_name, layout=config.layout),
             )
             for name in questions()

@@ -15,7 +15,7 @@ from tests.helpers.questions import same
 from workbench import Workbench
 from workbench.config import ENGINES
 from workbench.engines import Answer, Engine, Listed, register
-from workbench.engines.base import asked_question, matching
+from workbench.engines.base import as_question, matching
 from workbench.engines.staging import register_functions
 from workbench.errors import ConfigError, ParameterError
 from workbench.log.contents import Schema
@@ -38,7 +38,7 @@ class ListEngine(Engine):
         return [Schema(types, min(times), max(times))]
 
     def ask(self, asked, table, *, where=EVERYTHING, over="log", after=None, **values):
-        question, rows = asked_question(asked), pa.Table.from_pylist(self._changes(), schema=SCHEMA)
+        question, rows = as_question(asked), pa.Table.from_pylist(self._changes(), schema=SCHEMA)
         if over == "baseline":
             rows = rows.slice(0, 0)
         rows = rows.append_column("arrival", pa.nulls(len(rows), pa.timestamp("us")))

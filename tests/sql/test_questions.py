@@ -15,7 +15,7 @@ from workbench.errors import ParameterError
 from workbench.model.conditions import parse
 from workbench.model.times import END_OF_TIME, START_OF_TIME, duration
 from workbench.sql.filters import EVERYTHING, Filter
-from workbench.sql.questions import parse_question, question, questions
+from workbench.sql.questions import load_question, parse_question, questions
 from workbench.sql.templates import load
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -43,7 +43,7 @@ select count(*) as n from {deliveries} where ts >= :start
 
 @pytest.mark.parametrize("name", questions())
 def test_a_question_answers_with_the_columns_its_head_declares(name):
-    asked = question(name)
+    asked = load_question(name)
     with duckdb.connect(config={"integer_division": True}) as con:
         rows = answer_over_nothing(asked, asked.bind({}))
         con.register("answer", rows)
@@ -58,7 +58,7 @@ def test_a_question_answers_with_the_columns_its_head_declares(name):
 @pytest.mark.parametrize("name", questions())
 def test_a_question_reads_what_its_head_says_it_reads(name):
     """What it reads, by the columns of its text that come from deliveries: as a parser sees them."""
-    asked = question(name)
+    asked = load_question(name)
     tree = sqlglot.parse_one(asked.compose({}, deliveries="deliveries", canonical="canonical(image)"), read="athena")
     used = {column.name for column in tree.find_all(exp.Column)}
     assert asked.images == bool(used & {"new_image", "old_image"})
@@ -68,7 +68,7 @@ def test_a_question_reads_what_its_head_says_it_reads(name):
 @pytest.mark.parametrize("name", questions())
 def test_nothing_outside_a_questions_window_changes_its_answer(name):
     """The text compares the times of deliveries with the window's parameters, and with no others."""
-    asked = question(name)
+    asked = load_question(name)
     tree = sqlglot.parse_one(asked.compose({}, deliveries="the_log"), read="athena")
     (scan,) = [each for each in tree.find_all(exp.Select) if _reads_deliveries(each)]
     compared = {
@@ -86,22 +86,25 @@ def _reads_deliveries(select: exp.Select) -> bool:
 def test_a_window_is_what_the_head_says():
     values = {"start": AT, "end": AT, "as_of": AT}
     late = duration("1h").to_pytimedelta()
-    assert window_of(question("hot_keys"), values, late).first < AT
-    assert window_of(question("chain_gaps"), values, late) == Window(None, AT + late, False)
-    assert window_of(question("latest_state"), values, late) == Window(None, AT + late, False)
-    assert window_of(question("hot_keys"), question("hot_keys").bind({}), late) == Window(None, None, True)
+    assert window_of(load_question("hot_keys"), values, late).first < AT
+    assert window_of(load_question("chain_gaps"), values, late) == Window(None, AT + late, False)
+    assert window_of(load_question("latest_state"), values, late) == Window(None, AT + late, False)
+    assert window_of(load_question("hot_keys"), load_question("hot_keys").bind({}), late) == Window(None, None, True)
 
 
 def test_what_is_not_given_has_its_default_and_what_is_given_as_text_is_read():
-    bound = question("hot_keys").bind({"limit": "5", "start": "2026-01-01T12:00:00Z", "end": None})
+    bound = load_question("hot_keys").bind({"limit": "5", "start": "2026-01-01T12:00:00Z", "end": None})
     assert bound == {"start": AT, "end": END_OF_TIME, "limit": 5}
-    assert question("latest_state").bind({"include_deleted": "true"}) == {"as_of": END_OF_TIME, "include_deleted": True}
-    assert question("record_sizes").bind({})["large"] == (1 << 20) // 2
-    assert question("change_frequency").bind({})["start"] == START_OF_TIME
+    assert load_question("latest_state").bind({"include_deleted": "true"}) == {
+        "as_of": END_OF_TIME,
+        "include_deleted": True,
+    }
+    assert load_question("record_sizes").bind({})["large"] == (1 << 20) // 2
+    assert load_question("change_frequency").bind({})["start"] == START_OF_TIME
     with pytest.raises(ParameterError, match="limit is 'five': it must be a whole number"):
-        question("hot_keys").bind({"limit": "five"})
+        load_question("hot_keys").bind({"limit": "five"})
     with pytest.raises(ParameterError, match=r"hot_keys has no parameter 'limits'. Did you mean 'limit'\?"):
-        question("hot_keys").bind({"limits": 5})
+        load_question("hot_keys").bind({"limits": 5})
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,7 @@ def test_a_head_and_a_text_that_disagree_are_refused(old, new, told):
 
 def test_every_parameter_and_column_is_explained_or_explains_itself():
     for name in questions():
-        asked = question(name)
+        asked = load_question(name)
         assert all(each.meaning for each in asked.parameters.values()), name
         assert asked.rows, name
         assert load(name).startswith(f"-- {asked.title}")

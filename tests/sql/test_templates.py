@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from workbench.errors import ParameterError
 from workbench.sql.literals import identifier, literal
-from workbench.sql.questions import question, questions
+from workbench.sql.questions import load_question, questions
 from workbench.sql.templates import fill, load
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -200,7 +200,7 @@ def test_a_parameter_too_many_is_named_with_what_was_perhaps_meant():
 def test_there_is_a_question_for_every_file_and_a_wrong_name_is_helped():
     assert {"latest_state", "change_frequency", "hot_keys"} <= set(questions())
     with pytest.raises(ParameterError, match=r"no question 'latest_stat'; there are: .*Did you mean 'latest_state'\?"):
-        question("latest_stat")
+        load_question("latest_stat")
 
 
 @pytest.mark.parametrize("name", questions())

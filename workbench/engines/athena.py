@@ -28,7 +28,7 @@ from workbench.aws.partitions import Partitions
 from workbench.aws.session import Session, open_session, said
 from workbench.aws.table_definitions import table_input
 from workbench.config import Settings
-from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, asked_question, matching, resumed_at
+from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, as_question, matching, resumed_at
 from workbench.engines.exported import stage
 from workbench.engines.reading import Reading
 from workbench.engines.scan import Window, refuse, window_of
@@ -137,19 +137,21 @@ class AthenaEngine(Engine):
         """List the change logs of the database with their objects, and say what was not looked into."""
         listed, notes, guessed = [], [], []
         for log in self.catalog.tables():
-            name, there = log.only or log.name, self.catalog.objects(log)
-            known, counted = self._checkpoint(log, END_OF_TIME), self._counted.get(name, {})
-            found = self._places_of(log, (*self._contents.get(name, ()), *(known.contents if known else ())), there)
+            name, objects_listed = log.only or log.name, self.catalog.objects(log)
+            checkpoint, counted = self._checkpoint(log, END_OF_TIME), self._counted.get(name, {})
+            places = self._places_of(
+                log, (*self._contents.get(name, ()), *(checkpoint.contents if checkpoint else ())), objects_listed
+            )
             listed += [
-                Listed(name, str(log.layout), objects, region, account) for (region, account), objects in found.items()
+                Listed(name, str(log.layout), objects, region, account) for (region, account), objects in places.items()
             ]
-            unseen = [item for item in there if not self.catalog.looked_through(item)]
-            if len(found) > 1 and unseen:
+            unseen = [item for item in objects_listed if not self.catalog.looked_through(item)]
+            if len(places) > 1 and unseen:
                 notes.append(
-                    f"{name}: of {len(unseen):,} of its {len(there):,} objects it is not known whose changes "
+                    f"{name}: of {len(unseen):,} of its {len(objects_listed):,} objects it is not known whose changes "
                     "they hold: they count for each of its Regions and accounts"
                 )
-            if any(item not in counted and not (known and known.holds(item)) for item in unseen):
+            if any(item not in counted and not (checkpoint and checkpoint.holds(item)) for item in unseen):
                 guessed.append(name)
         if guessed:
             notes.append(
@@ -165,24 +167,26 @@ class AthenaEngine(Engine):
         parts = {item: self.catalog.parts(log, item) for item in objects}
         every = [*counted, *(part for each in parts.values() for part in each)]
         place = placing(every)
-        told = {item: {place(part) for part in parts[item]} for item in objects if self.catalog.looked_through(item)}
-        found = sorted({place(part) for part in every}, key=lambda each: [(value is None, value) for value in each])
-        if len(found) < 2:
-            return {found[0] if found else (None, None): objects}
-        return {each: [item for item in objects if each in told.get(item, {each})] for each in found}
+        looked_through = {
+            item: {place(part) for part in parts[item]} for item in objects if self.catalog.looked_through(item)
+        }
+        places = sorted({place(part) for part in every}, key=lambda each: [(value is None, value) for value in each])
+        if len(places) < 2:
+            return {places[0] if places else (None, None): objects}
+        return {each: [item for item in objects if each in looked_through.get(item, {each})] for each in places}
 
     def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
         """Name the keys a table has had, the newest first: those seen so far, else in the newest hour."""
         log = self.catalog.table(table)
         reading = Reading(self._listing(log, Window()), Window(), self._checkpoint(log, END_OF_TIME))
         log = reading.log
-        if not whole and (found := self._meant(log, table, reading).schemas):
-            return found
+        if not whole and (schemas := self._identity(log, table, reading).schemas):
+            return schemas
         newest = max(reading.objects, key=lambda item: (item.arrival or _LONG_AGO, item.path), default=None)
         latest = log.values(newest) if newest else None
         last_hour = [item for item in reading.objects if log.values(item) == latest]
-        for some in (reading.objects,) if whole else (last_hour, reading.objects):
-            if new := self._new(table, some, always=True):
+        for objects in (reading.objects,) if whole else (last_hour, reading.objects):
+            if new := self._new(table, objects, always=True):
                 counted = Reading(replace(reading.listing, objects=new))
                 self._refuse(counted)
                 (query,) = self._queries.run([self._census(table, counted, new)])
@@ -190,31 +194,31 @@ class AthenaEngine(Engine):
                     self._note(log, table, new, self._whole(query))
                 finally:
                     self._clean([query])
-            if found := self._meant(log, table, reading).schemas:
-                return found
+            if schemas := self._identity(log, table, reading).schemas:
+                return schemas
         raise TableNotFound(f"{log.location} holds no change records")
 
-    def sql(self, asked: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> str:
+    def sql(self, question: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> str:
         """Return the question's text in Athena's dialect, with its values filled in."""
-        meant = asked_question(asked)
-        values = meant.bind(values)
-        log, window = self.catalog.table(table), self._window(meant, values)
+        question = as_question(question)
+        values = question.bind(values)
+        log, window = self.catalog.table(table), self._window(question, values)
         reading = Reading(self._listing(log, window), window)
-        deliveries, _ = self._relation(meant, reading.log, table, reading, "log", values)
-        return meant.compose(values, deliveries=deliveries, matching=matching(meant, where))
+        deliveries, _ = self._relation(question, reading.log, table, reading, "log", values)
+        return question.compose(values, deliveries=deliveries, matching=matching(question, where))
 
-    def estimate(self, asked: Asked, table: str, **values: object) -> Estimate:
+    def estimate(self, question: Asked, table: str, **values: object) -> Estimate:
         """Tell what a question would scan, from the sizes of the objects it would read; nothing is run."""
-        meant = asked_question(asked)
-        values = meant.bind(values)
+        question = as_question(question)
+        values = question.bind(values)
         log, at = self.catalog.table(table), values.get("as_of")
-        known = self._checkpoint(log, at) if meant.state and isinstance(at, datetime) else None
-        reading = self._reading(meant, log, table, values, known)
+        checkpoint = self._checkpoint(log, at) if question.state and isinstance(at, datetime) else None
+        reading = self._reading(question, log, table, values, checkpoint)
         return self._estimate(reading, self._new(table, reading.objects))
 
     def ask(
         self,
-        asked: Asked,
+        question: Asked,
         table: str,
         *,
         where: Filter = EVERYTHING,
@@ -223,15 +227,15 @@ class AthenaEngine(Engine):
         **values: object,
     ) -> Answer:
         """Answer a question over a table's deliveries."""
-        meant = asked_question(asked)
-        *answers, last = self._answers(meant, table, where, over, meant.bind(values), after=after)
+        question = as_question(question)
+        *answers, last = self._answers(question, table, where, over, question.bind(values), after=after)
         rows = pa.concat_tables([answer.rows for answer in [*answers, last]])
         return replace(last, rows=in_order(rows, last.sql))
 
-    def batches(self, asked: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
+    def batches(self, question: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
         """Answer a question in parts, so that a large answer does not fill the memory."""
-        meant = asked_question(asked)
-        yield from self._answers(meant, table, where, "log", meant.bind(values), _BATCH)
+        question = as_question(question)
+        yield from self._answers(question, table, where, "log", question.bind(values), _BATCH)
 
     def place(self, table: str) -> Mapping[str, str]:
         """Tell a table's Region and account, where they are chosen or, as far as was looked, known."""
@@ -252,44 +256,46 @@ class AthenaEngine(Engine):
             )
         log, late = self.catalog.table(table), duration(self._settings.late_arrival).to_pytimedelta()
         keys = self.keys(table, whole=True)[0].types
-        for known in (self._checkpoint(log, END_OF_TIME), None):
-            reading = self._reading(None, log, table, {}, known)
+        for before in (self._checkpoint(log, END_OF_TIME), None):
+            reading = self._reading(None, log, table, {}, before)
             log = reading.log
-            made = self._checkpoints.begin(log.name, self._origin(log), reading.listed, keys, late, known)
+            checkpoint = self._checkpoints.begin(log.name, self._origin(log), reading.listed, keys, late, before)
             names = {name: name for name in ("new_image", "old_image")} | {
                 "deliveries": self._log_rows(log, table, reading)
             }
-            text = compose(load("parts/checkpoint"), dict.fromkeys(("as_of", "since"), made.since), names, state=CHANGE)
+            text = compose(
+                load("parts/checkpoint"), dict.fromkeys(("as_of", "since"), checkpoint.since), names, state=CHANGE
+            )
             text = with_times_as_text(text, pa.schema([SCHEMA.field(name) for name in CHANGE]))
             try:
-                if asked := self._run(text, log, table, reading, to=made.place):
-                    self._clean([asked])
-                    return self._finished(made, log, table, reading, keep)
+                if running := self._run(text, log, table, reading, to=checkpoint.place):
+                    self._clean([running])
+                    return self._finished(checkpoint, log, table, reading, keep)
             except BaseException:
                 with suppress(StoreError):
-                    self._checkpoints.remove(made)
+                    self._checkpoints.remove(checkpoint)
                 raise
         raise QueryError(f"the checkpoint of {table!r} failed")  # not reached: without one before, none is overtaken
 
-    def _finished(self, made: Checkpoint, log: LogTable, table: str, reading: Reading, keep: int) -> Checkpoint:
+    def _finished(self, checkpoint: Checkpoint, log: LogTable, table: str, reading: Reading, keep: int) -> Checkpoint:
         """Register a checkpoint whose changes are in their place, and remove old ones."""
         assert self._checkpoints is not None
         counted = self._counted.get(table, {})
         unreadable = tuple(each for item in reading.listed for each in counted.get(item, ()))
-        made = replace(
-            made,
-            bytes=self._kept_bytes(log, made),
+        checkpoint = replace(
+            checkpoint,
+            bytes=self._kept_bytes(log, checkpoint),
             unreadable=unreadable,
-            contents=self._meant(log, table, reading).parts,
+            contents=self._identity(log, table, reading).parts,
         )
-        self.catalog.register_checkpoint(log, made.id, made.place)
-        self._checkpoints.add(made)
-        self.catalog.forget_checkpoints(log, self._checkpoints.discard(log.name, made.log, keep))
-        return made
+        self.catalog.register_checkpoint(log, checkpoint.id, checkpoint.place)
+        self._checkpoints.add(checkpoint)
+        self.catalog.forget_checkpoints(log, self._checkpoints.discard(log.name, checkpoint.log, keep))
+        return checkpoint
 
     def _answers(
         self,
-        meant: Question,
+        question: Question,
         table: str,
         where: Filter,
         over: Over,
@@ -300,18 +306,18 @@ class AthenaEngine(Engine):
         resume: bool = True,
     ) -> Iterator[Answer]:
         began, log = time.perf_counter(), self.catalog.table(table)
-        known = self._checkpoint(log, at) if resume and (at := resumed_at(over, after, values)) else None
-        reading = self._reading(meant, log, table, values, known)
+        checkpoint = self._checkpoint(log, at) if resume and (at := resumed_at(over, after, values)) else None
+        reading = self._reading(question, log, table, values, checkpoint)
         log = reading.log
-        held = self._meant(log, table, reading)
-        if over != "log" and self._settings.baseline and reading.objects and not held.place:
+        identity = self._identity(log, table, reading)
+        if over != "log" and self._settings.baseline and reading.objects and not identity.place:
             self.keys(table)  # which baseline applies, the table's Region and account tell
-            held = self._meant(log, table, reading)
+            identity = self._identity(log, table, reading)
         begins = self._from_baseline(table, over, values)
-        deliveries, unstaged = self._relation(meant, log, table, reading, over, values)
+        deliveries, unstaged = self._relation(question, log, table, reading, over, values)
         text, nothing = (
-            meant.compose(values, deliveries=deliveries, matching=matching(meant, where)),
-            answer_over_nothing(meant, values),
+            question.compose(values, deliveries=deliveries, matching=matching(question, where)),
+            answer_over_nothing(question, values),
         )
         schema, before = nothing.schema, len(self._queries.finished)
 
@@ -320,7 +326,7 @@ class AthenaEngine(Engine):
             counted = self._counted.get(table, {})
             unreadable = tuple(each for item in reading.listed for each in counted.get(item, ()))
             notes = (
-                *self._meant(log, table, reading).notes,
+                *self._identity(log, table, reading).notes,
                 *reading.notes,
                 *reading.window.notes(self._settings.late_arrival),
                 *self._left,
@@ -341,10 +347,10 @@ class AthenaEngine(Engine):
                 lost=tuple(log.sample.lost.values()) if log.sample else (),
             )
 
-        if (kept := self._reused(text)) is not None:
-            yield answer(kept)
+        if (reused := self._reused(text)) is not None:
+            yield answer(reused)
             return
-        if not reading.objects and not reading.known and not begins:
+        if not reading.objects and not reading.checkpoint and not begins:
             if reading.window == Window(starts=reading.window.starts):
                 raise TableNotFound(
                     "; ".join([f"{log.location} holds no objects of change records", *reading.listing.notes])
@@ -353,14 +359,14 @@ class AthenaEngine(Engine):
             return
         running = self._run(with_times_as_text(text, schema), log, table, reading, count=over != "baseline")
         if running is None:
-            yield from self._answers(meant, table, where, over, values, rows, resume=False)
+            yield from self._answers(question, table, where, over, values, rows, resume=False)
             return
-        now = self._meant(log, table, reading)  # now it is known what the log holds
-        moved = now.place != held.place and self._from_baseline(table, over, values) != begins
-        if now.origin != held.origin or moved:
+        identity_now = self._identity(log, table, reading)  # now it is known what the log holds
+        moved = identity_now.place != identity.place and self._from_baseline(table, over, values) != begins
+        if identity_now.origin != identity.origin or moved:
             running.stays = False
             self._clean([running])
-            yield from self._answers(meant, table, where, over, values, rows, after=after, resume=resume)
+            yield from self._answers(question, table, where, over, values, rows, after=after, resume=resume)
             return
         try:
             parts = self._queries.batches(running, rows)
@@ -377,19 +383,24 @@ class AthenaEngine(Engine):
             self._clean([running])
 
     def _reading(
-        self, meant: Question | None, log: LogTable, table: str, values: Mapping[str, object], known: Checkpoint | None
+        self,
+        question: Question | None,
+        log: LogTable,
+        table: str,
+        values: Mapping[str, object],
+        checkpoint: Checkpoint | None,
     ) -> Reading:
         """Find what a question has to read: the objects of its window, or a checkpoint and those after it."""
-        window = self._window(meant, values) if meant else Window()
-        reading = Reading(self._listing(log, window), window, known)
-        if known:
-            told: dict[str, list[Unreadable]] = {}
-            for each in known.unreadable:
-                told.setdefault(each.object, []).append(each)
+        window = self._window(question, values) if question else Window()
+        reading = Reading(self._listing(log, window), window, checkpoint)
+        if checkpoint:
+            unreadable: dict[str, list[Unreadable]] = {}
+            for each in checkpoint.unreadable:
+                unreadable.setdefault(each.object, []).append(each)
             counted = self._counted.setdefault(table, {})
             for item in reading.listed:
-                if item not in counted and known.holds(item):
-                    counted[item] = tuple(told.get(item.path, ()))
+                if item not in counted and checkpoint.holds(item):
+                    counted[item] = tuple(unreadable.get(item.path, ()))
         return reading
 
     def _run(
@@ -402,102 +413,109 @@ class AthenaEngine(Engine):
         texts, new = [text], self._new(table, reading.objects, always=to is not None) if count else []
         if new:
             texts.append(self._census(table, reading, new))
-        if reading.known and reading.objects:
+        if reading.checkpoint and reading.objects:
             later = self._later(log, table, reading)
-            names = {"deliveries": later, "checkpoint": log.checkpoint(reading.known.id)}
-            texts.append(fill(load("parts/overtaken"), {"since": reading.known.since}, names))
+            names = {"deliveries": later, "checkpoint": log.checkpoint(reading.checkpoint.id)}
+            texts.append(fill(load("parts/overtaken"), {"since": reading.checkpoint.since}, names))
         self._refuse(reading, new)
-        asked, *others = self._queries.run(texts, to=to)
+        running, *others = self._queries.run(texts, to=to)
         try:
             # One that was removed meanwhile has no rows, of which Athena says nothing.
-            overtaken = bool(reading.known and self._checkpoints and not self._checkpoints.has(reading.known))
-            if reading.known and reading.objects and not overtaken:
+            overtaken = bool(reading.checkpoint and self._checkpoints and not self._checkpoints.has(reading.checkpoint))
+            if reading.checkpoint and reading.objects and not overtaken:
                 overtaken = self._whole(others[-1]).column("changes").to_pylist() != [0]
             if new:
                 self._note(log, table, new, self._whole(others[0]))
-            self._meant(log, table, reading)
+            self._identity(log, table, reading)
         except BaseException:
-            asked.stays = False
-            self._clean([asked])
+            running.stays = False
+            self._clean([running])
             raise
         finally:
             self._clean(others)
         if overtaken:
-            asked.stays = False
-            self._clean([asked])
+            running.stays = False
+            self._clean([running])
             return None
-        return asked
+        return running
 
     def _census(self, table: str, reading: Reading, objects: Sequence[Object]) -> str:
         lines = self._deliveries(table, reading, objects, readable=None)
         return part("census", key_schema=key_schema(), deliveries=lines)
 
-    def _meant(self, log: LogTable, table: str, reading: Reading) -> Table:
+    def _identity(self, log: LogTable, table: str, reading: Reading) -> Table:
         """Tell which table a name stands for, as far as the log has been looked into."""
-        kept = reading.known.contents if reading.known else ()
-        parts, counted = merged((*kept, *self._contents.get(table, ()))), self._counted.get(table, {})
+        contents_before = reading.checkpoint.contents if reading.checkpoint else ()
+        parts, counted = merged((*contents_before, *self._contents.get(table, ()))), self._counted.get(table, {})
         unknown = [item for item in reading.objects if item not in counted]
         given = table, self._settings.log_region, self._settings.log_account
         everything = reading.window == Window(starts=reading.window.starts)
-        made = one_table(parts, *given, whole=everything and not unknown)
+        identity = one_table(parts, *given, whole=everything and not unknown)
         if unknown and not self._settings.count_unreadable:  # no query looks into them: their beginnings must do
             unsure = [item for item in unknown if not self.catalog.looked_through(item)]
-            begun = [part for item in unknown for part in self.catalog.parts(log, item)]
-            seen = one_table(merged((*parts, *begun)), *given, whole=everything and not unsure, counted=not unsure)
-            made = replace(made, place=seen.place, notes=seen.notes, origin=made.origin if unsure else seen.origin)
+            parts_begun = [part for item in unknown for part in self.catalog.parts(log, item)]
+            identity_seen = one_table(
+                merged((*parts, *parts_begun)), *given, whole=everything and not unsure, counted=not unsure
+            )
+            identity = replace(
+                identity,
+                place=identity_seen.place,
+                notes=identity_seen.notes,
+                origin=identity.origin if unsure else identity_seen.origin,
+            )
             if unsure:
-                made = replace(
-                    made,
+                identity = replace(
+                    identity,
                     notes=(
-                        *made.notes,
+                        *identity.notes,
                         f"{len(unsure):,} objects were not looked into for tables of "
                         "other Regions, accounts or keys: count_unreadable is off",
                     ),
                 )
-        self._places[table] = made.place
-        return made
+        self._places[table] = identity.place
+        return identity
 
     def _newest_change(self, log: LogTable, table: str, reading: Reading) -> datetime | None:
         """Tell when the last change that Athena can read was made, by what was counted; None where it may be later."""
         counted, window = self._counted.get(table, {}), reading.window
         if window.last or not all(item in counted for item in reading.listed):
             return None
-        newest = max((part.last for part in self._meant(log, table, reading).parts), default=None)
+        newest = max((part.last for part in self._identity(log, table, reading).parts), default=None)
         newest = newest and newest.replace(tzinfo=UTC)
         # Objects that arrived before the window hold no change made since it began.
         return newest if newest and (window.first is None or newest >= window.first) else None
 
     def _log_rows(self, log: LogTable, table: str, reading: Reading, *, arrival: bool = False) -> str:
         """Return the deliveries of the objects to read and, before them, of the checkpoint."""
-        if not reading.known:
+        if not reading.checkpoint:
             return self._later(log, table, reading, arrival=arrival)
-        kept = log.checkpoint(reading.known.id)
+        checkpoint = log.checkpoint(reading.checkpoint.id)
         if not reading.objects:
-            return kept
+            return checkpoint
         later = self._later(log, table, reading)
-        return f"(select {_KEPT} from {kept} as kept union all select {_KEPT} from {later} as later)"
+        return f"(select {_KEPT} from {checkpoint} as kept union all select {_KEPT} from {later} as later)"
 
     def _later(self, log: LogTable, table: str, reading: Reading, *, arrival: bool = False) -> str:
         """Return the deliveries of the objects to read, of the one table that is meant."""
-        origin = self._meant(log, table, reading).origin
+        origin = self._identity(log, table, reading).origin
         arrivals = reading.objects if arrival else None
         return self._deliveries(table, reading, reading.objects, arrivals=arrivals, origin=origin)
 
     def _relation(
-        self, meant: Question, log: LogTable, table: str, reading: Reading, over: Over, values: Mapping[str, object]
+        self, question: Question, log: LogTable, table: str, reading: Reading, over: Over, values: Mapping[str, object]
     ) -> tuple[str, tuple[Unreadable, ...]]:
         """Return what a question is asked of, as SQL, and the lines of the export in it that cannot be read."""
-        log_rows = self._log_rows(log, table, reading, arrival=meant.arrivals)
+        log_rows = self._log_rows(log, table, reading, arrival=question.arrivals)
         if over == "log":
             return log_rows, ()
-        known = self._from_baseline(table, over, values)
-        if known is None:
+        baseline = self._from_baseline(table, over, values)
+        if baseline is None:
             return (log_rows if over == "state" else f"(select * from {log_rows} as log where false)"), ()
-        exported, unstaged = self._exported(table, known)
+        exported, unstaged = self._exported(table, baseline)
         if over == "baseline":
             return exported, unstaged
         names = {"deliveries": log_rows, "baseline": exported}
-        return f"({fill(load('parts/from_baseline'), {'since': known.time}, names)})", unstaged
+        return f"({fill(load('parts/from_baseline'), {'since': baseline.time}, names)})", unstaged
 
     def _from_baseline(self, table: str, over: Over, values: Mapping[str, object]) -> Baseline | None:
         """Return the baseline a question begins with; None where it is of the log alone."""
@@ -507,31 +525,33 @@ class AthenaEngine(Engine):
     def _checkpoint(self, log: LogTable, at: datetime) -> Checkpoint | None:
         if self._checkpoints is None:
             return None
-        return self._checkpoints.find(log.name, self._origin(log), at, lambda known: self._is_whole(log, known))
+        return self._checkpoints.find(
+            log.name, self._origin(log), at, lambda checkpoint: self._is_whole(log, checkpoint)
+        )
 
     def _origin(self, log: LogTable) -> Log:
         """Tell where a log is, and what is chosen of it."""
         return Log(log.location + choice(self._settings.log_region, self._settings.log_account), log.location)
 
-    def _is_whole(self, log: LogTable, known: Checkpoint) -> bool:
+    def _is_whole(self, log: LogTable, checkpoint: Checkpoint) -> bool:
         """Look, once, whether all of a checkpoint is there: Athena says nothing of what is not."""
-        if known.place in self._whole_ones:
+        if checkpoint.place in self._whole_ones:
             return True
-        if not self.catalog.has_checkpoint(log, known.id, known.place):
-            self._left = [f"{known.place} is not used, for it is no partition of {log.name}_checkpoints any more"]
-        elif self._kept_bytes(log, known) != known.bytes:
-            self._left = [f"{known.place} is not used, for some of its objects are gone"]
+        if not self.catalog.has_checkpoint(log, checkpoint.id, checkpoint.place):
+            self._left = [f"{checkpoint.place} is not used, for it is no partition of {log.name}_checkpoints any more"]
+        elif self._kept_bytes(log, checkpoint) != checkpoint.bytes:
+            self._left = [f"{checkpoint.place} is not used, for some of its objects are gone"]
         else:
-            self._whole_ones.add(known.place)
-        return known.place in self._whole_ones
+            self._whole_ones.add(checkpoint.place)
+        return checkpoint.place in self._whole_ones
 
-    def _kept_bytes(self, log: LogTable, made: Checkpoint) -> int:
-        files = self.catalog.objects(replace(log, location=made.place, partitions=Partitions()))
+    def _kept_bytes(self, log: LogTable, checkpoint: Checkpoint) -> int:
+        files = self.catalog.objects(replace(log, location=checkpoint.place, partitions=Partitions()))
         return sum(item.size for item in files)
 
-    def _exported(self, table: str, known: Baseline) -> tuple[str, tuple[Unreadable, ...]]:
+    def _exported(self, table: str, baseline: Baseline) -> tuple[str, tuple[Unreadable, ...]]:
         """Put the state that exports know into a table of its own, for as long as this engine is open."""
-        if self._staged and self._staged[:2] == (table, known):
+        if self._staged and self._staged[:2] == (table, baseline):
             return self._staged[2:]
         self._forget()
         name = f"workbench_baseline_{uuid.uuid4().hex}"
@@ -539,7 +559,10 @@ class AthenaEngine(Engine):
         with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
             register_functions(con)
             unstaged = stage(
-                con, "state", known, tuple(self._settings.keys) or tuple(alive_at(self.keys(table), known.time).types)
+                con,
+                "state",
+                baseline,
+                tuple(self._settings.keys) or tuple(alive_at(self.keys(table), baseline.time).types),
             )
             path = Path(folder, "state.parquet")
             con.execute(
@@ -548,10 +571,10 @@ class AthenaEngine(Engine):
             )
             wr.s3.upload(str(path), f"{place}state.parquet", boto3_session=self.session)
         self._forget = weakref.finalize(self, _remove, self.session, self.catalog.database, name, place)
-        made = table_input(name, place, stored="parquet", partitions="none")
+        definition = table_input(name, place, stored="parquet", partitions="none")
         glue = self.session.client("glue")
         try:
-            glue.create_table(DatabaseName=self.catalog.database, TableInput=made)
+            glue.create_table(DatabaseName=self.catalog.database, TableInput=definition)
         except ClientError as error:
             self._forget()
             raise QueryError(
@@ -559,11 +582,11 @@ class AthenaEngine(Engine):
                 "glue:CreateTable and glue:DeleteTable"
             ) from error
         exported = self.catalog.table(name).deliveries()
-        self._staged = (table, known, exported, unstaged)
+        self._staged = (table, baseline, exported, unstaged)
         return exported, unstaged
 
-    def _window(self, meant: Question, values: Mapping[str, object]) -> Window:
-        return window_of(meant, values, duration(self._settings.late_arrival))
+    def _window(self, question: Question, values: Mapping[str, object]) -> Window:
+        return window_of(question, values, duration(self._settings.late_arrival))
 
     def _listing(self, log: LogTable, window: Window) -> Listing:
         return self.catalog.listing(log, window.first, window.last)
@@ -571,22 +594,24 @@ class AthenaEngine(Engine):
     def _deliveries(self, table: str, reading: Reading, objects: Iterable[Object], **options: Any) -> str:
         """Read the partitions the objects are in: no others need be looked for."""
         log = reading.log
-        kept, there = ({log.values(item) or () for item in each} for each in (objects, reading.listed))
-        within = log.partitions.within(kept, there)
+        needed, there = ({log.values(item) or () for item in each} for each in (objects, reading.listed))
+        within = log.partitions.within(needed, there)
         return log.deliveries(within=within, keys=self._settings.keys, **options)
 
     def _new(self, table: str, objects: Sequence[Object], *, always: bool = False) -> list[Object]:
         """Return the objects whose unreadable lines are to be counted, by the setting or `always`."""
-        known = self._counted.get(table, {})
-        return [item for item in objects if item not in known] * (always or self._settings.count_unreadable)
+        counted = self._counted.get(table, {})
+        return [item for item in objects if item not in counted] * (always or self._settings.count_unreadable)
 
     def _refuse(self, reading: Reading, counted: Sequence[Object] = ()) -> None:
         until = [(reading.log.needed_until(item), item.size) for item in reading.objects]
         refuse(self._estimate(reading, counted), self._settings.max_scan_bytes, until, reading.window)
 
     def _estimate(self, reading: Reading, counted: Sequence[Object] = ()) -> Estimate:
-        times = 1 + bool(reading.known and reading.objects)  # whether a checkpoint is overtaken is asked beside
-        scanned = times * (sum(item.size for item in reading.scanned) + (reading.known.bytes if reading.known else 0))
+        times = 1 + bool(reading.checkpoint and reading.objects)  # whether a checkpoint is overtaken is asked beside
+        scanned = times * (
+            sum(item.size for item in reading.scanned) + (reading.checkpoint.bytes if reading.checkpoint else 0)
+        )
         scanned += sum(item.size for item in counted)
         return Estimate(scanned, len(reading.objects), self._queries.cost(scanned, times + bool(counted)))
 
@@ -610,14 +635,14 @@ class AthenaEngine(Engine):
 
     def _clean(self, running: Iterable[Running]) -> None:
         for query in running:
-            if query.target and (left := self._queries.clean(query)):
-                self._left = [left]
+            if query.target and (remains := self._queries.clean(query)):
+                self._left = [remains]
             query.target = ""
 
     def _note(self, log: LogTable, table: str, objects: Sequence[Object], counts: pa.Table) -> None:
         """Note the lines that are no change records, by object: a few objects are fetched to name the lines."""
         rows = counts.to_pylist()
-        bad = {row["path"]: row["changes"] for row in rows if row["path"] is not None}
+        unreadable_lines = {row["path"]: row["changes"] for row in rows if row["path"] is not None}
         parts = [
             Part(
                 row["table_name"],
@@ -631,17 +656,17 @@ class AthenaEngine(Engine):
             if row["path"] is None
         ]
         self._contents[table] = merged((*self._contents.get(table, ()), *parts))
-        noted = self._counted.setdefault(table, {})
+        counted = self._counted.setdefault(table, {})
         for item in objects:
-            noted[item] = ()
-        for number, item in enumerate(item for item in objects if item.path in bad):
-            found = self._lines(item) if number < _LOOKED_INTO else []
-            if (rest := bad[item.path] - len(found)) > 0:
-                why = f"{rest:,} {'more ' if len(found) else ''}lines are no change record"
+            counted[item] = ()
+        for number, item in enumerate(item for item in objects if item.path in unreadable_lines):
+            unreadable = self._lines(item) if number < _LOOKED_INTO else []
+            if (rest := unreadable_lines[item.path] - len(unreadable)) > 0:
+                why = f"{rest:,} {'more ' if len(unreadable) else ''}lines are no change record"
                 if log.layout == "struct":
                     why += ", or have values of types that the table's columns do not hold: run the crawler again"
-                found.append(Unreadable(item.path, 0, why))
-            noted[item] = tuple(found)
+                unreadable.append(Unreadable(item.path, 0, why))
+            counted[item] = tuple(unreadable)
 
     def _lines(self, item: Object) -> list[Unreadable]:
         with tempfile.TemporaryDirectory() as folder:

@@ -25,7 +25,7 @@ from workbench.model.times import START_OF_TIME
 from workbench.paths import local_path
 from workbench.sql.filters import EVERYTHING, Filter
 from workbench.sql.literals import identifier
-from workbench.sql.questions import Question, question
+from workbench.sql.questions import Question, load_question
 from workbench.text import count, size
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Engine(ABC):
     @abstractmethod
     def ask(
         self,
-        asked: Asked,
+        question: Asked,
         table: str,
         *,
         where: Filter = EVERYTHING,
@@ -153,7 +153,7 @@ class Engine(ABC):
 
         Parameters
         ----------
-        asked
+        question
             The question, or its name.
         where
             Only these deliveries, or states; for questions that take a filter.
@@ -215,16 +215,16 @@ class Engine(ABC):
         df.attrs["notes"] = list(notes)
         return df
 
-    def batches(self, asked: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
+    def batches(self, question: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
         """Answer a question in parts, so that a large answer does not fill the memory."""
-        yield self.ask(asked, table, where=where, **values)  # type: ignore[arg-type]
+        yield self.ask(question, table, where=where, **values)  # type: ignore[arg-type]
 
-    def sql(self, asked: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> str:
+    def sql(self, question: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> str:
         """Return the text `ask` would run, in Athena's dialect."""
-        meant = asked_question(asked)
-        return meant.compose(values, deliveries=identifier(table), matching=matching(meant, where))
+        question = as_question(question)
+        return question.compose(values, deliveries=identifier(table), matching=matching(question, where))
 
-    def estimate(self, asked: Asked, table: str, **values: object) -> Estimate:
+    def estimate(self, question: Asked, table: str, **values: object) -> Estimate:
         """Tell what `ask` would read at most; nothing is run."""
         objects = [item for each in self.listed()[0] if each.table == table for item in each.objects]
         return Estimate(sum(item.size for item in objects), len(objects), 0.0)
@@ -285,12 +285,12 @@ class Engine(ABC):
         """Free what the engine holds; the next question opens it again."""
 
 
-def asked_question(asked: Asked) -> Question:
+def as_question(question: Asked) -> Question:
     """Return the question that is meant."""
-    return question(asked) if isinstance(asked, str) else asked
+    return load_question(question) if isinstance(question, str) else question
 
 
-def matching(meant: Question, where: Filter) -> str:
+def matching(question: Question, where: Filter) -> str:
     """Write a filter for a question.
 
     Raises
@@ -300,6 +300,6 @@ def matching(meant: Question, where: Filter) -> str:
     """
     if where == EVERYTHING:
         return "true"
-    if not meant.filters:
-        raise ParameterError(f"{meant.name} takes no filter")
-    return where.sql(*meant.filters)
+    if not question.filters:
+        raise ParameterError(f"{question.name} takes no filter")
+    return where.sql(*question.filters)

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.config import Settings
-from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, asked_question, matching, resumed_at
+from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, as_question, matching, resumed_at
 from workbench.engines.exported import stage
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
 from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, causes, did_you_mean, without_values
@@ -131,19 +131,19 @@ class DuckDBEngine(Engine):
     @_asked_again
     def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
         """Name the keys a table has had, the newest first."""
-        return self._found(table).schemas
+        return self._table(table).schemas
 
     @_asked_again
     def place(self, table: str) -> Mapping[str, str]:
         """Tell a table's Region and account, where they are chosen or known."""
-        return self._found(table).place
+        return self._table(table).place
 
-    def _found(self, table: str) -> Table:
+    def _table(self, table: str) -> Table:
         log = self._log(self._source_of(table), self._checkpoint(table, END_OF_TIME))
         log.refresh(images=bool(log.after))
-        return self._meant(log, table)
+        return self._identity(log, table)
 
-    def estimate(self, asked: Asked, table: str, **values: object) -> Estimate:
+    def estimate(self, question: Asked, table: str, **values: object) -> Estimate:
         """Tell how much a question reads: all there is, at no cost."""
         objects = list_objects(self._source_of(table))
         return Estimate(sum(item.size for item in objects), len(objects), 0.0)
@@ -151,7 +151,7 @@ class DuckDBEngine(Engine):
     @_asked_again
     def ask(
         self,
-        asked: Asked,
+        question: Asked,
         table: str,
         *,
         where: Filter = EVERYTHING,
@@ -160,23 +160,23 @@ class DuckDBEngine(Engine):
         **values: object,
     ) -> Answer:
         """Answer a question over a table's deliveries."""
-        began, meant = time.perf_counter(), asked_question(asked)
-        values = meant.bind(values)
-        with _failing(meant, table):
-            sql, log = self._prepared(meant, table, where=where, over=over, after=after, values=values)
+        began, question = time.perf_counter(), as_question(question)
+        values = question.bind(values)
+        with _failing(question, table):
+            sql, log = self._prepared(question, table, where=where, over=over, after=after, values=values)
             rows = _decoded(self._con.sql(sql).to_arrow_table())
-        answer = self._answer(rows, self.sql(meant, table, where=where, **values), table, log, began)
+        answer = self._answer(rows, self.sql(question, table, where=where, **values), table, log, began)
         if over == "log" or not self._staged or self._staged[0] != table:
             return answer
         return replace(answer, unreadable=answer.unreadable + self._not_staged)
 
-    def batches(self, asked: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
+    def batches(self, question: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
         """Answer a question in parts, so that a large answer does not fill the memory."""
-        began, meant = time.perf_counter(), asked_question(asked)
-        values = meant.bind(values)
-        text = self.sql(meant, table, where=where, **values)
-        with self._alive(), _failing(meant, table):
-            sql, log = self._prepared(meant, table, where=where, values=values)
+        began, question = time.perf_counter(), as_question(question)
+        values = question.bind(values)
+        text = self.sql(question, table, where=where, **values)
+        with self._alive(), _failing(question, table):
+            sql, log = self._prepared(question, table, where=where, values=values)
             answer = self._answer(pa.table({}), text, table, log, began)
             for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
                 rows = _decoded(pa.Table.from_batches([batch]))
@@ -199,15 +199,19 @@ class DuckDBEngine(Engine):
         """Keep what the log has come to."""
         if self._checkpoints is None:
             raise ConfigError("no checkpoints are kept: checkpoints is off")
-        keys, before = self._found(table).schemas[0].types, self._checkpoint(table, END_OF_TIME)
+        keys, before = self._table(table).schemas[0].types, self._checkpoint(table, END_OF_TIME)
         deliveries, log = self._resumed(table, before) or self._whole(table, images=True)
         late = duration(self._settings.late_arrival).to_pytimedelta()
-        made = self._checkpoints.begin(table, self._origin(table), log.listed, keys, late, log.after)
+        checkpoint = self._checkpoints.begin(table, self._origin(table), log.listed, keys, late, log.after)
         names = {"deliveries": deliveries} | {name: f"kept_image({name})" for name in ("new_image", "old_image")}
         text = compose(
-            load("parts/checkpoint"), {"as_of": made.since, "since": made.since}, names, state=CHANGE, row="row_id"
+            load("parts/checkpoint"),
+            {"as_of": checkpoint.since, "since": checkpoint.since},
+            names,
+            state=CHANGE,
+            row="row_id",
         )
-        place = Path(made.place)
+        place = Path(checkpoint.place)
         try:
             place.mkdir(parents=True)
         except OSError as error:
@@ -218,17 +222,17 @@ class DuckDBEngine(Engine):
         data = place / _CHANGES
         try:
             self._con.execute(f"copy ({to_duckdb(text)}) to {literal(str(data))} (format parquet, compression zstd)")
-            made = replace(
-                made, bytes=data.stat().st_size, unreadable=log.unread, contents=self._meant(log, table).parts
+            checkpoint = replace(
+                checkpoint, bytes=data.stat().st_size, unreadable=log.unread, contents=self._identity(log, table).parts
             )
-            self._checkpoints.add(made)
+            self._checkpoints.add(checkpoint)
         except BaseException as error:
-            self._checkpoints.remove(made)
+            self._checkpoints.remove(checkpoint)
             if isinstance(error, duckdb.Error):
                 raise QueryError(f"the checkpoint of {table!r} failed: {without_values(error)}") from error
             raise
-        self._checkpoints.discard(table, made.log, keep)
-        return made
+        self._checkpoints.discard(table, checkpoint.log, keep)
+        return checkpoint
 
     def forget(self, table: str) -> None:
         """Remove the checkpoints of a table of the embedded lake, which is made anew."""
@@ -247,9 +251,12 @@ class DuckDBEngine(Engine):
 
     def _answer(self, rows: pa.Table, sql: str, table: str, log: StagedLog, began: float) -> Answer:
         arrivals = [item.arrival for item in log.listed if item.arrival]
-        kept = log.after.notes(log.listed, len(log.objects)) if log.after else ()
-        meant = self._meant(log, table)
-        notes, newest = (*meant.notes, *kept, *log.notes), max((part.last for part in meant.parts), default=None)
+        resumed = log.after.notes(log.listed, len(log.objects)) if log.after else ()
+        identity = self._identity(log, table)
+        notes, newest = (
+            (*identity.notes, *resumed, *log.notes),
+            max((part.last for part in identity.parts), default=None),
+        )
         return Answer(
             rows,
             sql,
@@ -266,7 +273,7 @@ class DuckDBEngine(Engine):
 
     def _prepared(
         self,
-        meant: Question,
+        question: Question,
         table: str,
         *,
         where: Filter,
@@ -276,18 +283,18 @@ class DuckDBEngine(Engine):
     ) -> tuple[str, StagedLog]:
         """Bring the log up to date and return the text of a question in DuckDB's dialect, and what it reads."""
         at = resumed_at(over, after, values)
-        known = self._checkpoint(table, at) if at else None
-        deliveries, log = self._resumed(table, known) or self._whole(table, images=meant.images, where=where)
+        checkpoint = self._checkpoint(table, at) if at else None
+        deliveries, log = self._resumed(table, checkpoint) or self._whole(table, images=question.images, where=where)
         if over != "log":
             deliveries = self._with_baseline(deliveries, table, over, values.get("as_of"))
-        if meant.arrivals:
+        if question.arrivals:
             deliveries = f"(select * from {deliveries} as log join {log.arrivals()} as objects using (object))"
-        one_key = len(self._meant(log, table).schemas) < 2 and (over == "log" or not self._settings.baseline)
-        text = meant.compose(
+        one_key = len(self._identity(log, table).schemas) < 2 and (over == "log" or not self._settings.baseline)
+        text = question.compose(
             values,
             deliveries=deliveries,
             canonical="canonical_image(image)",
-            matching=matching(meant, where),
+            matching=matching(question, where),
             alive="true" if one_key else None,
             row="row_id",
         )
@@ -298,7 +305,7 @@ class DuckDBEngine(Engine):
         log = self._log(self._source_of(table))
         narrow = images and not log.has_images and where.only_items
         log.refresh(images=images and not narrow)
-        if narrow and len(self._meant(log, table).schemas) > 1:  # which one is alive, all changes tell
+        if narrow and len(self._identity(log, table).schemas) > 1:  # which one is alive, all changes tell
             narrow = False
             log.refresh(images=True)
         rows = log
@@ -307,40 +314,42 @@ class DuckDBEngine(Engine):
             log.refresh(images=rows is log)
         return self._deliveries(log, table, rows.table), log
 
-    def _resumed(self, table: str, known: Checkpoint | None) -> tuple[str, StagedLog] | None:
+    def _resumed(self, table: str, checkpoint: Checkpoint | None) -> tuple[str, StagedLog] | None:
         """Return a checkpoint's changes and those of later objects; None where that does not tell the state."""
-        if known is None:
+        if checkpoint is None:
             return None
-        self._resumes = known
-        log = self._log(self._source_of(table), known)
+        self._resumes = checkpoint
+        log = self._log(self._source_of(table), checkpoint)
         log.refresh(images=True)
-        kept, path = _kept_view(known), as_it_is(f"{known.place}{_CHANGES}")
+        view, path = _view_of(checkpoint), as_it_is(f"{checkpoint.place}{_CHANGES}")
         self._con.execute(
-            f"create or replace temp view {kept} as select *, -1 - file_row_number as row_id "
+            f"create or replace temp view {view} as select *, -1 - file_row_number as row_id "
             f"from read_parquet({literal(path)}, file_row_number = true, "
             "hive_partitioning = false)"
         )
         later = self._deliveries(log, table, log.table)
-        overtaken = fill(load("parts/overtaken"), {"since": known.since}, {"deliveries": later, "checkpoint": kept})
+        overtaken = fill(
+            load("parts/overtaken"), {"since": checkpoint.since}, {"deliveries": later, "checkpoint": view}
+        )
         if self._con.sql(to_duckdb(overtaken)).fetchall() != [(0,)]:
             return None
         columns = ", ".join([*CHANGE, "row_id"])
-        return f"(select {columns} from {kept} union all select {columns} from {later} as later)", log
+        return f"(select {columns} from {view} union all select {columns} from {later} as later)", log
 
     def _with_baseline(self, deliveries: str, table: str, over: Over, at: object) -> str:
         """Return the deliveries that follow from a baseline where there is one."""
-        known = super().baseline(table, at if isinstance(at, datetime) else None)
-        if not known:
+        baseline = super().baseline(table, at if isinstance(at, datetime) else None)
+        if not baseline:
             return deliveries if over == "state" else f"(select * from {deliveries} where false)"
-        if self._staged != (table, known):
-            names = tuple(self._settings.keys) or tuple(alive_at(self._found(table).schemas, known.time).types)
-            self._not_staged = stage(self._con, _BASELINE, known, names)
-            self._staged = (table, known)
+        if self._staged != (table, baseline):
+            names = tuple(self._settings.keys) or tuple(alive_at(self._table(table).schemas, baseline.time).types)
+            self._not_staged = stage(self._con, _BASELINE, baseline, names)
+            self._staged = (table, baseline)
         if over == "baseline":
             return _BASELINE
         part = fill(
             load("parts/from_baseline"),
-            {"since": known.time},
+            {"since": baseline.time},
             {"deliveries": deliveries, "baseline": _BASELINE},
         )
         self._con.execute(f"create or replace temp table state as {part}")
@@ -348,13 +357,13 @@ class DuckDBEngine(Engine):
 
     def _deliveries(self, log: StagedLog, table: str, staged: str) -> str:
         held = sorted({part.table for part in log.contents})
-        conditions = [of_origin(self._meant(log, table).origin)]
+        conditions = [of_origin(self._identity(log, table).origin)]
         if held != [table] and (self._settings.source or len(held) != 1):
             conditions.append(f"table_name = {literal(table)}")
         within = " and ".join(filter(None, conditions))
         return f"(select *, rowid as row_id from {staged}{' where ' if within else ''}{within})"
 
-    def _meant(self, log: StagedLog, table: str) -> Table:
+    def _identity(self, log: StagedLog, table: str) -> Table:
         """Tell which table of a log a name stands for."""
         held = sorted({part.table for part in log.contents})
         own = [part for part in log.contents if part.table == table or (len(held) == 1 and not self._settings.source)]
@@ -373,10 +382,10 @@ class DuckDBEngine(Engine):
             return [(name, None, None, list_objects(folder)) for name, folder in self._folders().items()]
         log = self._log(self._settings.source)
         log.refresh(images=False)
-        found = self._con.execute(part("tables", log=log.table)).fetchall()
-        if not found:
+        rows = self._con.execute(part("tables", log=log.table)).fetchall()
+        if not rows:
             raise _without_changes(log)
-        return [(*names, [log.objects[number] for number in numbers]) for *names, numbers in found]
+        return [(*names, [log.objects[number] for number in numbers]) for *names, numbers in rows]
 
     def _folders(self) -> dict[str, str]:
         """Name the tables of the lake with their folders."""
@@ -450,23 +459,23 @@ def _fatal(error: BaseException) -> duckdb.Error | None:
 def _without_changes(log: StagedLog) -> TableNotFound:
     """Say that there is nothing to ask, and what is there instead."""
     kinds = grouped(log.unreadable)
-    said = kinds[:_NAMED]
-    said += [f"{len(kinds) - _NAMED:,} more"] * (len(kinds) > _NAMED) + list(log.notes)
-    return TableNotFound(f"{log.source} holds no change records" + "".join(f"; {each}" for each in said))
+    reasons = kinds[:_NAMED]
+    reasons += [f"{len(kinds) - _NAMED:,} more"] * (len(kinds) > _NAMED) + list(log.notes)
+    return TableNotFound(f"{log.source} holds no change records" + "".join(f"; {each}" for each in reasons))
 
 
-def _kept_view(known: Checkpoint) -> str:
+def _view_of(checkpoint: Checkpoint) -> str:
     """Name the view of a checkpoint's changes."""
-    return identifier(f"kept {known.id}")
+    return identifier(f"kept {checkpoint.id}")
 
 
 @contextmanager
-def _failing(meant: Question, table: str) -> Iterator[None]:
+def _failing(question: Question, table: str) -> Iterator[None]:
     """Say of which question an error of DuckDB is."""
     try:
         yield
     except duckdb.Error as error:
-        raise QueryError(f"{meant.name} over {table!r} failed: {without_values(error)}") from error
+        raise QueryError(f"{question.name} over {table!r} failed: {without_values(error)}") from error
 
 
 def _decoded(rows: pa.Table) -> pa.Table:

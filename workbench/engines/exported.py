@@ -83,7 +83,7 @@ def stage(
             where = baseline.exports[0].folder
             raise QueryError(f"the export {where} could not be read: {without_values(error)}") from error
         raise
-    return tuple(sorted(reader.unreadable, key=lambda found: (found.object, found.line)))
+    return tuple(sorted(reader.unreadable, key=lambda each: (each.object, each.line)))
 
 
 def read_items(baseline: Baseline, key_names: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -101,7 +101,7 @@ def read_items(baseline: Baseline, key_names: Sequence[str]) -> Iterator[tuple[s
         if unreadable := stage(con, "items", baseline, key_names):
             raise QueryError(
                 f"{len(unreadable):,} lines of the export cannot be read, the first: "
-                f"{_place(unreadable[0])}; sync its folder again"
+                f"{_line_of(unreadable[0])}; sync its folder again"
             )
         items = con.execute("select keys, new_image from items")
         while batch := items.fetchmany(_BATCH):
@@ -132,16 +132,16 @@ class _Reader:
     def check(self, target: str) -> None:
         """Refuse key attributes that are not the key of the items read."""
         called = " and ".join(map(repr, self._keys))
-        keyless = next((found for found in self.unreadable if found.reason.startswith(_KEYLESS)), None)
+        keyless = next((double for double in self.unreadable if double.reason.startswith(_KEYLESS)), None)
         if keyless and not self._con.execute(f"select 1 from {target} limit 1").fetchone():
             raise ParameterError(
-                f"no item of the export has the key {called}, such as {_place(keyless)}; "
+                f"no item of the export has the key {called}, such as {_line_of(keyless)}; "
                 "name the key attributes, keys=(…)"
             )
         twice = f"select count(*) from {target} group by keys having count(*) > 1 order by keys limit 1"
-        if found := self._con.execute(twice).fetchone():
+        if double := self._con.execute(twice).fetchone():
             raise ParameterError(
-                f"the export holds {found[0]} items with one value of {called}, which cannot be the "
+                f"the export holds {double[0]} items with one value of {called}, which cannot be the "
                 "whole key; name the key attributes, keys=(…)"
             )
 
@@ -219,5 +219,5 @@ class _Reader:
         }
 
 
-def _place(found: Unreadable) -> str:
-    return f"{found.object}, line {found.line}: {found.reason}"
+def _line_of(unreadable: Unreadable) -> str:
+    return f"{unreadable.object}, line {unreadable.line}: {unreadable.reason}"

@@ -19,7 +19,7 @@ class Reading:
     listing: Listing
     """The objects of the window."""
     window: Window = field(default_factory=Window)
-    known: Checkpoint | None = None
+    checkpoint: Checkpoint | None = None
 
     @property
     def log(self) -> LogTable:
@@ -34,7 +34,7 @@ class Reading:
     @cached_property
     def objects(self) -> list[Object]:
         """Those that are read."""
-        return [item for item in self.listed if not (self.known and self.known.holds(item))]
+        return [item for item in self.listed if not (self.checkpoint and self.checkpoint.holds(item))]
 
     @property
     def scanned(self) -> list[Object]:
@@ -45,11 +45,11 @@ class Reading:
     @property
     def bytes(self) -> int:
         """Size of what is read."""
-        return sum(item.size for item in self.objects) + (self.known.bytes if self.known else 0)
+        return sum(item.size for item in self.objects) + (self.checkpoint.bytes if self.checkpoint else 0)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What an answer stands on."""
         whole = self.window == Window(starts=self.window.starts)
-        notes = self.known.notes(self.listed if whole else None, len(self.objects)) if self.known else ()
+        notes = self.checkpoint.notes(self.listed if whole else None, len(self.objects)) if self.checkpoint else ()
         return (*notes, *self.listing.notes)

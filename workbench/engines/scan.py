@@ -29,15 +29,15 @@ class Window:
         return (f"changes that arrived more than {late_arrival} after the window are not read",) if self.last else ()
 
 
-def window_of(meant: Question, values: Mapping[str, object], late_arrival: timedelta) -> Window:
+def window_of(question: Question, values: Mapping[str, object], late_arrival: timedelta) -> Window:
     """Tell when the objects arrived that a question over a window of event time needs."""
-    if meant.window is None:
+    if question.window is None:
         return Window()
-    start = values.get(meant.window.first) if meant.window.first else None
-    end = values.get(meant.window.last)
+    start = values.get(question.window.first) if question.window.first else None
+    end = values.get(question.window.last)
     first = start - BEFORE if isinstance(start, datetime) and start > START_OF_TIME + BEFORE else None
     last = end + late_arrival if isinstance(end, datetime) and end < END_OF_TIME - late_arrival else None
-    return Window(first, last, meant.window.first is not None)
+    return Window(first, last, question.window.first is not None)
 
 
 def refuse(

@@ -103,15 +103,15 @@ class StagedLog:
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
         """Every line of the log that is no change record, by object and line, and what lies beside the log."""
-        found = dict.fromkeys((*self._listing.foreign, *self.unread))
-        return tuple(sorted(found, key=lambda found: (found.object, found.line)))
+        lines = dict.fromkeys((*self._listing.foreign, *self.unread))
+        return tuple(sorted(lines, key=lambda each: (each.object, each.line)))
 
     @property
     def unread(self) -> tuple[Unreadable, ...]:
         """What of the objects that were read is no change record."""
         own = {item.path for item in self.objects}  # where an object has changed since, what was wrong before is past
-        before = [found for found in (self.after.unreadable if self.after else ()) if found.object not in own]
-        return (*before, *(found for every in self._unreadable.values() for found in every))
+        before = [each for each in (self.after.unreadable if self.after else ()) if each.object not in own]
+        return (*before, *(each for every in self._unreadable.values() for each in every))
 
     @property
     def listed(self) -> list[Object]:
@@ -126,10 +126,10 @@ class StagedLog:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was read although it is unusual, and what was passed over."""
-        said = {name: f"{count(number, 'change')} read out of {name}" for name, number in sorted(self.wrapped.items())}
-        if FAILURE in said:
-            said[FAILURE] += ", of which Athena's table knows nothing"
-        return (*said.values(), *self._listing.notes, *self._zone.note)
+        notes = {name: f"{count(number, 'change')} read out of {name}" for name, number in sorted(self.wrapped.items())}
+        if FAILURE in notes:
+            notes[FAILURE] += ", of which Athena's table knows nothing"
+        return (*notes.values(), *self._listing.notes, *self._zone.note)
 
     @property
     def bytes(self) -> int:
@@ -147,11 +147,11 @@ class StagedLog:
         """Bring the table up to the objects there are, while they stay; the `last` time, name those that do not."""
         self._listing = self._dated(list_source(self.source))
         objects = [item for item in self.listed if not (self.after and self.after.holds(item))]
-        known, self._vanished = set(self.objects), False
-        if known - set(objects) or (images and not self._has_images):
+        staged, self._vanished = set(self.objects), False
+        if staged - set(objects) or (images and not self._has_images):
             self._clear(images=images or self._has_images)
-            known = set()
-        if not (new := [item for item in objects if item not in known]):
+            staged = set()
+        if not (new := [item for item in objects if item not in staged]):
             return
         try:
             self._add(new)
@@ -178,8 +178,8 @@ class StagedLog:
 
     def _told_zone(self, objects: Sequence[Object]) -> Zone:
         seen = looked_into([item for item in objects if item.arrival], self._seen, self._look)
-        told = ((told_by(Path(item.path).as_posix()), times) for item, times in seen)
-        witnesses = [Witness(without_zone(by[0]), by[1], times) for by, times in told if by]
+        arrivals = ((told_by(Path(item.path).as_posix()), times) for item, times in seen)
+        witnesses = [Witness(without_zone(by[0]), by[1], times) for by, times in arrivals if by]
         return told_zone(witnesses) if len(witnesses) >= ENOUGH else Zone()
 
     def _look(self, item: Object) -> Seen | None:
@@ -218,13 +218,13 @@ class StagedLog:
 
     def part(self, matching: str) -> StagedLog | None:
         """Return the objects that hold changes of a few items, with images, as a log; None where they are many."""
-        found = self._con.execute(f"select distinct object from {self.table} where {matching} order by 1").fetchall()
-        if len(found) > len(self.objects) // _PART:
+        numbers = self._con.execute(f"select distinct object from {self.table} where {matching} order by 1").fetchall()
+        if len(numbers) > len(self.objects) // _PART:
             return None
         part = StagedLog(self._con, f"part of {self.source}", self.source, self._keys)
         part._known_keys, part._line_by_line = self._known_keys, self._line_by_line
         part._clear(images=True)
-        part._add([self.objects[number] for (number,) in found])
+        part._add([self.objects[number] for (number,) in numbers])
         return None if part._vanished else part
 
     def reread(self) -> None:
@@ -323,9 +323,9 @@ class StagedLog:
                 rows = pa.Table.from_pylist(batch, schema=SCHEMA).select(self._columns())  # noqa: F841
                 self._con.execute(f"insert into {self.table} select *, {number} from rows")
 
-    def _still_there(self, number: int, found: Iterator[Any]) -> Iterator[Any]:
+    def _still_there(self, number: int, changes: Iterator[Any]) -> Iterator[Any]:
         try:
-            yield from found
+            yield from changes
         except FileNotFoundError:
             self._vanished = True
             yield Unreadable(
@@ -400,8 +400,8 @@ def _sample(objects: Sequence[Object]) -> list[Object]:
     return list(islice(objects, 0, None, max(1, -(-len(objects) // _SAMPLE))))
 
 
-def _changes(found: Iterable[dict[str, Any] | Unreadable], unreadable: list[Unreadable]) -> Iterator[dict[str, Any]]:
-    for row in found:
+def _changes(rows: Iterable[dict[str, Any] | Unreadable], unreadable: list[Unreadable]) -> Iterator[dict[str, Any]]:
+    for row in rows:
         if isinstance(row, Unreadable):
             unreadable.append(row)
         else:

@@ -140,7 +140,7 @@ def deliveries(
         names[f"canonical_{name}"] = _canonical(name, expressions["twice"])
     names["readable"] = part("readable", **{name: literal(text) for name, text in _PATTERNS.items()})
     names["arrival"] = "readable, path" if not readable else "null" if arrival is None else "arrival"
-    names["told"] = arrival or "null"
+    names["arrived"] = arrival or "null"
     return "(" + part("deliveries", **names) + ")"
 
 
@@ -188,9 +188,9 @@ def arrival(
     if not pieces:
         return "cast(null as timestamp(6))"
     path = '"$path"'
-    told = [part("arrival_named", path=path)] if named else []
-    told.append(folder or part("arrival_folder", path=path))
-    text = f"coalesce({', '.join(told)})" if len(told) > 1 else told[0]
+    sources = [part("arrival_named", path=path)] if named else []
+    sources.append(folder or part("arrival_folder", path=path))
+    text = f"coalesce({', '.join(sources)})" if len(sources) > 1 else sources[0]
     if not any(offset for _, offset in pieces):
         return f"cast({text} as timestamp(6))"
     *earlier, shift = [f"interval '{round(offset.total_seconds() / 60)}' minute" for _, offset in pieces]
@@ -222,8 +222,8 @@ def _envelope(reading: _Reading) -> dict[str, str]:
     if kind.name == "bigint":
         given["ts"] = _instant("ts", "null", kind)
     elif kind.name == "string":
-        told = "try_cast(replace(replace(ts, 'T', ' '), 'Z', '') as timestamp(6))"
-        given["ts"] = f"coalesce({told}, {_instant('ts', 'null', kind)})"
+        times = "try_cast(replace(replace(ts, 'T', ' '), 'Z', '') as timestamp(6))"
+        given["ts"] = f"coalesce({times}, {_instant('ts', 'null', kind)})"
     else:
         given["ts"] = "cast(ts as timestamp(6))"
     given["by_ttl"] = (
@@ -264,15 +264,15 @@ def _raw(reading: _Reading) -> dict[str, str]:
             return f"json_extract_scalar(dynamodb, '$.{name}')"
         return f"dynamodb.{name.lower()}" if name.lower() in kind.inner else "cast(null as varchar)"
 
-    found = {}
+    columns_of_records = {}
     for name, inner in zip(_OBJECTS, ("Keys", "NewImage", "OldImage"), strict=True):
-        told = member(inner) if kind.inner else f"json_format(json_extract(dynamodb, '$.{inner}'))"
-        found[name] = reading.text(told, kind.inner.get(inner.lower(), _TEXT))
+        member_text = member(inner) if kind.inner else f"json_format(json_extract(dynamodb, '$.{inner}'))"
+        columns_of_records[name] = reading.text(member_text, kind.inner.get(inner.lower(), _TEXT))
     stamped = kind.inner.get("approximatecreationdatetime", _TEXT)
     arn = _text_column(columns, "eventsourcearn")
     named = f"nullif(regexp_extract({arn}, ':table/([^/\"]+)', 1), '')"
     given = f"coalesce(nullif({_text_column(columns, 'tablename')}, ''), {named})"
-    found |= {
+    columns_of_records |= {
         "event_id": "eventid",
         "event_name": "eventname",
         "table_name": given if {"tablename", "eventsourcearn"} & set(columns) else literal(reading.folder),
@@ -283,8 +283,8 @@ def _raw(reading: _Reading) -> dict[str, str]:
         **_kind_of_record(columns, member),
     }
     if not _has_envelopes(columns):
-        return found
-    return _either("dynamodb is not null and eventname is not null", found, _envelope(reading))
+        return columns_of_records
+    return _either("dynamodb is not null and eventname is not null", columns_of_records, _envelope(reading))
 
 
 def _either(condition: str, these: Mapping[str, str], those: Mapping[str, str]) -> dict[str, str]:
@@ -367,11 +367,11 @@ def _origin(columns: Mapping[str, str]) -> dict[str, str]:
     """Write a record's Region and account, which the ARN of its stream tells where it has one."""
     texts = {name for name, kind in columns.items() if glue_type(kind).name == "string"}
     arn = "regexp_extract(eventsourcearn, '^arn:[a-z-]*:dynamodb:([A-Za-z0-9-]*):([0-9]*):table/', {})"
-    told = [
+    parts_of_arn = [
         f"nullif({arn.format(group)}, '')" if "eventsourcearn" in texts else "cast(null as varchar)" for group in (1, 2)
     ]
-    region = f"coalesce(nullif(regexp_extract(awsregion, '^[A-Za-z0-9-]{{1,64}}$'), ''), {told[0]})"
-    return {"aws_region": region if "awsregion" in texts else told[0], "account_id": told[1]}
+    region = f"coalesce(nullif(regexp_extract(awsregion, '^[A-Za-z0-9-]{{1,64}}$'), ''), {parts_of_arn[0]})"
+    return {"aws_region": region if "awsregion" in texts else parts_of_arn[0], "account_id": parts_of_arn[1]}
 
 
 def _by_ttl(columns: Mapping[str, str]) -> str:

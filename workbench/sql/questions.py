@@ -4,9 +4,9 @@ The head is the comment before the text: the question itself, ``Parameters:`` wi
 ``Window:`` of event time that every delivery it reads is in, the columns a ``Filter:`` is about, what it ``Reads:``,
 what its ``Rows:`` are, and the ``Columns:`` it answers with. A file whose head and text disagree is refused.
 
->>> question("hot_keys").title
+>>> load_question("hot_keys").title
 'Which items change most?'
->>> question("hot_keys").parameters["limit"]
+>>> load_question("hot_keys").parameters["limit"]
 Parameter(name='limit', type='bigint', default=20, meaning='how many items')
 """
 
@@ -191,7 +191,7 @@ def questions() -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def question(name: str) -> Question:
+def load_question(name: str) -> Question:
     """Return a question by its name.
 
     Raises

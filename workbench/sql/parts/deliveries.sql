@@ -2,7 +2,7 @@
 -- {table} and its columns, as SQL: {keys}, {new_image} and {old_image} as texts of JSON, or null, {twice}, whether
 -- binary is encoded twice, and {has_new_images}, whether its stream has them; {within}, a condition on its partitions;
 -- {json_keys} …, the same as JSON without nulls, and {canonical_keys} …, as canonical text; {readable}, which rows are
--- changes; {wanted}, which rows; {told}, when they arrived, and {arrival}, what the column of this name has.
+-- changes; {wanted}, which rows; {arrived}, when they arrived, and {arrival}, what the column of this name has.
 -- Rows: deliveries.
 -- What is used more than once is a column first: Trino would reckon it as often.
 select event_id, event_name, table_name, ts, keys, new_image, old_image, size_bytes, by_ttl, aws_region, account_id,
@@ -53,7 +53,7 @@ from (
                 {by_ttl} as by_ttl,
                 {aws_region} as aws_region,
                 {account_id} as account_id,
-                {told} as arrival,
+                {arrived} as arrival,
                 "$path" as path,
                 {twice} as twice,
                 {has_new_images} as has_new_images
