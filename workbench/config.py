@@ -26,7 +26,7 @@ from pydantic_settings import (
 )
 
 from workbench.errors import ConfigError, ParameterError, did_you_mean
-from workbench.model.attributes import column_path
+from workbench.model.attribute_paths import column_path
 from workbench.model.times import duration
 from workbench.paths import is_s3, local_path
 

@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.logs import record, write_log
 from workbench import Workbench
 from workbench.errors import ParameterError, StoreError
-from workbench.log.exports import find_exports
+from workbench.log.export_manifests import find_exports
 from workbench.sandbox import ItemStore, deliver
 
 LONG_AGO = datetime(2026, 1, 1, 12, tzinfo=UTC)
