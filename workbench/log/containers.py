@@ -43,6 +43,9 @@ def values_of(lines: Iterable[bytes | RecordRefused]) -> Iterator[tuple[int, Any
     What is none is a `RecordRefused`. A raw line end cannot stand within a text, so a value over many lines is one
     whose lines open and close brackets in turn, and each of which can follow the one before. Where that does not come
     out, what is whole is taken all the same.
+
+    >>> list(values_of([b'{"a": 1}', b"{", b'"a": 2', b"}"]))
+    [(1, {'a': 1}), (2, {'a': 2})]
     """
     numbered, back = enumerate(lines, start=1), deque[tuple[int, bytes | RecordRefused]]()
     while following := back.popleft() if back else next(numbered, None):
@@ -114,7 +117,7 @@ def _opens(line: bytes) -> int:
 
 
 def _continues(before: bytes, line: bytes) -> bool:
-    """Tell whether a line can follow another within one JSON value."""
+    """Return whether a line can follow another within one JSON value."""
     start, end = line.lstrip()[:1], before.rstrip()[-1:]
     if end == b"{":
         return start in (b'"', b"}")
@@ -124,7 +127,11 @@ def _continues(before: bytes, line: bytes) -> bool:
 
 
 def unwrapped(value: Any, depth: int = 0) -> Iterator[tuple[Any, str]]:
-    """Yield what a value wraps, each with the name of its wrapper; a value that wraps nothing is itself ('')."""
+    """Yield what a value wraps, each with the name of its wrapper; a value that wraps nothing is itself ('').
+
+    >>> list(unwrapped({"Records": [{"dynamodb": {}}]}))
+    [({'dynamodb': {}}, '{"Records": […]}')]
+    """
     if isinstance(value, dict) and isinstance(value.get("dynamodb"), dict):  # as nearly all are
         yield value, ""
         return
@@ -133,14 +140,18 @@ def unwrapped(value: Any, depth: int = 0) -> Iterator[tuple[Any, str]]:
         yield _named(value), ""
         return
     for each in inner:
-        for found, within in unwrapped(each, depth + 1):
-            if isinstance(found, RecordRefused) and not isinstance(found, Foreign):
-                found = RecordRefused(f"{name}: {found}")
-            yield found, within if within == FAILURE else name
+        for inside, within in unwrapped(each, depth + 1):
+            if isinstance(inside, RecordRefused) and not isinstance(inside, Foreign):
+                inside = RecordRefused(f"{name}: {inside}")
+            yield inside, within if within == FAILURE else name
 
 
 def is_change(value: Any) -> bool:
-    """Tell whether a value is meant as a change record, of any layout."""
+    """Return whether a value is meant as a change record, of any layout.
+
+    >>> is_change({"eventName": "INSERT"}), is_change({"Item": {}})
+    (True, False)
+    """
     if not isinstance(value, Mapping):
         return False
     events = (value.get(name) for name in ("eventName", "event_name", "eventname", "EventName"))
@@ -200,6 +211,9 @@ def items_of(value: Any) -> Iterator[Any]:
     """Yield the items in what a backup is made of, each as a line of an export has it: ``{"Item": …}``.
 
     A backup may be what ``aws dynamodb scan`` printed, an array, a request of ``batch-write-item``, or bare items.
+
+    >>> list(items_of({"Items": [{"pk": {"S": "p-1"}}], "Count": 1}))
+    [{'Item': {'pk': {'S': 'p-1'}}}]
     """
     if isinstance(value, list):
         for each in value:
@@ -240,25 +254,25 @@ def _decoded(data: str) -> Iterator[Any]:
 
 def _folded(row: Mapping[str, Any]) -> Iterator[Any]:
     """Yield the record whose nested members a row holds in columns such as ``dynamodb.NewImage.pk.S``."""
-    made: dict[str, Any] = {}
+    record: dict[str, Any] = {}
     for name, value in row.items():
         if value is None:
             continue
         top, *path = name.split(".")
         if not path:
-            made.setdefault(name, value)
+            record.setdefault(name, value)
             continue
         if path[0].lower() in ("keys", "newimage", "oldimage"):
             as_type = str.upper if path[0].islower() else str  # a crawler lower-cases names, and types with them
             path = [path[0], *_attribute_path(path[1:], as_type)]
-        place = made
+        members = record
         for part in (top, *path[:-1]):
-            place = place.setdefault(part, {})
-            if not isinstance(place, dict):
+            members = members.setdefault(part, {})
+            if not isinstance(members, dict):
                 yield RecordRefused(f"column {name!r} lies under one that has a value")
                 return
-        place[path[-1]] = str(value) if path[-1] == "N" else value
-    yield made
+        members[path[-1]] = str(value) if path[-1] == "N" else value
+    yield record
 
 
 def _attribute_path(parts: list[str], as_type: Callable[[str], str]) -> list[str]:

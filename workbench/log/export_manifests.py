@@ -44,9 +44,9 @@ def find_exports(source: str | Path, mirror: Mirror | None = None) -> list[Expor
     else:
         root = local_path(source)
     files = list(files_below(root))
-    if found := [path for path in files if path.name == SUMMARY]:
-        each = (_read_export(summary, mirror) for summary in found)
-        return sorted(each, key=lambda export: (export.time, export.instant, export.folder))
+    if summaries := [path for path in files if path.name == SUMMARY]:
+        exports = (_read_export(summary, mirror) for summary in summaries)
+        return sorted(exports, key=lambda export: (export.time, export.instant, export.folder))
     if started := next((path for path in files if path.name == "_started"), None):
         raise ParameterError(
             f"the export {started.parent} has not finished: it has no {SUMMARY} yet; sync the folder again when it has"
@@ -66,10 +66,10 @@ def _backup(root: Path) -> Export | None:
     files = [item for item in listed if item.format not in ("parquet", "orc") and _holds_items(item)]
     if not files:
         return None
-    told = [_EXPORTED.fullmatch(part) for item in files for part in Path(item.path).parts]
-    times = [int(found["millis"]) / 1e3 for found in told if found] or [item.modified / 1e9 for item in files]
+    matches = [_EXPORTED.fullmatch(part) for item in files for part in Path(item.path).parts]
+    times = [int(match["millis"]) / 1e3 for match in matches if match] or [item.modified / 1e9 for item in files]
     time = datetime.fromtimestamp(max(times), UTC)
-    by = "the name of its folder" if any(told) else "when its newest file was written"
+    by = "the name of its folder" if any(matches) else "when its newest file was written"
     problems = [
         f"{root.name}: items without a manifest: that they are of this table and are all of them is not known, "
         f"and they are taken to be its state at {time:%Y-%m-%d %H:%M:%S} UTC, {by}"
@@ -89,28 +89,28 @@ def _holds_items(item: Object) -> bool:
 def _read_export(summary: Path, mirror: Mirror | None) -> Export:
     folder = summary.parent
     try:
-        told = json.loads(summary.read_bytes())
-        if told["outputFormat"] != "DYNAMODB_JSON":
+        manifest = json.loads(summary.read_bytes())
+        if manifest["outputFormat"] != "DYNAMODB_JSON":
             raise ParameterError(
-                f"the export {folder} is in the format {told['outputFormat']}, which cannot be read: "
+                f"the export {folder} is in the format {manifest['outputFormat']}, which cannot be read: "
                 "export the table as DynamoDB JSON"
             )
-        table = re.fullmatch(r"arn:.*:table/([^/]+)", told["tableArn"])
-        incremental = told.get("exportType") == "INCREMENTAL_EXPORT" or told.get("exportFromTime") is not None
-        since = _utc(told["exportFromTime"]) if incremental else None
-        time, items = _utc(told["exportToTime" if incremental else "exportTime"]), int(told["itemCount"])
+        table = re.fullmatch(r"arn:.*:table/([^/]+)", manifest["tableArn"])
+        incremental = manifest.get("exportType") == "INCREMENTAL_EXPORT" or manifest.get("exportFromTime") is not None
+        since = _utc(manifest["exportFromTime"]) if incremental else None
+        time, items = _utc(manifest["exportToTime" if incremental else "exportTime"]), int(manifest["itemCount"])
         entries = [json.loads(line) for line in (folder / MANIFEST).read_bytes().splitlines() if line.strip()]
         files = tuple(
             DataFile(_data_file(folder, entry["dataFileS3Key"]), int(entry["itemCount"]), entry.get("md5Checksum"))
             for entry in entries
         )
         if not table:
-            raise ValueError(f"tableArn is {told['tableArn']!r}")
+            raise ValueError(f"tableArn is {manifest['tableArn']!r}")
         return Export(
             folder,
             table[1],
-            told["tableArn"],
-            str(told.get("tableId")),
+            manifest["tableArn"],
+            str(manifest.get("tableId")),
             "incremental" if incremental else "full",
             time,
             since,

@@ -25,7 +25,7 @@ from workbench.model.records import origin
 SUMMARY, MANIFEST = "manifest-summary.json", "manifest-files.json"
 """The files in an export's folder that describe it, and that list its data files."""
 _ANYWHERE: Mapping[str, str] = MappingProxyType({})
-_NAMED = 5  # exports that are told of
+_NAMED = 5  # exports that a message names
 
 
 class Mirror(Protocol):
@@ -148,18 +148,18 @@ def choose(
     for export in chain:
         if export.mirror:
             export.mirror.fetch(file.path for file in export.files)
-    found = [problem for export in chain for problem in (*export.problems, *_misread(export))]
-    return Baseline(tuple(chain), chain[-1].instant, (*found, *problems))
+    file_problems = [problem for export in chain for problem in (*export.problems, *_misread(export))]
+    return Baseline(tuple(chain), chain[-1].instant, (*file_problems, *problems))
 
 
 def others(exports: Sequence[Export], table: str, place: Mapping[str, str] = _ANYWHERE) -> str:
     """Say which exports there are where none is a table's state to begin with: its own first, then the newest."""
     ordered = sorted(exports, key=lambda export: (export.table == table, export.time), reverse=True)
     other = f"while the log is of {' of '.join(place.values())}"
-    told = list(
-        dict.fromkeys(str(export) + ("" if export.is_of(place) else f" ({export.arn}, {other})") for export in ordered)
-    )
-    return "; ".join(told[:_NAMED]) + (f"; and {len(told) - _NAMED:,} more" if len(told) > _NAMED else "")
+    elsewhere = (f" ({export.arn}, {other})" if not export.is_of(place) else "" for export in ordered)
+    described = list(dict.fromkeys(f"{export}{note}" for export, note in zip(ordered, elsewhere, strict=True)))
+    more = f"; and {len(described) - _NAMED:,} more" if len(described) > _NAMED else ""
+    return "; ".join(described[:_NAMED]) + more
 
 
 def _taken_for(export: Export, table: str) -> Export:

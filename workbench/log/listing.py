@@ -71,12 +71,12 @@ def list_source(source: str | Path) -> Listing:
         Where the source does not exist, or something in it may not be read.
     """
     root = local_path(source, ParameterError, _ADVICE)
-    found = _Found()
+    finder = _Finder()
     if root.is_dir():
         if not (table := _table_above(root)):
-            found.walk(root)
+            finder.walk(root)
         else:
-            found.foreign.append(table)
+            finder.foreign.append(table)
     else:
         named = [root] if root.is_file() else [Path(name) for name in glob.glob(str(root), recursive=True)]
         if not named and not glob.has_magic(str(root)):
@@ -87,13 +87,13 @@ def list_source(source: str | Path) -> Listing:
                 tables[path.parent] = _table_above(path.parent)
             if path.is_file() and (named == [root] or not any(is_hidden(part) for part in path.parts[start:])):
                 if table := tables[path.parent]:
-                    found.foreign.append(table)
+                    finder.foreign.append(table)
                 else:
-                    found.add(path)
+                    finder.add(path)
     return Listing(
-        sorted(found.objects, key=lambda item: Path(item.path)),
-        tuple(dict.fromkeys(found.foreign)),
-        tuple(found.notes()),
+        sorted(finder.objects, key=lambda item: Path(item.path)),
+        tuple(dict.fromkeys(finder.foreign)),
+        tuple(finder.notes()),
     )
 
 
@@ -115,12 +115,12 @@ def files_below(root: Path) -> Iterator[Path]:
         stat = path.stat()
         if (stat.st_dev, stat.st_ino) not in seen:
             seen.add((stat.st_dev, stat.st_ino))
-            with suppress(FileNotFoundError), _readable(path), os.scandir(path) as found:
-                names = sorted((entry.name for entry in found), reverse=True)
+            with suppress(FileNotFoundError), _readable(path), os.scandir(path) as scanned:
+                names = sorted((entry.name for entry in scanned), reverse=True)
                 waiting += [path / name for name in names]
 
 
-class _Found:
+class _Finder:
     """Collects what there is under a folder."""
 
     def __init__(self) -> None:
@@ -162,8 +162,8 @@ class _Found:
 
     def _walk(self, folder: Path, top: bool, links: list[Path]) -> None:
         try:
-            with _readable(folder), os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+            with _readable(folder), os.scandir(folder) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
             stat = folder.stat()
         except FileNotFoundError:
             return
@@ -203,7 +203,7 @@ class _Found:
         elif _MARKS.fullmatch(path.name):
             return
         elif path.is_dir():
-            inside = _Found()
+            inside = _Finder()
             with suppress(ParameterError):
                 inside.walk(path)
             if top and any(table_of(item) == path.name for item in inside.objects[:1]):  # DynamoDB allows such names
@@ -216,7 +216,7 @@ class _Found:
                 if count:
                     self._passed[path] = min(count, _COUNTED)
         elif path.is_file():
-            alone = _Found()
+            alone = _Finder()
             with suppress(ParameterError):
                 alone.add(path)
             if any(map(_could_be_data, alone.objects)):
@@ -224,7 +224,7 @@ class _Found:
 
 
 def table_of(item: Object) -> str | None:
-    """Name the table of an object's first record; None where that is not told."""
+    """Return the name of the table of an object's first record; None where it does not tell."""
     if item.format == "parquet":
         with suppress(pa.ArrowException, OSError):
             rows = pq.ParquetFile(item.path).iter_batches(1, columns=["table_name"])
@@ -260,8 +260,8 @@ def _table_in(folder: Path, names: Iterable[str]) -> Unreadable | None:
 def _table_above(folder: Path) -> Unreadable | None:
     """Name such a table that a folder is part of."""
     for each in (folder, *folder.parents):
-        if found := _table_in(each, [name for name in _TABLES if (each / name).is_dir()]):
-            return found
+        if table := _table_in(each, [name for name in _TABLES if (each / name).is_dir()]):
+            return table
     return None
 
 

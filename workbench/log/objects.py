@@ -62,23 +62,27 @@ def stored_object(path: Path) -> Object:
     """Describe a file: its size, its time, its format by its first bytes, and when it arrived."""
     stat = path.stat()
     with path.open("rb") as file:
-        found = format_of(file.read(16))
-    return Object(str(path), stat.st_size, stat.st_mtime_ns, found, arrival_of(path.as_posix()))
+        kind = format_of(file.read(16))
+    return Object(str(path), stat.st_size, stat.st_mtime_ns, kind, arrival_of(path.as_posix()))
 
 
 def arrival_of(path: str) -> datetime | None:
-    """Tell when the oldest record of an object arrived, in UTC: by its name, else by its folders."""
-    told = told_by(path)
-    return told[0] if told else None
+    """Return when the oldest record of an object arrived, in UTC: by its name, else by its folders; None: not told.
+
+    >>> arrival_of("data/persons/year=2026/month=11/day=18/hour=09/a.json.gz")
+    datetime.datetime(2026, 11, 18, 9, 0, tzinfo=datetime.timezone.utc)
+    """
+    arrival = told_by(path)
+    return arrival[0] if arrival else None
 
 
 def told_by(path: str) -> tuple[datetime, timedelta] | None:
-    """Tell when the oldest record of an object arrived, as if in UTC, and how exactly, as `arrival_of` does."""
+    """Return when the oldest record of an object arrived, as `arrival_of` does, and how exactly the path tells it."""
     named = _NAMED.findall(path.rpartition("/")[2])
-    if told := named or _ARRIVAL.findall(path)[-1:]:
-        exactly = timedelta(seconds=1) if named else timedelta(hours=1) if told[0][3] else timedelta(days=1)
+    if times := named or _ARRIVAL.findall(path)[-1:]:
+        exactly = timedelta(seconds=1) if named else timedelta(hours=1) if times[0][3] else timedelta(days=1)
         with suppress(ValueError):  # digits that are no date
-            return datetime(*(int(part or 0) for part in told[0]), tzinfo=UTC), exactly  # type: ignore[misc, arg-type]
+            return datetime(*(int(part or 0) for part in times[0]), tzinfo=UTC), exactly  # type: ignore[misc, arg-type]
     return None
 
 

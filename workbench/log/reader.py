@@ -119,29 +119,29 @@ def read_changes(
     they were wrapped in.
     """
     refused: list[tuple[int, RecordRefused]] | None = []  # until there is a change
-    for number, found in _read(item, keys, Counter() if wrapped is None else wrapped):
-        if not isinstance(found, RecordRefused):
+    for number, change in _read(item, keys, Counter() if wrapped is None else wrapped):
+        if not isinstance(change, RecordRefused):
             yield from (Unreadable(item.path, line, str(error)) for line, error in refused or ())
             refused = None
-            yield found
+            yield change
         elif refused is None:
-            yield Unreadable(item.path, number, str(found))
+            yield Unreadable(item.path, number, str(change))
         else:
-            refused.append((number, found))
+            refused.append((number, change))
     yield from _what_it_is(item, refused or ())
 
 
 def _what_it_is(item: Object, refused: Sequence[tuple[int, RecordRefused]]) -> Iterator[Unreadable]:
     """Name an object without changes by what is in it, and what is wrong with lines that could be changes."""
-    known: Counter[str] = Counter()
+    recognised: Counter[str] = Counter()
     for number, error in refused:
         if isinstance(error, Foreign):
-            known[str(error)] += 1
+            recognised[str(error)] += 1
         elif isinstance(error, Text) and len(refused) > 1:
-            known["text that is no JSON"] += 1
+            recognised["text that is no JSON"] += 1
         else:
             yield Unreadable(item.path, 0 if item.format in UNREAD else number, str(error))
-    for what, count in known.items():
+    for what, count in recognised.items():
         yield Unreadable(item.path, 0, f"{what} ({count:,} lines or records)" if count > 1 else what)
 
 
@@ -213,7 +213,7 @@ def _typed(value: Any) -> Any:
     """Return a struct such as ``{"s": "a", "m": None}`` as DynamoDB's value, ``{"S": "a"}``."""
     if not isinstance(value, dict):
         return value
-    found: dict[str, Any] = {}
+    typed: dict[str, Any] = {}
     for kind, inner in value.items():
         if kind.lower() == "m" and isinstance(inner, dict):
             inner = _typed_members(inner)
@@ -222,8 +222,8 @@ def _typed(value: Any) -> Any:
         elif kind.lower() in ("b", "bs"):
             inner = _text_of(inner)
         if inner is not None:
-            found[kind.upper()] = inner
-    return found
+            typed[kind.upper()] = inner
+    return typed
 
 
 def _text_of(value: Any) -> Any:

@@ -81,12 +81,17 @@ _STREAM = re.compile(r"arn:[a-z-]*:dynamodb:([A-Za-z0-9-]*):([0-9]*):table/", re
 
 
 def layout_of_record(record: Mapping[str, Any]) -> Layout | None:
-    """Tell what kind of record this is, by all of it; None where it is no change record.
+    """Return what kind of record this is, by all of it; None where it is no change record.
 
     - ``raw``: it has a `dynamodb` object and an `eventName`, whatever else stands beside them;
     - ``envelope``: else, it has `keys` and the name of an image, `new_image` or `old_image`. Where its key attributes
       are columns too, one of its images must hold the key: else these names are attributes of a flat row;
     - ``flat``: else, it has an event's name in any spelling, and its other columns are attributes.
+
+    >>> layout_of_record({"eventName": "INSERT", "dynamodb": {"Keys": {"pk": {"S": "p-1"}}}})
+    'raw'
+    >>> layout_of_record({"eventName": "INSERT", "pk": "p-1", "age": 41})
+    'flat'
     """
     if isinstance(_member(record, "dynamodb"), Mapping) and _member(record, "eventName") is not None:
         return "raw"
@@ -102,22 +107,29 @@ def layout_of_record(record: Mapping[str, Any]) -> Layout | None:
 
 
 def _holds(image: Mapping[str, Any], name: str, keys: Mapping[str, Any]) -> bool:
-    """Tell whether an image has the value of a key attribute, however both spell it."""
+    """Return whether an image has the value of a key attribute, however both spell it."""
     with suppress(RecordRefused):
         return name in image and canonical_json({name: image[name]}) == canonical_json({name: keys[name]})
     return False
 
 
 def plain_name(name: str) -> str:
-    """Return a name without what spellings of metadata differ in."""
+    """Return a name without what spellings of metadata differ in.
+
+    >>> plain_name("Event_Name"), plain_name("eventName")
+    ('eventname', 'eventname')
+    """
     return name.replace("_", "").replace("-", "").lower()
 
 
 def is_twice_encoded(record: Mapping[str, Any]) -> bool:
-    """Tell whether a raw record holds binary encoded in base64 twice, by its kind.
+    """Return whether a raw record holds binary encoded in base64 twice, by its kind.
 
     Kinesis Data Streams for DynamoDB names a `recordFormat`; a record of DynamoDB Streams has its version, the stream's
     ARN, or, in `dynamodb`, a SequenceNumber and a StreamViewType.
+
+    >>> is_twice_encoded({"recordFormat": "application/json"}), is_twice_encoded({"eventVersion": "1.1"})
+    (True, False)
     """
     if _member(record, "recordFormat") is not None:
         return True
@@ -129,7 +141,7 @@ def is_twice_encoded(record: Mapping[str, Any]) -> bool:
 
 
 def has_new_images(record: Mapping[str, Any]) -> bool:
-    """Tell whether a raw record is of a stream that has new images, by its kind; False where it does not tell."""
+    """Return whether a raw record is of a stream that has new images, by its kind; False where it does not tell."""
     view = _member(_member(record, "dynamodb"), "StreamViewType")
     return _member(record, "recordFormat") is not None if view is None else view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES")
 
@@ -149,6 +161,13 @@ def canonical_change(record: Mapping[str, Any]) -> dict[str, Any]:
     ------
     RecordRefused
         With the reason, for anything that is no change record.
+
+    >>> change = canonical_change({
+    ...     "eventID": "1", "eventName": "INSERT", "tableName": "persons", "dynamodb": {
+    ...         "ApproximateCreationDateTime": 1760000000123, "Keys": {"pk": {"S": "p-1"}},
+    ...         "NewImage": {"pk": {"S": "p-1"}, "age": {"N": "41.0"}}}})
+    >>> change["ts"], change["new_image"]
+    ('2025-10-09 08:53:20.123000', '{"age":{"N":"41"},"pk":{"S":"p-1"}}')
     """
     if not isinstance(record, Mapping):
         raise RecordRefused(f"a JSON {type(record).__name__}, not an object")
@@ -185,6 +204,9 @@ def parse_objects(text: str) -> Iterator[Any]:
     """Yield every JSON value of a line, also those that follow each other without a newline.
 
     A part that cannot be parsed is yielded as a `RecordRefused`; what stood before it is kept.
+
+    >>> list(parse_objects('{"a":1}{"a":2} {'))
+    [{'a': 1}, {'a': 2}, RecordRefused('not JSON at character 17: Expecting property name enclosed in double quotes')]
     """
     decoder, at, end = json.JSONDecoder(parse_float=Decimal), 0, len(text)
     while True:
@@ -252,17 +274,30 @@ def _size(value: object) -> int | None:
 
 
 def origin(region: object, arn: object, account: object = None) -> dict[str, str | None]:
-    """Tell a table's Region and account; its ARN, and its stream's, which DynamoDB Streams give, has both."""
-    told = _STREAM.match(arn) if isinstance(arn, str) else None
+    """Return the Region and account of a table, None where neither is told; its ARN, or its stream's, has both.
+
+    >>> origin(None, "arn:aws:dynamodb:eu-central-1:123456789012:table/persons/stream/2026-11-18T12:00:00.000")
+    {'aws_region': 'eu-central-1', 'account_id': '123456789012'}
+    """
+    match = _STREAM.match(arn) if isinstance(arn, str) else None
     if not (isinstance(region, str) and _REGION.fullmatch(region)):
-        region = (told and told[1]) or None
+        region = (match and match[1]) or None
     if not (isinstance(account, str) and _ACCOUNT.fullmatch(account)):
-        account = (told and told[2]) or None
+        account = (match and match[2]) or None
     return {"aws_region": region, "account_id": account}
 
 
 def table_name(record: Mapping[str, Any]) -> str:
-    """Name a raw record's table; one of DynamoDB Streams tells it only in its ARN, like …:table/NAME/stream/LABEL."""
+    """Return the name of a raw record's table; DynamoDB Streams tell it in an ARN only, …:table/NAME/stream/LABEL.
+
+    Raises
+    ------
+    RecordRefused
+        Where the record does not tell it.
+
+    >>> table_name({"tableName": "persons"})
+    'persons'
+    """
     arn = re.search(r":table/([^/]+)", str(_member(record, "eventSourceARN")))
     return arn[1] if arn and not _member(record, "tableName") else _text(record, "tableName")
 
