@@ -109,6 +109,7 @@ def test_a_table_that_is_not_there_is_named(wb):
         wb.reconcile("things")
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_items_agree_and_each_planted_difference_and_only_those_is_found(wb):
     wb.generate(
         "persons",

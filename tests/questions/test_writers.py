@@ -963,6 +963,7 @@ def test_excel_is_an_option_of_csv_only(tmp_path, kind):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "fits"), [(16_384, True), (16_385, False)])
 def test_a_sheet_has_no_more_columns_than_excel_opens(tmp_path, columns, fits):
     df = pd.DataFrame([[1] * columns], columns=[f"c{n}" for n in range(columns)])

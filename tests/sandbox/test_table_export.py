@@ -153,6 +153,7 @@ def test_it_holds_every_change_up_to_its_time_and_no_later_one(store, tmp_path):
     assert [item["pk"]["S"] for item in items(folder)] == ["before"]
 
 
+@pytest.mark.slow
 def test_it_is_of_one_moment_while_others_write(store, tmp_path):
     fill(store, 3_000)
     done, started = threading.Event(), threading.Event()
