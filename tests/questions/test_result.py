@@ -109,6 +109,11 @@ def test_there_is_a_chart_of_what_can_be_drawn(wb):
         assert "things" in axes.get_title(loc="left") + axes.get_title() + str(axes.figure.texts) + axes.get_ylabel()
     assert wb.change_frequency("things").plot(title="mine").get_title(loc="left") == "mine"
     assert isinstance(wb.data_quality("things").plot(), Axes)
+    assert "net" in wb.change_frequency("things").plot("live_items").get_title(loc="left")
+    with pytest.raises(
+        ParameterError, match=r"'pie' is no chart of .*: use change_frequency, live_items, weekday_hour"
+    ):
+        wb.change_frequency("things").plot("pie")
 
 
 def test_what_has_no_chart_says_so_in_one_line(wb):
