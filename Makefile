@@ -7,7 +7,7 @@ INFRA := $(VENV)/.infra
 DOCS := $(VENV)/.docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-infra test-trino engines lab lint docs pictures bench synth constraints hooks wheel clean
+.PHONY: help demo test-fast test test-infra test-trino engines lab lint docs pictures bench synth constraints hooks wheel clean
 
 help:           ## what can be made
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,13 @@ ROOT = $(shell test "$$(id -u)" != 0 || echo --allow-root)
 lab: $(READY)   ## JupyterLab on the notebooks
 	@WORKBENCH_HOME="$(CURDIR)/.workbench" JUPYTER_PATH= JUPYTER_PREFER_ENV_PATH=1 \
 		$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. $(ROOT) $(LABFLAGS) notebooks/02_latest_state.ipynb
+
+# Tests start the program some 200 times: let Python keep what it compiled, even where it is told not to.
+test-fast test test-infra test-trino engines: export PYTHONDONTWRITEBYTECODE =
+
+test-fast: $(READY) ## the tests that need this process only, each law tried less often: two minutes
+	@$(BIN)/python -m pytest workbench tests -m 'not slow and not server and not process' --hypothesis-profile=fast \
+		$(addprefix --ignore=tests/,engines/athena helpers/aws infra notebooks docs project trino) -n auto --dist worksteal -q
 
 test: $(INFRA) $(DOCS)  ## every test
 	@$(BIN)/python -m pytest workbench tests --ignore=tests/trino -n auto --dist loadfile --no-loadscope-reorder

@@ -44,7 +44,7 @@ def modules(*names: str) -> dict[str, str]:
     No ``__init__`` is among them, so that a function gets no more of a package than it needs.
 
     >>> sorted(modules("workbench.model.records"))
-    ['workbench/errors.py', 'workbench/model/records.py']
+    ['workbench/errors.py', 'workbench/model/canonical.py', 'workbench/model/records.py']
     """
     files: dict[str, str] = {}
     waiting = list(names)

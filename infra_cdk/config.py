@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from workbench.errors import ConfigError, ParameterError, did_you_mean
-from workbench.model.attributes import column_path
+from workbench.model.attribute_paths import column_path
 
 _TABLE_ARN = re.compile(r"arn:aws[\w-]*:dynamodb:([\w-]+):(\d{12}):table/([\w.-]{3,255})")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")

@@ -14,6 +14,21 @@ from botocore.loaders import create_loader
 from tests.helpers import SHARED, profiles
 
 profiles.register()
+NEEDS = {"aws_server": "server", "server": "server", "processes": "process", "public_history": "slow"}
+"""Which marker a test has by a fixture it asks for, itself or through another."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before those without a marker are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs more than this process, which `make test-fast` leaves out."""
+    for item in items:
+        for fixture in NEEDS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(NEEDS[fixture])
+
+
+@pytest.fixture(scope="session")
+def processes() -> None:
+    """Asked for by fixtures that start other processes: the tests that use them are marked `process`."""
 
 
 @pytest.fixture(scope="session", autouse=True)

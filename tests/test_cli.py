@@ -352,6 +352,7 @@ def test_an_error_is_one_line_that_says_what_to_do(log, arguments, what):
     assert what in failed(*(log if each == "LOG" else each for each in arguments))
 
 
+@pytest.mark.process
 def test_debug_shows_the_traceback(log):
     ran = CliRunner().invoke(main, ["--debug", "latest", "thing", "--from", log])
     assert ran.exit_code == 1
@@ -377,6 +378,7 @@ def test_a_folder_that_may_not_be_read_is_one_line_too(log, monkeypatch):
 # --- start
 
 
+@pytest.mark.process
 def test_help_and_the_package_import_nothing_that_no_question_needs():
     show = f"import sys; print(sorted(set(sys.modules) & {HEAVY!r}))"
     for script in (
@@ -388,6 +390,7 @@ def test_help_and_the_package_import_nothing_that_no_question_needs():
         assert ran.stdout.splitlines()[-1] == "[]", script
 
 
+@pytest.mark.process
 def test_a_process_of_its_own_answers_and_fails_as_it_should(log):
     start = ("-c", "from workbench.cli import main; main()")
     good = process(*start, "latest", "things", "--from", log, "--json")

@@ -106,6 +106,7 @@ def test_settings_do_not_change():
         settings.threads = 5
 
 
+@pytest.mark.process
 def test_nothing_is_read_at_import_but_at_the_first_use(elsewhere):
     toml("this is no toml")
     script = (
@@ -234,6 +235,7 @@ def test_config_shows_what_was_read(elsewhere, monkeypatch):
 SHOWS = "from workbench.config import load_settings; s = load_settings(); print(s.mask, s.threads, s.database)"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("start", [".", "notebooks", "beside"])
 def test_a_report_holds_the_settings_of_who_starts_it_and_says_so(elsewhere, monkeypatch, start):
     """From the project, from a folder below, and from beside it, where the notebook's own folder tells."""

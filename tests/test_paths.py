@@ -111,6 +111,7 @@ def test_an_output_the_embedded_engine_cannot_write_is_refused_and_nothing_is_wr
     assert [path for path in below(here / "work") if "spill" not in path] == before
 
 
+@pytest.mark.process
 def test_reports_go_to_the_home_folder_and_a_reports_name_stays_one_file_name(here):
     Path("nb.ipynb").write_text(writes(new_notebook(cells=[new_code_cell("1")])))
     ran("report", "nb.ipynb", "--out", "~/reports", "--name", "../a:b/c", code=0)
@@ -118,6 +119,7 @@ def test_reports_go_to_the_home_folder_and_a_reports_name_stays_one_file_name(he
     assert below(here / "work") == ["nb.ipynb"]
 
 
+@pytest.mark.process
 def test_a_report_is_uploaded_when_it_is_whole(here, aws_server, monkeypatch):
     import boto3
 

@@ -55,7 +55,7 @@ IN_SOURCE_ONLY = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Path:
     """The wheel of this source tree, which the installed build backend makes without any network."""
     folder = tmp_path_factory.mktemp("wheel")
     for name in ("pyproject.toml", "README.md"):
@@ -167,18 +167,21 @@ def test_a_notebook_of_ones_own_goes_before_that_of_the_package(tmp_path, monkey
 # streams
 
 
+@pytest.mark.process
 def test_python_m_is_the_program(tmp_path):
     told = run("--help", cwd=tmp_path)
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.startswith("Usage: workbench ")
 
 
+@pytest.mark.process
 def test_the_program_knows_the_signals_before_it_imports_what_takes_seconds():
     show = "import sys, workbench.__main__; print(sorted({'pandas', 'duckdb', 'pyarrow', 'workbench.cli'} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", show], cwd=HERE, capture_output=True, text=True)
     assert (told.stdout, told.stderr) == ("[]\n", "")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("verb", ["tables", "latest persons", "latest persons --json", "config"])
 def test_closed_and_broken_streams_end_without_a_traceback(home, verb):
     for shell, code in ((">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), ("> /dev/full", 1), ("| true", 0)):

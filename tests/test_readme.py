@@ -63,7 +63,9 @@ def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             path.unlink()
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize(
+    "example", [pytest.param(each, marks=[pytest.mark.process] * each.startswith("report ")) for each in EXAMPLES]
+)
 def test_a_command_that_is_shown_works_and_has_an_answer(at_home, example):
     run = CliRunner().invoke(main, shlex.split(example, comments=True))
     assert run.exit_code == 0, run.output

@@ -122,6 +122,7 @@ def test_nor_does_a_result_shown_by_python_or_a_notebook(log, tmp_path):
         assert not ACTS.findall(told._repr_html_())
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 @pytest.mark.parametrize("verb", [("latest",), ("latest", "--json"), ("history",), ("quality",)], ids=" ".join)
 def test_an_encoding_that_lacks_a_character_ends_in_no_traceback(tmp_path, verb, encoding):
@@ -145,6 +146,7 @@ def test_an_encoding_that_lacks_a_character_ends_in_no_traceback(tmp_path, verb,
         assert (texts[0] if encoding == "utf-8" else r"\u2603 \U0001f600") in ran.stdout.decode(encoding)
 
 
+@pytest.mark.process
 def test_a_file_name_that_is_no_text_ends_in_no_traceback(tmp_path):
     (tmp_path / "log").mkdir()
     try:

@@ -26,7 +26,7 @@ from pydantic_settings import (
 )
 
 from workbench.errors import ConfigError, ParameterError, did_you_mean
-from workbench.model.attributes import column_path
+from workbench.model.attribute_paths import column_path
 from workbench.model.times import duration
 from workbench.paths import is_s3, local_path
 
@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     """Key of the hashes; without one, values that can be guessed can be found out."""
     numbers: Literal["auto", "decimal"] = "auto"
     """Whether numbers are integers and floats where they lose nothing by it, or always decimals."""
+    tracebacks: bool = False
+    """Whether an error in a notebook shows its traceback, not its line alone; on the command line ``--debug`` does."""
     late_arrival: Length = "24h"
     """How late changes arrive at most: Athena reads partitions so far past a window, checkpoints keep all of it."""
     arrival_zone: str | None = None
@@ -141,8 +143,6 @@ class Settings(BaseSettings):
     """DuckDB's memory limit, such as ``2GB``; what does not fit is spilled to a folder in `home`."""
     threads: int | None = None
     """DuckDB's threads; without it, one a core."""
-    tracebacks: bool = False
-    """Whether an error in a notebook shows its traceback, not its line alone; on the command line ``--debug`` does."""
 
     _file: Path | None = PrivateAttr(default=None)
 

@@ -97,27 +97,27 @@ def without_values(error: Exception) -> str:
     >>> without_values(ConversionException("Could not convert string 'ann@example.com' to INT64"))
     "Could not convert string '…' to INT64"
     """
-    said = (str(error).splitlines() or [""])[0]
+    message = (str(error).splitlines() or [""])[0]
     if re.search("Conversion|InvalidInput|OutOfRange|InvalidType|Serializ|Data|Mismatch", type(error).__name__):
-        said = _unquoted(said)
-        error.args = (said,)
-    return said
+        message = _unquoted(message)
+        error.args = (message,)
+    return message
 
 
-def without_athenas_values(said: str) -> str:
+def without_athenas_values(message: str) -> str:
     """Return what Athena says of a failed query, without the values it quotes where they are the trouble.
 
     >>> without_athenas_values("INVALID_CAST_ARGUMENT: Cannot cast 'ann@example.com' to BIGINT")
     "INVALID_CAST_ARGUMENT: Cannot cast '…' to BIGINT"
     """
-    found = re.match(
-        "(?:INVALID_CAST|INVALID_FUNCTION|INVALID_JSON|HIVE_BAD_DATA|HIVE_CURSOR|NUMERIC_VALUE)[A-Z_]*:?", said
+    code = re.match(
+        "(?:INVALID_CAST|INVALID_FUNCTION|INVALID_JSON|HIVE_BAD_DATA|HIVE_CURSOR|NUMERIC_VALUE)[A-Z_]*:?", message
     )
-    return found[0] + _unquoted(said[found.end() :]) if found else said
+    return code[0] + _unquoted(message[code.end() :]) if code else message
 
 
-def _unquoted(said: str) -> str:
-    return re.sub(r"""Input:.*|'.*'|".*"|-?\d[\d.eE+-]{3,}""", "'…'", said, flags=re.DOTALL)
+def _unquoted(message: str) -> str:
+    return re.sub(r"""Input:.*|'.*'|".*"|-?\d[\d.eE+-]{3,}""", "'…'", message, flags=re.DOTALL)
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

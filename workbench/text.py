@@ -38,7 +38,7 @@ def plain(text: str, *, keep: str = "") -> str:
     >>> plain("red \x1b[31m and \u202e right to left" + chr(10))
     'red \\x1b[31m and \\u202e right to left\\n'
     """
-    return _ACTING.sub(lambda found: found[0] if found[0] in keep else found[0].encode("unicode_escape").decode(), text)
+    return _ACTING.sub(lambda match: match[0] if match[0] in keep else match[0].encode("unicode_escape").decode(), text)
 
 
 def plain_json(text: str, *, ascii_only: bool = False) -> str:
@@ -48,9 +48,9 @@ def plain_json(text: str, *, ascii_only: bool = False) -> str:
     ('{"a":"\\u202e😀"}', '"\\ud83d\\ude00"')
     """
 
-    def escaped(found: re.Match[str]) -> str:
-        units = found[0].encode("utf-16-be", "surrogatepass")
-        return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)) if found[0] != "\n" else "\n"
+    def escaped(match: re.Match[str]) -> str:
+        units = match[0].encode("utf-16-be", "surrogatepass")
+        return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)) if match[0] != "\n" else "\n"
 
     text = _ACTING.sub(escaped, text)
     return _BEYOND.sub(escaped, text) if ascii_only else text
@@ -65,7 +65,7 @@ def file_name(name: str) -> str:
     >>> file_name("orders-2026.v1"), file_name("../../escaped"), file_name("a:b/c")
     ('orders-2026.v1', '%2E.%2F..%2Fescaped', 'a%3Ab%2Fc')
     """
-    quoted = re.sub(r"[^\w. -]|\A[. ]|[. ]\Z", lambda found: _quoted(found[0]), name) or "%"
+    quoted = re.sub(r"[^\w. -]|\A[. ]|[. ]\Z", lambda match: _quoted(match[0]), name) or "%"
     if len(quoted.encode()) <= _NAME_BYTES:
         return quoted
     start = quoted.encode()[: _NAME_BYTES - 40].decode(errors="ignore")

@@ -36,7 +36,7 @@ from workbench.errors import (
 from workbench.log.contents import Schema, alive_at, remade
 from workbench.log.exports import others
 from workbench.model import stream_views
-from workbench.model.attributes import column_name
+from workbench.model.attribute_paths import column_name
 from workbench.model.conditions import CHANGES, COLUMN, LATEST, Condition, holds, leaves, names, names_columns, parse
 from workbench.model.keys import Key, read_keys
 from workbench.model.records import EVENTS, refuse_images

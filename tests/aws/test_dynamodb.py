@@ -261,6 +261,7 @@ def test_the_lambda_refuses_what_it_cannot_do(event, told, monkeypatch):
         dynamodb_writer.handler(event, None)
 
 
+@pytest.mark.process
 def test_the_lambda_needs_boto3_faker_and_the_standard_library_only(session, tmp_path):
     pytest.importorskip("aws_cdk", reason="make .venv/.infra installs it")
     from infra_cdk.bundling import modules, write

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from workbench import charts
 from workbench.charts.of_questions import CHARTS
 from workbench.errors import ParameterError
+from workbench.questions.result import Result, Stats
 from workbench.workbench import Kind, Workbench
 
 COLUMNS = ["inserts", "modifies", "removes", "ttl_removes"]
@@ -536,4 +537,33 @@ def test_every_chart_shows_the_answer_to_a_question_of_the_workbench():
     kinds = {chart.by for chart in CHARTS if chart.question == "change_frequency"}
     assert kinds == set(get_args(Kind))
     assert next(iter(charts.charts_of("change_frequency", "event"))) == "change_frequency"
-    assert list(charts.charts_of("change_frequency", "attribute", attributes({"age": [1]}).columns))
+    (heatmap,) = charts.charts_of("change_frequency", "attribute").values()
+    assert heatmap.needs <= set(attributes({"age": [1]}).columns)
+
+
+def answer(df: pd.DataFrame, question: str = "change_frequency", **asked: str) -> Result:
+    stats = Stats(rows=len(df), seconds=0.1, objects=1, bytes=10)
+    return Result(df, "select 1", stats, {"question": question, "table": "persons", **asked})
+
+
+def title(ax) -> str:
+    return ax.get_title("left")
+
+
+def test_an_answer_draws_the_chart_of_its_question_about_its_table():
+    assert title(answer(frequency(24), by="event").plot()).startswith("persons: ")
+    assert "net since" in title(answer(frequency(24), by="event").plot("live_items"))
+    assert "changes most" in title(answer(keys(["a", "b"]), by="key").plot())
+    assert "changes most" in title(answer(attributes({"age": [1, 2]}), by="attribute").plot())
+    assert title(answer(keys(["a", "b"]), by="key").plot(title="Mine", subject="")) == "Mine"
+
+
+def test_an_answer_without_a_chart_says_which_have_one():
+    with pytest.raises(ParameterError, match=r"no chart of latest_state\('persons'\): change_frequency and"):
+        answer(keys(["a"]), "latest_state").plot()
+    with pytest.raises(
+        ParameterError, match=r"'pie' is no chart of .*: use change_frequency, live_items, weekday_hour"
+    ):
+        answer(frequency(2), by="event").plot("pie")
+    with pytest.raises(ParameterError, match="over time: ask with every="):
+        answer(attributes({"age": [1]}).drop(columns="bucket"), by="attribute").plot()

@@ -19,7 +19,8 @@ from workbench.engines.base import as_question, matching
 from workbench.engines.staging import register_functions
 from workbench.errors import ConfigError, ParameterError
 from workbench.log.contents import Schema
-from workbench.log.objects import SCHEMA, list_objects
+from workbench.log.listing import list_objects
+from workbench.log.objects import SCHEMA
 from workbench.log.reader import read_changes
 from workbench.sql.dialects import to_duckdb
 from workbench.sql.filters import EVERYTHING

@@ -208,6 +208,7 @@ def started(text: str, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("where", PLACES)
 def test_ctrl_c_in_python_is_keyboardinterrupt_and_the_workbench_can_be_used(log, where):
     process = started(SLOW + IN_PYTHON, where, str(log))
@@ -216,6 +217,7 @@ def test_ctrl_c_in_python_is_keyboardinterrupt_and_the_workbench_can_be_used(log
     assert (out, err, process.returncode) == ("KeyboardInterrupt ['A']\n", "", 0)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("where", PLACES)
 def test_a_signal_ends_the_program_in_one_line(log, where, number, code):
@@ -226,6 +228,7 @@ def test_a_signal_ends_the_program_in_one_line(log, where, number, code):
     assert (out, err, process.returncode) == ("", "Stopped.\n", code)
 
 
+@pytest.mark.process
 def test_a_signal_while_the_program_is_loaded_ends_it_in_one_line(log):
     text = """
 import builtins, os, signal, sys
@@ -247,6 +250,7 @@ main()
     assert (out, err, process.returncode) == ("", "Stopped.\n", 130)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_on_a_report_leaves_a_page_that_says_so_and_nothing_else(tmp_path, number, code):
     cells = [

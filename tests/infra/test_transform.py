@@ -21,8 +21,8 @@ from tests.helpers.logs import chain, micros, record, write_log
 from tests.helpers.profiles import examples
 from tests.infra.conftest import Invoke, event, only, resources, store, stored
 from workbench import Workbench
-from workbench.log import reader
-from workbench.model import attributes, records
+from workbench.log import flat
+from workbench.model import attribute_paths, records
 from workbench.model.records import COLUMNS, canonical_change
 
 LIMIT = 6 * 1024 * 1024  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -231,10 +231,10 @@ def handler_module() -> Any:
 def test_flat_columns_are_named_as_the_workbench_names_them_but_for_names_of_metadata(path):
     handler = handler_module()
     name = handler.column_name(tuple(path))
-    assert attributes.column_path(name) == tuple(path)
+    assert attribute_paths.column_path(name) == tuple(path)
     taken = path[0] in handler._TAKEN or records.plain_name(path[0]) in records.METADATA
     if not (len(path) == 1 and taken):
-        assert name == attributes.column_name(path)
+        assert name == attribute_paths.column_name(path)
 
 
 @pytest.mark.parametrize("mode", list(MODES))
@@ -364,7 +364,9 @@ def test_no_value_is_lost_in_a_flat_line(value):
     rebuilt: dict[str, Any] = {}
     for name, written in row.items():
         if records.plain_name(name) not in records.METADATA:
-            reader._place(rebuilt, attributes.column_path(name), untold.get(name) or reader._plain_value(written))
+            flat.put_attribute(
+                rebuilt, attribute_paths.column_path(name), untold.get(name) or flat.attribute_value(written)
+            )
     change = canonical_change(given_record | {"dynamodb": given_record["dynamodb"]})
     again = canonical_change(change | {"new_image": json.dumps(rebuilt)})
     assert json.loads(again["new_image"]) == json.loads(change["new_image"])

@@ -24,7 +24,8 @@ from tests.helpers.logs import chain, micros, record, write_log
 from workbench import Workbench
 from workbench.cli import main
 from workbench.errors import TableNotFound
-from workbench.log.objects import PARQUET, Unreadable, list_objects, list_source
+from workbench.log.listing import list_objects, list_source
+from workbench.log.objects import PARQUET, Unreadable
 from workbench.log.reader import layout_of, read_changes
 from workbench.model.records import canonical_change
 from workbench.sql.questions import Question
@@ -463,7 +464,7 @@ def test_the_tables_reported_are_refused(shared, case, what):
 
 @pytest.mark.parametrize("kind", ["json", "gzip", "zstd"])
 def test_a_line_has_a_limit_and_a_longer_one_is_named_by_its_number(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr("workbench.log.containers._LONGEST", 3_000_000)
+    monkeypatch.setattr("workbench.log.compression._LONGEST", 3_000_000)
     each = LINES.splitlines()
     content = b"\n".join(
         [each[0], b'{"a": "' + b"x" * 5_000_000 + b'"}', each[1], b"y" * 3_000_001, each[2], b"z" * 3_000_002]

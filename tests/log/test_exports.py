@@ -23,7 +23,8 @@ from tests.helpers.profiles import examples
 from workbench.engines.exported import read_items, stage
 from workbench.engines.staging import canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError
-from workbench.log.exports import Baseline, choose, find_exports
+from workbench.log.export_manifests import find_exports
+from workbench.log.exports import Baseline, choose
 from workbench.log.objects import SCHEMA, Unreadable
 from workbench.model.attributes import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json, canonical_keys

@@ -14,7 +14,8 @@ from tests.helpers.logs import chain, micros, record, write_log
 from workbench import Workbench
 from workbench.errors import ParameterError
 from workbench.log.containers import items_of
-from workbench.log.exports import choose, find_exports
+from workbench.log.export_manifests import find_exports
+from workbench.log.exports import choose
 from workbench.sandbox.item_store import ItemStore
 from workbench.sandbox.table_export import export_table
 

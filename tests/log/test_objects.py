@@ -21,7 +21,8 @@ from tests.helpers.profiles import examples
 from workbench import Workbench
 from workbench.engines import staging
 from workbench.errors import ParameterError, WorkbenchError
-from workbench.log.objects import Unreadable, list_objects
+from workbench.log.listing import list_objects
+from workbench.log.objects import Unreadable
 from workbench.log.reader import layout_of, read_changes
 from workbench.model.records import canonical_change
 

@@ -31,7 +31,8 @@ from workbench.engines.duckdb import _decoded
 from workbench.engines.staging import _IMAGE_PATTERN, StagedLog
 from workbench.errors import RecordRefused
 from workbench.log import containers
-from workbench.log.objects import Unreadable, list_objects
+from workbench.log.listing import list_objects
+from workbench.log.objects import Unreadable
 from workbench.log.reader import read_changes
 from workbench.model.conditions import parse
 from workbench.model.records import COLUMNS, canonical_change, canonical_json, refuse_images

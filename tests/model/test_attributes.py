@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import ParameterError, RecordRefused
-from workbench.model.attributes import RESERVED, column_name, column_path, frame, from_dynamodb, to_dynamodb, to_images
+from workbench.model.attribute_paths import RESERVED, column_name, column_path
+from workbench.model.attributes import frame, from_dynamodb, to_dynamodb, to_images
 from workbench.model.records import canonical_json
 
 numbers = st.one_of(

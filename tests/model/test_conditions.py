@@ -188,6 +188,7 @@ def test_marks_within_quotes_are_no_parentheses():
     assert parse('"(" = \'(((((((((((((((((((((((("\' ') == Equals(Name("", ("(",)), ('(((((((((((((((((((((((("',))
 
 
+@pytest.mark.slow
 def test_long_conditions_and_the_deepest_are_answered(con):
     deepest = "a = 1"
     for level in range(16):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.profiles import examples
 from tests.properties.test_replay import VALUE, shuffled
-from workbench.model.attributes import column_name
+from workbench.model.attribute_paths import column_name
 from workbench.model.differences import apply, differences
 from workbench.model.records import canonical_json
 

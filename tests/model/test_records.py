@@ -21,7 +21,7 @@ from tests.helpers import SHARED
 from tests.helpers.logs import record
 from workbench import errors
 from workbench.errors import RecordRefused
-from workbench.model import records
+from workbench.model import canonical, records
 from workbench.model.records import (
     COLUMNS,
     canonical_change,
@@ -518,8 +518,8 @@ def test_objects_written_one_after_the_other_are_read_back_whatever_stands_betwe
 # --- a Lambda runs this file
 
 
-def test_the_file_and_its_error_run_alone_with_the_standard_library(tmp_path):
-    for module in (errors, records):  # as in a Lambda, where they lie in packages without an __init__
+def test_the_files_and_their_error_run_alone_with_the_standard_library(tmp_path):
+    for module in (errors, canonical, records):  # as in a Lambda, where they lie in packages without an __init__
         name = Path(module.__file__).relative_to(Path(errors.__file__).parents[1])
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(module.__file__, tmp_path / name)
@@ -532,7 +532,13 @@ print(sorted(name for name in sys.modules if name.split(".")[0] not in sys.stdli
 """
     alone = [sys.executable, "-S", "-I", "-c", script, str(tmp_path)]
     ran = subprocess.run(alone, capture_output=True, text=True, check=True)
-    ours = ["workbench", "workbench.errors", "workbench.model", "workbench.model.records"]
+    ours = [
+        "workbench",
+        "workbench.errors",
+        "workbench.model",
+        "workbench.model.canonical",
+        "workbench.model.records",
+    ]
     assert ran.stdout.split("\n")[:2] == ['{"a":{"N":"1"}}', str(ours)]
 
 

@@ -245,7 +245,9 @@ def written(path: Path) -> str:
     return text
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if VERBS[verb]])
+@pytest.mark.parametrize(
+    "verb", [pytest.param(verb, marks=[pytest.mark.process] * (verb == "report")) for verb in VERBS if VERBS[verb]]
+)
 def test_no_verb_shows_a_masked_value(project, monkeypatch, verb):
     monkeypatch.chdir(project / "notebooks")
     for arguments in VERBS[verb]:
@@ -275,6 +277,7 @@ def test_no_file_holds_a_masked_value_nor_does_the_one_beside_it(project, monkey
         clean(written(out) + Path(f"{out}.meta.json").read_text(), (verb, kind))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "name", ["own", "02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality"]
 )

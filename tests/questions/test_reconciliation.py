@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.logs import record, write_log
 from workbench import Workbench
 from workbench.errors import ParameterError, StoreError
-from workbench.log.exports import find_exports
+from workbench.log.export_manifests import find_exports
 from workbench.sandbox import ItemStore, deliver
 
 LONG_AGO = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -109,6 +109,7 @@ def test_a_table_that_is_not_there_is_named(wb):
         wb.reconcile("things")
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_items_agree_and_each_planted_difference_and_only_those_is_found(wb):
     wb.generate(
         "persons",

@@ -26,7 +26,8 @@ from tests.helpers.logs import chain, micros, write_log
 from tests.helpers.profiles import examples
 from workbench.cli import main
 from workbench.errors import ExportError, ParameterError
-from workbench.model.attributes import column_path, frame, from_dynamodb
+from workbench.model.attribute_paths import column_path
+from workbench.model.attributes import frame, from_dynamodb
 from workbench.questions import writers
 from workbench.questions.result import Result, Stats
 from workbench.workbench import Workbench
@@ -962,6 +963,7 @@ def test_excel_is_an_option_of_csv_only(tmp_path, kind):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "fits"), [(16_384, True), (16_385, False)])
 def test_a_sheet_has_no_more_columns_than_excel_opens(tmp_path, columns, fits):
     df = pd.DataFrame([[1] * columns], columns=[f"c{n}" for n in range(columns)])

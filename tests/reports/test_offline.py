@@ -228,6 +228,7 @@ def shown(data: dict) -> str:
     ).partition("<main>")[2]
 
 
+@pytest.mark.process
 def test_pictures_beside_the_notebook_are_in_its_report_wherever_it_is_started(tmp_path, monkeypatch):
     (tmp_path / "nb" / "sub").mkdir(parents=True)
     for name in ("fig.png", "sub/in folder.png"):
@@ -247,6 +248,7 @@ def test_pictures_beside_the_notebook_are_in_its_report_wherever_it_is_started(t
     assert not Acts(page).found
 
 
+@pytest.mark.process
 def test_the_page_has_a_strict_policy(tmp_path):
     page = page_of(tmp_path, new_markdown_cell("# t"))
     (policy,) = BeautifulSoup(page, "html.parser").find_all("meta", {"http-equiv": "Content-Security-Policy"})

@@ -75,12 +75,12 @@ def sample(folder) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(sample, folder) -> Report:
+def done(sample, folder, processes) -> Report:
     return run_report(sample, {"key": "00123"}, folder / "out")
 
 
 @pytest.fixture(scope="module")
-def failed(sample, folder) -> Report:
+def failed(sample, folder, processes) -> Report:
     return run_report(sample, {"fail": "true"}, folder / "out", name="failed")
 
 
@@ -221,6 +221,7 @@ def test_the_kernel_works_in_the_callers_folder_and_finds_this_package(done):
     assert f"after {Path.cwd()}" in done.html.read_text()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("which", ["done", "failed"])
 def test_the_page_loads_nothing_and_runs_nothing(which, request):
     links = Links(request.getfixturevalue(which).html.read_text())
@@ -258,12 +259,14 @@ def test_a_failing_cell_leaves_both_files_and_is_named(failed):
     assert errors[0].traceback
 
 
+@pytest.mark.process
 def test_a_cell_that_does_not_end_in_time_is_named(sample, folder):
     report = run_report(sample, {"wait": 3600}, folder / "out", name="slow", timeout=15)
     assert report.failed_cell == (5, "Does it end?", "CellTimeout: no end within 15 s")
     assert "no end within 15 s" in report.html.read_text()
 
 
+@pytest.mark.process
 def test_a_kernel_that_dies_is_a_failed_cell(tmp_path):
     path = notebook(tmp_path, new_code_cell("import os; os._exit(1)"), parameters=None)
     number, _, error = run_report(path, {}, tmp_path / "out").failed_cell or (0, "", "")
@@ -301,6 +304,7 @@ def test_the_index_links_reports_with_their_state_and_loads_nothing(done, failed
     assert all(link.startswith("data:") for link in Links(page).found)
 
 
+@pytest.mark.process
 def test_a_single_report_joins_the_index_of_its_folder_and_no_other_page(sample, tmp_path):
     assert run_report(sample, {}, tmp_path / "a").failed_cell is None
     assert not (tmp_path / "a" / "index.html").exists()  # nobody asked for one
@@ -314,6 +318,7 @@ def test_a_single_report_joins_the_index_of_its_folder_and_no_other_page(sample,
     assert (tmp_path / "a" / "index.html").read_text() == "my own page"
 
 
+@pytest.mark.process
 def test_a_scheduled_run_is_silent_even_when_a_cell_takes_too_long(sample, tmp_path):
     call = f"run_report({str(sample)!r}, {{'wait': '9'}}, {str(tmp_path)!r}, timeout=1)"
     code = f"from workbench.reports import run_report; {call}"
@@ -321,6 +326,7 @@ def test_a_scheduled_run_is_silent_even_when_a_cell_takes_too_long(sample, tmp_p
     assert (run.stdout, run.stderr) == ("", "")
 
 
+@pytest.mark.process
 def test_a_report_is_run_by_this_python_whatever_kernels_are_installed(sample, tmp_path, monkeypatch):
     foreign = tmp_path / "share" / "kernels" / "python3"
     foreign.mkdir(parents=True)

@@ -315,6 +315,7 @@ print(halves)
 """
 
 
+@pytest.mark.process
 def test_a_process_killed_at_any_moment_loses_no_acknowledged_change_and_leaves_no_half_object(tmp_path, lake):
     rng = random.Random(20261121)
     acknowledged: set[str] = set()
@@ -329,6 +330,7 @@ def test_a_process_killed_at_any_moment_loses_no_acknowledged_change_and_leaves_
     check_the_next_delivery_tidies_up(tmp_path, lake)
 
 
+@pytest.mark.process
 def test_a_process_killed_between_any_two_of_its_calls_loses_nothing_either(tmp_path, lake):
     *acknowledged, died_writing = writer(tmp_path, "200 lives").communicate()[0].decode().split()
     assert len(acknowledged) > 100

@@ -205,6 +205,7 @@ def test_changes_follow_the_hours_of_the_day_and_rest_at_weekends(tmp_path):
     assert max(days[5], days[6]) < 0.75 * min(days[day] for day in range(5))
 
 
+@pytest.mark.process
 def test_the_same_arguments_make_the_same_bytes_in_another_process_too(tmp_path):
     script = (
         "import sys; from datetime import *; from pathlib import Path; from tests.sandbox.test_generate import make\n"
@@ -337,6 +338,7 @@ def test_arguments_that_make_no_sense_are_refused_before_anything_is_made(tmp_pa
     assert objects(tmp_path) == {}
 
 
+@pytest.mark.process
 def test_memory_stays_bounded(tmp_path):
     script = (
         "import resource, sys; from pathlib import Path; from tests.sandbox.test_generate import make\n"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from workbench.errors import ParameterError, StoreError
-from workbench.log.exports import find_exports
+from workbench.log.export_manifests import find_exports
 from workbench.model.attributes import to_dynamodb
 from workbench.sandbox import ItemStore, table_export
 from workbench.sandbox.table_export import export_table
@@ -153,6 +153,7 @@ def test_it_holds_every_change_up_to_its_time_and_no_later_one(store, tmp_path):
     assert [item["pk"]["S"] for item in items(folder)] == ["before"]
 
 
+@pytest.mark.slow
 def test_it_is_of_one_moment_while_others_write(store, tmp_path):
     fill(store, 3_000)
     done, started = threading.Event(), threading.Event()

@@ -63,6 +63,7 @@ def half_made(wb: Workbench) -> bool:
         return True
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("how", ["same", "replace"])
 def test_of_two_at_once_one_waits_and_store_and_lake_agree(tmp_path, how):
     for home in (tmp_path / "one", tmp_path / "two"):
@@ -92,6 +93,7 @@ def test_who_has_waited_too_long_says_for_what(tmp_path, monkeypatch):
     assert wb.generate("persons", changes=10, progress=False).changes == 10
 
 
+@pytest.mark.process
 def test_after_a_kill_between_any_two_calls_the_next_generation_is_whole_and_agrees(tmp_path):
     wb = Workbench(home=tmp_path)
     wb.generate("persons", items=20, changes=60, seed=1, progress=False)

@@ -33,7 +33,8 @@ from workbench.log.arrivals import (
     without_zone,
 )
 from workbench.log.contents import Part, merged
-from workbench.log.objects import Object, Unreadable, arrival_of, list_objects, stored_object
+from workbench.log.listing import list_objects
+from workbench.log.objects import Object, Unreadable, arrival_of, stored_object
 from workbench.log.reader import layout_of, read_changes
 from workbench.paths import is_hidden, split_s3_uri
 from workbench.sql import layouts

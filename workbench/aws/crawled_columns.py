@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from workbench.log.reader import flat_path
-from workbench.model.attributes import column_name
+from workbench.log.flat import flat_path
+from workbench.model.attribute_paths import column_name
 from workbench.sql.layouts import GlueType, Layout, Path, glue_type
 
 _IMAGES = {"keys": "keys", "new_image": "newimage", "old_image": "oldimage"}

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws.dynamodb import describe, refused
 from workbench.errors import ParameterError, StoreError
-from workbench.log import exports
+from workbench.log import export_manifests, exports
 from workbench.model.times import START_OF_TIME, Moment, instant
 from workbench.paths import is_s3, split_s3_uri, write_atomically
 
@@ -212,11 +212,11 @@ def mirror(source: str, session: boto3.Session) -> Mirror:
 
 
 def find_exports(source: str | Path, session: boto3.Session) -> list[exports.Export]:
-    """Find the finished exports under a folder or an ``s3://`` prefix; see `workbench.log.exports.find_exports`.
+    """Find the finished exports under a folder or an ``s3://`` prefix; of those in S3 only the manifests are brought.
 
-    Of those in S3 only the manifests are brought here.
+    See `workbench.log.export_manifests.find_exports`.
     """
-    return exports.find_exports(source, mirror(str(source), session) if is_s3(source) else None)
+    return export_manifests.find_exports(source, mirror(str(source), session) if is_s3(source) else None)
 
 
 def _listed(client: DynamoDBClient, arn: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -50,23 +50,14 @@ CHARTS = (
 """Every chart, by the question it shows the answer to; of several, the first is drawn where none is named."""
 
 
-def charts_of(question: str, by: str = "", columns: Collection[str] | None = None) -> dict[str, ChartOf]:
+def charts_of(question: str, by: str = "") -> dict[str, ChartOf]:
     """Return the charts of a question's answer by their names, the usual one first; none where there is no chart.
-
-    Parameters
-    ----------
-    columns
-        Those of the answer's frame; without them, charts that need certain columns are returned too.
 
     Examples
     --------
     >>> list(charts_of("change_frequency", "event"))
     ['change_frequency', 'live_items', 'weekday_hour']
-    >>> charts_of("change_frequency", "attribute", ["path", "changes"]), charts_of("latest_state")
-    ({}, {})
+    >>> charts_of("latest_state")
+    {}
     """
-    return {
-        chart.draw.__name__: chart
-        for chart in CHARTS
-        if (chart.question, chart.by) == (question, by) and (columns is None or chart.needs <= set(columns))
-    }
+    return {chart.draw.__name__: chart for chart in CHARTS if (chart.question, chart.by) == (question, by)}

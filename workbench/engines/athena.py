@@ -38,7 +38,8 @@ from workbench.errors import ConfigError, ParameterError, QueryError, StoreError
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
 from workbench.log.exports import Baseline, Export
-from workbench.log.objects import SCHEMA, Object, Unreadable, list_objects
+from workbench.log.listing import list_objects
+from workbench.log.objects import SCHEMA, Object, Unreadable
 from workbench.log.reader import read_changes
 from workbench.model.times import END_OF_TIME, duration
 from workbench.sql.filters import EVERYTHING, Filter, key_schema

@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from workbench.aws.costs import Query
 from workbench.errors import ConfigError, ExportError, ParameterError
-from workbench.log.exports import Baseline, Export, choose, find_exports
+from workbench.log.export_manifests import find_exports
+from workbench.log.exports import Baseline, Export, choose
 from workbench.log.objects import Object, Unreadable
 from workbench.model.times import START_OF_TIME
 from workbench.paths import local_path

@@ -30,7 +30,8 @@ from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.containers import FAILURE
 from workbench.log.contents import Schema, Table, alive_at, choice, one_table
 from workbench.log.exports import Baseline
-from workbench.log.objects import Object, Unreadable, grouped, list_objects
+from workbench.log.listing import list_objects
+from workbench.log.objects import Object, Unreadable, grouped
 from workbench.model.times import END_OF_TIME, duration
 from workbench.paths import local_path
 from workbench.sql.dialects import to_duckdb

@@ -26,7 +26,8 @@ from workbench.log.arrivals import ENOUGH, Seen, Witness, Zone, looked_into, see
 from workbench.log.checkpoints import Checkpoint
 from workbench.log.containers import FAILURE
 from workbench.log.contents import Part, merged
-from workbench.log.objects import SCHEMA, Listing, Object, Unreadable, list_source, told_by
+from workbench.log.listing import Listing, list_source
+from workbench.log.objects import SCHEMA, Object, Unreadable, told_by
 from workbench.log.reader import Layout, envelope_columns, layout_of, read_changes
 from workbench.model.records import COLUMN_TYPES, COLUMNS, ORIGIN, canonical_json, canonical_keys
 from workbench.sql.filters import like_key

@@ -85,9 +85,9 @@ class Zone:
             high = self._given(end) if self.given else end.replace(tzinfo=None) + self.most
         return low, high
 
-    def utc(self, told: datetime | None) -> datetime | None:
+    def utc(self, clock: datetime | None) -> datetime | None:
         """Return the time in UTC that a name or a folder tells."""
-        return told.replace(tzinfo=self.tz).astimezone(UTC) if told and self.tz else None
+        return clock.replace(tzinfo=self.tz).astimezone(UTC) if clock and self.tz else None
 
     def pieces(self, first: datetime, last: datetime) -> Iterator[tuple[datetime | None, timedelta]]:
         """Yield until which local time (None: for ever) the zone has which offset, from `first` to `last`."""
@@ -139,8 +139,8 @@ def named_zone(text: str) -> Zone:
     >>> named_zone("-04:00").utc(datetime(2026, 11, 18, 9))
     datetime.datetime(2026, 11, 18, 13, 0, tzinfo=datetime.timezone.utc)
     """
-    if found := _FIXED.fullmatch(text.strip()):
-        sign, hours, minutes = found[1], int(found[2] or 0), int(found[3] or 0)
+    if match := _FIXED.fullmatch(text.strip()):
+        sign, hours, minutes = match[1], int(match[2] or 0), int(match[3] or 0)
         offset = timedelta(hours=hours, minutes=minutes) * (-1 if sign == "-" else 1)
         if not OFFSETS[0] <= offset <= OFFSETS[-1]:
             raise ConfigError(f"arrival_zone is {text!r}: no zone is so far from UTC; write it like -04:00")
@@ -160,16 +160,16 @@ def seen_in(changes: Iterable[dict[str, Any] | Unreadable]) -> Seen | None:
 
 
 def looked_into(
-    objects: Sequence[Object], known: dict[str, Seen | None], look: Callable[[Object], Seen | None]
+    objects: Sequence[Object], times_by_path: dict[str, Seen | None], look: Callable[[Object], Seen | None]
 ) -> list[tuple[Object, Seen]]:
-    """Look into a few small objects of all times, each once, for the times of their changes; `known` keeps them."""
+    """Look into a few small objects of all times for the times of their changes, each once, by `times_by_path`."""
     step = max(1, -(-len(objects) // _LOOKED_INTO))
     for number in range(0, len(objects), step):
         some = objects[number : number + step]
-        if not any(item.path in known for item in some):
+        if not any(item.path in times_by_path for item in some):
             item = min(some, key=lambda each: each.size)
-            known[item.path] = look(item)
-    return [(item, seen) for item in objects if (seen := known.get(item.path))]
+            times_by_path[item.path] = look(item)
+    return [(item, seen) for item in objects if (seen := times_by_path.get(item.path))]
 
 
 def told_zone(witnesses: Sequence[Witness], stored: timedelta = OFFSETS[0]) -> Zone:

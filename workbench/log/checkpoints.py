@@ -65,7 +65,7 @@ class Checkpoint:
 
     @property
     def id(self) -> str:
-        """What tells it from others of the table."""
+        """Its name, which no other of the table has: since when it holds, and when it was made."""
         return f"{self.since:{_TIME}}Z-{self.made:{_TIME}}Z"
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ class Checkpoint:
         )
 
     def holds(self, item: Object) -> bool:
-        """Tell whether it was made from an object."""
+        """Return whether it was made from an object."""
         return (item.path, item.size, item.modified) in self.objects
 
     def notes(self, listed: Iterable[Object] | None, read: int) -> tuple[str, ...]:
@@ -113,28 +113,32 @@ class Checkpoints:
         before: Checkpoint | None,
     ) -> Checkpoint:
         """Name a new checkpoint of objects, whose changes came up to `late` after they were made, as a rule."""
-        each = list(objects)
-        arrived = max(item.arrival or datetime.fromtimestamp(item.modified / 1e9, UTC) for item in each)
+        covered_objects = list(objects)
+        arrived = max(item.arrival or datetime.fromtimestamp(item.modified / 1e9, UTC) for item in covered_objects)
         since = max(arrived - late, before.since) if before else arrived - late
-        covered = frozenset((item.path, item.size, item.modified) for item in each)
-        made = Checkpoint(table, since, datetime.now(UTC), keys, log, "", 0, covered)
-        return replace(made, place=f"{self._root}/{file_name(table)}/checkpoint={made.id}/")
+        covered = frozenset((item.path, item.size, item.modified) for item in covered_objects)
+        checkpoint = Checkpoint(table, since, datetime.now(UTC), keys, log, "", 0, covered)
+        return replace(checkpoint, place=f"{self._root}/{file_name(table)}/checkpoint={checkpoint.id}/")
 
     def find(
-        self, table: str, log: Log, at: datetime, whole: Callable[[Checkpoint], bool] = lambda found: True
+        self, table: str, log: Log, at: datetime, whole: Callable[[Checkpoint], bool] = lambda checkpoint: True
     ) -> Checkpoint | None:
         """Return the newest checkpoint from which the state at an instant can be told, and which is `whole`."""
         usable = [each for each in self._folders(table) if each.finished and each.since <= at]
         newest = sorted(usable, key=lambda each: (each.since, each.made), reverse=True)
         return next(
-            (found for each in newest if (found := self._get(each, log)) and found.table == table and whole(found)),
+            (
+                checkpoint
+                for each in newest
+                if (checkpoint := self._get(each, log)) and checkpoint.table == table and whole(checkpoint)
+            ),
             None,
         )
 
     def add(self, checkpoint: Checkpoint) -> None:
         """Write down what a checkpoint was made from, its changes being in their place: from now on it is found."""
         root = checkpoint.log.root
-        told = {
+        metadata = {
             "table": checkpoint.table,
             "source": checkpoint.log.source,
             "keys": dict(checkpoint.keys),
@@ -144,21 +148,21 @@ class Checkpoints:
             ],
             "unreadable": [(each.object.removeprefix(root), each.line, each.reason) for each in checkpoint.unreadable],
         }
-        listed = sorted((path.removeprefix(root), *rest) for path, *rest in checkpoint.objects)
-        columns = list(zip(*listed, strict=True))
+        rows_by_path = sorted((path.removeprefix(root), *rest) for path, *rest in checkpoint.objects)
+        columns = list(zip(*rows_by_path, strict=True))
         schema = pa.schema(
-            {"path": pa.string(), "size": pa.int64(), "modified": pa.int64()}, {"checkpoint": json.dumps(told)}
+            {"path": pa.string(), "size": pa.int64(), "modified": pa.int64()}, {"checkpoint": json.dumps(metadata)}
         )
-        rows = pa.table(
+        manifest = pa.table(
             [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)], schema=schema
         )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, _MANIFEST)
-            pq.write_table(rows, path, compression="zstd")
+            pq.write_table(manifest, path, compression="zstd")
             self._files.put(path, checkpoint.place + _MANIFEST)
 
     def has(self, checkpoint: Checkpoint) -> bool:
-        """Tell whether a checkpoint that was found is still there."""
+        """Return whether a checkpoint that was found is still there."""
         return _MANIFEST in self._files.list(checkpoint.place)
 
     def remove(self, checkpoint: Checkpoint) -> None:
@@ -168,7 +172,11 @@ class Checkpoints:
     def discard(self, table: str, log: Log, keep: int = 0) -> list[str]:
         """Remove all but the newest so many checkpoints of a log, and what failed ones left; return their ids."""
         folders = self._folders(table)
-        own = [each for each in folders if each.finished and (found := self._get(each, log)) and found.table == table]
+        own = [
+            each
+            for each in folders
+            if each.finished and (checkpoint := self._get(each, log)) and checkpoint.table == table
+        ]
         old = sorted(own, key=lambda each: each.made, reverse=True)[keep:]
         left = datetime.now(UTC) - _UNFINISHED
         old += [each for each in folders if not each.finished and each.made < left]
@@ -178,13 +186,13 @@ class Checkpoints:
         return [each.id for each in old]
 
     def _folders(self, table: str) -> list[_Folder]:
-        top, found = f"{self._root}/{file_name(table)}/", dict[str, _Folder]()
+        top, folders = f"{self._root}/{file_name(table)}/", dict[str, _Folder]()
         for name in self._files.list(top):
             if match := _ID.match(name):
                 since, made = (datetime.strptime(match[part], _TIME).replace(tzinfo=UTC) for part in ("since", "made"))
-                finished = name == match[0] + _MANIFEST or (match[0] in found and found[match[0]].finished)
-                found[match[0]] = _Folder(top + match[0], match["id"], since, made, finished)
-        return list(found.values())
+                finished = name == match[0] + _MANIFEST or (match[0] in folders and folders[match[0]].finished)
+                folders[match[0]] = _Folder(top + match[0], match["id"], since, made, finished)
+        return list(folders.values())
 
     def _get(self, folder: _Folder, log: Log) -> Checkpoint | None:
         """Read a checkpoint; None where it is of another log, or was removed since it was found."""
@@ -192,8 +200,8 @@ class Checkpoints:
         if (place, log) not in self._read:
             try:
                 with self._files.opened(place + _MANIFEST) as path:
-                    rows = pq.read_table(path, partitioning=None)
-                told = json.loads(rows.schema.metadata[b"checkpoint"])
+                    manifest = pq.read_table(path, partitioning=None)
+                metadata = json.loads(manifest.schema.metadata[b"checkpoint"])
             except (StoreError, OSError):
                 if _MANIFEST in self._files.list(place):
                     raise
@@ -203,23 +211,23 @@ class Checkpoints:
                     f"the checkpoint {place} is damaged: {str(error).splitlines()[0]}; remove it, and "
                     "make a new one by `workbench checkpoint`"
                 ) from error
-            columns = (column.to_pylist() for column in rows.columns)
+            columns = (column.to_pylist() for column in manifest.columns)
             self._read[place, log] = (
                 None
-                if told.pop("source") != log.source or "contents" not in told
+                if metadata.pop("source") != log.source or "contents" not in metadata
                 else Checkpoint(
-                    told["table"],
+                    metadata["table"],
                     folder.since,
                     folder.made,
-                    told["keys"],
+                    metadata["keys"],
                     log,
                     place,
-                    told["bytes"],
+                    metadata["bytes"],
                     frozenset((log.root + path, *rest) for path, *rest in zip(*columns, strict=True)),
-                    tuple(Unreadable(log.root + path, line, why) for path, line, why in told["unreadable"]),
+                    tuple(Unreadable(log.root + path, line, why) for path, line, why in metadata["unreadable"]),
                     tuple(
                         Part(*rest, *map(datetime.fromisoformat, (first, last)))
-                        for *rest, first, last in told["contents"]
+                        for *rest, first, last in metadata["contents"]
                     ),
                 )
             )

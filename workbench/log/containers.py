@@ -1,4 +1,4 @@
-"""What change records are wrapped in, and how to take it off: compression, JSON over many lines, envelopes.
+"""What change records are wrapped in, and how to take it off: JSON over many lines, arrays, texts, envelopes.
 
 The records themselves are for `workbench.model.records`. What is recognised as something else is named for what it is,
 with what to do about it.
@@ -8,52 +8,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import bz2
 import json
-import lzma
 import re
-import zipfile
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from itertools import chain
-from typing import IO, Any, Literal
-
-import pyarrow as pa
+from typing import Any
 
 from workbench.errors import RecordRefused
 from workbench.model.records import EVENTS, PYTHON_TYPES, parse_objects, plain_name
 
-Format = Literal[
-    "json", "gzip", "zstd", "lz4", "bzip2", "xz", "zip", "parquet", "orc", "avro", "ion", "snappy", "UTF-16", "binary"
-]
-_MAGIC: tuple[tuple[bytes, Format], ...] = (
-    (b"\x1f\x8b", "gzip"),
-    (b"PAR1", "parquet"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"\x04\x22\x4d\x18", "lz4"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\0", "xz"),
-    (b"PK\x03\x04", "zip"),
-    (b"ORC", "orc"),
-    (b"Obj\x01", "avro"),
-    (b"\xe0\x01\x00\xea", "ion"),
-    (b"\xff\x06\x00\x00sNaPpY", "snappy"),
-    (b"\xff\xfe", "UTF-16"),
-    (b"\xfe\xff", "UTF-16"),
-)
-UNREAD = {
-    "parquet": "a Parquet file within: unpack it",
-    "orc": "an ORC file within: unpack it",
-    "avro": "an Avro file, which is not read: write the changes as JSON lines or Parquet",
-    "ion": "Amazon Ion, which is not read: write DynamoDB JSON, also in exports",
-    "snappy": "compressed by Snappy, which is not read: let Firehose compress by GZIP",
-    "UTF-16": "text in UTF-16: write it as UTF-8 (in PowerShell: | Out-File -Encoding utf8)",
-    "binary": "binary, of an unknown format and no JSON: if it is encrypted or compressed, undo that",
-}
-_CHUNK = 1 << 20
-_LONGEST = 64 << 20  # bytes of a line: a record has up to some MB, an array of them more
 _DEPTH = 8  # wrappers within wrappers
 _FEW = 3  # lines that are taken to be cut off, each by itself, rather than one value over many lines
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
@@ -62,144 +27,6 @@ _ARRAY = re.compile(r'\s*(?:\{\s*"[A-Za-z]+"\s*:\s*)?\[')
 _ELEMENT = re.compile(r"[\[,\n]\s*\{")
 FAILURE = "Firehose failure objects"
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
-
-
-def format_of(start: bytes) -> Format:
-    """Tell a format by the first 16 bytes of an object."""
-    for magic, name in _MAGIC:
-        if start.startswith(magic):
-            return name
-    if re.match(rb"[\x50-\x5f]\x2a\x4d\x18", start):  # a frame of zstd that is to be skipped
-        return "zstd"
-    return "binary" if re.search(rb"[\x00-\x08\x0e-\x1d\x1f]", start) else "json"
-
-
-# --- bytes
-
-
-def lines_of(path: str, kind: Format) -> Iterator[bytes | RecordRefused]:
-    """Yield the lines of an object; where it is damaged, what could be read and then why it ends there."""
-    parts, length = list[bytes](), 0  # of a line, put together once: a line may be long
-    for chunk in _text(path, kind):
-        if isinstance(chunk, RecordRefused):
-            if length:
-                yield _line(parts, length)
-            yield chunk
-            return
-        *ended, rest = chunk.split(b"\n")
-        for end in ended:
-            yield _line([*parts, end], length + len(end))
-            parts, length = [], 0
-        length += len(rest)
-        parts = [*parts, rest] if length <= _LONGEST else []
-    if length:
-        yield _line(parts, length)
-
-
-def _line(parts: list[bytes], length: int) -> bytes | RecordRefused:
-    if length > _LONGEST:
-        return RecordRefused(f"a line of {length:,} bytes, of which {_LONGEST:,} are read: put a record a line")
-    return b"".join(parts)
-
-
-def _text(path: str, kind: Format) -> Iterator[bytes | RecordRefused]:
-    """Yield the content of an object in chunks, unpacked, or say what it is."""
-    with open(path, "rb") as file:
-        if kind == "json":
-            yield from iter(lambda: file.read(_CHUNK), b"")
-        elif kind == "zip":
-            yield from _unzip(file)
-        else:
-            pieces: Iterator[bytes | RecordRefused] = iter(lambda: file.read(_CHUNK), b"")
-            yield from _unpacked(pieces, kind, path, "")
-
-
-def _unpacked(
-    pieces: Iterator[bytes | RecordRefused], kind: Format, path: str, within: str
-) -> Iterator[bytes | RecordRefused]:
-    """Undo a compression, and another one within."""
-    if kind == "gzip":
-        found = _gunzip(pieces)
-    elif not within and kind in ("zstd", "lz4", "bzip2", "xz"):
-        found = _read_through(path, kind)
-    else:
-        hadoop = kind == "binary" and path.endswith("snappy")  # whose form begins with lengths
-        what = UNREAD.get("snappy" if hadoop else kind, f"compressed by {kind} within: unpack it")
-        yield RecordRefused(f"{within}{what}")
-        return
-    first = next((chunk for chunk in found if chunk), b"")
-    inner: Format = "json" if isinstance(first, RecordRefused) else format_of(first[:16])
-    rest = chain([first], found)
-    yield from rest if inner == "json" else _unpacked(rest, inner, path, f"{within}{kind} of ")
-
-
-def _gunzip(pieces: Iterable[bytes | RecordRefused]) -> Iterator[bytes | RecordRefused]:
-    inflate, read = zlib.decompressobj(wbits=31), 0
-    for compressed in pieces:
-        if isinstance(compressed, RecordRefused):
-            yield compressed
-            return
-        while compressed:
-            if inflate.eof:  # gzip members may follow each other
-                inflate = zlib.decompressobj(wbits=31)
-            try:
-                chunk = inflate.decompress(compressed, _CHUNK)
-            except zlib.error as error:
-                yield RecordRefused(f"gzip object is damaged after {read:,} bytes of content: {error}")
-                return
-            read += len(chunk)
-            yield chunk
-            compressed = inflate.unconsumed_tail or inflate.unused_data
-    if not inflate.eof:
-        rest = inflate.flush()
-        yield rest
-        if not inflate.eof:
-            yield RecordRefused(f"gzip object is truncated after {read + len(rest):,} bytes of content")
-
-
-def _opened(path: str, kind: Format) -> Any:
-    if kind in ("bzip2", "xz"):
-        return (bz2.open if kind == "bzip2" else lzma.open)(path)
-    return pa.input_stream(path, compression=kind)
-
-
-def _read_through(path: str, kind: Format) -> Iterator[bytes | RecordRefused]:
-    """Read a compressed object; of a damaged one, all that comes before the damage."""
-    read, step = 0, _CHUNK
-    while step:
-        with _opened(path, kind) as stream:
-            try:
-                for skipped in range(0, read, _CHUNK):
-                    stream.read(min(_CHUNK, read - skipped))
-                while chunk := stream.read(step):
-                    read += len(chunk)
-                    yield chunk
-                return
-            except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
-                why, step = str(error).splitlines()[0], step // 1024
-    yield RecordRefused(f"{kind} object is truncated or damaged after {read:,} bytes of content: {why}")
-
-
-def _unzip(file: IO[bytes]) -> Iterator[bytes | RecordRefused]:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for member in archive.infolist():
-                if member.is_dir():
-                    continue
-                with archive.open(member) as content:
-                    start = content.read(16)
-                    inner = format_of(start)
-                    pieces: Iterator[bytes] = chain([start], iter(lambda: content.read(_CHUNK), b""))
-                    if inner == "json":
-                        yield from pieces
-                    else:
-                        yield from _unpacked(pieces, inner, member.filename, "ZIP of ")
-                    yield b"\n"
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error, lzma.LZMAError) as error:
-        yield RecordRefused(f"a ZIP file that cannot be read: {error}; unpack it")
-
-
-# --- values
 
 
 class Text(RecordRefused):
@@ -216,6 +43,9 @@ def values_of(lines: Iterable[bytes | RecordRefused]) -> Iterator[tuple[int, Any
     What is none is a `RecordRefused`. A raw line end cannot stand within a text, so a value over many lines is one
     whose lines open and close brackets in turn, and each of which can follow the one before. Where that does not come
     out, what is whole is taken all the same.
+
+    >>> list(values_of([b'{"a": 1}', b"{", b'"a": 2', b"}"]))
+    [(1, {'a': 1}), (2, {'a': 2})]
     """
     numbered, back = enumerate(lines, start=1), deque[tuple[int, bytes | RecordRefused]]()
     while following := back.popleft() if back else next(numbered, None):
@@ -287,7 +117,7 @@ def _opens(line: bytes) -> int:
 
 
 def _continues(before: bytes, line: bytes) -> bool:
-    """Tell whether a line can follow another within one JSON value."""
+    """Return whether a line can follow another within one JSON value."""
     start, end = line.lstrip()[:1], before.rstrip()[-1:]
     if end == b"{":
         return start in (b'"', b"}")
@@ -297,7 +127,11 @@ def _continues(before: bytes, line: bytes) -> bool:
 
 
 def unwrapped(value: Any, depth: int = 0) -> Iterator[tuple[Any, str]]:
-    """Yield what a value wraps, each with the name of its wrapper; a value that wraps nothing is itself ('')."""
+    """Yield what a value wraps, each with the name of its wrapper; a value that wraps nothing is itself ('').
+
+    >>> list(unwrapped({"Records": [{"dynamodb": {}}]}))
+    [({'dynamodb': {}}, '{"Records": […]}')]
+    """
     if isinstance(value, dict) and isinstance(value.get("dynamodb"), dict):  # as nearly all are
         yield value, ""
         return
@@ -306,14 +140,18 @@ def unwrapped(value: Any, depth: int = 0) -> Iterator[tuple[Any, str]]:
         yield _named(value), ""
         return
     for each in inner:
-        for found, within in unwrapped(each, depth + 1):
-            if isinstance(found, RecordRefused) and not isinstance(found, Foreign):
-                found = RecordRefused(f"{name}: {found}")
-            yield found, within if within == FAILURE else name
+        for inside, within in unwrapped(each, depth + 1):
+            if isinstance(inside, RecordRefused) and not isinstance(inside, Foreign):
+                inside = RecordRefused(f"{name}: {inside}")
+            yield inside, within if within == FAILURE else name
 
 
 def is_change(value: Any) -> bool:
-    """Tell whether a value is meant as a change record, of any layout."""
+    """Return whether a value is meant as a change record, of any layout.
+
+    >>> is_change({"eventName": "INSERT"}), is_change({"Item": {}})
+    (True, False)
+    """
     if not isinstance(value, Mapping):
         return False
     events = (value.get(name) for name in ("eventName", "event_name", "eventname", "EventName"))
@@ -373,6 +211,9 @@ def items_of(value: Any) -> Iterator[Any]:
     """Yield the items in what a backup is made of, each as a line of an export has it: ``{"Item": …}``.
 
     A backup may be what ``aws dynamodb scan`` printed, an array, a request of ``batch-write-item``, or bare items.
+
+    >>> list(items_of({"Items": [{"pk": {"S": "p-1"}}], "Count": 1}))
+    [{'Item': {'pk': {'S': 'p-1'}}}]
     """
     if isinstance(value, list):
         for each in value:
@@ -413,25 +254,25 @@ def _decoded(data: str) -> Iterator[Any]:
 
 def _folded(row: Mapping[str, Any]) -> Iterator[Any]:
     """Yield the record whose nested members a row holds in columns such as ``dynamodb.NewImage.pk.S``."""
-    made: dict[str, Any] = {}
+    record: dict[str, Any] = {}
     for name, value in row.items():
         if value is None:
             continue
         top, *path = name.split(".")
         if not path:
-            made.setdefault(name, value)
+            record.setdefault(name, value)
             continue
         if path[0].lower() in ("keys", "newimage", "oldimage"):
             as_type = str.upper if path[0].islower() else str  # a crawler lower-cases names, and types with them
             path = [path[0], *_attribute_path(path[1:], as_type)]
-        place = made
+        members = record
         for part in (top, *path[:-1]):
-            place = place.setdefault(part, {})
-            if not isinstance(place, dict):
+            members = members.setdefault(part, {})
+            if not isinstance(members, dict):
                 yield RecordRefused(f"column {name!r} lies under one that has a value")
                 return
-        place[path[-1]] = str(value) if path[-1] == "N" else value
-    yield made
+        members[path[-1]] = str(value) if path[-1] == "N" else value
+    yield record
 
 
 def _attribute_path(parts: list[str], as_type: Callable[[str], str]) -> list[str]:

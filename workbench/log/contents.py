@@ -61,26 +61,26 @@ class Table:
     @property
     def schemas(self) -> list[Schema]:
         """The keys it has had, the newest first."""
-        found: dict[str, Schema] = {}
+        schemas: dict[str, Schema] = {}
         for part in self.parts:
-            known = found.get(part.keys, Schema(json.loads(part.keys), part.first, part.last))
-            found[part.keys] = replace(known, first=min(known.first, part.first), last=max(known.last, part.last))
-        return [found[keys] for keys in sorted(found, key=lambda keys: (found[keys].last, keys), reverse=True)]
+            schema = schemas.get(part.keys, Schema(json.loads(part.keys), part.first, part.last))
+            schemas[part.keys] = replace(schema, first=min(schema.first, part.first), last=max(schema.last, part.last))
+        return [schemas[keys] for keys in sorted(schemas, key=lambda keys: (schemas[keys].last, keys), reverse=True)]
 
 
 def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
     """Add up what is of one table, Region, account and key."""
-    found: dict[tuple[str | None, ...], Part] = {}
+    totals: dict[tuple[str | None, ...], Part] = {}
     for part in parts:
         name = part.table, part.aws_region, part.account_id, part.keys
-        other = found.get(name, replace(part, changes=0))
-        found[name] = replace(
+        other = totals.get(name, replace(part, changes=0))
+        totals[name] = replace(
             part,
             changes=part.changes + other.changes,
             first=min(part.first, other.first),
             last=max(part.last, other.last),
         )
-    return tuple(found.values())
+    return tuple(totals.values())
 
 
 def choice(region: str | None, account: str | None) -> str:
@@ -94,8 +94,8 @@ def placing(parts: Sequence[Part]) -> Callable[[Part], tuple[str | None, str | N
 
     Changes that do not tell theirs count as of the only one that others tell.
     """
-    told = [{value for part in parts if (value := getattr(part, column)) is not None} for column in ORIGIN]
-    region, account = (next(iter(values)) if len(values) == 1 else None for values in told)
+    named = [{value for part in parts if (value := getattr(part, column)) is not None} for column in ORIGIN]
+    region, account = (next(iter(values)) if len(values) == 1 else None for values in named)
     return lambda part: (part.aws_region or region, part.account_id or account)
 
 
@@ -159,9 +159,9 @@ def one_table(
         if chosen and (len(named) > 1 or not silent):
             origin[column] = chosen
             parts = [part for part in parts if getattr(part, column) == chosen]
-    made = Table(origin, tuple(parts), tuple(notes), place)
-    _refuse_interleaved(made.schemas, table)
-    return made
+    chosen_table = Table(origin, tuple(parts), tuple(notes), place)
+    _refuse_interleaved(chosen_table.schemas, table)
+    return chosen_table
 
 
 def alive_at(schemas: Sequence[Schema], at: datetime | None) -> Schema:

@@ -1,4 +1,4 @@
-"""Files that are kept beside a log, in a folder or, by `workbench.aws.session.files`, in S3."""
+"""Files that are kept beside a log, in a folder or, by `workbench.aws.files`, in S3."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class LocalFiles:
 
     def list(self, top: str) -> list[str]:
         """List the files below a folder, beside others who remove some."""
-        found = (Path(folder, name) for folder, _, names in os.walk(top, onerror=_unless_gone) for name in names)
-        return [path.relative_to(top).as_posix() for path in found]
+        paths = (Path(folder, name) for folder, _, names in os.walk(top, onerror=_unless_gone) for name in names)
+        return [path.relative_to(top).as_posix() for path in paths]
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Path]:

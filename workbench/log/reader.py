@@ -6,14 +6,10 @@ and says of every other line why it is none.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -22,19 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import orc
 
-from workbench.errors import ParameterError, RecordRefused
-from workbench.log.containers import UNREAD, Foreign, Text, is_change, unwrapped, values_of
+from workbench.errors import RecordRefused
+from workbench.log.compression import UNREAD
+from workbench.log.containers import Foreign, Text, is_change, unwrapped, values_of
+from workbench.log.flat import flat_change
 from workbench.log.objects import Object, Unreadable, read_lines
-from workbench.model.attributes import column_path
 from workbench.model.records import (
     COLUMNS,
-    METADATA,
     canonical_change,
-    canonical_json,
-    canonical_time,
     layout_of_record,
     parse_objects,
-    plain_name,
 )
 
 Layout = Literal["envelope", "raw", "flat", "wrapped", "unknown"]
@@ -126,29 +119,29 @@ def read_changes(
     they were wrapped in.
     """
     refused: list[tuple[int, RecordRefused]] | None = []  # until there is a change
-    for number, found in _read(item, keys, Counter() if wrapped is None else wrapped):
-        if not isinstance(found, RecordRefused):
+    for number, change in _read(item, keys, Counter() if wrapped is None else wrapped):
+        if not isinstance(change, RecordRefused):
             yield from (Unreadable(item.path, line, str(error)) for line, error in refused or ())
             refused = None
-            yield found
+            yield change
         elif refused is None:
-            yield Unreadable(item.path, number, str(found))
+            yield Unreadable(item.path, number, str(change))
         else:
-            refused.append((number, found))
+            refused.append((number, change))
     yield from _what_it_is(item, refused or ())
 
 
 def _what_it_is(item: Object, refused: Sequence[tuple[int, RecordRefused]]) -> Iterator[Unreadable]:
     """Name an object without changes by what is in it, and what is wrong with lines that could be changes."""
-    known: Counter[str] = Counter()
+    recognised: Counter[str] = Counter()
     for number, error in refused:
         if isinstance(error, Foreign):
-            known[str(error)] += 1
+            recognised[str(error)] += 1
         elif isinstance(error, Text) and len(refused) > 1:
-            known["text that is no JSON"] += 1
+            recognised["text that is no JSON"] += 1
         else:
             yield Unreadable(item.path, 0 if item.format in UNREAD else number, str(error))
-    for what, count in known.items():
+    for what, count in recognised.items():
         yield Unreadable(item.path, 0, f"{what} ({count:,} lines or records)" if count > 1 else what)
 
 
@@ -220,7 +213,7 @@ def _typed(value: Any) -> Any:
     """Return a struct such as ``{"s": "a", "m": None}`` as DynamoDB's value, ``{"S": "a"}``."""
     if not isinstance(value, dict):
         return value
-    found: dict[str, Any] = {}
+    typed: dict[str, Any] = {}
     for kind, inner in value.items():
         if kind.lower() == "m" and isinstance(inner, dict):
             inner = _typed_members(inner)
@@ -229,8 +222,8 @@ def _typed(value: Any) -> Any:
         elif kind.lower() in ("b", "bs"):
             inner = _text_of(inner)
         if inner is not None:
-            found[kind.upper()] = inner
-    return found
+            typed[kind.upper()] = inner
+    return typed
 
 
 def _text_of(value: Any) -> Any:
@@ -242,81 +235,5 @@ def _text_of(value: Any) -> Any:
 
 def _change(value: Any, keys: Sequence[str], folder: str) -> dict[str, Any]:
     if isinstance(value, dict) and layout_of_record(value) == "flat":
-        return _flat_change(value, keys, folder)
+        return flat_change(value, keys, folder)
     return canonical_change(value)
-
-
-def _flat_change(row: dict[str, Any], keys: Sequence[str], folder: str) -> dict[str, Any]:
-    """Read a single-level row: event metadata, and one plain column an attribute (null: absent)."""
-    known = {
-        METADATA[plain_name(name)]: value
-        for name, value in row.items()
-        if plain_name(name) in METADATA and value is not None
-    }
-    image: dict[str, Any] = {}
-    for name, value in row.items():
-        if plain_name(name) not in METADATA and value is not None:
-            _place(image, flat_path(name), _plain_value(value))
-    for name, value in _untold(known.pop("attribute_values", "{}")).items():
-        _place(image, flat_path(name), value)
-    if "keys" not in known:  # those of the row win over the setting's: a log may hold several tables
-        missing = [name for name in keys if name not in image]
-        if missing or not keys:
-            why = f"no key attribute {missing[0]!r}" if keys else "no 'keys': name the key attributes, keys=(…)"
-            raise RecordRefused(f"a flat record, {why}")
-        known["keys"] = canonical_json({name: image[name] for name in keys})
-    text, moment = canonical_json(image), known.get("ts")
-    if not isinstance(moment, str | datetime) or str(moment).isdecimal():
-        moment = canonical_time(moment, known.pop("precision", None))
-    # Some flatteners leave out the event's id: then equal content is the same change.
-    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-    known.setdefault("event_id", f"{digest}-{known['keys']}-{moment}")
-    known.setdefault("table_name", folder)
-    return canonical_change(known | {"ts": moment, "new_image": None if known.get("event_name") == "REMOVE" else text})
-
-
-def flat_path(name: str) -> tuple[str, ...]:
-    """Return the path of the attribute that a column of a flat log holds."""
-    try:
-        return column_path(name)
-    except ParameterError:  # dots or quotes that are no path: one attribute, called that
-        return (name,)
-
-
-def _untold(text: Any) -> dict[str, Any]:
-    """Read the DynamoDB JSON of the columns whose plain value does not tell it, such as sets."""
-    try:
-        values = json.loads(text)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise RecordRefused(f"attribute_values is not JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise RecordRefused("attribute_values is no object")
-    return values
-
-
-def _place(image: dict[str, Any], path: tuple[str, ...], value: dict[str, Any]) -> None:
-    *parents, last = path
-    for parent in parents:
-        inner = image.setdefault(parent, {"M": {}})
-        if "M" not in inner:
-            raise RecordRefused(f"column {'.'.join(path)!r} lies under one that is no map")
-        image = inner["M"]
-    image[last] = value
-
-
-def _plain_value(value: Any) -> dict[str, Any]:
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    if isinstance(value, int | float | Decimal):
-        return {"N": str(value)}
-    if isinstance(value, str):
-        return {"S": value}
-    if isinstance(value, list):
-        return {"L": [_plain_value(element) for element in value]}
-    if value is None:
-        return {"NULL": True}
-    if isinstance(value, bytes):
-        return {"B": base64.b64encode(value).decode()}
-    if not isinstance(value, dict):  # of Parquet, such as a day
-        return {"S": str(value)}
-    return {"M": {name: _plain_value(child) for name, child in value.items()}}

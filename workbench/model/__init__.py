@@ -1,4 +1,16 @@
 """What a change, an item, a key, a time and a condition are: no input, no output, no SQL.
 
-`records` runs in Lambdas too, and needs the standard library only.
+- `canonical`: the one spelling of numbers, images, keys and times; equal values have equal text
+- `records`: a record of Kinesis or DynamoDB Streams, and the canonical change it is; the columns of a change
+- `attribute_paths`: ``person."first.name"`` and ``phones[0].number``, as text and as tuples
+- `attributes`: DynamoDB JSON to Python values and pandas columns, and back, losing nothing
+- `keys`: keys as people give them, typed as the table's key is
+- `conditions`: conditions on attributes: their grammar, their tree, and where they hold
+- `differences`: what changed between two images of an item, and applying it
+- `ordering`: the changes of one item in the order their images follow on
+- `stream_views`: which images the records of a stream have
+- `times`: instants, windows and lengths of time as people write them
+
+Rooms above may use every public name of these modules. `canonical` and `records` run in Lambdas too, and need the
+standard library and `workbench.errors` only.
 """

@@ -22,49 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.errors import ParameterError, RecordRefused
-from workbench.model.records import PYTHON_TYPES, canonical_json, canonical_number
+from workbench.model.attribute_paths import RESERVED, column_name, column_path
+from workbench.model.canonical import PYTHON_TYPES, canonical_json, canonical_number
 
 Numbers = Literal["auto", "decimal"]
-RESERVED = frozenset({"_changed_at", "_deleted_at", "_by_ttl"})  # the columns a result adds to an item's own
-_PART = re.compile(r'"((?:[^"]|"")*)"(?:\.|\Z)|([^."]+)(?:\.|\Z)')
-
-
-def column_name(path: Sequence[str | int]) -> str:
-    """Join the names of an attribute path; a name that would be misread is put in double quotes.
-
-    A number is the index of a list's element.
-
-    >>> column_name(("person", "first.name")), column_name(("phones", 0, "number"))
-    ('person."first.name"', 'phones[0].number')
-    """
-    text = ""
-    for part in path:
-        if isinstance(part, str):
-            text += ("." if text else "") + _quoted(part, len(path) == 1)
-        else:
-            text += f"[{part}]"
-    return text
-
-
-def column_path(name: str) -> tuple[str, ...]:
-    """Split a column name into the attribute path it was made from; the inverse of `column_name`.
-
-    Raises
-    ------
-    ParameterError
-        Where quotes or dots are out of place.
-    """
-    parts: list[str] = []
-    at = 0
-    while at < len(name) or not parts or name[at - 1] == ".":
-        match = _PART.match(name, at)
-        if not match:
-            raise ParameterError(
-                f'{name!r} is no attribute path: quote a name that holds dots or quotes, like person."first.name"'
-            )
-        parts.append(match[2] if match[1] is None else match[1].replace('""', '"'))
-        at = match.end()
-    return tuple(parts)
 
 
 def from_dynamodb(image: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,11 +133,6 @@ def _without_gc() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _quoted(part: str, top: bool) -> str:
-    plain = part and not set(part) & {".", '"', "["} and not (top and part in RESERVED)
-    return part if plain else '"' + part.replace('"', '""') + '"'
 
 
 def _from_value(value: Mapping[str, Any]) -> Any:

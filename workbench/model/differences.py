@@ -15,7 +15,7 @@ from typing import Any, Literal
 from workbench.model.records import canonical_json, canonical_number
 
 Change = Literal["added", "removed", "changed", "type changed", "members added", "members removed"]
-Path = tuple[str | int, ...]
+AttributePath = tuple[str | int, ...]
 Value = Mapping[str, Any]
 _HOLE: dict[str, Any] = {}  # where a list's element was taken away
 
@@ -27,7 +27,7 @@ class Difference:
     For ``members added`` and ``members removed`` they are the sets of these members only.
     """
 
-    path: Path
+    path: AttributePath
     change: Change
     before: Value | None
     after: Value | None
@@ -44,17 +44,17 @@ def differences(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) ->
     return _maps(old or {}, new or {}, ())
 
 
-def apply(image: Mapping[str, Any] | None, found: Iterable[Difference]) -> dict[str, Any]:
+def apply(image: Mapping[str, Any] | None, changes: Iterable[Difference]) -> dict[str, Any]:
     """Return the image that differences lead to from the one they were found in, which stays as it is.
 
     >>> apply({"a": {"N": "1"}}, differences({"a": {"N": "1"}}, {"b": {"M": {}}}))
     {'b': {'M': {}}}
     """
-    root, found = _copy({"M": image or {}}), list(found)
-    for difference in found:  # all that goes, first: a map's last leaf may make place for an empty map
+    root, changes = _copy({"M": image or {}}), list(changes)
+    for difference in changes:  # all that goes, first: a map's last leaf may make place for an empty map
         if difference.change == "removed":
             _remove(root, difference.path)
-    for difference in found:
+    for difference in changes:
         if difference.change != "removed":
             _put(root, difference)
     result: dict[str, Any] = _without_holes(root)["M"]
@@ -62,7 +62,11 @@ def apply(image: Mapping[str, Any] | None, found: Iterable[Difference]) -> dict[
 
 
 def same(one: Value | None, other: Value | None) -> bool:
-    """Tell whether two DynamoDB JSON values are equal: numbers as numbers, sets as sets."""
+    """Return whether two DynamoDB JSON values are equal: numbers as numbers, sets as sets.
+
+    >>> same({"NS": ["1", "2"]}, {"NS": ["2.0", "1"]}), same({"S": ""}, None)
+    (True, False)
+    """
     if one == other:
         return True
     if one is None or other is None or one.keys() != other.keys() or {"S", "BOOL"} & one.keys():
@@ -72,12 +76,12 @@ def same(one: Value | None, other: Value | None) -> bool:
     return canonical_json({"": one}) == canonical_json({"": other})
 
 
-def _maps(old: Mapping[str, Any], new: Mapping[str, Any], path: Path) -> Iterator[Difference]:
+def _maps(old: Mapping[str, Any], new: Mapping[str, Any], path: AttributePath) -> Iterator[Difference]:
     for name in sorted([name for name in old.keys() | new.keys() if old.get(name) != new.get(name)]):
         yield from _values(old.get(name), new.get(name), (*path, name))
 
 
-def _values(before: Value | None, after: Value | None, path: Path) -> Iterator[Difference]:
+def _values(before: Value | None, after: Value | None, path: AttributePath) -> Iterator[Difference]:
     if before is None or after is None:
         for place, leaf in _leaves(before or after or {}, path):
             yield Difference(place, "added", None, leaf) if before is None else Difference(place, "removed", leaf, None)
@@ -109,7 +113,7 @@ def _values(before: Value | None, after: Value | None, path: Path) -> Iterator[D
         yield Difference(path, "changed", before, after)
 
 
-def _leaves(value: Value, path: Path) -> Iterator[tuple[Path, Value]]:
+def _leaves(value: Value, path: AttributePath) -> Iterator[tuple[AttributePath, Value]]:
     if not value.get("M"):
         yield path, value
     for name in sorted(value.get("M") or ()):
@@ -128,7 +132,7 @@ def _copy(value: Value) -> dict[str, Any]:
     return {"L": [_copy(child) for child in value["L"]]} if "L" in value else dict(value)
 
 
-def _remove(value: dict[str, Any], path: Path) -> None:
+def _remove(value: dict[str, Any], path: AttributePath) -> None:
     """Take a leaf away, and with it the maps it leaves empty."""
     first, *rest = path
     inner = value["M" if isinstance(first, str) else "L"]

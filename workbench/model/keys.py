@@ -61,29 +61,29 @@ def read_keys(
         raise ParameterError(
             f"the key {given!r} is none: give its attributes, like {{{', '.join(map(repr, schemas[0]))}: …}}"
         )
-    found: list[str | list[KeyPart]] = []
+    typed: list[str | list[KeyPart]] = []
     for key in keys:
         refused: list[ParameterError] = []
         for schema in schemas:
             try:
-                found.append(_read(key, schema, schemas, prefix))
+                typed.append(_typed_key(key, schema, schemas, prefix))
             except ParameterError as error:
                 refused.append(error)
         if len(refused) == len(schemas):
             raise refused[0]
-    return found
+    return typed
 
 
-def _read(
+def _typed_key(
     key: Mapping[str, Any], types: Mapping[str, str], schemas: Sequence[Mapping[str, str]], prefix: bool
 ) -> str | list[KeyPart]:
     if unknown := [name for name in key if name not in types]:
         called = ", or before ".join(", ".join(each) for each in schemas)
-        known = [name for each in schemas for name in each]
+        key_names = [name for each in schemas for name in each]
         raise ParameterError(
-            f"{unknown[0]!r} is no attribute of the key, which is {called}.{did_you_mean(unknown[0], known)}"
+            f"{unknown[0]!r} is no attribute of the key, which is {called}.{did_you_mean(unknown[0], key_names)}"
         )
-    parts = [KeyPart(name, types[name], _value(name, types[name], value)) for name, value in key.items()]
+    parts = [KeyPart(name, types[name], _typed_value(name, types[name], value)) for name, value in key.items()]
     if prefix:
         *others, last = parts
         if last.kind != "S":
@@ -112,7 +112,7 @@ _READ: Mapping[str, Callable[[str], tuple[int, Any]]] = {
 
 
 def _split(text: str) -> list[Mapping[str, Any]]:
-    found: list[dict[str, Any]] = []
+    split_keys: list[dict[str, Any]] = []
     try:
         pairs = shlex.split(text)
     except ValueError as error:
@@ -121,13 +121,13 @@ def _split(text: str) -> list[Mapping[str, Any]]:
         name, mark, value = pair.partition("=")
         if not mark:
             raise ParameterError(f"{pair!r} is no NAME=VALUE: write a key like userId=3 transactionId=51")
-        if not found or name in found[-1]:
-            found.append({})
-        found[-1][name] = value
-    return [*found]
+        if not split_keys or name in split_keys[-1]:
+            split_keys.append({})
+        split_keys[-1][name] = value
+    return [*split_keys]
 
 
-def _value(name: str, kind: str, value: Any) -> str:
+def _typed_value(name: str, kind: str, value: Any) -> str:
     try:
         if kind == "S" and isinstance(value, str):
             return value

@@ -78,11 +78,11 @@ def _beginnings(group: Sequence[Link]) -> list[str]:
     if any(change.found is None for change in group):
         return [_THERE]
     surplus = _surplus(group)
-    found = {str(change.found) for change in group if surplus[str(change.found)] > 0}
-    found.update(min(part) for part in _parts(group) if not any(surplus[image] for image in part))
+    images = {str(change.found) for change in group if surplus[str(change.found)] > 0}
+    images.update(min(part) for part in _parts(group) if not any(surplus[image] for image in part))
     if len(group) <= _MANY:
-        found.update(str(change.found) for change in group)
-    return sorted(found - {ABSENT})[: _MANY if len(group) <= _MANY else 1]
+        images.update(str(change.found) for change in group)
+    return sorted(images - {ABSENT})[: _MANY if len(group) <= _MANY else 1]
 
 
 def _ways(group: Sequence[Link], before: Mapping[str, _Way]) -> dict[str, _Way]:
@@ -97,23 +97,23 @@ def _ways(group: Sequence[Link], before: Mapping[str, _Way]) -> dict[str, _Way]:
     ends = set(surplus)
     if len(ends) > _MANY:
         ends = {image for image in ends if surplus[image] < 0}.union(map(min, parts), before.keys() & ends)
-    found: dict[str, _Way] = {}
+    best: dict[str, _Way] = {}
     for end in sorted(ends):
         ways = [(_jumps(surplus, parts, begin, end), begin) for begin in before]
         gaps, begin, jumps = min((_plus(before[begin].gaps, len(jumps)), begin, jumps) for jumps, begin in ways)
-        found[end] = _Way(gaps, begin, tuple(jumps))
-    return found
+        best[end] = _Way(gaps, begin, tuple(jumps))
+    return best
 
 
 def _ways_by_events(group: Sequence[Link], before: Mapping[str, _Way]) -> dict[str, _Way]:
     """Return the best ways along changes of which not all say what they found, but whether the item was there."""
-    best = {_presence(image): image for image in sorted(before, key=lambda each: before[each].gaps, reverse=True)}
-    found: dict[str, _Way] = {}
+    nearest = {_presence(image): image for image in sorted(before, key=lambda each: before[each].gaps, reverse=True)}
+    ways: dict[str, _Way] = {}
     for way in _ways(
-        [_by_event(change) for change in group], {kind: before[image] for kind, image in best.items()}
+        [_by_event(change) for change in group], {kind: before[image] for kind, image in nearest.items()}
     ).values():
-        found[_along(group, way)[-1].left] = replace(way, begin=best[way.begin])
-    return found
+        ways[_along(group, way)[-1].left] = replace(way, begin=nearest[way.begin])
+    return ways
 
 
 def _presence(image: str | None) -> str:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 BOTH, NEW, OLD, KEYS = "NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE", "KEYS_ONLY"
 _HOLDS = {BOTH: "both images", NEW: "new images only", OLD: "old images only", KEYS: "keys only"}
-_KNOWN = {BOTH: BOTH, NEW: "NEW_IMAGE, or flat rows", OLD: OLD, KEYS: KEYS}
+_TYPES = {BOTH: BOTH, NEW: "NEW_IMAGE, or flat rows", OLD: OLD, KEYS: KEYS}
 
 
 @dataclass(frozen=True)
@@ -32,48 +32,61 @@ class View:
 
 
 def counted(rows: pa.Table) -> list[dict[str, Any]]:
-    """Count changes, as `changes.sql` answers them, like `stream_views.sql`."""
+    """Count changes, as `changes.sql` answers them, like `stream_views.sql`.
+
+    Returns
+    -------
+    list of dict
+        A row for each event and set of images there: event_name, has_new, has_old, first_change and last_change.
+    """
     events = rows.column("event_name")
     names = {f"has_{side}": pc.is_valid(rows.column(f"{side}_image")) for side in ("new", "old")}
     table = pa.table({"event_name": events, "ts": rows.column("ts"), **names}).group_by(["event_name", *names])
-    found = table.aggregate([("ts", "min"), ("ts", "max")]).rename_columns(
+    counts = table.aggregate([("ts", "min"), ("ts", "max")]).rename_columns(
         {"ts_min": "first_change", "ts_max": "last_change"}
     )
-    rows_of: list[dict[str, Any]] = found.to_pylist()
-    return rows_of
+    answer: list[dict[str, Any]] = counts.to_pylist()
+    return answer
 
 
 def views(rows: Sequence[Mapping[str, Any]]) -> list[View]:
-    """Tell the types that the rows of `stream_views.sql` are of, in the order they came; one, where one explains all.
+    """Return the types that the rows of `stream_views.sql` are of, in the order they came; one, where one explains all.
 
     An INSERT has no old image and a REMOVE no new one, whatever the type: only a MODIFY tells it alone.
     """
-    found: list[View] = []
+    inferred: list[View] = []
     for row in sorted(rows, key=lambda row: row["event_name"] != "MODIFY"):
         possible = _possible(row["event_name"], row["has_new"], row["has_old"])
-        for number, view in enumerate(found):
+        for number, view in enumerate(inferred):
             if shared := tuple(kind for kind in view.kinds if kind in possible):
-                found[number] = View(shared, min(view.first, row["first_change"]), max(view.last, row["last_change"]))
+                inferred[number] = View(
+                    shared, min(view.first, row["first_change"]), max(view.last, row["last_change"])
+                )
                 break
         else:
-            found.append(View(possible, row["first_change"], row["last_change"]))
-    return sorted(found, key=lambda view: (view.first, view.kinds))
+            inferred.append(View(possible, row["first_change"], row["last_change"]))
+    return sorted(inferred, key=lambda view: (view.first, view.kinds))
 
 
-def tells_states(found: Sequence[View]) -> bool:
-    """Whether there are changes that say what they left."""
-    return any({BOTH, NEW} & {*view.kinds} for view in found)
+def tells_states(views: Sequence[View]) -> bool:
+    """Return whether there are changes that say what they left."""
+    return any({BOTH, NEW} & {*view.kinds} for view in views)
 
 
-def lacking(found: Sequence[View]) -> str:
-    """Say which images are not there, in words that follow "the log holds"; '' where all are."""
-    if all(BOTH in view.kinds for view in found):
+def lacking(views: Sequence[View]) -> str:
+    """Say which images are not there, in words that follow "the log holds"; '' where all are.
+
+    >>> noon = datetime(2026, 11, 18, 12)
+    >>> lacking([View((KEYS,), noon, noon)])
+    'keys only (StreamViewType KEYS_ONLY)'
+    """
+    if all(BOTH in view.kinds for view in views):
         return ""
-    if len(found) == 1:
-        (view,) = found
-        holds, known = (" or ".join(words[kind] for kind in view.kinds) for words in (_HOLDS, _KNOWN))
-        return f"{holds} (StreamViewType {known})"
-    return f"records of several stream view types: {', '.join(map(str, found))}"
+    if len(views) == 1:
+        (view,) = views
+        holds, named = (" or ".join(words[kind] for kind in view.kinds) for words in (_HOLDS, _TYPES))
+        return f"{holds} (StreamViewType {named})"
+    return f"records of several stream view types: {', '.join(map(str, views))}"
 
 
 def _possible(event: str, has_new: bool, has_old: bool) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from workbench.model import attributes
+from workbench.model import attribute_paths, attributes
 from workbench.model.attributes import Numbers
 
 _CHANGE = ("ts", "event_name", "by_ttl", "size_bytes", "event_id")
@@ -27,7 +27,7 @@ def item_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers, include
         gone = pd.Series([image is None for image in images], dtype=bool)
         df["_deleted_at"] = changed.where(gone)
         df["_by_ttl"] = rows.column("by_ttl").to_pandas().astype(bool)
-    return _by_key(df, [attributes.column_name((name,)) for name in keys], [])
+    return _by_key(df, [attribute_paths.column_name((name,)) for name in keys], [])
 
 
 def change_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers) -> pd.DataFrame:

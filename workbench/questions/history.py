@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from workbench.model import attributes
+from workbench.model import attribute_paths, attributes
 from workbench.model.differences import differences
 from workbench.model.keys import key_order
 from workbench.model.ordering import ABSENT, Link, follow
@@ -249,7 +249,7 @@ def _differing(
         yield (path_text(each.path), each.change, _plain(each.before), _plain(each.after), _kind(before), _kind(after))
 
 
-path_text: Callable[[tuple[str | int, ...]], str] = lru_cache(maxsize=10_000)(attributes.column_name)
+path_text: Callable[[tuple[str | int, ...]], str] = lru_cache(maxsize=10_000)(attribute_paths.column_name)
 
 
 def _plain(value: Mapping[str, Any] | None) -> Any:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import ParameterError, RecordRefused
-from workbench.model.attributes import RESERVED, column_path, from_dynamodb, to_dynamodb
+from workbench.model.attribute_paths import RESERVED, column_path
+from workbench.model.attributes import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
 from workbench.questions.writers import absent
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from workbench.questions.findings import FINDINGS
 from workbench.questions.html import fragment
 from workbench.questions.result import Result
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 VERDICTS = {
     "ok": "the log can be trusted",
@@ -59,13 +55,6 @@ class Quality(Result):
             verdicts = dict.fromkeys(by_name.get(name, "") for name in names)
             verdict = verdict if "" in verdicts else "; ".join(verdicts)
         return f"{self.asked['table']}: {verdict}" + (f" ({', '.join(names)})" if worst != "ok" else "")
-
-    def plot(self, **options: Any) -> Axes:
-        """Draw how long changes took to arrive; see `workbench.charts.delivery_lag`."""
-        from workbench import charts  # matplotlib, which only charts need
-
-        axes: Axes = charts.delivery_lag(self.lag, **{"subject": self.asked["table"], **options})
-        return axes
 
     @property
     def _outcome(self) -> str:

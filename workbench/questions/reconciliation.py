@@ -17,7 +17,8 @@ from workbench.config import Settings
 from workbench.engines import Answer
 from workbench.engines.exported import read_items
 from workbench.errors import ParameterError, StoreError
-from workbench.log.exports import Export, choose, find_exports, others
+from workbench.log.export_manifests import find_exports
+from workbench.log.exports import Export, choose, others
 from workbench.model.records import canonical_json, canonical_keys, canonical_text
 from workbench.progress import seen
 from workbench.sandbox import ItemStore

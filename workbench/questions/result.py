@@ -23,14 +23,6 @@ from workbench.text import count, plain, size
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_CHARTS = {
-    "event": "change_frequency",
-    "attribute": "attribute_heatmap",
-    "key": "hot_keys",
-    "concentration": "concentration",
-    "interval": "intervals",
-}
-"""The charts of `change_frequency`, by what it counts."""
 _COLUMNS_NAMED = 8
 
 
@@ -140,29 +132,38 @@ class Result:
         else:
             self._print()
 
-    def plot(self, **options: Any) -> Axes:
-        """Draw the chart of the question; `options` are the chart's: `ax`, `title`, `subject`.
+    def plot(self, kind: str | None = None, **options: Any) -> Axes:
+        """Draw the chart of the question: of `change_frequency` that of what it counts, of `data_quality` the delays.
 
-        There is one of `change_frequency` for each thing it counts (of attributes over time: with `every`), and of
-        `data_quality` one of the delays; see `workbench.charts`.
+        Parameters
+        ----------
+        kind
+            Which chart, where the question has several: of changes by event also ``"live_items"`` and
+            ``"weekday_hour"``; `workbench.charts.of_questions` lists them.
+        **options
+            The chart's: `ax`, `title`, `subject`.
 
         Raises
         ------
         ParameterError
-            Where the question has no chart.
+            Where the question has no chart, or none of that name.
         """
-        counted = str(self.asked.get("by")) if self.asked.get("question") == "change_frequency" else ""
-        if counted == "attribute" and "bucket" not in self.df:
-            raise ParameterError("the chart of attributes is over time: ask with every=, such as every='1d'")
-        if counted not in _CHARTS:
+        from workbench import charts  # matplotlib, which only charts need
+
+        question, by = (str(self.asked.get(name, "")) for name in ("question", "by"))
+        drawable = charts.charts_of(question, by)
+        if not drawable:
             raise ParameterError(
                 f"there is no chart of {self._title}: change_frequency and data_quality have one; "
                 "for one of your own take .df.plot()"
             )
-        from workbench import charts  # matplotlib, which only charts need
-
-        axes: Axes = getattr(charts, _CHARTS[counted])(self.df, **{"subject": self.asked["table"], **options})
-        return axes
+        if kind is not None and kind not in drawable:
+            raise ParameterError(f"{kind!r} is no chart of {self._title}: use {', '.join(drawable)}")
+        chart = drawable[kind] if kind else next(iter(drawable.values()))
+        frame = getattr(self, chart.frame)
+        if not chart.needs <= set(frame.columns):
+            raise ParameterError("the chart of attributes is over time: ask with every=, such as every='1d'")
+        return chart.draw(frame, **{"subject": self.asked["table"], **options})
 
     @property
     def within(self) -> Sequence[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from workbench.errors import RecordRefused
-from workbench.model import attributes
+from workbench.model import attribute_paths
 
 _TYPES = frozenset({"S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"})
 
@@ -48,8 +48,8 @@ def drift(rows: pa.Table) -> tuple[pd.DataFrame, int]:
 def _leaves(image: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:
     """Yield the paths and types of a shape; the elements of a list are ``phones[]``."""
     for name, value in image.items():
-        below = attributes.column_name(("", name)).removeprefix('""')
-        yield from _types(value, above + below if above else attributes.column_name((name,)))
+        below = attribute_paths.column_name(("", name)).removeprefix('""')
+        yield from _types(value, above + below if above else attribute_paths.column_name((name,)))
 
 
 def _types(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:

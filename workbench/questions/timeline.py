@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.errors import ParameterError
-from workbench.model.attributes import column_name
+from workbench.model.attribute_paths import column_name
 from workbench.questions.html import fragment
 from workbench.text import count, plain, words
 

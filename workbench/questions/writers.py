@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from workbench import paths
 from workbench.errors import ExportError, ParameterError
-from workbench.model.attributes import RESERVED, column_name, column_path
+from workbench.model.attribute_paths import RESERVED, column_name, column_path
 from workbench.version import __version__
 
 if TYPE_CHECKING:

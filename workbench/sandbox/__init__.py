@@ -1,4 +1,16 @@
-"""The local stand-in for DynamoDB, Kinesis and Firehose: an item store with change capture, and its delivery."""
+"""DynamoDB, Kinesis and Firehose in small, on this machine; and generated tables, here or in DynamoDB.
+
+- `item_store`: tables of items with DynamoDB's writes, limits, TTL and change capture; `database` is its SQLite file
+- `stream_records`: change records as Kinesis Data Streams for DynamoDB writes them, and DynamoDB's sizes
+- `delivery`: what Firehose does: captured changes become objects in the lake, with duplicates and delays on demand
+- `table_export`: what DynamoDB's export to S3 does
+- `datasets`: what the items of the generated tables are like, and how they change
+- `generate`: a generated table with its past, in the embedded lake
+- `dynamodb_writer`: the same changes written to a real table, from this machine or from a Lambda
+- `lock`: one process at a time in a lake
+
+Rooms above may use what is exported here, and every public name of these modules.
+"""
 
 from workbench.sandbox.delivery import Delivered as Delivered
 from workbench.sandbox.delivery import Faults as Faults

@@ -103,7 +103,7 @@ class Writer:
     """Makes changes of the items of one table, one by one or several at one instant."""
 
     def __init__(self, store: Store, table: str, data: Dataset, rng: random.Random, items: int, changes: int) -> None:
-        self.store, self.rng, self.left, self.made = store, rng, changes, 0
+        self.store, self.rng, self.left, self.inserted = store, rng, changes, 0
         self._table, self._data, self._items = table, data, items
         self._live: list[dict[str, Any]] = []
         self._gone: list[dict[str, Any]] = []
@@ -112,7 +112,7 @@ class Writer:
     @property
     def spare(self) -> int:
         """How many changes are left beyond those that make new items."""
-        return self.left - (self._items - self.made)
+        return self.left - (self._items - self.inserted)
 
     def change(self, now: datetime) -> None:
         """Make one change, or the removals by TTL that are due."""
@@ -125,7 +125,7 @@ class Writer:
                 self._gone += due
                 return
         drawn = self.rng.random()
-        wanted = (self._items - self.made) / self.left
+        wanted = (self._items - self.inserted) / self.left
         if not self._live or (wanted and drawn < (wanted if wanted > 0.5 else min(0.9, 2.5 * wanted))):
             self._insert(now)
         elif drawn > 0.97:
@@ -156,11 +156,11 @@ class Writer:
         return int(len(self._live) * self.rng.random() ** 3)  # a few items change much more often than most
 
     def _insert(self, now: datetime) -> None:
-        if self.made >= self._items and self._gone:
+        if self.inserted >= self._items and self._gone:
             self._put(self._gone.pop(), now)
             return
-        self._put(self._data.new(self.made, now), now)
-        self.made += 1
+        self._put(self._data.new(self.inserted, now), now)
+        self.inserted += 1
 
     def _put(self, item: dict[str, Any], now: datetime) -> None:
         if item.get("expires_at", math.inf) <= now.timestamp():

@@ -122,7 +122,7 @@ def write(
         store.done = bar.update
         writer = Writer(store, name, data, rng, items or max(1, int(changes * data.items_a_change)), changes)
         write_changes(writer, times_within(rng, span, changes), same_instant, lambda _: None)
-    return Written(name, writer.made, store.written, store.retried, round(time.perf_counter() - began, 2))
+    return Written(name, writer.inserted, store.written, store.retried, round(time.perf_counter() - began, 2))
 
 
 def handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
@@ -156,17 +156,17 @@ def handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
     new = [data.new(number, now) for number in rng.sample(range(_POOL), size)]
     keys = [canonical_keys(plain_image(_encoded({name: item[name] for name in data.key}))) for item in new]
     patience = max(1.0, remaining / 2 - 1)
-    known = read(session, table, keys, patience=patience)
+    images = read(session, table, keys, patience=patience)
     store = LiveStore(session, {table: tuple(data.key)}, patience=patience)
     with store.bulk():
         for key, item in zip(keys, new, strict=True):
-            image = known.get(key)
+            image = images.get(key)
             store.put_item(table, data.changed(_decoded(json.loads(image)), now) if image else item)
     return {
         "dataset": dataset,
         "table": table,
-        "inserted": size - len(known),
-        "modified": len(known),
+        "inserted": size - len(images),
+        "modified": len(images),
         "written": store.written,
         "retried": store.retried,
     }
@@ -267,8 +267,8 @@ class LiveStore:
         except (ClientError, BotoCoreError) as error:
             if error_code(error) in THROTTLED:
                 return requests
-            told = " and ".join(requests)
-            raise refused(error, told, done=f"{self.written:,} writes were made before it") from error
+            names = " and ".join(requests)
+            raise refused(error, names, done=f"{self.written:,} writes were made before it") from error
 
     def _pause(self, left: Mapping[str, Sequence[Any]], since: float, pauses: int) -> None:
         if time.monotonic() - since >= self._patience:

@@ -163,7 +163,7 @@ def _make(
     progress: bool,
     forget: Callable[[], object],
 ) -> Generated:
-    began = time.perf_counter()
+    started = time.perf_counter()
     rng = random.Random(f"{seed} {table}")
     data = DATASETS[table](rng, span)
     with store.bulk():
@@ -186,13 +186,20 @@ def _make(
         with _drawn_ids(store, rng):
             write_changes(writer, times_within(rng, span, changes), same_instant, bar.update)
         bar.set_description(f"{table}: deliveries")
-        done = deliver(
+        delivered = deliver(
             store, lake, table, layout=layout, buffer_seconds=900, faults=faults, seed=seed, progress=bar.update
         )
-    made = Generated(table, writer.made, changes, done.deliveries, done.objects, round(time.perf_counter() - began, 2))
+    generated = Generated(
+        table,
+        writer.inserted,
+        changes,
+        delivered.deliveries,
+        delivered.objects,
+        round(time.perf_counter() - started, 2),
+    )
     forget()  # before it is whole: whoever is killed here makes it again
-    store.note(table, json.dumps({"arguments": arguments, "generated": asdict(made)}))
-    return made
+    store.note(table, json.dumps({"arguments": arguments, "generated": asdict(generated)}))
+    return generated
 
 
 @contextmanager

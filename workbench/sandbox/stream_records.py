@@ -62,9 +62,9 @@ def change_record(
     size
         Bytes of the key and both images.
 
-    >>> record = change_record("e-1", "persons", 1_760_000_000_123_456, b'{"pk":{"S":"p-1"}}', None, None, 5, True)
-    >>> record[:62]
-    b'{"awsRegion":"local","eventID":"e-1","eventName":"INSERT","userId'
+    >>> record = change_record("e-1", "persons", 1_760_000_000_123_456, b'{"pk":{"S":"p-1"}}', None, b"{}", 5, True)
+    >>> orjson.loads(record)["eventName"], orjson.loads(record)["userIdentity"]["type"]
+    ('REMOVE', 'Service')
     """
     event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
     identity = f'{{"type":"Service","principalId":"{TTL_PRINCIPAL}"}}' if by_ttl else "null"

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from workbench.errors import ParameterError
-from workbench.log.reader import flat_path
+from workbench.log.flat import flat_path
 from workbench.model.records import COLUMNS, METADATA, plain_name
 from workbench.sql.filters import of_origin
 from workbench.sql.literals import identifier, literal

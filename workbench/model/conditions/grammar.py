@@ -1,68 +1,42 @@
-"""Conditions on attributes: reads ``HeartRate > 120 and status in ('on', 'off')`` and says where it holds.
-
-An attribute is named like a column of a result: ``person.lastname``, ``person."first.name"``, ``phones[0].number``;
-names of other characters than letters, digits, ``_`` and ``-`` stand in double quotes, and so do keywords.
-Values are numbers, ``'texts'``, ``true``, ``false`` and binary in hex, ``x'0aff'``. There are ``=``, ``<>`` (or
-``!=``), ``<``, ``<=``, ``>``, ``>=``, ``[not] in (…)``, ``[not] like 'A%_'`` with ``escape '!'``,
-``[not] between … and …``, ``is [not] absent``, ``is [not] null``, ``and``, ``or``, ``not`` and parentheses.
-
-Every comparison is true or false, never unknown:
-
-- A value compares with its own type only: a number with N, a text with S, true and false with BOOL, binary with B.
-  Numbers compare exactly, texts by code point and binary by byte, as DynamoDB orders them.
-- ``is null`` is DynamoDB's NULL value; ``is absent`` means that the attribute is not there, nor is one that would
-  lie in something that is no map or beyond the end of a list.
-- ``<>``, ``not in``, ``not like``, ``not between`` and ``is not null`` hold where the attribute is there and the
-  form without *not* does not hold: another type counts as different. ``not (…)`` is plain negation, and so
-  holds for absent attributes too.
-- ``new.age`` and ``old.age`` are read from that image, whose attributes are all absent where there is no such image
-  (an attribute called new or old is quoted before a dot). Names without either are read from the same image, and
-  the condition holds when it does with all of them read from the new image, or all from the old one.
-
-The columns that an answer adds are named as they are: ``_changed_at``, ``_deleted_at`` and ``_by_ttl`` of the latest
-state, ``ts``, ``event_name``, ``by_ttl``, ``size_bytes`` and ``event_id`` of changes; attributes so called are quoted.
-Times compare with texts such as ``'2026-11-20T12:00Z'`` or ``'-2d'``.
-"""
+"""The grammar of conditions: text to tree, and where a text is none, the character at which and what was expected."""
 
 from __future__ import annotations
 
-import base64
-import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from workbench.errors import ParameterError, RecordRefused, did_you_mean
+from workbench.model.conditions.tree import (
+    COLUMN,
+    And,
+    Compares,
+    Condition,
+    Equals,
+    IsAbsent,
+    IsNull,
+    Like,
+    Name,
+    Not,
+    Or,
+    Value,
+)
 from workbench.model.records import EVENTS, canonical_number
 from workbench.model.times import instant
 
 if TYPE_CHECKING:
     from pyparsing import ParserElement
 
-Value: TypeAlias = Decimal | str | bool | bytes | datetime
-Image: TypeAlias = Mapping[str, Any]
-
-COLUMN = "column"
-LATEST: Mapping[str, type] = {"_changed_at": datetime, "_deleted_at": datetime, "_by_ttl": bool}
-CHANGES: Mapping[str, type] = {
-    "ts": datetime,
-    "event_name": str,
-    "by_ttl": bool,
-    "size_bytes": Decimal,
-    "event_id": str,
-}
-"""The columns an answer adds to attributes, and what they compare with; of the latest state and of changes."""
-_SAID = {
+_COMPARES_WITH = {
     datetime: "a time: compare it with a text like '2026-11-20T12:00Z' or '-2d'",
     bool: "true or false",
     Decimal: "a number",
     str: "a text, in single quotes",
 }
-_COLUMN_VALUE = "value"  # stands in place of a type of DynamoDB's
 _EXAMPLE = "HeartRate > 120 and status in ('on', 'off')"
 _DEEPEST = 16  # nested parentheses; sqlglot recurses some twenty frames for each of the SQL they become
 _KEYWORDS = "and|or|not|in|like|escape|between|is|absent|null|true|false"
@@ -70,88 +44,6 @@ _STEP = r'(?:"(?:[^"]|"")*"|[^\W\d][\w-]*)'
 _PATH = rf"(?!(?i:{_KEYWORDS})(?![\w-])){_STEP}(?:\.{_STEP}|\[[0-9]{{1,9}}\])*"
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.])"
 _QUOTED_OR_MARK = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|['"()]""")
-_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
-
-@dataclass(frozen=True)
-class Name:
-    """An attribute: the image it is read from (``new``, ``old``, or ``""`` for either), and the steps to it.
-
-    A column of an answer has the image `COLUMN`; `plain` is a name that was written as one word without quotes.
-    """
-
-    image: str
-    path: tuple[str | int, ...]
-    plain: bool = field(default=False, compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Equals:
-    """The attribute is one of the values."""
-
-    name: Name
-    values: tuple[Value, ...]
-
-
-@dataclass(frozen=True)
-class Compares:
-    """The attribute is of the value's type, and ``<``, ``<=``, ``>`` or ``>=`` it."""
-
-    name: Name
-    operator: str
-    value: Value
-
-
-@dataclass(frozen=True)
-class Like:
-    """The attribute is a text of this pattern, in which ``!`` stands before ``%``, ``_`` and ``!`` meant as such."""
-
-    name: Name
-    pattern: str
-
-
-@dataclass(frozen=True)
-class IsAbsent:
-    """The attribute is not there."""
-
-    name: Name
-
-
-@dataclass(frozen=True)
-class IsNull:
-    """The attribute is DynamoDB's NULL value."""
-
-    name: Name
-
-
-@dataclass(frozen=True)
-class Not:
-    """The part does not hold."""
-
-    part: Condition
-
-
-@dataclass(frozen=True)
-class And:
-    """All parts hold."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True)
-class Or:
-    """One of the parts holds."""
-
-    parts: tuple[Condition, ...]
-
-
-Leaf: TypeAlias = Equals | Compares | Like | IsAbsent | IsNull
-Condition: TypeAlias = Leaf | Not | And | Or
 
 
 def parse(text: str, columns: Mapping[str, type] | None = None) -> Condition:
@@ -196,7 +88,7 @@ def _resolved(tree: Condition, columns: Mapping[str, type]) -> Condition:
                 raise ParameterError(f"{column} is true or false, which have no order")
             return Compares(name, sign, _value_of(column, kind, value))
         case Like() if kind is not str:
-            raise ParameterError(f"{column} is {_SAID[kind]}, and like is for texts")
+            raise ParameterError(f"{column} is {_COMPARES_WITH[kind]}, and like is for texts")
     return replace(tree, name=name)
 
 
@@ -204,116 +96,12 @@ def _value_of(column: str, kind: type, value: Value) -> Value:
     if kind is datetime and isinstance(value, str):
         return instant(value)
     if type(value) is not kind:
-        raise ParameterError(f"{column} is {_SAID[kind]}")
+        raise ParameterError(f"{column} is {_COMPARES_WITH[kind]}")
     if column == "event_name" and value not in EVENTS:
         raise ParameterError(
             f"{value!r} is no event: use {', '.join(EVENTS)}.{did_you_mean(str(value).upper(), EVENTS)}"
         )
     return value
-
-
-def holds(condition: Condition, new: Image | None, old: Image | None, row: Mapping[str, Any] | None = None) -> bool:
-    """Say whether a condition holds for a change, given its images as DynamoDB JSON, binary encoded once.
-
-    A condition on columns is asked of their values in `row` too, also where there is no image.
-
-    >>> holds(parse("age > 40"), {"age": {"N": "41"}}, None)
-    True
-    """
-    columns = {name: {_COLUMN_VALUE: value} for name, value in (row or {}).items() if value is not None}
-    images = [image for image in (new, old) if image is not None] or ([{}] if row is not None else [])
-    return any(_holds(condition, {"": image, "new": new, "old": old, COLUMN: columns}) for image in images)
-
-
-def names_images(condition: Condition) -> bool:
-    """Say whether a condition reads ``new.`` or ``old.`` anywhere."""
-    return any(name.image in ("new", "old") for name in names(condition))
-
-
-def names_columns(condition: Condition) -> bool:
-    """Say whether a condition reads a column of the answer."""
-    return any(name.image == COLUMN for name in names(condition))
-
-
-def names(condition: Condition) -> Iterator[Name]:
-    """Yield what a condition names."""
-    for leaf in leaves(condition):
-        yield leaf.name
-
-
-def leaves(condition: Condition) -> Iterator[Leaf]:
-    """Yield the comparisons of a condition."""
-    match condition:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from leaves(part)
-        case Not(part):
-            yield from leaves(part)
-        case leaf:
-            yield leaf
-
-
-def _holds(condition: Condition, images: Mapping[str, Image | None]) -> bool:
-    match condition:
-        case And(parts):
-            return all(_holds(part, images) for part in parts)
-        case Or(parts):
-            return any(_holds(part, images) for part in parts)
-        case Not(part):
-            return not _holds(part, images)
-    found = _find(condition.name, images)
-    match condition:
-        case IsAbsent():
-            return found is None
-        case IsNull():
-            return found is not None and "NULL" in found
-        case Like(_, pattern):
-            return isinstance(text := _read(found), str) and _regex(pattern).fullmatch(text) is not None
-        case Equals(_, values):
-            read = _read(found)
-            return any(type(read) is type(value) and read == value for value in values)
-        case Compares(_, sign, value):
-            read = _read(found)
-            return type(read) is type(value) and _COMPARE[sign](read, value)
-
-
-def _find(name: Name, images: Mapping[str, Image | None]) -> Image | None:
-    """Return the attribute's value as DynamoDB JSON, or None where it is absent."""
-    found: Image | None = {"M": images[name.image] or {}}
-    for step in name.path:
-        if found is None:
-            return None
-        if isinstance(step, str):
-            found = found.get("M", {}).get(step)
-        else:
-            found = next(iter(found.get("L", [])[step : step + 1]), None)
-    return found
-
-
-def _read(found: Image | None) -> Value | None:
-    for kind, inner in (found or {}).items():
-        if kind == "N":
-            return Decimal(canonical_number(inner))
-        if kind == "B":
-            return base64.b64decode(inner, validate=True)
-        if kind in ("S", "BOOL", _COLUMN_VALUE):
-            return inner  # type: ignore[no-any-return]
-    return None
-
-
-@cache
-def _regex(pattern: str) -> re.Pattern[str]:
-    """Turn a pattern into a regular expression whose time grows with text times pattern, and no faster."""
-    pieces = [""]
-    for escaped, plain in re.findall(r"!(.)|(.)", pattern, re.DOTALL):
-        if plain == "%":
-            pieces.append("")
-        else:
-            pieces[-1] += "." if plain == "_" else re.escape(escaped or plain)
-    first, *middle, last = pieces if len(pieces) > 1 else ("", *pieces)
-    # The leftmost place is good enough for a piece between two %, so no other is tried: (?>…).
-    between = "".join(f"(?>.*?{piece})" for piece in middle if piece) + ".*" if len(pieces) > 1 else ""
-    return re.compile(f"{first}{between}{last}", re.DOTALL)
 
 
 def _check_marks(text: str) -> None:

@@ -1,0 +1,113 @@
+"""Where a condition holds: asked of a change's images in Python, as `workbench.sql` asks it in SQL."""
+
+from __future__ import annotations
+
+import base64
+import operator
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from workbench.model.conditions.tree import (
+    COLUMN,
+    And,
+    Compares,
+    Condition,
+    Equals,
+    Image,
+    IsAbsent,
+    IsNull,
+    Like,
+    Name,
+    Not,
+    Or,
+    Value,
+)
+from workbench.model.records import canonical_number
+
+_COLUMN_VALUE = "value"  # stands in place of a type of DynamoDB's
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def holds(condition: Condition, new: Image | None, old: Image | None, row: Mapping[str, Any] | None = None) -> bool:
+    """Return whether a condition holds for a change, given its images as DynamoDB JSON, binary encoded once.
+
+    A condition on columns is asked of their values in `row` too, also where there is no image.
+
+    >>> from workbench.model.conditions import parse
+    >>> holds(parse("age > 40"), {"age": {"N": "41"}}, None)
+    True
+    """
+    columns = {name: {_COLUMN_VALUE: value} for name, value in (row or {}).items() if value is not None}
+    images = [image for image in (new, old) if image is not None] or ([{}] if row is not None else [])
+    return any(_holds(condition, {"": image, "new": new, "old": old, COLUMN: columns}) for image in images)
+
+
+def _holds(condition: Condition, images: Mapping[str, Image | None]) -> bool:
+    match condition:
+        case And(parts):
+            return all(_holds(part, images) for part in parts)
+        case Or(parts):
+            return any(_holds(part, images) for part in parts)
+        case Not(part):
+            return not _holds(part, images)
+    attribute = _attribute_value(condition.name, images)
+    match condition:
+        case IsAbsent():
+            return attribute is None
+        case IsNull():
+            return attribute is not None and "NULL" in attribute
+        case Like(_, pattern):
+            return isinstance(text := _plain_value(attribute), str) and _regex(pattern).fullmatch(text) is not None
+        case Equals(_, values):
+            own = _plain_value(attribute)
+            return any(type(own) is type(value) and own == value for value in values)
+        case Compares(_, sign, value):
+            own = _plain_value(attribute)
+            return type(own) is type(value) and _COMPARE[sign](own, value)
+
+
+def _attribute_value(name: Name, images: Mapping[str, Image | None]) -> Image | None:
+    """Return the attribute's value as DynamoDB JSON, or None where it is absent."""
+    attribute: Image | None = {"M": images[name.image] or {}}
+    for step in name.path:
+        if attribute is None:
+            return None
+        if isinstance(step, str):
+            attribute = attribute.get("M", {}).get(step)
+        else:
+            attribute = next(iter(attribute.get("L", [])[step : step + 1]), None)
+    return attribute
+
+
+def _plain_value(attribute: Image | None) -> Value | None:
+    for kind, inner in (attribute or {}).items():
+        if kind == "N":
+            return Decimal(canonical_number(inner))
+        if kind == "B":
+            return base64.b64decode(inner, validate=True)
+        if kind in ("S", "BOOL", _COLUMN_VALUE):
+            return inner  # type: ignore[no-any-return]
+    return None
+
+
+@cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    """Turn a pattern into a regular expression whose time grows with text times pattern, and no faster."""
+    pieces = [""]
+    for escaped, plain in re.findall(r"!(.)|(.)", pattern, re.DOTALL):
+        if plain == "%":
+            pieces.append("")
+        else:
+            pieces[-1] += "." if plain == "_" else re.escape(escaped or plain)
+    first, *middle, last = pieces if len(pieces) > 1 else ("", *pieces)
+    # The leftmost place is good enough for a piece between two %, so no other is tried: (?>…).
+    between = "".join(f"(?>.*?{piece})" for piece in middle if piece) + ".*" if len(pieces) > 1 else ""
+    return re.compile(f"{first}{between}{last}", re.DOTALL)

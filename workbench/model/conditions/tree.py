@@ -1,0 +1,127 @@
+"""The tree of a condition: what it compares, with what, and how that is joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+Value: TypeAlias = Decimal | str | bool | bytes | datetime
+Image: TypeAlias = Mapping[str, Any]
+
+COLUMN = "column"
+LATEST: Mapping[str, type] = {"_changed_at": datetime, "_deleted_at": datetime, "_by_ttl": bool}
+CHANGES: Mapping[str, type] = {
+    "ts": datetime,
+    "event_name": str,
+    "by_ttl": bool,
+    "size_bytes": Decimal,
+    "event_id": str,
+}
+"""The columns an answer adds to attributes, and what they compare with; of the latest state and of changes."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """An attribute: the image it is read from (``new``, ``old``, or ``""`` for either), and the steps to it.
+
+    A column of an answer has the image `COLUMN`; `plain` is a name that was written as one word without quotes.
+    """
+
+    image: str
+    path: tuple[str | int, ...]
+    plain: bool = field(default=False, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Equals:
+    """The attribute is one of the values."""
+
+    name: Name
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Compares:
+    """The attribute is of the value's type, and ``<``, ``<=``, ``>`` or ``>=`` it."""
+
+    name: Name
+    operator: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class Like:
+    """The attribute is a text of this pattern, in which ``!`` stands before ``%``, ``_`` and ``!`` meant as such."""
+
+    name: Name
+    pattern: str
+
+
+@dataclass(frozen=True)
+class IsAbsent:
+    """The attribute is not there."""
+
+    name: Name
+
+
+@dataclass(frozen=True)
+class IsNull:
+    """The attribute is DynamoDB's NULL value."""
+
+    name: Name
+
+
+@dataclass(frozen=True)
+class Not:
+    """The part does not hold."""
+
+    part: Condition
+
+
+@dataclass(frozen=True)
+class And:
+    """All parts hold."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Or:
+    """One of the parts holds."""
+
+    parts: tuple[Condition, ...]
+
+
+Leaf: TypeAlias = Equals | Compares | Like | IsAbsent | IsNull
+Condition: TypeAlias = Leaf | Not | And | Or
+
+
+def names_images(condition: Condition) -> bool:
+    """Return whether a condition reads ``new.`` or ``old.`` anywhere."""
+    return any(name.image in ("new", "old") for name in names(condition))
+
+
+def names_columns(condition: Condition) -> bool:
+    """Return whether a condition reads a column of the answer."""
+    return any(name.image == COLUMN for name in names(condition))
+
+
+def names(condition: Condition) -> Iterator[Name]:
+    """Yield what a condition names, as often as it does."""
+    for leaf in leaves(condition):
+        yield leaf.name
+
+
+def leaves(condition: Condition) -> Iterator[Leaf]:
+    """Yield the comparisons of a condition."""
+    match condition:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Not(part):
+            yield from leaves(part)
+        case leaf:
+            yield leaf
