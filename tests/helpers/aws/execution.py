@@ -46,7 +46,7 @@ class Outcome:
 
 
 def parse(sql: str) -> tuple[Any, dict[str, str] | None]:
-    """Parse a query; with UNLOAD also its target and options.
+    """Parse a query; with UNLOAD also its target and options. Trees are shared: copy one before it is changed.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def parse(sql: str) -> tuple[Any, dict[str, str] | None]:
         options = {name.lower(): text or bare for name, text, bare in pairs} | {"to": found[2]}
         sql = re.sub(r"[^\n]", " ", sql[: found.start(1)]) + found[1]  # places in it stay what they are
     try:
-        tree = _tree(sql.rstrip().rstrip(";")).copy()
+        tree = _tree(sql.rstrip().rstrip(";"))
     except sqlglot.errors.SqlglotError as error:
         at = (getattr(error, "errors", None) or [{}])[0]
         raise ValueError(
@@ -93,13 +93,13 @@ class Execution:
             Where the workgroup stops it.
         """
         tree, options = parse(sql)
-        written = tree.copy()
         if options:
             self._check_unload(tree, options)
         try:
-            self._bind_tables(tree)
-            text = translated(tree)
-            answer = self.con.execute(text)  # a relation would be planned several times
+            bound = self._bind_tables(tree)
+            if "duckdb" not in tree.meta:  # what it is written as does not depend on what lies in the tables
+                tree.meta["duckdb"] = translated(bound)
+            answer = self.con.execute(tree.meta["duckdb"])  # a relation would be planned several times
             names = [str(column[0]).lower() for column in answer.description or ()]
             types = [column[1] for column in answer.description or ()]
             kinds = ["BIGINT" if str(kind) == "HUGEINT" else str(kind) for kind in types]
@@ -114,18 +114,18 @@ class Execution:
         except duckdb.InterruptException:
             raise
         except (duckdb.Error, ValueError) as error:
-            raise Failed(_said(error, written)) from error
+            raise Failed(_said(error, tree)) from error
         if options:
             self._unload(rows, options)
         else:
             self._results(rows, kinds, output)
         return self.outcome
 
-    def _bind_tables(self, tree: exp.Expression) -> None:
-        """Give each table in the query its partitions' rows, as a relation of its own."""
-        whole = tree.copy()
+    def _bind_tables(self, whole: exp.Expression) -> exp.Expression:
+        """Give each table in the query its partitions' rows, as a relation of its own; return the query over them."""
+        bound: exp.Expression = whole.copy()
         seen = 0
-        for scope in traverse_scope(tree):
+        for scope in traverse_scope(bound):
             for alias, (node, source) in scope.selected_sources.items():
                 if not isinstance(source, exp.Table):
                     continue
@@ -146,6 +146,7 @@ class Execution:
                     if source.db and (column.db, column.table) == (source.db, alias):
                         column.set("db", None)  # else it is a member of a struct
                 node.replace(exp.alias_(exp.to_table(name), alias, table=True, quoted=True))
+        return bound
 
     def _table(self, source: exp.Table) -> Table:
         database = (source.db or self.database or "default").lower()
