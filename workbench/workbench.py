@@ -223,7 +223,7 @@ class Workbench:
         }
         notes = [f"the newest of {found:,}"] if found > len(df) else []
         notes += self._unmatched(df, where, key, chosen, limit)
-        notes += _held(stream_views.counted(answer.rows))
+        notes += _held(stream_views.count_views(answer.rows))
         notes += self._hints(table, df, condition, CHANGES) if limit != 0 else []
         return self._result(Result, df, answer, "changes", table, asked, notes=notes)
 
@@ -287,7 +287,7 @@ class Workbench:
 
         answer, df = self._trying(table, ask)
         asked = {"key": key, "prefix": prefix, "start": start and begin, "end": end and until}
-        notes = [*self._notes(table, until), *_held(stream_views.counted(answer.rows)), *self._hints(table, df)]
+        notes = [*self._notes(table, until), *_held(stream_views.count_views(answer.rows)), *self._hints(table, df)]
         return self._result(History, df, answer, "item_history", table, asked, notes=notes)
 
     def diff(
@@ -666,16 +666,16 @@ class Workbench:
         if any(unknown):
             after = at if at == END_OF_TIME else at + timedelta(microseconds=1)  # of that instant too
             held = self._engine.ask("stream_views", table, start=START_OF_TIME, end=after).rows.to_pylist()
-            found = stream_views.views(held)
-            if not stream_views.tells_states(found):
+            found = stream_views.infer_views(held)
+            if not stream_views.have_states(found):
                 raise ParameterError(
-                    f"what is in {table!r} cannot be told: the log holds {stream_views.lacking(found)}; "
+                    f"what is in {table!r} cannot be told: the log holds {stream_views.missing_images(found)}; "
                     "count its changes, or let the stream hand on both images"
                 )
             notes = (
                 *notes,
                 f"left out: {count(sum(unknown), 'item')}, as the last change does not tell what it left: "
-                f"the log holds {stream_views.lacking(found)}",
+                f"the log holds {stream_views.missing_images(found)}",
             )
             rows = rows.filter(pa.array([not each for each in unknown], pa.bool_()))
         return replace(answer, rows=rows, notes=notes)
@@ -972,7 +972,7 @@ def _other_types(condition: Condition, shapes: pd.DataFrame) -> list[str]:
 
 def _held(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say which images changes lack."""
-    lacking = stream_views.lacking(stream_views.views(rows))
+    lacking = stream_views.missing_images(stream_views.infer_views(rows))
     return [f"the log holds {lacking}"] if lacking else []
 
 

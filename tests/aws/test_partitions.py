@@ -18,7 +18,7 @@ from workbench.aws.catalog import Catalog, LogTable
 from workbench.aws.partitions import Partitions, partitions_of
 from workbench.config import load_settings
 from workbench.errors import ConfigError
-from workbench.log.arrivals import Seen, Witness, Zone, named_zone, told_zone
+from workbench.log.arrivals import ChangeTimes, Witness, Zone, infer_zone, named_zone
 from workbench.log.objects import Object
 
 FIRST = datetime(2025, 12, 29, tzinfo=UTC)
@@ -95,7 +95,7 @@ class FromMemory(Catalog):
 
     def _look(self, item):
         times = [change.made.replace(tzinfo=None) for change in self._all[item]]
-        return Seen(min(times), times[0], max(times))
+        return ChangeTimes(min(times), times[0], max(times))
 
 
 def lake(scheme: Scheme, zone, rng: random.Random, *, padded: bool, named: bool, copied: bool, late: float = 0.1):
@@ -240,39 +240,39 @@ def seen(*lags: float, offset: int = 0, width: timedelta = timedelta(seconds=1))
     told = [at + timedelta(hours=offset, seconds=lag) for at, lag in zip(made, lags, strict=True)]
     if width >= timedelta(hours=1):
         told = [at.replace(minute=0, second=0) for at in told]
-    return [Witness(local, width, Seen(at, at, at)) for local, at in zip(told, made, strict=True)]
+    return [Witness(local, width, ChangeTimes(at, at, at)) for local, at in zip(told, made, strict=True)]
 
 
 @pytest.mark.parametrize("width", [timedelta(seconds=1), timedelta(hours=1)])
 @pytest.mark.parametrize("offset", [-11, -4, 0, 9, 14])
 def test_the_zone_is_told_by_a_few_objects(offset, width):
-    zone = told_zone(seen(1, 2, 3, 5000, offset=offset, width=width))
+    zone = infer_zone(seen(1, 2, 3, 5000, offset=offset, width=width))
     assert zone.tz == timezone(timedelta(hours=offset))
     assert zone.least <= timedelta(hours=offset) <= zone.most
 
 
 def test_what_cannot_be_told_is_utc_or_not_known_and_every_zone_is_looked_for():
-    backlog = told_zone(seen(9 * 3600, 7 * 3600, 12_345, 20))
+    backlog = infer_zone(seen(9 * 3600, 7 * 3600, 12_345, 20))
     assert (backlog.tz, backlog.note) == (UTC, ())
     assert backlog.least == timedelta(hours=-12)
-    unknown = told_zone(seen(3700, 4800, offset=-7))
+    unknown = infer_zone(seen(3700, 4800, offset=-7))
     assert unknown.tz is None
     assert "arrival_zone" in unknown.note[0]
     assert unknown.utc(FIRST.replace(tzinfo=None)) is None
-    assert told_zone([]) == Zone(least=timedelta(hours=-12), most=timedelta(hours=14))
+    assert infer_zone([]) == Zone(least=timedelta(hours=-12), most=timedelta(hours=14))
 
 
 @pytest.mark.parametrize("offset", [-4, 0, 9])
 @pytest.mark.parametrize("wrong", [timedelta(hours=2), timedelta(days=3650), timedelta(days=-20_000)])
 def test_changes_dated_wrongly_do_not_hide_the_zone(offset, wrong):
     objects = seen(1, 2, 3, 4, 5, offset=offset)
-    odd = objects[2].seen.first + wrong
-    objects[2] = replace(objects[2], seen=Seen(odd, odd, odd))
-    assert told_zone(objects).tz == timezone(timedelta(hours=offset))
+    odd = objects[2].times.first + wrong
+    objects[2] = replace(objects[2], times=ChangeTimes(odd, odd, odd))
+    assert infer_zone(objects).tz == timezone(timedelta(hours=offset))
 
 
 def test_objects_stored_soon_after_they_arrived_tell_the_zone_from_the_other_side():
-    told = told_zone(seen(9 * 3600, 9 * 3600 + 5000), stored=timedelta(hours=8, minutes=55))
+    told = infer_zone(seen(9 * 3600, 9 * 3600 + 5000), stored=timedelta(hours=8, minutes=55))
     assert told.tz == timezone(timedelta(hours=9))
     assert "UTC+09:00" in told.note[0]
 

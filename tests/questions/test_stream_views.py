@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.logs import record, write_log
 from workbench import Workbench
 from workbench.errors import ParameterError
-from workbench.model.stream_views import lacking, views
+from workbench.model.stream_views import infer_views, missing_images
 
 MICROS = 1_767_344_400_000_000
 TYPES = {
@@ -124,9 +124,9 @@ def test_the_type_is_what_explains_all_records():
             "last_change": pd.Timestamp(0),
         }
 
-    assert [view.kinds for view in views([row("INSERT", False, False), row("REMOVE", False, False)])] == [
+    assert [view.kinds for view in infer_views([row("INSERT", False, False), row("REMOVE", False, False)])] == [
         ("KEYS_ONLY",)
     ]
-    assert lacking(views([row("INSERT", True, False), row("REMOVE", False, True)])) == ""
-    assert lacking(views([])) == ""
-    assert "several" in lacking(views([row("MODIFY", True, True), row("MODIFY", False, False)]))
+    assert missing_images(infer_views([row("INSERT", True, False), row("REMOVE", False, True)])) == ""
+    assert missing_images(infer_views([])) == ""
+    assert "several" in missing_images(infer_views([row("MODIFY", True, True), row("MODIFY", False, False)]))

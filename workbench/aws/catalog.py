@@ -23,13 +23,13 @@ from workbench.config import Settings
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
 from workbench.log.arrivals import (
     OFFSETS,
-    Seen,
+    ChangeTimes,
     Witness,
     Zone,
-    looked_into,
+    infer_zone,
     named_zone,
-    seen_in,
-    told_zone,
+    sample_times,
+    times_of,
     without_zone,
 )
 from workbench.log.contents import Part, merged
@@ -196,7 +196,7 @@ class Catalog:
         self._names, self._keys = dict(settings.table_names), settings.keys
         self._zone = named_zone(settings.arrival_zone) if settings.arrival_zone else None
         self._some: dict[str, list[Object]] = {}
-        self._looked: dict[str, dict[str, Seen | None]] = {}
+        self._looked: dict[str, dict[str, ChangeTimes | None]] = {}
         self._parts: dict[str, tuple[Part, ...]] = {}
         self._samples: dict[str, Sample] = {}
 
@@ -251,7 +251,7 @@ class Catalog:
         zone = self._zone or Zone(early=timedelta(days=1))
         found = self._listed(log, *log.partitions.between(log.location, *zone.local(start, end)))
         some = list({item.path: item for item in (*self._first(log), *found)}.values())
-        seen = looked_into(some, self._looked.setdefault(log.location, {}), self._look)
+        seen = sample_times(some, self._looked.setdefault(log.location, {}), self._look)
         settled = self._settled(log, seen, found)
         if log.partitions.sort and not settled.partitions.units:
             found = self._listed(log)
@@ -286,7 +286,7 @@ class Catalog:
         """Tell whether all of an object was looked into."""
         return item.path in self._parts and item.size <= _HEAD
 
-    def _settled(self, log: LogTable, seen: Sequence[tuple[Object, Seen]], listed: Sequence[Object]) -> LogTable:
+    def _settled(self, log: LogTable, seen: Sequence[tuple[Object, ChangeTimes]], listed: Sequence[Object]) -> LogTable:
         """Tell, by objects, what the partitions mean, and in which zone they are."""
         read = [(values, times) for item, times in seen if (values := log.values(item)) is not None]
         log = replace(log, partitions=log.partitions.settled(read))
@@ -299,7 +299,7 @@ class Catalog:
             for item in listed
             if (told := log.witness(item))
         ]
-        return replace(log, zone=told_zone(witnesses, max(stored, default=OFFSETS[0])))
+        return replace(log, zone=infer_zone(witnesses, max(stored, default=OFFSETS[0])))
 
     def _listed(self, log: LogTable, after: str = "", until: str = "", most: int | None = None) -> list[Object]:
         """List the objects below a table's location, and those of partitions that lie elsewhere."""
@@ -337,9 +337,9 @@ class Catalog:
                 f"is s3:ListBucket on {bucket}"
             ) from error
 
-    def _look(self, item: Object) -> Seen | None:
+    def _look(self, item: Object) -> ChangeTimes | None:
         """Return the times of the changes at the beginning of an object; None where none can be read."""
-        return seen_in(self._head(item))
+        return times_of(self._head(item))
 
     def _head(self, item: Object) -> list[dict[str, Any]]:
         """Return the changes at the beginning of an object."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import product
 
-from workbench.log.arrivals import OFFSETS, Seen
+from workbench.log.arrivals import OFFSETS, ChangeTimes
 from workbench.sql.layouts import glue_type
 from workbench.sql.literals import identifier, literal
 from workbench.sql.templates import part
@@ -174,14 +174,14 @@ class Partitions:
 
         return min(map(order, ends)) <= order(text) <= max(map(order, ends))
 
-    def settled(self, witnesses: Sequence[tuple[Values, Seen]]) -> Partitions:
+    def settled(self, witnesses: Sequence[tuple[Values, ChangeTimes]]) -> Partitions:
         """Keep the readings by which no object lies in a folder earlier, or far later, than its changes."""
         fits = [units for units in self.readings if self._fits(units, witnesses)]
         if len(fits) > 1 and not _natural(fits[0]):  # which of several is meant cannot be told
             fits = []
         return replace(self, readings=tuple(fits))
 
-    def _fits(self, units: Values, witnesses: Sequence[tuple[Values, Seen]]) -> bool:
+    def _fits(self, units: Values, witnesses: Sequence[tuple[Values, ChangeTimes]]) -> bool:
         one, later = replace(self, readings=(units,)), 0
         for values, seen in witnesses:
             span = one.interval(values)

@@ -109,7 +109,7 @@ def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
     about = {
         "table": checkpoint.table,
         "since": checkpoint.since.isoformat(),
-        "made": checkpoint.made.isoformat(),
+        "made": checkpoint.created.isoformat(),
         "place": checkpoint.place,
         "objects": len(checkpoint.objects),
         "bytes": checkpoint.bytes,

@@ -22,12 +22,12 @@ import orjson
 import pyarrow as pa
 
 from workbench.errors import QueryError, RecordRefused, causes, without_values
-from workbench.log.arrivals import ENOUGH, Seen, Witness, Zone, looked_into, seen_in, told_zone, without_zone
+from workbench.log.arrivals import ENOUGH, ChangeTimes, Witness, Zone, infer_zone, sample_times, times_of, without_zone
 from workbench.log.checkpoints import Checkpoint
 from workbench.log.containers import FAILURE
 from workbench.log.contents import Part, merged
 from workbench.log.listing import Listing, list_source
-from workbench.log.objects import SCHEMA, Object, Unreadable, told_by
+from workbench.log.objects import SCHEMA, Object, Unreadable, time_in_path
 from workbench.log.reader import Layout, envelope_columns, layout_of, read_changes
 from workbench.model.records import COLUMN_TYPES, COLUMNS, ORIGIN, canonical_json, canonical_keys
 from workbench.sql.filters import like_key
@@ -88,7 +88,7 @@ class StagedLog:
         self.source = source
         self.after = after
         self._given_zone, self._zone = zone, Zone()
-        self._seen: dict[str, Seen | None] = {}
+        self._seen: dict[str, ChangeTimes | None] = {}
         self._listing = Listing([])
         self.objects: list[Object] = []
         self._con, self._keys = con, tuple(keys)
@@ -166,7 +166,7 @@ class StagedLog:
 
     def _dated(self, listing: Listing) -> Listing:
         """Date objects by the time zone of their names and folders, which is UTC where too few tell another."""
-        self._zone = self._given_zone or self._told_zone(listing.objects)
+        self._zone = self._given_zone or self._infer_zone(listing.objects)
         if self._zone.tz is UTC:
             return listing
         return replace(
@@ -177,15 +177,15 @@ class StagedLog:
             ],
         )
 
-    def _told_zone(self, objects: Sequence[Object]) -> Zone:
-        seen = looked_into([item for item in objects if item.arrival], self._seen, self._look)
-        arrivals = ((told_by(Path(item.path).as_posix()), times) for item, times in seen)
+    def _infer_zone(self, objects: Sequence[Object]) -> Zone:
+        seen = sample_times([item for item in objects if item.arrival], self._seen, self._look)
+        arrivals = ((time_in_path(Path(item.path).as_posix()), times) for item, times in seen)
         witnesses = [Witness(without_zone(by[0]), by[1], times) for by, times in arrivals if by]
-        return told_zone(witnesses) if len(witnesses) >= ENOUGH else Zone()
+        return infer_zone(witnesses) if len(witnesses) >= ENOUGH else Zone()
 
-    def _look(self, item: Object) -> Seen | None:
+    def _look(self, item: Object) -> ChangeTimes | None:
         try:
-            return seen_in(islice(read_changes(item, self._keys), _LOOKED_AT))
+            return times_of(islice(read_changes(item, self._keys), _LOOKED_AT))
         except OSError:
             return None
 

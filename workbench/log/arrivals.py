@@ -31,7 +31,7 @@ _LOOKED_INTO = 8  # objects that tell the zone
 _FIXED = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d\d))?|(UTC|GMT|Z)", re.IGNORECASE)
 
 
-class Seen(NamedTuple):
+class ChangeTimes(NamedTuple):
     """The times of the changes in an object, UTC, without a zone."""
 
     first: datetime
@@ -45,20 +45,20 @@ class Seen(NamedTuple):
 class Witness:
     """What one object tells of the zone: the time its name or its folder says, and the changes in it."""
 
-    told: datetime
+    clock: datetime
     """By name or folder, without a zone."""
     width: timedelta
     """How long after it the object's oldest record may have arrived: an hour by the folder of an hour."""
-    seen: Seen
+    times: ChangeTimes
 
     @property
     def most(self) -> timedelta:
         """What the zone's offset is at most: the object arrived after its earliest change."""
-        return self.told + self.width + MINUTE - self.seen.first
+        return self.clock + self.width + MINUTE - self.times.first
 
     def supports(self, offset: timedelta) -> bool:
         """Tell whether the object arrived soon after its first line's change, with this offset."""
-        return offset - self.width - MINUTE <= self.told - self.seen.leading <= offset + _SOON
+        return offset - self.width - MINUTE <= self.clock - self.times.leading <= offset + _SOON
 
 
 @dataclass(frozen=True)
@@ -153,15 +153,17 @@ def named_zone(text: str) -> Zone:
         ) from error
 
 
-def seen_in(changes: Iterable[dict[str, Any] | Unreadable]) -> Seen | None:
+def times_of(changes: Iterable[dict[str, Any] | Unreadable]) -> ChangeTimes | None:
     """Return the times of changes in the order in which an object holds them; None where there are none."""
     times = [datetime.fromisoformat(each["ts"]) for each in changes if not isinstance(each, Unreadable)]
-    return Seen(min(times), times[0], max(times)) if times else None
+    return ChangeTimes(min(times), times[0], max(times)) if times else None
 
 
-def looked_into(
-    objects: Sequence[Object], times_by_path: dict[str, Seen | None], look: Callable[[Object], Seen | None]
-) -> list[tuple[Object, Seen]]:
+def sample_times(
+    objects: Sequence[Object],
+    times_by_path: dict[str, ChangeTimes | None],
+    look: Callable[[Object], ChangeTimes | None],
+) -> list[tuple[Object, ChangeTimes]]:
     """Look into a few small objects of all times for the times of their changes, each once, by `times_by_path`."""
     step = max(1, -(-len(objects) // _LOOKED_INTO))
     for number in range(0, len(objects), step):
@@ -172,7 +174,7 @@ def looked_into(
     return [(item, seen) for item in objects if (seen := times_by_path.get(item.path))]
 
 
-def told_zone(witnesses: Sequence[Witness], stored: timedelta = OFFSETS[0]) -> Zone:
+def infer_zone(witnesses: Sequence[Witness], stored: timedelta = OFFSETS[0]) -> Zone:
     """Tell the zone by objects, so that no window loses a change whatever the zone really is.
 
     Parameters
@@ -184,7 +186,7 @@ def told_zone(witnesses: Sequence[Witness], stored: timedelta = OFFSETS[0]) -> Z
     """
     most = min((each.most for each in witnesses), default=OFFSETS[-1])
     least = max(stored - _SOON, OFFSETS[0]) if stored <= most else OFFSETS[0]  # else a clock was wrong
-    early = max((each.seen.last - each.told - each.width for each in witnesses), default=timedelta(0))
+    early = max((each.times.last - each.clock - each.width for each in witnesses), default=timedelta(0))
     possible = [each for each in OFFSETS if least <= each <= most]
     support = {each: sum(w.supports(each) for w in witnesses) for each in OFFSETS}
     rough = sum(each.width > MINUTE for each in witnesses)  # such as agree with more than one zone

@@ -26,7 +26,7 @@ from workbench.text import count, file_name, size
 
 _MANIFEST = "_checkpoint.parquet"
 _TIME = "%Y%m%dT%H%M%S%f"
-_ID = re.compile(r"checkpoint=(?P<id>(?P<since>\d{8}T\d{12})Z-(?P<made>\d{8}T\d{12})Z)/")
+_ID = re.compile(r"checkpoint=(?P<id>(?P<since>\d{8}T\d{12})Z-(?P<created>\d{8}T\d{12})Z)/")
 _UNFINISHED = timedelta(days=1)  # after which a checkpoint without its list of objects was left by one who failed
 
 
@@ -47,7 +47,7 @@ class Checkpoint:
     table: str
     since: datetime
     """The state at any instant from here on can be told from it, UTC."""
-    made: datetime
+    created: datetime
     """UTC."""
     keys: Mapping[str, str]
     """The key attributes and their types S, N or B."""
@@ -66,7 +66,7 @@ class Checkpoint:
     @property
     def id(self) -> str:
         """Its name, which no other of the table has: since when it holds, and when it was made."""
-        return f"{self.since:{_TIME}}Z-{self.made:{_TIME}}Z"
+        return f"{self.since:{_TIME}}Z-{self.created:{_TIME}}Z"
 
     def __str__(self) -> str:
         """Write it in a line."""
@@ -81,7 +81,7 @@ class Checkpoint:
 
     def notes(self, listed: Iterable[Object] | None, read: int) -> tuple[str, ...]:
         """Say what an answer that begins with it stands on; `listed` are all objects of the log, None: not known."""
-        notes = [f"from the checkpoint of {self.made:%Y-%m-%d %H:%M:%S} UTC on, and {count(read, 'later object')}"]
+        notes = [f"from the checkpoint of {self.created:%Y-%m-%d %H:%M:%S} UTC on, and {count(read, 'later object')}"]
         there = list(listed) if listed is not None else []
         other = (
             self.objects - {(item.path, item.size, item.modified) for item in there} if listed is not None else set()
@@ -125,7 +125,7 @@ class Checkpoints:
     ) -> Checkpoint | None:
         """Return the newest checkpoint from which the state at an instant can be told, and which is `whole`."""
         usable = [each for each in self._folders(table) if each.finished and each.since <= at]
-        newest = sorted(usable, key=lambda each: (each.since, each.made), reverse=True)
+        newest = sorted(usable, key=lambda each: (each.since, each.created), reverse=True)
         return next(
             (
                 checkpoint
@@ -177,9 +177,9 @@ class Checkpoints:
             for each in folders
             if each.finished and (checkpoint := self._get(each, log)) and checkpoint.table == table
         ]
-        old = sorted(own, key=lambda each: each.made, reverse=True)[keep:]
+        old = sorted(own, key=lambda each: each.created, reverse=True)[keep:]
         left = datetime.now(UTC) - _UNFINISHED
-        old += [each for each in folders if not each.finished and each.made < left]
+        old += [each for each in folders if not each.finished and each.created < left]
         for each in old:
             self._read.pop((each.place, log), None)
             self._files.remove(each.place, first=_MANIFEST)
@@ -189,9 +189,11 @@ class Checkpoints:
         top, folders = f"{self._root}/{file_name(table)}/", dict[str, _Folder]()
         for name in self._files.list(top):
             if match := _ID.match(name):
-                since, made = (datetime.strptime(match[part], _TIME).replace(tzinfo=UTC) for part in ("since", "made"))
+                since, created = (
+                    datetime.strptime(match[part], _TIME).replace(tzinfo=UTC) for part in ("since", "created")
+                )
                 finished = name == match[0] + _MANIFEST or (match[0] in folders and folders[match[0]].finished)
-                folders[match[0]] = _Folder(top + match[0], match["id"], since, made, finished)
+                folders[match[0]] = _Folder(top + match[0], match["id"], since, created, finished)
         return list(folders.values())
 
     def _get(self, folder: _Folder, log: Log) -> Checkpoint | None:
@@ -218,7 +220,7 @@ class Checkpoints:
                 else Checkpoint(
                     metadata["table"],
                     folder.since,
-                    folder.made,
+                    folder.created,
                     metadata["keys"],
                     log,
                     place,
@@ -241,5 +243,5 @@ class _Folder:
     place: str
     id: str
     since: datetime
-    made: datetime
+    created: datetime
     finished: bool

@@ -72,11 +72,11 @@ def arrival_of(path: str) -> datetime | None:
     >>> arrival_of("data/persons/year=2026/month=11/day=18/hour=09/a.json.gz")
     datetime.datetime(2026, 11, 18, 9, 0, tzinfo=datetime.timezone.utc)
     """
-    arrival = told_by(path)
+    arrival = time_in_path(path)
     return arrival[0] if arrival else None
 
 
-def told_by(path: str) -> tuple[datetime, timedelta] | None:
+def time_in_path(path: str) -> tuple[datetime, timedelta] | None:
     """Return when the oldest record of an object arrived, as `arrival_of` does, and how exactly the path tells it."""
     named = _NAMED.findall(path.rpartition("/")[2])
     if times := named or _ARRIVAL.findall(path)[-1:]:

@@ -31,7 +31,7 @@ class View:
         return f"{' or '.join(self.kinds)} from {self.first:%Y-%m-%d %H:%M:%S} to {self.last:%Y-%m-%d %H:%M:%S}"
 
 
-def counted(rows: pa.Table) -> list[dict[str, Any]]:
+def count_views(rows: pa.Table) -> list[dict[str, Any]]:
     """Count changes, as `changes.sql` answers them, like `stream_views.sql`.
 
     Returns
@@ -49,7 +49,7 @@ def counted(rows: pa.Table) -> list[dict[str, Any]]:
     return answer
 
 
-def views(rows: Sequence[Mapping[str, Any]]) -> list[View]:
+def infer_views(rows: Sequence[Mapping[str, Any]]) -> list[View]:
     """Return the types that the rows of `stream_views.sql` are of, in the order they came; one, where one explains all.
 
     An INSERT has no old image and a REMOVE no new one, whatever the type: only a MODIFY tells it alone.
@@ -68,16 +68,16 @@ def views(rows: Sequence[Mapping[str, Any]]) -> list[View]:
     return sorted(inferred, key=lambda view: (view.first, view.kinds))
 
 
-def tells_states(views: Sequence[View]) -> bool:
+def have_states(views: Sequence[View]) -> bool:
     """Return whether there are changes that say what they left."""
     return any({BOTH, NEW} & {*view.kinds} for view in views)
 
 
-def lacking(views: Sequence[View]) -> str:
+def missing_images(views: Sequence[View]) -> str:
     """Say which images are not there, in words that follow "the log holds"; '' where all are.
 
     >>> noon = datetime(2026, 11, 18, 12)
-    >>> lacking([View((KEYS,), noon, noon)])
+    >>> missing_images([View((KEYS,), noon, noon)])
     'keys only (StreamViewType KEYS_ONLY)'
     """
     if all(BOTH in view.kinds for view in views):

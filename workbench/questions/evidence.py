@@ -149,7 +149,7 @@ class Evidence:
     @property
     def types_held(self) -> list[str]:
         """What the records hold of the images, in a line."""
-        return [f"the log holds {stream_views.lacking(self.held)}"] if self.held else []
+        return [f"the log holds {stream_views.missing_images(self.held)}"] if self.held else []
 
 
 def gap_examples(gaps: pd.DataFrame) -> list[str]:

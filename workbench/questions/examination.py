@@ -75,7 +75,7 @@ def examine(
     types, _ = drift(engine.ask("schema_drift", table, **window).rows)
     sizes = engine.ask("record_sizes", table, **window, large=LARGEST_RECORD // 2, examples=EXAMPLES).rows
     imageless = sizes.column("no_old_image")[0].as_py() or sizes.column("no_new_image")[0].as_py()
-    held = stream_views.views(engine.ask("stream_views", table, **window).rows.to_pylist()) if imageless else []
+    held = stream_views.infer_views(engine.ask("stream_views", table, **window).rows.to_pylist()) if imageless else []
     schemas = engine.keys(table)  # the last, since they need no images: asked first, the log would be read twice
     keys = list(dict.fromkeys(name for each in schemas for name in each.types))
     answer, baseline = chains.answer, chains.baseline

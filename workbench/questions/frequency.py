@@ -92,7 +92,7 @@ class AttributeChanges:
         micros = pc.cast(rows.column("ts"), pa.int64()).to_pylist()
         images = (rows.column("old_image").to_pylist(), rows.column("new_image").to_pylist())
         self.modifies += len(micros)
-        self.held += stream_views.counted(rows)
+        self.held += stream_views.count_views(rows)
         for key, at, old, new in zip(rows.column("keys").to_pylist(), micros, *images, strict=True):
             if old is None or new is None:
                 self.unknown += 1
