@@ -82,7 +82,13 @@ class ReportError(WorkbenchError):
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error, and what it came of, and what that did."""
+    """Yield an error, and what it came of, and what that did.
+
+    >>> error = ValueError("no number")
+    >>> error.__cause__ = KeyError("age")
+    >>> [type(each).__name__ for each in causes(error)]
+    ['ValueError', 'KeyError']
+    """
     while error:
         yield error
         error = error.__cause__ or error.__context__
@@ -121,6 +127,10 @@ def _unquoted(message: str) -> str:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the closest of `names`, or an empty text."""
+    """Return `` Did you mean 'x'?`` for the closest of `names`, or an empty text.
+
+    >>> did_you_mean("person", ["persons", "orders"]), did_you_mean("x", ["persons"])
+    (" Did you mean 'persons'?", '')
+    """
     close = difflib.get_close_matches(name, list(names), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -159,7 +159,21 @@ def _flush_to_disk(path: Path, mode: int) -> None:
 
 
 def writable(given: str | Path, session: boto3.Session | None) -> Path | str:
-    """Return where a file goes, checked: a path of this machine, or an object's address as text."""
+    """Return where a file goes, checked: a path of this machine, or an object's address as text.
+
+    Parameters
+    ----------
+    session
+        With which objects are written; None where S3 is not written to, as by the embedded engine.
+
+    Raises
+    ------
+    ExportError
+        Where it is neither, or an object and there is no session.
+
+    >>> writable("out/persons.parquet", None).as_posix()
+    'out/persons.parquet'
+    """
     if not is_s3(given):
         return local_path(given, ExportError, "write a file, or an object, s3://bucket/key")
     split_s3_object(given)
@@ -169,7 +183,11 @@ def writable(given: str | Path, session: boto3.Session | None) -> Path | str:
 
 
 def beneath(folder: str | Path, name: str, session: boto3.Session | None) -> Path | str:
-    """Return where a file of a folder goes, or of a prefix in S3."""
+    """Return where a file of a folder goes, or of a prefix in S3.
+
+    >>> beneath("reports", "index.html", None).as_posix()
+    'reports/index.html'
+    """
     if is_s3(folder):
         return writable(f"{str(folder).rstrip('/')}/{name}", session)
     return local_path(folder, ExportError, "write to a folder, or to a place in S3, s3://bucket/prefix/") / name
@@ -213,5 +231,5 @@ def upload(file: Path, place: str, session: boto3.Session | None, *, overwrite: 
 
 
 def refuse_existing(place: Path | str, cause: Exception | None = None) -> NoReturn:
-    """Say that something is there already."""
+    """Raise the error for a file, or an object, that is there already."""
     raise ExportError(f"{place} exists already: choose another name or overwrite it (--overwrite)") from cause

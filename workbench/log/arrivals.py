@@ -154,7 +154,11 @@ def named_zone(text: str) -> Zone:
 
 
 def times_of(changes: Iterable[dict[str, Any] | Unreadable]) -> ChangeTimes | None:
-    """Return the times of changes in the order in which an object holds them; None where there are none."""
+    """Return the times of changes in the order in which an object holds them; None where there are none.
+
+    >>> times_of([{"ts": "2026-11-18 12:00:00.000000"}, {"ts": "2026-11-18 11:59:00.000000"}]).first
+    datetime.datetime(2026, 11, 18, 11, 59)
+    """
     times = [datetime.fromisoformat(each["ts"]) for each in changes if not isinstance(each, Unreadable)]
     return ChangeTimes(min(times), times[0], max(times)) if times else None
 
@@ -164,7 +168,7 @@ def sample_times(
     times_by_path: dict[str, ChangeTimes | None],
     look: Callable[[Object], ChangeTimes | None],
 ) -> list[tuple[Object, ChangeTimes]]:
-    """Look into a few small objects of all times for the times of their changes, each once, by `times_by_path`."""
+    """Return the times of changes in a few small objects of all times, each looked into once, by `times_by_path`."""
     step = max(1, -(-len(objects) // _LOOKED_INTO))
     for number in range(0, len(objects), step):
         some = objects[number : number + step]
@@ -175,7 +179,7 @@ def sample_times(
 
 
 def infer_zone(witnesses: Sequence[Witness], stored: timedelta = OFFSETS[0]) -> Zone:
-    """Tell the zone by objects, so that no window loses a change whatever the zone really is.
+    """Return the zone that objects speak for, so that no window loses a change whatever the zone really is.
 
     Parameters
     ----------
@@ -183,6 +187,10 @@ def infer_zone(witnesses: Sequence[Witness], stored: timedelta = OFFSETS[0]) -> 
         Objects of all times of the log.
     stored
         What the offset is at least by the times at which objects were stored.
+
+    >>> told, made = datetime(2026, 11, 18, 7), datetime(2026, 11, 18, 12)
+    >>> infer_zone([Witness(told, MINUTE, ChangeTimes(made, made, made))] * 3).name
+    'UTC-05:00'
     """
     most = min((each.most for each in witnesses), default=OFFSETS[-1])
     least = max(stored - _SOON, OFFSETS[0]) if stored <= most else OFFSETS[0]  # else a clock was wrong

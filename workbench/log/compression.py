@@ -64,7 +64,15 @@ def format_of(start: bytes) -> Format:
 
 
 def lines_of(path: str, kind: Format) -> Iterator[bytes | RecordRefused]:
-    """Yield the lines of an object; where it is damaged, what could be read and then why it ends there."""
+    """Yield the lines of an object; where it is damaged, what could be read and then why it ends there.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with open(f"{folder}/a.json", "w") as file:
+    ...         _ = file.write('{"a":1}\\n{"a":2}')
+    ...     list(lines_of(f"{folder}/a.json", "json"))
+    [b'{"a":1}', b'{"a":2}']
+    """
     parts, length = list[bytes](), 0  # of a line, put together once: a line may be long
     for chunk in _unpacked_chunks(path, kind):
         if isinstance(chunk, RecordRefused):

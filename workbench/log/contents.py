@@ -69,7 +69,13 @@ class Table:
 
 
 def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Add up what is of one table, Region, account and key."""
+    """Add up the parts of one table, Region, account and key.
+
+    >>> noon = datetime(2026, 11, 18, 12)
+    >>> part = Part("persons", "eu-central-1", None, '{"pk":"S"}', 3, noon, noon)
+    >>> [each.changes for each in merged([part, part])]
+    [6]
+    """
     totals: dict[tuple[str | None, ...], Part] = {}
     for part in parts:
         name = part.table, part.aws_region, part.account_id, part.keys
@@ -84,13 +90,17 @@ def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
 
 
 def choice(region: str | None, account: str | None) -> str:
-    """Name what the settings choose, for what is kept of one and must not be taken for another's."""
+    """Return words for what the settings choose, for what is kept of one and must not be taken for another's.
+
+    >>> choice("eu-central-1", None)
+    ' log_region=eu-central-1'
+    """
     given = {"log_region": region, "log_account": account}
     return "".join(f" {setting}={value}" for setting, value in given.items() if value)
 
 
 def placing(parts: Sequence[Part]) -> Callable[[Part], tuple[str | None, str | None]]:
-    """Return what tells a part's Region and account, the parts of one table being known.
+    """Return the function that gives a part's Region and account, the parts of one table being known.
 
     Changes that do not tell theirs count as of the only one that others tell.
     """
@@ -120,6 +130,11 @@ def one_table(
         Where several are left; the message names them, and the settings that choose.
     TableNotFound
         Where there is none of that Region or account.
+
+    >>> noon = datetime(2026, 11, 18, 12)
+    >>> parts = [Part("persons", "eu-central-1", None, '{"pk":"S"}', 3, noon, noon)]
+    >>> one_table(parts, "persons", None, None).schemas[0].called
+    'pk (S)'
     """
     origin: dict[str, str] = {}
     place: dict[str, str] = {}
@@ -165,13 +180,23 @@ def one_table(
 
 
 def alive_at(schemas: Sequence[Schema], at: datetime | None) -> Schema:
-    """Return the key of the table that was there at an instant; of several, newest first."""
+    """Return the key of the table that was there at an instant; `schemas` are newest first.
+
+    >>> noon = datetime(2026, 11, 18, 12)
+    >>> alive_at([Schema({"id": "N"}, noon, noon), Schema({"pk": "S"}, noon - noon.resolution, noon)], None).types
+    {'id': 'N'}
+    """
     moment = at.astimezone(UTC).replace(tzinfo=None) if at else None
     return next((each for each in schemas if moment is None or each.first <= moment), schemas[-1])
 
 
 def remade(schemas: Sequence[Schema]) -> list[str]:
-    """Tell of a table that was made again with another key, newest first; nothing of one that was not."""
+    """Say of a table that it was made again with another key, newest first; nothing of one that was not.
+
+    >>> noon = datetime(2026, 11, 18, 12)
+    >>> remade([Schema({"pk": "S"}, noon, noon)])
+    []
+    """
     if len(schemas) < 2:
         return []
     newest, *older = schemas

@@ -153,7 +153,7 @@ def choose(
 
 
 def others(exports: Sequence[Export], table: str, place: Mapping[str, str] = _ANYWHERE) -> str:
-    """Say which exports there are where none is a table's state to begin with: its own first, then the newest."""
+    """Return words for the exports there are, where none is a table's state to begin with: its own, then the newest."""
     ordered = sorted(exports, key=lambda export: (export.table == table, export.time), reverse=True)
     other = f"while the log is of {' of '.join(place.values())}"
     elsewhere = (f" ({export.arn}, {other})" if not export.is_of(place) else "" for export in ordered)

@@ -224,7 +224,7 @@ class _Finder:
 
 
 def table_of(item: Object) -> str | None:
-    """Return the name of the table of an object's first record; None where it does not tell."""
+    """Return the name of the table of an object's first record; None where it has none."""
     if item.format == "parquet":
         with suppress(pa.ArrowException, OSError):
             rows = pq.ParquetFile(item.path).iter_batches(1, columns=["table_name"])

@@ -59,7 +59,7 @@ class Unreadable:
 
 
 def stored_object(path: Path) -> Object:
-    """Describe a file: its size, its time, its format by its first bytes, and when it arrived."""
+    """Return what a file is: its size, its time, its format by its first bytes, and when it arrived."""
     stat = path.stat()
     with path.open("rb") as file:
         kind = format_of(file.read(16))
@@ -77,7 +77,11 @@ def arrival_of(path: str) -> datetime | None:
 
 
 def time_in_path(path: str) -> tuple[datetime, timedelta] | None:
-    """Return when the oldest record of an object arrived, as `arrival_of` does, and how exactly the path tells it."""
+    """Return when the oldest record of an object arrived, as `arrival_of` does, and how exactly the path tells it.
+
+    >>> time_in_path("data/2026/11/18/09/persons-1-2026-11-18-09-05-12-4f1c.json.gz")
+    (datetime.datetime(2026, 11, 18, 9, 5, 12, tzinfo=datetime.timezone.utc), datetime.timedelta(seconds=1))
+    """
     named = _NAMED.findall(path.rpartition("/")[2])
     if times := named or _ARRIVAL.findall(path)[-1:]:
         exactly = timedelta(seconds=1) if named else timedelta(hours=1) if times[0][3] else timedelta(days=1)
@@ -87,12 +91,16 @@ def time_in_path(path: str) -> tuple[datetime, timedelta] | None:
 
 
 def read_lines(item: Object) -> Iterator[bytes | RecordRefused]:
-    """Yield the lines; where an object is damaged, what could be read and then why it ends there."""
+    """Yield the lines of an object; where it is damaged, what could be read and then why it ends there."""
     return lines_of(item.path, item.format)
 
 
 def grouped(unreadable: Iterable[Unreadable]) -> list[str]:
-    """Write what is unreadable in lines: what of an object is so for one reason by the first of it, and how many."""
+    """Return a line for each object and reason: the first line that is unreadable for it, and how many more are.
+
+    >>> grouped([Unreadable("a.json", line, "not JSON") for line in (3, 5, 9)])
+    ['a.json:3: not JSON (and 2 more such lines)']
+    """
     first: dict[tuple[str, str], Unreadable] = {}
     counts: Counter[tuple[str, str]] = Counter()
     for each in unreadable:

@@ -38,7 +38,7 @@ _BATCH = 1_000  # rows of a Parquet object made Python at a time
 
 
 def layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
-    """Tell an object's layout, whether records share a line, and the key names, from its first record."""
+    """Return an object's layout, whether records share a line, and the key names, by its first record."""
     try:
         return _layout_of(item)
     except OSError:  # the line reader says what is the matter
@@ -64,7 +64,11 @@ def _layout_of(item: Object) -> tuple[Layout, bool, tuple[str, ...]]:
 
 
 def key_names(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name the key attributes of a record; () where it does not tell."""
+    """Return the names of a record's key attributes; () where it does not say.
+
+    >>> key_names({"dynamodb": {"Keys": {"pk": {"S": "p-1"}}}}), key_names({"keys": '{"id":{"N":"7"}}'})
+    (('pk',), ('id',))
+    """
     change = record.get("dynamodb")
     keys = change.get("Keys") if isinstance(change, dict) else record.get("keys")
     if isinstance(keys, str):
@@ -92,7 +96,7 @@ def _first_row(item: Object) -> dict[str, Any]:
 
 
 def envelope_columns(item: Object) -> tuple[str, ...]:
-    """Name the columns of a Parquet object that DuckDB can read as an envelope; () where it has to be read by row."""
+    """Return the columns of a Parquet object that DuckDB can read as an envelope; () where it has to be read by row."""
     try:
         schema = pq.read_schema(item.path)
     except (pa.ArrowException, OSError):
@@ -117,6 +121,14 @@ def read_changes(
 
     An object without any change is named once, by what it is. `wrapped` counts the changes that were wrapped, by what
     they were wrapped in.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from workbench.log.objects import stored_object
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.json")
+    ...     _ = path.write_text("not a record")
+    ...     [each.reason for each in read_changes(stored_object(path))]
+    ['not JSON at character 1: Expecting value']
     """
     refused: list[tuple[int, RecordRefused]] | None = []  # until there is a change
     for number, change in _read(item, keys, Counter() if wrapped is None else wrapped):

@@ -35,6 +35,9 @@ def column_path(name: str) -> tuple[str, ...]:
     ------
     ParameterError
         Where quotes or dots are out of place.
+
+    >>> column_path('person."first.name"'), column_path("age")
+    (('person', 'first.name'), ('age',))
     """
     parts: list[str] = []
     at = 0

@@ -29,7 +29,7 @@ Numbers = Literal["auto", "decimal"]
 
 
 def from_dynamodb(image: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn a DynamoDB JSON image into Python values.
+    """Return the Python values of a DynamoDB JSON image.
 
     N becomes int where it is an integer of up to 38 digits, else Decimal; B bytes; sets frozenset;
     NULL None. Binary is expected base64-encoded once.
@@ -38,6 +38,9 @@ def from_dynamodb(image: Mapping[str, Any]) -> dict[str, Any]:
     ------
     RecordRefused
         Where the image is not DynamoDB JSON.
+
+    >>> from_dynamodb({"pk": {"S": "p-1"}, "age": {"N": "41"}, "tags": {"SS": ["vip"]}})
+    {'pk': 'p-1', 'age': 41, 'tags': frozenset({'vip'})}
     """
     try:
         return {name: _from_value(value) for name, value in image.items()}
@@ -47,13 +50,16 @@ def from_dynamodb(image: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_dynamodb(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn Python values into a DynamoDB JSON image; the inverse of `from_dynamodb`.
+    """Return the DynamoDB JSON image of Python values; the inverse of `from_dynamodb`.
 
     Raises
     ------
     ParameterError
         For a value DynamoDB cannot hold: a number of more than 38 digits or out of range, an empty or
         mixed set, NaN, any other type. The message names the attribute.
+
+    >>> to_dynamodb({"pk": "p-1", "age": 41, "note": None})
+    {'pk': {'S': 'p-1'}, 'age': {'N': '41'}, 'note': {'NULL': True}}
     """
     image = {}
     for name, value in item.items():
@@ -109,7 +115,11 @@ def frame(images: Iterable[str | bytes], *, keys: Sequence[str] = (), numbers: N
 
 
 def to_images(df: pd.DataFrame) -> list[dict[str, Any]]:
-    """Turn a frame of flattened columns back into DynamoDB JSON images; the inverse of `frame`."""
+    """Return the DynamoDB JSON images of a frame of flattened columns; the inverse of `frame`.
+
+    >>> to_images(frame(['{"pk":{"S":"a"},"person":{"M":{"age":{"N":"41"}}}}']))
+    [{'person': {'M': {'age': {'N': '41'}}}, 'pk': {'S': 'a'}}]
+    """
     images: list[dict[str, Any]] = [{} for _ in range(len(df))]
     for name in (column for column in df.columns if column not in RESERVED):
         *parents, last = column_path(str(name))

@@ -172,7 +172,10 @@ def canonical_time(value: Any, precision: object = None) -> str:
 
 
 def refuse_images(texts: Iterable[str | None]) -> None:
-    """Raise RecordRefused where one of these is no image: asked after an error, to tell it from a fault of the code."""
+    """Raise RecordRefused where one of these is no image: asked after an error, to tell it from a fault of the code.
+
+    >>> refuse_images(['{"age":{"N":"41"}}', None])
+    """
     for text in texts:
         if text is not None:
             canonical_text(text)
@@ -194,6 +197,9 @@ def valid_unicode(text: str) -> str:
     ------
     RecordRefused
         Where it cannot, for a lone surrogate in it.
+
+    >>> valid_unicode("Ångström")
+    'Ångström'
     """
     try:
         text.encode()

@@ -33,11 +33,16 @@ class Link:
 
 
 def follow(changes: Iterable[Link]) -> Iterator[tuple[Link, bool]]:
-    """Order the distinct changes of one item, and tell of each whether a change before it is missing.
+    """Order the distinct changes of one item, and say of each whether a change before it is missing.
 
     A change is missing where one did not find what the one before it left; before the item's first change,
     where that found the item there already. Of all orders that keep to the times, it is one with the fewest gaps, and
     of these one with the fewest after the item's beginning.
+
+    >>> noon = datetime(2026, 11, 18, 12)
+    >>> changes = [Link(noon, "1", "B", "C"), Link(noon, "2", ABSENT, "A"), Link(noon, "3", "A", "B")]
+    >>> [(change.event_id, missing) for change, missing in follow(changes)]
+    [('2', False), ('3', False), ('1', False)]
     """
     instants = [list(group) for _, group in groupby(sorted(changes, key=_by_time), key=lambda change: change.ts)]
     ways: list[dict[str, _Way]] = [{ABSENT: _Way(_NO_GAP, ABSENT, ())}]  # by the image an instant ends with

@@ -141,7 +141,11 @@ def is_twice_encoded(record: Mapping[str, Any]) -> bool:
 
 
 def has_new_images(record: Mapping[str, Any]) -> bool:
-    """Return whether a raw record is of a stream that has new images, by its kind; False where it does not tell."""
+    """Return whether a raw record is of a stream that has new images, by its kind; False where it does not say.
+
+    >>> [has_new_images({"dynamodb": {"StreamViewType": view}}) for view in ("NEW_IMAGE", "KEYS_ONLY")]
+    [True, False]
+    """
     view = _member(_member(record, "dynamodb"), "StreamViewType")
     return _member(record, "recordFormat") is not None if view is None else view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES")
 

@@ -53,6 +53,11 @@ def infer_views(rows: Sequence[Mapping[str, Any]]) -> list[View]:
     """Return the types that the rows of `stream_views.sql` are of, in the order they came; one, where one explains all.
 
     An INSERT has no old image and a REMOVE no new one, whatever the type: only a MODIFY tells it alone.
+
+    >>> row = {"event_name": "MODIFY", "has_new": True, "has_old": False}
+    >>> noon = datetime(2026, 11, 18, 12)
+    >>> [view.kinds for view in infer_views([row | {"first_change": noon, "last_change": noon}])]
+    [('NEW_IMAGE',)]
     """
     inferred: list[View] = []
     for row in sorted(rows, key=lambda row: row["event_name"] != "MODIFY"):
@@ -69,7 +74,12 @@ def infer_views(rows: Sequence[Mapping[str, Any]]) -> list[View]:
 
 
 def have_states(views: Sequence[View]) -> bool:
-    """Return whether there are changes that say what they left."""
+    """Return whether there are changes that say what they left.
+
+    >>> noon = datetime(2026, 11, 18, 12)
+    >>> have_states([View((KEYS,), noon, noon)]), have_states([View((BOTH,), noon, noon)])
+    (False, True)
+    """
     return any({BOTH, NEW} & {*view.kinds} for view in views)
 
 

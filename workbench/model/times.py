@@ -25,12 +25,15 @@ def now() -> datetime:
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """Look a time zone up by its name.
+    """Return the time zone of a name.
 
     Raises
     ------
     ParameterError
         Where there is none.
+
+    >>> zone_of("Europe/Berlin")
+    zoneinfo.ZoneInfo(key='Europe/Berlin')
     """
     try:
         return ZoneInfo(name)
@@ -61,7 +64,17 @@ def instant(value: Moment, timezone: str = "UTC") -> datetime:
 
 
 def window(start: Moment | None, end: Moment | None, timezone: str = "UTC") -> tuple[datetime, datetime]:
-    """Read a window of time: from its start, inclusive, to its end, exclusive; what is not given is open."""
+    """Return a window of time in UTC: from its start, inclusive, to its end, exclusive; what is not given is open.
+
+    Raises
+    ------
+    ParameterError
+        Where one of them is no instant, or the window is empty.
+
+    >>> begin, until = window("2026-11-01", "2026-11-02", "Europe/Berlin")
+    >>> begin.isoformat(), until.isoformat()
+    ('2026-10-31T23:00:00+00:00', '2026-11-01T23:00:00+00:00')
+    """
     begin = START_OF_TIME if start is None else instant(start, timezone)
     until = END_OF_TIME if end is None else instant(end, timezone)
     if begin >= until:
@@ -70,7 +83,16 @@ def window(start: Moment | None, end: Moment | None, timezone: str = "UTC") -> t
 
 
 def duration(text: str) -> pd.Timedelta:
-    """Read a length of time such as ``15min``, ``1h30m``, ``7d`` or ``2w``."""
+    """Return the length of time that a text such as ``15min``, ``1h30m``, ``7d`` or ``2w`` says.
+
+    Raises
+    ------
+    ParameterError
+        Where it is none; months have no length of their own.
+
+    >>> duration("1h30m"), duration("2w")
+    (Timedelta('0 days 01:30:00'), Timedelta('14 days 00:00:00'))
+    """
     parts = _parts(text)
     if not parts or "mo" in dict(parts):
         raise ParameterError(f"{text!r} is no length of time: write it like 15min, 24h or 7d")

@@ -28,7 +28,13 @@ def read_only(path: Path) -> bool:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a store; one that cannot be written is left as it is, also by what SQLite would put beside it."""
+    """Open a store; one that cannot be written is left as it is, also by what SQLite would put beside it.
+
+    Returns
+    -------
+    sqlite3.Connection
+        In autocommit mode: transactions are begun and ended by statements.
+    """
     if not read_only(path):
         return sqlite3.connect(path, isolation_level=None, timeout=30)
     written = path.with_name(f"{path.name}-wal")

@@ -37,7 +37,15 @@ class Store(Protocol):
 
 
 def check(dataset: str, items: int | None, changes: int) -> None:
-    """Refuse a dataset there is not, and numbers that make no sense."""
+    """Refuse a dataset there is not, and numbers that make no sense.
+
+    Raises
+    ------
+    ParameterError
+        Naming the datasets there are, or the numbers.
+
+    >>> check("persons", items=10, changes=100)
+    """
     if dataset not in DATASETS:
         raise ParameterError(
             f"there is no dataset {dataset!r}; there are: {', '.join(DATASETS)}.{did_you_mean(dataset, DATASETS)}"
@@ -47,7 +55,17 @@ def check(dataset: str, items: int | None, changes: int) -> None:
 
 
 def span_of(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
-    """Return the span of the changes: by default, the seven days before the last full hour."""
+    """Return the span of the changes: by default, the seven days before the last full hour.
+
+    Raises
+    ------
+    ParameterError
+        Where it is empty.
+
+    >>> start, end = span_of(None, datetime(2026, 11, 18))
+    >>> start.isoformat(), end.isoformat()
+    ('2026-11-11T00:00:00+00:00', '2026-11-18T00:00:00+00:00')
+    """
     until = _utc(end) if end else datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     since = _utc(start) if start else until - timedelta(days=7)
     if since >= until:
@@ -60,7 +78,13 @@ def _utc(moment: datetime) -> datetime:
 
 
 def times_within(rng: random.Random, span: tuple[datetime, datetime], changes: int) -> list[datetime]:
-    """Draw instants that follow the hours of the day, with quieter weekends."""
+    """Return drawn instants, in order, that follow the hours of the day, with quieter weekends.
+
+    >>> noon = datetime(2026, 11, 18, 12, tzinfo=UTC)
+    >>> times = times_within(random.Random(0), (noon, noon + timedelta(hours=2)), 3)
+    >>> len(times), times == sorted(times), all(noon <= at < noon + timedelta(hours=2) for at in times)
+    (3, True, True)
+    """
     hours = math.ceil((span[1] - span[0]) / _HOUR)
     starts = [span[0] + hour * _HOUR for hour in range(hours)]
     weights = [_DAILY[at.hour] * (0.55 if at.weekday() >= 5 else 1) for at in starts]

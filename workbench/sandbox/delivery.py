@@ -82,6 +82,13 @@ def deliver(
     ------
     StoreError
         Where another process has been delivering into this lake for more than a minute.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, ItemStore(Path(folder, "store.sqlite")) as store:
+    ...     store.create_table("persons", {"pk": "S"})
+    ...     store.put_item("persons", {"pk": "p-1", "age": 41})
+    ...     deliver(store, Path(folder, "lake"), "persons")
+    Delivered(deliveries=1, objects=1, refused=0)
     """
     if not next(store.pending(table), None):
         return Delivered(0, 0, 0)

@@ -20,6 +20,10 @@ def alone(lake: Path, doing: str, what: str) -> Iterator[None]:
     ------
     StoreError
         Where another process has been at it for more than a minute, or the lake is read-only.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, alone(Path(folder, "lake"), "delivering", "delivering into the lake"):
+    ...     pass
     """
     beside = lake.with_name(f".{lake.name}.{doing}")  # not in it: a lake holds objects only
     try:

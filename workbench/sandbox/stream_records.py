@@ -15,6 +15,9 @@ def item_size(image: Mapping[str, Any]) -> tuple[int, int]:
     """Return an item's size in bytes, as DynamoDB counts it, and how many levels deep it is.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+
+    >>> item_size({"pk": {"S": "p-1"}, "tags": {"SS": ["a", "b"]}})
+    (11, 1)
     """
     size, depth = 0, 0
     for name, value in image.items():

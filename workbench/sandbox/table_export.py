@@ -41,6 +41,14 @@ def export_table(store: ItemStore, table: str, folder: Path, *, files: int = 2) 
     ------
     StoreError
         Where there is no such table, or the files cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, ItemStore(Path(folder, "store.sqlite")) as store:
+    ...     store.create_table("persons", {"pk": "S"})
+    ...     store.put_item("persons", {"pk": "p-1", "age": 41})
+    ...     export = export_table(store, "persons", Path(folder))
+    ...     sorted(path.name for path in export.iterdir() if path.is_file() and path.suffix == ".json")
+    ['manifest-files.json', 'manifest-summary.json']
     """
     partition_key, *_ = store.key_names(table)
     if files < 1:

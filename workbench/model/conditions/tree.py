@@ -100,23 +100,43 @@ Condition: TypeAlias = Leaf | Not | And | Or
 
 
 def names_images(condition: Condition) -> bool:
-    """Return whether a condition reads ``new.`` or ``old.`` anywhere."""
+    """Return whether a condition reads ``new.`` or ``old.`` anywhere.
+
+    >>> from workbench.model.conditions import parse
+    >>> names_images(parse("new.age > 40")), names_images(parse("age > 40"))
+    (True, False)
+    """
     return any(name.image in ("new", "old") for name in names(condition))
 
 
 def names_columns(condition: Condition) -> bool:
-    """Return whether a condition reads a column of the answer."""
+    """Return whether a condition reads a column of the answer.
+
+    >>> from workbench.model.conditions import parse
+    >>> names_columns(parse("ts > '-2d'", CHANGES)), names_columns(parse("age > 40", CHANGES))
+    (True, False)
+    """
     return any(name.image == COLUMN for name in names(condition))
 
 
 def names(condition: Condition) -> Iterator[Name]:
-    """Yield what a condition names, as often as it does."""
+    """Yield what a condition names, as often as it does.
+
+    >>> from workbench.model.conditions import parse
+    >>> [name.path for name in names(parse("age > 40 and person.city = 'Oslo'"))]
+    [('age',), ('person', 'city')]
+    """
     for leaf in leaves(condition):
         yield leaf.name
 
 
 def leaves(condition: Condition) -> Iterator[Leaf]:
-    """Yield the comparisons of a condition."""
+    """Yield the comparisons of a condition.
+
+    >>> from workbench.model.conditions import parse
+    >>> list(leaves(parse("not age > 40")))
+    [Compares(name=Name(image='', path=('age',)), operator='>', value=Decimal('40'))]
+    """
     match condition:
         case And(parts) | Or(parts):
             for part in parts:
