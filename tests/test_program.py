@@ -282,13 +282,13 @@ def test_a_store_with_changes_in_its_log_of_writes_is_read_whole(read_only, home
     store = Workbench().settings.store
     import sqlite3
 
-    keeper._db = sqlite3.connect(store, isolation_level=None)
-    keeper._db.execute("pragma wal_autocheckpoint = 0")
-    keeper._db.execute("update tables set note = 'later' where name = 'persons'")
+    keeper.connection = sqlite3.connect(store, isolation_level=None)
+    keeper.connection.execute("pragma wal_autocheckpoint = 0")
+    keeper.connection.execute("update tables set note = 'later' where name = 'persons'")
     with ItemStore(store) as found:
         assert found.read_only
         assert found.note("persons") == "later"
-    keeper._db.close()
+    keeper.connection.close()
 
 
 def test_a_home_that_can_only_be_read_is_a_warning_and_one_that_cannot_be_made_is_not_ready(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from workbench.errors import ParameterError, QueryError
 from workbench.log.export_manifests import find_exports
 from workbench.log.exports import Baseline, choose
 from workbench.log.objects import SCHEMA, Unreadable
-from workbench.model.attributes import from_dynamodb, to_dynamodb
+from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json, canonical_keys
 from workbench.sandbox import ItemStore
 from workbench.sandbox.table_export import export_table

@@ -13,7 +13,7 @@ import pytest
 from tests.helpers.logs import chain, micros, record, write_log
 from workbench import Workbench
 from workbench.errors import ParameterError
-from workbench.log.containers import items_of
+from workbench.log.backup_items import items_of
 from workbench.log.export_manifests import find_exports
 from workbench.log.exports import choose
 from workbench.sandbox.item_store import ItemStore

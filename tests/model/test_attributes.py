@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from workbench.errors import ParameterError, RecordRefused
 from workbench.model.attribute_paths import RESERVED, column_name, column_path
-from workbench.model.attributes import frame, from_dynamodb, to_dynamodb, to_images
+from workbench.model.attributes import frame, to_images
+from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
 
 numbers = st.one_of(

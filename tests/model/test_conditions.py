@@ -19,7 +19,6 @@ from sqlglot import exp
 
 from tests.helpers.profiles import examples
 from workbench.errors import ParameterError
-from workbench.model.attributes import from_dynamodb
 from workbench.model.conditions import (
     And,
     Compares,
@@ -34,6 +33,7 @@ from workbench.model.conditions import (
     names_images,
     parse,
 )
+from workbench.model.items import from_dynamodb
 from workbench.sql.conditions import condition as condition_sql
 from workbench.sql.templates import fill
 

@@ -20,8 +20,8 @@ from tests.helpers.profiles import examples
 from tests.model.test_ordering import fits
 from tests.properties.test_replay import BASE, EPOCH, IMAGE, STEP, delivered, history
 from workbench import Workbench
-from workbench.model.attributes import to_dynamodb
 from workbench.model.differences import Difference, apply
+from workbench.model.items import to_dynamodb
 from workbench.model.ordering import ABSENT, Link
 from workbench.model.records import canonical_change, canonical_json
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.helpers.logs import chain, micros, write_log
 from tests.helpers.profiles import examples
 from workbench.errors import ParameterError
-from workbench.model.attributes import frame, from_dynamodb, to_dynamodb
+from workbench.model.attributes import frame
+from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
 from workbench.questions.masking import REDACTED, mask, names_masked
 from workbench.questions.writers import nest

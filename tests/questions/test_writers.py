@@ -27,7 +27,8 @@ from tests.helpers.profiles import examples
 from workbench.cli import main
 from workbench.errors import ExportError, ParameterError
 from workbench.model.attribute_paths import column_path
-from workbench.model.attributes import frame, from_dynamodb
+from workbench.model.attributes import frame
+from workbench.model.items import from_dynamodb
 from workbench.questions import writers
 from workbench.questions.result import Result, Stats
 from workbench.workbench import Workbench

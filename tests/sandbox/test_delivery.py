@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from workbench import Workbench
-from workbench.model.attributes import to_dynamodb, to_images
+from workbench.model.attributes import to_images
+from workbench.model.items import to_dynamodb
 from workbench.model.records import canonical_json
 from workbench.sandbox import Faults, ItemStore, deliver
 
@@ -170,7 +171,7 @@ BAD = [
 def test_a_refused_record_goes_to_the_error_prefix_in_firehoses_form_and_the_others_are_delivered(store, lake, layout):
     for number, bad in enumerate(BAD):
         store.put_item("things", {"pk": f"good {number}"})
-        store._db.execute("insert into changes (name, micros, record) values ('things', 0, ?)", (bad,))
+        store.connection.execute("insert into changes (name, micros, record) values ('things', 0, ?)", (bad,))
     before = time.time()
     done = deliver(store, lake, "things", layout=layout)
     after = time.time()
@@ -263,7 +264,7 @@ def test_parquet_and_gzip_are_written_the_same_each_time(store, tmp_path):
 def store_pending(store: ItemStore, numbers: list[tuple[int, int]]) -> None:
     """Have the same changes wait for delivery again."""
     if not list(store.pending("things")):
-        store._db.executemany(
+        store.connection.executemany(
             "insert into changes values (?, 'things', ?, ?)", [(seq, micros, RECORDS[seq]) for seq, micros in numbers]
         )
     RECORDS.update(zip((seq for seq, _ in numbers), store.records([seq for seq, _ in numbers]), strict=True))

@@ -18,7 +18,8 @@ import pytest
 
 from workbench import Workbench
 from workbench.errors import ParameterError, StoreError
-from workbench.model.attributes import to_dynamodb, to_images
+from workbench.model.attributes import to_images
+from workbench.model.items import to_dynamodb
 from workbench.model.records import canonical_change, canonical_json
 from workbench.sandbox import ItemStore
 from workbench.sandbox.generate import Generated, generate

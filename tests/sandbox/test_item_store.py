@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.helpers.profiles import examples
 from workbench.errors import StoreError
-from workbench.model.attributes import from_dynamodb, to_dynamodb
+from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_change, canonical_json
 from workbench.sandbox import ItemStore
 from workbench.sandbox.stream_records import item_size
@@ -397,7 +397,7 @@ def test_what_cannot_be_opened_or_written_is_said_without_losing_anything(tmp_pa
     with ItemStore(tmp_path / "items.sqlite") as store:
         store.create_table("things", {"pk": "S"})
         other = sqlite3.connect(tmp_path / "items.sqlite", isolation_level=None)
-        store._db.execute("pragma busy_timeout = 10")
+        store.connection.execute("pragma busy_timeout = 10")
         other.execute("begin immediate")
         with pytest.raises(StoreError, match="could not write: database is locked"):
             store.put_item("things", {"pk": "a"})

@@ -17,7 +17,7 @@ import pytest
 
 from workbench.errors import ParameterError, StoreError
 from workbench.log.export_manifests import find_exports
-from workbench.model.attributes import to_dynamodb
+from workbench.model.items import to_dynamodb
 from workbench.sandbox import ItemStore, table_export
 from workbench.sandbox.table_export import export_table
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from workbench.engines.staging import as_it_is, canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError, RecordRefused, without_values
-from workbench.log.containers import items_of, values_of
+from workbench.log.backup_items import items_of
+from workbench.log.containers import values_of
 from workbench.log.exports import Baseline, Export
 from workbench.log.objects import SCHEMA, Unreadable, read_lines, stored_object
 from workbench.model.records import COLUMN_TYPES, canonical_json, canonical_keys, canonical_time

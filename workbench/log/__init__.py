@@ -8,6 +8,7 @@
 - `reader`: every change of an object in any layout, and why each other line is none
 - `contents`: the Regions, accounts, keys and times under a table's name; the one table that is meant
 - `arrivals`: the time zone of a log's folders and names
+- `backup_items`: the items in what people keep as a backup
 - `exports`, `export_manifests`: exports of a table to S3, as the state to begin with
 - `checkpoints`: what a log came to at a time, kept
 - `files`: files beside a log, here or in S3

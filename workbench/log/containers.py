@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from workbench.errors import RecordRefused
-from workbench.model.records import EVENTS, PYTHON_TYPES, parse_objects, plain_name
+from workbench.model.records import EVENTS, parse_objects, plain_name
 
 _DEPTH = 8  # wrappers within wrappers
 _FEW = 3  # lines that are taken to be cut off, each by itself, rather than one value over many lines
@@ -205,37 +205,6 @@ def _inside(value: Any) -> tuple[str, Iterable[Any]] | None:
     if "specversion" in value and isinstance(data := value.get("data_base64"), str):
         return "CloudEvents", _decoded(data)
     return None
-
-
-def items_of(value: Any) -> Iterator[Any]:
-    """Yield the items in what a backup is made of, each as a line of an export has it: ``{"Item": …}``.
-
-    A backup may be what ``aws dynamodb scan`` printed, an array, a request of ``batch-write-item``, or bare items.
-
-    >>> list(items_of({"Items": [{"pk": {"S": "p-1"}}], "Count": 1}))
-    [{'Item': {'pk': {'S': 'p-1'}}}]
-    """
-    if isinstance(value, list):
-        for each in value:
-            yield from items_of(each)
-    elif isinstance(value, dict) and isinstance(value.get("Items"), list):
-        yield from ({"Item": item} for item in value["Items"])
-    elif isinstance(value, dict) and any(
-        isinstance(each, list) and each and isinstance(each[0], dict) and "PutRequest" in each[0]
-        for each in value.values()
-    ):
-        requests = (each for every in value.values() if isinstance(every, list) for each in every)
-        yield from (each["PutRequest"] for each in requests if isinstance(each, dict) and "PutRequest" in each)
-    elif isinstance(value, dict) and "Item" not in value and _is_item(value):
-        yield {"Item": value}
-    else:
-        yield value
-
-
-def _is_item(value: Mapping[str, Any]) -> bool:
-    return bool(value) and all(
-        isinstance(each, dict) and len(each) == 1 and each.keys() <= PYTHON_TYPES.keys() for each in value.values()
-    )
 
 
 def _decoded(data: str) -> Iterator[Any]:

@@ -14,7 +14,8 @@ from itertools import islice
 from pathlib import Path
 
 from workbench.errors import ParameterError
-from workbench.log.containers import items_of, values_of
+from workbench.log.backup_items import items_of
+from workbench.log.containers import values_of
 from workbench.log.exports import MANIFEST, SUMMARY, DataFile, Export, Mirror
 from workbench.log.listing import files_below, list_objects
 from workbench.log.objects import Object, read_lines

@@ -3,7 +3,8 @@
 - `canonical`: the one spelling of numbers, images, keys and times; equal values have equal text
 - `records`: a record of Kinesis or DynamoDB Streams, and the canonical change it is; the columns of a change
 - `attribute_paths`: ``person."first.name"`` and ``phones[0].number``, as text and as tuples
-- `attributes`: DynamoDB JSON to Python values and pandas columns, and back, losing nothing
+- `items`: an item's values, DynamoDB JSON to Python and back, losing nothing
+- `attributes`: items as pandas columns, typed and flattened, and back
 - `keys`: keys as people give them, typed as the table's key is
 - `conditions`: conditions on attributes: their grammar, their tree, and where they hold
 - `differences`: what changed between two images of an item, and applying it

@@ -13,7 +13,7 @@ import pandas as pd
 
 from workbench.log.contents import Schema
 from workbench.log.objects import Unreadable
-from workbench.model import attributes, stream_views
+from workbench.model import items, stream_views
 from workbench.questions.chain_gaps import Example
 from workbench.questions.delivery import Delivery, silent_hours, unusual_days
 from workbench.questions.frames import shown
@@ -164,6 +164,6 @@ def gap_examples(gaps: pd.DataFrame) -> list[str]:
 
 
 def _example(key: str, *moment: Any) -> str:
-    values = attributes.from_dynamodb(json.loads(key))
+    values = items.from_dynamodb(json.loads(key))
     at = pd.Timestamp(" ".join(map(str, moment)), tz="UTC")
     return f"{', '.join(f'{name}={shown(value)}' for name, value in values.items())} at {at.isoformat()}"

@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from workbench.model import attribute_paths, attributes
+from workbench.model import attribute_paths, items
 from workbench.model.differences import differences
 from workbench.model.keys import key_order
 from workbench.model.ordering import ABSENT, Link, follow
@@ -253,7 +253,7 @@ path_text: Callable[[tuple[str | int, ...]], str] = lru_cache(maxsize=10_000)(at
 
 
 def _plain(value: Mapping[str, Any] | None) -> Any:
-    return pd.NA if value is None else attributes.from_dynamodb({"": value})[""]
+    return pd.NA if value is None else items.from_dynamodb({"": value})[""]
 
 
 def _kind(value: Mapping[str, Any] | None) -> Any:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from workbench.errors import ParameterError, RecordRefused
 from workbench.model.attribute_paths import RESERVED, column_path
-from workbench.model.attributes import from_dynamodb, to_dynamodb
+from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
 from workbench.questions.writers import absent
 

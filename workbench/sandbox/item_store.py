@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -22,8 +18,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from workbench.errors import StoreError
-from workbench.model.attributes import from_dynamodb, to_dynamodb
-from workbench.sandbox.database import SCHEMA, connect, read_only
+from workbench.model.items import from_dynamodb, to_dynamodb
+from workbench.sandbox.database import Database
 from workbench.sandbox.stream_records import change_record, item_size, value_size
 
 # Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
@@ -40,23 +36,7 @@ class _Image(NamedTuple):
     """In bytes, as DynamoDB counts it."""
 
 
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a store holds at one moment."""
-
-    moment: datetime
-    """The millisecond, in UTC, with which that ended: every change up to it is in, every later one is not."""
-    _db: sqlite3.Connection
-
-    def items(self, table: str) -> Iterator[tuple[bytes, bytes, int]]:
-        """Yield the key and the image of every item, as DynamoDB JSON, and the image's size in bytes."""
-        yield from self._db.execute("select key, image, size from items where name = ?", (table,))
-
-
-class ItemStore:
+class ItemStore(Database):
     """Tables of items in one SQLite file; a context manager.
 
     Raises
@@ -67,38 +47,8 @@ class ItemStore:
 
     def __init__(self, path: str | Path, *, event_id: Callable[[], str] = lambda: str(uuid.uuid4())) -> None:
         self.event_id = event_id
-        self._bulk = False
         self._tables: dict[str, tuple[dict[str, str], str | None]] = {}
-        self._path = Path(path)
-        try:
-            self.read_only = read_only(self._path)
-            if not self.read_only:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = connect(self._path)
-            if self.read_only:
-                return
-            self._db.execute("pragma auto_vacuum = full")  # the file shrinks with each delivery
-            self._db.execute("pragma journal_mode = wal")
-            self._db.execute("pragma synchronous = full")
-            self._db.executescript(SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"the item store {path} cannot be opened: {error}") from error
-
-    def __enter__(self) -> ItemStore:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._db.close()
-
-    @contextmanager
-    def bulk(self) -> Iterator[None]:
-        """Make the writes within one transaction: acknowledged together, at the end."""
-        with self._transaction():
-            self._bulk = True
-            try:
-                yield
-            finally:
-                self._bulk = False
+        super().__init__(path)
 
     def create_table(self, table: str, key: Mapping[str, str], *, ttl: str | None = None) -> None:
         """Create a table, `key` giving its one or two key attributes and their types S, N or B.
@@ -111,18 +61,18 @@ class ItemStore:
             raise StoreError(f"table {table!r}: a key is one or two attributes of type S, N or B, not {dict(key)}")
         if table in self.tables():
             raise StoreError(f"table {table!r} exists already")
-        self._db.execute("insert into tables values (?, ?, ?, null)", (table, json.dumps(dict(key)), ttl))
+        self.connection.execute("insert into tables values (?, ?, ?, null)", (table, json.dumps(dict(key)), ttl))
 
     def drop_table(self, table: str) -> None:
         """Remove a table with its items and what was not delivered yet."""
-        with self._transaction():
+        with self.transaction():
             for relation in ("items", "changes", "arrivals", "tables"):
-                self._db.execute(f"delete from {relation} where name = ?", (table,))
+                self.connection.execute(f"delete from {relation} where name = ?", (table,))
         self._tables.pop(table, None)
 
     def tables(self) -> list[str]:
         """Return the names of the tables, in their order."""
-        return [name for (name,) in self._db.execute("select name from tables order by name")]
+        return [name for (name,) in self.connection.execute("select name from tables order by name")]
 
     def key_names(self, table: str) -> list[str]:
         """Return the names of a table's key attributes, the partition key first."""
@@ -131,8 +81,8 @@ class ItemStore:
     def note(self, table: str, text: str | None = None) -> str | None:
         """Read the note kept with a table, or replace it."""
         if text is not None:
-            self._db.execute("update tables set note = ? where name = ?", (text, table))
-        row = self._db.execute("select note from tables where name = ?", (table,)).fetchone()
+            self.connection.execute("update tables set note = ? where name = ?", (text, table))
+        row = self.connection.execute("select note from tables where name = ?", (table,)).fetchone()
         return row[0] if row else None
 
     def get_item(self, table: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -143,40 +93,19 @@ class ItemStore:
     def scan(self, table: str) -> Iterator[dict[str, Any]]:
         """Yield every item."""
         self._key_and_ttl(table)
-        for (image,) in self._db.execute("select image from items where name = ?", (table,)):
+        for (image,) in self.connection.execute("select image from items where name = ?", (table,)):
             yield from_dynamodb(orjson.loads(image))
 
     def images(self, table: str) -> Iterator[tuple[str, str]]:
         """Yield the key and the image of every item, as DynamoDB JSON texts."""
         self._key_and_ttl(table)
-        for key, image in self._db.execute("select key, image from items where name = ?", (table,)):
+        for key, image in self.connection.execute("select key, image from items where name = ?", (table,)):
             yield key.decode(), image.decode()
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
-        """Take a snapshot of all tables, for a block: writers are held up while it is taken, and no longer.
-
-        Raises
-        ------
-        StoreError
-            Within a `bulk` write, whose end is not known yet.
-        """
-        if self._db.in_transaction:
-            raise StoreError("a snapshot, as of an export, cannot be taken within a bulk write: take it after")
-        with closing(connect(self._path)) as reader:
-            with nullcontext() if self.read_only else self._transaction():
-                reader.execute("begin")
-                reader.execute("select 1 from tables").fetchone()  # with its first read the snapshot is taken
-                now = datetime.now(UTC)
-                moment = now.replace(microsecond=now.microsecond // 1000 * 1000) + _MILLISECOND
-                while datetime.now(UTC) <= moment:
-                    time.sleep(0.0001)
-            yield Snapshot(moment, reader)
 
     def put_item(self, table: str, item: Mapping[str, Any], *, now: datetime | None = None) -> None:
         """Write an item, in place of one with its key."""
         image = self._checked_image(table, item)
-        with self._transaction():
+        with self.transaction():
             self._write(table, self._key_text(table, image.attributes), image, now)
 
     def update_item(
@@ -207,7 +136,7 @@ class ItemStore:
         if wrong := sorted(set(touched) & set(key)) or sorted({name for name in touched if touched.count(name) > 1}):
             raise StoreError(f"table {table!r}: {wrong[0]!r} is part of the key, or named twice, in one update")
         operands = self._checked_image(table, {**put, **add, **members}).attributes
-        with self._transaction():
+        with self.transaction():
             old, _ = self._stored_image(table, text)
             if not (old or put or add) and removed:
                 return  # nothing is deleted from no item
@@ -231,7 +160,7 @@ class ItemStore:
     def delete_item(self, table: str, key: Mapping[str, Any], *, now: datetime | None = None) -> None:
         """Remove an item; where there is none, nothing happens."""
         text = self._only_key(table, key)
-        with self._transaction():
+        with self.transaction():
             self._write(table, text, None, now)
 
     def batch_write(
@@ -252,7 +181,7 @@ class ItemStore:
             raise StoreError(f"table {table!r}: a batch holds 1 to {_BATCH} writes, not {len(writes)}")
         if len({key for key, _ in writes}) < len(writes):
             raise StoreError(f"table {table!r}: a batch names a key twice")
-        with self._transaction():
+        with self.transaction():
             for key, image in writes:
                 self._write(table, key, image, now)
 
@@ -265,8 +194,8 @@ class ItemStore:
         moment = now or datetime.now(UTC)
         second = int(moment.timestamp())
         oldest = int((moment - timedelta(days=5 * 365)).timestamp())
-        with self._transaction():
-            due = self._db.execute(
+        with self.transaction():
+            due = self.connection.execute(
                 "select key from items where name = ? and expires between ? and ? order by expires, key",
                 (table, oldest, second),
             ).fetchall()
@@ -276,52 +205,38 @@ class ItemStore:
 
     def pending(self, table: str) -> Iterator[tuple[int, int]]:
         """Yield the sequence number and time (microseconds since 1970) of each change not delivered yet."""
-        yield from self._db.execute("select seq, micros from changes where name = ? order by seq", (table,))
+        yield from self.connection.execute("select seq, micros from changes where name = ? order by seq", (table,))
 
     def records(self, numbers: Sequence[int]) -> list[bytes]:
         """Return change records by sequence number, in the order asked."""
         fetch = "select record from changes where seq = ?"
-        return [self._db.execute(fetch, (number,)).fetchone()[0] for number in numbers]
+        return [self.connection.execute(fetch, (number,)).fetchone()[0] for number in numbers]
 
     def record_size(self, number: int) -> int:
         """Return the bytes of a change record, without reading it."""
-        return int(self._db.execute("select length(record) from changes where seq = ?", (number,)).fetchone()[0])
+        return int(self.connection.execute("select length(record) from changes where seq = ?", (number,)).fetchone()[0])
 
     def arrive(self, table: str, numbers: Sequence[int], micros: int) -> list[tuple[int, int]]:
         """Note that these changes, in sequence, arrive now, and pair each with its arrival: some arrived before."""
-        with self._transaction():
-            self._db.execute("insert into arrivals values (?, ?, ?)", (table, numbers[-1], micros))
+        with self.transaction():
+            self.connection.execute("insert into arrivals values (?, ?, ?)", (table, numbers[-1], micros))
         noted = "select seq, micros from arrivals where name = ? order by rowid desc"
         arrived = dict.fromkeys(numbers, micros)
-        for last, moment in self._db.execute(noted, (table,)):  # the first that includes a change is when it arrived
+        for last, moment in self.connection.execute(
+            noted, (table,)
+        ):  # the first that includes a change is when it arrived
             arrived |= {number: moment for number in numbers if number <= last}
         return [(moment, number) for number, moment in arrived.items()]
 
     def delivered(self, table: str, last: int) -> None:
         """Forget the changes up to a sequence number: they are in the lake."""
-        with self._transaction():
+        with self.transaction():
             for relation in ("changes", "arrivals"):
-                self._db.execute(f"delete from {relation} where name = ? and seq <= ?", (table, last))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        if self._bulk:
-            yield
-            return
-        try:
-            self._db.execute("begin immediate")
-            yield
-            self._db.execute("commit")
-        except BaseException as error:
-            if self._db.in_transaction:
-                self._db.execute("rollback")
-            if isinstance(error, sqlite3.Error):
-                raise StoreError(f"the item store could not write: {error}") from error
-            raise
+                self.connection.execute(f"delete from {relation} where name = ? and seq <= ?", (table, last))
 
     def _key_and_ttl(self, table: str) -> tuple[dict[str, str], str | None]:
         if table not in self._tables:
-            row = self._db.execute("select key, ttl from tables where name = ?", (table,)).fetchone()
+            row = self.connection.execute("select key, ttl from tables where name = ?", (table,)).fetchone()
             if not row:
                 raise StoreError(
                     f"there is no table {table!r} in the item store, but: {', '.join(self.tables()) or 'none'}"
@@ -360,7 +275,9 @@ class ItemStore:
         return text
 
     def _stored_image(self, table: str, key: bytes) -> tuple[bytes | None, int]:
-        row = self._db.execute("select image, size from items where name = ? and key = ?", (table, key)).fetchone()
+        row = self.connection.execute(
+            "select image, size from items where name = ? and key = ?", (table, key)
+        ).fetchone()
         return row or (None, 0)
 
     def _write(self, table: str, key: bytes, image: _Image | None, now: datetime | None, by_ttl: bool = False) -> None:
@@ -371,16 +288,16 @@ class ItemStore:
             return  # DynamoDB captures no change where there is none
         size += item_size(orjson.loads(key))[0]
         if image is None:
-            self._db.execute("delete from items where name = ? and key = ?", (table, key))
+            self.connection.execute("delete from items where name = ? and key = ?", (table, key))
         else:
             size += image.size
             expires = float(image.attributes.get(self._key_and_ttl(table)[1] or "", {}).get("N", "nan"))
-            self._db.execute(
+            self.connection.execute(
                 "insert or replace into items values (?, ?, ?, ?, ?)",
                 (table, key, new, image.size, int(expires) if abs(expires) < 2**62 else None),
             )
         record = change_record(self.event_id(), table, micros, key, new, old, size, by_ttl)
-        self._db.execute("insert into changes (name, micros, record) values (?, ?, ?)", (table, micros, record))
+        self.connection.execute("insert into changes (name, micros, record) values (?, ?, ?)", (table, micros, record))
 
 
 def _sum_of(old: Any, value: Any) -> Any:

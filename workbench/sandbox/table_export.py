@@ -23,7 +23,8 @@ import orjson
 
 from workbench.errors import StoreError
 from workbench.paths import write_atomically
-from workbench.sandbox.item_store import ItemStore, Snapshot
+from workbench.sandbox.database import Snapshot
+from workbench.sandbox.item_store import ItemStore
 
 
 def export_table(store: ItemStore, table: str, folder: Path, *, files: int = 2) -> Path:
