@@ -19,6 +19,7 @@ from workbench import Workbench, reports
 from workbench.cli import main
 from workbench.demo import run_demo
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parents[1]
 README = HERE / "README.md"
 ELSEWHERE = ("table", "baseline status", "demo", "generate", "sql latest_state persons --estimate")

@@ -24,6 +24,7 @@ from workbench.sandbox import ItemStore
 from workbench.vocabulary import QUESTIONS
 from workbench.workbench import Workbench
 
+pytestmark = pytest.mark.slow
 T0 = micros("2026-11-01T10:00:00")
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 TEXTS = [f"GEHEIM{name}" for name in ("pk1", "pk2", "pk3", "email", "city", "phone", "tag", "note", "wrong", "zz")]
