@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from workbench.config import Settings
+from workbench.model.times import END_OF_TIME, START_OF_TIME
+from workbench.sql.questions import Parameter, Question, load_question, questions
 
 
 class SettingsList(SphinxDirective):
@@ -47,6 +50,36 @@ class Answers(SphinxDirective):
         held = nodes.Element()
         self.state.nested_parse(StringList(text.splitlines(), source=self.arguments[0]), self.content_offset, held)
         return held.children
+
+
+class QuestionHeads(SphinxDirective):
+    """``{questions}``: what the head of each question's `.sql` file declares."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write a section for each question."""
+        return [self._section(load_question(name)) for name in questions()]
+
+    def _section(self, question: Question) -> nodes.section:
+        lines = [f"{question.title} {_sentence(question.rows)}", ""]
+        for kind, each in (("parameter", question.parameters.values()), ("column", question.columns)):
+            lines += [f"| {kind} | type | |", "|---|---|---|"] if each else []
+            for row in each:
+                default = f" (default `{_default(row.default)}`)" if isinstance(row, Parameter) else ""
+                lines.append(f"| `{row.name}` | {row.type} | {row.meaning}{default} |")
+            lines.append("")
+        section = nodes.section(ids=[question.name], names=[question.name])
+        section += nodes.title("", question.name)
+        section += self.parse_text_to_nodes("\n".join(lines))
+        return section
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _default(value: object) -> str:
+    times = {START_OF_TIME: "beginning", END_OF_TIME: "end"}
+    return times[value] if isinstance(value, datetime) and value in times else _written(value)
 
 
 def _named(path: str) -> Any:
@@ -91,6 +124,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives, and what autodoc is told."""
     app.add_directive("settings", SettingsList)
     app.add_directive("answers", Answers)
+    app.add_directive("questions", QuestionHeads)
     app.connect("autodoc-process-signature", _without_signature)
     app.connect("autodoc-process-docstring", _headed, priority=400)
     app.connect("autodoc-process-docstring", _pictured, priority=400)

@@ -41,7 +41,7 @@ PAGES = [page for page in pages() if DOCS in page.parents]
 SHOWN = [page for page in PAGES if any(blocks(page, kind) for kind in ("console", "python", "pycon"))]
 ELSEWHERE = {"athena.md"}  # whose Python asks an account
 CHECKED = {"console", "python", "pycon", "toml", "sh"}  # by being run, or read
-MARKUP = {"{eval-rst}", "{toctree}", "{literalinclude}", "{include}", "{settings}"}
+MARKUP = {"{eval-rst}", "{toctree}", "{literalinclude}", "{include}", "{settings}", "{questions}"}
 
 
 def names(page: Path) -> str:
