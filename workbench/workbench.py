@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 _BY_KEY = frozenset({"latest_state", "changes", "item_history", "diff", "reconcile"})  # whose rows are ordered by key
 _NO_MASK = "the mask {} applies to nothing here"
 _KINDS: Mapping[type, str] = {Decimal: "N", str: "S", bool: "BOOL", bytes: "B"}
+_PARAMETERS = ("source", "baseline", "engine", "database", "workgroup", "max_scan_bytes")
 Kind = Literal["event", "attribute", "key", "concentration", "interval"]
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
@@ -89,6 +90,21 @@ class Workbench:
         self.settings = load_settings(source=None if source is None else str(source), **settings)
         self._engine = open_engine(self.settings)
         WorkbenchError.tracebacks = self.settings.tracebacks
+
+    @classmethod
+    def from_parameters(cls, variables: Mapping[str, Any]) -> Workbench:
+        """Open the log that a notebook's parameters name: ``wb = Workbench.from_parameters(globals())``.
+
+        Of the variables those count that say which log is asked, and where: source, baseline, engine, database,
+        workgroup and max_scan_bytes. One that is missing, None or empty is what the settings say. So they hold when
+        ``papermill -p engine athena`` sets them, and no notebook has to declare or hand on each of them.
+
+        Examples
+        --------
+        >>> Workbench.from_parameters({"source": "bucket/data", "engine": None, "table": "persons"}).settings.source
+        'bucket/data'
+        """
+        return cls(**{name: variables[name] for name in _PARAMETERS if variables.get(name) not in (None, "")})
 
     def __repr__(self) -> str:
         """Say which engine answers, from where, and which file the settings are of."""

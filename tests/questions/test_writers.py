@@ -876,7 +876,7 @@ def test_every_answer_reads_back(answers, name, nested, tmp_path):
     for kind in KINDS:
         result.write(tmp_path / f"o.{kind}", nested=nested)
     rows = [
-        [None if value is None or writers.absent(value) else value for value in row]
+        [None if value is None or writers.is_absent(value) else value for value in row]
         for row in zip(*(df[column].astype(object) for column in df), strict=True)
     ]
 

@@ -15,7 +15,8 @@ import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from workbench.errors import ParameterError, ReportError
+import workbench
+from workbench.errors import ConfigError, ParameterError, ReportError
 from workbench.reports import Report, describe, run_report, shipped, write_index
 
 PARAMETERS = """\
@@ -352,3 +353,35 @@ def test_what_papermill_reads_of_a_parameter_cell_is_read_the_same(caplog):
         for name, each in theirs.items():
             default = ast.literal_eval(each["default"])
             assert ours[name] == (each["inferred_type_name"], each["help"], default), path.name
+
+
+CONNECTED = """\
+from workbench import Workbench
+wb = Workbench.from_parameters(globals())
+print(wb.settings.engine, wb.settings.source, wb.settings.log_region)"""
+
+
+def test_a_setting_is_a_parameter_of_every_notebook(tmp_path):
+    path = notebook(tmp_path, new_code_cell(CONNECTED))
+    given = {"table": "orders", "source": "logs", "log_region": "eu-central-1", "mask_salt": "secret"}
+    report = run_report(path, given, tmp_path / "out", settings={"log_region": "us-east-1"})
+    assert "duckdb logs eu-central-1" in report.html.read_text()
+    assert (report.parameters["table"], report.parameters["source"]) == ("orders", "logs")
+    assert "secret" not in report.notebook.read_text() + report.html.read_text()
+    with pytest.raises(ConfigError, match="engine"):
+        run_report(path, {"engine": "oracle"}, tmp_path / "never")
+    assert not (tmp_path / "never").exists()
+
+
+def test_papermill_alone_sets_where_a_notebook_asks(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(workbench.__file__).parents[1]))
+    path = notebook(tmp_path, new_code_cell(CONNECTED))
+    out = tmp_path / "executed.ipynb"
+    papermill.execute_notebook(
+        path, out, {"source": "logs"}, kernel_name="python3", language="python", progress_bar=False
+    )
+    assert nbformat.read(out, as_version=4).cells[-1].outputs[0].text == "duckdb logs None\n"
+    with pytest.raises(papermill.PapermillExecutionError, match="oracle"):
+        papermill.execute_notebook(
+            path, out, {"engine": "oracle"}, kernel_name="python3", language="python", progress_bar=False
+        )

@@ -13,6 +13,7 @@ import pyarrow as pa
 from workbench.model.differences import differences
 from workbench.model.keys import key_order
 from workbench.model.ordering import ABSENT, Link, follow
+from workbench.questions.columns import GAPS
 from workbench.questions.frames import key_frame
 from workbench.questions.history import Row, chained, image_of, path_text
 
@@ -83,11 +84,10 @@ def gaps(rows: Iterable[Row], keys: Sequence[str], start: datetime) -> pd.DataFr
                 since = _alone(instants, before["ts"], -1) if before else None
                 places.append((since, _alone(instants, row["ts"], 1), row["event_id"], paths))
             before = row
-    columns = ["lost_after", "lost_before", "event_id", "paths"]
-    df = pd.DataFrame(places, columns=columns).astype({"event_id": "str"})
-    for name in columns[:2]:
-        df[name] = pd.to_datetime(df[name], utc=True).astype("datetime64[us, UTC]")
-    return pd.concat([key_frame(texts, keys, columns), df], axis="columns")
+    df = pd.DataFrame(places, columns=list(GAPS))
+    for name in ("lost_after", "lost_before"):
+        df[name] = pd.to_datetime(df[name], utc=True)
+    return pd.concat([key_frame(texts, keys, GAPS), df.astype(dict(GAPS))], axis="columns")
 
 
 def _alone(instants: Counter[datetime], at: datetime, step: int) -> datetime:

@@ -11,7 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_LAGS = ("p50", "p90", "p99", "longest")
+from workbench.questions.columns import LAG
+
+_LAGS = [name for name, kind in LAG.items() if kind.startswith("timedelta")]
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ def lag(rows: pa.Table) -> pd.DataFrame:
     hours = rows.filter(pc.and_(arrived, pc.and_(rows.column("hour").is_valid(), rows.column("longest").is_valid())))
     df: pd.DataFrame = hours.select(["hour", "changes", *_LAGS]).to_pandas()
     for name in _LAGS:
-        df[name] = pd.to_timedelta(df[name].astype("int64"), unit="ms").astype("timedelta64[us]")
+        df[name] = pd.to_timedelta(df[name].astype("int64"), unit="ms")
     df.insert(0, "arrival", df.pop("hour").astype("datetime64[us]").dt.tz_localize("UTC"))
-    return df.astype({"changes": "int64"}).sort_values("arrival", ignore_index=True)
+    return df.astype(dict(LAG)).sort_values("arrival", ignore_index=True)
 
 
 def silent_hours(hours: pd.Series) -> list[pd.Timestamp]:

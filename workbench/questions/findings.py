@@ -5,6 +5,7 @@ A finding more is one entry of `FINDINGS`; where no question of quality answers 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from workbench.log.containers import FAILURE
@@ -45,6 +46,11 @@ def _record_sizes(evidence: Evidence) -> str:
     )
 
 
+def _delivered(name: str) -> Callable[[Evidence], list[str]]:
+    """Name the changes that `delivery.sql` gives as examples."""
+    return lambda evidence: evidence.named(evidence.delivery.total.get(name))
+
+
 _ORDER = "an item's changes are ordered by their times, and so is its latest state"
 _UNIT = "look at what writes their time, and whether its unit is what ApproximateCreationDateTimePrecision says"
 _IMPOSSIBLE = "the log has times that cannot be: do not rely on its order"
@@ -54,6 +60,7 @@ FINDINGS = (
         name="empty window",
         status="warning",
         count=lambda e: int(not e.changes),
+        total=lambda _: 1,
         of="windows",
         meaning="the log holds no change of this window: there is nothing to judge",
         remedy="widen the window, or look for objects that did not arrive",
@@ -95,8 +102,6 @@ FINDINGS = (
         name="missing changes",
         status="failed",
         count=lambda e: len(e.between),
-        total=lambda e: e.changes,
-        of="changes",
         examples=lambda e: gap_examples(e.between),
         meaning="a change found something else than the change before it had left: one in between is not in the log",
         remedy="look for it in Firehose's error prefix and in FailedToReplicateRecordCount; `workbench reconcile` "
@@ -135,9 +140,7 @@ FINDINGS = (
         name="changes dated after they arrived",
         status=lambda e: "failed" if e.count("far_ahead") else "warning",
         count=lambda e: e.count("ahead"),
-        total=lambda e: e.changes,
-        of="changes",
-        examples=lambda e: e.named(e.delivery.total.get("most_ahead")),
+        examples=_delivered("most_ahead"),
         meaning=f"changes that cannot have been made yet: {_ORDER}",
         remedy=f"{_UNIT}; where all are some hours ahead, Firehose's folders are in another zone",
         verdict=_IMPOSSIBLE,
@@ -146,15 +149,14 @@ FINDINGS = (
         name="changes dated before 2012",
         status="failed",
         count=lambda e: e.count("before"),
-        total=lambda e: e.changes,
-        of="changes",
-        examples=lambda e: e.named(e.delivery.total.get("most_before")),
+        examples=_delivered("most_before"),
         meaning=f"changes made when there was no DynamoDB, like those of 1970: {_ORDER}",
         remedy=_UNIT,
         verdict=_IMPOSSIBLE,
     ),
     Finding(
         name="freshness",
+        of="",
         status=lambda e: ("failed" if e.max_age else "warning") if e.stale else "ok",
         meaning=_freshness,
         remedy="look whether changes still reach the log (the stream, Firehose, a sync), or whether none are made",
@@ -194,8 +196,6 @@ FINDINGS = (
         name="changes without an old image",
         status="warning",
         count=lambda e: int(e.sizes["no_old_image"] or 0),
-        total=lambda e: e.changes,
-        of="changes",
         examples=lambda e: e.types_held,
         meaning="changes that do not say what they found: missing changes cannot be noticed, nor attributes compared",
         remedy="deliver the envelope or raw layout, of a stream that has both images",
@@ -204,8 +204,6 @@ FINDINGS = (
         name="changes without a new image",
         status="warning",
         count=lambda e: int(e.sizes["no_new_image"] or 0),
-        total=lambda e: e.changes,
-        of="changes",
         examples=lambda e: e.types_held,
         meaning="changes that do not say what they left: what was in the table cannot be told",
         remedy="set the stream to hand on both images (NEW_AND_OLD_IMAGES), or use Kinesis Data Streams",
@@ -226,7 +224,6 @@ FINDINGS = (
         status="warning",
         count=lambda e: e.count("late"),
         total=lambda e: e.count("timed"),
-        of="changes",
         examples=lambda e: e.named(e.delivery.total["latest"]) if e.count("late") else (),
         meaning="changes that arrived so late that a window with this slack would not read them",
         remedy="widen late_arrival, and look at Firehose's DataFreshness and the stream's iterator age",
@@ -235,9 +232,7 @@ FINDINGS = (
         name="reordered changes",
         status="note",
         count=lambda e: e.count("reordered"),
-        total=lambda e: e.changes,
-        of="changes",
-        examples=lambda e: e.named(e.delivery.total.get("most_reordered")),
+        examples=_delivered("most_reordered"),
         meaning="changes that arrived after a newer change of their item; the answers here go by DynamoDB's time",
         remedy="nothing; a consumer that takes the last to arrive would be wrong",
     ),
@@ -247,7 +242,7 @@ FINDINGS = (
         count=lambda e: e.count("duplicates"),
         total=lambda e: e.deliveries,
         of="deliveries",
-        examples=lambda e: e.named(e.delivery.total.get("most_duplicated")),
+        examples=_delivered("most_duplicated"),
         meaning="deliveries of a change that was there already; each change counts once",
         remedy="nothing; a consumer that counts lines would be wrong",
     ),
@@ -255,8 +250,6 @@ FINDINGS = (
         name="large records",
         status="warning",
         count=lambda e: int(e.sizes["large"] or 0),
-        total=lambda e: e.changes,
-        of="changes",
         examples=lambda e: e.named(e.sizes["largest_keys"]) if e.sizes["large"] else (),
         meaning=_record_sizes,
         remedy="watch FailedToReplicateRecordCount; keep large values outside of the item",
@@ -271,6 +264,6 @@ FINDINGS = (
         meaning="attributes that are of one type in an item and of another in the next, or changed it",
         remedy="expect mixed columns; a query that casts them fails or loses values",
     ),
-    Finding(name="delivery lag", status="ok", total=lambda e: e.count("timed"), meaning=_lag),
+    Finding(name="delivery lag", of="", status="ok", meaning=_lag),
 )
 """All of them, in the order in which they are listed."""

@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from workbench.model import attribute_paths, attributes
 from workbench.model.attributes import Numbers
-
-_CHANGE = ("ts", "event_name", "by_ttl", "size_bytes", "event_id")
+from workbench.questions.columns import CHANGE
 
 
 def item_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers, include_deleted: bool) -> pd.DataFrame:
@@ -32,11 +31,10 @@ def item_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers, include
 
 def change_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers) -> pd.DataFrame:
     """Read `changes.sql`: one row a change, by time; see `Workbench.changes`."""
-    df = key_frame(rows.column("keys").to_pylist(), keys, _CHANGE)
-    found = rows.select(list(_CHANGE)).to_pandas()
-    found["ts"] = found["ts"].astype("datetime64[us]").dt.tz_localize("UTC")
-    found = found.astype({"event_name": "str", "by_ttl": "bool", "size_bytes": "Int64", "event_id": "str"})
-    parts: list[pd.DataFrame] = [df, found]
+    df = key_frame(rows.column("keys").to_pylist(), keys, CHANGE)
+    changes = rows.select(list(CHANGE)).to_pandas()
+    changes["ts"] = changes["ts"].astype("datetime64[us]").dt.tz_localize("UTC")
+    parts: list[pd.DataFrame] = [df, changes.astype(dict(CHANGE))]
     for side in ("new", "old"):
         images = rows.column(f"{side}_image").fill_null("{}").to_pylist()
         parts.append(attributes.frame(images, numbers=numbers).add_prefix(f"{side}."))
@@ -52,7 +50,11 @@ def key_frame(texts: Sequence[str], keys: Sequence[str], columns: Iterable[str])
 
 
 def shown(value: object) -> str:
-    """Write a value for people: binary in hex, as a key takes it."""
+    r"""Write a value for people: binary in hex, as a key takes it.
+
+    >>> shown(b"\x01\xff"), shown(41)
+    ('0x01ff', '41')
+    """
     return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 

@@ -19,13 +19,14 @@ from workbench.model.differences import differences
 from workbench.model.keys import key_order
 from workbench.model.records import refuse_images
 from workbench.questions import time_buckets
+from workbench.questions.columns import ATTRIBUTE_BUCKETS, ATTRIBUTES, HOT_KEYS, INTERVALS
 from workbench.questions.frames import key_frame
 from workbench.questions.history import path_text
 
 STEPS = (0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0, None)
 """Seconds up to which `change_intervals.sql` counts; None is longer."""
 _KINDS = {"added": 0, "removed": 1, "type changed": 3}  # else 2, changed
-_COUNTS = ("added", "removed", "changed", "type_changed")
+_COUNTS = list(ATTRIBUTES)[2:6]  # in the order of the numbers of the kinds
 
 
 def hot_keys(rows: pa.Table, keys: Sequence[str]) -> pd.DataFrame:
@@ -37,10 +38,10 @@ def hot_keys(rows: pa.Table, keys: Sequence[str]) -> pd.DataFrame:
     order = sorted(range(len(pairs)), key=lambda row: (-pairs[row][0], key_order(pairs[row][1])))
     rows = rows.take(pa.array(order, pa.int64()))
     counts: pd.DataFrame = rows.drop_columns(["keys"]).to_pandas()
-    counts = counts.astype(dict.fromkeys(("changes", "inserts", "modifies", "removes"), "int64"))
     for name in ("first_change", "last_change"):
         counts[name] = counts[name].astype("datetime64[us]").dt.tz_localize("UTC")
-    return pd.concat([key_frame(rows.column("keys").to_pylist(), keys, counts.columns), counts], axis="columns")
+    counts = counts[list(HOT_KEYS)].astype(dict(HOT_KEYS))
+    return pd.concat([key_frame(rows.column("keys").to_pylist(), keys, HOT_KEYS), counts], axis="columns")
 
 
 def concentration(rows: pa.Table) -> pd.DataFrame:
@@ -55,19 +56,19 @@ def concentration(rows: pa.Table) -> pd.DataFrame:
 def intervals(rows: pa.Table) -> pd.DataFrame:
     """Read `change_intervals.sql`: one row a step, those that did not occur included, unless nothing did."""
     up_to = [None if step is None else float(step) for step in rows.column("up_to").to_pylist()]
-    found = dict(zip(up_to, rows.column("changes").to_pylist(), strict=True))
-    steps = [(longer, step) for longer, step in pairwise((None, *STEPS)) if found]
+    counts = dict(zip(up_to, rows.column("changes").to_pylist(), strict=True))
+    steps = [(longer, step) for longer, step in pairwise((None, *STEPS)) if counts]
     df = pd.DataFrame(
         {
             "longer_than": [
                 pd.NaT if step == 0 or longer is None else timedelta(seconds=longer) for longer, step in steps
             ],
             "up_to": [pd.NaT if step is None else timedelta(seconds=step) for _, step in steps],
-            "changes": [found.get(step, 0) for _, step in steps],
+            "changes": [counts.get(step, 0) for _, step in steps],
         }
-    ).astype({"longer_than": "timedelta64[us]", "up_to": "timedelta64[us]", "changes": "int64"})
+    )
     df["share"] = df["changes"] / df["changes"].sum()
-    return df
+    return df.astype(dict(INTERVALS))
 
 
 @dataclass
@@ -85,7 +86,8 @@ class AttributeChanges:
     """What they hold of the images; see `workbench.model.stream_views`."""
     _paths: dict[str, int] = field(default_factory=dict)
     _items: dict[str, int] = field(default_factory=dict)
-    _found: list[tuple[int, int, int, int]] = field(default_factory=list)
+    _touched: list[tuple[int, int, int, int]] = field(default_factory=list)
+    """Number of the path, kind, number of the item, time in microseconds: one an attribute change."""
 
     def add(self, rows: pa.Table) -> None:
         """Take in MODIFY changes, as `changes.sql` answers them."""
@@ -108,7 +110,7 @@ class AttributeChanges:
                 self.no_op_writes += 1
                 continue
             item = self._items.setdefault(key, len(self._items))
-            self._found += [
+            self._touched += [
                 (self._paths.setdefault(path, len(self._paths)), kind, item, at) for path, kind in touched.items()
             ]
 
@@ -118,12 +120,12 @@ class AttributeChanges:
         for number, name in enumerate(_COUNTS):
             df[name] = df["kind"] == number
         paths = df.groupby("path", observed=True)
-        total = paths[list(_COUNTS)].sum().astype("int64")
-        total.insert(0, "changes", paths.size().astype("int64"))
-        total["items"] = paths["item"].nunique().astype("int64")
+        total = paths[_COUNTS].sum()
+        total["changes"] = paths.size()
+        total["items"] = paths["item"].nunique()
         total["share"] = total["changes"] / max(self.modifies, 1)
         total["first_change"], total["last_change"] = paths["ts"].min(), paths["ts"].max()
-        total = total.reset_index().astype({"path": "str"})
+        total = total.reset_index()[list(ATTRIBUTES)].astype(dict(ATTRIBUTES))
         return total.sort_values(["changes", "path"], ascending=[False, True], ignore_index=True)
 
     def over_time(self, every: str, timezone: str, start: datetime | None, end: datetime | None) -> pd.DataFrame:
@@ -137,13 +139,13 @@ class AttributeChanges:
         wide = time_buckets.into_buckets(numbered.reset_index(), every, timezone, start, end)
         long = wide.melt("bucket", var_name="path", value_name="changes")
         long["path"] = long["path"].map(dict(enumerate(order)))
-        long = long[["path", "bucket", "changes"]].astype({"path": "str", "changes": "int64"})
+        long = long[list(ATTRIBUTE_BUCKETS)].astype({"path": "str", "changes": "int64"})
         long.attrs = wide.attrs
         return long
 
     def _rows(self) -> pd.DataFrame:
-        found = np.array(self._found, dtype="int64").reshape(-1, 4)
-        df = pd.DataFrame(found, columns=["path", "kind", "item", "ts"])
+        changes = np.array(self._touched, dtype="int64").reshape(-1, 4)
+        df = pd.DataFrame(changes, columns=["path", "kind", "item", "ts"])
         df["path"] = pd.Categorical.from_codes(
             df["path"], pd.Index(sorted(self._paths, key=self._paths.__getitem__), dtype="str")
         )

@@ -19,28 +19,11 @@ from workbench.model.differences import differences
 from workbench.model.keys import key_order
 from workbench.model.ordering import ABSENT, Link, follow
 from workbench.model.records import canonical_text
+from workbench.questions.columns import COMPARISON, HISTORY
 from workbench.questions.frames import key_frame
 from workbench.questions.result import Result
 from workbench.text import plain
 
-DIFFERENCE = {
-    "path": "string",
-    "change": "string",
-    "before": "object",
-    "after": "object",
-    "before_type": "string",
-    "after_type": "string",
-}
-_CHANGE = {
-    "life": "int64",
-    "ts": "datetime64[us, UTC]",
-    "event_name": "str",
-    "by_ttl": "bool",
-    "since_previous": "timedelta64[us]",
-    **DIFFERENCE,
-    "missing": "bool",
-    "event_id": "str",
-}
 Row = Mapping[str, Any]
 """A change as `changes.sql` answers it."""
 
@@ -100,33 +83,33 @@ class Comparison(Result):
 
 
 def history(rows: Iterable[Row], keys: Sequence[str], *, start: datetime | None = None) -> pd.DataFrame:
-    """Tell the lives of items from their changes, one row an attribute change; see `Workbench.item_history`.
+    """Return the lives of items, given their changes: one row an attribute change; see `Workbench.item_history`.
 
     Changes before `start` are reckoned with, but not shown.
     """
-    found: list[tuple[Any, ...]] = []
+    lines: list[tuple[Any, ...]] = []
     ordered = sorted(rows, key=lambda row: key_order(row["keys"]))
     for key, changes in groupby(ordered, key=lambda row: row["keys"]):
         for row, at, life, since, missing in _lives(list(changes)):
             if start and row["ts"] < start:
                 continue
             change = (life, row["ts"], row["event_name"], row["by_ttl"], since)
-            left = image_of(row["new_image"]) if _knows_left(row) else _UNKNOWN
+            left = image_of(row["new_image"]) if _holds_after(row) else _UNKNOWN
             unknown = at is _UNKNOWN or left is _UNKNOWN
-            differing = list(_differing(at, left, orjson.loads(key))) or [_UNTOLD if unknown else _NOTHING]
-            found += ((key, *change, *each, missing, row["event_id"]) for each in differing)
-    return _frame(found, keys, _CHANGE)
+            differing = list(_differing(at, left, orjson.loads(key))) or [_UNKNOWN_CHANGE if unknown else _NOTHING]
+            lines += ((key, *change, *each, missing, row["event_id"]) for each in differing)
+    return _frame(lines, keys, HISTORY)
 
 
 def with_baseline(rows: Iterable[Row], baseline: Iterable[Row], at: datetime) -> list[Row]:
     """Add what an export knows of items at an instant, where their changes before it lead to something else."""
-    known = {row["keys"]: row for row in baseline}
+    exported = {row["keys"]: row for row in baseline}
     changes = sorted(rows, key=lambda row: row["keys"])
     log = {key: list(group) for key, group in groupby(changes, key=lambda row: row["keys"])}
-    for key in known.keys() | log.keys():
+    for key in exported.keys() | log.keys():
         ordered = [row for row, _ in chained([row for row in log.get(key, []) if row["ts"] <= at])]
         left = _canonical(ordered[-1]["new_image"]) if ordered else None
-        image = known[key]["new_image"] if key in known else None
+        image = exported[key]["new_image"] if key in exported else None
         if _canonical(image) != (left or ABSENT):
             changes.append(
                 {
@@ -161,7 +144,7 @@ def compare(
     in_flight
         Keys of items that are called ``in flight`` instead.
     """
-    found: list[tuple[Any, ...]] = []
+    lines: list[tuple[Any, ...]] = []
     items = dict.fromkeys((*names, *(["in flight"] if in_flight else []), "same"), 0)
     alike = {key for key, image in one.items() if other.get(key) == image}
     items["same"] = len(alike)
@@ -174,8 +157,8 @@ def compare(
         name = names[0] if before is None else names[1] if after is None else names[2]
         name = "in flight" if key in in_flight else name
         items[name] += 1
-        found += ((key, name, *each) for each in differing or [_NOTHING])
-    return _frame(found, keys, {"item": "str", **DIFFERENCE}), items
+        lines += ((key, name, *each) for each in differing or [_NOTHING])
+    return _frame(lines, keys, COMPARISON), items
 
 
 def image_of(text: str | None) -> dict[str, Any] | None:
@@ -184,25 +167,25 @@ def image_of(text: str | None) -> dict[str, Any] | None:
 
 
 def chained(rows: Sequence[Row]) -> Iterator[tuple[Row, bool]]:
-    """Order the changes of one item by their images, and tell of each whether one before it is missing."""
-    if not all(map(_knows_left, rows)):  # without images there is nothing to follow
+    """Order the changes of one item by their images; yield each, and whether one before it is missing."""
+    if not all(map(_holds_after, rows)):  # without images there is nothing to follow
         yield from ((row, False) for row in sorted(rows, key=lambda row: (row["ts"], row["event_id"])))
         return
     links = {}
     for row in rows:
-        found = _canonical(row["old_image"]) if _knows_found(row) else None
+        before = _canonical(row["old_image"]) if _holds_before(row) else None
         if row.get("after_others"):  # what an export says must be what the change before it left
-            found = _canonical(row["new_image"])
-        links[Link(row["ts"], row["event_id"], found, _canonical(row["new_image"]))] = row
+            before = _canonical(row["new_image"])
+        links[Link(row["ts"], row["event_id"], before, _canonical(row["new_image"]))] = row
     for link, missing in follow(links):
         yield links[link], missing
 
 
-def _knows_found(row: Row) -> bool:
+def _holds_before(row: Row) -> bool:
     return row["old_image"] is not None or row["event_name"] == "INSERT"
 
 
-def _knows_left(row: Row) -> bool:
+def _holds_after(row: Row) -> bool:
     return row["new_image"] is not None or row["event_name"] in ("REMOVE", "BASELINE")
 
 
@@ -217,17 +200,17 @@ def _lives(rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, Any] | None, in
     for row, missing in chained(rows):
         if before is None and row["event_name"] in ("MODIFY", "REMOVE"):  # it was there
             left = _UNKNOWN
-        now = image_of(row["new_image"]) if _knows_left(row) else _UNKNOWN
+        now = image_of(row["new_image"]) if _holds_after(row) else _UNKNOWN
         life += before is not None and left is None and now is not None
         # In a log without old images, and for an export, what the last change left.
-        at = image_of(row["old_image"]) if _knows_found(row) else left
+        at = image_of(row["old_image"]) if _holds_before(row) else left
         yield row, at, life, pd.NaT if before is None else row["ts"] - before, missing
         left, before = now, row["ts"]
 
 
 _UNKNOWN: dict[str, Any] = {}  # an image there was, which the log does not hold
 _NOTHING = (pd.NA, pd.NA, pd.NA, pd.NA, pd.NA, pd.NA)
-_UNTOLD = (pd.NA, "unknown", pd.NA, pd.NA, pd.NA, pd.NA)
+_UNKNOWN_CHANGE = (pd.NA, "unknown", pd.NA, pd.NA, pd.NA, pd.NA)
 
 
 def _differing(

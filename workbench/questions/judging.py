@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.questions.columns import FINDINGS
 from workbench.questions.evidence import Evidence
 
 
@@ -26,7 +27,7 @@ class Finding:
     status
         note, warning or failed, where it counts.
     count, total
-        How often it occurs, and of how many.
+        How often it occurs, and of how many: of all changes where nothing else is given.
     of
         What the total counts; empty for what is measured, and shown whatever comes of it.
     meaning, remedy
@@ -44,8 +45,8 @@ class Finding:
     meaning: str | Callable[[Evidence], str]
     remedy: str | Callable[[Evidence], str] = ""
     count: Callable[[Evidence], int] = lambda _: 0
-    total: Callable[[Evidence], int] = lambda _: 1
-    of: str = ""
+    total: Callable[[Evidence], int] = lambda evidence: evidence.changes
+    of: str = "changes"
     examples: Callable[[Evidence], Sequence[str]] = _none
     applies: Callable[[Evidence], bool] = lambda _: True
     verdict: str = ""
@@ -75,9 +76,8 @@ def judge(evidence: Evidence, findings: Iterable[Finding]) -> pd.DataFrame:
         One row a finding: finding, status (ok, note, warning, failed), count, share (of what `of` says, 1 at most), of,
         examples (a list of texts), meaning, remedy.
     """
-    df = pd.DataFrame([finding.judge(evidence) for finding in findings if finding.applies(evidence)])
-    text = dict.fromkeys(("finding", "status", "of", "meaning", "remedy"), "str")
-    return df.astype(text | {"count": "int64", "share": "float64"})
+    rows = [finding.judge(evidence) for finding in findings if finding.applies(evidence)]
+    return pd.DataFrame(rows, columns=list(FINDINGS)).astype(dict(FINDINGS))
 
 
 def _text(text: str | Callable[[Evidence], str], evidence: Evidence) -> str:

@@ -17,33 +17,15 @@ from workbench.errors import ParameterError, RecordRefused
 from workbench.model.attribute_paths import RESERVED, column_path
 from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
-from workbench.questions.writers import absent
+from workbench.questions.columns import ANSWERS
+from workbench.questions.writers import is_absent
 
 How = Literal["hash", "redact"]
-Path = tuple[str, ...]
+AttributePath = tuple[str, ...]
 REDACTED = "[masked]"
 _UNQUOTED = re.compile(r"[\"'\\]")
 _INDEX = re.compile(r'("(?:[^"]|"")*")|\[\d*\](?=[.\[]|\Z)')
 _IMAGES = frozenset({"keys", "image", "new_image", "old_image"})  # columns of DynamoDB JSON text
-# The columns a question adds to attributes; a key attribute called like one of them is in double quotes.
-_OWN = tuple(
-    frozenset(names.split())
-    for names in (
-        "ts event_name by_ttl size_bytes event_id",
-        "life ts event_name by_ttl since_previous path change before after before_type after_type missing event_id",
-        "item path change before after before_type after_type",
-        "changes inserts modifies removes share first_change last_change",
-        "bucket inserts modifies removes ttl_removes changes",
-        "path changes added removed changed type_changed items share first_change last_change",
-        "path bucket changes",
-        "changes_per_item items item_share change_share",
-        "longer_than up_to changes share",
-        "lost_after lost_before event_id paths",
-        "path type items share first_seen last_seen",
-        "arrival changes p50 p90 p99 longest",
-        "finding status count share of examples meaning remedy",
-    )
-)
 
 
 def mask(df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: str = "") -> pd.DataFrame:
@@ -80,8 +62,8 @@ def mask(df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: 
     hide, masked = _hider(how, salt), _paths(paths)
     names = set(map(str, df.columns))
     items = bool(names & RESERVED)  # a state: all others are attributes
-    own = RESERVED if items else frozenset[str]().union(*(each for each in _OWN if each <= names))
-    found: dict[int, pd.Series] = {}
+    own = RESERVED if items else frozenset[str]().union(*(each for each in ANSWERS if each.keys() <= names))
+    replaced: dict[int, pd.Series] = {}
     for at, name in enumerate(map(str, df.columns) if masked else ()):
         column = df.iloc[:, at]
         hidden = column
@@ -92,11 +74,11 @@ def mask(df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: 
         if name in _IMAGES and not items:
             hidden = _images(hidden, masked, hide)
         if hidden is not column:
-            found[at] = hidden
-    if not found:
+            replaced[at] = hidden
+    if not replaced:
         return df
     new = df.copy(deep=False)
-    for at, hidden in found.items():
+    for at, hidden in replaced.items():
         new.isetitem(at, hidden.array)
     return new
 
@@ -134,27 +116,27 @@ def ordered(df: pd.DataFrame, hidden: pd.DataFrame, keys: int, within: Sequence[
 
 
 def _runs(columns: Sequence[pd.Series], rows: int) -> np.ndarray:
-    """Give rows that follow each other with equal values one number."""
-    found = np.zeros(rows, dtype=bool)
+    """Return the number, from 0 on, of the run of equal rows that each row is in."""
+    begins = np.zeros(rows, dtype=bool)
     for column in columns:
         codes = pd.factorize(column.map(repr))[0]
-        found[1:] |= codes[1:] != codes[:-1]
-    return np.cumsum(found)
+        begins[1:] |= codes[1:] != codes[:-1]
+    return np.cumsum(begins)
 
 
 def unmatched(df: pd.DataFrame, paths: Sequence[str]) -> list[str]:
-    """Name the paths at which a frame of items or of changes holds nothing to mask."""
+    """Return the paths at which a frame of items or of changes holds nothing to mask."""
     return [path for path in paths if mask(df, [path], "redact") is df]
 
 
-def beside(paths: Sequence[str], known: Iterable[str]) -> list[str]:
-    """Name the paths that are none of the known ones of a log, nor above or below one."""
-    attributes = [place for name in known for place in _places(name, prefixed=False)]
+def beside(paths: Sequence[str], columns: Iterable[str]) -> list[str]:
+    """Return the paths that are none of a log's attributes, by their columns, nor above or below one."""
+    attributes = [place for name in columns for place in _places(name, prefixed=False)]
     return [path for path in paths if not any(_below(place, _paths(path)) for place in attributes)]
 
 
 def names_masked(text: str, paths: str | Sequence[str]) -> bool:
-    """Tell whether a text, such as SQL or a condition, speaks of an attribute at one of some paths.
+    """Return whether a text, such as SQL or a condition, names an attribute at one of some paths.
 
     By the attribute's own name, whatever stands above it: rather too often than not often enough.
 
@@ -168,16 +150,16 @@ def names_masked(text: str, paths: str | Sequence[str]) -> bool:
     )
 
 
-def _paths(paths: str | Sequence[str]) -> list[Path]:
+def _paths(paths: str | Sequence[str]) -> list[AttributePath]:
     return [_path(path) for path in ([paths] if isinstance(paths, str) else paths)]
 
 
-def _path(text: str) -> Path:
+def _path(text: str) -> AttributePath:
     """Split a path, without the indices of lists' elements; quoted, they belong to a name."""
     return column_path(_INDEX.sub(lambda match: match[1] or "", text))
 
 
-def _places(name: str, *, prefixed: bool) -> list[Path]:
+def _places(name: str, *, prefixed: bool) -> list[AttributePath]:
     """Return the attribute paths a column may hold; none where its name is no path."""
     try:
         path = _path(name)
@@ -186,7 +168,7 @@ def _places(name: str, *, prefixed: bool) -> list[Path]:
     return [path, path[1:]] if prefixed and path[0] in ("new", "old") else [path]
 
 
-def _below(place: Path, masked: Sequence[Path]) -> list[Path]:
+def _below(place: AttributePath, masked: Sequence[AttributePath]) -> list[AttributePath]:
     """Return what is masked from a place on: nothing, all of it, which is an empty path, or paths inside of it."""
     if any(place[: len(path)] == path for path in masked):
         return [()]
@@ -194,7 +176,7 @@ def _below(place: Path, masked: Sequence[Path]) -> list[Path]:
 
 
 def _attribute(
-    column: pd.Series, places: Sequence[Path], masked: Sequence[Path], hide: Callable[[Any], Any]
+    column: pd.Series, places: Sequence[AttributePath], masked: Sequence[AttributePath], hide: Callable[[Any], Any]
 ) -> pd.Series:
     below = [path for place in places for path in _below(place, masked)]
     scalar = column.dtype.kind != "O" or isinstance(column.dtype, pd.StringDtype)
@@ -204,11 +186,13 @@ def _attribute(
         return _replaced(column, [_inside(value, below, hide) for value in column])
     if scalar:  # values of one type, which repeat: hashing takes its time
         return column.astype(object).map({value: hide(value) for value in column.dropna().unique()}).astype("string")
-    cells = [pd.NA if absent(value) else hide(value) for value in column]
+    cells = [pd.NA if is_absent(value) else hide(value) for value in column]
     return pd.Series(cells, column.index, "string", column.name)
 
 
-def _differences(column: pd.Series, paths: pd.Series, masked: Sequence[Path], hide: Callable[[Any], Any]) -> pd.Series:
+def _differences(
+    column: pd.Series, paths: pd.Series, masked: Sequence[AttributePath], hide: Callable[[Any], Any]
+) -> pd.Series:
     """Mask the values before or after of attributes that are named in another column."""
     below = {
         path: [part for place in _places(path, prefixed=False) for part in _below(place, masked)]
@@ -219,7 +203,7 @@ def _differences(column: pd.Series, paths: pd.Series, masked: Sequence[Path], hi
     return _replaced(column, [_inside(value, below.get(path), hide) for path, value in zip(paths, column, strict=True)])
 
 
-def _images(column: pd.Series, masked: Sequence[Path], hide: Callable[[Any], Any]) -> pd.Series:
+def _images(column: pd.Series, masked: Sequence[AttributePath], hide: Callable[[Any], Any]) -> pd.Series:
     """Mask inside texts of DynamoDB JSON; a text that is none stays."""
 
     def image(text: Any) -> Any:
@@ -239,7 +223,7 @@ def _images(column: pd.Series, masked: Sequence[Path], hide: Callable[[Any], Any
     return column.map(lambda value: texts.get(value, value)).astype(column.dtype)
 
 
-def _inside(value: Any, below: Sequence[Path] | None, hide: Callable[[Any], Any]) -> Any:
+def _inside(value: Any, below: Sequence[AttributePath] | None, hide: Callable[[Any], Any]) -> Any:
     """Return the value with what is below it masked; the same value where nothing is."""
     if not below:
         return value
@@ -270,7 +254,7 @@ def _hider(how: str, salt: str) -> Callable[[Any], Any]:
     key = salt.encode()
 
     def hide(value: Any) -> Any:
-        if absent(value):
+        if is_absent(value):
             return value
         return REDACTED if how == "redact" else hmac.new(key, _canonical(value), hashlib.sha256).hexdigest()[:16]
 

@@ -83,15 +83,15 @@ def actual_state(
                 )
             return None, dict(store.images(table)), _undelivered(store, table, now - lag.to_pytimedelta()), []
     exports = find(against)
-    if not (known := choose(exports, table, None, place)):
+    if not (export := choose(exports, table, None, place)):
         raise ParameterError(
             f"{against} holds no full export of {table!r} to compare with, but: {others(exports, table, place)}"
         )
-    young = known.time > now - lag.to_pytimedelta()
+    young = export.time > now - lag.to_pytimedelta()
     notes = (
         [f"the export is younger than {words(lag)}: what differs may be on its way; ask again then"] if young else []
     )
-    return known.time, dict(read_items(known, keys)), set(), [*notes, *known.problems]
+    return export.time, dict(read_items(export, keys)), set(), [*notes, *export.problems]
 
 
 def scanned(
@@ -113,17 +113,17 @@ def scanned(
             f"the log of {table!r} has the key {', '.join(keys)}, the table in DynamoDB "
             f"{', '.join(own)}: is it another table of that name?"
         )
-    began, found = time.perf_counter(), dynamodb.scan(session, table, segments=segments, rate=rate)
+    began, scan = time.perf_counter(), dynamodb.scan(session, table, segments=segments, rate=rate)
     images: dict[str, str] = {}
     with tqdm(desc=f"{table}: scan", unit=" items", unit_scale=True, **seen()) as bar:
-        for image in found:
+        for image in scan:
             images[canonical_keys({name: image[name] for name in own})] = canonical_json(image)
             bar.update()
             if len(images) % 1_000 == 0:
-                bar.set_postfix_str(f"{found.capacity:,.0f} read capacity units")
+                bar.set_postfix_str(f"{scan.capacity:,.0f} read capacity units")
     took = time.perf_counter() - began
     return images, [
-        f"scanned {count(found.items, 'item')} in {took:,.1f} s for {found.capacity:,.1f} read capacity units"
+        f"scanned {count(scan.items, 'item')} in {took:,.1f} s for {scan.capacity:,.1f} read capacity units"
     ]
 
 
@@ -182,11 +182,11 @@ def _read_again(session: boto3.Session, table: str, keys: set[str], actual: dict
     """Put the present images of items in place of those read before, and return them."""
     from workbench.aws import dynamodb
 
-    found = dynamodb.read(session, table, sorted(keys)) if keys else {}
-    for key in keys - found.keys():
+    present = dynamodb.read(session, table, sorted(keys)) if keys else {}
+    for key in keys - present.keys():
         actual.pop(key, None)
-    actual |= found
-    return found
+    actual |= present
+    return present
 
 
 def _differing(logged: Mapping[str, str], actual: Mapping[str, str]) -> set[str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from workbench.errors import RecordRefused
 from workbench.model import attribute_paths
+from workbench.questions.columns import DRIFT
 
 _TYPES = frozenset({"S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"})
 
@@ -38,11 +39,12 @@ def drift(rows: pa.Table) -> tuple[pd.DataFrame, int]:
         for leaf in set().union(*(leaves_of[shape] for shape in row["shapes"].split("\n"))):
             seen[leaf][2] += row["items"]
     leaves = [(*leaf, count, count / max(items, 1), first, last) for leaf, (first, last, count) in seen.items()]
-    df = pd.DataFrame(leaves, columns=["path", "type", "items", "share", "first_seen", "last_seen"])
+    df = pd.DataFrame(leaves, columns=list(DRIFT))
     for name in ("first_seen", "last_seen"):
-        df[name] = pd.to_datetime(df[name], utc=True).astype("datetime64[us, UTC]")
-    df = df.astype({"path": "str", "type": "str", "items": "int64", "share": "float64"})
-    return df.sort_values(["path", "items", "type"], ascending=[True, False, True], ignore_index=True), items
+        df[name] = pd.to_datetime(df[name], utc=True)
+    return df.astype(dict(DRIFT)).sort_values(
+        ["path", "items", "type"], ascending=[True, False, True], ignore_index=True
+    ), items
 
 
 def _leaves(image: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:

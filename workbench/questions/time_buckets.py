@@ -85,7 +85,7 @@ def into_buckets(
 
 
 def left_out(df: pd.DataFrame) -> list[str]:
-    """Say how many empty buckets a frame of `into_buckets` lacks."""
+    """Return a note on how many empty buckets a frame of `into_buckets` lacks; none where it has all."""
     count = df.attrs.pop("left_out", 0)
     return [f"about {count:,} empty buckets between the others are left out"] if count else []
 

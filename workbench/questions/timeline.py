@@ -86,24 +86,24 @@ def to_html(df: pd.DataFrame, *, limit: int = 200) -> str:
     ParameterError
         For a limit below 1.
     """
-    return fragment("timeline", told=_told(df, limit), empty="" if len(df) else _EMPTY, fold=_FOLD)
+    return fragment("timeline", parts=_parts(df, limit), empty="" if len(df) else _EMPTY, fold=_FOLD)
 
 
 def to_text(df: pd.DataFrame, *, limit: int = 50) -> Group:
     """Return a history for a terminal, in colour where it has some; `limit` and errors as of `to_html`."""
     lines: list[RenderableType] = []
     styles = {"life": "bold", "missing": "bold red"}
-    for kind, told in _told(df, limit):
+    for kind, part in _parts(df, limit):
         if kind == "item":
-            lines += [""] * bool(lines) + [Text(told[0], style="bold underline"), Text(told[1], style="dim")]
+            lines += [""] * bool(lines) + [Text(part[0], style="bold underline"), Text(part[1], style="dim")]
         elif kind == "change":
-            event = (f"{told.event:8}", f"bold {_COLOURS[told.event]}")
-            lines.append(_hanging("", Text.assemble(f"{told.at:26}  ", event, "  ", (told.remark, "dim"))))
-            lines += [_hanging(f"    {each.sign}", _line(each), _COLOURS[each.colour]) for each in told.attributes]
+            event = (f"{part.event:8}", f"bold {_COLOURS[part.event]}")
+            lines.append(_hanging("", Text.assemble(f"{part.at:26}  ", event, "  ", (part.remark, "dim"))))
+            lines += [_hanging(f"    {each.sign}", _line(each), _COLOURS[each.colour]) for each in part.attributes]
         elif kind == "left out":
-            lines.append(Text(f"  … {count(told, 'change')} in between not shown …", style="dim"))
+            lines.append(Text(f"  … {count(part, 'change')} in between not shown …", style="dim"))
         else:
-            lines.append(_hanging("!" if kind == "missing" else "", Text(told, style=styles[kind])))
+            lines.append(_hanging("!" if kind == "missing" else "", Text(part, style=styles[kind])))
     return Group(*(lines or [_EMPTY]))
 
 
@@ -127,8 +127,8 @@ def _line(each: _Attribute) -> Text:
     return line.append(each.types and f"  ({each.types})", "dim")
 
 
-def _told(df: pd.DataFrame, limit: int) -> Iterator[tuple[str, Any]]:
-    """Yield the kind of what is told, and it: item (key, summary), life, missing (texts), left out (count), change."""
+def _parts(df: pd.DataFrame, limit: int) -> Iterator[tuple[str, Any]]:
+    """Yield the parts of a timeline by kind: item (key, summary), life, missing (texts), left out (count), change."""
     if limit < 1:
         raise ParameterError(f"limit={limit}: a timeline shows at least one change")
     df = df.reset_index(drop=True)
@@ -139,24 +139,24 @@ def _told(df: pd.DataFrame, limit: int) -> Iterator[tuple[str, Any]]:
     shown = (number <= head) | (number > total - tail)
     numbers, times = number.groupby(item).agg(["min", "max"]), df["ts"].groupby(item).agg(["min", "max"])
     lives, life_before = df["life"].groupby(item).nunique(), df["life"].shift().where(item == item.shift())
-    told, life = 0, 0
+    shown_item, life = 0, 0
     for at, rows in groupby(_rows(df[shown], item[shown], number[shown], life_before[shown]), key=lambda row: row[1]):
         change = list(rows)
         which, _, before, first = change[0]
         if total > limit and at == total - tail + 1:
             yield "left out", total - limit
-        if which != told:
+        if which != shown_item:
             changes = int(numbers["max"][which] - numbers["min"][which]) + 1
             yield "item", (_key(first, names), _summary(changes, times["min"][which], times["max"][which]))
-            told, life = which, 0
+            shown_item, life = which, 0
         if first["life"] != life and (lives[which] > 1 or first["life"] > 1):
             yield "life", _life(first, before)
         life = first["life"]
         if first["missing"]:
             yield "missing", _missing(first)
         event = "TTL" if first["by_ttl"] else first["event_name"]
-        found = [_attribute(row) for *_, row in change if isinstance(row["path"], str)]
-        yield "change", _Change(_moment(first["ts"]), event, _remark(first, found), found)
+        attributes = [_attribute(row) for *_, row in change if isinstance(row["path"], str)]
+        yield "change", _Change(_moment(first["ts"]), event, _remark(first, attributes), attributes)
 
 
 def _numbered(df: pd.DataFrame) -> pd.Series:
@@ -194,7 +194,7 @@ def _missing(row: Mapping[str, Any]) -> str:
     return "A change is missing here: the next one did not find what the one before it left."
 
 
-def _remark(row: Mapping[str, Any], found: Sequence[_Attribute]) -> str:
+def _remark(row: Mapping[str, Any], attributes: Sequence[_Attribute]) -> str:
     remarks = []
     if not pd.isna(row["since_previous"]):
         remarks.append(f"+{_length(row)}" if row["since_previous"] else "same instant")
@@ -202,9 +202,9 @@ def _remark(row: Mapping[str, Any], found: Sequence[_Attribute]) -> str:
         remarks.append("its time to live was over")
     if row["event_name"] == "BASELINE":
         remarks.append("as an export has it")
-    if not pd.isna(row["change"]) and not found:
+    if not pd.isna(row["change"]) and not attributes:
         remarks.append("its images are not in the log")
-    elif not found and row["event_name"] in _NOTHING:
+    elif not attributes and row["event_name"] in _NOTHING:
         remarks.append(_NOTHING[row["event_name"]])
     return " · ".join(remarks)
 

@@ -77,7 +77,7 @@ def write(
         CSV for Excel: with a byte order mark, so that it is read as UTF-8, and with ``'`` before a text or a heading
         that begins like a formula (``= + - @``, a tab, a line's end), which Excel would run. Else texts are exact.
     meta
-        What to say of the frame in a second file, ``FILE.meta.json``, beside what is said there of every file:
+        What to say of the frame in a second file, ``FILE.meta.json``, beside what it holds of every file:
         rows, columns and their types, nested, when and by which version it was written, its SHA-256.
     session
         For ``s3://bucket/key``.
@@ -166,14 +166,14 @@ def nest(df: pd.DataFrame) -> pd.DataFrame:
     >>> nest(pd.DataFrame({"pk": ["a"], "person.age": [41], 'person."first.name"': ["Ann"]})).loc[0].to_list()
     ['a', {'age': 41, 'first.name': 'Ann'}]
     """
-    found = {name: _path(name) for name in df.columns}
-    tops = {path[0] for path in found.values() if len(path) > 1}
+    paths_of = {name: _path(name) for name in df.columns}
+    tops = {path[0] for path in paths_of.values() if len(path) > 1}
     columns: dict[Any, pd.Series] = {}
-    for name, path in found.items():
+    for name, path in paths_of.items():
         if not path or path[0] not in tops:
             columns[name] = df[name]
         elif column_name(path[:1]) not in columns and name not in columns:
-            group = {each: other for each, other in found.items() if other[:1] == path[:1]}
+            group = {each: other for each, other in paths_of.items() if other[:1] == path[:1]}
             cells = {each: list(df[each].astype(object)) for each in group}
             columns |= (
                 {each: df[each] for each in group}
@@ -191,8 +191,8 @@ def _path(name: Any) -> tuple[str, ...]:
 
 
 def _overlap(paths: Mapping[str, tuple[str, ...]], cells: Mapping[str, list[Any]]) -> bool:
-    """Tell whether a row has a value in one column and under it in another."""
-    filled = {name: [not absent(value) for value in values] for name, values in cells.items()}
+    """Return whether a row has a value in one column and under it in another."""
+    filled = {name: [not is_absent(value) for value in values] for name, values in cells.items()}
     pairs = ((one, other) for one, other in permutations(paths, 2) if paths[other][: len(paths[one])] == paths[one])
     return any(any(map(and_, filled[one], filled[other])) for one, other in pairs)
 
@@ -201,7 +201,7 @@ def _together(paths: Mapping[str, tuple[str, ...]], cells: Mapping[str, list[Any
     rows = np.full(len(index), pd.NA, dtype=object)
     for name, (_, *parents) in paths.items():
         for at, value in enumerate(cells[name]):
-            if absent(value):
+            if is_absent(value):
                 continue
             if not parents:
                 rows[at] = value
@@ -248,7 +248,7 @@ def _arrow(column: pd.Series, nested: bool) -> pa.Array:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         utc, zone = column.dt.tz_convert("UTC").dt.tz_localize(None), str(column.dt.tz)
         if zone != "UTC" and not nested:  # the wall clock, and how far it is from UTC
-            return pa.array([None if absent(time) else time.isoformat(" ") for time in column], pa.string())
+            return pa.array([None if is_absent(time) else time.isoformat(" ") for time in column], pa.string())
         return pa.array(utc.to_numpy("datetime64[us]"), pa.timestamp("us", zone))
     if column.dtype.kind == "m":
         micros = column.to_numpy("timedelta64[us]")
@@ -257,7 +257,7 @@ def _arrow(column: pd.Series, nested: bool) -> pa.Array:
 
 
 def _array(cells: Iterable[Any], nested: bool, text: Callable[[Any], str] | None = None) -> pa.Array:
-    values = [None if absent(value) else value for value in cells]
+    values = [None if is_absent(value) else value for value in cells]
     kinds = {type(value) for value in values if value is not None}
     if nested and kinds == {dict} and any(values):
         return _struct(values)
@@ -331,7 +331,11 @@ def _write_parquet(df: pd.DataFrame, path: Path) -> None:
 
 
 def alike(df: pd.DataFrame) -> list[str]:
-    """Say which columns are one to a reader that does not tell capitals from small letters."""
+    """Name the columns that are one to a reader that does not tell capitals from small letters.
+
+    >>> alike(pd.DataFrame(columns=["Email", "email", "pk"]))[0][:40]
+    'the columns Email and email are one to r'
+    """
     names: dict[str, list[str]] = {}
     for name in map(str, df.columns):
         names.setdefault(name.casefold(), []).append(name)
@@ -389,7 +393,7 @@ def _write_excel(df: pd.DataFrame, path: Path) -> None:
         return written
 
     def cell(value: Any, name: Any = None) -> Any:
-        if value is None or absent(value):
+        if value is None or is_absent(value):
             return None
         if isinstance(value, pd.Timestamp):
             value = value.tz_localize(None)  # the wall clock; the heading names the zone
@@ -427,7 +431,7 @@ def to_json(df: pd.DataFrame) -> str:
     columns = [_cells(df[name]) for name in df.columns]
     rows = []
     for row in zip(*columns, strict=True):
-        cells = (f"{name}:{_json(value)}" for name, value in zip(names, row, strict=True) if not absent(value))
+        cells = (f"{name}:{_json(value)}" for name, value in zip(names, row, strict=True) if not is_absent(value))
         rows.append("{" + ",".join(cells) + "}")
     return "[" + ",\n ".join(rows) + "]"
 
@@ -436,8 +440,12 @@ def _write_json(df: pd.DataFrame, path: Path) -> None:
     path.write_text(to_json(df) + "\n", encoding="utf-8")
 
 
-def absent(value: Any) -> bool:
-    """Tell whether a cell holds nothing, which NULL and an empty text are not."""
+def is_absent(value: Any) -> bool:
+    """Return whether a cell holds nothing, which NULL and an empty text are not.
+
+    >>> is_absent(pd.NA), is_absent(float("nan")), is_absent(None), is_absent("")
+    (True, True, False, False)
+    """
     return value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
 
 

@@ -48,7 +48,8 @@ def run_report(
     Parameters
     ----------
     parameters
-        Values by name, as text or already of the declared type; see `workbench.reports.parameters`.
+        Values by name, as text or already of the declared type; see `workbench.reports.parameters`. A setting that the
+        notebook does not declare is one of `settings`, and wins over it.
     out
         A folder, made when missing, or with ``engine="athena"`` a place in S3, ``s3://bucket/reports/``.
     name
@@ -78,15 +79,19 @@ def run_report(
     source = paths.local_path(notebook, ReportError)
     node = read_notebook(source)
     declared = read_parameters(node, source)
-    given = coerce_all(parameters, declared, source)
-    with _holding(settings or {}, source.absolute().parent) as holding:
+    names = {parameter.name for parameter in declared}
+    chosen = {name: value for name, value in parameters.items() if name in Settings.model_fields and name not in names}
+    given = coerce_all({name: parameters[name] for name in parameters if name not in chosen}, declared, source)
+    with _holding({**(settings or {}), **chosen}, source.absolute().parent) as holding:
         files = Destination.of(out, file_name(name or source.stem), holding)
         files.refuse(source, overwrite=overwrite)
         started, clock = datetime.now(UTC), time.perf_counter()
         execution = execute(node, given, timeout, sys.stderr.isatty() if progress is None else progress)
         seconds = time.perf_counter() - clock
-        used = {parameter.name: given.get(parameter.name, parameter.default) for parameter in declared}
+        given |= chosen
+        used = {**{parameter.name: parameter.default for parameter in declared}, **given}
         hidden = {key for key, value in used.items() if isinstance(value, str) and names_masked(value, holding.mask)}
+        hidden |= {"mask_salt"} & used.keys()
         used |= dict.fromkeys(hidden, REDACTED)
         _hide(execution.notebook, hidden)
         report = Report(files.notebook, files.html, title_of(node, source.stem), used, seconds, execution.failed_cell)

@@ -1,0 +1,138 @@
+"""The columns of each answer: those that are a question's own, beside the attributes of items.
+
+A frame's builder takes them from here, and so does `masking`, which leaves them as they are. A key attribute that is
+called like one of them is put in double quotes; see `frames.key_frame`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+CHANGE = MappingProxyType(
+    {
+        "ts": "datetime64[us, UTC]",
+        "event_name": "str",
+        "by_ttl": "bool",
+        "size_bytes": "Int64",
+        "event_id": "str",
+    }
+)
+"""A change, before its images' attributes."""
+DIFFERENCE = MappingProxyType(
+    {
+        "path": "string",
+        "change": "string",
+        "before": "object",
+        "after": "object",
+        "before_type": "string",
+        "after_type": "string",
+    }
+)
+"""An attribute that differs."""
+HISTORY = MappingProxyType(
+    {
+        "life": "int64",
+        "ts": "datetime64[us, UTC]",
+        "event_name": "str",
+        "by_ttl": "bool",
+        "since_previous": "timedelta64[us]",
+        **DIFFERENCE,
+        "missing": "bool",
+        "event_id": "str",
+    }
+)
+"""An attribute change of an item."""
+COMPARISON = MappingProxyType({"item": "str", **DIFFERENCE})
+"""An attribute that differs between two states."""
+HOT_KEYS = MappingProxyType(
+    {
+        **dict.fromkeys(("changes", "inserts", "modifies", "removes"), "int64"),
+        "share": "float64",
+        **dict.fromkeys(("first_change", "last_change"), "datetime64[us, UTC]"),
+    }
+)
+"""An item that changes often."""
+BUCKETS = MappingProxyType(
+    {
+        "bucket": "datetime64[us, UTC]",
+        **dict.fromkeys(("inserts", "modifies", "removes", "ttl_removes", "changes"), "int64"),
+    }
+)
+"""A bucket of time, in the time zone that was asked for."""
+ATTRIBUTES = MappingProxyType(
+    {
+        "path": "str",
+        **dict.fromkeys(("changes", "added", "removed", "changed", "type_changed", "items"), "int64"),
+        "share": "float64",
+        **dict.fromkeys(("first_change", "last_change"), "datetime64[us, UTC]"),
+    }
+)
+"""An attribute that changes."""
+ATTRIBUTE_BUCKETS = MappingProxyType({"path": "str", "bucket": "datetime64[us, UTC]", "changes": "int64"})
+"""An attribute in a bucket of time, in the time zone that was asked for."""
+CONCENTRATION = MappingProxyType(
+    {"changes_per_item": "int64", "items": "int64", "item_share": "float64", "change_share": "float64"}
+)
+"""How many items changed so often."""
+INTERVALS = MappingProxyType(
+    {"longer_than": "timedelta64[us]", "up_to": "timedelta64[us]", "changes": "int64", "share": "float64"}
+)
+"""How many changes came so long after the one before."""
+GAPS = MappingProxyType(
+    {
+        "lost_after": "datetime64[us, UTC]",
+        "lost_before": "datetime64[us, UTC]",
+        "event_id": "str",
+        "paths": "object",
+    }
+)
+"""A place where a change of an item is missing."""
+DRIFT = MappingProxyType(
+    {
+        "path": "str",
+        "type": "str",
+        "items": "int64",
+        "share": "float64",
+        "first_seen": "datetime64[us, UTC]",
+        "last_seen": "datetime64[us, UTC]",
+    }
+)
+"""An attribute and a type it is of."""
+LAG = MappingProxyType(
+    {
+        "arrival": "datetime64[us, UTC]",
+        "changes": "int64",
+        **dict.fromkeys(("p50", "p90", "p99", "longest"), "timedelta64[us]"),
+    }
+)
+"""An hour of arrival."""
+FINDINGS = MappingProxyType(
+    {
+        "finding": "str",
+        "status": "str",
+        "count": "int64",
+        "share": "float64",
+        "of": "str",
+        "examples": "object",
+        "meaning": "str",
+        "remedy": "str",
+    }
+)
+"""A finding on a log's quality."""
+ANSWERS: tuple[Mapping[str, str], ...] = (
+    CHANGE,
+    HISTORY,
+    COMPARISON,
+    HOT_KEYS,
+    BUCKETS,
+    ATTRIBUTES,
+    ATTRIBUTE_BUCKETS,
+    CONCENTRATION,
+    INTERVALS,
+    GAPS,
+    DRIFT,
+    LAG,
+    FINDINGS,
+)
+"""The columns of every answer by their types."""
