@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,77 @@ def ran(*arguments: str, code: int = 1) -> str:
 
 def below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+# --- files that are written
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "new" / "file.txt"
+    with paths.write_atomically(target) as part:
+        part.write_text("first")
+        assert not target.exists()
+        assert part.parent == target.parent
+        assert paths.is_hidden(part.name)
+        assert part.match(paths.UNFINISHED)
+    with pytest.raises(UnicodeEncodeError), paths.write_atomically(target) as part:
+        part.write_text("half" + "\ud800", encoding="utf-8")
+    assert target.read_text() == "first"
+    assert below(tmp_path) == ["new", "new/file.txt"]
+
+
+def test_two_that_write_one_file_never_share_what_is_not_whole(tmp_path):
+    target = tmp_path / "file.txt"
+    with paths.write_atomically(target) as one, paths.write_atomically(target) as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert target.read_text() == "one"  # whose block ended last
+    assert below(tmp_path) == ["file.txt"]
+
+
+def test_a_file_in_a_folder_that_was_removed_stays_unwritten_where_that_is_meant(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError),
+        paths.write_atomically(tmp_path / "gone" / "file", make_folder=False) as part,
+    ):
+        part.write_text("late")
+    assert below(tmp_path) == []
+
+
+def test_the_longest_name_can_be_written(tmp_path):
+    with paths.write_atomically(tmp_path / ("n" * 255)) as part:
+        part.write_text("whole")
+    assert below(tmp_path) == ["n" * 255]
+
+
+def test_only_one_place_in_the_package_replaces_files():
+    package = Path(paths.__file__).parent
+    replacing = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.replace", "os.rename", "shutil.move"}
+    }
+    assert replacing == {"paths.py"}
+
+
+@pytest.mark.parametrize(
+    ("uri", "parts"),
+    [
+        ("s3://bucket", ("bucket", "")),
+        ("s3://bucket/", ("bucket", "")),
+        ("s3://bucket/data/persons/", ("bucket", "data/persons/")),
+        ("s3://bucket/a//b", ("bucket", "a//b")),
+    ],
+)
+def test_a_place_in_s3_is_split(uri, parts):
+    assert paths.split_s3_uri(uri) == parts
+
+
+@pytest.mark.parametrize("uri", ["bucket/key", "s3:///key", "s3:/bucket/key", "https://bucket/key", ""])
+def test_what_is_no_place_in_s3_is_named(uri):
+    with pytest.raises(ParameterError, match=re.escape(f"{uri} is no place in S3: write it like s3://bucket/prefix/")):
+        paths.split_s3_uri(uri)
 
 
 # --- paths that are given

@@ -20,6 +20,8 @@ from workbench.errors import ExportError, ParameterError, WorkbenchError
 if TYPE_CHECKING:
     import boto3
 
+UNFINISHED = ".*.part"
+"""Matches the files that a process leaves which is killed within `write_atomically`."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # one letter is a drive; pathlib makes s3:/x of s3://x
 
 
@@ -118,7 +120,7 @@ def write_atomically(target: Path, *, make_folder: bool = True) -> Iterator[Path
     Readers see the old file or the new one, also after a loss of power. Until then the new one lies beside the target
     under a name of its own, so that writers at the same time never share one; the name is hidden (`is_hidden`), so that
     no listing of a log takes it up. Where the block fails, the target stays as it was and the new file is removed; what
-    a killed process leaves matches ``.*.part``.
+    a killed process leaves matches `UNFINISHED`.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ from workbench import Workbench
 from workbench.engines.duckdb import _decoded
 from workbench.engines.staging import _IMAGE_PATTERN, StagedLog
 from workbench.errors import RecordRefused
-from workbench.log import containers
+from workbench.log import compression
 from workbench.log.listing import list_objects
 from workbench.log.objects import Unreadable
 from workbench.log.reader import read_changes
@@ -589,7 +589,7 @@ def test_images_are_refused_as_what_they_are_whoever_stumbles_over_them(image):
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("ended", [b"\n", b""])
 def test_a_line_beyond_the_limit_is_named_never_held_and_the_others_are_read(tmp_path, monkeypatch, packed, ended):
-    monkeypatch.setattr(containers, "_LONGEST", 1 << 20)
+    monkeypatch.setattr(compression, "_LONGEST", 1 << 20)
     lines = [json.dumps(change).encode() for change in RECORDS]
     content = b"\n".join([lines[0], b'{"a":"' + b"x" * (40 << 20), lines[1]]) + b"\n" + lines[2] + ended
     path = tmp_path / "log.json"

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from workbench.errors import RecordRefused
 from workbench.log.objects import PARQUET
 from workbench.model.records import canonical_change
-from workbench.paths import write_atomically
+from workbench.paths import UNFINISHED, write_atomically
 from workbench.sandbox.item_store import ItemStore
 from workbench.sandbox.lock import alone
 
@@ -202,5 +202,5 @@ def _failure(record: bytes, why: str, arrival: int) -> bytes:
 
 
 def _clean_up(lake: Path, table: str) -> None:
-    for part in (part for kind in ("data", "errors") for part in (lake / kind / table).rglob(".*.part")):
+    for part in (part for kind in ("data", "errors") for part in (lake / kind / table).rglob(UNFINISHED)):
         part.unlink(missing_ok=True)
