@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -195,43 +195,10 @@ def beneath(folder: str | Path, name: str, session: boto3.Session | None) -> Pat
     return local_path(folder, ExportError, "write to a folder, or to a place in S3, s3://bucket/prefix/") / name
 
 
-def exists(place: Path | str, session: boto3.Session | None) -> bool:
-    """Return whether a file, or an object of S3, is there."""
-    if isinstance(place, Path):
-        return place.exists()
-    import awswrangler as wr  # takes a second to import
-    from botocore.exceptions import BotoCoreError, ClientError
+def already_there(place: Path | str) -> ExportError:
+    """Return the error of what is there already, and is not to be replaced.
 
-    try:
-        return bool(wr.s3.does_object_exist(place, boto3_session=session))
-    except (ClientError, BotoCoreError) as error:
-        raise ExportError(
-            f"{place} cannot be looked for: {error}; the permissions are s3:GetObject and s3:ListBucket"
-        ) from error
-
-
-def upload(file: Path, place: str, session: boto3.Session | None, *, overwrite: bool) -> None:
-    """Bring a file to S3, whole; refused where an object is there and not to be replaced."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    assert session
-    bucket, key = split_s3_object(place)
-    try:
-        # awswrangler's upload would hold the file in memory, and try a refused one again when it is forgotten.
-        with file.open("rb") as body:
-            if overwrite:
-                session.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
-            else:
-                session.client("s3").put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
-    except (ClientError, BotoCoreError) as error:
-        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "PreconditionFailed":
-            refuse_existing(place, error)
-        raise ExportError(
-            f"{place} could not be written: {error}; the permissions are s3:PutObject and, where a KMS "
-            "key encrypts it, kms:GenerateDataKey"
-        ) from error
-
-
-def refuse_existing(place: Path | str, cause: Exception | None = None) -> NoReturn:
-    """Raise the error for a file, or an object, that is there already."""
-    raise ExportError(f"{place} exists already: choose another name or overwrite it (--overwrite)") from cause
+    >>> str(already_there("out/persons.csv"))
+    'out/persons.csv exists already: choose another name or overwrite it (--overwrite)'
+    """
+    return ExportError(f"{place} exists already: choose another name or overwrite it (--overwrite)")

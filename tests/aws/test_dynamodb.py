@@ -18,7 +18,7 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from tests.helpers.aws.clients import overhear
-from workbench.aws import dynamodb, export_jobs
+from workbench.aws import dynamodb, export_jobs, pacing
 from workbench.aws.export_jobs import find_exports
 from workbench.aws.session import Session, open_session
 from workbench.config import load_settings
@@ -42,8 +42,7 @@ def session(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Session:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setattr(dynamodb_writer, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(dynamodb, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(pacing, "LONGEST_PAUSE", 0.01)
     requests.post(f"{aws_server}/moto-api/reset", timeout=10)
     return open_session(load_settings(region=REGION, endpoint=aws_server))
 
@@ -176,7 +175,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(dynamodb, "time", made)
+    monkeypatch.setattr(pacing, "time", made)
     monkeypatch.setattr(dynamodb_writer, "time", made)
     return made
 
@@ -715,7 +714,7 @@ def test_an_object_that_appears_in_between_is_not_overwritten(session, monkeypat
     client = session.client("s3")
     client.create_bucket(Bucket="results", CreateBucketConfiguration={"LocationConstraint": REGION})
     client.put_object(Bucket="results", Key="a.csv", Body=b"theirs")
-    monkeypatch.setattr("workbench.paths.exists", lambda *_: False)
+    monkeypatch.setattr("workbench.aws.files.S3Files.exists", lambda *_: False)
     with pytest.raises(ExportError, match="exists already"):
         write_frame(pd.DataFrame({"a": [1]}), "s3://results/a.csv", session=session)
     assert client.get_object(Bucket="results", Key="a.csv")["Body"].read() == b"theirs"

@@ -18,9 +18,9 @@ from tests.helpers.logs import record
 from tests.trino.conftest import MATRIX
 from tests.trino.lake import BUCKET, DATABASE, LAYOUTS, START, TABLE, TEXTS, histories, register, store
 from tests.trino.server import Trino
-from workbench.aws.athena import Running
+from workbench.aws.athena import RunningQuery
 from workbench.aws.catalog import Listing, LogTable
-from workbench.aws.costs import Query
+from workbench.aws.costs import FinishedQuery
 from workbench.aws.session import Session
 from workbench.aws.table_definitions import table_input
 from workbench.config import load_settings
@@ -103,22 +103,22 @@ class OnTrino:
 
     def __init__(self, trino: Trino, session: Session) -> None:
         self._trino, self._session = trino, session
-        self.finished: list[Query] = []
+        self.finished: list[FinishedQuery] = []
 
-    def run(self, texts: Sequence[str], *, to: str | None = None) -> list[Running]:
+    def run(self, texts: Sequence[str], *, to: str | None = None) -> list[RunningQuery]:
         if to:  # what stays there
             written = io.BytesIO()
             pq.write_table(self._trino.query(texts[0]), written)
             key = to.removeprefix(f"s3://{BUCKET}/") + "part.parquet"
             self._session.client("s3").put_object(Bucket=BUCKET, Key=key, Body=written.getvalue())
-        return [Running(text, self.output) for text in texts]
+        return [RunningQuery(text, self.output) for text in texts]
 
-    def batches(self, query: Running, rows: int | None = None) -> Iterator[pa.Table]:
+    def batches(self, query: RunningQuery, rows: int | None = None) -> Iterator[pa.Table]:
         found = self._trino.query(query.sql)
         if len(found):
             yield found
 
-    def clean(self, query: Running) -> None: ...
+    def clean(self, query: RunningQuery) -> None: ...
 
     def close(self) -> None: ...
 

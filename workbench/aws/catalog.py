@@ -6,21 +6,24 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
 import awswrangler as wr
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws.crawled_columns import Sample
+from workbench.aws.errors import error_code, explained
+from workbench.aws.files import S3Files
 from workbench.aws.partitions import BEFORE, Partitions, Values, partitions_of
-from workbench.aws.session import Session, said
+from workbench.aws.session import Session
 from workbench.aws.table_definitions import CHECKPOINTS, Stored, ddl, table_input
 from workbench.config import Settings
-from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, did_you_mean
+from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, WorkbenchError, did_you_mean
 from workbench.log.arrivals import (
     OFFSETS,
     ChangeTimes,
@@ -202,12 +205,10 @@ class Catalog:
 
     def tables(self) -> list[LogTable]:
         """List the change logs of the database, by the names of the DynamoDB tables where settings map these."""
-        try:
+        with self._explained():
             found = list(wr.catalog.get_tables(database=self.database, boto3_session=self.session))
             if not found:  # nor does a database that is not there have tables
                 self.session.client("glue").get_database(Name=self.database)
-        except (ClientError, BotoCoreError) as error:
-            self._refused(error)
         logs = {table["Name"]: self._log(table) for table in found}
         mapped = [
             self._log(table, name) for name, glue in self._names.items() for table in found if table["Name"] == glue
@@ -225,18 +226,17 @@ class Catalog:
         """
         glue = self._names.get(name, name.lower())
         try:
-            found = self.session.client("glue").get_table(DatabaseName=self.database, Name=glue)["Table"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "EntityNotFoundException":
-                self._refused(error)
+            with self._explained():
+                found = self.session.client("glue").get_table(DatabaseName=self.database, Name=glue)["Table"]
+        except ConfigError as error:
+            if error_code(error.__cause__) != "EntityNotFoundException":
+                raise
             names = [log.only or log.name for log in self.tables()]
             there = f"but: {', '.join(names)}.{did_you_mean(name, names)}" if names else "which holds no change log"
             raise TableNotFound(
                 f"there is no table {glue!r} in the Glue database {self.database!r}, {there} "
                 "Register a bucket's change log by `workbench table create`"
-            ) from error
-        except BotoCoreError as error:
-            self._refused(error)
+            ) from error.__cause__
         log = self._log(found, name if name in self._names else None)
         if log.layout is None:
             raise TableNotFound(f"{self.database}.{glue} holds no change log: its columns are {', '.join(log.columns)}")
@@ -322,7 +322,7 @@ class Catalog:
         if after:
             options["StartAfter"] = after.removeprefix(f"s3://{bucket}/")
         pages = self.session.client("s3").get_paginator("list_objects_v2")
-        try:
+        with explained(f"the objects of {location} cannot be listed", "s3:ListBucket", on=bucket, raises=QueryError):
             for page in pages.paginate(**options):
                 for item in page.get("Contents", []):
                     if until and f"s3://{bucket}/{item['Key']}" > until:
@@ -331,11 +331,6 @@ class Catalog:
                         not part or is_hidden(part) for part in item["Key"][len(prefix) :].split("/")
                     ):
                         yield _object(bucket, item)
-        except (ClientError, BotoCoreError) as error:
-            raise QueryError(
-                f"the objects of {location} cannot be listed: {said(error)}; the permission "
-                f"is s3:ListBucket on {bucket}"
-            ) from error
 
     def _look(self, item: Object) -> ChangeTimes | None:
         """Return the times of the changes at the beginning of an object; None where none can be read."""
@@ -347,8 +342,8 @@ class Catalog:
             return []
         bucket, key = split_s3_uri(item.path)
         try:
-            told = self.session.client("s3").get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_HEAD - 1}")
-            head = told["Body"].read()
+            response = self.session.client("s3").get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_HEAD - 1}")
+            head = response["Body"].read()
         except (ClientError, BotoCoreError):
             return []
         with tempfile.TemporaryDirectory() as folder:
@@ -360,17 +355,13 @@ class Catalog:
 
     def register(self, name: str, location: str, *, first_year: int | None = None) -> str:
         """Register a table over a prefix as its objects are, and return its DDL."""
-        made = table_input(name, location, **self._seen(location, first_year))
-        try:
-            self.session.client("glue").create_table(DatabaseName=self.database, TableInput=made)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "AlreadyExistsException":
-                raise ParameterError(
-                    f"{self.database}.{name} is there already: `workbench table show {name}` prints "
-                    "it; choose another name"
-                ) from error
-            self._refused(error)
-        return ddl(self.database, made)
+        definition = table_input(name, location, **self._seen(location, first_year))
+        there = ParameterError(
+            f"{self.database}.{name} is there already: `workbench table show {name}` prints it; choose another name"
+        )
+        with self._explained(when={"AlreadyExistsException": there}):
+            self.session.client("glue").create_table(DatabaseName=self.database, TableInput=definition)
+        return ddl(self.database, definition)
 
     def _seen(self, location: str, first_year: int | None) -> dict[str, Any]:
         """Look at the objects under a prefix: their layout, their form, and how their folders tell the time."""
@@ -383,7 +374,7 @@ class Catalog:
         newest = max(objects, key=lambda item: item.modified)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, newest.path.rpartition("/")[2])
-            wr.s3.download(newest.path, str(path), boto3_session=self.session)
+            S3Files(self.session, ParameterError).download(newest.path, path)
             layout, joined, _ = layout_of(list_objects(path)[0])
         if layout not in ("envelope", "raw"):
             raise ParameterError(f"{newest.path} is of the layout {layout!r}: a crawler makes a table for it")
@@ -406,10 +397,12 @@ class Catalog:
     def register_checkpoint(self, log: LogTable, id: str, location: str) -> None:
         """Make a checkpoint's changes a partition of the log's table of checkpoints, which is made if need be."""
         glue, name = self.session.client("glue"), f"{log.name}_checkpoints"
-        made = table_input(name, location, layout="checkpoint", stored="parquet", partitions="checkpoint")
-        try:
+        definition = table_input(name, location, layout="checkpoint", stored="parquet", partitions="checkpoint")
+        needed = ("glue:CreateTable", "glue:GetTable", "glue:CreatePartition")
+        trouble = "the checkpoint cannot be registered"
+        with explained(trouble, *needed, on=f"{self.database}.{name}", raises=QueryError):
             try:
-                glue.create_table(DatabaseName=self.database, TableInput=made)
+                glue.create_table(DatabaseName=self.database, TableInput=definition)
             except glue.exceptions.AlreadyExistsException:
                 there = glue.get_table(DatabaseName=self.database, Name=name)["Table"]
                 if CHECKPOINTS not in there.get("Parameters", {}):
@@ -420,46 +413,33 @@ class Catalog:
             glue.create_partition(
                 DatabaseName=self.database,
                 TableName=name,
-                PartitionInput={"Values": [id], "StorageDescriptor": made["StorageDescriptor"]},
+                PartitionInput={"Values": [id], "StorageDescriptor": definition["StorageDescriptor"]},
             )
-        except (ClientError, BotoCoreError) as error:
-            raise QueryError(
-                f"the checkpoint cannot be registered: {said(error)}; the permissions are "
-                "glue:CreateTable, glue:GetTable and glue:CreatePartition, on "
-                f"{self.database}.{name}"
-            ) from error
 
     def has_checkpoint(self, log: LogTable, id: str, location: str) -> bool:
-        """Tell whether a checkpoint is a partition of the log's table of checkpoints; else Athena finds no rows."""
-        glue = self.session.client("glue")
-        try:
-            there = glue.get_partition(
-                DatabaseName=self.database, TableName=f"{log.name}_checkpoints", PartitionValues=[id]
-            )["Partition"]
-        except glue.exceptions.EntityNotFoundException:
-            return False
-        except (ClientError, BotoCoreError) as error:
-            raise QueryError(
-                f"the checkpoint {location} cannot be looked up: {said(error)}; the permission is "
-                "glue:GetPartition, or set checkpoints=off"
-            ) from error
+        """Return whether a checkpoint is a partition of the log's table of checkpoints; else Athena finds no rows."""
+        glue, way_out = self.session.client("glue"), "or set checkpoints=off"
+        with explained(
+            f"the checkpoint {location} cannot be looked up", "glue:GetPartition", raises=QueryError, note=way_out
+        ):
+            try:
+                there = glue.get_partition(
+                    DatabaseName=self.database, TableName=f"{log.name}_checkpoints", PartitionValues=[id]
+                )["Partition"]
+            except glue.exceptions.EntityNotFoundException:
+                return False
         return bool(there["StorageDescriptor"]["Location"] == location)
 
     def forget_checkpoints(self, log: LogTable, ids: Sequence[str]) -> None:
         """Remove the partitions of checkpoints that are no more."""
-        glue = self.session.client("glue")
-        for each in ids:
-            try:
-                glue.delete_partition(
-                    DatabaseName=self.database, TableName=f"{log.name}_checkpoints", PartitionValues=[each]
-                )
-            except glue.exceptions.EntityNotFoundException:
-                continue
-            except (ClientError, BotoCoreError) as error:
-                raise QueryError(
-                    f"a partition of {self.database}.{log.name}_checkpoints cannot be removed: "
-                    f"{said(error)}; the permission is glue:DeletePartition"
-                ) from error
+        glue, table = self.session.client("glue"), f"{log.name}_checkpoints"
+        trouble = f"a partition of {self.database}.{table} cannot be removed"
+        for id in ids:
+            with (
+                explained(trouble, "glue:DeletePartition", raises=QueryError),
+                suppress(glue.exceptions.EntityNotFoundException),
+            ):
+                glue.delete_partition(DatabaseName=self.database, TableName=table, PartitionValues=[id])
 
     def ddl(self, name: str) -> str:
         """Return the statement that would make a table."""
@@ -495,26 +475,21 @@ class Catalog:
     def _registered(self, name: str) -> dict[str, Values]:
         """Return the values of a table's registered partitions, by where they lie."""
         pages = self.session.client("glue").get_paginator("get_partitions")
-        try:
+        trouble = f"the partitions of {self.database}.{name} cannot be looked up"
+        with explained(trouble, "glue:GetPartitions", raises=QueryError):
             return {
                 each["StorageDescriptor"]["Location"].rstrip("/") + "/": tuple(each["Values"])
                 for page in pages.paginate(DatabaseName=self.database, TableName=name, ExcludeColumnSchema=True)
                 for each in page["Partitions"]
             }
-        except (ClientError, BotoCoreError) as error:
-            raise QueryError(
-                f"the partitions of {self.database}.{name} cannot be looked up: {said(error)}; the "
-                "permission is glue:GetPartitions"
-            ) from error
 
-    def _refused(self, error: Exception) -> NoReturn:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-        hint = (
-            "see the databases by `aws glue get-databases`"
-            if code == "EntityNotFoundException"
-            else "`workbench check` tells which permission or credential is missing"
+    def _explained(self, when: Mapping[str, str | WorkbenchError] | None = None) -> AbstractContextManager[None]:
+        return explained(
+            f"the Glue database {self.database!r} cannot be read",
+            raises=ConfigError,
+            advice="`workbench check` tells which permission or credential is missing",
+            when={"EntityNotFoundException": "see the databases by `aws glue get-databases`", **(when or {})},
         )
-        raise ConfigError(f"the Glue database {self.database!r} cannot be read: {said(error)}; {hint}") from error
 
 
 def _object(bucket: str, item: Mapping[str, Any]) -> Object:

@@ -1,4 +1,9 @@
-"""What queries on Athena take, and cost."""
+"""What queries on Athena take, and cost.
+
+>>> first = FinishedQuery("0a1b", scanned=2_000_000_000, cost=0.01, queued=0.1, planned=0.2, ran=1.4)
+>>> print(spent([first, first]))
+2 queries, 4.0 GB scanned, $0.0200
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from workbench.text import count, size
 
 
 @dataclass(frozen=True)
-class Query:
+class FinishedQuery:
     """What one query on Athena took."""
 
     id: str
@@ -40,7 +45,7 @@ class Spent:
         return f"{count(self.queries, 'query')}, {size(self.scanned)} scanned, ${self.cost:,.4f}"
 
 
-def spent(queries: Iterable[Query]) -> Spent:
-    """Add queries up."""
-    each = list(queries)
-    return Spent(len(each), sum(query.scanned for query in each), sum(query.cost for query in each))
+def spent(queries: Iterable[FinishedQuery]) -> Spent:
+    """Add up what queries took; of none it is nothing."""
+    listed = list(queries)
+    return Spent(len(listed), sum(query.scanned for query in listed), sum(query.cost for query in listed))

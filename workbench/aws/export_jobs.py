@@ -1,8 +1,15 @@
-"""A table's exports to S3 on AWS: asking for one, how far it is, and bringing those under a prefix here."""
+"""A table's exports to S3 on AWS: asking for one, how far it is, and bringing those under a prefix here.
+
+>>> from workbench.aws import open_session
+>>> session = open_session(load_settings(region="eu-central-1"))  # doctest: +SKIP
+>>> arn = start_export(session, "persons", "s3://bucket/exports/")  # doctest: +SKIP
+>>> export_status(session, "persons", arn)[["status", "location"]]  # doctest: +SKIP
+        status                                              location
+0  IN_PROGRESS  s3://bucket/exports/AWSDynamoDB/01764144000000-0a1b2c3d/
+"""
 
 from __future__ import annotations
 
-import glob
 import re
 import shutil
 import tempfile
@@ -11,13 +18,12 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import awswrangler as wr
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench.aws.dynamodb import describe, refused
+from workbench.aws.dynamodb import describe, explained_table
+from workbench.aws.files import S3Files
 from workbench.errors import ParameterError, StoreError
 from workbench.log import export_manifests, exports
 from workbench.model.times import START_OF_TIME, Moment, instant
@@ -26,7 +32,11 @@ from workbench.paths import is_s3, split_s3_uri, write_atomically
 if TYPE_CHECKING:
     import pandas as pd
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import ExportDescriptionTypeDef
+    from types_boto3_dynamodb.type_defs import (
+        ExportDescriptionTypeDef,
+        ExportTableToPointInTimeInputTypeDef,
+        IncrementalExportSpecificationTypeDef,
+    )
 
 _MANIFESTS = ("manifest-summary.json", "manifest-files.json")
 _STATUS = {
@@ -83,39 +93,41 @@ def start_export(
     bucket, prefix = split_s3_uri(to, advice=_LIKE)
     prefix = prefix.rstrip("/")
     client, arn = session.client("dynamodb"), _arn(session, table)
-    options: dict[str, Any] = {"S3Prefix": prefix} if prefix else {}
+    request: ExportTableToPointInTimeInputTypeDef = {
+        "TableArn": arn,
+        "S3Bucket": bucket,
+        "ExportFormat": "DYNAMODB_JSON",
+    }
+    if prefix:
+        request["S3Prefix"] = prefix
     if kms_key:
-        options |= {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": kms_key}
+        request["S3SseAlgorithm"], request["S3SseKmsKeyId"] = "KMS", kms_key
     if since:
-        window = {"ExportFromTime": instant(since)} | ({"ExportToTime": instant(at)} if at else {})
-        options |= {
-            "ExportType": "INCREMENTAL_EXPORT",
-            "IncrementalExportSpecification": window | {"ExportViewType": "NEW_AND_OLD_IMAGES"},
+        window: IncrementalExportSpecificationTypeDef = {
+            "ExportFromTime": instant(since),
+            "ExportViewType": "NEW_AND_OLD_IMAGES",
         }
+        if at:
+            window["ExportToTime"] = instant(at)
+        request["ExportType"], request["IncrementalExportSpecification"] = "INCREMENTAL_EXPORT", window
     elif at:
-        options["ExportTime"] = instant(at)
-    try:
-        told = client.export_table_to_point_in_time(
-            TableArn=arn, S3Bucket=bucket, ExportFormat="DYNAMODB_JSON", **options
-        )
-    except (ClientError, BotoCoreError) as error:
-        if isinstance(error, client.exceptions.PointInTimeRecoveryUnavailableException):
-            raise StoreError(
-                f"table {table!r} cannot be exported: its point-in-time recovery is off. Do `aws dynamodb "
-                f"update-continuous-backups --table-name {table} --point-in-time-recovery-specification "
-                "PointInTimeRecoveryEnabled=true`, and ask again"
-            ) from error
-        raise refused(
-            error,
-            table,
-            "the permissions are dynamodb:ExportTableToPointInTime, and s3:PutObject and "
-            f"s3:AbortMultipartUpload on {bucket}/{prefix}*",
-        ) from error
-    return str(told["ExportDescription"]["ExportArn"])
+        request["ExportTime"] = instant(at)
+    recovery_is_off = StoreError(
+        f"table {table!r} cannot be exported: its point-in-time recovery is off. Do `aws dynamodb "
+        f"update-continuous-backups --table-name {table} --point-in-time-recovery-specification "
+        "PointInTimeRecoveryEnabled=true`, and ask again"
+    )
+    with explained_table(
+        table,
+        "dynamodb:ExportTableToPointInTime",
+        f"s3:PutObject and s3:AbortMultipartUpload on {bucket}/{prefix}*",
+        when={"PointInTimeRecoveryUnavailableException": recovery_is_off},
+    ):
+        return client.export_table_to_point_in_time(**request)["ExportDescription"]["ExportArn"]
 
 
 def export_status(session: boto3.Session, table: str, export: str | None = None) -> pd.DataFrame:
-    """Tell how far a table's exports are: those of the last 90 days, or one by its ARN.
+    """Return how far a table's exports are: those of the last 90 days, or one by its ARN.
 
     Returns
     -------
@@ -133,13 +145,11 @@ def export_status(session: boto3.Session, table: str, export: str | None = None)
     import pandas as pd
 
     client = session.client("dynamodb")
-    try:
-        arns = [export] if export else list(_listed(client, _arn(session, table)))
-        told = [client.describe_export(ExportArn=arn)["ExportDescription"] for arn in arns]
-    except (ClientError, BotoCoreError) as error:
-        raise refused(error, table, "the permissions are dynamodb:ListExports and dynamodb:DescribeExport") from error
-    rows = sorted((_row(table, each) for each in told), key=lambda row: row["started"] or START_OF_TIME, reverse=True)
-    df = pd.DataFrame(rows, columns=list(_STATUS))
+    with explained_table(table, "dynamodb:ListExports", "dynamodb:DescribeExport"):
+        arns = [export] if export else list(_arns(client, _arn(session, table)))
+        descriptions = [client.describe_export(ExportArn=arn)["ExportDescription"] for arn in arns]
+    descriptions.sort(key=lambda description: description.get("StartTime") or START_OF_TIME, reverse=True)
+    df = pd.DataFrame([_row(table, description) for description in descriptions], columns=list(_STATUS))
     return df.assign(**{name: pd.to_datetime(df[name], utc=True) for name in _TIMES}).astype(_STATUS)
 
 
@@ -155,7 +165,7 @@ class Mirror:
         above, _, last = prefix.rpartition("/")
         # The data of an incremental export is not in its folder, but in one beside it.
         alone = _EXPORT_ID.fullmatch(last) is not None
-        self._bucket, self._prefix, self._session = bucket, above if alone else prefix, session
+        self._bucket, self._prefix, self._files = bucket, above if alone else prefix, S3Files(session, ParameterError)
         self._below = (f"{last}/", "data/") if alone else ("",)
         root = tempfile.mkdtemp(prefix="workbench-exports-")
         weakref.finalize(self, shutil.rmtree, root, ignore_errors=True)
@@ -165,16 +175,9 @@ class Mirror:
 
     def refresh(self) -> None:
         """List the prefix again, and bring the manifests that are new; an export's never change."""
-        top, found = self._key(self.root), list[str]()
-        try:
-            for below in self._below:
-                found += wr.s3.list_objects(glob.escape(top + below) + "*", boto3_session=self._session)
-        except (ClientError, BotoCoreError) as error:
-            raise ParameterError(
-                f"{top} cannot be listed: {str(error).splitlines()[0]}; the permission is "
-                f"s3:ListBucket on {self._bucket}"
-            ) from error
-        files = [self.root / key[len(top) :] for key in found if not key.endswith("/")]
+        top = self._uri(self.root)
+        names = [below + name for below in self._below for name in self._files.list(top + below)]
+        files = [self.root / name for name in names if name and not name.endswith("/")]
         for file in files:
             if file.name not in _MANIFESTS and not file.exists():
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -188,18 +191,15 @@ class Mirror:
             list(pool.map(self._bring, missing))
 
     def _bring(self, file: Path) -> None:
-        key = self._key(file)
+        uri = self._uri(file)
         try:
             with write_atomically(file) as part:
-                wr.s3.download(key, str(part), use_threads=False, boto3_session=self._session)
-        except (ClientError, BotoCoreError, OSError) as error:
-            raise ParameterError(
-                f"{key} cannot be read: {str(error).splitlines()[0]}; the permissions are "
-                "s3:GetObject and, where a KMS key encrypts it, kms:Decrypt"
-            ) from error
+                self._files.download(uri, part)
+        except OSError as error:
+            raise ParameterError(f"{uri} cannot be brought to {file.parent}: {error.strerror or error}") from error
         self._here.add(file)
 
-    def _key(self, path: Path) -> str:
+    def _uri(self, path: Path) -> str:
         below = path.relative_to(self.root).as_posix()
         parts = filter(None, (self._bucket, self._prefix, "" if path == self.root else below))
         return f"s3://{'/'.join(parts)}" + ("/" if path == self.root else "")
@@ -219,7 +219,7 @@ def find_exports(source: str | Path, session: boto3.Session) -> list[exports.Exp
     return export_manifests.find_exports(source, mirror(str(source), session) if is_s3(source) else None)
 
 
-def _listed(client: DynamoDBClient, arn: str) -> Iterator[str]:
+def _arns(client: DynamoDBClient, arn: str) -> Iterator[str]:
     page = client.list_exports(TableArn=arn)  # boto3 has no paginator for it
     yield from (summary["ExportArn"] for summary in page["ExportSummaries"])
     while page.get("NextToken"):
@@ -227,23 +227,24 @@ def _listed(client: DynamoDBClient, arn: str) -> Iterator[str]:
         yield from (summary["ExportArn"] for summary in page["ExportSummaries"])
 
 
-def _row(table: str, told: ExportDescriptionTypeDef) -> dict[str, Any]:
-    window = told.get("IncrementalExportSpecification") or {}
-    manifest, bucket = told.get("ExportManifest"), told.get("S3Bucket")
-    prefix = f"{told['S3Prefix'].strip('/')}/" if told.get("S3Prefix") else ""
-    folder = manifest.rpartition("/")[0] if manifest else f"{prefix}AWSDynamoDB/{told['ExportArn'].rpartition('/')[2]}"
-    problem = " ".join(filter(None, (told.get("FailureCode"), told.get("FailureMessage"))))
+def _row(table: str, description: ExportDescriptionTypeDef) -> dict[str, object]:
+    window = description.get("IncrementalExportSpecification") or {}
+    manifest, bucket = description.get("ExportManifest"), description.get("S3Bucket")
+    prefix = f"{description['S3Prefix'].strip('/')}/" if description.get("S3Prefix") else ""
+    export_id = description["ExportArn"].rpartition("/")[2]
+    folder = manifest.rpartition("/")[0] if manifest else f"{prefix}AWSDynamoDB/{export_id}"
+    problem = " ".join(filter(None, (description.get("FailureCode"), description.get("FailureMessage"))))
     return {
-        "export": told["ExportArn"],
+        "export": description["ExportArn"],
         "table": table,
-        "kind": "incremental" if told.get("ExportType") == "INCREMENTAL_EXPORT" else "full",
-        "status": told["ExportStatus"],
+        "kind": "incremental" if description.get("ExportType") == "INCREMENTAL_EXPORT" else "full",
+        "status": description["ExportStatus"],
         "since": window.get("ExportFromTime"),
-        "time": window.get("ExportToTime") or told.get("ExportTime"),
-        "started": told.get("StartTime"),
-        "ended": told.get("EndTime"),
-        "items": told.get("ItemCount"),
-        "billed_bytes": told.get("BilledSizeBytes"),
+        "time": window.get("ExportToTime") or description.get("ExportTime"),
+        "started": description.get("StartTime"),
+        "ended": description.get("EndTime"),
+        "items": description.get("ItemCount"),
+        "billed_bytes": description.get("BilledSizeBytes"),
         "location": f"s3://{bucket}/{folder}/",
         "problem": problem,
     }
@@ -252,8 +253,8 @@ def _row(table: str, told: ExportDescriptionTypeDef) -> dict[str, Any]:
 def _arn(session: boto3.Session, table: str) -> str:
     if table.startswith("arn:"):
         return table
-    if (told := describe(session, table)) is None:
+    if (description := describe(session, table)) is None:
         raise StoreError(
             f"there is no table {table!r} in DynamoDB in {session.region_name}: name another table, region or profile"
         )
-    return str(told["TableArn"])
+    return description["TableArn"]

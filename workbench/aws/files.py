@@ -1,57 +1,100 @@
-"""Files in S3, as `workbench.log.files` has them in folders."""
+"""Files in S3: listed, brought here, written whole or not at all, and removed.
+
+>>> from workbench.aws import open_session
+>>> files = S3Files(open_session(load_settings(region="eu-central-1")))  # doctest: +SKIP
+>>> files.list("s3://bucket/data/")  # doctest: +SKIP
+['2026/11/18/09/a.json.gz']
+
+`S3Files` is what `workbench.log.files.Files` asks for, and more.
+"""
 
 from __future__ import annotations
 
+import builtins
+import glob
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 
-from workbench.aws.session import Session, said
-from workbench.errors import StoreError
+import boto3
+
+from workbench.aws.errors import explained
+from workbench.errors import StoreError, WorkbenchError
+from workbench.paths import already_there, split_s3_object
 
 
 class S3Files:
-    """Objects in S3."""
+    """Objects in S3, by their addresses ``s3://bucket/key``.
 
-    def __init__(self, session: Session) -> None:
+    Parameters
+    ----------
+    raises
+        The class of the errors, whose messages name the permission that is missing.
+    """
+
+    def __init__(self, session: boto3.Session, raises: type[WorkbenchError] = StoreError) -> None:
+        self._session, self._raises = session, raises
+
+    @cached_property
+    def _s3(self) -> ModuleType:
         import awswrangler as wr  # which takes a second
 
-        self._s3, self._session = wr.s3, session
+        return wr.s3
 
     def list(self, top: str) -> list[str]:
-        """List the objects below a prefix."""
-        with _refusing(top, "s3:ListBucket"):
-            return [key[len(top) :] for key in self._s3.list_objects(top, boto3_session=self._session)]
+        """List the objects below a prefix, which ends with ``/``, by their names from there on."""
+        bucket = top.removeprefix("s3://").partition("/")[0]
+        with explained(f"{top} cannot be listed", "s3:ListBucket", on=bucket, raises=self._raises):
+            uris: builtins.list[str] = self._s3.list_objects(f"{glob.escape(top)}*", boto3_session=self._session)
+            return [uri[len(top) :] for uri in uris]
+
+    def exists(self, uri: str) -> bool:
+        """Return whether an object is there."""
+        with explained(f"{uri} cannot be looked for", "s3:GetObject", "s3:ListBucket", raises=self._raises):
+            return bool(self._s3.does_object_exist(uri, boto3_session=self._session))
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Path]:
         """Bring an object here for a moment."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, name.rpartition("/")[2])
-            with _refusing(name, "s3:GetObject"):
-                self._s3.download(name, str(path), boto3_session=self._session)
+            self.download(name, path)
             yield path
 
-    def put(self, path: Path, name: str) -> None:
-        """Upload a file."""
-        with _refusing(name, "s3:PutObject"):
-            self._s3.upload(str(path), name, boto3_session=self._session)
+    def download(self, uri: str, path: Path) -> None:
+        """Bring an object here."""
+        needed = ("s3:GetObject", "kms:Decrypt where a KMS key encrypts it")
+        with explained(f"{uri} cannot be read", *needed, raises=self._raises):
+            self._s3.download(uri, str(path), use_threads=False, boto3_session=self._session)
 
-    def remove(self, place: str, *, first: str) -> None:
-        """Remove a prefix, and before all else the object by which it is found."""
-        with _refusing(place, "s3:DeleteObject"):
-            self._s3.delete_objects([place + first], boto3_session=self._session)
-            self._s3.delete_objects(place, boto3_session=self._session)
+    def put(self, path: Path, name: str, *, overwrite: bool = True) -> None:
+        """Upload a file, of 5 GB at most, whole; without `overwrite` only where there is no object yet.
 
+        Raises
+        ------
+        ExportError
+            Where one is there, and is not to be replaced.
+        """
+        bucket, key = split_s3_object(name)
+        there = already_there(name)
+        needed = ("s3:PutObject", "kms:GenerateDataKey where a KMS key encrypts it")
+        s3 = self._session.client("s3")
+        # awswrangler's upload would hold the file in memory, and try a refused one again when it is forgotten.
+        with (
+            explained(f"{name} cannot be written", *needed, raises=self._raises, when={"PreconditionFailed": there}),
+            path.open("rb") as body,
+        ):
+            if overwrite:
+                s3.put_object(Bucket=bucket, Key=key, Body=body)
+            else:
+                s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
 
-@contextmanager
-def _refusing(place: str, permission: str) -> Iterator[None]:
-    """Say in a line what S3 refused."""
-    from awswrangler.exceptions import ServiceApiError
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (ClientError, BotoCoreError, ServiceApiError) as error:
-        raise StoreError(f"{place}: {said(error)}; the permission is {permission}") from error
+    def remove(self, place: str, *, first: str = "") -> None:
+        """Remove all objects below a prefix, and before all else the one by which it is found."""
+        with explained(f"{place} cannot be removed", "s3:DeleteObject", raises=self._raises):
+            if first:
+                self._s3.delete_objects([place + first], boto3_session=self._session)
+            self._s3.delete_objects(f"{glob.escape(place)}*", boto3_session=self._session)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
 from workbench.config import Settings
 from workbench.errors import ConfigError
@@ -95,11 +95,3 @@ def open_session(settings: Settings) -> Session:
         core: Any = session._session  # botocore has no public way to give a session credentials of one's own
         core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     return session
-
-
-def said(error: Exception) -> str:
-    """Return AWS's own words of an error: the operation, the code and the message."""
-    if isinstance(error, ClientError):
-        told = error.response.get("Error", {})
-        return f"{error.operation_name}: {told.get('Code', '')} {told.get('Message', '')}".strip()
-    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,4 +1,8 @@
-"""Stops paid queries whose process is gone: this file is run beside it, and told by standard input.
+"""Stops paid queries whose process is gone: this file is run beside it, and learns by standard input what runs.
+
+>>> watchdog = Watchdog(load_settings(engine="athena"))  # doctest: +SKIP
+>>> watchdog.note("0a1b2c3d-…", running=True)  # doctest: +SKIP
+>>> watchdog.note("0a1b2c3d-…", running=False)  # doctest: +SKIP
 
 It is run as a file, and imports nothing of the package before it has a query to stop: so it starts in 20 ms.
 
@@ -14,25 +18,25 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workbench.config import Settings
 
 
-class Guard:
+class Watchdog:
     """The watching process, started with the first query."""
 
     def __init__(self, settings: Settings) -> None:
         names = ("profile", "region", "role", "endpoint")
-        self._given = json.dumps({name: getattr(settings, name) for name in names})
+        self._settings = json.dumps({name: getattr(settings, name) for name in names})
         self._process: subprocess.Popen[bytes] | None = None
 
-    def tell(self, query: str, *, running: bool) -> None:
-        """Say that a query has begun to run, or has ended."""
+    def note(self, query: str, *, running: bool) -> None:
+        """Note that a query has begun to run, or has ended."""
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", __file__, self._given],
+                [sys.executable, "-P", __file__, self._settings],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -40,7 +44,8 @@ class Guard:
             )  # Ctrl-C must not reach it
             weakref.finalize(self, _end, self._process)
         with contextlib.suppress(BrokenPipeError):
-            pipe: Any = self._process.stdin
+            pipe = self._process.stdin
+            assert pipe
             pipe.write(f"{'+' if running else '-'}{query}\n".encode())
             pipe.flush()
 
@@ -58,16 +63,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def watch(told: IO[str], given: str) -> None:
-    """Follow which queries run, and stop those that do when nothing more is told."""
+def watch(lines: IO[str], settings: str) -> None:
+    """Follow which queries run, and stop those that do when no more lines come; `settings` is JSON."""
     running: set[str] = set()
-    for line in told:
+    for line in lines:
         (running.add if line[0] == "+" else running.discard)(line[1:].strip())
     if running:
         from workbench.aws.session import open_session
         from workbench.config import load_settings
 
-        athena = open_session(load_settings(**json.loads(given))).client("athena")
+        athena = open_session(load_settings(**json.loads(settings))).client("athena")
         for query in running:
             with contextlib.suppress(Exception):  # one that has ended; the others are to be stopped all the same
                 athena.stop_query_execution(QueryExecutionId=query)

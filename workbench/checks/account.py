@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws.catalog import Catalog, LogTable
-from workbench.aws.errors import is_denied, is_unauthenticated, is_unreachable
-from workbench.aws.session import Session, open_session, said
+from workbench.aws.errors import aws_words, is_denied, is_unauthenticated, is_unreachable
+from workbench.aws.session import Session, open_session
 from workbench.checks.check import Check
 from workbench.checks.clients import Clients, make_clients
 from workbench.checks.pipeline import check_pipeline, delivery_streams
@@ -135,7 +135,10 @@ def _workgroup(clients: Clients, settings: Settings) -> tuple[list[Check], str |
         if isinstance(error, ClientError) and not (is_denied(error) or is_unauthenticated(error)):
             return [
                 Check(
-                    "workgroup", "failed", said(error), "set workgroup= to one that `aws athena list-work-groups` shows"
+                    "workgroup",
+                    "failed",
+                    aws_words(error),
+                    "set workgroup= to one that `aws athena list-work-groups` shows",
                 )
             ], settings.output
         return [refusal("workgroup", error, f"workgroup/{name}")], settings.output
@@ -471,7 +474,7 @@ def _key(clients: Clients, check: str, told: GetObjectOutputTypeDef) -> Iterator
     try:
         about = clients.kms.describe_key(KeyId=key)["KeyMetadata"]
     except _OWN_ERRORS as error:
-        told_why = "may not be described" if is_denied(error) else f"cannot be described ({said(error)})"
+        told_why = "may not be described" if is_denied(error) else f"cannot be described ({aws_words(error)})"
         yield Check(check, "ok", f"{key} decrypts; it {told_why}")
         return
     if about.get("KeyState", "Enabled") == "Enabled":
@@ -495,11 +498,11 @@ def _bucket_refusal(check: str, error: Exception, bucket: str, resource: str) ->
         return Check(
             check,
             "failed",
-            f"the bucket {bucket} is in another region: {said(error)}",
+            f"the bucket {bucket} is in another region: {aws_words(error)}",
             "set region= to that of the bucket: Athena, too, must run there",
         )
     if code.startswith("KMS.") and not is_denied(error):
-        return Check(check, "failed", said(error), "aws kms enable-key --key-id KEY (or cancel-key-deletion)")
+        return Check(check, "failed", aws_words(error), "aws kms enable-key --key-id KEY (or cancel-key-deletion)")
     return refusal(check, error, resource)
 
 

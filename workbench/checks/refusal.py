@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import textwrap
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from workbench.aws.errors import is_denied, is_unauthenticated, is_unreachable, missing
-from workbench.aws.session import said
+from workbench.aws.errors import aws_words, is_aws_error, is_denied, is_unauthenticated, missing_permission, remedy
 from workbench.checks.check import Check, Status
-
-_LOGIN = "aws sso login (or aws configure), then again; profile= or AWS_PROFILE chooses another profile"
 
 
 def refusal(check: str, error: Exception, resource: str = "", status: Status = "failed") -> Check:
-    """Turn an error into a check that says what it means and what mends it."""
-    cause = error if isinstance(error, ClientError | BotoCoreError) else error.__cause__ or error
+    """Turn an error into a check that says what it means and what mends it.
+
+    Parameters
+    ----------
+    error
+        One of AWS, or one of ours that comes of one.
+    resource
+        What was asked for, as AWS or a policy names it.
+    status
+        Of the check; without valid credentials it is failed whatever this says.
+
+    >>> denied = ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "GetObject")
+    >>> refusal("results", denied, "arn:aws:s3:::bucket/*").remedy
+    'ask for the permission s3:GetObject on arn:aws:s3:::bucket/*'
+    """
+    cause = error if is_aws_error(error) else error.__cause__ or error
     assert isinstance(cause, Exception)
-    told = textwrap.shorten(said(cause), 400, placeholder=" …")  # one line, also where a proxy answers with a page
+    detail = textwrap.shorten(aws_words(cause), 400, placeholder=" …")  # one line, also of a page of a proxy
     if is_unauthenticated(cause):
-        return Check(check, "failed", told, _LOGIN)
-    if isinstance(cause, ClientError) and is_denied(cause):
-        if "Lake Formation" in str(cause):
-            return Check(
-                check,
-                status,
-                told,
-                f"ask for it in Lake Formation: aws lakeformation grant-permissions … {resource}".rstrip(),
-            )
-        return Check(check, status, f"not allowed: {told}", f"ask for the permission {missing(cause, resource)}")
-    if is_unreachable(cause):
-        return Check(check, status, told, "look at the network: proxy (HTTPS_PROXY), VPC endpoint, region=, endpoint=")
-    return Check(check, status, told, "workbench --debug check")
+        return Check(check, "failed", detail, remedy(cause))
+    if isinstance(cause, ClientError) and is_denied(cause) and "Lake Formation" not in str(cause):
+        needed = missing_permission(cause, resource)
+        return Check(check, status, f"not allowed: {detail}", f"ask for the permission {needed}")
+    return Check(check, status, detail, remedy(cause, on=resource, advice="workbench --debug check"))

@@ -19,13 +19,15 @@ import pandas as pd
 import pyarrow as pa
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench.aws.athena import Queries, Running
+from workbench.aws.athena import Athena, RunningQuery
 from workbench.aws.catalog import Catalog, Listing, LogTable
-from workbench.aws.costs import Query
+from workbench.aws.costs import FinishedQuery
+from workbench.aws.errors import explained
 from workbench.aws.export_jobs import export_status, find_exports, start_export
 from workbench.aws.files import S3Files
 from workbench.aws.partitions import Partitions
-from workbench.aws.session import Session, open_session, said
+from workbench.aws.result_order import in_order
+from workbench.aws.session import Session, open_session
 from workbench.aws.table_definitions import table_input
 from workbench.config import Settings
 from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, as_question, matching, resumed_at
@@ -33,7 +35,7 @@ from workbench.engines.exported import stage
 from workbench.engines.reading import Reading
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.staging import register_functions
-from workbench.engines.unload import answer_over_nothing, in_order, with_times_as_text, with_types
+from workbench.engines.unload import answer_over_nothing, with_times_as_text, with_types
 from workbench.errors import ConfigError, ParameterError, QueryError, StoreError, TableNotFound
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
@@ -66,7 +68,7 @@ class AthenaEngine(Engine):
         super().__init__(settings)
         self._session = open_session(settings)
         self._catalog = Catalog(self._session, settings)
-        self._queries = Queries(self.session, settings)
+        self._queries = Athena(self.session, settings)
         self._contents: dict[str, tuple[Part, ...]] = {}
         self._places: dict[str, Mapping[str, str]] = {}
         self._counted: dict[str, dict[Object, tuple[Unreadable, ...]]] = {}
@@ -130,7 +132,7 @@ class AthenaEngine(Engine):
         self._kept.clear()
 
     @property
-    def finished(self) -> Sequence[Query]:
+    def finished(self) -> Sequence[FinishedQuery]:
         """Every query that has run."""
         return self._queries.finished
 
@@ -406,7 +408,7 @@ class AthenaEngine(Engine):
 
     def _run(
         self, text: str, log: LogTable, table: str, reading: Reading, *, to: str | None = None, count: bool = True
-    ) -> Running | None:
+    ) -> RunningQuery | None:
         """Run a query and, beside it, those that count unreadable lines and changes a checkpoint is overtaken by.
 
         Returns None, with nothing left of it, where the checkpoint does not tell the answer.
@@ -574,14 +576,13 @@ class AthenaEngine(Engine):
         self._forget = weakref.finalize(self, _remove, self.session, self.catalog.database, name, place)
         definition = table_input(name, place, stored="parquet", partitions="none")
         glue = self.session.client("glue")
+        trouble, needed = "the baseline needs a table of its own for a while", ("glue:CreateTable", "glue:DeleteTable")
         try:
-            glue.create_table(DatabaseName=self.catalog.database, TableInput=definition)
-        except ClientError as error:
+            with explained(trouble, *needed, raises=QueryError):
+                glue.create_table(DatabaseName=self.catalog.database, TableInput=definition)
+        except QueryError:
             self._forget()
-            raise QueryError(
-                f"the baseline needs a table of its own for a while: {said(error)}; the permissions are "
-                "glue:CreateTable and glue:DeleteTable"
-            ) from error
+            raise
         exported = self.catalog.table(name).deliveries()
         self._staged = (table, baseline, exported, unstaged)
         return exported, unstaged
@@ -616,7 +617,7 @@ class AthenaEngine(Engine):
         scanned += sum(item.size for item in counted)
         return Estimate(scanned, len(reading.objects), self._queries.cost(scanned, times + bool(counted)))
 
-    def _whole(self, query: Running) -> pa.Table:
+    def _whole(self, query: RunningQuery) -> pa.Table:
         parts = list(self._queries.batches(query))
         return pa.concat_tables(parts) if parts else pa.table({"path": [], "lines": []})
 
@@ -625,7 +626,7 @@ class AthenaEngine(Engine):
         at, rows = self._kept.get(text, (0.0, None))
         if time.time() - at >= duration(self._settings.result_reuse).total_seconds():
             return None
-        self._queries.finished.append(Query("", 0, 0.0, 0.0, 0.0, 0.0, reused=True))
+        self._queries.finished.append(FinishedQuery("", 0, 0.0, 0.0, 0.0, 0.0, reused=True))
         return rows
 
     def _keep(self, text: str, rows: pa.Table) -> None:
@@ -634,7 +635,7 @@ class AthenaEngine(Engine):
             while len(self._kept) > _REUSED:
                 self._kept.pop(next(iter(self._kept)))
 
-    def _clean(self, running: Iterable[Running]) -> None:
+    def _clean(self, running: Iterable[RunningQuery]) -> None:
         for query in running:
             if query.target and (remains := self._queries.clean(query)):
                 self._left = [remains]

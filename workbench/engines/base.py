@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import pandas as pd
 import pyarrow as pa
 
-from workbench.aws.costs import Query
+from workbench.aws.costs import FinishedQuery
 from workbench.errors import ConfigError, ExportError, ParameterError
 from workbench.log.export_manifests import find_exports
 from workbench.log.exports import Baseline, Export, choose
@@ -85,7 +85,7 @@ class Answer:
     unreadable: tuple[Unreadable, ...]
     first_arrival: datetime | None = None
     last_arrival: datetime | None = None
-    queries: tuple[Query, ...] = ()
+    queries: tuple[FinishedQuery, ...] = ()
     notes: tuple[str, ...] = ()
     newest_change: datetime | None = None
     """When the last change of the log was made, in UTC; None where a question did not look at all that is new."""
@@ -179,7 +179,7 @@ class Engine(ABC):
         return f"source={self._settings.source or str(self._settings.lake)!r}"
 
     @property
-    def finished(self) -> Sequence[Query]:
+    def finished(self) -> Sequence[FinishedQuery]:
         """Every paid query that has run."""
         return ()
 

@@ -1,7 +1,6 @@
-"""Results of Athena's as those of the embedded engine: their columns, types and order.
+"""Results of Athena's as those of the embedded engine: their columns and types.
 
-Files that UNLOAD writes keep no order, and no microseconds; so times travel as text, and rows are sorted after they are
-read.
+Files that UNLOAD writes keep no microseconds; so times travel as text.
 """
 
 from __future__ import annotations
@@ -12,8 +11,6 @@ from functools import lru_cache
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import sqlglot
-from sqlglot import exp
 
 from workbench.engines.staging import register_functions
 from workbench.model.records import COLUMN_TYPES
@@ -53,27 +50,3 @@ def with_types(rows: pa.Table, schema: pa.Schema) -> pa.Table:
             column = pc.cast(column, each.type)
         columns.append(column)
     return pa.table(columns, names=schema.names)
-
-
-def in_order(rows: pa.Table, text: str) -> pa.Table:
-    """Put rows into the order the question asks for, which files of a result do not keep."""
-    keys = [
-        (rows.column_names[column - 1] if isinstance(column, int) else column, direction)
-        for column, direction in _order_of(text)
-    ]
-    if not keys or not len(rows):
-        return rows
-    return rows.take(pc.sort_indices(rows, sort_keys=keys))
-
-
-@lru_cache(maxsize=256)
-def _order_of(text: str) -> tuple[tuple[int | str, str], ...]:
-    """Return by which columns a question's answer is ordered, each with its direction; numbers count from 1."""
-    order = sqlglot.parse_one(text, read="athena").args.get("order")
-    return tuple(
-        (
-            int(each.this.this) if isinstance(each.this, exp.Literal) else str(each.this.name),
-            "descending" if each.args.get("desc") else "ascending",
-        )
-        for each in (order.expressions if order else ())
-    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workbench.aws.costs import Query, spent
+from workbench.aws.costs import FinishedQuery, spent
 from workbench.errors import ParameterError, did_you_mean
 from workbench.log.objects import Unreadable
 from workbench.progress import in_notebook
@@ -49,7 +49,7 @@ class Stats:
     """When the last change of the log was made, in UTC; None where that is not known."""
     notes: tuple[str, ...] = ()
     """What else to know about the answer."""
-    queries: tuple[Query, ...] = ()
+    queries: tuple[FinishedQuery, ...] = ()
     """On Athena: the queries it took."""
     spent: float = 0.0
     """On Athena: the dollars that all queries of this workbench have cost so far, these included."""

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from workbench import paths
 from workbench.config import Settings
-from workbench.errors import ReportError
+from workbench.errors import ExportError, ReportError
 
 if TYPE_CHECKING:
     import boto3
+
+    from workbench.aws.files import S3Files
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Destination:
             When one of the files is the notebook that is run, or exists and `overwrite` is not set.
         """
         for file in (self.notebook, self.html):
-            if not overwrite and paths.exists(file, self.session):
+            if not overwrite and (file.exists() if isinstance(file, Path) else self._s3_files.exists(file)):
                 raise ReportError(f"{file} exists: choose another name or folder, or allow overwriting it")
             if isinstance(file, Path) and file.resolve() == source.resolve():
                 raise ReportError(f"{file} is the notebook itself: choose another folder for its report")
@@ -67,7 +69,14 @@ class Destination:
             with tempfile.TemporaryDirectory(prefix="workbench-report-") as scratch:
                 part = Path(scratch, "part")
                 part.write_text(text, encoding="utf-8")
-                paths.upload(part, place, self.session, overwrite=True)
+                self._s3_files.put(part, place)
+
+    @property
+    def _s3_files(self) -> S3Files:
+        from workbench.aws.files import S3Files
+
+        assert self.session  # paths.beneath saw to it
+        return S3Files(self.session, ExportError)
 
 
 def write_page(path: Path, text: str) -> None:

@@ -13,29 +13,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from workbench.aws.dynamodb import (
-    LONGEST_PAUSE,
-    THROTTLED,
-    Pace,
-    describe,
-    error_code,
-    key_of,
-    native_image,
-    plain_image,
-    plain_value,
-    read,
-    refused,
-)
+from workbench.aws.dynamodb import describe, explained_table, key_of, read
+from workbench.aws.dynamodb_values import Image, deserialized, plain_image, serialized
+from workbench.aws.errors import THROTTLED, error_code
+from workbench.aws.pacing import Backoff, Pace
 from workbench.errors import ParameterError, StoreError
 from workbench.model.records import canonical_keys
 from workbench.sandbox.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
 from workbench.text import count
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.literals import KeyTypeType, ScalarAttributeTypeType
+    from types_boto3_dynamodb.type_defs import WriteRequestOutputTypeDef, WriteRequestTypeDef
+
+    _WriteRequest = WriteRequestTypeDef | WriteRequestOutputTypeDef
+    _Requests = dict[str, list[_WriteRequest]]
 
 _BATCH = 25  # the most writes of a BatchWriteItem
 _BATCH_BYTES = 15_000_000  # of a BatchWriteItem as it is sent, which may be of 16 MB
@@ -125,7 +123,15 @@ def write(
     return Written(name, writer.inserted, store.written, store.retried, round(time.perf_counter() - began, 2))
 
 
-def handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
+class Event(TypedDict, total=False):
+    """What the Lambda is told; see `handler`."""
+
+    batchSize: int
+    dataset: str
+    table: str
+
+
+def handler(event: Event | None, context: object) -> dict[str, str | int]:
     """Write a few generated items to a table: what a Lambda runs.
 
     Of 1,000 persons those that are there get their next version, and the others are made; readings of heart rates are
@@ -142,7 +148,7 @@ def handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
     dict
         dataset, table, inserted, modified, written (their sum) and retried.
     """
-    event = event or {}
+    event = event or Event()
     dataset, size = event.get("dataset") or os.environ.get("DATASET") or "persons", event.get("batchSize", 5)
     check(dataset, None, 1)
     table = event.get("table") or os.environ.get(f"TABLE_{dataset.upper()}") or os.environ.get("TABLE")
@@ -154,14 +160,14 @@ def handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
     session, rng, now = boto3.Session(), random.Random(), datetime.now(UTC)
     data = DATASETS[dataset](rng, (now - timedelta(days=7), now))
     new = [data.new(number, now) for number in rng.sample(range(_POOL), size)]
-    keys = [canonical_keys(plain_image(_encoded({name: item[name] for name in data.key}))) for item in new]
+    keys = [canonical_keys(plain_image(serialized({name: item[name] for name in data.key}))) for item in new]
     patience = max(1.0, remaining / 2 - 1)
     images = read(session, table, keys, patience=patience)
     store = LiveStore(session, {table: tuple(data.key)}, patience=patience)
     with store.bulk():
         for key, item in zip(keys, new, strict=True):
             image = images.get(key)
-            store.put_item(table, data.changed(_decoded(json.loads(image)), now) if image else item)
+            store.put_item(table, data.changed(deserialized(json.loads(image)), now) if image else item)
     return {
         "dataset": dataset,
         "table": table,
@@ -205,17 +211,17 @@ class LiveStore:
         self.done: Callable[[int], object] = lambda count: None
         self._client, self._keys, self._patience, self._pace = session.client("dynamodb"), keys, patience, Pace(rate)
         self._most = _BATCH if rate is None else max(1, min(_BATCH, int(rate)))
-        self._waiting: dict[tuple[str, str], dict[str, Any]] = {}
+        self._waiting: dict[tuple[str, str], _WriteRequest] = {}
         self._bytes = 0
 
-    def put_item(self, table: str, item: Mapping[str, Any], *, now: datetime | None = None) -> None:
+    def put_item(self, table: str, item: Mapping[str, object], *, now: datetime | None = None) -> None:
         """Write an item, in place of one with its key."""
-        image = _encoded(item)
+        image = serialized(item)
         self._add(table, image, {"PutRequest": {"Item": image}})
 
-    def delete_item(self, table: str, key: Mapping[str, Any], *, now: datetime | None = None) -> None:
+    def delete_item(self, table: str, key: Mapping[str, object], *, now: datetime | None = None) -> None:
         """Remove an item; where there is none, nothing happens."""
-        image = _encoded(key)
+        image = serialized(key)
         self._add(table, image, {"DeleteRequest": {"Key": image}})
 
     def expire(self, table: str, now: datetime | None = None) -> int:
@@ -230,11 +236,11 @@ class LiveStore:
 
     def flush(self) -> None:
         """Write what waits for a batch to be full."""
-        requests: dict[str, list[Any]] = {}
+        requests: _Requests = {}
         for (table, _), request in self._waiting.items():
             requests.setdefault(table, []).append(request)
         self._waiting, self._bytes = {}, 0
-        since, pauses, first = time.monotonic(), 0, True
+        backoff, first = Backoff(self._patience), True
         while requests:
             self._pace.wait()
             left = self._send(requests)
@@ -245,67 +251,52 @@ class LiveStore:
             self.done(taken)
             requests, first = left, False
             if taken:
-                since, pauses = time.monotonic(), 0
-            if left:
-                self._pause(left, since, pauses)
-                pauses += 1
+                backoff.reset()
+            if left and not backoff.pause():
+                raise StoreError(
+                    f"table {' and '.join(map(repr, left))}: for {self._patience:.0f} s DynamoDB took none of "
+                    f"{_count(left)} writes; {self.written:,} were made before. Raise the table's write "
+                    "capacity, or write slower, rate="
+                )
 
-    def _add(self, table: str, image: Mapping[str, Any], request: dict[str, Any]) -> None:
-        key = canonical_keys({name: plain_value(image[name]) for name in self._keys[table]})
-        size = len(json.dumps(plain_image(image)))  # as boto3 writes it
+    def _add(self, table: str, image: Image, request: _WriteRequest) -> None:
+        plain = plain_image(image)
+        key = canonical_keys({name: plain[name] for name in self._keys[table]})
+        size = len(json.dumps(plain))  # as boto3 writes it
         full = len(self._waiting) >= self._most or self._bytes + size > _BATCH_BYTES
         if full or (table, key) in self._waiting:  # a batch names no item twice
             self.flush()
         self._waiting[table, key] = request
         self._bytes += size
 
-    def _send(self, requests: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    def _send(self, requests: _Requests) -> _Requests:
         """Return the requests that DynamoDB did not take."""
-        try:
-            left: dict[str, list[Any]] = self._client.batch_write_item(RequestItems=requests).get("UnprocessedItems")
-            return left or {}
-        except (ClientError, BotoCoreError) as error:
-            if error_code(error) in THROTTLED:
-                return requests
-            names = " and ".join(requests)
-            raise refused(error, names, done=f"{self.written:,} writes were made before it") from error
-
-    def _pause(self, left: Mapping[str, Sequence[Any]], since: float, pauses: int) -> None:
-        if time.monotonic() - since >= self._patience:
-            raise StoreError(
-                f"table {' and '.join(map(repr, left))}: for {self._patience:.0f} s DynamoDB took none of "
-                f"{_count(left)} writes; {self.written:,} were made before. Raise the table's write "
-                "capacity, or write slower, rate="
-            )
-        time.sleep(random.uniform(0, min(0.05 * 2**pauses, LONGEST_PAUSE)))
+        before = f"{self.written:,} writes were made before it"
+        with explained_table(" and ".join(requests), "dynamodb:BatchWriteItem", note=before):
+            try:
+                response = self._client.batch_write_item(RequestItems=requests)
+            except ClientError as error:
+                if error_code(error) in THROTTLED:
+                    return requests
+                raise
+        return {table: list(left) for table, left in (response.get("UnprocessedItems") or {}).items()}
 
 
-def _create(client: Any, table: str, key: Mapping[str, str]) -> None:
-    kinds = zip(key, ("HASH", "RANGE"), strict=False)
-    try:
+def _create(client: DynamoDBClient, table: str, key: Mapping[str, str]) -> None:
+    kinds: tuple[KeyTypeType, ...] = ("HASH", "RANGE")
+    with explained_table(table, "dynamodb:CreateTable", "dynamodb:UpdateTimeToLive"):
         client.create_table(
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in kinds],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in key.items()],
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in zip(key, kinds, strict=False)],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": cast("ScalarAttributeTypeType", kind)}
+                for name, kind in key.items()
+            ],
         )
         client.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
         client.update_time_to_live(TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": _TTL})
-    except (ClientError, BotoCoreError) as error:
-        hint = "the permissions are dynamodb:CreateTable and dynamodb:UpdateTimeToLive"
-        raise refused(error, table, hint) from error
 
 
-def _encoded(item: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return {name: TypeSerializer().serialize(value) for name, value in item.items()}
-    except (TypeError, ValueError, ArithmeticError) as error:
-        raise StoreError(f"DynamoDB has no such value: {error}") from error
-
-
-def _decoded(image: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: TypeDeserializer().deserialize(value) for name, value in native_image(image).items()}
-
-
-def _count(requests: Mapping[str, Sequence[Any]]) -> int:
+def _count(requests: _Requests) -> int:
     return sum(map(len, requests.values()))

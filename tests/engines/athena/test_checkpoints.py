@@ -12,7 +12,7 @@ from tests.helpers.aws.clients import session_of
 from tests.helpers.aws.lake import BUCKET, DATABASE, athena, declare, place
 from tests.helpers.questions import AT, LATER, QUESTIONS, same
 from workbench import Workbench
-from workbench.aws.athena import Queries
+from workbench.aws.athena import Athena
 from workbench.errors import ConfigError, ParameterError, ScanRefused
 
 KEPT = f"s3://{BUCKET}/checkpoints/"
@@ -193,7 +193,7 @@ def test_one_that_is_not_whole_any_more_is_not_used_and_this_is_said(empty, grow
 
 def test_one_that_is_removed_while_it_is_asked_does_not_answer(empty, grown, monkeypatch):
     wb, folder = grown
-    run = Queries.run
+    run = Athena.run
 
     def removed_first(self, texts, **options):
         for key in objects(empty, "checkpoints/"):
@@ -201,7 +201,7 @@ def test_one_that_is_removed_while_it_is_asked_does_not_answer(empty, grown, mon
         return run(self, texts, **options)
 
     wb.latest_state("things")
-    monkeypatch.setattr(Queries, "run", removed_first)
+    monkeypatch.setattr(Athena, "run", removed_first)
     result = wb.latest_state("things")
     same(result.df, Workbench(folder, checkpoints="off").latest_state("things").df)
     assert not any("checkpoint" in note for note in result.stats.notes)

@@ -1,0 +1,3 @@
+"""A test server that answers for AWS."""
+
+from tests.helpers.aws.fixtures import empty, impatient, server  # noqa: F401
