@@ -60,7 +60,7 @@ class QuestionHeads(SphinxDirective):
         return [self._section(load_question(name)) for name in questions()]
 
     def _section(self, question: Question) -> nodes.section:
-        lines = [f"{question.title} {_sentence(question.rows)}", ""]
+        lines = [question.title, "", f"Rows: {question.rows}", ""]
         for kind, each in (("parameter", question.parameters.values()), ("column", question.columns)):
             lines += [f"| {kind} | type | |", "|---|---|---|"] if each else []
             for row in each:
@@ -71,10 +71,6 @@ class QuestionHeads(SphinxDirective):
         section += nodes.title("", question.name)
         section += self.parse_text_to_nodes("\n".join(lines))
         return section
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _default(value: object) -> str:
