@@ -44,7 +44,7 @@ from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, duration, 
 from workbench.model.times import window as time_window
 from workbench.questions import frequency, time_buckets
 from workbench.questions.examination import examine
-from workbench.questions.frames import change_frame, item_frame
+from workbench.questions.frames import answer_frame, change_frame, item_frame
 from workbench.questions.history import Comparison, History, Row, compare, history, with_baseline
 from workbench.questions.masking import REDACTED, beside, mask, names_masked, ordered, unmatched
 from workbench.questions.quality import Quality
@@ -54,7 +54,7 @@ from workbench.questions.schema_drift import drift
 from workbench.sandbox.generate import Generated
 from workbench.sql.filters import EVERYTHING, Filter, Keys
 from workbench.text import count, plain
-from workbench.vocabulary import text_of
+from workbench.vocabulary import QUESTIONS, question_name, text_of
 
 if TYPE_CHECKING:
     from workbench.log.checkpoints import Checkpoint
@@ -527,6 +527,46 @@ class Workbench:
         notes, known = self._notes(table, until), [*keys, *found["drift"]["path"]]
         notes += [_NO_MASK.format(path) for path in beside(self.settings.mask, known)] if len(found["drift"]) else []
         return self._result(Quality, df, answer, "data_quality", table, asked, notes=notes, **found)
+
+    def ask(self, question: str, table: str, /, **values: Any) -> Result:
+        """Answer a question by its name: by its method, or of another `.sql` file by what its head declares.
+
+        Parameters
+        ----------
+        question
+            A question by its name or shorter name, or the name of a `.sql` file in ``workbench/sql``, such as hot_keys.
+        **values
+            Its parameters; the others have their defaults.
+
+        Returns
+        -------
+        Result
+            What the method gives; of a file, the columns of its head in the order of its rows, see
+            `workbench.questions.frames.answer_frame`.
+
+        Raises
+        ------
+        ParameterError
+            Where there is no such question, or parameter; or a mask is set, and the head does not rule out that the
+            answer holds values of attributes.
+
+        >>> wb = Workbench()  # doctest: +SKIP
+        >>> wb.ask("hot_keys", "persons", limit=5).df  # doctest: +SKIP
+        """
+        if (name := question_name(question)) in QUESTIONS:
+            result: Result = getattr(self, name)(table, **values)
+            return result
+        meant = as_question(name)
+        if self.settings.mask and not meant.tells_no_values:
+            raise ParameterError(
+                f"{name} could show what is masked ({', '.join(self.settings.mask)}), since it reads images or answers "
+                "with texts: ask without a mask, or give the question a method that holds it"
+            )
+        bound = meant.bind(values)
+        asked = {each: bound[each] for each, value in values.items() if value is not None}
+        answer = self._trying(table, lambda: self._engine.ask(meant, table, **values))
+        df = answer_frame(answer.rows, meant.columns, self._key_names(table))
+        return self._result(Result, df, answer, name, table, asked, notes=self._notes(table, END_OF_TIME))
 
     def sql(self, question: str, table: str, /, **values: Any) -> str:
         """Return the text of a question over a table, in Athena's dialect, without running it.

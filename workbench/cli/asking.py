@@ -13,6 +13,7 @@ import click
 from workbench.cli.options import SETTINGS
 from workbench.cli.program import say
 from workbench.text import plain_json
+from workbench.vocabulary import QUESTIONS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,7 +43,7 @@ def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping
     Parameters
     ----------
     question
-        The method of `Workbench`.
+        Its name; one that has no method of `Workbench` is asked by `Workbench.ask`.
     asked
         Its parameters.
     options
@@ -56,7 +57,7 @@ def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping
     out, as_json = options.pop("out"), options.pop("as_json")
     if out:  # refuse what could not be written before the question is asked, which may take long
         writers.destination(out, overwrite=options["overwrite"], sidecar=True, session=wb.session)
-    result = getattr(wb, question)(table, **asked)
+    result = getattr(wb, question)(table, **asked) if question in QUESTIONS else wb.ask(question, table, **asked)
     if out:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", UserWarning)
@@ -106,7 +107,9 @@ def items(key: tuple[str, ...], prefix: bool) -> dict[str, Any]:
 
 
 def parameters_of(question: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """Return parameters of a question that are given as text as the types its method takes."""
+    """Return parameters of a question that are given as text as the types its method takes, if it has one."""
+    if question not in QUESTIONS:
+        return dict(given)
     import inspect
 
     from workbench.workbench import Workbench

@@ -7,10 +7,12 @@ import sys
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from workbench.cli.asking import answer, items, open_workbench, pairs, parameters_of
 from workbench.cli.options import item_options, parameters, result_options, window_options
 from workbench.cli.program import QUESTIONS, main, say
+from workbench.errors import did_you_mean
 from workbench.exit_codes import DISAGREES
 from workbench.model.records import EVENTS
 from workbench.vocabulary import ALIASES, COUNTED_BY, question_name
@@ -178,8 +180,45 @@ def reconcile(
         sys.exit(DISAGREES)
 
 
+class QuestionName(click.ParamType[str]):
+    """The name of a question: of a method, also a shorter one, or of a `.sql` file."""
+
+    name = "question"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the question's own name, or say which there are."""
+        if (name := question_name(value)) in QUESTION_NAMES:
+            return name
+        from workbench.sql.questions import questions
+
+        if name in (files := questions()):
+            return name
+        known = sorted({*QUESTION_NAMES, *ALIASES, *files})
+        message = f"{value!r} is none; there are: {', '.join(known)}.{did_you_mean(value, known)}"
+        raise click.BadParameter(message, ctx, param)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Name the questions that begin so."""
+        names = sorted((*QUESTION_NAMES, *ALIASES))
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 @main.verb(QUESTIONS)
-@click.argument("question", type=click.Choice(sorted((*QUESTION_NAMES, *ALIASES))))
+@click.argument("question", type=QuestionName())
+@click.argument("table")
+@parameters
+@result_options
+def ask(question: str, table: str, parameters: tuple[str, ...], **options: Any) -> None:
+    """Ask a QUESTION about TABLE by its name, also one that has no verb of its own, such as hot_keys.
+
+    \b
+    Example: workbench ask hot_keys persons -p limit=5
+    """
+    answer(question, table, parameters_of(question, pairs(parameters)), options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("question", type=QuestionName())
 @click.argument("table")
 @click.argument("file")
 @parameters
@@ -199,7 +238,6 @@ def export(
     \b
     Example: workbench export latest_state persons persons.xlsx -p as_of=-2d --mask person.email --overwrite
     """
-    question = question_name(question)
     asked = parameters_of(question, pairs(parameters))
     if key or prefix:
         if question not in ("changes", "item_history", "diff"):

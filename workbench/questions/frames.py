@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,9 @@ import pyarrow as pa
 from workbench.model import attribute_paths, attributes
 from workbench.model.attributes import Numbers
 from workbench.questions.columns import CHANGE
+from workbench.sql.questions import Column
+
+_DTYPES: Mapping[str, Any] = {"bigint": "Int64", "double": "float64", "boolean": "boolean", "varchar": "string"}
 
 
 def item_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers, include_deleted: bool) -> pd.DataFrame:
@@ -39,6 +42,30 @@ def change_frame(rows: pa.Table, keys: Sequence[str], *, numbers: Numbers) -> pd
         images = rows.column(f"{side}_image").fill_null("{}").to_pylist()
         parts.append(attributes.frame(images, numbers=numbers).add_prefix(f"{side}."))
     return _by_key(pd.concat(parts, axis="columns"), list(df.columns), ["ts", "event_id"])
+
+
+def answer_frame(rows: pa.Table, columns: Sequence[Column], keys: Sequence[str]) -> pd.DataFrame:
+    """Read the answer to any question by the columns that its head declares.
+
+    Returns
+    -------
+    pandas.DataFrame
+        In the order of the answer: the key attributes in place of a column ``keys``, times as datetime64[us, UTC],
+        bigint as Int64, double as float64, boolean as boolean, varchar as string; others as the engine gives them.
+    """
+    parts = []
+    for column in columns:
+        values = rows.column(column.name)
+        if column.name == "keys":
+            others = [each.name for each in columns if each.name != "keys"]
+            parts.append(key_frame(values.to_pylist(), keys, others))
+        elif column.type == "timestamp":
+            times = values.cast(pa.timestamp("us")).to_pandas()
+            parts.append(times.astype("datetime64[us]").dt.tz_localize("UTC").rename(column.name).to_frame())
+        else:
+            kind = _DTYPES.get(column.type, "object")
+            parts.append(pd.Series(values.to_pylist(), dtype=object, name=column.name).astype(kind).to_frame())
+    return pd.concat(parts, axis="columns") if parts else rows.to_pandas()
 
 
 def key_frame(texts: Sequence[str], keys: Sequence[str], columns: Iterable[str]) -> pd.DataFrame:

@@ -33,6 +33,8 @@ _SQL_MADE = frozenset({"deliveries", "canonical", "matching", "alive", "candidat
 _PARAMETER = re.compile(r":(?P<name>\w+) (?P<type>[a-z()]+) = (?P<default>.+?)(?: {2,}(?P<meaning>.*))?")
 _COLUMN = re.compile(r"(?P<name>\w+) (?P<type>[a-z()]+)(?: {2,}(?P<meaning>.*))?")
 _WINDOW = re.compile(r"(?:from :(?P<first>\w+), )?(?:before|until) :(?P<last>\w+)")
+_PLAIN = frozenset({"keys", "event_id", "event_name"})  # columns that a mask finds, or that are no attribute's
+_COUNTS = frozenset({"bigint", "double", "boolean", "timestamp"})
 _TIMES = {"beginning": START_OF_TIME, "end": END_OF_TIME}
 _SECTION = re.compile(r"(?P<name>Parameters|Window|Filter|Reads|Rows|Columns):(?: (?P<text>.*))?")
 
@@ -116,6 +118,16 @@ class Question:
     def arrivals(self) -> bool:
         """Whether it reads when deliveries arrived."""
         return "arrivals" in self.reads
+
+    @property
+    def tells_no_values(self) -> bool:
+        """Whether its answer holds no value of an attribute, but keys in a column of that name.
+
+        >>> load_question("hot_keys").tells_no_values, load_question("changes").tells_no_values
+        (True, False)
+        """
+        plain = all(column.name in _PLAIN or column.type in _COUNTS for column in self.columns)
+        return not self.images and bool(self.columns) and plain
 
     def bind(self, given: Mapping[str, object]) -> dict[str, object]:
         """Return a value for each parameter: as given, else its default; None is not given.
