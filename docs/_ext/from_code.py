@@ -91,9 +91,12 @@ def _written(default: Any) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
+_MADE = {"workbench.Workbench", "workbench.aws.Athena"}
+
+
 def _without_signature(app: Sphinx, what: str, name: str, *rest: Any) -> tuple[str, str] | None:
     """Leave out how classes are made that only the package makes."""
-    return ("", "") if what == "class" and name != "workbench.Workbench" else None
+    return ("", "") if what == "class" and name not in _MADE else None
 
 
 def _untyped(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
