@@ -20,7 +20,7 @@ from workbench.model.attributes import frame
 from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
 from workbench.questions.masking import REDACTED, mask, names_masked
-from workbench.questions.writers import nest
+from workbench.questions.nesting import nest
 from workbench.workbench import Workbench
 
 NA = pd.NA

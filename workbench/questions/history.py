@@ -21,6 +21,7 @@ from workbench.model.ordering import ABSENT, Link, follow
 from workbench.model.records import canonical_text
 from workbench.questions.columns import COMPARISON, HISTORY
 from workbench.questions.frames import key_frame
+from workbench.questions.html import small_print
 from workbench.questions.result import Result
 from workbench.text import plain
 
@@ -41,7 +42,7 @@ class History(Result):
     def _repr_html_(self) -> str:
         from workbench.questions import timeline  # Jinja, which only notebooks need
 
-        return f"{timeline.to_html(self.df, limit=40)}<p><small>{html.escape(plain(self.summary))}</small></p>"
+        return f"{timeline.to_html(self.df, limit=40)}{small_print(self.summary)}"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 from workbench.text import plain
 
 _HERE = Path(__file__).with_name("templates")
+
+
+def small_print(text: str) -> str:
+    """Return a line of text as a paragraph in small letters, everything escaped.
+
+    >>> small_print("3 rows < 4")
+    '<p><small>3 rows &lt; 4</small></p>'
+    """
+    return f"<p><small>{escape(plain(text))}</small></p>"
 
 
 def fragment(name: str, **values: object) -> str:

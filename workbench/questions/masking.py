@@ -17,8 +17,8 @@ from workbench.errors import ParameterError, RecordRefused
 from workbench.model.attribute_paths import RESERVED, column_path
 from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
+from workbench.questions.cells import is_absent
 from workbench.questions.columns import ANSWERS
-from workbench.questions.writers import is_absent
 
 How = Literal["hash", "redact"]
 AttributePath = tuple[str, ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from workbench.errors import ParameterError, did_you_mean
 from workbench.log.objects import Unreadable
 from workbench.progress import in_notebook
 from workbench.questions import writers
+from workbench.questions.html import small_print
 from workbench.questions.masking import REDACTED, How, names_masked, ordered
 from workbench.questions.masking import mask as masked
 from workbench.text import count, plain, size
@@ -278,7 +278,7 @@ class Result:
     def _repr_html_(self) -> str:
         with pd.option_context("display.html.use_mathjax", False):  # else a text with two $ in it becomes a formula
             table = self.df.to_html(max_rows=20, border=0)
-        return plain(f"{table}<p><small>{escape(self.summary)}</small></p>", keep="\n")
+        return plain(table, keep="\n") + small_print(self.summary)
 
     def __repr__(self) -> str:
         """Say what was asked and what came, without a value of the data, and so that nothing acts on a terminal."""

@@ -6,44 +6,31 @@ import base64
 import codecs
 import hashlib
 import json
-import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import partial
-from itertools import permutations
-from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from workbench import paths
-from workbench.errors import ExportError, ParameterError
-from workbench.model.attribute_paths import RESERVED, column_name, column_path
+from workbench.errors import ExportError
+from workbench.questions.cells import cells_of, is_absent, json_of, to_arrow
+from workbench.questions.excel import harmless, write_excel
+from workbench.questions.nesting import nest
 from workbench.version import __version__
 
 if TYPE_CHECKING:
     import boto3
 
     from workbench.aws.files import S3Files
-
-_EXCEL_ROWS = 1_048_575  # Excel's limit of 1,048,576 less the heading
-_EXCEL_COLUMNS = 16_384
-_EXCEL_TEXT = 32_767
-# What Excel takes a text for a formula by, the wide forms too; a number is none.
-_FORMULA = "\\A([=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
-_NUMBER = r"\A[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\z"
-# What XML cannot hold or would change, and a text that looks like Excel's way (ECMA-376, ST_Xstring) of writing it.
-_EXCEL_ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def write(
@@ -72,7 +59,7 @@ def write(
     kind
         parquet, csv, xlsx or json; by the file's ending where not given.
     nested
-        Put flattened columns together again, see `nest`: structs in Parquet, objects in JSON, JSON text in CSV
+        Put flattened columns together again, see `nesting.nest`: structs in Parquet, objects in JSON, JSON text in CSV
         and Excel. A field of a struct is null where it is absent or NULL, and JSON text where its values are of
         several types or empty maps.
     excel
@@ -167,62 +154,6 @@ def sidecar_of(path: Path) -> Path:
     return Path(f"{path}.meta.json")
 
 
-def nest(df: pd.DataFrame) -> pd.DataFrame:
-    """Put flattened columns together again: one column a top-level attribute, its maps as dicts.
-
-    An absent attribute is in no dict, NULL is None. Columns that are no part of a map stay as they are, and so
-    do columns of which one holds a value where another has something under it.
-
-    >>> nest(pd.DataFrame({"pk": ["a"], "person.age": [41], 'person."first.name"': ["Ann"]})).loc[0].to_list()
-    ['a', {'age': 41, 'first.name': 'Ann'}]
-    """
-    paths_of = {name: _path(name) for name in df.columns}
-    tops = {path[0] for path in paths_of.values() if len(path) > 1}
-    columns: dict[Any, pd.Series] = {}
-    for name, path in paths_of.items():
-        if not path or path[0] not in tops:
-            columns[name] = df[name]
-        elif column_name(path[:1]) not in columns and name not in columns:
-            group = {each: other for each, other in paths_of.items() if other[:1] == path[:1]}
-            cells = {each: list(df[each].astype(object)) for each in group}
-            columns |= (
-                {each: df[each] for each in group}
-                if _overlap(group, cells)
-                else {column_name(path[:1]): _together(group, cells, df.index)}
-            )
-    return pd.DataFrame(columns, index=df.index)
-
-
-def _path(name: Any) -> tuple[str, ...]:
-    try:
-        return () if name in RESERVED else column_path(str(name))
-    except ParameterError:
-        return ()
-
-
-def _overlap(paths: Mapping[str, tuple[str, ...]], cells: Mapping[str, list[Any]]) -> bool:
-    """Return whether a row has a value in one column and under it in another."""
-    filled = {name: [not is_absent(value) for value in values] for name, values in cells.items()}
-    pairs = ((one, other) for one, other in permutations(paths, 2) if paths[other][: len(paths[one])] == paths[one])
-    return any(any(map(and_, filled[one], filled[other])) for one, other in pairs)
-
-
-def _together(paths: Mapping[str, tuple[str, ...]], cells: Mapping[str, list[Any]], index: pd.Index) -> pd.Series:
-    rows = np.full(len(index), pd.NA, dtype=object)
-    for name, (_, *parents) in paths.items():
-        for at, value in enumerate(cells[name]):
-            if is_absent(value):
-                continue
-            if not parents:
-                rows[at] = value
-                continue
-            target = rows[at] = {} if rows[at] is pd.NA else rows[at]
-            for parent in parents[:-1]:
-                target = target.setdefault(parent, {})
-            target[parents[-1]] = value
-    return pd.Series(rows, index, dtype=object)
-
-
 def _described(df: pd.DataFrame, file: Path, meta: Mapping[str, Any]) -> str:
     with file.open("rb") as written:
         digest = hashlib.file_digest(written, "sha256").hexdigest()
@@ -246,94 +177,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return sorted(value, key=str) if isinstance(value, set | frozenset) else str(value)
-
-
-def to_arrow(df: pd.DataFrame, *, nested: bool = True) -> pa.Table:
-    """Turn a frame into an Arrow table without losing a digit; `nested` keeps lists and bytes as they are."""
-    arrays = {str(name): _arrow(df[name], nested) for name in df.columns}
-    return pa.table(arrays) if arrays else pa.table({})
-
-
-def _arrow(column: pd.Series, nested: bool) -> pa.Array:
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        utc, zone = column.dt.tz_convert("UTC").dt.tz_localize(None), str(column.dt.tz)
-        if zone != "UTC" and not nested:  # the wall clock, and how far it is from UTC
-            return pa.array([None if is_absent(time) else time.isoformat(" ") for time in column], pa.string())
-        return pa.array(utc.to_numpy("datetime64[us]"), pa.timestamp("us", zone))
-    if column.dtype.kind == "m":
-        micros = column.to_numpy("timedelta64[us]")
-        return pa.array(micros, pa.duration("us")) if nested else _array(_cells(column), nested)
-    return pa.Array.from_pandas(column) if column.dtype != object else _array(_cells(column), nested)
-
-
-def _array(cells: Iterable[Any], nested: bool, text: Callable[[Any], str] | None = None) -> pa.Array:
-    values = [None if is_absent(value) else value for value in cells]
-    kinds = {type(value) for value in values if value is not None}
-    if nested and kinds == {dict} and any(values):
-        return _struct(values)
-    plain = [sorted(value) if isinstance(value, frozenset) else value for value in values]
-    if kinds and (
-        kinds <= {int, Decimal} or kinds in ({bool}, {float}) or (nested and kinds in ({list}, {frozenset}, {bytes}))
-    ):
-        with suppress(pa.ArrowException, TypeError, OverflowError):  # elements of several types: JSON text holds them
-            array = pa.array(plain, from_pandas=False)
-            # What a reader would get otherwise: absent names as null, or more digits than a decimal of 38 holds.
-            if array.to_pylist() == plain and not re.search("struct<>|decimal256", str(array.type)):
-                return array
-    text = text if text and len(kinds) > 1 else _text
-    return pa.array([None if value is None else text(value) for value in values], pa.string())
-
-
-def _struct(values: Sequence[dict[str, Any] | None]) -> pa.Array:
-    names = list(dict.fromkeys(name for value in values for name in value or ()))
-    fields = [_array([(value or {}).get(name) for value in values], True, _json) for name in names]
-    return pa.StructArray.from_arrays(fields, names, mask=pa.array([value is None for value in values]))
-
-
-def _cells(column: pd.Series) -> Iterable[Any]:
-    """Yield the values of a column as Python has them, durations as exact numbers of seconds."""
-    if column.dtype.kind != "m":
-        return column.astype(object)
-    micros = column.to_numpy("timedelta64[us]")
-    return [
-        pd.NA if missing else Decimal(int(value)) / 1_000_000
-        for value, missing in zip(micros.astype("int64"), np.isnat(micros), strict=True)
-    ]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, Decimal):
-        return str(value)
-    return _json(value)
-
-
-def _json(value: Any) -> str:
-    """Write JSON with every digit of a Decimal, sets as sorted arrays, bytes as base64."""
-    if isinstance(value, dict):
-        return (
-            "{"
-            + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_json(child)}" for key, child in value.items())
-            + "}"
-        )
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_json, value)) + "]"
-    if isinstance(value, frozenset | set):
-        return "[" + ",".join(map(_json, sorted(value))) + "]"
-    if isinstance(value, bytes):
-        return json.dumps(base64.b64encode(value).decode())
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, date):
-        return json.dumps(value.isoformat())
-    if isinstance(value, timedelta):
-        return str(Decimal(value // timedelta(microseconds=1)) / 1_000_000)
-    if hasattr(value, "item"):
-        value = value.item()
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _write_parquet(df: pd.DataFrame, path: Path) -> None:
@@ -362,86 +205,22 @@ def _write_csv(df: pd.DataFrame, path: Path, *, excel: bool = False) -> None:
     if not excel:
         pacsv.write_csv(table, path)
         return
-    table = table.rename_columns(_harmless(pa.array(table.column_names, pa.string())).to_pylist())
+    table = table.rename_columns(harmless(pa.array(table.column_names, pa.string())).to_pylist())
     for at, field in enumerate(table.schema):
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            table = table.set_column(at, field.name, _harmless(table.column(at)))
+            table = table.set_column(at, field.name, harmless(table.column(at)))
     with path.open("wb") as file:
         file.write(codecs.BOM_UTF8)
         pacsv.write_csv(table, file)
 
 
-def _harmless(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Put ``'`` before the texts that Excel would take for formulas."""
-    marked = pc.replace_substring_regex(texts, _FORMULA, r"'\1")
-    return pc.if_else(pc.match_substring_regex(texts, _NUMBER), texts, marked)
-
-
-def _write_excel(df: pd.DataFrame, path: Path) -> None:
-    if len(df) > _EXCEL_ROWS:
-        raise ExportError(f"{len(df):,} rows do not fit an Excel sheet (1,048,576): write .parquet or .csv")
-    if len(df.columns) > _EXCEL_COLUMNS:
-        raise ExportError(
-            f"{len(df.columns):,} columns do not fit an Excel sheet ({_EXCEL_COLUMNS:,}): write .parquet "
-            "or .csv, or maps whole (nested)"
-        )
-    from openpyxl import Workbook
-    from openpyxl.cell import WriteOnlyCell
-
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("result")
-    sheet.freeze_panes = "A2"
-    fine = {
-        name
-        for name in df.columns
-        if pd.api.types.is_datetime64_any_dtype(df[name]) and (df[name].dt.microsecond % 1000).any()
-    }
-
-    def typed(text: str, kind: str) -> Any:
-        written = WriteOnlyCell(sheet, value=text)
-        written.data_type = kind
-        return written
-
-    def cell(value: Any, name: Any = None) -> Any:
-        if value is None or is_absent(value):
-            return None
-        if isinstance(value, pd.Timestamp):
-            value = value.tz_localize(None)  # the wall clock; the heading names the zone
-            return value.isoformat(" ", "microseconds") if name in fine else value.to_pydatetime()
-        if isinstance(value, float):  # openpyxl would write 16 digits of the 17 some need
-            return value if float(f"{value:.16g}") == value else typed(repr(value), "n")
-        if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 10**15):
-            return value
-        if isinstance(value, Decimal) and len(value.normalize().as_tuple().digits) <= 15 and abs(value) < 10**300:
-            return value
-        text = _EXCEL_ESCAPED.sub(lambda match: f"_x{ord(match[0]):04X}_", _text(value))
-        if len(text) > _EXCEL_TEXT:
-            raise ExportError(f"a text of {len(text):,} characters does not fit an Excel cell: write .parquet or .csv")
-        return typed(text, "s")  # a text that begins with = is a text, not a formula
-
-    try:
-        sheet.append([cell(_zoned(df, name)) for name in df.columns])
-        for row in zip(*(_cells(df[name]) for name in df.columns), strict=True):
-            sheet.append([cell(value, name) for name, value in zip(df.columns, row, strict=True)])
-    except ExportError:
-        sheet.close()  # else openpyxl complains at the end of the process
-        raise
-    book.save(path)
-
-
-def _zoned(df: pd.DataFrame, name: Any) -> str:
-    """Return a column's heading, with its time zone where that is not UTC."""
-    zone = getattr(df[name].dtype, "tz", None)
-    return str(name) if zone is None or str(zone) == "UTC" else f"{name} ({zone})"
-
-
 def to_json(df: pd.DataFrame) -> str:
     """Return the JSON array that `write` writes: an object a row, without what the row does not have."""
     names = [json.dumps(str(name), ensure_ascii=False) for name in df.columns]
-    columns = [_cells(df[name]) for name in df.columns]
+    columns = [cells_of(df[name]) for name in df.columns]
     rows = []
     for row in zip(*columns, strict=True):
-        cells = (f"{name}:{_json(value)}" for name, value in zip(names, row, strict=True) if not is_absent(value))
+        cells = (f"{name}:{json_of(value)}" for name, value in zip(names, row, strict=True) if not is_absent(value))
         rows.append("{" + ",".join(cells) + "}")
     return "[" + ",\n ".join(rows) + "]"
 
@@ -450,18 +229,9 @@ def _write_json(df: pd.DataFrame, path: Path) -> None:
     path.write_text(to_json(df) + "\n", encoding="utf-8")
 
 
-def is_absent(value: Any) -> bool:
-    """Return whether a cell holds nothing, which NULL and an empty text are not.
-
-    >>> is_absent(pd.NA), is_absent(float("nan")), is_absent(None), is_absent("")
-    (True, True, False, False)
-    """
-    return value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
-
-
 _WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     "parquet": _write_parquet,
     "csv": _write_csv,
-    "xlsx": _write_excel,
+    "xlsx": write_excel,
     "json": _write_json,
 }
