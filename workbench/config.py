@@ -200,7 +200,7 @@ def find_file(*folders: Path) -> Path | None:
 
 
 def explain(**given: Any) -> pd.DataFrame:
-    """Tell each setting's value and where it is from.
+    """Return each setting's value and where it is from.
 
     Returns
     -------

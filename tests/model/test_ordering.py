@@ -28,7 +28,7 @@ def links(states: list[tuple[int, str]], rng: random.Random | None = None) -> li
 
 
 def shown(changes: list[Link]) -> str:
-    return " ".join(("!" if missing else "") + f"{link.found}>{link.left}" for link, missing in follow(changes))
+    return " ".join(("!" if missing else "") + f"{link.before}>{link.after}" for link, missing in follow(changes))
 
 
 STATES = st.lists(st.tuples(st.sampled_from([0, 0, 1]), st.sampled_from(IMAGES)), min_size=1, max_size=9)
@@ -55,7 +55,7 @@ def test_a_whole_history_in_any_order_follows_on_without_a_gap(steps, seed):
     assert not any(missing for _, missing in ordered)
     assert sorted(ordered, key=repr) == sorted(((link, False) for link in whole), key=repr)
     if whole:
-        assert ordered[-1][0].left == whole[-1].left
+        assert ordered[-1][0].after == whole[-1].after
 
 
 @given(STATES, st.integers(0, 2**32))
@@ -88,9 +88,9 @@ def fewest(rest: list[Link]) -> int:
         for start, gaps in best.items():
             for order in permutations([link for link in rest if link.ts == time]):
                 jumps = sum(
-                    link.found != at for link, at in zip(order, [start, *(link.left for link in order)], strict=False)
+                    link.before != at for link, at in zip(order, [start, *(link.after for link in order)], strict=False)
                 )
-                after[order[-1].left] = min(after.get(order[-1].left, 99), gaps + jumps)
+                after[order[-1].after] = min(after.get(order[-1].after, 99), gaps + jumps)
         best = after
     return min(best.values())
 
@@ -111,8 +111,8 @@ def ends(start: str, group: list[Link]) -> set[str]:
     return {
         end
         for i, link in enumerate(group)
-        if link.found == start
-        for end in ends(link.left, group[:i] + group[i + 1 :])
+        if link.before == start
+        for end in ends(link.after, group[:i] + group[i + 1 :])
     }
 
 
@@ -157,14 +157,14 @@ def test_a_log_that_begins_later_lacks_at_most_the_beginning(steps, seed):
 @examples(800)
 def test_event_names_settle_the_order_where_old_images_are_not_known(steps, seed):
     whole = history(steps, seed)
-    flat = [link if link.found == ABSENT else replace(link, found=None) for link in whole]
+    flat = [link if link.before == ABSENT else replace(link, before=None) for link in whole]
     rest = later(flat, seed)
     ordered = list(follow(random.Random(seed).sample(rest, len(rest))))
     assert not any(missing for _, missing in ordered), shown(rest)
     assert sorted(link.event_id for link, _ in ordered) == sorted(link.event_id for link in rest)
     if rest == flat and flat:  # what it begins with is known: nothing
-        assert (ordered[-1][0].left == ABSENT) == (whole[-1].left == ABSENT)
-    events = [(link.found == ABSENT, link.left == ABSENT) for link, _ in ordered]
+        assert (ordered[-1][0].after == ABSENT) == (whole[-1].after == ABSENT)
+    events = [(link.before == ABSENT, link.after == ABSENT) for link, _ in ordered]
     for (_, gone), (comes, _) in itertools.pairwise(events):
         assert gone == comes, "what is gone comes, what is there changes or goes"
 

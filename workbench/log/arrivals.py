@@ -57,7 +57,7 @@ class Witness:
         return self.clock + self.width + MINUTE - self.times.first
 
     def supports(self, offset: timedelta) -> bool:
-        """Tell whether the object arrived soon after its first line's change, with this offset."""
+        """Return whether the object arrived soon after its first line's change, with this offset."""
         return offset - self.width - MINUTE <= self.clock - self.times.leading <= offset + _SOON
 
 
@@ -107,7 +107,7 @@ class Zone:
 
     @property
     def note(self) -> tuple[str, ...]:
-        """Say what is unusual about it."""
+        """Notes on what is unusual about it."""
         if self.tz is None:
             return (
                 "the folders do not tell in which time zone they are: when objects arrived is not known, and a "
@@ -188,8 +188,8 @@ def infer_zone(witnesses: Sequence[Witness], stored: timedelta = OFFSETS[0]) -> 
     stored
         What the offset is at least by the times at which objects were stored.
 
-    >>> told, made = datetime(2026, 11, 18, 7), datetime(2026, 11, 18, 12)
-    >>> infer_zone([Witness(told, MINUTE, ChangeTimes(made, made, made))] * 3).name
+    >>> clock, changed = datetime(2026, 11, 18, 7), datetime(2026, 11, 18, 12)
+    >>> infer_zone([Witness(clock, MINUTE, ChangeTimes(changed, changed, changed))] * 3).name
     'UTC-05:00'
     """
     most = min((each.most for each in witnesses), default=OFFSETS[-1])

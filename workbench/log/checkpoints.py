@@ -80,7 +80,15 @@ class Checkpoint:
         return (item.path, item.size, item.modified) in self.objects
 
     def notes(self, listed: Iterable[Object] | None, read: int) -> tuple[str, ...]:
-        """Say what an answer that begins with it stands on; `listed` are all objects of the log, None: not known."""
+        """Return notes on what an answer that begins with it stands on.
+
+        Parameters
+        ----------
+        listed
+            All objects of the log; None where they are not known.
+        read
+            How many objects were read beside it.
+        """
         notes = [f"from the checkpoint of {self.created:%Y-%m-%d %H:%M:%S} UTC on, and {count(read, 'later object')}"]
         there = list(listed) if listed is not None else []
         other = (
@@ -112,7 +120,15 @@ class Checkpoints:
         late: timedelta,
         before: Checkpoint | None,
     ) -> Checkpoint:
-        """Name a new checkpoint of objects, whose changes came up to `late` after they were made, as a rule."""
+        """Return a new checkpoint of objects, with its place, into which its changes are to be written before `add`.
+
+        Parameters
+        ----------
+        late
+            How long after they were made changes arrive, as a rule.
+        before
+            The checkpoint that it begins with.
+        """
         covered_objects = list(objects)
         arrived = max(item.arrival or datetime.fromtimestamp(item.modified / 1e9, UTC) for item in covered_objects)
         since = max(arrived - late, before.since) if before else arrived - late
@@ -123,7 +139,7 @@ class Checkpoints:
     def find(
         self, table: str, log: Log, at: datetime, whole: Callable[[Checkpoint], bool] = lambda checkpoint: True
     ) -> Checkpoint | None:
-        """Return the newest checkpoint from which the state at an instant can be told, and which is `whole`."""
+        """Return the newest checkpoint from which the state at an instant follows, and which is `whole`; else None."""
         usable = [each for each in self._folders(table) if each.finished and each.since <= at]
         newest = sorted(usable, key=lambda each: (each.since, each.created), reverse=True)
         return next(

@@ -54,7 +54,7 @@ def values_of(lines: Iterable[bytes | RecordRefused]) -> Iterator[tuple[int, Any
             yield number, line
             continue
         values = list(_parsed(line, number))
-        depth = _opens(line) if values and isinstance(values[-1], RecordRefused) else 0
+        depth = _open_brackets(line) if values and isinstance(values[-1], RecordRefused) else 0
         if depth <= 0:
             yield from ((number, value) for value in values)
             continue
@@ -66,7 +66,7 @@ def values_of(lines: Iterable[bytes | RecordRefused]) -> Iterator[tuple[int, Any
                 break
             held.append(later)
             last = later if later.strip() else last
-            if (depth := depth + _opens(later)) <= 0:
+            if (depth := depth + _open_brackets(later)) <= 0:
                 break
         if depth > 0 and len(held) <= _FEW:  # a line that is cut off, and what follows it
             yield from ((number, value) for value in values)
@@ -103,12 +103,12 @@ def _whole_elements(text: str, at: int, reason: str) -> Iterator[Any]:
         except (ValueError, RecursionError):
             at = begun.end()
             continue
-        if is_change(value) or _inside(value):
+        if is_change(value) or _unwrap(value):
             yield value
     yield RecordRefused(f"an array that is cut off or damaged: {reason}")
 
 
-def _opens(line: bytes) -> int:
+def _open_brackets(line: bytes) -> int:
     """Count the brackets that a line opens and does not close; 0 where a text in it does not end."""
     bare = _STRING.sub(b"", line)
     if b'"' in bare:
@@ -135,9 +135,9 @@ def unwrapped(value: Any, depth: int = 0) -> Iterator[tuple[Any, str]]:
     if isinstance(value, dict) and isinstance(value.get("dynamodb"), dict):  # as nearly all are
         yield value, ""
         return
-    name, inner = _inside(value) or ("", [value])
+    name, inner = _unwrap(value) or ("", [value])
     if not name or depth > _DEPTH:
-        yield _named(value), ""
+        yield _recognised(value), ""
         return
     for each in inner:
         for inside, within in unwrapped(each, depth + 1):
@@ -162,8 +162,8 @@ def is_change(value: Any) -> bool:
     )
 
 
-def _inside(value: Any) -> tuple[str, Iterable[Any]] | None:
-    """Name a wrapper and what is in it; None where a value is none."""
+def _unwrap(value: Any) -> tuple[str, Iterable[Any]] | None:
+    """Return the name of a wrapper and what is in it; None where a value is none."""
     if isinstance(value, list):
         return "JSON arrays", value
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
@@ -171,16 +171,16 @@ def _inside(value: Any) -> tuple[str, Iterable[Any]] | None:
     if not isinstance(value, dict) or ("dynamodb" in value and is_change(value)):
         return None
     if any(name.startswith(_RELATIONAL) for name in value):
-        return "relationalized columns", _folded(value)
+        return "relationalized columns", _fold_columns(value)
     if is_change(value):
         return None
     for name in ("Records", "records", "Messages"):
         if isinstance(value.get(name), list):
             return '{"Records": […]}', value[name]
     if isinstance(data := value.get("rawData"), str):
-        return FAILURE, _decoded(data)
+        return FAILURE, _decode_base64(data)
     if isinstance(kinesis := value.get("kinesis"), dict) and isinstance(data := kinesis.get("data"), str):
-        return "Kinesis envelopes", _decoded(data)
+        return "Kinesis envelopes", _decode_base64(data)
     data = value.get("data", value.get("Data"))
     if isinstance(data, str) and value.keys() & {
         "partitionKey",
@@ -190,7 +190,7 @@ def _inside(value: Any) -> tuple[str, Iterable[Any]] | None:
         "recordId",
         "kinesisSchemaVersion",
     }:
-        return "Kinesis envelopes", _decoded(data)
+        return "Kinesis envelopes", _decode_base64(data)
     body = value.get("body", value.get("Body"))
     if isinstance(body, str) and value.keys() & {"messageId", "MessageId", "receiptHandle", "ReceiptHandle"}:
         return "SQS messages", parse_objects(body)
@@ -203,11 +203,11 @@ def _inside(value: Any) -> tuple[str, Iterable[Any]] | None:
     if "specversion" in value and isinstance(value.get("data"), dict | list | str):
         return "CloudEvents", [value["data"]]
     if "specversion" in value and isinstance(data := value.get("data_base64"), str):
-        return "CloudEvents", _decoded(data)
+        return "CloudEvents", _decode_base64(data)
     return None
 
 
-def _decoded(data: str) -> Iterator[Any]:
+def _decode_base64(data: str) -> Iterator[Any]:
     """Yield the values of a text in base64, which may be compressed."""
     try:
         content = base64.b64decode(data, validate=True)
@@ -221,7 +221,7 @@ def _decoded(data: str) -> Iterator[Any]:
         yield RecordRefused("its data are no JSON in base64")
 
 
-def _folded(row: Mapping[str, Any]) -> Iterator[Any]:
+def _fold_columns(row: Mapping[str, Any]) -> Iterator[Any]:
     """Yield the record whose nested members a row holds in columns such as ``dynamodb.NewImage.pk.S``."""
     record: dict[str, Any] = {}
     for name, value in row.items():
@@ -252,7 +252,7 @@ def _attribute_path(parts: list[str], as_type: Callable[[str], str]) -> list[str
     return [".".join(parts[:-1]), as_type(parts[-1])] if len(parts) > 1 else parts
 
 
-def _named(value: Any) -> Any:
+def _recognised(value: Any) -> Any:
     """Return a value, or what it is where it is recognised as no change record."""
     if not isinstance(value, dict) or is_change(value):
         return value

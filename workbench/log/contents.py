@@ -43,7 +43,7 @@ class Schema:
 
     @property
     def called(self) -> str:
-        """Name it for people."""
+        """The key in words for people."""
         return ", ".join(f"{name} ({kind})" for name, kind in self.types.items())
 
 
@@ -160,7 +160,7 @@ def one_table(
             )
         if len(named) > 1 and not chosen:
             each = (
-                f"{value} ({least}{_span([part for part in parts if getattr(part, column) == value])})"
+                f"{value} ({least}{_counted_span([part for part in parts if getattr(part, column) == value])})"
                 for value in named
             )
             raise ParameterError(
@@ -201,8 +201,8 @@ def remade(schemas: Sequence[Schema]) -> list[str]:
         return []
     newest, *older = schemas
     return [
-        f"made again with another key: {newest.called} since {_time(newest.first)}",
-        *(f"before, {each.called} from {_time(each.first)} to {_time(each.last)}" for each in older),
+        f"made again with another key: {newest.called} since {_shown_time(newest.first)}",
+        *(f"before, {each.called} from {_shown_time(each.first)} to {_shown_time(each.last)}" for each in older),
     ]
 
 
@@ -210,7 +210,7 @@ def _refuse_interleaved(schemas: Sequence[Schema], table: str) -> None:
     before: Schema | None = None
     for each in sorted(schemas, key=lambda schema: schema.first):
         if before and each.first <= before.last:
-            named = (f"{one.called} from {_time(one.first)} to {_time(one.last)}" for one in (before, each))
+            named = (f"{one.called} from {_shown_time(one.first)} to {_shown_time(one.last)}" for one in (before, each))
             raise ParameterError(
                 f"{table!r} has changes of two keys at the same time, so of two tables: "
                 f"{' and '.join(named)}; give the folder of one by --from (source=)"
@@ -218,10 +218,11 @@ def _refuse_interleaved(schemas: Sequence[Schema], table: str) -> None:
         before = each
 
 
-def _span(parts: Sequence[Part]) -> str:
+def _counted_span(parts: Sequence[Part]) -> str:
     count = sum(part.changes for part in parts)
-    return f"{count:,} from {_time(min(each.first for each in parts))} to {_time(max(each.last for each in parts))}"
+    first, last = min(each.first for each in parts), max(each.last for each in parts)
+    return f"{count:,} from {_shown_time(first)} to {_shown_time(last)}"
 
 
-def _time(moment: datetime) -> str:
+def _shown_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"

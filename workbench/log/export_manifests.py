@@ -141,7 +141,7 @@ def _data_file(folder: Path, key: str) -> Path:
 
 
 def _mismatches(folder: Path, items: int, files: Sequence[DataFile]) -> Iterator[str]:
-    """Say where the manifests, and the files there are, do not agree."""
+    """Yield a line for each place where the manifests, and the files there are, do not agree."""
     for file in files:
         if not file.path.is_file():
             yield f"{folder.name}: the data file {file.path.name}, of {file.items or 0:,} items, is missing"

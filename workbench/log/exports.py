@@ -84,7 +84,7 @@ class Export:
         return self.time if self.since is None else self.time - timedelta(microseconds=1)
 
     def is_of(self, place: Mapping[str, str]) -> bool:
-        """Tell whether its ARN contradicts no aws_region and account_id."""
+        """Return whether its ARN contradicts no aws_region and account_id of `place`."""
         own = origin(None, self.arn)
         return all(own[column] in (None, value) for column, value in place.items())
 

@@ -146,7 +146,7 @@ class _Finder:
             waiting = links
 
     def notes(self) -> Iterator[str]:
-        """Say what was passed over."""
+        """Yield a line for each that was passed over."""
         for path, count in sorted(self._passed.items()):
             many = f"{count:,}{' or more' if count == _COUNTED else ''} object{'s' * (count > 1)} in "
             yield (
@@ -250,7 +250,7 @@ def _could_be_data(item: Object) -> bool:
 
 
 def _table_in(folder: Path, names: Iterable[str]) -> Unreadable | None:
-    """Name the kind of a folder that is a table with a log of its own."""
+    """Return what a folder is that is a table with a log of its own; None where it is none."""
     for name in set(names) & _TABLES.keys():
         if name != "metadata" or any((folder / name).glob("*.metadata.json")):
             return Unreadable(str(folder), 0, _TABLES[name])
@@ -258,7 +258,7 @@ def _table_in(folder: Path, names: Iterable[str]) -> Unreadable | None:
 
 
 def _table_above(folder: Path) -> Unreadable | None:
-    """Name such a table that a folder is part of."""
+    """Return the table with a log of its own that a folder is part of; None where it is not."""
     for each in (folder, *folder.parents):
         if table := _table_in(each, [name for name in _TABLES if (each / name).is_dir()]):
             return table
@@ -267,7 +267,7 @@ def _table_above(folder: Path) -> Unreadable | None:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Say in a line what cannot be read; what has vanished is for the caller to judge."""
+    """Raise a ParameterError for what cannot be read; what has vanished is for the caller to judge."""
     try:
         yield
     except FileNotFoundError:

@@ -131,7 +131,7 @@ def read_changes(
     ['not JSON at character 1: Expecting value']
     """
     refused: list[tuple[int, RecordRefused]] | None = []  # until there is a change
-    for number, change in _read(item, keys, Counter() if wrapped is None else wrapped):
+    for number, change in _read_records(item, keys, Counter() if wrapped is None else wrapped):
         if not isinstance(change, RecordRefused):
             yield from (Unreadable(item.path, line, str(error)) for line, error in refused or ())
             refused = None
@@ -144,7 +144,7 @@ def read_changes(
 
 
 def _what_it_is(item: Object, refused: Sequence[tuple[int, RecordRefused]]) -> Iterator[Unreadable]:
-    """Name an object without changes by what is in it, and what is wrong with lines that could be changes."""
+    """Yield what an object without changes is, and what is wrong with lines that could be changes."""
     recognised: Counter[str] = Counter()
     for number, error in refused:
         if isinstance(error, Foreign):
@@ -157,7 +157,7 @@ def _what_it_is(item: Object, refused: Sequence[tuple[int, RecordRefused]]) -> I
         yield Unreadable(item.path, 0, f"{what} ({count:,} lines or records)" if count > 1 else what)
 
 
-def _read(
+def _read_records(
     item: Object, keys: Sequence[str], wrapped: Counter[str]
 ) -> Iterator[tuple[int, dict[str, Any] | RecordRefused]]:
     folder = next((part for part in reversed(Path(item.path).parts[:-1]) if not _PARTITION.fullmatch(part)), "")
@@ -218,10 +218,10 @@ def _of_structs(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typed_members(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: _typed(value) for name, value in members.items() if value is not None}
+    return {name: _typed_value(value) for name, value in members.items() if value is not None}
 
 
-def _typed(value: Any) -> Any:
+def _typed_value(value: Any) -> Any:
     """Return a struct such as ``{"s": "a", "m": None}`` as DynamoDB's value, ``{"S": "a"}``."""
     if not isinstance(value, dict):
         return value
@@ -230,7 +230,7 @@ def _typed(value: Any) -> Any:
         if kind.lower() == "m" and isinstance(inner, dict):
             inner = _typed_members(inner)
         elif kind.lower() == "l" and isinstance(inner, list):
-            inner = [_typed(element) for element in inner]
+            inner = [_typed_value(element) for element in inner]
         elif kind.lower() in ("b", "bs"):
             inner = _text_of(inner)
         if inner is not None:

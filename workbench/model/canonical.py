@@ -92,7 +92,7 @@ def canonical_json(image: Mapping[str, Any], *, twice: bool = False) -> str:
     '{"a":{"S":""},"b":{"NS":["9","10"]}}'
     """
     try:
-        return valid_unicode(_encode(_attributes(image, _decode_once if twice else _binary)))
+        return valid_unicode(_encode(_canonical_attributes(image, _decode_once if twice else _canonical_binary)))
     except RecursionError as error:
         raise RecordRefused("nested too deeply") from error
 
@@ -218,7 +218,7 @@ def _iso_time(text: str) -> str | None:
     return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
-def _attributes(image: object, binary: Callable[[str], str]) -> dict[str, Any]:
+def _canonical_attributes(image: object, binary: Callable[[str], str]) -> dict[str, Any]:
     if not isinstance(image, dict):
         raise RecordRefused("not an object of attributes")
     checked = {}
@@ -226,13 +226,13 @@ def _attributes(image: object, binary: Callable[[str], str]) -> dict[str, Any]:
         if value is None:
             continue
         try:
-            checked[name] = _value(value, binary)
+            checked[name] = _canonical_value(value, binary)
         except RecordRefused as error:  # the path is put together only where it is needed
             raise RecordRefused(f"attribute {name!r}: {error}") from error
     return checked
 
 
-def _value(value: object, binary: Callable[[str], str]) -> dict[str, Any]:
+def _canonical_value(value: object, binary: Callable[[str], str]) -> dict[str, Any]:
     if isinstance(value, dict) and len(value) > 1:
         value = {kind: inner for kind, inner in value.items() if inner is not None}
     if not isinstance(value, dict) or len(value) != 1:
@@ -248,9 +248,9 @@ def _value(value: object, binary: Callable[[str], str]) -> dict[str, Any]:
     if wanted is bool:
         return {kind: inner}
     if kind == "M":
-        return {"M": _attributes(inner, binary)}
+        return {"M": _canonical_attributes(inner, binary)}
     if kind == "L":
-        return {"L": [_value(element, binary) for element in inner]}
+        return {"L": [_canonical_value(element, binary) for element in inner]}
     if not all(isinstance(element, str) for element in inner):
         raise RecordRefused(f"{kind} holds something that is no text")
     if kind == "SS":
@@ -260,7 +260,7 @@ def _value(value: object, binary: Callable[[str], str]) -> dict[str, Any]:
     return {"BS": sorted({binary(element) for element in inner})}
 
 
-def _binary(text: str) -> str:
+def _canonical_binary(text: str) -> str:
     try:
         return base64.b64encode(base64.b64decode(text, validate=True)).decode()
     except (binascii.Error, ValueError):
@@ -270,6 +270,6 @@ def _binary(text: str) -> str:
 def _decode_once(text: str) -> str:
     """Undo the second encoding; a value that was encoded only once is kept as it is."""
     try:
-        return _binary(base64.b64decode(text, validate=True).decode("ascii"))
+        return _canonical_binary(base64.b64decode(text, validate=True).decode("ascii"))
     except (ValueError, RecordRefused):
-        return _binary(text)
+        return _canonical_binary(text)

@@ -24,12 +24,13 @@ _MANY = 16  # images of an instant up to which each is tried for its end
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A change of an item: what it found and left, as canonical text; `found` is None where only that it was there."""
+    """A change of an item, with its images before and after as canonical text, `ABSENT` where it was not there."""
 
     ts: datetime
     event_id: str
-    found: str | None
-    left: str
+    before: str | None
+    """None where the change does not say which it was, but that the item was there."""
+    after: str
 
 
 def follow(changes: Iterable[Link]) -> Iterator[tuple[Link, bool]]:
@@ -57,8 +58,8 @@ def follow(changes: Iterable[Link]) -> Iterator[tuple[Link, bool]]:
     at = ABSENT
     for group, way in reversed(chosen):
         for change in _along(group, way):
-            yield change, change.found not in (None, at)
-            at = change.left
+            yield change, change.before not in (None, at)
+            at = change.after
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +81,24 @@ def _by_time(change: Link) -> tuple[datetime, str]:
 
 def _beginnings(group: Sequence[Link]) -> list[str]:
     """Return the images an item may have had before its first instant, where it is older than the log."""
-    if any(change.found is None for change in group):
+    if any(change.before is None for change in group):
         return [_THERE]
     surplus = _surplus(group)
-    images = {str(change.found) for change in group if surplus[str(change.found)] > 0}
+    images = {str(change.before) for change in group if surplus[str(change.before)] > 0}
     images.update(min(part) for part in _parts(group) if not any(surplus[image] for image in part))
     if len(group) <= _MANY:
-        images.update(str(change.found) for change in group)
+        images.update(str(change.before) for change in group)
     return sorted(images - {ABSENT})[: _MANY if len(group) <= _MANY else 1]
 
 
 def _ways(group: Sequence[Link], before: Mapping[str, _Way]) -> dict[str, _Way]:
     """Return the best way to each image that an instant can end with."""
-    if any(change.found is None for change in group):
+    if any(change.before is None for change in group):
         return _ways_by_events(group, before)
-    first = str(group[0].found)
+    first = str(group[0].before)
     if len(group) == 1:
         gaps, begin = min((_plus(way.gaps, image != first), image) for image, way in before.items())
-        return {group[0].left: _Way(gaps, begin, ())}
+        return {group[0].after: _Way(gaps, begin, ())}
     surplus, parts = _surplus(group), _parts(group)
     ends = set(surplus)
     if len(ends) > _MANY:
@@ -117,7 +118,7 @@ def _ways_by_events(group: Sequence[Link], before: Mapping[str, _Way]) -> dict[s
     for way in _ways(
         [_by_event(change) for change in group], {kind: before[image] for kind, image in nearest.items()}
     ).values():
-        ways[_along(group, way)[-1].left] = replace(way, begin=nearest[way.begin])
+        ways[_along(group, way)[-1].after] = replace(way, begin=nearest[way.begin])
     return ways
 
 
@@ -126,7 +127,7 @@ def _presence(image: str | None) -> str:
 
 
 def _by_event(change: Link) -> Link:
-    return replace(change, found=_presence(change.found), left=_presence(change.left))
+    return replace(change, before=_presence(change.before), after=_presence(change.after))
 
 
 def _plus(gaps: tuple[int, int], more: int) -> tuple[int, int]:
@@ -137,8 +138,8 @@ def _surplus(group: Iterable[Link]) -> Counter[str]:
     """Count how much more often each image is found than left."""
     count: Counter[str] = Counter()
     for change in group:
-        count[str(change.found)] += 1
-        count[change.left] -= 1
+        count[str(change.before)] += 1
+        count[change.after] -= 1
     return count
 
 
@@ -146,12 +147,12 @@ def _along(group: Sequence[Link], way: _Way) -> list[Link]:
     """Order the changes of an instant along a way (Hierholzer's algorithm)."""
     if len(group) == 1:
         return list(group)
-    if any(change.found is None for change in group):
+    if any(change.before is None for change in group):
         by_event = {_by_event(change): change for change in group}
         return [by_event[change] for change in _along(list(by_event), replace(way, begin=_presence(way.begin)))]
     leaving: dict[str, list[tuple[str, str, Link | None]]] = defaultdict(list)
     for change in group:
-        leaving[str(change.found)].append((change.event_id, change.left, change))
+        leaving[str(change.before)].append((change.event_id, change.after, change))
     for come, go in way.jumps:
         leaving[come].append(("", go, None))
     for edges in leaving.values():  # taken from the end
@@ -190,7 +191,7 @@ def _parts(group: Sequence[Link]) -> list[set[str]]:
     """Return the images that changes connect, part by part."""
     parts: list[set[str]] = []
     for change in group:
-        joined = {str(change.found), change.left}
+        joined = {str(change.before), change.after}
         apart = [part for part in parts if part.isdisjoint(joined)]
         parts = [*apart, joined.union(*(part for part in parts if not part.isdisjoint(joined)))]
     return sorted(parts, key=min)

@@ -97,16 +97,18 @@ def layout_of_record(record: Mapping[str, Any]) -> Layout | None:
         return "raw"
     images = [record[name] for name in ("new_image", "old_image") if name in record]
     if images and "keys" in record:
-        keys = _parsed(record["keys"])
+        keys = _attributes_of(record["keys"])
         if not keys or not all(name in record for name in keys):
             return "envelope"
-        if images == [None, None] or any(_holds(_parsed(image) or {}, min(keys), keys) for image in images):
+        if images == [None, None] or any(
+            _has_key_value(_attributes_of(image) or {}, min(keys), keys) for image in images
+        ):
             return "envelope"
     spelled = {METADATA.get(plain_name(name)) for name in record}
     return "flat" if "event_name" in spelled else None
 
 
-def _holds(image: Mapping[str, Any], name: str, keys: Mapping[str, Any]) -> bool:
+def _has_key_value(image: Mapping[str, Any], name: str, keys: Mapping[str, Any]) -> bool:
     """Return whether an image has the value of a key attribute, however both spell it."""
     with suppress(RecordRefused):
         return name in image and canonical_json({name: image[name]}) == canonical_json({name: keys[name]})
@@ -183,12 +185,12 @@ def canonical_change(record: Mapping[str, Any]) -> dict[str, Any]:
         raise RecordRefused("no 'dynamodb' object: not a change record")
     event, identity, twice = _member(record, "eventName"), _member(record, "userIdentity"), is_twice_encoded(record)
     keys = _member(change, "Keys")
-    new, old = (_image(_member(change, name), twice=twice) for name in ("NewImage", "OldImage"))
+    new, old = (_canonical_image(_member(change, name), twice=twice) for name in ("NewImage", "OldImage"))
     if not isinstance(keys, Mapping):
         raise RecordRefused("no 'Keys' object")
     return {
-        "event_id": _text(record, "eventID"),
-        "event_name": _event(event, new, old, must_have_new=has_new_images(record)),
+        "event_id": _required_text(record, "eventID"),
+        "event_name": _checked_event(event, new, old, must_have_new=has_new_images(record)),
         "table_name": table_name(record),
         "ts": canonical_time(
             _member(change, "ApproximateCreationDateTime"), _member(change, "ApproximateCreationDateTimePrecision")
@@ -196,7 +198,7 @@ def canonical_change(record: Mapping[str, Any]) -> dict[str, Any]:
         "keys": canonical_keys(keys, twice=twice),
         "new_image": new,
         "old_image": old,
-        "size_bytes": _size(_member(change, "SizeBytes")),
+        "size_bytes": _size_bytes(_member(change, "SizeBytes")),
         "by_ttl": event == "REMOVE"
         and isinstance(identity, Mapping)
         and {"Service", TTL_PRINCIPAL} <= {str(value) for value in identity.values()},
@@ -232,7 +234,7 @@ def parse_objects(text: str) -> Iterator[Any]:
         yield value
 
 
-def _event(event: object, new: str | None, old: str | None, *, must_have_new: bool = False) -> str:
+def _checked_event(event: object, new: str | None, old: str | None, *, must_have_new: bool = False) -> str:
     if event not in EVENTS:
         raise RecordRefused(f"eventName is {kind_of(event)}, not one of INSERT, MODIFY, REMOVE")
     if new is not None and event == "REMOVE":
@@ -250,7 +252,7 @@ def _member(record: Mapping[str, Any], name: str) -> Any:
     return record.get(name.lower()) if value is None else value
 
 
-def _parsed(value: object) -> Mapping[str, Any] | None:
+def _attributes_of(value: object) -> Mapping[str, Any] | None:
     """Return an object of attributes, or one given as JSON text; None where it is neither."""
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):
@@ -258,7 +260,7 @@ def _parsed(value: object) -> Mapping[str, Any] | None:
     return value if isinstance(value, Mapping) else None
 
 
-def _image(image: object, *, twice: bool = False) -> str | None:
+def _canonical_image(image: object, *, twice: bool = False) -> str | None:
     """Write an image as canonical text; None where there is none, or it has no attributes."""
     if image is None:
         return None
@@ -266,14 +268,14 @@ def _image(image: object, *, twice: bool = False) -> str | None:
     return None if text == "{}" else text
 
 
-def _text(record: Mapping[str, Any], name: str) -> str:
+def _required_text(record: Mapping[str, Any], name: str) -> str:
     value = _member(record, name)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise RecordRefused(f"no {name!r}")
     return valid_unicode(str(value))
 
 
-def _size(value: object) -> int | None:
+def _size_bytes(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
 
 
@@ -303,7 +305,7 @@ def table_name(record: Mapping[str, Any]) -> str:
     'persons'
     """
     arn = re.search(r":table/([^/]+)", str(_member(record, "eventSourceARN")))
-    return arn[1] if arn and not _member(record, "tableName") else _text(record, "tableName")
+    return arn[1] if arn and not _member(record, "tableName") else _required_text(record, "tableName")
 
 
 def _checked_envelope(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -319,18 +321,18 @@ def _checked_envelope(row: Mapping[str, Any]) -> dict[str, Any]:
             continue
         elif not isinstance(parsed, Mapping):
             raise RecordRefused(f"{name} is not JSON text")
-        change[name] = canonical_keys(parsed) if name == "keys" else _image(parsed)
-    _event(change["event_name"], change["new_image"], change["old_image"])
+        change[name] = canonical_keys(parsed) if name == "keys" else _canonical_image(parsed)
+    _checked_event(change["event_name"], change["new_image"], change["old_image"])
     ts = str(change["ts"]) if isinstance(change["ts"], datetime) else change["ts"]
     try:  # digits alone are an instant, which ISO 8601 without its signs would make a day of another century
         moment = canonical_time(ts)
     except RecordRefused:
         raise RecordRefused(f"ts is {kind_of(change['ts'])}, not a time") from None
     return change | {
-        "event_id": _text(change, "event_id"),
-        "table_name": _text(change, "table_name"),
+        "event_id": _required_text(change, "event_id"),
+        "table_name": _required_text(change, "table_name"),
         "ts": moment,
-        "size_bytes": _size(change["size_bytes"]),
+        "size_bytes": _size_bytes(change["size_bytes"]),
         "by_ttl": change["event_name"] == "REMOVE" and str(change["by_ttl"]).lower() == "true",
         **origin(change["aws_region"], None, change["account_id"]),
     }

@@ -14,7 +14,7 @@ START_OF_TIME = datetime(1, 1, 1, tzinfo=UTC)
 END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 Moment = str | datetime | pd.Timestamp
 _DAYS = {"now": None, "today": 0, "yesterday": 1}
-_HOW = "write it like 2026-11-01T12:00:00Z, -7d, -1h30m, now, today or yesterday"
+_WRITE_IT_LIKE = "write it like 2026-11-01T12:00:00Z, -7d, -1h30m, now, today or yesterday"
 _LENGTH = r"(\d+(?:\.\d+)?)\s*(ms|mo|min|m|s|h|d|w)"
 _UNITS = {"m": "min", "d": "D", "w": "W"}
 
@@ -52,15 +52,15 @@ def instant(value: Moment, timezone: str = "UTC") -> datetime:
      datetime.datetime(2026, 10, 31, 23, 0, tzinfo=datetime.timezone.utc))
     """
     zone = zone_of(timezone)
-    moment = _read(value.strip(), zone) if isinstance(value, str) else value
+    moment = _read_text(value.strip(), zone) if isinstance(value, str) else value
     if isinstance(moment, pd.Timestamp):
         moment = moment.to_pydatetime(warn=False)
     if not isinstance(moment, datetime) or pd.isna(moment):
-        raise ParameterError(f"{value!r} is not an instant: {_HOW}")
+        raise ParameterError(f"{value!r} is not an instant: {_WRITE_IT_LIKE}")
     try:
         return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
     except OverflowError as error:
-        raise ParameterError(f"{value!r} is outside of the years 1 to 9999 in UTC: {_HOW}") from error
+        raise ParameterError(f"{value!r} is outside of the years 1 to 9999 in UTC: {_WRITE_IT_LIKE}") from error
 
 
 def window(start: Moment | None, end: Moment | None, timezone: str = "UTC") -> tuple[datetime, datetime]:
@@ -93,25 +93,25 @@ def duration(text: str) -> pd.Timedelta:
     >>> duration("1h30m"), duration("2w")
     (Timedelta('0 days 01:30:00'), Timedelta('14 days 00:00:00'))
     """
-    parts = _parts(text)
+    parts = _units(text)
     if not parts or "mo" in dict(parts):
         raise ParameterError(f"{text!r} is no length of time: write it like 15min, 24h or 7d")
     return sum((pd.Timedelta(float(count), _UNITS.get(unit, unit)) for unit, count in parts), pd.Timedelta(0))  # type: ignore[arg-type]
 
 
-def _parts(text: str) -> list[tuple[str, str]]:
+def _units(text: str) -> list[tuple[str, str]]:
     """Return the units and counts of a length of time; none where it is not one."""
     whole = re.fullmatch(rf"\s*(?:{_LENGTH}\s*)+", text)
     return [(unit, count) for count, unit in re.findall(_LENGTH, text)] if whole else []
 
 
-def _read(text: str, zone: ZoneInfo) -> datetime:
+def _read_text(text: str, zone: ZoneInfo) -> datetime:
     if text.lower() in _DAYS:
         ago = _DAYS[text.lower()]
         wall = now().astimezone(zone).replace(tzinfo=None)
         midnight = pd.Timestamp(wall).normalize().to_pydatetime()
         return now() if ago is None else midnight - pd.Timedelta(days=ago).to_pytimedelta()
-    if text.startswith("-") and (parts := _parts(text[1:])):
+    if text.startswith("-") and (parts := _units(text[1:])):
         return _before_now(parts, zone, text)
     iso, name = text, ""
     if named := re.fullmatch(r"(.*\d)\s+([A-Za-z][\w+/-]*)", text):  # as this program prints times: … UTC
@@ -121,7 +121,7 @@ def _read(text: str, zone: ZoneInfo) -> datetime:
         if name and moment.tzinfo is not None:
             raise ValueError("two zones")
     except ValueError as error:
-        raise ParameterError(f"{text!r} is not an instant: {_HOW}") from error
+        raise ParameterError(f"{text!r} is not an instant: {_WRITE_IT_LIKE}") from error
     return moment.replace(tzinfo=zone_of(name)) if name else moment
 
 
@@ -137,4 +137,4 @@ def _before_now(parts: list[tuple[str, str]], zone: ZoneInfo, text: str) -> date
             moment = moment.tz_convert(zone) - pd.DateOffset(months=sum(map(int, months)))
         return (moment - (duration(rest) if rest else pd.Timedelta(0))).to_pydatetime()
     except (OverflowError, ValueError) as error:
-        raise ParameterError(f"{text!r} is too long ago: {_HOW}") from error
+        raise ParameterError(f"{text!r} is too long ago: {_WRITE_IT_LIKE}") from error
