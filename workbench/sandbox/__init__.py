@@ -4,7 +4,8 @@
 - `stream_records`: change records as Kinesis Data Streams for DynamoDB writes them, and DynamoDB's sizes
 - `delivery`: what Firehose does: captured changes become objects in the lake, with duplicates and delays on demand
 - `table_export`: what DynamoDB's export to S3 does
-- `datasets`: what the items of the generated tables are like, and how they change
+- `datasets`: what the items of the generated tables are like, and their next versions
+- `change_writer`: when their changes come, and which: new items, next versions, removals, bursts
 - `generate`: a generated table with its past, in the embedded lake
 - `dynamodb_writer`: the same changes written to a real table, from this machine or from a Lambda
 - `lock`: one process at a time in a lake

@@ -24,7 +24,8 @@ from workbench.aws.errors import THROTTLED, error_code
 from workbench.aws.pacing import Backoff, Pace
 from workbench.errors import ParameterError, StoreError
 from workbench.model.records import canonical_keys
-from workbench.sandbox.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
+from workbench.sandbox.change_writer import Writer, span_of, times_within, write_changes
+from workbench.sandbox.datasets import DATASETS, check
 from workbench.text import count
 
 if TYPE_CHECKING:

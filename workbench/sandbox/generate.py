@@ -19,8 +19,9 @@ from tqdm import tqdm
 from workbench.errors import ParameterError, StoreError, did_you_mean
 from workbench.progress import seen
 from workbench.sandbox import Faults, ItemStore, deliver
+from workbench.sandbox.change_writer import Writer, span_of, times_within, write_changes
 from workbench.sandbox.database import note_of
-from workbench.sandbox.datasets import DATASETS, Writer, check, span_of, times_within, write_changes
+from workbench.sandbox.datasets import DATASETS, check
 from workbench.sandbox.delivery import DeliveryFormat
 from workbench.sandbox.lock import alone
 from workbench.text import count
