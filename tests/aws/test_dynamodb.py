@@ -25,7 +25,7 @@ from workbench.config import load_settings
 from workbench.engines import Answer
 from workbench.engines.exported import read_items
 from workbench.errors import ExportError, ParameterError, StoreError
-from workbench.log import exports
+from workbench.log import export_manifests
 from workbench.log.exports import choose
 from workbench.questions import reconciliation
 from workbench.questions.writers import write as write_frame
@@ -684,7 +684,7 @@ def test_one_incremental_export_finds_its_data_beside_it(session, tmp_path):
 
 def test_exports_in_s3_need_a_session_a_permission_and_to_be_there(session, bucket):
     with pytest.raises(ParameterError, match="engine="):
-        exports.find_exports(bucket)
+        export_manifests.find_exports(bucket)
     with pytest.raises(ParameterError, match="holds no export of a table to S3"):
         find_exports("s3://exports/elsewhere", session)
     intercept(session, "ListObjectsV2", lambda **_: "AccessDenied", service="s3")

@@ -102,7 +102,7 @@ LINES = {"envelope": _envelope, "newline": _newline, "flat": _flat}
 
 
 def column_name(path: tuple[str, ...]) -> str:
-    """Join the names of an attribute path as `workbench.model.attributes.column_name` does; quote names of metadata."""
+    """Join the names of an attribute path as `workbench.model.attribute_paths` does; quote names of metadata."""
     return ".".join(_quoted(name, top=len(path) == 1) for name in path)
 
 
