@@ -60,7 +60,7 @@ def test_every_hook_is_a_tool_of_the_environment_and_none_is_fetched():
             assert "additional_dependencies" not in hook
 
 
-@pytest.mark.parametrize("tool", ["pre-commit", *{entry[0].removeprefix(IN_VENV) for entry in HOOKS.values()}])
+@pytest.mark.parametrize("tool", sorted({"pre-commit", *(entry[0].removeprefix(IN_VENV) for entry in HOOKS.values())}))
 def test_the_tools_have_the_versions_that_are_pinned(tool):
     name = DISTRIBUTIONS.get(tool, tool)
     pinned = re.findall(rf"^{name}==(\S+)", (HERE / "constraints.txt").read_text(), re.MULTILINE)
