@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-import workbench.workbench
+import workbench.questions.state
 from tests.helpers.logs import chain, flat, micros, record, write_log
 from tests.helpers.profiles import examples
 from tests.model.test_records import attribute_values
@@ -36,9 +36,9 @@ from workbench.log.objects import Unreadable
 from workbench.log.reader import read_changes
 from workbench.model.conditions import parse
 from workbench.model.records import COLUMNS, canonical_change, canonical_json, refuse_images
+from workbench.questions.state import _holding
 from workbench.sandbox.item_store import ItemStore
 from workbench.sandbox.table_export import export_table
-from workbench.workbench import _holding
 
 KEY = {"pk": {"S": "x"}}
 NOON = micros("2026-01-01T12:00:00")
@@ -546,10 +546,10 @@ def test_an_error_of_our_own_is_no_unreadable_image(tmp_path, monkeypatch):
     wb, reread = Workbench(tmp_path), []
     monkeypatch.setattr(StagedLog, "reread", lambda log: reread.append(log))
     for error in (TypeError("ours"), ValueError("ours"), KeyError("ours"), AttributeError("ours")):
-        monkeypatch.setattr(workbench.workbench, "item_frame", partial(_raising, error))
+        monkeypatch.setattr(workbench.questions.state, "item_frame", partial(_raising, error))
         with pytest.raises(type(error), match="ours"):
             wb.latest_state("things")
-    monkeypatch.setattr(workbench.workbench, "holds", partial(_raising, TypeError("ours")))
+    monkeypatch.setattr(workbench.questions.state, "holds", partial(_raising, TypeError("ours")))
     with pytest.raises(TypeError, match="ours"):
         wb.changes("things", where="v = 'A'")
     assert not reread

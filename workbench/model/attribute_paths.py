@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from workbench.errors import ParameterError
 
-RESERVED = frozenset({"_changed_at", "_deleted_at", "_by_ttl"})  # the columns a result adds to an item's own
+RESERVED = frozenset({"_changed_at", "_deleted_at", "_by_ttl"})
+"""The columns that stand beside attributes in every frame of items."""
 _PART = re.compile(r'"((?:[^"]|"")*)"(?:\.|\Z)|([^."]+)(?:\.|\Z)')
 
 
-def column_name(path: Sequence[str | int]) -> str:
+def column_name(path: Sequence[str | int], *, beside: Collection[str] = RESERVED) -> str:
     """Join the names of an attribute path; a name that would be misread is put in double quotes.
 
-    A number is the index of a list's element.
+    This is the one rule of what a column is called that holds an attribute: by its path, and a name is in double quotes
+    where it holds what paths are written with, or where the answer has a column of its own of that name. So the key
+    attribute ``path`` is the column ``path`` of what is in a table, and ``"path"`` of a history, which tells paths.
+    Either spelling is good wherever a path is read: in conditions, masks and keys.
+
+    Parameters
+    ----------
+    path
+        A number is the index of a list's element.
+    beside
+        The answer's own columns.
 
     >>> column_name(("person", "first.name")), column_name(("phones", 0, "number"))
     ('person."first.name"', 'phones[0].number')
+    >>> column_name(("path",)), column_name(("path",), beside=("path", "change"))
+    ('path', '"path"')
     """
     text = ""
     for part in path:
         if isinstance(part, str):
-            text += ("." if text else "") + _quoted(part, len(path) == 1)
+            text += ("." if text else "") + _quoted(part, beside if len(path) == 1 else ())
         else:
             text += f"[{part}]"
     return text
@@ -52,6 +65,6 @@ def column_path(name: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def _quoted(part: str, top: bool) -> str:
-    plain = part and not set(part) & {".", '"', "["} and not (top and part in RESERVED)
+def _quoted(part: str, beside: Collection[str]) -> str:
+    plain = part and not set(part) & {".", '"', "["} and part not in beside
     return part if plain else '"' + part.replace('"', '""') + '"'

@@ -69,11 +69,12 @@ def answer_frame(rows: pa.Table, columns: Sequence[Column], keys: Sequence[str])
 
 
 def key_frame(texts: Sequence[str], keys: Sequence[str], columns: Iterable[str]) -> pd.DataFrame:
-    """Read keys into columns; one that is called like another of the result's columns is put in double quotes."""
+    """Read keys into columns, called as `column_name` has it beside the answer's own columns."""
     different = list(dict.fromkeys(texts))
     number = {text: at for at, text in enumerate(different)}
     df = attributes.frame(different, keys=keys).take([number[text] for text in texts]).reset_index(drop=True)
-    return df.rename(columns={name: f'"{name}"' for name in df.columns if name in set(columns)})
+    own = set(columns).intersection(df.columns)
+    return df.rename(columns={name: attribute_paths.column_name((name,), beside=own) for name in own})
 
 
 def shown(value: object) -> str:

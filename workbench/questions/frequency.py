@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -14,19 +14,98 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workbench.engines import Answer
+from workbench.errors import EngineLost
 from workbench.model import stream_views
 from workbench.model.differences import differences
 from workbench.model.keys import key_order
 from workbench.model.records import refuse_images
+from workbench.model.times import Moment, window
 from workbench.questions import time_buckets
+from workbench.questions.asking import Asking
 from workbench.questions.columns import ATTRIBUTE_BUCKETS, ATTRIBUTES, HOT_KEYS, INTERVALS
 from workbench.questions.frames import key_frame
 from workbench.questions.history import path_text
+from workbench.questions.result import Result
+from workbench.questions.state import at_most, missing_images
+from workbench.sql.filters import Filter
+from workbench.text import count
+from workbench.vocabulary import text_of
 
 STEPS = (0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0, None)
 """Seconds up to which `change_intervals.sql` counts; None is longer."""
 _KINDS = {"added": 0, "removed": 1, "type changed": 3}  # else 2, changed
 _COUNTS = list(ATTRIBUTES)[2:6]  # in the order of the numbers of the kinds
+
+
+def change_frequency(
+    asking: Asking,
+    table: str,
+    *,
+    every: str | None,
+    start: Moment | None,
+    end: Moment | None,
+    by: str,
+    timezone: str,
+    limit: int,
+) -> Result:
+    """Count the changes of a table; see `Workbench.change_frequency`."""
+    begin, until = window(start, end, timezone)
+    span: dict[str, Any] = {"start": begin, "end": until}
+    asked: dict[str, Any] = {
+        "by": by,
+        "every": every,
+        "start": start and begin,
+        "end": end and until,
+        "timezone": timezone,
+    }
+    unit, ends = time_buckets.unit_of(every or "1h", timezone), (begin if start else None, until if end else None)
+    notes: list[str] = []
+    if by == "attribute":
+        answer, df, notes = asking.retrying(table, lambda: _by_attribute(asking, table, span, every, timezone, ends))
+        return asking.result(Result, df, answer, "change_frequency", table, asked, notes=notes)
+    if by == "event":
+        span["unit"] = unit
+    if by == "key":
+        span["limit"] = at_most(limit)
+        asked["limit"] = limit
+    answer = asking.engine.ask(text_of("change_frequency", by), table, **span)
+    if by == "event":
+        df = time_buckets.into_buckets(answer.rows.to_pandas(), every or "1h", timezone, *ends)
+        notes = time_buckets.left_out(df)
+    elif by == "key":
+        df = hot_keys(answer.rows, asking.key_names(table))
+    else:
+        df = concentration(answer.rows) if by == "concentration" else intervals(answer.rows)
+    return asking.result(Result, df, answer, "change_frequency", table, asked, notes=notes)
+
+
+def _by_attribute(
+    asking: Asking,
+    table: str,
+    span: Mapping[str, Any],
+    every: str | None,
+    timezone: str,
+    ends: tuple[datetime | None, datetime | None],
+) -> tuple[Answer, pd.DataFrame, list[str]]:
+    """Count the changes of attributes in parts of the log that fit in memory."""
+    keys, modified, answer = asking.key_names(table), Filter(events=("MODIFY",)), None
+    for last in (False, True):
+        counted = AttributeChanges(keys)
+        try:
+            for answer in asking.engine.batches("changes", table, where=modified, **span):
+                counted.add(answer.rows)
+            break
+        except EngineLost:  # parts of the answer are counted: count all of them again
+            if last:
+                raise
+    answer = answer or asking.engine.ask("changes", table, where=Filter(nothing=True), **span)
+    df = counted.over_time(every, timezone, *ends) if every else counted.total()
+    notes = time_buckets.left_out(df)
+    notes += [f"{count(counted.no_op_writes, 'write')} that changed nothing"] if counted.no_op_writes else []
+    notes += [f"{count(counted.unknown, 'change')} without both images not compared"] if counted.unknown else []
+    notes += missing_images(counted.held)
+    return answer, df, notes
 
 
 def hot_keys(rows: pa.Table, keys: Sequence[str]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -13,16 +13,24 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
+import pyarrow as pa
 
-from workbench.model import attribute_paths, items
+from workbench.engines import Answer
+from workbench.errors import ParameterError
+from workbench.model import attribute_paths, items, stream_views
 from workbench.model.differences import differences
-from workbench.model.keys import key_order
+from workbench.model.keys import Key, key_order
 from workbench.model.ordering import ABSENT, Link, follow
 from workbench.model.records import canonical_text
+from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, instant, window
+from workbench.questions.asking import Asking
 from workbench.questions.columns import COMPARISON, HISTORY
 from workbench.questions.frames import key_frame
+from workbench.questions.hints import hints
 from workbench.questions.html import small_print
 from workbench.questions.result import Result
+from workbench.questions.state import images_by_key, missing_images, state_at
+from workbench.sql.filters import Filter
 from workbench.text import plain
 
 Row = Mapping[str, Any]
@@ -81,6 +89,70 @@ class Comparison(Result):
 
     def _repr_html_(self) -> str:
         return f"<p><b>{html.escape(plain(self.verdict))}</b></p>{super()._repr_html_() if len(self.df) else ''}"
+
+
+def item_history(
+    asking: Asking,
+    table: str,
+    key: Key | Sequence[Key] | None,
+    *,
+    prefix: bool,
+    start: Moment | None,
+    end: Moment | None,
+) -> History:
+    """Tell what happened to an item, or to a few; see `Workbench.item_history`."""
+    begin, until = window(start, end)
+    keys = asking.read_keys(table, key, prefix)
+    if key is None:
+        busiest = asking.engine.ask("hot_keys", table, start=begin, end=until, limit=1).rows
+        keys = tuple(busiest.column("keys").to_pylist() or [""])  # which is no item's
+    matching = Filter(keys)
+
+    def ask() -> tuple[Answer, pd.DataFrame]:
+        answer = asking.ask("changes", table, end=until, where=matching)
+        rows = _in_utc(answer.rows)
+        if baseline := asking.engine.baseline(table, None if until == END_OF_TIME else until):
+            exported = asking.engine.ask(
+                "changes", table, start=START_OF_TIME, end=END_OF_TIME, over="baseline", where=matching
+            )
+            rows = with_baseline(rows, _in_utc(exported.rows), baseline.time)
+        return answer, history(rows, asking.key_names(table), start=begin)
+
+    answer, df = asking.retrying(table, ask)
+    asked = {"key": key, "prefix": prefix, "start": start and begin, "end": end and until}
+    notes = [
+        *asking.notes(table, until),
+        *missing_images(stream_views.count_views(answer.rows)),
+        *hints(asking, table, df),
+    ]
+    return asking.result(History, df, answer, "item_history", table, asked, notes=notes)
+
+
+def diff(
+    asking: Asking,
+    table: str,
+    before: Moment,
+    after: Moment | None,
+    *,
+    key: Key | Sequence[Key] | None,
+    prefix: bool,
+) -> Comparison:
+    """Compare a table, or items of it, at two instants; see `Workbench.diff`."""
+    instants = instant(before), END_OF_TIME if after is None else instant(after)
+    if instants[0] > instants[1]:
+        raise ParameterError(f"the instants are the wrong way round: {instants[0]} is after {instants[1]}")
+    matching = Filter(asking.read_keys(table, key, prefix))
+
+    def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
+        answers = [state_at(asking, table, at, where=matching) for at in instants]
+        one, other = (images_by_key(answer.rows) for answer in answers)
+        df, items = compare(one, other, asking.key_names(table), ("added", "removed", "changed"))
+        return answers[-1], df, items
+
+    answer, df, items = asking.retrying(table, ask)
+    asked = {"before": instants[0], "after": after and instants[1], "key": key, "prefix": prefix}
+    notes = asking.notes(table, instants[0])
+    return asking.result(Comparison, df, answer, "diff", table, asked, items=items, notes=notes)
 
 
 def history(rows: Iterable[Row], keys: Sequence[str], *, start: datetime | None = None) -> pd.DataFrame:
@@ -231,6 +303,11 @@ def _differing(
         if each.change in ("added", "removed"):
             before, after = each.before, each.after
         yield (path_text(each.path), each.change, _plain(each.before), _plain(each.after), _kind(before), _kind(after))
+
+
+def _in_utc(rows: pa.Table) -> list[Row]:
+    """Return the rows of `changes.sql`, their times in UTC."""
+    return [row | {"ts": row["ts"].replace(tzinfo=UTC)} for row in rows.to_pylist()]
 
 
 path_text: Callable[[tuple[str | int, ...]], str] = lru_cache(maxsize=10_000)(attribute_paths.column_name)

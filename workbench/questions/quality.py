@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
+from workbench.model.attribute_paths import column_name
+from workbench.model.times import Moment, duration, window
+from workbench.questions.asking import UNMATCHED, Asking
+from workbench.questions.examination import examine
 from workbench.questions.findings import FINDINGS
 from workbench.questions.html import fragment
+from workbench.questions.masking import beside
 from workbench.questions.result import Result
 
 VERDICTS = {
@@ -72,3 +78,27 @@ class Quality(Result):
         listed.sort(key=lambda row: -_SEVERITY[row["status"]])
         fine = [row["finding"] for row in rows if row not in listed]
         return fragment("quality", verdict=self.verdict, findings=listed, fine=fine, summary=self.summary)
+
+
+def data_quality(
+    asking: Asking,
+    table: str,
+    *,
+    start: Moment | None,
+    end: Moment | None,
+    late_arrival: str,
+    max_age: str | None,
+) -> Quality:
+    """Tell whether the log can be trusted; see `Workbench.data_quality`."""
+    begin, until = window(start, end)
+    slack, oldest = duration(late_arrival), duration(max_age) if max_age else None
+    hide = partial(asking.masked, table)
+    frames, answer = asking.retrying(table, lambda: examine(asking.engine, table, begin, until, slack, hide, oldest))
+    df = frames.pop("df")
+    asked = {"start": start and begin, "end": end and until, "late_arrival": late_arrival, "max_age": max_age}
+    notes = asking.notes(table, until)
+    if len(frames["drift"]):
+        keys = (column_name((name,)) for name in asking.key_names(table))
+        masks = beside(asking.settings.mask, [*keys, *frames["drift"]["path"]])
+        notes += [UNMATCHED.format(path) for path in masks]
+    return asking.result(Quality, df, answer, "data_quality", table, asked, notes=notes, **frames)

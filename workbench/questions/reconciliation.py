@@ -20,14 +20,20 @@ from workbench.errors import ParameterError, StoreError
 from workbench.log.export_manifests import find_exports
 from workbench.log.exports import Export, choose, others
 from workbench.model.records import canonical_json, canonical_keys, canonical_text
+from workbench.model.times import END_OF_TIME, duration
 from workbench.progress import seen
+from workbench.questions.asking import Asking
+from workbench.questions.history import Comparison, compare
+from workbench.questions.state import images_by_key, state_at
 from workbench.sandbox import ItemStore
+from workbench.sql.filters import Filter
 from workbench.text import count, words
 
 if TYPE_CHECKING:
     import boto3
 
 _NAMED = 1_000  # keys a query names at most; of more, all are asked about
+_SIDES = ("missing", "extra", "differing")  # missing in the log, extra in it, in both but not alike
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,6 +58,47 @@ class Live:
     actual: Mapping[str, str]
     in_flight: set[str]
     notes: list[str]
+
+
+def reconcile(
+    asking: Asking,
+    table: str,
+    against: str | Path,
+    *,
+    lag: str,
+    wait: bool,
+    segments: int,
+    rate: float | None,
+) -> Comparison:
+    """Compare the state the log leads to with the table itself; see `Workbench.reconcile`."""
+    if segments < 1 or (rate is not None and not rate > 0):
+        raise ParameterError(f"segments={segments}, rate={rate}: at least one segment, and a rate above nothing")
+    engine, slack, keys = asking.engine, duration(lag), asking.key_names(table, END_OF_TIME)
+    asked: dict[str, Any] = {"against": str(against), "lag": lag}
+    if engine.tables_in_dynamodb and engine.session and str(against) == "live":
+        session = engine.session
+        scan, notes = scanned(session, table, keys, segments=segments, rate=rate)
+
+        def ask_about(some: Sequence[str]) -> Answer:
+            return state_at(asking, table, END_OF_TIME, include_deleted=True, where=Filter(tuple(some)))
+
+        live = asking.retrying(table, lambda: against_live(session, table, scan, ask_about, slack, wait=wait))
+        df, items = compare(live.logged, live.actual, keys, _SIDES, live.in_flight)
+        return asking.result(
+            Comparison, df, live.answer, "reconcile", table, asked, items=items, notes=[*notes, *live.notes]
+        )
+    at, actual, in_flight, notes = actual_state(
+        asking.settings, table, against, slack, keys, place=engine.place(table), find=engine.exports
+    )
+
+    def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
+        answer = state_at(asking, table, at or END_OF_TIME, over="state" if at is None else "log")
+        df, items = compare(images_by_key(answer.rows), actual, keys, _SIDES, in_flight)
+        return answer, df, items
+
+    answer, df, items = asking.retrying(table, ask)
+    asked["as_of"] = at
+    return asking.result(Comparison, df, answer, "reconcile", table, asked, items=items, notes=notes)
 
 
 def actual_state(

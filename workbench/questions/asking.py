@@ -1,0 +1,267 @@
+"""The only place that asks an engine a question and wraps the answer as a `Result`.
+
+Each question stands in a module of this room, as a function whose first argument is an `Asking`: it reads what is
+asked, asks, makes a frame of the rows, and says what to know about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+
+from workbench.aws.costs import Spent, spent
+from workbench.config import Settings
+from workbench.engines import Answer, Engine, Estimate
+from workbench.engines.base import as_question
+from workbench.errors import ParameterError, RecordRefused
+from workbench.log.contents import alive_at, remade
+from workbench.log.exports import others
+from workbench.model.attribute_paths import column_name
+from workbench.model.conditions import CHANGES, LATEST, Condition, parse
+from workbench.model.keys import Key, read_keys
+from workbench.model.times import END_OF_TIME, START_OF_TIME
+from workbench.questions.masking import REDACTED, mask, names_masked, ordered, unmatched
+from workbench.questions.result import Result, Stats
+from workbench.sql.filters import EVERYTHING, Filter, Keys
+from workbench.vocabulary import text_of
+
+if TYPE_CHECKING:
+    from workbench.log.checkpoints import Checkpoint
+
+R = TypeVar("R", bound=Result)
+T = TypeVar("T")
+_BY_KEY = frozenset({"latest_state", "changes", "item_history", "diff", "reconcile"})  # whose rows are ordered by key
+UNMATCHED = "the mask {} applies to nothing here"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """An engine, and the settings that say what of its answers is shown."""
+
+    engine: Engine
+    settings: Settings
+
+    @property
+    def spent(self) -> Spent:
+        """What all queries have taken so far."""
+        return spent(self.engine.finished)
+
+    # What is asked.
+
+    def key_names(self, table: str, at: datetime | None = None) -> Sequence[str]:
+        """Name the attributes of the key, at an instant or of all there have been."""
+        schemas = self.engine.keys(table)
+        named = schemas if at is None else [alive_at(schemas, at)]
+        return tuple(dict.fromkeys(name for each in named for name in each.types))
+
+    def read_keys(self, table: str, key: Key | Sequence[Key] | None, prefix: bool) -> Keys:
+        """Read keys as people write them, by the types they have, or had before the table was made again.
+
+        Raises
+        ------
+        ParameterError
+            Where they cannot be read; a masked value is not shown.
+        """
+        if key is None and prefix:
+            raise ParameterError("a prefix is of a key: give the key too (--key)")
+        if key is None:
+            return ()
+        refused: ParameterError | None = None
+        for whole in (False, True):  # it may be one that the table had before
+            types = [each.types for each in self.engine.keys(table, whole=whole)]
+            try:
+                return tuple(
+                    each if isinstance(each, str) else tuple(each) for each in read_keys(key, types, prefix=prefix)
+                )
+            except ParameterError as error:
+                refused = error
+        named = " ".join(f"{name}=…" for name in types[0])  # a text without names is a value of these
+        self._refuse_masked(f"{key} {named}", f"a key is like {named}")
+        raise refused or ParameterError(f"the key {key!r} cannot be read")
+
+    def read_condition(self, where: str | None, columns: Mapping[str, type]) -> Condition | None:
+        """Read a condition on attributes and on an answer's columns.
+
+        Raises
+        ------
+        ParameterError
+            Where it cannot be read, and at which character; a masked value is not shown.
+        """
+        try:
+            return parse(where, columns) if where else None
+        except ParameterError:
+            self._refuse_masked(where or "", "see `workbench.model.conditions`")
+            raise
+
+    def _refuse_masked(self, text: str, advice: str) -> None:
+        """Refuse a text whose error would show a value of a masked attribute, without showing it."""
+        if self.settings.mask and names_masked(text, self.settings.mask):
+            raise ParameterError(f"what is asked names a masked attribute and cannot be read: {advice}") from None
+
+    # Asking.
+
+    def ask(self, question: str, table: str, *, where: Filter = EVERYTHING, **values: Any) -> Answer:
+        """Ask the engine; in the SQL shown, a condition on a masked attribute does not tell its values."""
+        answer = self.engine.ask(question, table, where=where, **values)
+        if where == EVERYTHING or not self.settings.mask:
+            return answer
+        matching = where.sql(*as_question(question).filters)
+        if not names_masked(matching, self.settings.mask):
+            return answer
+        shown = answer.sql.replace(matching, f"'{REDACTED}'") if matching in answer.sql else REDACTED
+        return replace(answer, sql=shown)
+
+    def ask_all(self, question: str, table: str) -> pa.Table:
+        """Ask about all of the log there is, and return the rows."""
+        return self.engine.ask(question, table, start=START_OF_TIME, end=END_OF_TIME).rows
+
+    def retrying(self, table: str, ask: Callable[[], T]) -> T:
+        """Ask; where an image is no DynamoDB JSON, find its line, and ask again without it."""
+        try:
+            return ask()
+        except RecordRefused as error:
+            self.engine.reread(table, error)
+            return ask()
+
+    def checkpoint(self, table: str, keep: int) -> Checkpoint:
+        """Keep what the log has come to; see `Workbench.checkpoint`."""
+        if keep < 1:
+            raise ParameterError(f"keep={keep}: at least the new checkpoint stays")
+        return self.retrying(table, lambda: self.engine.checkpoint(table, keep))
+
+    def sql(self, question: str, table: str, values: Mapping[str, Any]) -> str:
+        """Return the text of a question; see `Workbench.sql`."""
+        parameters = dict(values)
+        name = text_of(question, parameters.pop("by", None))
+        where = parameters.pop("where", None)
+        meant = as_question(name)
+        if where and not meant.filters:
+            raise ParameterError(f"{name} takes no where; latest_state and changes do")
+        if where and names_masked(where, self.settings.mask):
+            raise ParameterError(
+                "the SQL of a condition on a masked attribute would show its values: leave it out, or "
+                "ask the question itself"
+            )
+        condition = parse(where, LATEST if meant.state else CHANGES) if where else None
+        return self.engine.sql(meant, table, where=Filter(condition=condition), **parameters)
+
+    def estimate(self, question: str, table: str, values: Mapping[str, Any]) -> Estimate:
+        """Tell what a question would scan; see `Workbench.estimate`."""
+        parameters = {name: value for name, value in values.items() if name not in ("by", "where")}
+        return self.engine.estimate(text_of(question, values.get("by")), table, **parameters)
+
+    # The answer.
+
+    def result(
+        self,
+        kind: type[R],
+        df: pd.DataFrame,
+        answer: Answer,
+        question: str,
+        table: str,
+        asked: Mapping[str, Any],
+        *,
+        ambiguous: int = 0,
+        notes: Iterable[str] = (),
+        **more: Any,
+    ) -> R:
+        """Wrap a frame with what was asked, what it took and what to know about it; masked values are gone.
+
+        Parameters
+        ----------
+        asked
+            The question's parameters; those that are not given are left out.
+        ambiguous
+            How many items' changes of one instant only event_id could settle.
+        **more
+            What `kind` has beside a `Result`.
+        """
+        stats = Stats(
+            rows=len(df),
+            seconds=answer.seconds,
+            objects=answer.objects,
+            bytes=answer.bytes,
+            unreadable=answer.unreadable,
+            ambiguous_ties=ambiguous,
+            first_arrival=answer.first_arrival,
+            last_arrival=answer.last_arrival,
+            queries=answer.queries,
+            notes=(*self._half_made(table), *notes, *answer.notes),
+            spent=self.spent.cost,
+            newest_change=answer.newest_change,
+        )
+        if self.settings.mask:
+            asked = self._without_masked(asked)
+        given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
+        by_key = question in _BY_KEY or asked.get("by") == "key"
+        keys = self._leading_keys(table, df) if len(df.columns) and by_key else ()
+        result = kind(
+            df,
+            answer.sql,
+            stats,
+            {"question": question, "table": table, **given},
+            session=self.engine.session,
+            keys=keys,
+            **more,
+        )
+        return replace(result, df=self.masked(table, df, result.within)) if self.settings.mask else result
+
+    def masked(self, table: str, df: pd.DataFrame, within: Sequence[str] = ()) -> pd.DataFrame:
+        """Return a frame without the values of masked attributes, in an order that does not tell them."""
+        hidden = mask(df, self.settings.mask, self.settings.mask_with, self.settings.mask_salt)
+        return hidden if hidden is df else ordered(df, hidden, len(self._leading_keys(table, df)), within)
+
+    def _leading_keys(self, table: str, df: pd.DataFrame) -> Sequence[str]:
+        """Name the key attributes where a frame's first columns hold them."""
+        names = self.key_names(table)
+        pairs = zip(names, map(str, df.columns), strict=False)
+        held = all(column in (column_name((name,)), column_name((name,), beside=(name,))) for name, column in pairs)
+        return names if held and len(names) <= len(df.columns) else ()
+
+    def _without_masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what was asked without what may hold values of masked attributes."""
+        hidden = {name for name in ("where", "key") if names_masked(str(asked.get(name) or ""), self.settings.mask)}
+        return {
+            **asked,
+            **dict.fromkeys(hidden, REDACTED),
+            "mask": self.settings.mask,
+            "mask_with": self.settings.mask_with,
+        }
+
+    # What to know about it.
+
+    def notes(self, table: str, at: datetime) -> list[str]:
+        """Say what a state stands on: tables of that name before, and an export to begin with, or why not."""
+        schemas, moment = self.engine.keys(table), at.astimezone(UTC).replace(tzinfo=None)
+        notes = remade([each for each in schemas if each.first <= moment])
+        if not self.settings.baseline:
+            return notes
+        if baseline := self.engine.baseline(table, None if at == END_OF_TIME else at):
+            return [f"from the export of {baseline.time:%Y-%m-%d %H:%M:%S} UTC on", *baseline.problems, *notes]
+        exports = self.engine.exports(self.settings.baseline)
+        when = "" if at == END_OF_TIME else f" at {at:%Y-%m-%d %H:%M:%S} UTC or before"
+        return [
+            f"the baseline is not used: it holds no full export of {table!r}{when}, but: "
+            f"{others(exports, table, self.engine.place(table))}",
+            *notes,
+        ]
+
+    def unmatched_masks(self, df: pd.DataFrame, *filters: Any) -> list[str]:
+        """Say which masks apply to nothing in a frame of all there is."""
+        if df.empty or not self.settings.mask or any(filters):
+            return []
+        return [UNMATCHED.format(path) for path in unmatched(df, self.settings.mask)]
+
+    def _half_made(self, table: str) -> list[str]:
+        """Say where a table of the embedded lake is half made."""
+        if not self.engine.half_made(table):
+            return []
+        return [
+            f"{table!r} is half made: it is being generated, or that was stopped; `workbench generate {table}` "
+            "makes it whole"
+        ]
