@@ -12,7 +12,8 @@ from typing import Any
 
 from workbench.errors import ParameterError, RecordRefused
 from workbench.model.attribute_paths import column_path
-from workbench.model.records import METADATA, canonical_change, canonical_json, canonical_time, plain_name
+from workbench.model.canonical import canonical_json, canonical_time
+from workbench.model.records import METADATA, canonical_change, plain_name
 
 
 def flat_change(row: dict[str, Any], keys: Sequence[str], folder: str) -> dict[str, Any]:

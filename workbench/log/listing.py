@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.errors import ParameterError, RecordRefused
-from workbench.log.objects import Object, Unreadable, read_lines, stored_object
+from workbench.log.objects import Object, Unreadable, first_line, stored_object
 from workbench.model.records import parse_objects, table_name
 from workbench.paths import is_hidden, local_path
 
@@ -230,8 +230,7 @@ def table_of(item: Object) -> str | None:
             rows = pq.ParquetFile(item.path).iter_batches(1, columns=["table_name"])
             return next((row["table_name"] for batch in rows for row in batch.to_pylist()), None)
         return None
-    line = next((line for line in read_lines(item) if isinstance(line, bytes) and line.strip()), b"")
-    first: Any = next(parse_objects(line.decode(errors="replace")), None)
+    first: Any = next(parse_objects(first_line(item)), None)
     with suppress(RecordRefused):
         return (first.get("table_name") or table_name(first)) if isinstance(first, dict) else None
     return None

@@ -95,6 +95,12 @@ def read_lines(item: Object) -> Iterator[bytes | RecordRefused]:
     return lines_of(item.path, item.format)
 
 
+def first_line(item: Object) -> str:
+    """Return an object's first line that is not blank, what is no UTF-8 in it replaced; '' where there is none."""
+    lines = (line for line in read_lines(item) if isinstance(line, bytes) and line.strip())
+    return next(lines, b"").decode(errors="replace")
+
+
 def grouped(unreadable: Iterable[Unreadable]) -> list[str]:
     """Return a line for each object and reason: the first line that is unreadable for it, and how many more are.
 

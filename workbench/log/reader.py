@@ -22,7 +22,7 @@ from workbench.errors import RecordRefused
 from workbench.log.compression import UNREAD
 from workbench.log.containers import Foreign, Text, is_change, unwrapped, values_of
 from workbench.log.flat import flat_change
-from workbench.log.objects import Object, Unreadable, read_lines
+from workbench.log.objects import Object, Unreadable, first_line, read_lines
 from workbench.model.records import (
     COLUMNS,
     canonical_change,
@@ -110,8 +110,7 @@ def envelope_columns(item: Object) -> tuple[str, ...]:
 
 
 def _is_on_a_line(item: Object) -> bool:
-    line = next((line for line in read_lines(item) if isinstance(line, bytes) and line.strip()), b"")
-    return not isinstance(next(parse_objects(line.decode(errors="replace")), None), RecordRefused)
+    return not isinstance(next(parse_objects(first_line(item)), None), RecordRefused)
 
 
 def read_changes(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from workbench.model.records import canonical_json, canonical_number
+from workbench.model.canonical import canonical_json, canonical_number
 
 Change = Literal["added", "removed", "changed", "type changed", "members added", "members removed"]
 AttributePath = tuple[str | int, ...]

@@ -12,7 +12,7 @@ from numbers import Integral
 from typing import Any, TypeAlias
 
 from workbench.errors import ParameterError, RecordRefused, did_you_mean
-from workbench.model.records import canonical_json, canonical_number
+from workbench.model.canonical import canonical_json, canonical_number
 
 Key: TypeAlias = Mapping[str, Any] | str
 """Attributes and their values, or both as text: ``userId=3 transactionId=51``."""

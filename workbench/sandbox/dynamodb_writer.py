@@ -23,7 +23,7 @@ from workbench.aws.dynamodb_values import Image, deserialized, plain_image, seri
 from workbench.aws.errors import THROTTLED, error_code
 from workbench.aws.pacing import Backoff, Pace
 from workbench.errors import ParameterError, StoreError
-from workbench.model.records import canonical_keys
+from workbench.model.canonical import canonical_keys
 from workbench.sandbox.change_writer import Writer, span_of, times_within, write_changes
 from workbench.sandbox.datasets import DATASETS, check
 from workbench.text import count

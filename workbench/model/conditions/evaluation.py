@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from workbench.model.canonical import canonical_number
 from workbench.model.conditions.tree import (
     COLUMN,
     And,
@@ -25,7 +26,6 @@ from workbench.model.conditions.tree import (
     Or,
     Value,
 )
-from workbench.model.records import canonical_number
 
 _COLUMN_VALUE = "value"  # stands in place of a type of DynamoDB's
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {

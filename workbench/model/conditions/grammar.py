@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from workbench.errors import ParameterError, RecordRefused, did_you_mean
+from workbench.model.canonical import canonical_number
 from workbench.model.conditions.tree import (
     COLUMN,
     And,
@@ -25,7 +26,7 @@ from workbench.model.conditions.tree import (
     Or,
     Value,
 )
-from workbench.model.records import EVENTS, canonical_number
+from workbench.model.records import EVENTS
 from workbench.model.times import instant
 
 if TYPE_CHECKING:
