@@ -223,7 +223,7 @@ def test_a_number_that_makes_no_sense_is_one_line(home, verb, why):
         (["changes", "persons", "--prefix"], "give the key too"),
         (["history", "persons", "--prefix"], "give the key too"),
         (["diff", "persons", "-1d", "--prefix"], "give the key too"),
-        (["export", "latest", "persons", "x.csv", "--key", "pk=1"], "latest is asked of all items"),
+        (["export", "latest", "persons", "x.csv", "--key", "pk=1"], "latest_state is asked of all items"),
         (["export", "frequency", "persons", "x.csv", "--prefix"], "frequency is asked of all items"),
     ],
 )

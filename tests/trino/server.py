@@ -181,6 +181,7 @@ def running(endpoint: str) -> Iterator[Trino]:
                     "-Xmx2G",
                     "-XX:+UseG1GC",
                     "-XX:ReservedCodeCacheSize=256M",
+                    "-XX:TieredStopAtLevel=1",
                     "-XX:-OmitStackTraceInFastThrow",
                     "-Djdk.attach.allowAttachSelf=true",
                     "-Dfile.encoding=UTF-8",

@@ -201,7 +201,7 @@ class AthenaEngine(Engine):
                 return schemas
         raise TableNotFound(f"{log.location} holds no change records")
 
-    def sql(self, question: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> str:
+    def sql(self, question: Asked, table: str, /, *, where: Filter = EVERYTHING, **values: object) -> str:
         """Return the question's text in Athena's dialect, with its values filled in."""
         question = as_question(question)
         values = question.bind(values)

@@ -220,7 +220,7 @@ class Engine(ABC):
         """Answer a question in parts, so that a large answer does not fill the memory."""
         yield self.ask(question, table, where=where, **values)  # type: ignore[arg-type]
 
-    def sql(self, question: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> str:
+    def sql(self, question: Asked, table: str, /, *, where: Filter = EVERYTHING, **values: object) -> str:
         """Return the text `ask` would run, in Athena's dialect."""
         question = as_question(question)
         return question.compose(values, deliveries=identifier(table), matching=matching(question, where))
