@@ -115,6 +115,13 @@ def test_the_notebooks_are_listed():
     assert set(re.findall(r"^\| `(\w+)` \|", (DOCS / "reports.md").read_text(), re.MULTILINE)) == notebooks
 
 
+def test_what_readme_links_is_there_and_pictures_are_small():
+    links = re.findall(r"\]\(((?:docs|infra_cdk)/[^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(links) > 15
+    assert [link for link in links if not (ROOT / link).is_file()] == []
+    assert [picture for picture in DOCS.rglob("*.png") if picture.stat().st_size > 150_000] == []
+
+
 def test_there_is_something_to_run():
     assert len([command for page in PAGES for command in commands(page)]) > 40
     assert len(blocks(DOCS / "cookbook.md", "python")) > 20
