@@ -11,17 +11,21 @@ from typing import Any
 from tqdm import tqdm
 
 
-def seen() -> dict[str, Any]:
-    """Return tqdm's options for where it is shown: scheduled runs, which set TQDM_DISABLE, stay silent."""
+def tqdm_options(*, show: bool = True) -> dict[str, Any]:
+    """Return tqdm's options for where it is shown: scheduled runs, which set TQDM_DISABLE, stay silent.
+
+    >>> tqdm_options(show=False)["disable"]
+    True
+    """
     terminal = sys.stderr.isatty()
     watched = terminal or (in_notebook() and not os.environ.get("TQDM_DISABLE"))
-    return {"file": sys.stderr if terminal else sys.stdout, "disable": not watched}
+    return {"file": sys.stderr if terminal else sys.stdout, "disable": not (show and watched)}
 
 
 @contextmanager
 def progress(name: str) -> Iterator[Callable[[str], None]]:
     """Show how far something is, with the time it has taken, while the block runs."""
-    with tqdm(desc=name, bar_format="{desc} · {elapsed}", leave=False, **seen()) as bar:
+    with tqdm(desc=name, bar_format="{desc} · {elapsed}", leave=False, **tqdm_options()) as bar:
         yield lambda text: bar.set_description_str(f"{name}: {text}")
 
 

@@ -21,7 +21,7 @@ from workbench.log.export_manifests import find_exports
 from workbench.log.exports import Export, choose, others
 from workbench.model.records import canonical_json, canonical_keys, canonical_text
 from workbench.model.times import END_OF_TIME, duration
-from workbench.progress import seen
+from workbench.progress import tqdm_options
 from workbench.questions.asking import Asking
 from workbench.questions.history import Comparison, compare
 from workbench.questions.state import images_by_key, state_at
@@ -162,7 +162,7 @@ def scanned(
         )
     began, scan = time.perf_counter(), dynamodb.scan(session, table, segments=segments, rate=rate)
     images: dict[str, str] = {}
-    with tqdm(desc=f"{table}: scan", unit=" items", unit_scale=True, **seen()) as bar:
+    with tqdm(desc=f"{table}: scan", unit=" items", unit_scale=True, **tqdm_options()) as bar:
         for image in scan:
             images[canonical_keys({name: image[name] for name in own})] = canonical_json(image)
             bar.update()
@@ -253,7 +253,9 @@ def _images(rows: Mapping[str, Mapping[str, Any]], alike: Mapping[str, str]) -> 
 
 def _wait_until(moment: datetime, table: str) -> None:
     left = (moment - datetime.now(UTC)).total_seconds()
-    with tqdm(total=max(0, round(left)), desc=f"{table}: waiting for what is on its way", unit=" s", **seen()) as bar:
+    with tqdm(
+        total=max(0, round(left)), desc=f"{table}: waiting for what is on its way", unit=" s", **tqdm_options()
+    ) as bar:
         while (left := (moment - datetime.now(UTC)).total_seconds()) > 0:
             time.sleep(min(1.0, left))
             bar.update()

@@ -112,12 +112,10 @@ def write(
         )
     from tqdm import tqdm  # which the Lambda does not have
 
-    from workbench.progress import seen
+    from workbench.progress import tqdm_options
 
     store = LiveStore(session, {name: tuple(key)}, rate=rate)
-    with tqdm(
-        total=changes, desc=f"{name}: writes", unit=" writes", **(seen() if progress else {"disable": True})
-    ) as bar:
+    with tqdm(total=changes, desc=f"{name}: writes", unit=" writes", **tqdm_options(show=progress)) as bar:
         store.done = bar.update
         writer = Writer(store, name, data, rng, items or max(1, int(changes * data.items_a_change)), changes)
         write_changes(writer, times_within(rng, span, changes), same_instant, lambda _: None)

@@ -17,7 +17,7 @@ from typing import get_args
 from tqdm import tqdm
 
 from workbench.errors import ParameterError, StoreError, did_you_mean
-from workbench.progress import seen
+from workbench.progress import tqdm_options
 from workbench.sandbox import Faults, ItemStore, deliver
 from workbench.sandbox.change_writer import Writer, span_of, times_within, write_changes
 from workbench.sandbox.database import note_of
@@ -180,7 +180,7 @@ def _make(
         desc=f"{table}: changes",
         unit=" changes",
         unit_scale=True,
-        **(seen() if progress else {"disable": True}),
+        **tqdm_options(show=progress),
     )
     with bar:
         writer = Writer(store, table, data, rng, items or max(1, int(changes * data.items_a_change)), changes)
