@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.profiles import examples
-from workbench.aws.catalog import Catalog, LogTable
+from workbench.aws.catalog import Catalog
+from workbench.aws.log_tables import LogTable
 from workbench.aws.partitions import Partitions, partitions_of
 from workbench.config import load_settings
 from workbench.errors import ConfigError

@@ -19,8 +19,8 @@ from tests.trino.conftest import MATRIX
 from tests.trino.lake import BUCKET, DATABASE, LAYOUTS, START, TABLE, TEXTS, histories, register, store
 from tests.trino.server import Trino
 from workbench.aws.athena import RunningQuery
-from workbench.aws.catalog import Listing, LogTable
 from workbench.aws.costs import FinishedQuery
+from workbench.aws.log_tables import Listing, LogTable
 from workbench.aws.session import Session
 from workbench.aws.table_definitions import table_input
 from workbench.config import load_settings

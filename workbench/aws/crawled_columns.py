@@ -11,11 +11,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from workbench.log.flat import flat_path
 from workbench.model.attribute_paths import column_name
 from workbench.sql.layouts import GlueType, Layout, Path, glue_type
+
+if TYPE_CHECKING:
+    from workbench.aws.dynamodb_values import Image, Value
 
 _IMAGES = {"keys": "keys", "new_image": "newimage", "old_image": "oldimage"}
 _NAMED = 8  # lost paths that a note names
@@ -50,7 +53,7 @@ class Sample:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Say what the columns do not hold."""
+        """What the columns do not hold, each in a sentence."""
         notes: list[str] = []
         if self.lost:
             named = ", ".join([*self.lost.values()][:_NAMED]) + (", …" if len(self.lost) > _NAMED else "")
@@ -67,18 +70,18 @@ class Sample:
             )
         return tuple(notes)
 
-    def look(self, path: str, arrival: datetime | None, changes: Iterable[Mapping[str, Any]]) -> None:
+    def look(self, path: str, arrival: datetime | None, changes: Iterable[Mapping[str, object]]) -> None:
         """Compare the changes of one object with the columns."""
         self.looked.add(path)
         before = len(self.lost)
         for change in changes:
             for name, member in _IMAGES.items():
-                if change[name] is not None:
-                    self._image(json.loads(change[name]), name, member)
+                if isinstance(image := change[name], str):
+                    self._image(json.loads(image), name, member)
         if len(self.lost) > before and arrival and not (self.since and self.since < arrival):
             self.since = arrival
 
-    def _image(self, image: Mapping[str, Any], name: str, member: str) -> None:
+    def _image(self, image: Image, name: str, member: str) -> None:
         if self.layout == "flat":
             columns = {flat_path(each)[0].lower() for each in self.columns}
             for attribute, value in image.items() if name != "keys" else ():
@@ -95,7 +98,7 @@ class Sample:
         elif kind.inner:
             self._attributes(image, kind, (), ())
 
-    def _attributes(self, image: Mapping[str, Any], kind: GlueType, path: Path, shown: tuple[str | int, ...]) -> None:
+    def _attributes(self, image: Image, kind: GlueType, path: Path, shown: tuple[str | int, ...]) -> None:
         for name, value in image.items():
             below, named = (*path, name.lower()), (*shown, name)
             self._spell(below, name, named)
@@ -105,7 +108,7 @@ class Sample:
             elif inner.inner:
                 self._value(value, inner, below, named)
 
-    def _value(self, value: Mapping[str, Any], kind: GlueType, path: Path, shown: tuple[str | int, ...]) -> None:
+    def _value(self, value: Value, kind: GlueType, path: Path, shown: tuple[str | int, ...]) -> None:
         ((tag, held),) = value.items()
         inner = kind.inner.get(tag.lower())
         if inner is None:
@@ -122,9 +125,9 @@ class Sample:
         self.lost.setdefault(f"{without_indices} {what}", f"{path} {what}".strip())
 
     def _spell(self, path: Path, name: str, shown: tuple[str | int, ...]) -> None:
-        known = self.spelled.setdefault(path, name)
-        if known != name:
-            first, second = sorted((column_name((*shown[:-1], known)), column_name(shown)))
+        first_seen = self.spelled.setdefault(path, name)
+        if first_seen != name:
+            first, second = sorted((column_name((*shown[:-1], first_seen)), column_name(shown)))
             self.alike.add((first, second))
 
 

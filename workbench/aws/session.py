@@ -1,4 +1,10 @@
-"""The boto3 session everything on AWS goes through: profile, region, role, endpoint and retries in one place."""
+"""The boto3 session everything on AWS goes through: profile, region, role, endpoint and retries in one place.
+
+>>> from workbench.config import load_settings
+>>> session = open_session(load_settings(region="eu-central-1", profile="analyst"))  # doctest: +SKIP
+>>> session.client("glue").get_databases()["DatabaseList"]  # doctest: +SKIP
+[{'Name': 'logs', …}]
+"""
 
 from __future__ import annotations
 
@@ -33,14 +39,16 @@ class Session(boto3.Session):
 
     endpoint: str | None = None
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._clients: dict[str, Any] = {}
-        self._making = Lock()  # a session makes one client at a time
+    _clients: dict[str, object]
 
-    if not TYPE_CHECKING:  # types-boto3 knows the client of each service, which an override here would hide
+    if not TYPE_CHECKING:  # types-boto3 knows the client of each service, which overrides here would hide
 
-        def client(self, service_name: Any, *args: Any, **options: Any) -> Any:
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            self._clients = {}
+            self._making = Lock()  # a session makes one client at a time
+
+        def client(self, service_name, *args, **options):
             """Return the client of a service: the one there is with these options, or a new one."""
             given = self._with(options)
             if args or any(name.startswith("aws_") for name in given):  # credentials of its own
@@ -51,14 +59,14 @@ class Session(boto3.Session):
                     self._clients[key] = super().client(service_name, **given)
                 return self._clients[key]
 
-        def resource(self, service_name: Any, *args: Any, **options: Any) -> Any:
+        def resource(self, service_name, *args, **options):
             """Make a resource."""
             return super().resource(service_name, *args, **self._with(options))
 
-    def _with(self, options: dict[str, Any]) -> dict[str, Any]:
-        given = options.get("config")
-        config = _RETRIES.merge(given) if given else _RETRIES
-        return options | {"config": config, "endpoint_url": options.get("endpoint_url") or self.endpoint}
+        def _with(self, options):
+            given = options.get("config")
+            config = _RETRIES.merge(given) if given else _RETRIES
+            return options | {"config": config, "endpoint_url": options.get("endpoint_url") or self.endpoint}
 
 
 def open_session(settings: Settings) -> Session:

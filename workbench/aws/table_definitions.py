@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from workbench.errors import ParameterError
 from workbench.model.records import COLUMN_TYPES
@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from types_boto3_glue.type_defs import ColumnOutputTypeDef, ColumnTypeDef, TableInputTypeDef, TableTypeDef
 
 Stored = Literal["json", "parquet"]
+PartitionBy = Literal["units", "text", "checkpoint", "none"]
+
+
+class TableOptions(TypedDict, total=False):
+    """How a table is described; see `table_input`."""
+
+    layout: str
+    stored: Stored
+    partitions: PartitionBy
+    form: str
+    template: str
+    first_year: int
+
+
 # In Hive's terms, and times as text: Athena reads a timestamp of JSON or Parquet with milliseconds only.
 _HIVE_TYPES = {"varchar": "string", "timestamp": "string"}
 _CHANGE = {name: _HIVE_TYPES.get(kind, kind) for name, kind in COLUMN_TYPES.items()}
@@ -87,7 +101,7 @@ def table_input(
     *,
     layout: str = "envelope",
     stored: Stored = "json",
-    partitions: Literal["units", "text", "checkpoint", "none"] = "units",
+    partitions: PartitionBy = "units",
     form: str = "yyyy/MM/dd/HH",
     template: str = "",
     first_year: int = 2024,

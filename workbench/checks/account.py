@@ -8,12 +8,13 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench.aws.catalog import Catalog, LogTable
+from workbench.aws.catalog import Catalog
 from workbench.aws.errors import aws_words, is_denied, is_unauthenticated, is_unreachable
+from workbench.aws.log_tables import LogTable
 from workbench.aws.session import Session, open_session
 from workbench.checks.check import Check
 from workbench.checks.clients import Clients, make_clients
@@ -44,7 +45,7 @@ _HEAD = 2**20  # bytes read of an object
 _OWN_ERRORS = (ClientError, BotoCoreError, ConfigError)
 
 
-def check_aws(settings: Settings, catalog: Callable[[Session, Settings], Any] = Catalog) -> list[Check]:
+def check_aws(settings: Settings, catalog: Callable[[Session, Settings], Catalog] = Catalog) -> list[Check]:
     """Try every part that a question on Athena needs, and the pipeline that fills the log.
 
     A small object is written to where results go, and removed.
@@ -89,7 +90,7 @@ def _once(checks: Iterable[Check]) -> list[Check]:
     return list(found.values())
 
 
-def _safe(name: str, part: Callable[..., list[Check]], *arguments: Any) -> list[Check]:
+def _safe(name: str, part: Callable[..., list[Check]], *arguments: object) -> list[Check]:
     try:
         return part(*arguments)
     except Exception as error:  # a check that breaks is a failed check
@@ -261,7 +262,7 @@ def _results(clients: Clients, output: str) -> list[Check]:
 
 
 def _tables(
-    clients: Clients, settings: Settings, catalog: Callable[[Session, Settings], Any], session: Session
+    clients: Clients, settings: Settings, catalog: Callable[[Session, Settings], Catalog], session: Session
 ) -> tuple[list[Check], list[LogTable]]:
     database = settings.database
     if not database:

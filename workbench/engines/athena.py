@@ -20,11 +20,12 @@ import pyarrow as pa
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws.athena import Athena, RunningQuery
-from workbench.aws.catalog import Catalog, Listing, LogTable
+from workbench.aws.catalog import Catalog
 from workbench.aws.costs import FinishedQuery
 from workbench.aws.errors import explained
 from workbench.aws.export_jobs import export_status, find_exports, start_export
 from workbench.aws.files import S3Files
+from workbench.aws.log_tables import Listing, LogTable
 from workbench.aws.partitions import Partitions
 from workbench.aws.result_order import in_order
 from workbench.aws.session import Session, open_session
@@ -291,9 +292,9 @@ class AthenaEngine(Engine):
             unreadable=unreadable,
             contents=self._identity(log, table, reading).parts,
         )
-        self.catalog.register_checkpoint(log, checkpoint.id, checkpoint.place)
+        self.catalog.checkpoints.register(log, checkpoint.id, checkpoint.place)
         self._checkpoints.add(checkpoint)
-        self.catalog.forget_checkpoints(log, self._checkpoints.discard(log.name, checkpoint.log, keep))
+        self.catalog.checkpoints.forget(log, self._checkpoints.discard(log.name, checkpoint.log, keep))
         return checkpoint
 
     def _answers(
@@ -540,7 +541,7 @@ class AthenaEngine(Engine):
         """Look, once, whether all of a checkpoint is there: Athena says nothing of what is not."""
         if checkpoint.place in self._whole_ones:
             return True
-        if not self.catalog.has_checkpoint(log, checkpoint.id, checkpoint.place):
+        if not self.catalog.checkpoints.holds(log, checkpoint.id, checkpoint.place):
             self._left = [f"{checkpoint.place} is not used, for it is no partition of {log.name}_checkpoints any more"]
         elif self._kept_bytes(log, checkpoint) != checkpoint.bytes:
             self._left = [f"{checkpoint.place} is not used, for some of its objects are gone"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from workbench.aws.catalog import Listing, LogTable
+from workbench.aws.log_tables import Listing, LogTable
 from workbench.engines.scan import Window
 from workbench.log.checkpoints import Checkpoint
 from workbench.log.objects import Object

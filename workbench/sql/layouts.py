@@ -53,10 +53,15 @@ class GlueType:
 
 
 def glue_type(text: str) -> GlueType:
-    """Parse the type of a Glue column.
+    """Parse the type of a Glue column, in lower case.
+
+    Names of a struct are what DynamoDB's attributes are called, in any letters and signs. sqlglot's ``DataType.build``
+    takes identifiers only: of ``struct<first name:string>`` or ``struct<2fa:string>`` it leaves the members out.
 
     >>> glue_type("struct<pk:struct<s:string>,tags:array<string>>").inner["pk"].inner["s"].name
     'string'
+    >>> list(glue_type("struct<first name:string,2fa:string,a.b:decimal(38,9),user@home:string>").inner)
+    ['first name', '2fa', 'a.b', 'user@home']
     """
     text = text.strip()
     name, _, rest = text.partition("<")

@@ -105,7 +105,7 @@ def test_where_nothing_is_counted_what_was_not_looked_into_is_said(empty, tmp_pa
     _, wb = both(empty, tmp_path, [put(text(pk="a"), 0, 1)], count_unreadable=False)
     said = "1 objects were not looked into for tables of other Regions, accounts or keys: count_unreadable is off"
     assert said not in wb.change_frequency("orders").stats.notes
-    monkeypatch.setattr("workbench.aws.catalog._HEAD", 100)
+    monkeypatch.setattr("workbench.aws.log_objects._HEAD", 100)
     wb = athena(empty, count_unreadable=False)
     assert said in wb.change_frequency("orders").stats.notes
     assert len(wb._engine.finished) == 1
