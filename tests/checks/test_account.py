@@ -334,7 +334,7 @@ def test_lake_formation_is_named_where_it_refuses(account):
 
 
 def test_a_part_that_breaks_is_a_failed_line(account, monkeypatch):
-    monkeypatch.setattr(checks_aws, "_data", lambda *_: 1 / 0)
+    monkeypatch.setattr(checks_aws, "check_data", lambda *_: 1 / 0)
     found = account.check()
     assert "ZeroDivisionError" in found.loc["data of persons", "detail"]
     assert found.loc["stream of persons", "status"] == "ok"
