@@ -69,7 +69,11 @@ def answer_frame(rows: pa.Table, columns: Sequence[Column], keys: Sequence[str])
 
 
 def key_frame(texts: Sequence[str], keys: Sequence[str], columns: Iterable[str]) -> pd.DataFrame:
-    """Read keys into columns, called as `column_name` has it beside the answer's own columns."""
+    """Read keys into columns, called as `column_name` has it beside the answer's own columns.
+
+    >>> key_frame(['{"pk":{"S":"p-1"},"ts":{"N":"7"}}'], ["pk", "ts"], ["ts", "event_name"]).to_dict("records")
+    [{'pk': 'p-1', '"ts"': 7}]
+    """
     different = list(dict.fromkeys(texts))
     number = {text: at for at, text in enumerate(different)}
     df = attributes.frame(different, keys=keys).take([number[text] for text in texts]).reset_index(drop=True)

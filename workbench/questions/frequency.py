@@ -112,6 +112,11 @@ def hot_keys(rows: pa.Table, keys: Sequence[str]) -> pd.DataFrame:
     """Read `hot_keys.sql`: the key attributes, then counts, share and first and last change (UTC).
 
     Items that changed equally often come in the order of their keys.
+
+    >>> rows = {"keys": ['{"pk":{"S":"p-1"}}'], "changes": [2], "inserts": [1], "modifies": [1], "removes": [0]}
+    >>> times = {name: pa.array([0], pa.timestamp("us")) for name in ("first_change", "last_change")}
+    >>> list(hot_keys(pa.table(rows | {"share": [1.0]} | times), ["pk"]))[:4]
+    ['pk', 'changes', 'inserts', 'modifies']
     """
     pairs = list(zip(rows.column("changes").to_pylist(), rows.column("keys").to_pylist(), strict=True))
     order = sorted(range(len(pairs)), key=lambda row: (-pairs[row][0], key_order(pairs[row][1])))
@@ -124,7 +129,11 @@ def hot_keys(rows: pa.Table, keys: Sequence[str]) -> pd.DataFrame:
 
 
 def concentration(rows: pa.Table) -> pd.DataFrame:
-    """Read `key_concentration.sql`: cumulative shares of items and of their changes, the most changed items first."""
+    """Read `key_concentration.sql`: cumulative shares of items and of their changes, the most changed items first.
+
+    >>> concentration(pa.table({"changes_per_item": [1, 3], "items": [1, 1]}))["change_share"].to_list()
+    [0.75, 1.0]
+    """
     df: pd.DataFrame = rows.to_pandas().astype("int64").sort_values("changes_per_item", ascending=False)
     changes = df["changes_per_item"] * df["items"]
     df["item_share"] = df["items"].cumsum() / df["items"].sum()
@@ -133,7 +142,11 @@ def concentration(rows: pa.Table) -> pd.DataFrame:
 
 
 def intervals(rows: pa.Table) -> pd.DataFrame:
-    """Read `change_intervals.sql`: one row a step, those that did not occur included, unless nothing did."""
+    """Read `change_intervals.sql`: one row a step, those that did not occur included, unless nothing did.
+
+    >>> intervals(pa.table({"up_to": [1.0, None], "changes": [3, 1]})).query("changes > 0")["share"].to_list()
+    [0.75, 0.25]
+    """
     up_to = [None if step is None else float(step) for step in rows.column("up_to").to_pylist()]
     counts = dict(zip(up_to, rows.column("changes").to_pylist(), strict=True))
     steps = [(longer, step) for longer, step in pairwise((None, *STEPS)) if counts]
@@ -152,7 +165,12 @@ def intervals(rows: pa.Table) -> pd.DataFrame:
 
 @dataclass
 class AttributeChanges:
-    """Which attributes the changes of a table touch, gathered batch by batch."""
+    """Which attributes the changes of a table touch, gathered batch by batch.
+
+    >>> changes = AttributeChanges(["pk"], modifies=2)
+    >>> changes.total().empty
+    True
+    """
 
     keys: Sequence[str]
     modifies: int = 0

@@ -159,6 +159,11 @@ def history(rows: Iterable[Row], keys: Sequence[str], *, start: datetime | None 
     """Return the lives of items, given their changes: one row an attribute change; see `Workbench.item_history`.
 
     Changes before `start` are reckoned with, but not shown.
+
+    >>> row = {"keys": '{"pk":{"S":"a"}}', "event_id": "1", "event_name": "INSERT", "by_ttl": False, "old_image": None}
+    >>> row |= {"ts": pd.Timestamp("2026-11-01", tz="UTC"), "new_image": '{"pk":{"S":"a"},"n":{"N":"1"}}'}
+    >>> history([row], ["pk"])[["pk", "life", "path", "change", "after"]].to_dict("records")
+    [{'pk': 'a', 'life': 1, 'path': 'n', 'change': 'added', 'after': 1}]
     """
     lines: list[tuple[Any, ...]] = []
     ordered = sorted(rows, key=lambda row: key_order(row["keys"]))
@@ -216,6 +221,13 @@ def compare(
         What an item is called that only the other has, that only the one has, and that both have otherwise.
     in_flight
         Keys of items that are called ``in flight`` instead.
+
+    Examples
+    --------
+    >>> one, other = {'{"pk":{"S":"a"}}': '{"n":{"N":"1"}}'}, {'{"pk":{"S":"a"}}': '{"n":{"N":"2"}}'}
+    >>> df, items = compare(one, other, ["pk"], ("added", "removed", "changed"))
+    >>> df[["pk", "item", "path", "before", "after"]].to_dict("records"), items["changed"]
+    ([{'pk': 'a', 'item': 'changed', 'path': 'n', 'before': 1, 'after': 2}], 1)
     """
     lines: list[tuple[Any, ...]] = []
     items = dict.fromkeys((*names, *(["in flight"] if in_flight else []), "same"), 0)
@@ -235,12 +247,21 @@ def compare(
 
 
 def image_of(text: str | None) -> dict[str, Any] | None:
-    """Parse an image; None where there is none."""
+    """Parse an image; None where there is none.
+
+    >>> image_of('{"n":{"N":"1.0"}}'), image_of(None)
+    ({'n': {'N': '1'}}, None)
+    """
     return None if text is None else orjson.loads(canonical_text(text))
 
 
 def chained(rows: Sequence[Row]) -> Iterator[tuple[Row, bool]]:
-    """Order the changes of one item by their images; yield each, and whether one before it is missing."""
+    """Order the changes of one item by their images; yield each, and whether one before it is missing.
+
+    >>> row = {"ts": datetime(2026, 11, 1), "event_id": "1", "event_name": "INSERT", "old_image": None}
+    >>> [missing for _, missing in chained([row | {"new_image": '{"n":{"N":"1"}}'}])]
+    [False]
+    """
     if not all(map(_holds_after, rows)):  # without images there is nothing to follow
         yield from ((row, False) for row in sorted(rows, key=lambda row: (row["ts"], row["event_id"])))
         return

@@ -38,6 +38,11 @@ class Finding:
         Whether it is listed at all.
     verdict
         What to say of the log where this is all that failed; else it is not complete.
+
+    Examples
+    --------
+    >>> Finding(name="drafts", status="note", meaning="changes of drafts", remedy="none", count=lambda evidence: 2).of
+    'changes'
     """
 
     name: str | Callable[[Evidence], str]

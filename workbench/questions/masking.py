@@ -97,6 +97,12 @@ def ordered(df: pd.DataFrame, hidden: pd.DataFrame, keys: int, within: Sequence[
         So many of the first columns are the key.
     within
         Columns by which rows are ordered before the key.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"email": ["ann@x", "bob@x"], "n": [2, 1]})
+    >>> ordered(df, mask(df, "email", "redact"), keys=1)["n"].to_list()
+    [1, 2]
     """
     columns = [df.iloc[:, at] for at in range(keys)]
     if len(df) < 2 or all(column.equals(hidden.iloc[:, at]) for at, column in enumerate(columns)):
@@ -125,12 +131,20 @@ def _runs(columns: Sequence[pd.Series], rows: int) -> np.ndarray:
 
 
 def unmatched(df: pd.DataFrame, paths: Sequence[str]) -> list[str]:
-    """Return the paths at which a frame of items or of changes holds nothing to mask."""
+    """Return the paths at which a frame of items or of changes holds nothing to mask.
+
+    >>> unmatched(pd.DataFrame({"pk": ["a"], "person.email": ["x"]}), ["person", "address"])
+    ['address']
+    """
     return [path for path in paths if mask(df, [path], "redact") is df]
 
 
 def beside(paths: Sequence[str], columns: Iterable[str]) -> list[str]:
-    """Return the paths that are none of a log's attributes, by their columns, nor above or below one."""
+    """Return the paths that are none of a log's attributes, by their columns, nor above or below one.
+
+    >>> beside(["person.email", "address"], ["pk", "person.email"])
+    ['address']
+    """
     attributes = [place for name in columns for place in _places(name, prefixed=False)]
     return [path for path in paths if not any(_below(place, _paths(path)) for place in attributes)]
 

@@ -24,6 +24,15 @@ def drift(rows: pa.Table) -> tuple[pd.DataFrame, int]:
     tuple
         A frame with one row a path and type: path, type (DynamoDB's), items (how many ever had it), share (of all
         items, 0 to 1), first_seen and last_seen (UTC); and the number of items.
+
+    Examples
+    --------
+    >>> shape, moment = '{"pk":{"S":""}}', pd.Timestamp("2026-11-01")
+    >>> row = {"shape": shape, "first_seen": moment, "last_seen": moment, "shapes": None, "items": None}
+    >>> rows = [row, dict.fromkeys(row) | {"shapes": shape, "items": 3}]
+    >>> df, items = drift(pa.Table.from_pylist(rows))
+    >>> df[["path", "type", "items"]].to_dict("records"), items
+    ([{'path': 'pk', 'type': 'S', 'items': 3}], 3)
     """
     seen: dict[tuple[str, str], list[Any]] = {}
     leaves_of: dict[str, set[tuple[str, str]]] = {}

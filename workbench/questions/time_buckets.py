@@ -33,6 +33,11 @@ def unit_of(every: str, timezone: str) -> str:
     ------
     ParameterError
         Where there is no such width or time zone.
+
+    Examples
+    --------
+    >>> unit_of("1d", "UTC"), unit_of("1d", "Europe/Berlin")
+    ('day', 'minute')
     """
     if every not in _WIDTHS:
         raise ParameterError(
@@ -65,6 +70,12 @@ def into_buckets(
         ``bucket``, the start of each (datetime64[us, `timezone`]), and the counts (int64). Where there are more than
         20,000 buckets, of the empty ones those beside a change, the first and the last: ``attrs["left_out"]`` is about
         how many there are more.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"bucket": pd.to_datetime(["2026-11-01 00:00", "2026-11-01 02:00"]), "changes": [3, 1]})
+    >>> into_buckets(counts, "1h", "UTC", None, None)["changes"].to_list()
+    [3, 0, 1]
     """
     units = pd.DatetimeIndex(counts["bucket"]).tz_localize("UTC")
     first = pd.Timestamp(start) if start else units.min()
@@ -85,7 +96,11 @@ def into_buckets(
 
 
 def left_out(df: pd.DataFrame) -> list[str]:
-    """Return a note on how many empty buckets a frame of `into_buckets` lacks; none where it has all."""
+    """Return a note on how many empty buckets a frame of `into_buckets` lacks; none where it has all.
+
+    >>> left_out(pd.DataFrame())
+    []
+    """
     count = df.attrs.pop("left_out", 0)
     return [f"about {count:,} empty buckets between the others are left out"] if count else []
 

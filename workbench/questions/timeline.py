@@ -85,6 +85,14 @@ def to_html(df: pd.DataFrame, *, limit: int = 200) -> str:
     ------
     ParameterError
         For a limit below 1.
+
+    Examples
+    --------
+    >>> from workbench.questions.history import history
+    >>> row = {"keys": '{"pk":{"S":"a"}}', "event_id": "1", "event_name": "INSERT", "by_ttl": False, "old_image": None}
+    >>> row |= {"ts": pd.Timestamp("2026-11-01 12:00", tz="UTC"), "new_image": '{"pk":{"S":"a"},"n":{"N":"1"}}'}
+    >>> "<time>2026-11-01 12:00:00</time>" in to_html(history([row], ["pk"]))
+    True
     """
     return fragment("timeline", parts=_parts(df, limit), empty="" if len(df) else _EMPTY, fold=_FOLD)
 

@@ -80,6 +80,12 @@ def write(
     -----
     UserWarning
         Where a Parquet file has columns that readers such as Athena take for one, ``Email`` and ``email``.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(pd.DataFrame({"pk": ["a"], "n": [1]}), Path(folder, "persons.csv")).read_text()
+    '"pk","n"\\n"a",1\\n'
     """
     place, kind = destination(path, kind, overwrite=overwrite, sidecar=meta is not None, session=session)
     if isinstance(place, str):
@@ -150,7 +156,11 @@ def _s3_files(session: boto3.Session | None) -> S3Files:
 
 
 def sidecar_of(path: Path) -> Path:
-    """Name the file that says what another one holds, and where it is from."""
+    """Name the file that says what another one holds, and where it is from.
+
+    >>> sidecar_of(Path("persons.csv")).name
+    'persons.csv.meta.json'
+    """
     return Path(f"{path}.meta.json")
 
 
@@ -215,7 +225,11 @@ def _write_csv(df: pd.DataFrame, path: Path, *, excel: bool = False) -> None:
 
 
 def to_json(df: pd.DataFrame) -> str:
-    """Return the JSON array that `write` writes: an object a row, without what the row does not have."""
+    """Return the JSON array that `write` writes: an object a row, without what the row does not have.
+
+    >>> to_json(pd.DataFrame({"pk": ["a"], "n": [pd.NA]}))
+    '[{"pk":"a"}]'
+    """
     names = [json.dumps(str(name), ensure_ascii=False) for name in df.columns]
     columns = [cells_of(df[name]) for name in df.columns]
     rows = []

@@ -115,7 +115,12 @@ def _failed_cell(executed: NotebookNode, lost: str) -> FailedCell | None:
 
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of the environment, for processes started here, and put back what was there."""
+    """Set variables of the environment, for processes started here, and put back what was there.
+
+    >>> with environment({"WORKBENCH_ENGINE": "athena"}):
+    ...     os.environ["WORKBENCH_ENGINE"]
+    'athena'
+    """
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -25,6 +25,13 @@ def write_index(out: str | Path, reports: Iterable[Report] = ()) -> Path:
     ------
     ReportError
         When `out` is no folder of this machine, or cannot be written to.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_index(folder).name
+    'index.html'
     """
     index = paths.local_path(out, ReportError, "an index is written to a folder") / "index.html"
     by_page = {Path(report.html).resolve(): report for report in (*_reports_in(index.parent), *reports)}

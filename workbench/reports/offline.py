@@ -59,6 +59,11 @@ def offline(page: str, folders: Sequence[Path] = ()) -> str:
     ----------
     folders
         Where pictures with relative addresses are looked for, such as the notebook's folder.
+
+    Examples
+    --------
+    >>> offline('<p onclick="run()">kept</p><script>run()</script>')
+    '<p>kept</p>'
     """
     soup = BeautifulSoup(_SVG.sub(lambda match: _drawing(match[0]), page), "html.parser")
     for text in soup.find_all(string=lambda text: isinstance(text, PreformattedString)):

@@ -44,6 +44,11 @@ class Report:
         How long it ran.
     failed_cell
         The code cell that failed; None where none did.
+
+    Examples
+    --------
+    >>> Report("out/a.ipynb", "out/a.html", "How many?", {"table": "persons"}, 1.5).failed_cell is None
+    True
     """
 
     notebook: Path | str
