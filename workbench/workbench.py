@@ -46,8 +46,11 @@ class Workbench:
 
     Examples
     --------
-    >>> wb = Workbench()                                            # doctest: +SKIP
-    >>> wb.latest_state("persons", as_of="-2d").df    # doctest: +SKIP
+    >>> wb = Workbench()
+    >>> wb.generate("persons", items=12, changes=60, seed=7, start="2025-11-17", end="2025-11-21").changes
+    60
+    >>> wb.latest_state("persons", as_of="2025-11-19")["pk"].tolist()
+    ['p-000004', 'p-000006', 'p-000007', 'p-000008']
     """
 
     def __init__(self, source: str | Path | None = None, **settings: Any) -> None:
@@ -80,7 +83,13 @@ class Workbench:
 
     @property
     def session(self) -> Any:
-        """The boto3 session of the Athena engine; None of the embedded one."""
+        """The boto3 session of the Athena engine; None of the embedded one.
+
+        Examples
+        --------
+        >>> wb.session is None
+        True
+        """
         return self._engine.session
 
     def tables(self) -> pd.DataFrame:
@@ -94,6 +103,11 @@ class Workbench:
             for it and its records tell: a name that stands for several tables is listed for each; on Athena, where
             listing runs no query, as far as the log was looked into). What else a source holds, which is no log or was
             passed over, and what was not looked into, is told by ``df.attrs["notes"]``.
+
+        Examples
+        --------
+        >>> wb.tables().set_index("table").loc["persons", "layout"]
+        'envelope'
         """
         return self._engine.tables()
 
@@ -125,6 +139,13 @@ class Workbench:
             Naming the tables there are.
         ParameterError
             Where `where` or `as_of` cannot be read; the message says at which character.
+
+        Examples
+        --------
+        >>> wb.latest_state("persons", where="balance > 800")["pk"].tolist()
+        ['p-000010']
+        >>> len(wb.latest_state("persons", as_of="2025-11-19")), len(wb.latest_state("persons", include_deleted=True))
+        (4, 12)
         """
         return state.latest_state(self._asking, table, as_of=as_of, include_deleted=include_deleted, where=where)
 
@@ -161,6 +182,13 @@ class Workbench:
         Result
             One row a distinct change, by time: the key attributes, ts (UTC, microseconds), event_name, by_ttl,
             size_bytes, event_id, and the images' attributes as flattened columns that begin with ``new.`` and ``old.``.
+
+        Examples
+        --------
+        >>> wb.changes("persons", start="2025-11-20", limit=2)[["event_name", "old.visits", "new.visits"]]
+          event_name  old.visits  new.visits
+        0     MODIFY          10          11
+        1     MODIFY           4           5
         """
         return state.changes(
             self._asking,
@@ -210,6 +238,11 @@ class Workbench:
         ------
         ParameterError
             Where an attribute is none of the key, or a value not of its type.
+
+        Examples
+        --------
+        >>> wb.item_history("persons", "pk=p-000003")["event_name"].unique().tolist()
+        ['INSERT', 'REMOVE']
         """
         return history.item_history(self._asking, table, key, prefix=prefix, start=start, end=end)
 
@@ -236,6 +269,11 @@ class Workbench:
         Comparison
             One row an attribute that differs: the key attributes, item (added, removed, changed), path, change, before,
             after, before_type, after_type, as in `item_history`.
+
+        Examples
+        --------
+        >>> wb.diff("persons", "2025-11-19", "2025-11-20").verdict
+        'persons: 3 added, 2 removed, 2 changed; 0 items the same'
         """
         return history.diff(self._asking, table, before, after, key=key, prefix=prefix)
 
@@ -277,6 +315,11 @@ class Workbench:
             Where there is no such table in the item store, or the table of DynamoDB cannot be read.
         ParameterError
             Where `against` holds no export of the table, or the log's keys are not the table's.
+
+        Examples
+        --------
+        >>> wb.reconcile("persons").verdict
+        'persons: no difference; 5 items the same'
         """
         return reconciliation.reconcile(self._asking, table, against, lag=lag, wait=wait, segments=segments, rate=rate)
 
@@ -335,6 +378,13 @@ class Workbench:
             Naming the tables there are.
         ParameterError
             For an unknown bucket, time zone or `by`, or a window that ends before it starts.
+
+        Examples
+        --------
+        >>> wb.change_frequency("persons", every="1d")["changes"].tolist()
+        [9, 13, 22, 16]
+        >>> wb.change_frequency("persons", by="key", limit=2)["pk"].tolist()
+        ['p-000006', 'p-000011']
         """
         return frequency.change_frequency(
             self._asking,
@@ -375,6 +425,11 @@ class Workbench:
             ``df`` with one row a finding: finding, status (ok, note, warning, failed), count, share (0 to 1), of
             (what the share is of), examples, meaning, remedy; and the frames ``gaps``, ``lag`` and ``drift``, and
             ``verdict``.
+
+        Examples
+        --------
+        >>> wb.data_quality("persons", end="2025-11-21").verdict
+        'persons: the log can be trusted; there is something to know (reordered changes, attributes of several types)'
         """
         return quality.data_quality(
             self._asking, table, start=start, end=end, late_arrival=late_arrival, max_age=max_age
@@ -402,8 +457,10 @@ class Workbench:
             Where there is no such question, or parameter; or a mask is set, and the head does not rule out that the
             answer holds values of attributes.
 
-        >>> wb = Workbench()  # doctest: +SKIP
-        >>> wb.ask("hot_keys", "persons", limit=5).df  # doctest: +SKIP
+        Examples
+        --------
+        >>> wb.ask("hot_keys", "persons", limit=2)["pk"].tolist()
+        ['p-000006', 'p-000011']
         """
         if (name := question_name(question)) in QUESTIONS:
             result: Result = getattr(self, name)(table, **values)
@@ -422,6 +479,11 @@ class Workbench:
         **values
             Its parameters; the others have the defaults the question's method has. `where` is a condition, for
             latest_state and changes.
+
+        Examples
+        --------
+        >>> print(wb.sql("latest", "persons", as_of="2025-11-19", where="balance > 800").splitlines()[0])
+        -- What is in the table, or what was in it at :as_of?
         """
         return self._asking.sql(question, table, values)
 
@@ -430,12 +492,23 @@ class Workbench:
 
         It is the size of the objects in the partitions the question's window needs; columns that are not asked for
         make it less where the log is in Parquet. The embedded engine reads the same objects, at no cost.
+
+        Examples
+        --------
+        >>> print(wb.estimate("latest_state", "persons"))
+        at most 25.4 kB in 53 objects
         """
         return self._asking.estimate(question, table, values)
 
     @property
     def spent(self) -> Spent:
-        """What all queries of this workbench have taken so far; nothing on the embedded engine."""
+        """What all queries of this workbench have taken so far; nothing on the embedded engine.
+
+        Examples
+        --------
+        >>> print(wb.spent)
+        0 queries, 0 B scanned, $0.0000
+        """
         return self._asking.spent
 
     def create_table(self, name: str, location: str, *, first_year: int | None = None) -> str:
@@ -448,11 +521,26 @@ class Workbench:
         ------
         ParameterError
             Where there are no objects, they are of another layout, or the table exists.
+
+        Examples
+        --------
+        The embedded lake has none, and says what to do:
+
+        >>> wb.create_table("persons", "s3://my-bucket/data/persons/")
+        Traceback (most recent call last):
+        workbench.errors.ConfigError: the embedded lake has no catalog, its folders are the tables: set engine=athena
         """
         return self._engine.catalog.register(name, location, first_year=first_year)
 
     def table_ddl(self, name: str) -> str:
-        """Return the statement that makes a table of the Glue catalog, in Athena's DDL."""
+        """Return the statement that makes a table of the Glue catalog, in Athena's DDL.
+
+        Examples
+        --------
+        >>> print(wb.table_ddl("persons"))
+        Traceback (most recent call last):
+        workbench.errors.ConfigError: the embedded lake has no catalog, its folders are the tables: set engine=athena
+        """
         return self._engine.catalog.ddl(name)
 
     def generate(self, dataset: str, **options: Any) -> Generated | Written:
@@ -461,8 +549,14 @@ class Workbench:
         With ``engine="athena"`` the same items are written to the table of DynamoDB, whose pipeline then logs the
         changes; see `workbench.sandbox.dynamodb_writer.write`. How the log is delivered (duplicates, late, reordered,
         layout) is then the pipeline's affair, and these options are left alone.
+
+        Examples
+        --------
+        >>> wb = Workbench(home="another")
+        >>> wb.generate("heartrate", items=2, changes=40, seed=7, start="2025-11-17", end="2025-11-21").changes
+        40
         """
-        return self._engine.generate(dataset, **options)
+        return self._asking.generate(dataset, options)
 
     def export_baseline(self, table: str, to: str | Path = "exports") -> Path | str:
         """Export a table as it is now, in the form of DynamoDB's export to S3.
@@ -472,11 +566,23 @@ class Workbench:
         pathlib.Path or str
             The export's own folder, for ``Workbench(baseline=…)`` and for `reconcile`. With ``engine="athena"``, where
             DynamoDB makes the export under ``s3://…`` in its own time, its ARN: `export_status` tells how far it is.
+
+        Examples
+        --------
+        >>> wb.export_baseline("persons", "exports").parent
+        PosixPath('exports/AWSDynamoDB')
         """
         return self._engine.export_table(table, to)
 
     def export_status(self, table: str) -> pd.DataFrame:
-        """Tell how far the exports of a table of DynamoDB are; see `workbench.aws.export_jobs.export_status`."""
+        """Tell how far the exports of a table of DynamoDB are; see `workbench.aws.export_jobs.export_status`.
+
+        Examples
+        --------
+        >>> wb.export_status("persons")
+        Traceback (most recent call last):
+        workbench.errors.ConfigError: an export of the embedded store is made at once: set engine=athena for DynamoDB's
+        """
         return self._engine.export_status(table)
 
     def checkpoint(self, table: str, *, keep: int = 14) -> Checkpoint:
@@ -505,13 +611,29 @@ class Workbench:
             Where none are kept.
         ParameterError
             Where `keep` is less than one.
+
+        Examples
+        --------
+        >>> wb.checkpoint("persons").since.isoformat()
+        '2025-11-19T21:38:51+00:00'
         """
         return self._asking.checkpoint(table, keep)
 
     def check(self) -> pd.DataFrame:
-        """Check that this machine and the lake are ready; see `workbench.checks.machine.run_checks`."""
+        """Check that this machine and the lake are ready; see `workbench.checks.machine.run_checks`.
+
+        Examples
+        --------
+        >>> wb.check().columns.tolist()
+        ['check', 'status', 'detail', 'remedy']
+        """
         return run_checks(self.settings)
 
     def close(self) -> None:
-        """Free what the engine holds; the next question opens it again."""
+        """Free what the engine holds; the next question opens it again.
+
+        Examples
+        --------
+        >>> wb.close()
+        """
         self._engine.close()

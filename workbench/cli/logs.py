@@ -82,16 +82,13 @@ def tables(as_json: bool, **where: Any) -> None:
 )
 @click.option("--replace", is_flag=True, help="Make the table anew.")
 @as_json
-def generate(dataset: str, start: str | None, end: str | None, as_json: bool, **options: Any) -> None:
+def generate(dataset: str, as_json: bool, **options: Any) -> None:
     """Make a realistic table (persons or heartrate) and its change log in the lake.
 
     \b
     Example: workbench generate persons --items 2000 --changes 20000 --seed 7 --replace
     """
-    from workbench.model.times import instant
-
-    span = {"start": instant(start) if start else None, "end": instant(end) if end else None}
-    generated = open_workbench().generate(dataset, **options, **span)
+    generated = open_workbench().generate(dataset, **options)
     say(json.dumps(vars(generated)) if as_json else generated)
 
 

@@ -24,7 +24,7 @@ from workbench.log.exports import others
 from workbench.model.attribute_paths import column_name
 from workbench.model.conditions import CHANGES, LATEST, Condition, parse
 from workbench.model.keys import Key, read_keys
-from workbench.model.times import END_OF_TIME, START_OF_TIME
+from workbench.model.times import END_OF_TIME, START_OF_TIME, instant
 from workbench.questions.masking import REDACTED, mask, names_masked, ordered, unmatched
 from workbench.questions.result import Result, Stats
 from workbench.sql.filters import EVERYTHING, Filter, Keys
@@ -32,6 +32,8 @@ from workbench.vocabulary import text_of
 
 if TYPE_CHECKING:
     from workbench.log.checkpoints import Checkpoint
+    from workbench.sandbox.dynamodb_writer import Written
+    from workbench.sandbox.generate import Generated
 
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
@@ -133,6 +135,11 @@ class Asking:
         if keep < 1:
             raise ParameterError(f"keep={keep}: at least the new checkpoint stays")
         return self.retrying(table, lambda: self.engine.checkpoint(table, keep))
+
+    def generate(self, dataset: str, options: Mapping[str, Any]) -> Generated | Written:
+        """Make a realistic table and its log, in a span of time as people write it; see `Workbench.generate`."""
+        span = {name: instant(options[name]) for name in ("start", "end") if options.get(name) is not None}
+        return self.engine.generate(dataset, **{**options, **span})
 
     def sql(self, question: str, table: str, values: Mapping[str, Any]) -> str:
         """Return the text of a question; see `Workbench.sql`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 
@@ -106,17 +106,22 @@ class Result:
         """Iterate over the names of the columns, as a frame does."""
         return iter(map(str, self.df.columns))
 
-    def __getitem__(self, column: str) -> pd.Series[Any]:
-        """Return a column.
+    @overload
+    def __getitem__(self, column: str) -> pd.Series[Any]: ...
+    @overload
+    def __getitem__(self, column: list[str]) -> pd.DataFrame: ...
+    def __getitem__(self, column: str | list[str]) -> pd.Series[Any] | pd.DataFrame:
+        """Return a column, or a frame of some.
 
         Raises
         ------
         ParameterError
             Where there is none of that name.
         """
-        if column not in self.df:
-            names = list(map(str, self.df.columns))
-            raise ParameterError(f"{self._title} has no column {column!r}.{did_you_mean(str(column), names)}")
+        for name in [column] if isinstance(column, str) else column:
+            if name not in self.df:
+                names = list(map(str, self.df.columns))
+                raise ParameterError(f"{self._title} has no column {name!r}.{did_you_mean(str(name), names)}")
         return self.df[column]
 
     def head(self, n: int = 5) -> pd.DataFrame:
