@@ -11,6 +11,7 @@ import pytest
 
 from workbench.cli import main
 
+pytestmark = pytest.mark.process
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "pydantic", "sqlglot", "rich", "boto3", "awswrangler", "matplotlib")
 PROGRAM = "import sys; sys.argv[1:] = {arguments!r}; from workbench.__main__ import main; main()"
