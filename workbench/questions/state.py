@@ -79,7 +79,7 @@ def changes(
         shown = rows if limit is None else _newest(rows, limit)
         return answer, change_frame(shown, asking.key_names(table), numbers=asking.settings.numbers), len(rows)
 
-    answer, df, found = asking.retrying(table, ask)
+    answer, df, matching_rows = asking.retrying(table, ask)
     asked = {
         "start": start and begin,
         "end": end and until,
@@ -89,7 +89,7 @@ def changes(
         "where": where,
         "limit": limit,
     }
-    notes = [f"the newest of {found:,}"] if found > len(df) else []
+    notes = [f"the newest of {matching_rows:,}"] if matching_rows > len(df) else []
     notes += asking.unmatched_masks(df, where, key, chosen, limit)
     notes += missing_images(stream_views.count_views(answer.rows))
     notes += hints(asking, table, df, condition, CHANGES) if limit != 0 else []
