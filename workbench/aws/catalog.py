@@ -22,7 +22,8 @@ from workbench.aws.checkpoint_tables import CheckpointTables
 from workbench.aws.errors import error_code, explained
 from workbench.aws.log_objects import LogObjects
 from workbench.aws.log_tables import LogTable
-from workbench.aws.partitions import Partitions, Values, partitions_of
+from workbench.aws.partition_values import Values
+from workbench.aws.partitions import Partitions, partitions_of
 from workbench.aws.registration import options_of
 from workbench.aws.session import Session
 from workbench.aws.table_definitions import CHECKPOINTS, ddl, table_input

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from workbench.aws.crawled_columns import Sample
-from workbench.aws.partitions import BEFORE, Partitions, Values
+from workbench.aws.partition_values import Values
+from workbench.aws.partitions import BEFORE, Partitions
 from workbench.aws.table_definitions import Stored
 from workbench.log.arrivals import Zone, without_zone
 from workbench.log.objects import Object, arrival_of

@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import product
 
+from workbench.aws.partition_literals import among, extremes
+from workbench.aws.partition_values import Values, ends_of, interval_of, is_natural, numbers_of, possible_units
+from workbench.aws.projection import is_padded, is_projected, projected_values, value_at
 from workbench.log.arrivals import OFFSETS, ChangeTimes
 from workbench.sql.layouts import glue_type
 from workbench.sql.literals import identifier, literal
@@ -22,22 +24,7 @@ from workbench.sql.templates import part
 
 BEFORE = timedelta(hours=1)
 _DIGITS = {"Y": 4, "m": 2, "d": 2, "H": 2}
-_NAMES = {
-    "Y": {"year", "y", "yyyy", "yr"},
-    "m": {"month", "m", "mm", "mon"},
-    "d": {"day", "d", "dd"},
-    "H": {"hour", "h", "hh", "hr"},
-}
-_RANGES = {"Y": (1970, 2999), "m": (1, 12), "d": (1, 31), "H": (0, 23)}
-_DATED = re.compile(
-    r"(\d{4})([-/_.])(\d{1,2})(?:\2(\d{1,2})(?:[-/_.T: ](\d{1,2}))?)?|(\d{4})(\d\d)(?:(\d\d)(?:[-T_]?(\d\d))?)?"
-)
-_FORMS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "M": "%-m", "d": "%-d", "H": "%-H"}
-_NOW = re.compile(r"NOW\s*(?:([+-])\s*(\d+)\s*(YEAR|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?)?", re.IGNORECASE)
-_LENGTHS = {"YEAR": 366, "MONTH": 31, "WEEK": 7, "DAY": 1}
 _LONGEST = 20_000  # characters of a condition, beyond which the partitions between are read too
-_NULL = "__HIVE_DEFAULT_PARTITION__"
-Values = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,22 +55,23 @@ class Partitions:
             parts = path.split("/")
             above = ("/".join(parts[:number]) + "/" for number in range(len(parts) - 1, 2, -1))
             return next((self.registered[each] for each in above if each in self.registered), None)
-        found = self._place.match(path.removeprefix(location.rstrip("/") + "/"))
-        if not found:
+        place = self._place.match(path.removeprefix(location.rstrip("/") + "/"))
+        if not place:
             return None
-        values = tuple(found[f"c{number}"] for number in range(len(self.columns)))
-        return values if all(map(self._is_projected, self.columns, values)) else None
+        values = tuple(place[f"c{number}"] for number in range(len(self.columns)))
+        columns = zip(self.columns, values, strict=True)
+        return values if all(is_projected(name, self.projection, value) for (name, _), value in columns) else None
 
     def interval(self, values: Values) -> tuple[datetime, datetime] | None:
         """Return from when to when, by its values, the objects of a partition arrived; None where they do not tell."""
-        told: dict[str, int] = {}
+        numbers: dict[str, int] = {}
         for text, units in zip(values, self.units, strict=False):
             if units:
-                read = _read(text)
+                read = numbers_of(text)
                 if len(read) != len(units):
                     return None
-                told |= dict(zip(units, read, strict=True))
-        return _interval(told) if told else None
+                numbers |= dict(zip(units, read, strict=True))
+        return interval_of(numbers) if numbers else None
 
     def within(self, kept: Iterable[Values], others: Collection[Values] = ()) -> str:
         """Write the condition, on plain partition columns, that keeps partitions; of `others` as few as can be.
@@ -96,7 +84,7 @@ class Partitions:
         if not each:
             return "false"
         conditions = [
-            _among(column, {values[number] for values in each})
+            among(column, {values[number] for values in each})
             for number, column in enumerate(self.columns)
             if not self.units[number : number + 1] or not self.units[number]
         ]
@@ -109,9 +97,9 @@ class Partitions:
                 key=lambda number: "YmdH".index(self.units[number][0]),
             )
             unwanted = set(others) - set(each)
-            text = self._tree(known, unwanted, levels, *_ends(known.values()))
+            text = self._tree(known, unwanted, levels, *ends_of(known.values()))
             if len(text) > _LONGEST:
-                text = self._tree(known, set(), levels, *_ends(known.values()))
+                text = self._tree(known, set(), levels, *ends_of(known.values()))
             conditions.append(text)
         return " and ".join(conditions) or "true"
 
@@ -133,7 +121,7 @@ class Partitions:
                 self._is_between(values[number], [each[number] for each in kept], column) for values in unwanted
             )
         ):
-            low, high = _sorted({each[number] for each in kept}, column)
+            low, high = extremes({each[number] for each in kept}, column)
             name = identifier(column[0])
             return f"{name} = {low}" if low == high else f"{name} >= {low} and {name} <= {high}"
         groups: dict[str, dict[Values, tuple[datetime, datetime]]] = {}
@@ -150,22 +138,24 @@ class Partitions:
             else:
                 inner = self._tree(below, spared, finer, first, last)
                 parts.append(
-                    f"{_among(column, {text})} and {inner}"
+                    f"{among(column, {text})} and {inner}"
                     if len(groups) == 1
-                    else f"({_among(column, {text})} and {inner})"
+                    else f"({among(column, {text})} and {inner})"
                 )
         if whole:
-            parts.insert(0, _among(column, whole))
+            parts.insert(0, among(column, whole))
         return parts[0] if len(parts) == 1 else "(" + " or ".join(parts) + ")"
 
     def _spans(self, values: Values, units: Collection[str], first: datetime, last: datetime) -> bool:
-        """Tell whether all of the year, month or day that values tell lies between two times."""
-        told: dict[str, int] = {}
+        """Return whether all of the year, month or day that values tell lies between two times."""
+        numbers: dict[str, int] = {}
         for text, each in zip(values, self.units, strict=True):
-            told |= (
-                {unit: number for unit, number in zip(each, _read(text), strict=True) if unit in units} if each else {}
+            numbers |= (
+                {unit: number for unit, number in zip(each, numbers_of(text), strict=True) if unit in units}
+                if each
+                else {}
             )
-        span = _interval({unit: number for unit, number in told.items() if unit in units})
+        span = interval_of({unit: number for unit, number in numbers.items() if unit in units})
         return bool(span and first <= span[0] and span[1] <= last)
 
     def _is_between(self, text: str, ends: Sequence[str], column: tuple[str, str]) -> bool:
@@ -177,7 +167,7 @@ class Partitions:
     def settled(self, witnesses: Sequence[tuple[Values, ChangeTimes]]) -> Partitions:
         """Keep the readings by which no object lies in a folder earlier, or far later, than its changes."""
         fits = [units for units in self.readings if self._fits(units, witnesses)]
-        if len(fits) > 1 and not _natural(fits[0]):  # which of several is meant cannot be told
+        if len(fits) > 1 and not is_natural(fits[0]):  # which of several is meant cannot be told
             fits = []
         return replace(self, readings=tuple(fits))
 
@@ -210,7 +200,10 @@ class Partitions:
             all(self.units)
             and "".join(self.units) == "YmdH"[: len("".join(self.units))]
             and places == sorted(places)
-            and all(map(self._is_padded, self.columns))
+            and all(
+                is_padded(name, units, self.projection)
+                for (name, _), units in zip(self.columns, self.units, strict=True)
+            )
         )
 
     def folder(self, moment: datetime) -> str | None:
@@ -218,10 +211,10 @@ class Partitions:
         if not self.sort or not self.template:
             return None
         values = {
-            name: _written(moment, self.projection.get(f"projection.{name}.format", ""), units)
+            name: value_at(moment, self.projection.get(f"projection.{name}.format", ""), units)
             for (name, _), units in zip(self.columns, self.units, strict=True)
         }
-        return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], self.template)
+        return re.sub(r"\{(\w+)\}", lambda match: values[match[1]], self.template)
 
     def between(self, location: str, low: datetime, high: datetime) -> tuple[str, str]:
         """Return the paths that listing may begin after and end at for partitions of two local times; '' where all."""
@@ -269,35 +262,6 @@ class Partitions:
         form = form or values.partition(",")[0]
         return "/".join(["[^/]+"] * (1 + form.count("/")))
 
-    def _is_projected(self, column: tuple[str, str], text: str) -> bool:
-        told = {
-            name: self.projection.get(f"projection.{column[0]}.{name}", "")
-            for name in ("type", "values", "range", "digits", "interval", "format")
-        }
-        low, _, high = (each.strip() for each in told["range"].partition(","))
-        if told["type"] == "enum":
-            return text in {each.strip() for each in told["values"].split(",")}
-        if told["type"] == "integer" and low.isdecimal() and high.isdecimal():
-            padded = str(int(text)).rjust(int(told["digits"] or 0), "0") if text.isdecimal() else ""
-            return text == padded and int(low) <= int(text) <= int(high)
-        if told["type"] == "date" and (form := _java(told["format"])):
-            at = _interval(dict(zip("YmdH", _read(text), strict=False)))
-            ends = _end(low, form, latest=False), _end(high, form, latest=True)
-            return (
-                at is not None
-                and at[0].strftime(form) == text
-                and (ends[0] is None or at[0] >= ends[0])
-                and (ends[1] is None or at[0] <= ends[1])
-            )
-        return True
-
-    def _is_padded(self, column: tuple[str, str]) -> bool:
-        kind, form = (self.projection.get(f"projection.{column[0]}.{name}", "") for name in ("type", "format"))
-        if kind == "integer":
-            digits = int(self.projection.get(f"projection.{column[0]}.digits") or 0)
-            return digits >= 2 or self.units[self.columns.index(column)] == "Y"
-        return kind == "date" and "%-" not in _java(form)
-
 
 def partitions_of(
     keys: Sequence[tuple[str, str]],
@@ -321,126 +285,8 @@ def partitions_of(
     if parameters:
         template = parameters.get("storage.location.template", "").replace("${", "{").removeprefix(location)
         template = template.lstrip("/") or "".join(f"{name}={{{name}}}/" for name, _ in columns)
-        texts = [_projected(name, parameters) for name, _ in columns]
+        texts = [projected_values(name, parameters) for name, _ in columns]
     else:
         texts = [{values[number] for values in registered.values()} for number in range(len(columns))]
-    readings = _readings(columns, texts)
+    readings = possible_units(columns, texts)
     return Partitions(columns, tuple(readings), template, dict(parameters), registered)
-
-
-def _readings(columns: Sequence[tuple[str, str]], texts: Sequence[Collection[str]]) -> list[Values]:
-    """List what columns of these values may tell, the likeliest first: together a year and what follows it."""
-    if not 1 <= len(columns) <= 8:
-        return []
-    found = []
-    for units in product(*map(_meanings, texts)):
-        told = "".join(units)
-        if told and sorted(told, key="YmdH".index) == list("YmdH"[: len(told)]):
-            found.append(units)
-    most = max((len("".join(units)) for units in found), default=0)
-    found = [units for units in found if len("".join(units)) == most]
-    named = {
-        units: sum(name.lower() in _NAMES.get(unit, ()) for (name, _), unit in zip(columns, units, strict=True))
-        for units in found
-    }
-    if found and most == max(named.values()):  # names and values agree
-        return [max(found, key=lambda units: named[units])]
-    return sorted(found, key=lambda units: (-named[units], not _natural(units)))
-
-
-def _meanings(texts: Collection[str]) -> list[str]:
-    """List what one column may tell by its values."""
-    numbers = [_read(text) for text in texts]
-    if not texts or not all(numbers):
-        return [""]
-    if len(numbers[0]) > 1:
-        return ["YmdH"[: len(numbers[0])], ""] if len({len(each) for each in numbers}) == 1 else [""]
-    if any(len(each) > 1 for each in numbers):
-        return [""]
-    return [unit for unit, (low, high) in _RANGES.items() if all(low <= each[0] <= high for each in numbers)] + [""]
-
-
-def _natural(units: Values) -> bool:
-    """Tell whether columns go from the year to the hour."""
-    told = "".join(units)
-    return told == "YmdH"[: len(told)]
-
-
-def _read(text: str) -> tuple[int, ...]:
-    """Read the numbers of a date, or one number; nothing where a text is neither."""
-    if found := _DATED.fullmatch(text):
-        return tuple(int(each) for each in found.groups() if each is not None and each.isdecimal())
-    return (int(text),) if text.isascii() and text.isdecimal() and len(text) <= 4 else ()
-
-
-def _interval(told: Mapping[str, int]) -> tuple[datetime, datetime] | None:
-    try:
-        start = datetime(told["Y"], told.get("m", 1), told.get("d", 1), told.get("H", 0))
-    except (KeyError, ValueError):
-        return None
-    if "d" in told:
-        return start, start + timedelta(hours=1 if "H" in told else 24)
-    later = start.replace(day=28) + timedelta(days=4) if "m" in told else start.replace(month=12, day=31) + timedelta(1)
-    return start, later.replace(day=1)
-
-
-def _ends(spans: Iterable[tuple[datetime, datetime]]) -> tuple[datetime, datetime]:
-    each = list(spans)
-    return min(span[0] for span in each), max(span[1] for span in each)
-
-
-def _among(column: tuple[str, str], texts: Collection[str]) -> str:
-    """Write that a column has one of some values; '' where they are not all of its type."""
-    name, kind = column
-    if _NULL in texts or (glue_type(kind).is_number and not all(text.isdecimal() for text in texts)):
-        return ""
-    values = _ordered(texts, column)
-    return f"{identifier(name)} = {values[0]}" if len(values) == 1 else f"{identifier(name)} in ({', '.join(values)})"
-
-
-def _sorted(texts: Collection[str], column: tuple[str, str]) -> tuple[str, str]:
-    values = _ordered(texts, column)
-    return values[0], values[-1]
-
-
-def _ordered(texts: Collection[str], column: tuple[str, str]) -> list[str]:
-    """Write values as literals, in the order in which Athena compares them."""
-    if glue_type(column[1]).is_number:
-        return [str(number) for number in sorted({int(text) for text in texts})]
-    return [f"date {literal(text)}" if column[1] == "date" else literal(text) for text in sorted(texts)]
-
-
-def _projected(name: str, parameters: Mapping[str, str]) -> set[str]:
-    """Return values of a projected column, the least and the greatest among them."""
-    kind, low_high = (parameters.get(f"projection.{name}.{each}", "") for each in ("type", "range"))
-    if kind == "enum":
-        return {each.strip() for each in parameters.get(f"projection.{name}.values", "").split(",")}
-    if kind == "integer":
-        digits = int(parameters.get(f"projection.{name}.digits") or 0)
-        return {each.strip().rjust(digits, "0") for each in low_high.split(",")}
-    if kind == "date" and (form := _java(parameters.get(f"projection.{name}.format", ""))):
-        return {datetime(year, 12, 31, 23).strftime(form) for year in (2000, 2099)}
-    return set()
-
-
-def _java(form: str) -> str:
-    """Translate a form of Java's, of years to hours, to strftime's; '' where it has something else."""
-    text = re.sub(
-        r"'([^']*)'|yyyy|MM|dd|HH|M|d|H|[A-Za-z]+",
-        lambda found: found[1] if found[1] is not None else _FORMS.get(found[0], "\0"),
-        form,
-    )
-    return "" if "\0" in text else text
-
-
-def _written(moment: datetime, form: str, units: str) -> str:
-    return moment.strftime(_java(form) or "".join(f"%{unit}" for unit in units)).rjust(4 if "Y" in units else 0, "0")
-
-
-def _end(text: str, form: str, *, latest: bool) -> datetime | None:
-    """Read one end of a projection's range; None where it is not known."""
-    if found := _NOW.fullmatch(text.strip()):
-        days = int(found[2] or 0) * _LENGTHS.get((found[3] or "").upper(), 1) * (-1 if found[1] == "-" else 1)
-        return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=days if latest else days - 1)
-    told = _interval(dict(zip("YmdH", _read(text), strict=False)))
-    return told and told[0]
