@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import awswrangler as wr
 import duckdb
 import pandas as pd
 import pyarrow as pa
@@ -573,7 +572,7 @@ class AthenaEngine(Engine):
                 "copy (select * exclude (object) replace (cast(ts as varchar) as ts, canonical_image(new_image)"
                 f" as new_image) from state) to {literal(str(path))} (format parquet)"
             )
-            wr.s3.upload(str(path), f"{place}state.parquet", boto3_session=self.session)
+            S3Files(self.session, QueryError).put(path, f"{place}state.parquet")
         self._forget = weakref.finalize(self, _remove, self.session, self.catalog.database, name, place)
         definition = table_input(name, place, stored="parquet", partitions="none")
         glue = self.session.client("glue")
@@ -675,8 +674,8 @@ class AthenaEngine(Engine):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, item.path.rpartition("/")[2])
             try:
-                wr.s3.download(item.path, str(path), boto3_session=self.session)
-            except (ClientError, BotoCoreError):
+                S3Files(self.session).download(item.path, path)
+            except StoreError:
                 return []
             changes = (each for local in list_objects(path) for each in read_changes(local, self._settings.keys))
             return [replace(each, object=item.path) for each in changes if isinstance(each, Unreadable)]
@@ -685,5 +684,5 @@ class AthenaEngine(Engine):
 def _remove(session: Session, database: str, table: str, place: str) -> None:
     with suppress(ClientError, BotoCoreError):
         session.client("glue").delete_table(DatabaseName=database, Name=table)
-    with suppress(ClientError, BotoCoreError, wr.exceptions.ServiceApiError):
-        wr.s3.delete_objects(place, boto3_session=session)
+    with suppress(StoreError):
+        S3Files(session).remove(place)
