@@ -23,6 +23,7 @@ import pandas as pd
 from click.testing import CliRunner
 
 from workbench.cli import main
+from workbench.questions.result import Result
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -144,7 +145,7 @@ def run_python(block: str, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def is_something(value: Any) -> bool:
     """Return whether an answer holds anything."""
-    return len(value) > 0 if isinstance(value, pd.DataFrame | pd.Series | str) else bool(value)
+    return len(value) > 0 if isinstance(value, pd.DataFrame | pd.Series | str | Result) else bool(value)
 
 
 def _fill(page: Path) -> None:
