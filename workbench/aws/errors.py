@@ -150,10 +150,10 @@ def explained(
     except Exception as error:
         if not is_aws_error(error):
             raise
-        known = (when or {}).get(error_code(error), "")
-        if isinstance(known, WorkbenchError):
-            raise known from error
-        to_do = known or remedy(error, permissions, on, advice)
+        special = (when or {}).get(error_code(error), "")
+        if isinstance(special, WorkbenchError):
+            raise special from error
+        to_do = special or remedy(error, permissions, on, advice)
         raise raises("; ".join(filter(None, (f"{trouble}: {aws_words(error)}", to_do, note)))) from error
 
 

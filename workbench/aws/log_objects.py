@@ -63,16 +63,16 @@ class LogObjects:
     def listing(self, log: LogTable, start: datetime | None = None, end: datetime | None = None) -> Listing:
         """List the objects of a table that arrived between two times, and those that no partition has."""
         zone = self._zone or Zone(early=timedelta(days=1))
-        found = self._listed(log, *log.partitions.between(log.location, *zone.local(start, end)))
-        some = list({item.path: item for item in (*self._first(log), *found)}.values())
+        listed = self._listed(log, *log.partitions.between(log.location, *zone.local(start, end)))
+        some = list({item.path: item for item in (*self._first(log), *listed)}.values())
         seen = sample_times(some, self._looked.setdefault(log.location, {}), self._look)
-        settled = self._settled(log, seen, found)
+        settled = self._settled(log, seen, listed)
         if log.partitions.sort and not settled.partitions.units:
-            found = self._listed(log)
+            listed = self._listed(log)
         low, high = settled.zone.local(start, end)
         objects: list[Object] = []
         unread: list[Object] = []
-        for item in found:
+        for item in listed:
             values, span = settled.values(item), settled.arrival_span(item)
             if span is None or (span[1] > low and span[0] <= high):
                 dated = replace(item, arrival=settled.zone.utc(settled.local_arrival(item)))
@@ -107,11 +107,11 @@ class LogObjects:
         log = replace(log, named=all(map(log.agrees, listed)))
         if self._zone:
             return replace(log, zone=self._zone)
-        witnesses = [Witness(*told, times) for item, times in seen if (told := log.witness(item))]
+        witnesses = [Witness(*witness, times) for item, times in seen if (witness := log.witness(item))]
         stored = [
-            told[0] - datetime.fromtimestamp(item.modified / 1e9, UTC).replace(tzinfo=None)
+            witness[0] - datetime.fromtimestamp(item.modified / 1e9, UTC).replace(tzinfo=None)
             for item in listed
-            if (told := log.witness(item))
+            if (witness := log.witness(item))
         ]
         return replace(log, zone=infer_zone(witnesses, max(stored, default=OFFSETS[0])))
 
@@ -163,9 +163,11 @@ class LogObjects:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, key.rpartition("/")[2])
             path.write_bytes(head)
-            found = [each for each in read_changes(stored_object(path), self._keys) if not isinstance(each, Unreadable)]
-        self._parts[item.path] = merged(map(_part, found))
-        return found
+            changes = [
+                each for each in read_changes(stored_object(path), self._keys) if not isinstance(each, Unreadable)
+            ]
+        self._parts[item.path] = merged(map(_part, changes))
+        return changes
 
 
 def _object(bucket: str, item: ObjectTypeDef) -> Object:

@@ -90,16 +90,16 @@ class Partitions:
         ]
         conditions = [text for text in conditions if text]
         spans = {values: self.interval(values) for values in each}
-        known = {values: span for values, span in spans.items() if span}
-        if len(known) == len(each):
+        dated = {values: span for values, span in spans.items() if span}
+        if len(dated) == len(each):
             levels = sorted(
                 (number for number, units in enumerate(self.units) if units),
                 key=lambda number: "YmdH".index(self.units[number][0]),
             )
             unwanted = set(others) - set(each)
-            text = self._tree(known, unwanted, levels, *ends_of(known.values()))
+            text = self._tree(dated, unwanted, levels, *ends_of(dated.values()))
             if len(text) > _LONGEST:
-                text = self._tree(known, set(), levels, *ends_of(known.values()))
+                text = self._tree(dated, set(), levels, *ends_of(dated.values()))
             conditions.append(text)
         return " and ".join(conditions) or "true"
 
@@ -189,8 +189,8 @@ class Partitions:
             return False
         if not self.template:
             spans = [self.interval(values) for _, values in sorted(self.registered.items())]
-            known = [span for span in spans if span]
-            return bool(known) and len(known) == len(spans) and known == sorted(known)
+            dated = [span for span in spans if span]
+            return bool(dated) and len(dated) == len(spans) and dated == sorted(dated)
         places = [
             self.template.find("{" + name + "}")
             for (name, _), units in zip(self.columns, self.units, strict=True)

@@ -203,8 +203,8 @@ def ddl(database: str, table: TableInputTypeDef | TableTypeDef) -> str:
         f"STORED AS INPUTFORMAT {_quoted(stored['InputFormat'])}\n  OUTPUTFORMAT {_quoted(stored['OutputFormat'])}"
     )
     lines.append(f"LOCATION {_quoted(stored['Location'])}")
-    told = {name: value for name, value in table.get("Parameters", {}).items() if name != "EXTERNAL"}
-    return "\n".join([*lines, *([f"TBLPROPERTIES {properties(told)}"] if told else [])])
+    parameters = {name: value for name, value in table.get("Parameters", {}).items() if name != "EXTERNAL"}
+    return "\n".join([*lines, *([f"TBLPROPERTIES {properties(parameters)}"] if parameters else [])])
 
 
 def _tick(name: str) -> str:

@@ -64,14 +64,14 @@ def run_checks(settings: Settings) -> pd.DataFrame:
             ("change log", lambda: _log(settings), "workbench --debug tables"),
             ("item store", lambda: _store(store), "workbench --debug check"),
         ]
-    found: list[Check] = []
+    checks: list[Check] = []
     for name, part, remedy in parts:
         try:
             result = part()
-            found += [result] if isinstance(result, Check) else result
+            checks += [result] if isinstance(result, Check) else result
         except Exception as error:
-            found.append(Check(name, "failed", f"{type(error).__name__}: {error}".splitlines()[0], remedy))
-    return pd.DataFrame([astuple(check) for check in found], columns=["check", "status", "detail", "remedy"])
+            checks.append(Check(name, "failed", f"{type(error).__name__}: {error}".splitlines()[0], remedy))
+    return pd.DataFrame([astuple(check) for check in checks], columns=["check", "status", "detail", "remedy"])
 
 
 def _aws(settings: Settings) -> Iterable[Check]:

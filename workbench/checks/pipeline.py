@@ -51,11 +51,11 @@ def check_pipeline(
     location
         Where the log is, ``s3://…``.
     delivery
-        What `delivery_streams` told, or why it did not.
+        What `delivery_streams` returned, or why it could not.
     """
     name = f"stream of {table}"
     try:
-        told = clients.dynamodb.describe_kinesis_streaming_destination(TableName=table)
+        response = clients.dynamodb.describe_kinesis_streaming_destination(TableName=table)
     except (ClientError, BotoCoreError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException":
             yield Check(
@@ -66,10 +66,10 @@ def check_pipeline(
             )
             return
         yield refusal(name, error, f"table/{table}", "warning")
-        told = None
+        response = None
     arns = []
-    if told is not None:
-        destinations = told.get("KinesisDataStreamDestinations", [])
+    if response is not None:
+        destinations = response.get("KinesisDataStreamDestinations", [])
         arns = [each["StreamArn"] for each in destinations]
         yield from _destinations(name, table, destinations)
     yield from _tried(f"point-in-time recovery of {table}", f"table/{table}", lambda: _recovery(clients, table))
@@ -121,9 +121,9 @@ def _destinations(
 
 
 def _recovery(clients: Clients, table: str) -> Iterator[Check]:
-    told = clients.dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    backups = clients.dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
     name = f"point-in-time recovery of {table}"
-    if told.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED":
+    if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED":
         yield Check(name, "ok", "on: exports to S3 are possible")
     else:
         yield Check(
@@ -146,8 +146,8 @@ def _replication(clients: Clients, table: str) -> Iterator[Check]:
     name, lost, oldest = f"replication of {table}", 0.0, 0.0
     for metric, days in (("FailedToReplicateRecordCount", 14), ("AgeOfOldestUnreplicatedRecord", 1)):
         # They have a second dimension, DelegatedOperation; only metrics of the last two weeks are listed.
-        found = clients.cloudwatch.list_metrics(Namespace="AWS/DynamoDB", MetricName=metric, Dimensions=by_table)
-        for each in found["Metrics"]:
+        metrics = clients.cloudwatch.list_metrics(Namespace="AWS/DynamoDB", MetricName=metric, Dimensions=by_table)
+        for each in metrics["Metrics"]:
             dimensions = each["Dimensions"]
             if days == 14:
                 lost += sum(_values(clients, "AWS/DynamoDB", metric, dimensions, "Sum", timedelta(days=days), 86_400))
@@ -261,20 +261,20 @@ def _errors(clients: Clients, called: str, bucket: str, s3: ExtendedS3Destinatio
     pages = clients.s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=prefix, PaginationConfig={"MaxItems": _LISTED}
     )
-    found = [each["LastModified"] for page in pages for each in page.get("Contents", [])]
-    recent = sum(moment > datetime.now(UTC) - timedelta(days=7) for moment in found)
+    modified = [each["LastModified"] for page in pages for each in page.get("Contents", [])]
+    recent = sum(moment > datetime.now(UTC) - timedelta(days=7) for moment in modified)
     place = f"s3://{bucket}/{prefix}"
-    many = f"{len(found):,}{' or more' if len(found) == _LISTED else ''}"
-    if recent or len(found) == _LISTED:
+    many = f"{len(modified):,}{' or more' if len(modified) == _LISTED else ''}"
+    if recent or len(modified) == _LISTED:
         yield Check(
             name,
             "warning",
             f"{many} objects under {place}, {recent:,} of the last 7 days, the newest of "
-            f"{max(found):%Y-%m-%d %H:%M} UTC: changes in them are not in the log",
+            f"{max(modified):%Y-%m-%d %H:%M} UTC: changes in them are not in the log",
             f"aws s3 ls --recursive {place}; each line says why (errorMessage) and holds the record (rawData)",
         )
     else:
-        yield Check(name, "ok", f"none of the last 7 days under {place}" + (f" ({many} older)" if found else ""))
+        yield Check(name, "ok", f"none of the last 7 days under {place}" + (f" ({many} older)" if modified else ""))
 
 
 def _static(prefix: str) -> str:
@@ -293,7 +293,7 @@ def _values(
 ) -> list[float]:
     """Return a metric's values, the newest first."""
     now = datetime.now(UTC)
-    told = clients.cloudwatch.get_metric_data(
+    response = clients.cloudwatch.get_metric_data(
         StartTime=now - back,
         EndTime=now,
         ScanBy="TimestampDescending",
@@ -308,7 +308,7 @@ def _values(
             }
         ],
     )
-    return [value for result in told["MetricDataResults"] for value in result["Values"]]
+    return [value for result in response["MetricDataResults"] for value in result["Values"]]
 
 
 def _tried(name: str, resource: str, part: Callable[[], Iterator[Check]], status: Status = "warning") -> list[Check]:
