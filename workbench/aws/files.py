@@ -23,7 +23,7 @@ import boto3
 
 from workbench.aws.errors import explained
 from workbench.errors import StoreError, WorkbenchError
-from workbench.paths import already_there, split_s3_object
+from workbench.paths import already_there, split_s3_object, split_s3_uri
 
 
 class S3Files:
@@ -46,7 +46,7 @@ class S3Files:
 
     def list(self, top: str) -> list[str]:
         """List the objects below a prefix, which ends with ``/``, by their names from there on."""
-        bucket = top.removeprefix("s3://").partition("/")[0]
+        bucket, _ = split_s3_uri(top, self._raises)
         with explained(f"{top} cannot be listed", "s3:ListBucket", on=bucket, raises=self._raises):
             uris: builtins.list[str] = self._s3.list_objects(f"{glob.escape(top)}*", boto3_session=self._session)
             return [uri[len(top) :] for uri in uris]
