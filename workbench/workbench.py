@@ -17,7 +17,7 @@ from workbench.model.keys import Key
 from workbench.model.times import Moment
 from workbench.questions import frequency, history, quality, reconciliation, state
 from workbench.questions.asking import Asking
-from workbench.questions.by_name import ask_by_name
+from workbench.questions.by_name import ask_by_method, ask_by_name
 from workbench.questions.history import Comparison, History
 from workbench.questions.quality import Quality
 from workbench.questions.result import Result
@@ -463,8 +463,7 @@ class Workbench:
         ['p-000006', 'p-000011']
         """
         if (name := question_name(question)) in QUESTIONS:
-            result: Result = getattr(self, name)(table, **values)
-            return result
+            return ask_by_method(getattr(self, name), table, values)
         return ask_by_name(self._asking, name, table, values)
 
     def sql(self, question: str, table: str, /, **values: Any) -> str:

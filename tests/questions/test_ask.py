@@ -87,3 +87,17 @@ def test_an_answer_over_a_window_without_changes_has_its_columns(wb):
     assert {"changes": "Int64", "first_change": "datetime64[us, UTC]"}.items() <= df.dtypes.astype(
         str
     ).to_dict().items()
+
+
+@pytest.mark.parametrize(
+    ("question", "values", "message"),
+    [
+        ("diff", {}, "diff needs a value for 'before'"),
+        ("diff", {"befor": "-1d"}, r"diff has no parameter 'befor'. Did you mean 'before'\?"),
+        ("latest", {"as_off": "-1d"}, r"latest_state has no parameter 'as_off'. Did you mean 'as_of'\?"),
+        ("latest", {"table": "persons"}, "latest_state has no parameter 'table'"),
+    ],
+)
+def test_a_parameter_that_is_missing_or_unknown_is_named_in_a_line(question, values, message, wb):
+    with pytest.raises(ParameterError, match=message):
+        wb.ask(question, "persons", **values)

@@ -43,7 +43,7 @@ def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping
     Parameters
     ----------
     question
-        Its name; one that has no method of `Workbench` is asked by `Workbench.ask`.
+        Its name, as `Workbench.ask` takes it.
     asked
         Its parameters.
     options
@@ -57,7 +57,7 @@ def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping
     out, as_json = options.pop("out"), options.pop("as_json")
     if out:  # refuse what could not be written before the question is asked, which may take long
         writers.destination(out, overwrite=options["overwrite"], sidecar=True, session=wb.session)
-    result = getattr(wb, question)(table, **asked) if question in QUESTIONS else wb.ask(question, table, **asked)
+    result = wb.ask(question, table, **asked)
     if out:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", UserWarning)

@@ -1,16 +1,36 @@
-"""Any question by the name of its `.sql` file: its head says what it takes, and the columns it answers with."""
+"""Any question by its name: of its method, or of its `.sql` file, whose head says what it takes and answers with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from workbench.engines.base import as_question
-from workbench.errors import ParameterError
+from workbench.errors import ParameterError, did_you_mean
 from workbench.model.times import END_OF_TIME
 from workbench.questions.asking import Asking
 from workbench.questions.frames import answer_frame
 from workbench.questions.result import Result
+
+
+def ask_by_method(method: Callable[..., Result], table: str, values: Mapping[str, Any]) -> Result:
+    """Answer the question of a method, whose parameters are those it has.
+
+    Raises
+    ------
+    ParameterError
+        Where one is missing that has no default, or there is none of a name.
+    """
+    parameters = {name: each for name, each in inspect.signature(method).parameters.items() if name != "table"}
+    for name in values:
+        if name not in parameters:
+            hint = did_you_mean(name, parameters)
+            raise ParameterError(f"{method.__name__} has no parameter {name!r}.{hint}")
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in values:
+            raise ParameterError(f"{method.__name__} needs a value for {name!r}: {name}=…")
+    return method(table, **values)
 
 
 def ask_by_name(asking: Asking, name: str, table: str, values: Mapping[str, Any]) -> Result:
