@@ -63,7 +63,7 @@ def _local_folder(path: Path) -> Path:
 
 def _engine(name: str) -> str:
     if name not in ENGINES:
-        raise ValueError(f"must be one of {', '.join(ENGINES)}")
+        raise ValueError(f"it must be one of {', '.join(ENGINES)}.{did_you_mean(name, ENGINES)}")
     return name
 
 
@@ -245,7 +245,7 @@ def load_settings(**given: Any) -> Settings:
             raise ConfigError(f"there is no setting {name!r}.{hint}") from error
         shown = "(hidden)" if name == "mask_salt" else repr(first["input"])
         raise ConfigError(
-            f"setting {name!r} is {shown}: {first['msg']} (a keyword, WORKBENCH_"
+            f"setting {name!r} is {shown}: {first['msg'].removeprefix('Value error, ')} (a keyword, WORKBENCH_"
             f"{name.upper()} or {file or FILE} sets it)"
         ) from error
     except SettingsError as error:

@@ -472,12 +472,12 @@ class Workbench:
         Parameters
         ----------
         question
-            A question by its name or shorter name, whose text is what `Result.sql` holds (of `change_frequency` by
-            what `by` says; of `data_quality` the first of several); or the name of a `.sql` file in ``workbench/sql``,
-            such as hot_keys.
+            A question by its name or shorter name: the text it is asked with first (of `change_frequency` by what
+            `by` says), without the filter its method adds; or the name of a `.sql` file in ``workbench/sql``, such as
+            hot_keys.
         **values
-            Its parameters; the others have the defaults the question's method has. `where` is a condition, for
-            latest_state and changes.
+            Parameters of that file, which its head declares; the others have their defaults. `where` is a condition,
+            for latest_state and changes.
 
         Examples
         --------

@@ -10,7 +10,8 @@ import pytest
 
 from workbench import Workbench
 from workbench.errors import ParameterError
-from workbench.sql.questions import load_question, questions
+from workbench.sql.questions import load_question, parse_question, questions
+from workbench.sql.templates import load
 from workbench.vocabulary import QUESTIONS
 
 FILES = [name for name in questions() if name not in QUESTIONS]
@@ -101,3 +102,55 @@ def test_an_answer_over_a_window_without_changes_has_its_columns(wb):
 def test_a_parameter_that_is_missing_or_unknown_is_named_in_a_line(question, values, message, wb):
     with pytest.raises(ParameterError, match=message):
         wb.ask(question, "persons", **values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"start": "2025-11-20", "end": "2025-11-18"}, "ends before it starts|not before|wrong way round|after"),
+        ({"limit": 2.5}, "limit is 2.5: it must be a whole number"),
+        ({"limit": -1}, "limit is -1: it must be a whole number"),
+        ({"limit": True}, "limit is True: it must be a whole number"),
+    ],
+)
+def test_a_value_that_is_not_of_its_parameters_type_is_refused(values, message, wb):
+    with pytest.raises(ParameterError, match=message):
+        wb.ask("hot_keys", "persons", **values)
+
+
+def test_the_most_changed_items_are_in_the_order_of_the_method_whatever_is_masked(wb, home):
+    whole = wb.ask("hot_keys", "persons")
+    assert whole.df["changes"].tolist() == sorted(whole.df["changes"], reverse=True)
+    with closing(Workbench(home=home, mask=["pk"])) as masked:
+        by_name, by_method = masked.ask("hot_keys", "persons"), masked.change_frequency("persons", by="key")
+        assert by_name.df["changes"].tolist() == whole.df["changes"].tolist()
+        assert by_name.df["pk"].tolist() == by_method.df["pk"].tolist()
+
+
+def test_an_estimate_of_what_cannot_be_asked_is_refused(wb):
+    with pytest.raises(ParameterError, match="no question 'nonsense'"):
+        wb.estimate("nonsense", "persons")
+    with pytest.raises(ParameterError, match="no parameter 'foo'"):
+        wb.estimate("hot_keys", "persons", foo=1)
+
+
+def test_frequency_by_nothing_is_refused(wb):
+    with pytest.raises(ParameterError, match="by='None' is unknown"):
+        wb.change_frequency("persons", by=None)
+
+
+def test_a_question_about_states_begins_with_the_baseline_as_latest_state_does(tmp_path, monkeypatch):
+    with closing(Workbench(home=tmp_path / "home")) as wb:
+        wb.generate("persons", items=20, changes=100, progress=False)
+        exports = wb.export_baseline("persons", tmp_path / "exports")
+        objects = sorted(item for item in (wb.settings.lake / "data").rglob("*") if item.is_file())
+        for item in objects[:-1]:
+            item.unlink()
+    meant = parse_question("items_there", load("latest_state"))
+    monkeypatch.setattr("workbench.questions.by_name.as_question", lambda name: meant)
+    with closing(Workbench(home=tmp_path / "home", baseline=exports)) as wb:
+        by_name, by_method = wb.ask("items_there", "persons"), wb.latest_state("persons")
+        assert len(by_name) == len(by_method) > 10
+        assert any("from the export of" in note for note in by_name.stats.notes)
+        hot = wb.ask("change_frequency", "persons")
+        assert not any("from the export of" in note for note in hot.stats.notes)

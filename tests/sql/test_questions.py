@@ -119,6 +119,10 @@ def test_what_is_not_given_has_its_default_and_what_is_given_as_text_is_read():
         ("{deliveries}", "{deliveries} cross join {more}", "nothing fills {more} in"),
         ("ts >= :start", "ts >= :start and ({matching})", "no Filter: for {matching}"),
         ("n bigint", "n", "line 'n' cannot be read"),
+        ("count(*)", "max(new_image)", "reads new_image, and the head has no images"),
+        ("count(*)", 'max("old_image")', "reads old_image, and the head has no images"),
+        ("count(*)", "max(arrival)", "reads arrival, and the head has no arrivals"),
+        ("start", "after", ":after has the name of a parameter that every question has"),
     ],
 )
 def test_a_head_and_a_text_that_disagree_are_refused(old, new, told):

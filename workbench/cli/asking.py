@@ -119,7 +119,7 @@ def parameters_of(question: str, given: Mapping[str, str]) -> dict[str, Any]:
         for name, parameter in inspect.signature(getattr(Workbench, question)).parameters.items()
         if name not in ("self", "table", "key")
     }
-    kinds: Mapping[str, click.ParamType[Any]] = {"bool": click.BOOL, "int": click.INT}
+    kinds: Mapping[str, click.ParamType[Any]] = {"bool": click.BOOL, "int": click.INT, "float": click.FLOAT}
     values = {}
     for name, value in given.items():
         if name not in taken:

@@ -227,6 +227,7 @@ class Engine(ABC):
 
     def estimate(self, question: Asked, table: str, **values: object) -> Estimate:
         """Tell what `ask` would read at most; nothing is run."""
+        as_question(question).bind(values)
         objects = [item for each in self.listed()[0] if each.table == table for item in each.objects]
         return Estimate(sum(item.size for item in objects), len(objects), 0.0)
 

@@ -24,13 +24,22 @@ from workbench.config import Settings
 from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, as_question, matching, resumed_at
 from workbench.engines.exported import stage
 from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
-from workbench.errors import ConfigError, EngineLost, QueryError, TableNotFound, causes, did_you_mean, without_values
+from workbench.errors import (
+    ConfigError,
+    EngineLost,
+    ParameterError,
+    QueryError,
+    TableNotFound,
+    causes,
+    did_you_mean,
+    without_values,
+)
 from workbench.log.arrivals import Zone, named_zone
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.containers import FAILURE
 from workbench.log.contents import Schema, Table, alive_at, choice, one_table
 from workbench.log.exports import Baseline
-from workbench.log.listing import list_objects
+from workbench.log.listing import ADVICE, list_objects
 from workbench.log.objects import Object, Unreadable, grouped
 from workbench.model.times import END_OF_TIME, duration
 from workbench.paths import local_path
@@ -53,9 +62,11 @@ def _asked_again(method: M) -> M:
 
     @wraps(method)
     def asked(self: DuckDBEngine, *args: Any, **options: Any) -> Any:
+        if self._asking:  # within another: that one is asked again
+            return method(self, *args, **options)
         lost = False
         while True:
-            self._resumes = None
+            self._resumes, self._asking = None, True
             try:
                 with self._alive():
                     return method(self, *args, **options)
@@ -66,6 +77,8 @@ def _asked_again(method: M) -> M:
             except QueryError:
                 if self._resumes is None or _kept(self._resumes):
                     raise
+            finally:
+                self._asking = False
 
     return cast(M, asked)
 
@@ -76,6 +89,7 @@ class DuckDBEngine(Engine):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._asking = False
         self._logs: dict[tuple[str, str], StagedLog] = {}
         self._staged: tuple[str, Baseline] | None = None
         self._not_staged: tuple[Unreadable, ...] = ()
@@ -146,6 +160,7 @@ class DuckDBEngine(Engine):
 
     def estimate(self, question: Asked, table: str, **values: object) -> Estimate:
         """Tell how much a question reads: all there is, at no cost."""
+        as_question(question).bind(values)
         objects = list_objects(self._source_of(table))
         return Estimate(sum(item.size for item in objects), len(objects), 0.0)
 
@@ -245,7 +260,7 @@ class DuckDBEngine(Engine):
 
     def _origin(self, table: str) -> Log:
         """Tell where the log of a table is; the embedded lake may be moved with its checkpoints."""
-        root = local_path(self._source_of(table))
+        root = local_path(self._source_of(table), ParameterError, ADVICE)
         source = str(root.resolve()) if self._settings.source else ""
         source += choice(self._settings.log_region, self._settings.log_account)
         return Log(source, f"{root}/" if root.is_dir() else "")

@@ -30,7 +30,7 @@ _MARKS = re.compile(
 )
 _UNFINISHED = (".crdownload", ".part", ".partial", ".filepart", ".download", ".tmp")
 _PLACEHOLDER = ".icloud"
-_ADVICE = 'ask what is in S3 by engine="athena", or copy it here (aws s3 sync) and give the folder'
+ADVICE = 'ask what is in S3 by engine="athena", or copy it here (aws s3 sync) and give the folder'
 _COUNTED = 1_000  # passed-over files of a folder that are looked at
 EXPORT = "a DynamoDB export, no change log: give it as the baseline (--baseline), or to reconcile --against"
 _TABLES = {
@@ -70,7 +70,7 @@ def list_source(source: str | Path) -> Listing:
     ParameterError
         Where the source does not exist, or something in it may not be read.
     """
-    root = local_path(source, ParameterError, _ADVICE)
+    root = local_path(source, ParameterError, ADVICE)
     finder = _Finder()
     if root.is_dir():
         if not (table := _table_above(root)):

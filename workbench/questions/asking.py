@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 _BY_KEY = frozenset({"latest_state", "changes", "item_history", "diff", "reconcile"})  # whose rows are ordered by key
+_BY_OF = {"hot_keys": "key"}  # the file of `change_frequency` by key, asked by its own name
 UNMATCHED = "the mask {} applies to nothing here"
 
 
@@ -205,7 +206,7 @@ class Asking:
         if self.settings.mask:
             asked = self._without_masked(asked)
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
-        by_key = question in _BY_KEY or asked.get("by") == "key"
+        by_key = question in _BY_KEY or "key" in (asked.get("by"), _BY_OF.get(question))
         keys = self._leading_keys(table, df) if len(df.columns) and by_key else ()
         result = kind(
             df,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
-from workbench.engines.base import as_question
+from workbench.engines.base import Over, as_question
 from workbench.errors import ParameterError, did_you_mean
-from workbench.model.times import END_OF_TIME
+from workbench.model.times import END_OF_TIME, window
 from workbench.questions.asking import Asking
 from workbench.questions.frames import answer_frame
 from workbench.questions.result import Result
@@ -42,7 +43,12 @@ def ask_by_name(asking: Asking, name: str, table: str, values: Mapping[str, Any]
             "with texts: ask without a mask, or give the question a method that holds it"
         )
     bound = meant.bind(values)
+    if meant.window and meant.window.first:
+        window(bound[meant.window.first], bound[meant.window.last])  # type: ignore[arg-type]
     asked = {each: bound[each] for each, value in values.items() if value is not None}
-    answer = asking.retrying(table, lambda: asking.engine.ask(meant, table, **values))
+    over: Over = "state" if meant.state else "log"
+    answer = asking.retrying(table, lambda: asking.engine.ask(meant, table, over=over, **bound))  # type: ignore[arg-type]
+    at = bound.get("as_of")
+    notes = asking.notes(table, at if isinstance(at, datetime) else END_OF_TIME) if meant.state else []
     df = answer_frame(answer.rows, meant.columns, asking.key_names(table))
-    return asking.result(Result, df, answer, name, table, asked, notes=asking.notes(table, END_OF_TIME))
+    return asking.result(Result, df, answer, name, table, asked, notes=notes)

@@ -59,6 +59,7 @@ def change_frequency(
         "end": end and until,
         "timezone": timezone,
     }
+    question = text_of("change_frequency", str(by))
     unit, ends = time_buckets.unit_of(every or "1h", timezone), (begin if start else None, until if end else None)
     notes: list[str] = []
     if by == "attribute":
@@ -69,7 +70,7 @@ def change_frequency(
     if by == "key":
         span["limit"] = at_most(limit)
         asked["limit"] = limit
-    answer = asking.engine.ask(text_of("change_frequency", by), table, **span)
+    answer = asking.engine.ask(question, table, **span)
     if by == "event":
         df = time_buckets.into_buckets(answer.rows.to_pandas(), every or "1h", timezone, *ends)
         notes = time_buckets.left_out(df)

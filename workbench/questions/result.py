@@ -175,7 +175,8 @@ class Result:
         """The columns by which rows are ordered before the key."""
         if self.asked.get("question") == "changes":
             return ("ts",)
-        return ("changes",) if self.asked.get("by") == "key" else ()
+        by_key = self.asked.get("by") == "key" or self.asked.get("question") == "hot_keys"
+        return ("changes",) if by_key else ()
 
     @property
     def summary(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import orjson
@@ -153,8 +154,10 @@ def at_most(limit: int) -> int:
     Raises
     ------
     ParameterError
-        Where it is negative.
+        Where it is negative, or no whole number.
     """
+    if isinstance(limit, bool) or not isinstance(limit, Integral):
+        raise ParameterError(f"limit={limit!r} is no whole number")
     if limit < 0:
         raise ParameterError(f"limit={limit} is less than nothing")
     return int(limit)

@@ -16,12 +16,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from numbers import Integral
 from types import MappingProxyType
 
 from workbench.errors import ParameterError, did_you_mean
 from workbench.model.times import END_OF_TIME, START_OF_TIME, instant
 from workbench.sql.filters import key_schema
-from workbench.sql.templates import files, fill, load, part, placeholders
+from workbench.sql.templates import files, fill, load, part, placeholders, words
 
 READS = ("keys", "images", "arrivals")
 """What a question may read of deliveries: their keys, events and times; their images; when they arrived."""
@@ -34,7 +35,9 @@ _PARAMETER = re.compile(r":(?P<name>\w+) (?P<type>[a-z()]+) = (?P<default>.+?)(?
 _COLUMN = re.compile(r"(?P<name>\w+) (?P<type>[a-z()]+)(?: {2,}(?P<meaning>.*))?")
 _WINDOW = re.compile(r"(?:from :(?P<first>\w+), )?(?:before|until) :(?P<last>\w+)")
 _PLAIN = frozenset({"keys", "event_id", "event_name"})  # columns that a mask finds, or that are no attribute's
-_COUNTS = frozenset({"bigint", "double", "boolean", "timestamp"})
+_COUNTS = frozenset({"bigint", "decimal", "double", "boolean", "timestamp"})
+_ENGINES = frozenset({"question", "table", "where", "over", "after"})  # parameters of `Engine.ask`
+_COLUMNS_READ = {"new_image": "images", "old_image": "images", "arrival": "arrivals"}
 _TIMES = {"beginning": START_OF_TIME, "end": END_OF_TIME}
 _SECTION = re.compile(r"(?P<name>Parameters|Window|Filter|Reads|Rows|Columns):(?: (?P<text>.*))?")
 
@@ -59,11 +62,17 @@ class Parameter:
         """
         if self.type == "timestamp":
             return instant(given)  # type: ignore[arg-type]
-        if not isinstance(given, str) or self.type == "varchar":
+        if self.type == "varchar":
+            if isinstance(given, str):
+                return given
+            raise ParameterError(f"{self.name} is {given!r}: it must be a text")
+        if self.type == "boolean" and isinstance(given, bool):
             return given
+        if self.type == "bigint" and isinstance(given, Integral) and not isinstance(given, bool) and int(given) >= 0:
+            return int(given)
         if self.type == "boolean" and given in ("true", "false"):
             return given == "true"
-        if self.type == "bigint" and re.fullmatch("[0-9]{1,18}", given):
+        if self.type == "bigint" and isinstance(given, str) and re.fullmatch("[0-9]{1,18}", given):
             return int(given)
         wanted = "true or false" if self.type == "boolean" else "a whole number"
         raise ParameterError(f"{self.name} is {given!r}: it must be {wanted}")
@@ -275,7 +284,14 @@ def _agree(read: Question) -> None:
     open_ = placeholders(read.text)
     values = open_.values | ({"as_of"} if read.state else set())
     window = {name for name in (read.window.first, read.window.last) if name} if read.window else set()
+    found = words(read.text)
     faults = [
+        *(f":{name} has the name of a parameter that every question has" for name in sorted(values & _ENGINES)),
+        *(
+            f"the text reads {column}, and the head has no {part_read} among what it Reads:"
+            for column, part_read in _COLUMNS_READ.items()
+            if column in found and part_read not in read.reads
+        ),
         *(f"the text has no :{name}" for name in sorted(read.parameters.keys() - values)),
         *(f"the head has no parameter :{name}" for name in sorted(values - read.parameters.keys())),
         *(f"the window names :{name}, which is no parameter" for name in sorted(window - read.parameters.keys())),

@@ -43,6 +43,16 @@ def placeholders(sql: str) -> Placeholders:
     )
 
 
+def words(sql: str) -> frozenset[str]:
+    """Return the words of a SQL text, those in quoted identifiers too, without its texts and comments.
+
+    >>> sorted(words("select 'no' from t where c -- nor"))
+    ['c', 'from', 'select', 't', 'where']
+    """
+    kept = _TOKEN.sub(lambda token: " " if (token["skip"] or "")[:1] in ("'", "-", "/") else token[0], sql)
+    return frozenset(re.findall(r"\w+", kept))
+
+
 def files(folder: str = "") -> list[str]:
     """Name the `.sql` files of the folder of questions, or of one in it, without their ending."""
     listed = (resources.files("workbench.sql") / folder).iterdir()
