@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import AfterValidator, ByteSize, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ByteSize, PrivateAttr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -53,6 +53,10 @@ ENGINES = {
 """The classes of engines, by the names that the setting `engine` takes; see `workbench.engines.register`."""
 
 
+def _as_text(place: object) -> object:
+    return str(place) if isinstance(place, Path) else place
+
+
 def _expanded_place(text: str | None) -> str | None:
     return text if text is None or is_s3(text) or "~" not in text[:1] else str(local_path(text))
 
@@ -68,7 +72,7 @@ def _engine(name: str) -> str:
 
 
 Length = Annotated[str, AfterValidator(_checked_length)]
-Place = Annotated[str | None, AfterValidator(_expanded_place)]
+Place = Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_expanded_place)]
 
 
 class Settings(BaseSettings):
