@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import sysconfig
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -269,6 +270,7 @@ def test_the_lambda_needs_boto3_faker_and_the_standard_library_only(session, tmp
     table(session, name="people")
     code = (
         "import sys, importlib.abc\n"
+        "sys.path += sys.argv[1:]\n"  # not by site: it would put the tree this package is installed from there
         "class Barred(importlib.abc.MetaPathFinder):\n"
         "    def find_spec(self, name, path, target=None):\n"
         "        if name.split('.')[0] in ('pandas', 'numpy', 'pyarrow', 'duckdb', 'orjson', 'tqdm', 'pydantic',\n"
@@ -285,7 +287,13 @@ def test_the_lambda_needs_boto3_faker_and_the_standard_library_only(session, tmp
         "AWS_SECRET_ACCESS_KEY": "testing",
         "PATH": "",
     }
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code, sysconfig.get_path("purelib")],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout == "5\n", done.stderr
 
 
