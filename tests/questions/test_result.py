@@ -174,3 +174,19 @@ def test_a_workbench_says_its_engine_its_source_and_its_file_of_settings(wb, tmp
     assert told == (
         f"Workbench(engine='duckdb', source={str(tmp_path / 'logs')!r}, settings={str(tmp_path / 'workbench.toml')!r})"
     )
+
+
+def test_what_is_no_name_of_a_column_is_refused_in_a_line(wb):
+    result = wb.latest_state("things")
+    for wrong in (0, slice(0, 1), result["pk"] == "p-000001", ("pk", "pk"), [0]):
+        with pytest.raises(ParameterError, match=r"takes the name of a column, or a list of names; for rows take \.df"):
+            result[wrong]
+
+
+def test_the_hours_of_a_week_are_not_drawn_from_longer_buckets(wb):
+    for every in ("3h", "1d", "1mo"):
+        with pytest.raises(
+            ParameterError, match=f"weekday_hour needs every= of 1min, .*, and this answer is by {every}"
+        ):
+            wb.change_frequency("things", every=every).plot("weekday_hour")
+    assert wb.change_frequency("things").plot("weekday_hour")

@@ -110,6 +110,8 @@ def test_what_is_not_given_has_its_default_and_what_is_given_as_text_is_read():
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
+        ("Columns:", "Colums:", "'Colums' is no section of a head"),
+        ("start timestamp", "start timestmp", "line ':start timestmp"),
         (":start timestamp", ":begin timestamp", "no :begin; the head has no parameter :start"),
         ("= beginning", "= someday", "default 'someday'"),
         ("Reads: keys", "Reads: pictures", "reads 'pictures'"),

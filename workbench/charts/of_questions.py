@@ -28,6 +28,8 @@ class ChartOf:
         Columns that the frame must have: the same question may be answered with others, as without `every`.
     frame
         The frame of the answer that is drawn: an attribute of the result.
+    every
+        The widths of buckets it can show, as `every` has them; any where there are none.
     """
 
     question: str
@@ -35,12 +37,13 @@ class ChartOf:
     draw: Callable[..., Axes]
     needs: frozenset[str] = frozenset()
     frame: str = "df"
+    every: tuple[str, ...] = ()
 
 
 CHARTS = (
     ChartOf("change_frequency", "event", change_frequency),
     ChartOf("change_frequency", "event", live_items),
-    ChartOf("change_frequency", "event", weekday_hour),
+    ChartOf("change_frequency", "event", weekday_hour, every=("1min", "5min", "15min", "30min", "1h")),
     ChartOf("change_frequency", "attribute", attribute_heatmap, frozenset({"path", "bucket"})),
     ChartOf("change_frequency", "key", hot_keys),
     ChartOf("change_frequency", "concentration", concentration),

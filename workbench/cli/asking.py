@@ -12,6 +12,7 @@ import click
 
 from workbench.cli.options import SETTINGS
 from workbench.cli.program import say
+from workbench.exit_codes import DISAGREES
 from workbench.text import plain_json
 from workbench.vocabulary import QUESTIONS
 
@@ -37,8 +38,8 @@ def open_workbench(
     return Workbench(source, keys=keys or None, mask=mask or None, **settings, **given)
 
 
-def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
-    """Ask a question, and show or write the answer.
+def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Ask a question, and show or write the answer; end with `DISAGREES` where that says no.
 
     Parameters
     ----------
@@ -55,10 +56,10 @@ def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping
     options = dict(options)
     wb = open_workbench(**{name: options.pop(name) for name in SETTINGS})
     out, as_json = options.pop("out"), options.pop("as_json")
-    if out:  # refuse what could not be written before the question is asked, which may take long
+    if out is not None:  # refuse what could not be written before the question is asked, which may take long
         writers.destination(out, overwrite=options["overwrite"], sidecar=True, session=wb.session)
     result = wb.ask(question, table, **asked)
-    if out:
+    if out is not None:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", UserWarning)
             result.write(out, **options)
@@ -72,7 +73,9 @@ def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping
     kinds = grouped(result.stats.unreadable)
     for each in kinds[:5] + [f"and {len(kinds) - 5:,} more kinds"] * (len(kinds) > 5):
         say(f"unreadable: {each}", err=True)
-    return result
+    says_no = question == "data_quality" and (result.df["status"] == "failed").any()
+    if says_no or (question == "reconcile" and not getattr(result, "agrees", True)):
+        sys.exit(DISAGREES)
 
 
 def print_table(df: pd.DataFrame, as_json: bool) -> None:
@@ -98,7 +101,12 @@ def pairs(given: tuple[str, ...]) -> dict[str, str]:
     for pair in given:
         if "=" not in pair:
             raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="-p")
-    return dict(pair.split("=", 1) for pair in given)
+    named = [pair.partition("=")[::2] for pair in given]
+    values = dict(named)
+    for name, _ in named:
+        if [other for other, _ in named].count(name) > 1:
+            raise click.BadParameter(f"{name!r} is given twice", param_hint="-p")
+    return values
 
 
 def items(key: tuple[str, ...], prefix: bool) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import Any
 
 import click
@@ -13,7 +12,6 @@ from workbench.cli.asking import answer, items, open_workbench, pairs, parameter
 from workbench.cli.options import item_options, parameters, result_options, window_options
 from workbench.cli.program import QUESTIONS, main, say
 from workbench.errors import did_you_mean
-from workbench.exit_codes import DISAGREES
 from workbench.model.records import EVENTS
 from workbench.vocabulary import ALIASES, COUNTED_BY, question_name
 from workbench.vocabulary import QUESTIONS as QUESTION_NAMES
@@ -149,8 +147,7 @@ def data_quality(
     Example: workbench data_quality persons --late-arrival 6h
     """
     asked = {"start": start, "end": end, "late_arrival": late_arrival, "max_age": max_age}
-    if (answer("data_quality", table, asked, options).df["status"] == "failed").any():
-        sys.exit(DISAGREES)
+    answer("data_quality", table, asked, options)
 
 
 @main.verb(QUESTIONS)
@@ -176,8 +173,7 @@ def reconcile(
     Example: workbench reconcile persons --against exports
     """
     asked = {"against": against, "lag": lag, "wait": wait, "segments": segments, "rate": rate}
-    if not answer("reconcile", table, asked, options).agrees:
-        sys.exit(DISAGREES)
+    answer("reconcile", table, asked, options)
 
 
 class QuestionName(click.ParamType[str]):
@@ -207,14 +203,17 @@ class QuestionName(click.ParamType[str]):
 @click.argument("question", type=QuestionName())
 @click.argument("table")
 @parameters
+@item_options
 @result_options
-def ask(question: str, table: str, parameters: tuple[str, ...], **options: Any) -> None:
+def ask(
+    question: str, table: str, parameters: tuple[str, ...], key: tuple[str, ...], prefix: bool, **options: Any
+) -> None:
     """Ask a QUESTION about TABLE by its name, also one that has no verb of its own, such as hot_keys.
 
     \b
     Example: workbench ask hot_keys persons -p limit=5
     """
-    answer(question, table, parameters_of(question, pairs(parameters)), options)
+    answer(question, table, _asked(question, parameters, key, prefix), options)
 
 
 @main.verb(QUESTIONS)
@@ -238,12 +237,20 @@ def export(
     \b
     Example: workbench export latest_state persons persons.xlsx -p as_of=-2d --mask person.email --overwrite
     """
-    asked = parameters_of(question, pairs(parameters))
-    if key or prefix:
-        if question not in ("changes", "item_history", "diff"):
-            raise click.BadParameter(f"{question} is asked of all items", param_hint="--key")
-        asked |= items(key, prefix)
+    if options["out"] is not None:
+        raise click.UsageError("export writes to FILE: leave --out out")
+    asked = _asked(question, parameters, key, prefix)
     answer(question, table, asked, options | {"out": file})
+
+
+def _asked(question: str, parameters: tuple[str, ...], key: tuple[str, ...], prefix: bool) -> dict[str, Any]:
+    """Return the parameters of a question: those of ``-p``, and which items."""
+    asked = parameters_of(question, pairs(parameters))
+    if not key and not prefix:
+        return asked
+    if question not in ("changes", "item_history", "diff"):
+        raise click.BadParameter(f"{question} is asked of all items", param_hint="--key")
+    return asked | items(key, prefix)
 
 
 @main.verb(QUESTIONS)

@@ -417,7 +417,7 @@ class DuckDBEngine(Engine):
         if not names:
             raise TableNotFound(
                 f"there is no table {table!r}: the lake {self._settings.lake} is empty. Run `workbench generate "
-                "persons`, or name a folder of change logs by --from (source=)"
+                "persons`, or name a folder of change logs by --source (source=)"
             )
         raise TableNotFound(
             f"there is no table {table!r} in {self._settings.lake}, but: {', '.join(names)}."

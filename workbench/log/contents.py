@@ -213,7 +213,7 @@ def _refuse_interleaved(schemas: Sequence[Schema], table: str) -> None:
             named = (f"{one.called} from {_shown_time(one.first)} to {_shown_time(one.last)}" for one in (before, each))
             raise ParameterError(
                 f"{table!r} has changes of two keys at the same time, so of two tables: "
-                f"{' and '.join(named)}; give the folder of one by --from (source=)"
+                f"{' and '.join(named)}; give the folder of one by --source (source=)"
             )
         before = each
 

@@ -37,7 +37,7 @@ Row = Mapping[str, Any]
 """A change as `changes.sql` answers it."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class History(Result):
     """The lives of items; shows itself as a timeline."""
 
@@ -53,7 +53,7 @@ class History(Result):
         return f"{timeline.to_html(self.df, limit=40)}{small_print(self.summary)}"
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Comparison(Result):
     """What differs between two states of a table.
 

@@ -26,7 +26,7 @@ VERDICTS = {
 _SEVERITY = {status: number for number, status in enumerate(VERDICTS)}
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Quality(Result):
     """The answer to whether a log can be trusted.
 

@@ -65,7 +65,7 @@ class Stats:
         return spent(self.queries).cost
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Result:
     """The answer to a question: a frame, with the SQL that gave it and what that took.
 
@@ -118,7 +118,10 @@ class Result:
         ParameterError
             Where there is none of that name.
         """
-        for name in [column] if isinstance(column, str) else column:
+        names_given = [column] if isinstance(column, str) else column
+        if not isinstance(names_given, list) or not all(isinstance(name, str) for name in names_given):
+            raise ParameterError(f"{self._title}[…] takes the name of a column, or a list of names; for rows take .df")
+        for name in names_given:
             if name not in self.df:
                 names = list(map(str, self.df.columns))
                 raise ParameterError(f"{self._title} has no column {name!r}.{did_you_mean(str(name), names)}")
@@ -168,6 +171,8 @@ class Result:
         frame = getattr(self, chart.frame)
         if not chart.needs <= set(frame.columns):
             raise ParameterError("the chart of attributes is over time: ask with every=, such as every='1d'")
+        if chart.every and (every := str(self.asked.get("every") or "1h")) not in chart.every:
+            raise ParameterError(f"{kind} needs every= of {', '.join(chart.every)}, and this answer is by {every}")
         return chart.draw(frame, **{"subject": self.asked["table"], **options})
 
     @property

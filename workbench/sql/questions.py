@@ -31,7 +31,9 @@ STATE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "by_t
 CHANGE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "size_bytes", "by_ttl")
 """Those that a checkpoint keeps: a state's, and what else a change tells."""
 _SQL_MADE = frozenset({"deliveries", "canonical", "matching", "alive", "candidates"})  # that `compose` fills in
-_PARAMETER = re.compile(r":(?P<name>\w+) (?P<type>[a-z()]+) = (?P<default>.+?)(?: {2,}(?P<meaning>.*))?")
+_PARAMETER = re.compile(
+    r":(?P<name>\w+) (?P<type>timestamp|bigint|boolean|varchar) = (?P<default>.+?)(?: {2,}(?P<meaning>.*))?"
+)
 _COLUMN = re.compile(r"(?P<name>\w+) (?P<type>[a-z()]+)(?: {2,}(?P<meaning>.*))?")
 _WINDOW = re.compile(r"(?:from :(?P<first>\w+), )?(?:before|until) :(?P<last>\w+)")
 _PLAIN = frozenset({"keys", "event_id", "event_name"})  # columns that a mask finds, or that are no attribute's
@@ -39,7 +41,8 @@ _COUNTS = frozenset({"bigint", "decimal", "double", "boolean", "timestamp"})
 _ENGINES = frozenset({"question", "table", "where", "over", "after"})  # parameters of `Engine.ask`
 _COLUMNS_READ = {"new_image": "images", "old_image": "images", "arrival": "arrivals"}
 _TIMES = {"beginning": START_OF_TIME, "end": END_OF_TIME}
-_SECTION = re.compile(r"(?P<name>Parameters|Window|Filter|Reads|Rows|Columns):(?: (?P<text>.*))?")
+_SECTIONS = "Parameters, Window, Filter, Reads, Rows, Columns"
+_SECTION = re.compile(rf"(?P<name>{_SECTIONS.replace(', ', '|')}):(?: (?P<text>.*))?")
 
 
 @dataclass(frozen=True)
@@ -247,6 +250,9 @@ def parse_question(name: str, text: str) -> Question:
                 lines.append(section["text"])
         elif not line.strip() or line.startswith("  "):
             lines.append(line.strip())
+        elif re.match(r"[A-Z]\w+:", line):
+            section_name = line.partition(":")[0]
+            raise ParameterError(f"{name}.sql: {section_name!r} is no section of a head; there are: {_SECTIONS}")
         else:
             lines = lines if lines is sections[""] else sections.setdefault("notes", [])
             lines.append(line)
