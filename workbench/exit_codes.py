@@ -1,7 +1,6 @@
 """With what the program ends: programs and schedules read that, people read the line."""
 
-ERROR = 1  # which click.ClickException has too
-USAGE = 2  # which click.UsageError has too
+ERROR = 1  # which click.ClickException has too; 2 is a wrong use, by click.UsageError
 DISAGREES = 3
 """A log that is not complete, or does not agree with the table."""
 STOPPED = 130

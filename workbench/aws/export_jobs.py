@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         IncrementalExportSpecificationTypeDef,
     )
 
-_MANIFESTS = ("manifest-summary.json", "manifest-files.json")
+_MANIFESTS = (exports.SUMMARY, exports.MANIFEST)
 _STATUS = {
     "export": "str",
     "table": "str",

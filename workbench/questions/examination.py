@@ -17,7 +17,7 @@ from workbench.questions.chain_gaps import Example, gaps, suspects
 from workbench.questions.delivery import Delivery, lag
 from workbench.questions.evidence import EXAMPLES, LARGEST_RECORD, Evidence, Hide
 from workbench.questions.findings import FINDINGS
-from workbench.questions.history import Row, with_baseline
+from workbench.questions.history import Row, in_utc, with_baseline
 from workbench.questions.judging import judge
 from workbench.questions.schema_drift import drift
 from workbench.sql.filters import Filter
@@ -160,5 +160,5 @@ def _changes(
     for number in range(0, len(keys), _KEYS_A_QUERY):
         some = Filter(tuple(keys[number : number + _KEYS_A_QUERY]))
         answer = engine.ask("changes", table, start=START_OF_TIME, end=end, after=after, over=over, where=some)
-        rows += [row | {"ts": row["ts"].replace(tzinfo=UTC)} for row in answer.rows.to_pylist()]
+        rows += in_utc(answer.rows)
     return rows

@@ -110,12 +110,12 @@ def item_history(
 
     def ask() -> tuple[Answer, pd.DataFrame]:
         answer = asking.ask("changes", table, end=until, where=matching)
-        rows = _in_utc(answer.rows)
+        rows = in_utc(answer.rows)
         if baseline := asking.engine.baseline(table, None if until == END_OF_TIME else until):
             exported = asking.engine.ask(
                 "changes", table, start=START_OF_TIME, end=END_OF_TIME, over="baseline", where=matching
             )
-            rows = with_baseline(rows, _in_utc(exported.rows), baseline.time)
+            rows = with_baseline(rows, in_utc(exported.rows), baseline.time)
         return answer, history(rows, asking.key_names(table), start=begin)
 
     answer, df = asking.retrying(table, ask)
@@ -326,7 +326,7 @@ def _differing(
         yield (path_text(each.path), each.change, _plain(each.before), _plain(each.after), _kind(before), _kind(after))
 
 
-def _in_utc(rows: pa.Table) -> list[Row]:
+def in_utc(rows: pa.Table) -> list[Row]:
     """Return the rows of `changes.sql`, their times in UTC."""
     return [row | {"ts": row["ts"].replace(tzinfo=UTC)} for row in rows.to_pylist()]
 
