@@ -80,20 +80,7 @@ class Delivery(Construct):
             log_stream_name="Delivery",
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        self.role.add_to_policy(
-            iam.PolicyStatement(
-                sid="Log",
-                actions=["logs:PutLogEvents"],
-                resources=[
-                    stack.format_arn(
-                        service="logs",
-                        resource="log-group",
-                        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-                        resource_name=f"{self.log.log_group_name}:log-stream:Delivery",
-                    )
-                ],
-            )
-        )
+        self.role.add_to_policy(logging(stack, self.log))
         self.stream = firehose.CfnDeliveryStream(
             self,
             "Stream",
@@ -210,6 +197,22 @@ def _converting(schema: glue.CfnTable | None, stack: cdk.Stack) -> Sequence[iam.
             actions=["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"],
             resources=[stack.format_arn(service="glue", resource=part) for part in parts],
         ),
+    )
+
+
+def logging(stack: cdk.Stack, group: logs.ILogGroup) -> iam.PolicyStatement:
+    """Allow a delivery to write into its stream of a log group."""
+    return iam.PolicyStatement(
+        sid="Log",
+        actions=["logs:PutLogEvents"],
+        resources=[
+            stack.format_arn(
+                service="logs",
+                resource="log-group",
+                arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                resource_name=f"{group.log_group_name}:log-stream:Delivery",
+            )
+        ],
     )
 
 

@@ -22,7 +22,7 @@ from constructs import Construct
 
 from infra_cdk.bundling import modules, package
 from infra_cdk.config import Config
-from infra_cdk.stacks.delivery import Destination, calling, processors, reading, writing
+from infra_cdk.stacks.delivery import Destination, calling, logging, processors, reading, writing
 from infra_cdk.stacks.encryption import removal, stream_key_use
 from infra_cdk.stacks.functions import function, log_group
 from infra_cdk.stacks.network import Network
@@ -246,18 +246,7 @@ class Search(Construct):
             stream_key_use(self, self._key.key_arn, source.stream_arn),
             *writing(destination, config, "search"),
             *calling(self.function),
-            iam.PolicyStatement(
-                sid="Log",
-                actions=["logs:PutLogEvents"],
-                resources=[
-                    stack.format_arn(
-                        service="logs",
-                        resource="log-group",
-                        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-                        resource_name=f"{group.log_group_name}:log-stream:Delivery",
-                    )
-                ],
-            ),
+            logging(stack, group),
             # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-es
             iam.PolicyStatement(
                 sid="Describe",
