@@ -11,8 +11,8 @@ import pytest
 
 from workbench import Workbench
 from workbench.errors import StoreError, TableNotFound
+from workbench.lock import alone as held
 from workbench.sandbox import lock
-from workbench.sandbox.lock import alone as held
 
 MAKE = """
 import sys

@@ -32,9 +32,9 @@ from workbench.aws.table_definitions import table_input
 from workbench.config import Settings
 from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, as_question, matching, resumed_at
 from workbench.engines.exported import stage
+from workbench.engines.ingest import register_functions
 from workbench.engines.reading import Reading
 from workbench.engines.scan import Window, refuse, window_of
-from workbench.engines.staging import register_functions
 from workbench.engines.unload import answer_over_nothing, with_times_as_text, with_types
 from workbench.errors import ConfigError, ParameterError, QueryError, StoreError, TableNotFound
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log

@@ -23,7 +23,8 @@ import pyarrow.compute as pc
 from workbench.config import Settings
 from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, as_question, matching, resumed_at
 from workbench.engines.exported import stage
-from workbench.engines.staging import StagedLog, as_it_is, canonical_image, layouts, let_interrupt, register_functions
+from workbench.engines.ingest import as_it_is, canonical_image, layouts, let_interrupt, register_functions
+from workbench.engines.staging import StagedLog
 from workbench.errors import (
     ConfigError,
     EngineLost,
@@ -41,7 +42,8 @@ from workbench.log.contents import Schema, Table, alive_at, choice, one_table
 from workbench.log.exports import Baseline
 from workbench.log.listing import ADVICE, list_objects
 from workbench.log.objects import Object, Unreadable, grouped
-from workbench.model.times import END_OF_TIME, duration
+from workbench.log.store import LogStore
+from workbench.model.times import END_OF_TIME, START_OF_TIME, duration
 from workbench.paths import local_path
 from workbench.sql.dialects import to_duckdb
 from workbench.sql.filters import EVERYTHING, Filter, of_origin
@@ -58,7 +60,7 @@ M = TypeVar("M", bound=Callable[..., Any])
 
 
 def _asked_again(method: M) -> M:
-    """Ask once more where DuckDB died, on a new connection, and where a checkpoint was removed while it was read."""
+    """Ask once more where DuckDB died, on a new connection, and where what was read was removed or is damaged."""
 
     @wraps(method)
     def asked(self: DuckDBEngine, *args: Any, **options: Any) -> Any:
@@ -75,7 +77,8 @@ def _asked_again(method: M) -> M:
                     raise
                 lost = True
             except QueryError:
-                if self._resumes is None or _kept(self._resumes):
+                removed = self._resumes is not None and not _kept(self._resumes)
+                if not removed and not any(log.mended() for log in self._logs.values()):
                     raise
             finally:
                 self._asking = False
@@ -155,7 +158,7 @@ class DuckDBEngine(Engine):
 
     def _table(self, table: str) -> Table:
         log = self._log(self._source_of(table), self._checkpoint(table, END_OF_TIME))
-        log.refresh(images=bool(log.after))
+        log.refresh()
         return self._identity(log, table)
 
     def estimate(self, question: Asked, table: str, **values: object) -> Estimate:
@@ -216,7 +219,7 @@ class DuckDBEngine(Engine):
         if self._checkpoints is None:
             raise ConfigError("no checkpoints are kept: checkpoints is off")
         keys, before = self._table(table).schemas[0].types, self._checkpoint(table, END_OF_TIME)
-        deliveries, log = self._resumed(table, before) or self._whole(table, images=True)
+        deliveries, log = self._resumed(table, before) or self._whole(table)
         late = duration(self._settings.late_arrival).to_pytimedelta()
         checkpoint = self._checkpoints.begin(table, self._origin(table), log.listed, keys, late, log.after)
         names = {"deliveries": deliveries} | {name: f"kept_image({name})" for name in ("new_image", "old_image")}
@@ -300,7 +303,9 @@ class DuckDBEngine(Engine):
         """Bring the log up to date and return the text of a question in DuckDB's dialect, and what it reads."""
         at = resumed_at(over, after, values)
         checkpoint = self._checkpoint(table, at) if at else None
-        deliveries, log = self._resumed(table, checkpoint) or self._whole(table, images=question.images, where=where)
+        window = question.window if over == "log" or not self._settings.baseline else None
+        span = (values.get(window.first or ""), values.get(window.last)) if window else (None, None)
+        deliveries, log = self._resumed(table, checkpoint) or self._whole(table, *span)
         if over != "log":
             deliveries = self._with_baseline(deliveries, table, over, values.get("as_of"))
         if question.arrivals:
@@ -312,23 +317,16 @@ class DuckDBEngine(Engine):
             canonical="canonical_image(image)",
             matching=matching(question, where),
             alive="true" if one_key else None,
+            items=replace(where, condition=None).sql(),
             row="row_id",
         )
         return to_duckdb(text), log
 
-    def _whole(self, table: str, *, images: bool, where: Filter = EVERYTHING) -> tuple[str, StagedLog]:
-        """Return the deliveries of all objects."""
+    def _whole(self, table: str, start: object = None, end: object = None) -> tuple[str, StagedLog]:
+        """Return the deliveries of all objects, those of other times left out where that is easy."""
         log = self._log(self._source_of(table))
-        narrow = images and not log.has_images and where.only_items
-        log.refresh(images=images and not narrow)
-        if narrow and len(self._identity(log, table).schemas) > 1:  # which one is alive, all changes tell
-            narrow = False
-            log.refresh(images=True)
-        rows = log
-        if narrow:  # a few items: the images of the objects that hold their changes will do
-            rows = log.part(to_duckdb(f"select 1 where {where.sql()}").partition(" WHERE ")[2]) or log
-            log.refresh(images=rows is log)
-        return self._deliveries(log, table, rows.table), log
+        log.refresh()
+        return self._deliveries(log, table, log.deliveries(_known(start), _known(end))), log
 
     def _resumed(self, table: str, checkpoint: Checkpoint | None) -> tuple[str, StagedLog] | None:
         """Return a checkpoint's changes and those of later objects; None where that does not tell the state."""
@@ -336,14 +334,14 @@ class DuckDBEngine(Engine):
             return None
         self._resumes = checkpoint
         log = self._log(self._source_of(table), checkpoint)
-        log.refresh(images=True)
+        log.refresh()
         view, path = _view_of(checkpoint), as_it_is(f"{checkpoint.place}{_CHANGES}")
         self._con.execute(
             f"create or replace temp view {view} as select *, -1 - file_row_number as row_id "
             f"from read_parquet({literal(path)}, file_row_number = true, "
             "hive_partitioning = false)"
         )
-        later = self._deliveries(log, table, log.table)
+        later = self._deliveries(log, table, log.deliveries())
         overtaken = fill(
             load("parts/overtaken"), {"since": checkpoint.since}, {"deliveries": later, "checkpoint": view}
         )
@@ -377,7 +375,7 @@ class DuckDBEngine(Engine):
         if held != [table] and (self._settings.source or len(held) != 1):
             conditions.append(f"table_name = {literal(table)}")
         within = " and ".join(filter(None, conditions))
-        return f"(select *, rowid as row_id from {staged}{' where ' if within else ''}{within})"
+        return f"(select * from {staged} where {within})" if within else staged
 
     def _identity(self, log: StagedLog, table: str) -> Table:
         """Tell which table of a log a name stands for."""
@@ -397,11 +395,12 @@ class DuckDBEngine(Engine):
         if not self._settings.source:
             return [(name, None, None, list_objects(folder)) for name, folder in self._folders().items()]
         log = self._log(self._settings.source)
-        log.refresh(images=False)
-        rows = self._con.execute(part("tables", log=log.table)).fetchall()
+        log.refresh()
+        rows = self._con.execute(part("tables", log=log.deliveries())).fetchall()
         if not rows:
             raise _without_changes(log)
-        return [(*names, [log.objects[number] for number in numbers]) for *names, numbers in rows]
+        objects = log.by_number()
+        return [(*names, [objects[number] for number in numbers]) for *names, numbers in rows]
 
     def _folders(self) -> dict[str, str]:
         """Name the tables of the lake with their folders."""
@@ -428,9 +427,18 @@ class DuckDBEngine(Engine):
         name = source, after.place if after else ""
         if name not in self._logs:
             self._logs[name] = StagedLog(
-                self._con, f"log {len(self._logs) + 1}", source, self._settings.keys, after, self._zone
+                self._con,
+                f"log {len(self._logs) + 1}",
+                source,
+                self._settings.keys,
+                after,
+                self._zone,
+                self._store_of(source),
             )
         return self._logs[name]
+
+    def _store_of(self, source: str) -> LogStore | None:
+        return LogStore(self._settings.home, source, repr(self._settings.keys))
 
     @property
     def _con(self) -> duckdb.DuckDBPyConnection:
@@ -483,6 +491,11 @@ def _without_changes(log: StagedLog) -> TableNotFound:
 def _view_of(checkpoint: Checkpoint) -> str:
     """Name the view of a checkpoint's changes."""
     return identifier(f"kept {checkpoint.id}")
+
+
+def _known(moment: object) -> datetime | None:
+    """Return an instant; None where it is before or after all time."""
+    return moment if isinstance(moment, datetime) and START_OF_TIME < moment < END_OF_TIME else None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from workbench.engines.staging import as_it_is, canonical_image, register_functions
+from workbench.engines.ingest import as_it_is, canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError, RecordRefused, without_values
 from workbench.log.backup_items import items_of
 from workbench.log.containers import values_of
@@ -45,7 +45,7 @@ def stage(
     Parameters
     ----------
     con
-        Has the functions of `workbench.engines.staging.register_functions`.
+        Has the functions of `workbench.engines.ingest.register_functions`.
     name
         The table, quoted; it is replaced.
     key_names

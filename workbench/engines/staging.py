@@ -1,79 +1,51 @@
-"""Reads the objects of a change log into one DuckDB table: a row a delivered change.
+"""A change log as DuckDB reads it: a row a delivered change, whatever was read before, and by whichever process.
 
-DuckDB reads what is clean at full speed. A line it cannot read comes back as a row without keys; the
-objects that hold one are read again by `workbench.log.reader`, which keeps their good changes and says what
-is wrong with the others. Only objects that came since the last question are read again.
+Objects are read once, into segments of the columnar store (`workbench.log.store`); where there is none, as on a disk
+that is read-only, into a table in memory, for this process. Only objects that came since are read for a question.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import orjson
 import pyarrow as pa
 
-from workbench.errors import QueryError, RecordRefused, causes, without_values
+from workbench.engines.ingest import COLUMNS_READ, Batch, Ingest, Reader, as_it_is, batches, let_interrupt
+from workbench.errors import QueryError, StoreUnavailable, without_values
 from workbench.log.arrivals import ENOUGH, ChangeTimes, Witness, Zone, infer_zone, sample_times, times_of, without_zone
 from workbench.log.checkpoints import Checkpoint
 from workbench.log.containers import FAILURE
 from workbench.log.contents import Part, merged
 from workbench.log.listing import Listing, list_source
 from workbench.log.objects import SCHEMA, Object, Unreadable, time_in_path
-from workbench.log.reader import Layout, envelope_columns, layout_of, read_changes
-from workbench.model.records import COLUMN_TYPES, COLUMNS, ORIGIN, canonical_json, canonical_keys
+from workbench.log.reader import read_changes
+from workbench.log.store import LogStore, Segment, object_number
+from workbench.model.records import COLUMN_TYPES
 from workbench.sql.filters import like_key
 from workbench.sql.literals import identifier, literal
 from workbench.sql.templates import fill, load, part
 from workbench.text import count
 
-_IMAGES = ("new_image", "old_image")
-_OPTIONAL = (*_IMAGES, "size_bytes", "by_ttl", *ORIGIN)
-_BATCH = 20_000  # rows read line by line before they are handed to DuckDB
-_PART = 4  # up to one in so many objects are read for the images of a few items, else all of them
-_INTERRUPT = re.compile("^Query interrupted$|executing the UDF: KeyboardInterrupt:? *$")
+Stamp = tuple[str, int, int]
+"""What tells an object from another, and from itself before it changed: path, size, time of modification."""
+
 _ATTEMPTS = 3  # to read objects that are renamed or removed meanwhile
-_LONGEST = 4 << 20  # bytes of a line DuckDB reads: longer ones are left to the slow reader, and its own limit
 _LOOKED_AT = 200  # changes at the beginning of an object that tell the zone of its name
-_SAMPLE = 8  # objects looked into, spread over the log, before the rest is taken to be of their layouts
-
-
-def _image_pattern() -> str:
-    """Match the JSON that is DynamoDB JSON, as most writers write it; what it leaves is looked at in Python.
-
-    It tells of every value what may stand before and after it, not how deep: that JSON is balanced is known.
-    """
-    colon, comma = ": ?", ", ?"
-    text = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u(?:[0-9abcefABCEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F]{2}))*"'
-    number = r'"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"'
-    binary = r'"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"'
-    kinds = {"S": text, "N": number, "B": binary, "BOOL": "(?:true|false)", "NULL": "(?:true|false)"}
-    kinds |= {f"{kind}S": rf"\[(?:{each}(?:{comma}{each})*)?\]" for kind, each in list(kinds.items())[:3]}
-    kinds |= {"M": r"\{\}", "L": r"\[\]"}
-    scalar = "|".join(f'"{kind}"{colon}{each}' for kind, each in kinds.items())
-    name = f"{text}{colon}"
-    value = (
-        rf'(?:\{{"M"{colon}\{{{name}|\{{"L"{colon}\[)*'  # opened before it
-        rf"\{{(?:{scalar})\}}(?:\}}\}}|\]\}})*"
-    )  # closed after it
-    return rf"\{{(?:{name}{value}(?:{comma}(?:{name})?{value})*)?\}}"
-
-
-_IMAGE_PATTERN = _image_pattern()
-# A time in UTC; DuckDB's cast would leave another zone out, so the slow reader reckons with that.
-_UTC = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z| UTC|\+00(?::00)?)?"
+_SEGMENT = 16 << 20  # bytes of objects that make a segment: some 200,000 changes, whose sorting takes little memory
+_MERGED = 8  # small segments that become one
+_IN_MEMORY = 1 << 62  # with which row_ids of what is in memory begin
+_OPTIONS = "format parquet, compression zstd, compression_level 1, row_group_size 20480"
 
 
 class StagedLog:
-    """The change records under one source, staged in a DuckDB connection; with a checkpoint, those after it."""
+    """The deliveries of one log, in a DuckDB connection; with a checkpoint, those after it."""
 
     def __init__(
         self,
@@ -83,23 +55,28 @@ class StagedLog:
         keys: Sequence[str],
         after: Checkpoint | None = None,
         zone: Zone | None = None,
+        store: LogStore | None = None,
     ) -> None:
-        self.table = identifier(name)
         self.source = source
         self.after = after
+        self.objects: list[Object] = []
+        """What is read."""
+        self._con, self._store = con, store
+        self._keys, self._ingest = tuple(keys), Ingest(con, keys)
+        self._view, self._memory = identifier(name), identifier(f"{name} in memory")
         self._given_zone, self._zone = zone, Zone()
         self._seen: dict[str, ChangeTimes | None] = {}
         self._listing = Listing([])
-        self.objects: list[Object] = []
-        self._con, self._keys = con, tuple(keys)
-        self._known_keys: set[tuple[str, ...]] = set()
-        self._unreadable: dict[int, list[Unreadable]] = {}
-        self._wrapped: dict[int, Counter[str]] = {}
-        self._has_images = False
         self._line_by_line = False
-        self._vanished = False
-        self._contents: tuple[Part, ...] | None = None
-        self._clear(images=False)
+        self._stored: list[Segment] = []
+        self._in_memory: list[Segment] = []
+        self._wanted: frozenset[Stamp] = frozenset()
+        self._failed: set[Stamp] = set()
+        self._writable = True
+        self._vanished: list[Unreadable] = []
+        self._looked_into: dict[tuple[str, frozenset[Stamp]], tuple[Part, ...]] = {}
+        columns = ", ".join(f"{column} {COLUMN_TYPES[column]}" for column in SCHEMA.names)
+        con.execute(f"create or replace temp table {self._memory} ({columns}, object BIGINT)")
 
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
@@ -112,7 +89,8 @@ class StagedLog:
         """What of the objects that were read is no change record."""
         own = {item.path for item in self.objects}  # where an object has changed since, what was wrong before is past
         before = [each for each in (self.after.unreadable if self.after else ()) if each.object not in own]
-        return (*before, *(each for every in self._unreadable.values() for each in every))
+        read = [each for segment in self._segments for each in segment.unreadable if each.object in own]
+        return (*before, *read, *self._vanished)
 
     @property
     def listed(self) -> list[Object]:
@@ -122,7 +100,11 @@ class StagedLog:
     @property
     def wrapped(self) -> Counter[str]:
         """How many changes were wrapped, by what they were wrapped in."""
-        return sum(self._wrapped.values(), Counter())
+        own, total = {item.path for item in self.objects}, Counter[str]()
+        for segment in self._segments:
+            for path, wrapped in segment.wrapped.items():
+                total.update(wrapped if path in own else {})
+        return total
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -137,32 +119,20 @@ class StagedLog:
         """Size of what is read."""
         return sum(item.size for item in self.objects) + (self.after.bytes if self.after else 0)
 
-    def refresh(self, *, images: bool) -> None:
-        """Bring the table up to the objects there are now; `images` says whether images are needed too."""
-        for attempt in range(_ATTEMPTS):
-            self._refresh(images=images, last=attempt + 1 == _ATTEMPTS)
-            if not self._vanished:
-                return
-
-    def _refresh(self, *, images: bool, last: bool) -> None:
-        """Bring the table up to the objects there are, while they stay; the `last` time, name those that do not."""
-        self._listing = self._dated(list_source(self.source))
-        objects = [item for item in self.listed if not (self.after and self.after.holds(item))]
-        staged, self._vanished = set(self.objects), False
-        if staged - set(objects) or (images and not self._has_images):
-            self._clear(images=images or self._has_images)
-            staged = set()
-        if not (new := [item for item in objects if item not in staged]):
-            return
-        try:
-            self._add(new)
-            if self._vanished and not last:  # renamed or removed while it was read: list again
-                self._clear(images=images)
-        except BaseException as error:  # also Ctrl-C: a half-read log must not answer the next question
-            self._clear(images=images)
-            if isinstance(error, duckdb.Error):
+    def refresh(self) -> None:
+        """Read the objects that came since."""
+        for _ in range(_ATTEMPTS):
+            self._listing = self._dated(list_source(self.source))
+            self.objects = [item for item in self.listed if not (self.after and self.after.holds(item))]
+            self._vanished = []
+            try:
+                gone = self._read_new()
+            except duckdb.Error as error:
                 raise QueryError(f"{self.source} could not be read: {without_values(error)}") from error
-            raise
+            if not gone:  # renamed or removed while they were read: list again
+                return
+        advice = "vanished while it was read: ask again when the copy is over"
+        self._vanished = [Unreadable(item.path, 0, advice) for item in gone]
 
     def _dated(self, listing: Listing) -> Listing:
         """Date objects by the time zone of their names and folders, which is UTC where too few tell another."""
@@ -190,220 +160,301 @@ class StagedLog:
             return None
 
     @property
-    def has_images(self) -> bool:
-        """Whether images are staged too."""
-        return self._has_images
-
-    @property
     def contents(self) -> tuple[Part, ...]:
         """What is in the log, and in the checkpoint before it."""
-        if self._contents is None:
-            self._contents = self._look_into()
-        return merged((*(self.after.contents if self.after else ()), *self._contents))
+        parts = [each for segment in self._segments for each in self._contents_of(segment)]
+        return merged((*(self.after.contents if self.after else ()), *parts))
 
-    def _look_into(self) -> tuple[Part, ...]:
-        """Tell what the table holds; the keys' types by the patterns of keys seen, which is faster than by each key."""
-        seen: dict[str, str] = {}
-        while True:
-            cases = "".join(f"when {pattern} then {literal(schema)} " for schema, pattern in seen.items())
-            schema = f"case {cases}end" if seen else "null"
-            other = self._con.execute(
-                f"select keys from {self.table} where keys is not null and {schema} is null limit 1"
-            ).fetchone()
-            if other is None:
-                break
-            types = {name: kind for name, value in json.loads(other[0]).items() for kind in value}
-            seen[json.dumps(types, ensure_ascii=False, separators=(",", ":"))] = like_key(types)
-        text = part("contents", key_schema=schema, deliveries=f"(from {self.table} where keys is not null)")
-        return tuple(Part(*row) for row in self._con.execute(text).fetchall())
+    def deliveries(self, start: datetime | None = None, end: datetime | None = None) -> str:
+        """Return a relation of the deliveries: a row a change as often as it was delivered, and its row_id.
 
-    def part(self, matching: str) -> StagedLog | None:
-        """Return the objects that hold changes of a few items, with images, as a log; None where they are many."""
-        numbers = self._con.execute(f"select distinct object from {self.table} where {matching} order by 1").fetchall()
-        if len(numbers) > len(self.objects) // _PART:
-            return None
-        part = StagedLog(self._con, f"part of {self.source}", self.source, self._keys)
-        part._known_keys, part._line_by_line = self._known_keys, self._line_by_line
-        part._clear(images=True)
-        part._add([self.objects[number] for (number,) in numbers])
-        return None if part._vanished else part
-
-    def reread(self) -> None:
-        """Read the whole log line by line, for what only the slow reader can tell."""
-        self._line_by_line = True
-        self._clear(images=True)
-        self.refresh(images=True)
+        Parameters
+        ----------
+        start, end
+            Only changes from, and until, these instants (UTC) are needed; others may be there too.
+        """
+        first, last = (moment and moment.astimezone(UTC).replace(tzinfo=None) for moment in (start, end))
+        segments = [
+            each
+            for each in self._stored
+            if each.first and each.last and (not last or each.first <= last) and (not first or each.last >= first)
+        ]
+        parts = [self._of_store(segments)] if segments else []
+        if self._in_memory or not segments:
+            parts.append(f"select *, {_IN_MEMORY} + rowid as row_id from {self._memory}")
+        self._con.execute(f"create or replace temp view {self._view} as {' union all by name '.join(parts)}")
+        return self._view
 
     def arrivals(self) -> str:
         """Return a relation of the objects: object, their number, and arrival (UTC, null where not known)."""
         arrivals = [item.arrival and item.arrival.replace(tzinfo=None) for item in self.objects]
-        numbers = pa.array(range(len(arrivals)), pa.int32())
+        numbers = pa.array([self._number(_stamp(item)) for item in self.objects], pa.int64())
         rows = pa.table({"object": numbers, "arrival": pa.array(arrivals, pa.timestamp("us"))})  # noqa: F841
         self._con.execute("create or replace temp table arrivals as select * from rows")
         return "arrivals"
 
-    def _clear(self, *, images: bool) -> None:
-        self.objects, self._unreadable, self._wrapped, self._has_images = [], {}, {}, images
-        self._contents = None
-        columns = [f"{name} {COLUMN_TYPES[name]}" for name in self._columns()]
-        self._con.execute(f"create or replace temp table {self.table} ({', '.join(columns)}, object INTEGER)")
+    def by_number(self) -> dict[int, Object]:
+        """Return the objects by the numbers that deliveries have in the column `object`."""
+        return {self._number(_stamp(item)): item for item in self.objects}
 
-    def _columns(self) -> list[str]:
-        return [name for name in SCHEMA.names if self._has_images or name not in _IMAGES]
+    def reread(self) -> None:
+        """Read the whole log line by line, for what only the slow reader can tell."""
+        self._line_by_line = True
+        self._forget_memory({stamp for each in self._in_memory for stamp in each.objects})
+        if self._store:
+            self._store.drop([each.name for each in self._store.segments() if not each.lines])
+        self.refresh()
 
-    def _add(self, objects: list[Object]) -> None:
-        self._contents = None
-        for (kind, reader), items in self._by_reader(objects).items():
-            first = len(self.objects)
-            self.objects += items
-            if reader:
-                self._read(first, items, kind, reader)
-            else:
-                self._read_lines(range(first, first + len(items)))
-        again = self._con.execute(f"select distinct object from {self.table} where keys is null").fetchall()
-        self._read_lines(sorted(number for (number,) in again))
+    def mended(self) -> bool:
+        """Take damaged segments out of the store, and return whether there were any."""
+        if self._store is None:
+            return False
+        damaged = self._store.damaged(whole=True)
+        self._store.drop(damaged)
+        return bool(damaged)
 
-    def _by_reader(self, objects: list[Object]) -> dict[tuple[str, str], list[Object]]:
-        """Group the objects by format and DuckDB's reader for them, '' where there is none."""
-        looked = {item: layout_of(item) for item in _sample(objects)}
-        usual, quick = {"envelope", "raw"}, {"json", "gzip"}
-        unusual = any(layout not in usual or joined for layout, joined, _ in looked.values())
-        groups: dict[tuple[str, str], list[Object]] = {}
-        for item in objects:
-            if item not in looked and unusual and item.format != "parquet":
-                looked[item] = layout_of(item)
-            layout, joined, names = looked.get(item, ("raw", False, ()))
-            self._known_keys |= {tuple(sorted(names))} - {()}
-            reader = "unstructured" if joined else "newline_delimited"
-            if item.format == "parquet":
-                reader = ",".join(envelope_columns(item))
-            fast = item.format == "parquet" or (layout in usual and item.format in quick)
-            groups.setdefault((item.format, reader if fast and not self._line_by_line else ""), []).append(item)
-        return groups
+    # What is read, and where it is.
 
-    def _read(self, first: int, items: Sequence[Object], kind: str, reader: str) -> None:
-        values: dict[str, object] = {"paths": [as_it_is(item.path) for item in items], "first": first}
-        values["time_pattern"] = _UTC
-        if kind == "parquet":
-            there = reader.split(",")
-            values["certain"] = set(there) <= {*COLUMNS}
-            given = {name: name if name in there else f"null::{COLUMN_TYPES[name]}" for name in _OPTIONAL}
-            records = fill(load("parts/read_parquet"), values, given)
-        else:
-            values |= {
-                "compression": "gzip" if kind == "gzip" else "none",
-                "format": reader,
-                "longest": _LONGEST,
-                "ignore_errors": reader == "newline_delimited",
-            }
-            records = fill(load("parts/read_json"), values)
-        patterns = {"key_pattern": self._key_pattern(), "image_pattern": _IMAGE_PATTERN}
-        query = fill(load("parts/checked"), patterns, {"records": records})
-        columns = ", ".join([*self._columns(), "object"])
-        try:
-            self._con.execute(f"insert into {self.table} select {columns} from ({query})")
-        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
-            let_interrupt(error)
-            # One damaged object stops the whole statement: halve until it is found, and read it line by line.
-            if len(items) == 1:
-                self._read_lines([first])
-                return
-            half = len(items) // 2
-            self._read(first, items[:half], kind, reader)
-            self._read(first + half, items[half:], kind, reader)
+    @property
+    def _segments(self) -> list[Segment]:
+        return [*self._stored, *self._in_memory]
 
-    def _read_lines(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            self._con.execute(f"delete from {self.table} where object = {number}")
-            unreadable = self._unreadable.setdefault(number, [])
-            wrapped: Counter[str] = Counter()
-            self._wrapped[number] = wrapped
-            changes = self._still_there(number, read_changes(self.objects[number], self._keys, wrapped))
-            changes = _changes(changes, unreadable)
-            while batch := list(islice(changes, _BATCH)):
-                rows = pa.Table.from_pylist(batch, schema=SCHEMA).select(self._columns())  # noqa: F841
-                self._con.execute(f"insert into {self.table} select *, {number} from rows")
+    def _number(self, stamp: Stamp) -> int:
+        return self._store.number(stamp) if self._store else object_number(*stamp)
 
-    def _still_there(self, number: int, changes: Iterator[Any]) -> Iterator[Any]:
-        try:
-            yield from changes
-        except FileNotFoundError:
-            self._vanished = True
-            yield Unreadable(
-                self.objects[number].path, 0, "vanished while it was read: ask again when the copy is over"
+    def _only(self, stamps: Iterable[Stamp]) -> str:
+        """Write the condition on the deliveries of some objects."""
+        numbers = sorted(map(self._number, stamps))
+        return f"object in ({', '.join(map(str, numbers))})" if numbers else "false"
+
+    def _of_store(self, segments: Sequence[Segment]) -> str:
+        """Write the query of what is stored: without objects that are gone, or in a checkpoint."""
+        assert self._store
+        unwanted = [stamp for each in segments for stamp in each.objects - self._wanted]
+        return _read_segments(map(self._store.path, segments), f"not {self._only(unwanted)}" if unwanted else "true")
+
+    def _contents_of(self, segment: Segment) -> tuple[Part, ...]:
+        unwanted = segment.objects - self._wanted
+        if not unwanted:
+            return segment.contents
+        if (segment.name, unwanted) not in self._looked_into:
+            self._looked_into[segment.name, unwanted] = self._look_into(f"({self._of_store([segment])})")
+        return self._looked_into[segment.name, unwanted]
+
+    def _missing(self) -> list[Object]:
+        """Look what there is of the objects, and return those that are not read yet."""
+        self._wanted = frozenset(map(_stamp, self.objects))
+        self._stored, stored = [], set[Stamp]()
+        if self._store:
+            if damaged := self._store.damaged():
+                self._store.drop(damaged)
+            self._stored = [each for each in self._store.segments() if not self._wanted.isdisjoint(each.objects)]
+            stored = {stamp for each in self._stored for stamp in each.objects}
+        in_memory = {stamp for each in self._in_memory for stamp in each.objects}
+        self._forget_memory((in_memory - self._wanted) | (in_memory & stored))
+        return [item for item in self.objects if _stamp(item) not in stored and _stamp(item) not in in_memory]
+
+    def _look_into(self, relation: str) -> tuple[Part, ...]:
+        """Tell what a relation holds; the types of keys by the patterns of those seen, which is fastest."""
+        seen: dict[str, str] = {}
+        while True:
+            cases = "".join(f"when {pattern} then {literal(schema)} " for schema, pattern in seen.items())
+            schema = f"case {cases}end" if seen else "null"
+            other = self._con.execute(f"select keys from {relation} where {schema} is null limit 1").fetchone()
+            if other is None:
+                break
+            types = {name: kind for name, value in json.loads(other[0]).items() for kind in value}
+            seen[json.dumps(types, ensure_ascii=False, separators=(",", ":"))] = like_key(types)
+        text = part("contents", key_schema=schema, deliveries=relation)
+        return tuple(Part(*row) for row in self._con.execute(text).fetchall())
+
+    # Reading.
+
+    def _read_new(self) -> list[Object]:
+        """Read what is not read yet, and return what vanished meanwhile."""
+        self._forget_memory(self._failed)
+        self._failed, vanished, read = set(), list[Object](), False
+        while missing := [item for item in self._missing() if item not in vanished]:
+            readers = self._ingest.readers(missing, line_by_line=self._line_by_line)
+            for some in batches(missing, _SEGMENT):
+                vanished += self._read(some, readers)
+            read = True
+        if read and self._store and self._writable:
+            self._merge(self._store)
+            self._missing()
+        return vanished
+
+    def _read(self, objects: Sequence[Object], readers: Mapping[Object, Reader]) -> list[Object]:
+        """Read objects, and return those that vanished, or changed, meanwhile."""
+        if self._store and self._writable:
+            try:
+                return self._read_into(self._store, objects, readers)
+            except (StoreUnavailable, duckdb.IOException) as error:  # such as a full disk
+                let_interrupt(error)
+                self._writable = False
+        return self._read_into(None, objects, readers)
+
+    def _read_into(
+        self, store: LogStore | None, objects: Sequence[Object], readers: Mapping[Object, Reader]
+    ) -> list[Object]:
+        numbers = {item: self._number(_stamp(item)) for item in objects}
+        with _Writing(self._con, store) as writing:
+            batch = self._ingest.read({item: readers[item] for item in objects}, numbers, writing.write)
+            changed = [item for item in batch.objects if not _is_as_listed(item)]
+            read = [item for item in batch.objects if item not in changed]
+            stored = [item for item in read if item not in batch.failed] if store else []
+            if in_memory := [item for item in read if item not in stored]:
+                self._keep_in_memory(batch, in_memory)
+            self._failed |= set(map(_stamp, batch.failed))  # another time they may be read
+            if stored and store:
+                if len(stored) < len(objects):
+                    query = f"select {COLUMNS_READ} from {batch.relation} where {self._only(map(_stamp, stored))}"
+                    batch.relation = writing.write(query)
+                store.add(writing.hand_over(), self._segment(batch, stored))
+        return [*batch.vanished, *changed]
+
+    def _segment(self, batch: Batch, objects: Sequence[Object]) -> Segment:
+        """Describe what was read of objects."""
+        paths = {item.path for item in objects}
+        relation = f"(select * from {batch.relation} where {self._only(map(_stamp, objects))})"
+        contents = self._look_into(relation)
+        return Segment(
+            "",
+            frozenset(map(_stamp, objects)),
+            sum(each.changes for each in contents),
+            first=min((each.first for each in contents), default=None),
+            last=max((each.last for each in contents), default=None),
+            unreadable=tuple(each for each in batch.unreadable if each.object in paths),
+            wrapped={path: counts for path, counts in batch.wrapped.items() if path in paths},
+            contents=contents,
+            sorted=True,
+            lines=self._line_by_line,
+        )
+
+    def _keep_in_memory(self, batch: Batch, objects: Sequence[Object]) -> None:
+        segment = self._segment(batch, objects)
+        where = self._only(segment.objects)
+        self._con.execute(f"insert into {self._memory} select {COLUMNS_READ} from {batch.relation} where {where}")
+        self._in_memory.append(segment)
+
+    def _forget_memory(self, stamps: Collection[Stamp]) -> None:
+        """Drop objects that are in memory."""
+        if not stamps:
+            return
+        self._con.execute(f"delete from {self._memory} where {self._only(stamps)}")
+        kept = []
+        for each in self._in_memory:
+            if left := each.objects - frozenset(stamps):
+                source = f"(select * from {self._memory} where {self._only(left)})"
+                changed = len(left) < len(each.objects)
+                kept.append(replace(each, objects=left, contents=self._look_into(source)) if changed else each)
+        self._in_memory = kept
+
+    def _merge(self, store: LogStore) -> None:
+        """Make one segment of several small ones of about the same size, the oldest first, and drop what is gone."""
+        there = frozenset(map(_stamp, self.listed))
+        by_size: dict[int, list[Segment]] = {}
+        gone = []
+        for each in store.segments():
+            if len(each.objects & there) * 2 < len(each.objects):
+                gone.append(each)
+            elif size := _size_class(each.bytes):
+                by_size.setdefault(size, []).append(each)
+        for segments in (gone, *by_size.values()):
+            segments.sort(key=lambda each: each.first or datetime.min)
+            most = len(segments) if segments is gone else len(segments) // _MERGED * _MERGED
+            for first in range(0, most, _MERGED):
+                self._merge_into_one(store, segments[first : min(first + _MERGED, most)], there)
+
+    def _merge_into_one(self, store: LogStore, segments: Sequence[Segment], there: frozenset[Stamp]) -> None:
+        objects = frozenset(stamp for each in segments for stamp in each.objects & there)
+        names = [each.name for each in segments]
+        if not objects:
+            store.drop(names)
+            return
+        paths = {path for path, *_ in objects}
+        query = _read_segments(map(store.path, segments), self._only(objects))
+        with _Writing(self._con, store) as writing:
+            contents = self._look_into(writing.write(f"select * exclude (row_id) from ({query})"))
+            merged_segment = Segment(
+                "",
+                objects,
+                sum(each.changes for each in contents),
+                first=min((each.first for each in contents), default=None),
+                last=max((each.last for each in contents), default=None),
+                unreadable=tuple(line for each in segments for line in each.unreadable if line.object in paths),
+                wrapped={path: counts for each in segments for path, counts in each.wrapped.items() if path in paths},
+                contents=contents,
+                sorted=True,
+                lines=all(each.lines for each in segments),
             )
-        except OSError as error:
-            yield Unreadable(self.objects[number].path, 0, f"cannot be read: {error.strerror or error}")
-
-    def _key_pattern(self) -> str:
-        """Match keys that are canonical as they stand: known names in order, plain texts and numbers."""
-        text = r'"S":"(?:[^"\\]|\\["\\bfnrt])*"'
-        number = r'"N":"(?:0|-?[1-9][0-9]{0,37}|-?(?:0|[1-9][0-9]{0,37})\.[0-9]{0,37}[1-9])"'
-        plain = [names for names in sorted(self._known_keys) if not re.search(r'["\\\x00-\x1f]', "".join(names))]
-        patterns = (",".join(rf'"{re.escape(name)}":\{{(?:{text}|{number})\}}' for name in names) for names in plain)
-        return "|".join(rf"\{{{pattern}\}}" for pattern in patterns) or r"[^\s\S]"
+            store.add(writing.hand_over(), merged_segment, names)
 
 
-def let_interrupt(error: BaseException) -> None:
-    """Raise KeyboardInterrupt where Ctrl-C is what ended a query: DuckDB makes another error of it."""
-    if any(_INTERRUPT.search(str(each)) for each in causes(error)):
-        raise KeyboardInterrupt from None
+class _Writing:
+    """Makes relations of queries, each in place of the one before: files that may become segments, or tables."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, store: LogStore | None) -> None:
+        self._con, self._store = con, store
+        self._file: Path | None = None
+        self._table = ""
+
+    def __enter__(self) -> _Writing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.unlink(missing_ok=True)
+        if self._table:
+            self._con.execute(f"drop table if exists {self._table}")
+
+    def write(self, query: str) -> str:
+        """Return a relation of what a query finds."""
+        if self._store is None:
+            before, self._table = self._table, "batch_2" if self._table == "batch_1" else "batch_1"
+            self._con.execute(f"create or replace temp table {self._table} as {query}")
+            if before:
+                self._con.execute(f"drop table {before}")
+            return self._table
+        old, self._file = self._file, self._store.new_file()
+        sorted_changes = fill(load("parts/write_segment"), names={"changes": query})
+        self._con.execute(f"copy ({sorted_changes}) to {literal(str(self._file))} ({_OPTIONS})")
+        if old:
+            old.unlink(missing_ok=True)
+        return f"({_read_segments([self._file], 'true')})"
+
+    def hand_over(self) -> Path:
+        """Return the file that was written last, which is another's from now on."""
+        assert self._file
+        file, self._file = self._file, None
+        return file
 
 
-def as_it_is(path: str) -> str:
-    """Write a path so that DuckDB takes it for no pattern: [ and * as one-letter classes."""
-    return re.sub(r"([*?\[])", r"[\1]", path)
+def _read_segments(files: Iterable[Path], live: str) -> str:
+    paths = [as_it_is(str(file)) for file in files]
+    return fill(load("parts/read_segments"), {"paths": paths}, {"live": live})
 
 
-def layouts(objects: Sequence[Object]) -> set[Layout]:
-    """Name the layouts seen in a sample of the objects."""
-    return {layout_of(item)[0] for item in _sample(objects)}
+def _size_class(size: int) -> int:
+    """Return how often a segment has to grow by `_MERGED` to be as large as it should be.
+
+    >>> _size_class(16 << 20), _size_class(1 << 20), _size_class(100 << 10)
+    (0, 1, 2)
+    """
+    number, least = 0, _SEGMENT // _MERGED
+    while size < least:
+        number, least = number + 1, least // _MERGED
+    return number
 
 
-def kept_image(text: str) -> str:
-    """Return a staged image as a checkpoint keeps it, binary encoded once; raise where it is none."""
-    canonical = canonical_json(orjson.loads(text), twice=text.startswith(" "))
-    return canonical if text.startswith(" ") else text
+def _stamp(item: Object) -> Stamp:
+    return item.path, item.size, item.modified
 
 
-def register_functions(con: duckdb.DuckDBPyConnection) -> None:
-    """Give DuckDB our canonical forms, for the values whose text may not be canonical as it is."""
-    con.create_function("canonical_image", canonical_image, ["VARCHAR"], "VARCHAR")
-    con.create_function("kept_image", kept_image, ["VARCHAR"], "VARCHAR")
-    con.create_function("checked_image", _checked_image, ["VARCHAR", "BOOLEAN"], "VARCHAR")
-    con.create_function("canonical_keys", _canonical_keys, ["VARCHAR", "BOOLEAN"], "VARCHAR")
-    con.execute("create temp macro xxhash64(bytes) as hash(bytes)")
-
-
-def canonical_image(text: str) -> str:
-    """Return a staged image in canonical form; a space before it says that binary is encoded twice."""
+def _is_as_listed(item: Object) -> bool:
+    """Return whether an object is still what was listed; one that is being copied grows."""
     try:
-        return canonical_json(orjson.loads(text), twice=text.startswith(" "))
-    except (RecordRefused, ValueError):
-        return text  # noticed where it is used: it cannot be read into a frame, and the log is read line by line
-
-
-def _checked_image(text: str, twice: bool) -> str | None:
-    try:
-        return canonical_json(orjson.loads(text), twice=twice)
-    except (RecordRefused, ValueError):
-        return None
-
-
-def _canonical_keys(text: str, twice: bool) -> str | None:
-    try:
-        return canonical_keys(orjson.loads(text), twice=twice)
-    except (RecordRefused, ValueError, TypeError):
-        return None
-
-
-def _sample(objects: Sequence[Object]) -> list[Object]:
-    return list(islice(objects, 0, None, max(1, -(-len(objects) // _SAMPLE))))
-
-
-def _changes(rows: Iterable[dict[str, Any] | Unreadable], unreadable: list[Unreadable]) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        if isinstance(row, Unreadable):
-            unreadable.append(row)
-        else:
-            yield row | {"ts": datetime.fromisoformat(row["ts"])}
+        stat = Path(item.path).stat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (item.size, item.modified)

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench.engines.staging import register_functions
+from workbench.engines.ingest import register_functions
 from workbench.model.records import COLUMN_TYPES
 from workbench.sql.dialects import to_duckdb
 from workbench.sql.questions import Question

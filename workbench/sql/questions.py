@@ -38,6 +38,10 @@ _COLUMN = re.compile(r"(?P<name>\w+) (?P<type>[a-z()]+)(?: {2,}(?P<meaning>.*))?
 _WINDOW = re.compile(r"(?:from :(?P<first>\w+), )?(?:before|until) :(?P<last>\w+)")
 _PLAIN = frozenset({"keys", "event_id", "event_name"})  # columns that a mask finds, or that are no attribute's
 _COUNTS = frozenset({"bigint", "decimal", "double", "boolean", "timestamp"})
+_FEW = {  # of questions that have a text in parts/rows: the deliveries that their own has to look at
+    "latest_state": "keys in (select keys from tied)",
+    "changes": "event_id in (select event_id from repeated)",
+}
 _ENGINES = frozenset({"question", "table", "where", "over", "after"})  # parameters of `Engine.ask`
 _COLUMNS_READ = {"new_image": "images", "old_image": "images", "arrival": "arrivals"}
 _TIMES = {"beginning": START_OF_TIME, "end": END_OF_TIME}
@@ -167,6 +171,7 @@ class Question:
         canonical: str = "image",
         matching: str = "true",
         alive: str | None = None,
+        items: str = "true",
         row: str = "",
     ) -> str:
         """Fill its text in; parameters that are not given have their defaults.
@@ -176,13 +181,22 @@ class Question:
         deliveries, canonical, matching, alive
             SQL: the relation it is asked of, the canonical form of the column ``image``, the condition on its rows, and
             whether an item is of the table that was alive last.
+        items
+            A condition on keys and events that `matching` implies.
         row
             A column that tells deliveries apart: the candidates of a state are found by it alone, and their
-            images fetched after.
+            images fetched after; a question that has a text for that, in ``parts/rows``, is asked by it.
         """
         bound = self.bind(values)
         names = {"deliveries": deliveries, "canonical": canonical, "matching": matching}
-        return compose(self.text, bound, names, state=self.state, alive=alive, row=row)
+        few = _FEW.get(self.name) if row and (not self.state or alive == "true") else None
+        if not few:
+            return compose(self.text, bound, names, state=self.state, alive=alive, row=row)
+        restricted = names | {"deliveries": f"(select * from {deliveries} as log where {few})"}
+        question = compose(self.text, bound, restricted, state=self.state, alive=alive, row=row)
+        text = load(f"parts/rows/{self.name}")
+        names |= {"question": question, "items": items}
+        return fill(text, bound, {name: names[name] for name in placeholders(text).names})
 
 
 def compose(

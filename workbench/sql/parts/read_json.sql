@@ -1,6 +1,6 @@
 -- Reads JSON objects of change records for the embedded engine, in DuckDB's own dialect: one row a line.
--- Parameters: :paths, :compression, :format, :ignore_errors, :longest (bytes of a line); :first, the number of the first
--- object; :time_pattern, which an envelope's time in UTC matches.
+-- Parameters: :paths, :compression, :format, :ignore_errors, :longest (bytes of a line); :numbers, those of the objects;
+-- :time_pattern, which an envelope's time in UTC matches.
 -- Rows: records, see checked.sql; all their columns are null where the line is no JSON.
 -- A row's layout is decided once, as workbench.model.records.layout_of_record does, and its columns are then read in that
 -- layout alone. Binary is twice encoded in Kinesis records, see workbench.model.records.is_twice_encoded.
@@ -71,5 +71,5 @@ select
         dynamodb.StreamViewType in ('NEW_IMAGE', 'NEW_AND_OLD_IMAGES'), recordFormat is not null
     ) as has_new_images,
     is_raw as is_json,
-    :first + file_index as object
+    (list_value :numbers)[file_index::bigint + 1] as object
 from lines

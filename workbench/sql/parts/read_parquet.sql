@@ -1,6 +1,6 @@
 -- Reads Parquet objects of envelopes for the embedded engine, in DuckDB's own dialect.
--- Parameters: :paths; :first, the number of the first object; :certain, whether there are no columns but an
--- envelope's; :time_pattern, which a time in UTC matches where it is a text. {new_image}, {old_image}, {size_bytes},
+-- Parameters: :paths; :numbers, those of the objects; :certain, whether there are no columns but an envelope's;
+-- :time_pattern, which a time in UTC matches where it is a text. {new_image}, {old_image}, {size_bytes},
 -- {by_ttl}, {aws_region} and {account_id} are these columns, null where the objects lack them.
 -- Rows: records, see checked.sql.
 select
@@ -21,5 +21,5 @@ select
     :certain as certain,
     false as has_new_images,
     false as is_json,
-    :first + file_index as object
+    (list_value :numbers)[file_index::bigint + 1] as object
 from read_parquet(list_value :paths, union_by_name = true, hive_partitioning = false)
