@@ -12,6 +12,8 @@ import pytest
 from botocore.loaders import create_loader
 
 from tests.helpers import SHARED, profiles
+from workbench.engines.duckdb import DuckDBEngine
+from workbench.log.store import LogStore
 
 profiles.register()
 NEEDS = {"aws_server": "server", "server": "server", "processes": "process", "public_history": "slow"}
@@ -45,6 +47,25 @@ def read_once() -> Iterator[None]:
     """Read the descriptions of AWS's services once, not once a session."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", lru_cache(create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stored_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have tests that name no home keep what they have read of logs outside of the working folder."""
+    home, store_of = tmp_path_factory.mktemp("home"), DuckDBEngine._store_of
+
+    def outside(engine: DuckDBEngine, source: str) -> LogStore | None:
+        settings = engine._settings
+        if not settings.home.is_absolute():
+            engine._settings = settings.model_copy(update={"home": home})
+        try:
+            return store_of(engine, source)
+        finally:
+            engine._settings = settings
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DuckDBEngine, "_store_of", outside)
         yield
 
 

@@ -16,7 +16,7 @@ from workbench import Workbench
 from workbench.config import ENGINES
 from workbench.engines import Answer, Engine, Listed, register
 from workbench.engines.base import as_question, matching
-from workbench.engines.staging import register_functions
+from workbench.engines.ingest import register_functions
 from workbench.errors import ConfigError, ParameterError
 from workbench.log.contents import Schema
 from workbench.log.listing import list_objects

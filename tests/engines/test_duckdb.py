@@ -96,7 +96,7 @@ def test_duckdb_dies_once_at_any_statement_and_the_question_is_answered(log, mon
     def asked(name: str, at: Callable[[], bool]) -> tuple[object, int]:
         with monkeypatch.context() as patch:
             opened = dying(patch, at)
-            return ask(Workbench(log, checkpoints=str(log.parent / name), threads=1)), len(opened)
+            return ask(Workbench(log, home=log.parent / name, threads=1)), len(opened)
 
     def counted() -> bool:
         count[0] += 1

@@ -35,7 +35,7 @@ def inserted(key: str = "a", **more):
 def origins(folder):
     """What the engine's readers tell of each change, in the order of the keys."""
     engine = DuckDBEngine(load_settings(source=str(folder), checkpoints="off"))
-    deliveries, _ = engine._whole("things", images=True)
+    deliveries, _ = engine._whole("things")
     rows = engine._con.sql(f"select keys, aws_region, account_id from {deliveries} order by keys").to_arrow_table()
     return [tuple(row[name] for name in ORIGIN) for row in rows.to_pylist()]
 

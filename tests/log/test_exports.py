@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.profiles import examples
 from workbench.engines.exported import read_items, stage
-from workbench.engines.staging import canonical_image, register_functions
+from workbench.engines.ingest import canonical_image, register_functions
 from workbench.errors import ParameterError, QueryError
 from workbench.log.export_manifests import find_exports
 from workbench.log.exports import Baseline, choose

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.helpers.logs import chain, flat, micros, record, write_log
 from tests.helpers.profiles import examples
 from workbench import Workbench
-from workbench.engines import staging
+from workbench.engines import ingest, staging
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.log.listing import list_objects
 from workbench.log.objects import Unreadable
@@ -502,7 +502,7 @@ def test_a_file_renamed_while_it_is_read_is_found_under_its_new_name(tmp_path, m
     monkeypatch.setattr(staging, "list_source", rename_after)
     wb = Workbench(tmp_path)
     if where == "in the middle":
-        monkeypatch.setattr(staging, "_SAMPLE", 1)
+        monkeypatch.setattr(ingest, "_SAMPLE", 1)
     result = wb.changes("things")
     assert (len(result.df), result.stats.unreadable, result.stats.objects) == (3, (), 3)
 

@@ -438,7 +438,8 @@ class DuckDBEngine(Engine):
         return self._logs[name]
 
     def _store_of(self, source: str) -> LogStore | None:
-        return LogStore(self._settings.home, source, repr(self._settings.keys))
+        root = local_path(source, ParameterError, ADVICE)
+        return LogStore(self._settings.home, root, repr(self._settings.keys))
 
     @property
     def _con(self) -> duckdb.DuckDBPyConnection:
