@@ -6,6 +6,7 @@ WorkbenchError
 ├── TableNotFound     no such table; names the tables there are
 ├── RecordRefused     a line or record that is no change record
 ├── StoreError        the embedded item store refused a write
+│   └── StoreUnavailable  the columnar store of a log cannot be written
 ├── QueryError        the engine could not run a query
 │   ├── EngineLost    the embedded engine died of an error of its own, twice or in the middle of an answer
 │   └── ScanRefused   it would scan more than `max_scan_bytes`
@@ -59,6 +60,10 @@ class TableNotFound(WorkbenchError, LookupError):
 
 class StoreError(WorkbenchError):
     """The embedded item store refused a write, for the reason DynamoDB would give."""
+
+
+class StoreUnavailable(StoreError):
+    """The columnar store of a log cannot be read or written, as on a full disk: the log is read into memory instead."""
 
 
 class QueryError(WorkbenchError):

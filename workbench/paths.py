@@ -144,16 +144,22 @@ def write_atomically(target: Path, *, make_folder: bool = True) -> Iterator[Path
     part = target.with_name(f".{secrets.token_hex(8)}.part")  # without the target's name, which may be the longest
     try:
         yield part
-        _flush_to_disk(part, os.O_RDWR)
+        flush_to_disk(part)
         os.replace(part, target)
-        if os.name == "posix":  # elsewhere a folder cannot be opened
-            _flush_to_disk(target.parent, os.O_RDONLY)
+        flush_to_disk(target.parent)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _flush_to_disk(path: Path, mode: int) -> None:
-    descriptor = os.open(path, mode)
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file, or which files a folder holds, would also be there after a loss of power.
+
+    >>> flush_to_disk(Path("."))
+    """
+    folder = path.is_dir()
+    if folder and os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

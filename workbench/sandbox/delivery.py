@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.errors import RecordRefused
+from workbench.lock import alone
 from workbench.log.objects import PARQUET
 from workbench.model.records import canonical_change
 from workbench.paths import UNFINISHED, write_atomically
 from workbench.sandbox.item_store import ItemStore
-from workbench.sandbox.lock import alone
 
 DeliveryFormat = Literal["envelope", "parquet", "raw"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -17,13 +17,13 @@ from typing import get_args
 from tqdm import tqdm
 
 from workbench.errors import ParameterError, StoreError, did_you_mean
+from workbench.lock import alone
 from workbench.progress import tqdm_options
 from workbench.sandbox import Faults, ItemStore, deliver
 from workbench.sandbox.change_writer import Writer, span_of, times_within, write_changes
 from workbench.sandbox.database import note_of
 from workbench.sandbox.datasets import DATASETS, check
 from workbench.sandbox.delivery import DeliveryFormat
-from workbench.sandbox.lock import alone
 from workbench.text import count
 
 

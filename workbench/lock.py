@@ -13,13 +13,18 @@ _PATIENCE = 60  # seconds
 
 
 @contextmanager
-def alone(lake: Path, doing: str, what: str) -> Iterator[None]:
+def alone(lake: Path, doing: str, what: str, patience: int | None = None) -> Iterator[None]:
     """Wait until nobody else does the same in this lake.
+
+    Parameters
+    ----------
+    patience
+        Seconds to wait; else a minute.
 
     Raises
     ------
     StoreError
-        Where another process has been at it for more than a minute, or the lake is read-only.
+        Where another process has been at it all that time, or the lake is read-only.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder, alone(Path(folder, "lake"), "delivering", "delivering into the lake"):
@@ -29,14 +34,14 @@ def alone(lake: Path, doing: str, what: str) -> Iterator[None]:
     try:
         lake.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(beside, isolation_level=None, timeout=1)) as lock:
-            _hold(lock, f"another process is {what}: try again when it has ended")
+            _hold(lock, f"another process is {what}: try again when it has ended", patience or _PATIENCE)
             yield
     except sqlite3.Error as error:
         raise StoreError(f"{beside} cannot be locked: {error}") from error
 
 
-def _hold(lock: sqlite3.Connection, busy: str) -> None:
-    for _ in range(_PATIENCE):  # a second each: Ctrl-C ends the waiting
+def _hold(lock: sqlite3.Connection, busy: str, patience: int) -> None:
+    for _ in range(patience):  # a second each: Ctrl-C ends the waiting
         try:
             lock.execute("begin exclusive")
             return

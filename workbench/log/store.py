@@ -1,0 +1,460 @@
+"""The columnar store of a log: which of its objects are in which Parquet segment, so that each is read once.
+
+A store is a folder below `home` with immutable segments ``<uuid>.parquet`` and one manifest, ``manifest.jsonl``: a line
+about the store and a line a segment. A segment counts when the manifest names it, and the manifest is replaced as a
+whole; so whatever ends when, an object is in one segment or in none, and what is in none is read again.
+
+Two processes may add at once: the second one that has read an object takes its segment back. A lock keeps them from
+doing so for nothing; on file systems without locks, as NFS may be, the later of two changes of the manifest wins, and
+the objects of the other are read again. Files that the manifest names no more stay for an hour, for those who still
+read them; a reader whose file has vanished takes the manifest again and asks again.
+
+Everything is private to the user: the store holds what the log holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import astuple, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workbench.errors import ParameterError, StoreError, StoreUnavailable
+from workbench.lock import alone
+from workbench.log.contents import Part
+from workbench.log.objects import Object, Unreadable
+from workbench.paths import flush_to_disk, local_path, write_atomically
+from workbench.text import file_name
+from workbench.version import __version__
+
+READING = 1
+"""What segments hold and how it is read; raised when either changes: what an older one has read is read again."""
+FOLDER = "store"
+"""The folder of `home` with the stores of all logs."""
+MANIFEST = "manifest.jsonl"
+_PROGRAM = "dynamodb-changelog-workbench store"
+_FORMAT = 1  # of the manifest
+_NAME = re.compile(r"[0-9a-f]{32}\.parquet")
+_KEPT = 3600  # seconds that a file stays which no manifest names: it is being written, or still read
+_PATIENCE = 10  # seconds to wait for the lock
+_HEAD = 41  # bytes of a manifest that tell it from the one before: {"id":"<32 digits>"
+_CHUNK = 1 << 20
+_READABLE_NAME = 60  # characters of a log's name in that of its folder
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A file with all changes of some objects."""
+
+    name: str
+    """Of its file."""
+    objects: frozenset[tuple[str, int, int]] = field(repr=False)
+    """By path, as `Object` has it, size and time of modification."""
+    rows: int
+    bytes: int = 0
+    """Size of the file; `LogStore.add` looks."""
+    checksum: int = 0
+    """CRC-32 of the file; `LogStore.add` reckons it."""
+    first: datetime | None = None
+    last: datetime | None = None
+    """When its changes were made, UTC, without a zone; None where there are none."""
+    unreadable: tuple[Unreadable, ...] = ()
+    wrapped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By object's path: what changes were wrapped in, and how many."""
+    contents: tuple[Part, ...] = ()
+    sorted: bool = False
+    """Whether by keys and time."""
+    lines: bool = False
+    """Whether it was read line by line, by the slow reader."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the engine has found out about its columns, as JSON."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What a store holds of the objects that a log has now."""
+
+    segments: tuple[Segment, ...]
+    """Those with objects of the log."""
+    gone: Mapping[str, frozenset[tuple[str, int, int]]]
+    """By name of a segment of these: its objects that were removed or have changed, whose rows do not count."""
+    outdated: tuple[Segment, ...]
+    """Those with none."""
+    missing: list[Object]
+    """Objects that are in no segment."""
+
+
+def object_number(path: str, size: int, modified: int) -> int:
+    """Return the number of an object in the column `object` of a segment: of 63 bits, the same wherever the log lies.
+
+    Parameters
+    ----------
+    path
+        Relative to the log's root.
+    modified
+        Nanoseconds since 1970.
+
+    >>> object_number("year=2026/a.json.gz", 1_024, 1_760_000_000_000_000_000)
+    2796662392083071339
+    """
+    digest = hashlib.sha256(f"{path}\0{size}\0{modified}".encode(errors="surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+class LogStore:
+    """The store of one log.
+
+    Parameters
+    ----------
+    source
+        The log's root folder, a file, or a glob.
+    reading
+        What of the settings changes what is read, such as the names of keys: each has a store of its own.
+
+    Raises
+    ------
+    StoreUnavailable
+        By every method that reads or writes, where the file system refuses that.
+    """
+
+    def __init__(self, home: Path, source: str | Path, reading: str = "") -> None:
+        root = local_path(source)
+        self._beginning = _beginning(root)
+        resolved, within = root.resolve(), home.resolve()
+        inside = resolved.is_relative_to(within)
+        self.source = str(resolved.relative_to(within) if inside else resolved)
+        """The log's place, relative to `home` where it is below that."""
+        self._about = {"source": self.source, "inside": inside, "reading": reading}
+        self._about |= {"program": _PROGRAM, "format": _FORMAT, "version": f"{READING} {__version__}"}
+        digest = hashlib.sha256(_dumped(self._about)).hexdigest()[:16]
+        self.folder = home.absolute() / FOLDER / f"{file_name(resolved.name[:_READABLE_NAME])}-{digest}"
+        self._head = b""
+        self._lines: dict[bytes, Segment] = {}
+
+    def segments(self) -> tuple[Segment, ...]:
+        """Return the segments there are now, in the order they came in; none of a manifest that is none of ours."""
+        with self._available():
+            return tuple(self._read().values())
+
+    def cover(self, objects: Iterable[Object]) -> Coverage:
+        """Tell what the store holds of the objects that the log has now."""
+        there = {(item.path, item.size, item.modified): item for item in objects}
+        segments, gone, outdated = [], {}, []
+        for segment in self.segments():
+            other = segment.objects.difference(there)
+            if len(other) == len(segment.objects):
+                outdated.append(segment)
+                continue
+            segments.append(segment)
+            if other:
+                gone[segment.name] = other
+        held = set[tuple[str, int, int]]().union(*(segment.objects for segment in segments))
+        missing = [item for name, item in there.items() if name not in held]
+        return Coverage(tuple(segments), gone, tuple(outdated), missing)
+
+    def number(self, name: tuple[str, int, int]) -> int:
+        """Return the number of an object, given by path, size and time of modification; see `object_number`."""
+        path, size, modified = name
+        return object_number(self._relative(path), size, modified)
+
+    def path(self, segment: Segment) -> Path:
+        """Return where a segment's file is."""
+        return self.folder / segment.name
+
+    def new_file(self) -> Path:
+        """Return where a segment can be written to, and make the folder for it."""
+        with self._available():
+            _make_private(self.folder)
+        return self.folder / f"{uuid4().hex}.parquet"
+
+    def add(self, file: Path, segment: Segment, replaces: Collection[str] = ()) -> bool:
+        """Take a segment up whose file is written, in place of others where it is made of these.
+
+        Parameters
+        ----------
+        file
+            By `new_file`; the segment's name is its own.
+
+        Returns
+        -------
+        bool
+            False where another process was quicker: one of its objects is in another segment already, or one that it
+            replaces is there no more. Then its file is removed.
+        """
+        replaced, added = set(replaces), False
+        try:
+            with self._available():
+                added = self._add(file, segment, replaced)
+        finally:
+            if not added:
+                self._remove_unnamed(file)
+        return added
+
+    def drop(self, names: Collection[str]) -> None:
+        """Take segments out, so that their objects are read again."""
+        dropped = set(names)
+        with self._available(), self._alone():
+            held = self._read()
+            left = {line: each for line, each in held.items() if each.name not in dropped}
+            if len(left) < len(held):
+                self._write(left, dropped)
+
+    def note(self, name: str, facts: Mapping[str, Any]) -> bool:
+        """Keep what was found out about a segment's columns; return whether the segment is still there."""
+        with self._available(), self._alone():
+            held = self._read()
+            noted = [replace(each, facts=dict(facts)) if each.name == name else each for each in held.values()]
+            lines = {
+                self._encoded(each) if each.name == name else line: each for line, each in zip(held, noted, strict=True)
+            }
+            if lines.keys() != held.keys():
+                self._write(lines, ())
+        return any(each.name == name for each in noted)
+
+    def damaged(self, *, whole: bool = False) -> dict[str, str]:
+        """Name the segments that cannot be what was written, and why.
+
+        Parameters
+        ----------
+        whole
+            Read the files, which tells every damage; else their sizes only, which takes no time.
+        """
+        found, seen = {}, set[tuple[str, int, int]]()
+        with self._available():
+            for segment in self.segments():
+                reason = self._fault(segment, whole=whole)
+                if whole and not reason and not seen.isdisjoint(segment.objects):
+                    reason = "holds an object that is in another one too"
+                if reason:
+                    found[segment.name] = reason
+                else:
+                    seen |= segment.objects
+        return found
+
+    def collect(self) -> None:
+        """Remove files that no manifest names, an hour after they were written or replaced."""
+        with suppress(OSError, StoreUnavailable), self._alone():
+            named = {MANIFEST, *(segment.name for segment in self.segments())}
+            before = time.time() - _KEPT
+            for entry in list(os.scandir(self.folder)):
+                with suppress(OSError):  # on Windows: open
+                    if entry.name not in named and entry.is_file() and entry.stat().st_mtime < before:
+                        os.unlink(entry.path)
+
+    def touch(self) -> None:
+        """Note that the store is used now."""
+        with suppress(OSError):
+            os.utime(self.folder / MANIFEST)
+
+    def _add(self, file: Path, segment: Segment, replaced: set[str]) -> bool:
+        try:
+            os.chmod(file, 0o600)
+            flush_to_disk(file)
+            flush_to_disk(self.folder)
+            size, checksum = _measured(file)
+        except FileNotFoundError:  # another process took it for one that nobody wants, or cleared the store
+            return False
+        segment = replace(segment, name=file.name, bytes=size, checksum=checksum)
+        line = self._encoded(segment)
+        with self._alone():
+            held = self._read()
+            left = {line: each for line, each in held.items() if each.name not in replaced}
+            if len(held) - len(left) < len(replaced) or not file.exists():
+                return False
+            if any(not segment.objects.isdisjoint(each.objects) for each in left.values()):
+                return False
+            self._write(left | {line: segment}, replaced)
+        return True
+
+    def _remove_unnamed(self, file: Path) -> None:
+        """Remove the file of a segment that was not taken up; one that was, before an error, stays."""
+        with suppress(OSError, StoreError):
+            if all(each.name != file.name for each in self.segments()):
+                file.unlink(missing_ok=True)
+
+    def _fault(self, segment: Segment, *, whole: bool) -> str:
+        path = self.path(segment)
+        try:
+            if path.stat().st_size != segment.bytes:
+                return f"its file has {path.stat().st_size:,} bytes instead of {segment.bytes:,}"
+            if not whole:
+                return ""
+            if _measured(path) != (segment.bytes, segment.checksum):
+                return "its file is not what was written"
+            with pq.ParquetFile(path) as parquet:
+                if parquet.metadata.num_rows != segment.rows:
+                    return f"its file has {parquet.metadata.num_rows:,} changes instead of {segment.rows:,}"
+                numbers = {
+                    number
+                    for batch in parquet.iter_batches(columns=["object"])
+                    for number in pc.unique(batch[0]).to_pylist()
+                }
+        except FileNotFoundError:
+            return "its file is gone"
+        except (pa.ArrowException, KeyError) as error:
+            return f"its file is no segment: {(str(error).splitlines() or [''])[0]}"
+        if numbers - {self.number(name) for name in segment.objects}:
+            return "its file has changes of other objects"
+        return ""
+
+    def _read(self) -> dict[bytes, Segment]:
+        """Return the segments by their lines in the manifest; only those that are new are decoded."""
+        try:
+            with (self.folder / MANIFEST).open("rb") as file:
+                head = file.read(_HEAD)
+                if head == self._head:
+                    return self._lines
+                about, *lines = (head + file.read()).split(b"\n")
+        except FileNotFoundError:
+            self._head, self._lines = b"", {}
+            return self._lines
+        known = self._lines
+        self._head, self._lines = b"", {}
+        with suppress(ValueError, TypeError, KeyError, AttributeError):  # damaged, or of another program
+            if self._ours(orjson.loads(about), lines):
+                self._lines = {line: known.get(line) or self._decoded(line) for line in lines}
+                self._head = head
+        return self._lines
+
+    def _ours(self, about: Mapping[str, Any], lines: Sequence[bytes]) -> bool:
+        return all(about[name] == value for name, value in self._about.items()) and about["crc32"] == _crc32(lines)
+
+    def _write(self, lines: Mapping[bytes, Segment], replaced: Iterable[str]) -> None:
+        """Replace the manifest; from now on the files of what is replaced grow old."""
+        _make_private(self.folder)
+        for name in replaced:
+            with suppress(FileNotFoundError):
+                os.utime(self.folder / name)
+        about = _dumped({"id": uuid4().hex, **self._about, "crc32": _crc32([*lines])})
+        with write_atomically(self.folder / MANIFEST, make_folder=False) as part:
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            part.write_bytes(b"\n".join([about, *lines]))
+        self._head, self._lines = about[:_HEAD], dict(lines)
+
+    def _encoded(self, segment: Segment) -> bytes:
+        paths, sizes, times = zip(*sorted(segment.objects), strict=True) if segment.objects else ((), (), ())
+        return _dumped(
+            {
+                "name": segment.name,
+                "rows": segment.rows,
+                "bytes": segment.bytes,
+                "checksum": segment.checksum,
+                "first": segment.first and segment.first.isoformat(),
+                "last": segment.last and segment.last.isoformat(),
+                "sorted": segment.sorted,
+                "lines": segment.lines,
+                "paths": [self._relative(path) for path in paths],
+                "sizes": sizes,
+                "times": times,
+                "unreadable": [(self._relative(each.object), each.line, each.reason) for each in segment.unreadable],
+                "wrapped": {self._relative(path): dict(counts) for path, counts in segment.wrapped.items()},
+                "contents": [
+                    (*astuple(part)[:-2], part.first.isoformat(), part.last.isoformat()) for part in segment.contents
+                ],
+                "facts": dict(segment.facts),
+            }
+        )
+
+    def _decoded(self, line: bytes) -> Segment:
+        told, root = _loaded(line), self._beginning
+        if not _NAME.fullmatch(told["name"]):
+            raise ValueError("no name of a segment")
+        paths = [root + path for path in told["paths"]]
+        return Segment(
+            told["name"],
+            frozenset(zip(paths, told["sizes"], told["times"], strict=True)),
+            told["rows"],
+            told["bytes"],
+            told["checksum"],
+            told["first"] and datetime.fromisoformat(told["first"]),
+            told["last"] and datetime.fromisoformat(told["last"]),
+            tuple(Unreadable(root + path, line, reason) for path, line, reason in told["unreadable"]),
+            {root + path: counts for path, counts in told["wrapped"].items()},
+            tuple(Part(*rest, *map(datetime.fromisoformat, (first, last))) for *rest, first, last in told["contents"]),
+            told["sorted"],
+            told["lines"],
+            told["facts"],
+        )
+
+    def _relative(self, path: str) -> str:
+        if not path.startswith(self._beginning):
+            raise ParameterError(f"{path} is no object of the log {self.source}")
+        return path[len(self._beginning) :]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait for others who change the manifest; where there are no locks, or one holds it for long, go on."""
+        with ExitStack() as held:
+            with suppress(StoreError):
+                held.enter_context(alone(self.folder.parent, "changing", "changing the store", _PATIENCE))
+            yield
+
+    @contextmanager
+    def _available(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the store {self.folder} cannot be used: {error.strerror or error}; set home to a folder that can be "
+                "written and has room, or store to off"
+            ) from error
+
+
+def _beginning(root: Path) -> str:
+    """Return what the paths of a log's objects begin with, whose root, file or glob this is."""
+    if not root.is_dir():
+        fixed = root.parent
+        while not root.exists() and re.search(r"[*?[]", str(fixed)):
+            fixed = fixed.parent
+        root = fixed
+    return str(root / "x")[:-1]
+
+
+def _make_private(folder: Path) -> None:
+    folder.parent.parent.mkdir(parents=True, exist_ok=True)
+    for each in (folder.parent, folder):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
+def _measured(file: Path) -> tuple[int, int]:
+    """Return size and CRC-32 of a file."""
+    size = checksum = 0
+    with file.open("rb") as opened:
+        while chunk := opened.read(_CHUNK):
+            size, checksum = size + len(chunk), zlib.crc32(chunk, checksum)
+    return size, checksum
+
+
+def _crc32(lines: Iterable[bytes]) -> int:
+    checksum = 0
+    for line in lines:
+        checksum = zlib.crc32(b"\n", zlib.crc32(line, checksum))
+    return checksum
+
+
+def _dumped(value: object) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # a name of a file that is no UTF-8
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _loaded(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return json.loads(text)
