@@ -37,7 +37,7 @@ def refused(**given) -> str:
 def test_without_anything_the_defaults_hold():
     settings = load_settings()
     assert (settings.engine, settings.home, settings.source, settings.keys) == ("duckdb", Path(".workbench"), None, ())
-    assert (settings.lake, settings.store) == (Path(".workbench/lake"), Path(".workbench/store.sqlite"))
+    assert (settings.lake, settings.item_store) == (Path(".workbench/lake"), Path(".workbench/store.sqlite"))
 
 
 def test_each_source_wins_over_the_next(monkeypatch):

@@ -273,13 +273,13 @@ def test_a_lake_that_cannot_be_written_is_asked_and_left_as_it_is(read_only, hom
     spill = wb._engine._con.sql("select current_setting('temp_directory')").fetchall()[0][0]
     assert not Path(spill).is_relative_to(home)
     assert read_only() == before
-    with ItemStore(wb.settings.store) as store, pytest.raises(StoreError, match="readonly"):
+    with ItemStore(wb.settings.item_store) as store, pytest.raises(StoreError, match="readonly"):
         store.put_item("persons", {"pk": "x"})
 
 
 def test_a_store_with_changes_in_its_log_of_writes_is_read_whole(read_only, home):
     keeper = ItemStore.__new__(ItemStore)  # one that has it open, and has not written everything into the file
-    store = Workbench().settings.store
+    store = Workbench().settings.item_store
     import sqlite3
 
     keeper.connection = sqlite3.connect(store, isolation_level=None)

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     engine: Annotated[str, AfterValidator(_engine)] = "duckdb"
     """Where questions are answered: by the embedded engine, or on AWS."""
     home: Annotated[Path, AfterValidator(_local_folder)] = Path(".workbench")
-    """Folder of the embedded lake and item store."""
+    """Folder of the embedded lake, of its item store, and of what was read of logs."""
     source: Place = None
     """A folder, file or glob of change logs to read instead of the embedded lake."""
     log_region: str | None = None
@@ -147,6 +147,10 @@ class Settings(BaseSettings):
     """DuckDB's memory limit, such as ``2GB``; what does not fit is spilled to a folder in `home`."""
     threads: int | None = None
     """DuckDB's threads; without it, one a core."""
+    store: bool = True
+    """Whether what was read of a log is kept in `home`/store, ``on`` or ``off``: then each object is read once."""
+    store_max_bytes: ByteSize = ByteSize(20_000_000_000)
+    """How much is kept of all logs, such as ``50GB``: beyond, the logs that were not asked for the longest time go."""
 
     _file: Path | None = PrivateAttr(default=None)
 
@@ -161,7 +165,7 @@ class Settings(BaseSettings):
         return self.home / "lake"
 
     @property
-    def store(self) -> Path:
+    def item_store(self) -> Path:
         """The embedded item store."""
         return self.home / "store.sqlite"
 

@@ -24,7 +24,7 @@ def wb(tmp_path) -> Workbench:
 
 def write(wb: Workbench, *, puts=(), deletes=(), table: str = "things", at: datetime | None = LONG_AGO, delivered=True):
     """Write to the table; without `delivered` the changes wait, and with None they are lost."""
-    with ItemStore(wb.settings.store) as store:
+    with ItemStore(wb.settings.item_store) as store:
         if table not in store.tables():
             store.create_table(table, {"pk": "S"})
         for item in puts:
@@ -79,7 +79,7 @@ def test_changes_that_are_still_on_their_way_count_for_no_difference_until_they_
     assert found.items == {"missing": 0, "extra": 0, "differing": 1, "in flight": 2, "same": 0}
     assert not found.agrees
     assert wb.reconcile("things", lag="2h").agrees
-    with ItemStore(wb.settings.store) as store:
+    with ItemStore(wb.settings.item_store) as store:
         deliver(store, wb.settings.lake, "things")
     assert wb.reconcile("things").items == {"missing": 0, "extra": 0, "differing": 0, "same": 3}
 
@@ -104,7 +104,7 @@ def test_an_export_is_compared_with_the_state_at_its_time(wb, tmp_path):
 
 def test_a_table_that_is_not_there_is_named(wb):
     write(wb, puts=[{"pk": "a"}])
-    Path(wb.settings.store).unlink()
+    Path(wb.settings.item_store).unlink()
     with pytest.raises(StoreError, match="there is no table 'things' in the item store"):
         wb.reconcile("things")
 
@@ -121,7 +121,7 @@ def test_a_hundred_thousand_items_agree_and_each_planted_difference_and_only_tho
     found = wb.reconcile("persons")
     assert found.agrees
     assert found.items["same"] > 90_000
-    with ItemStore(wb.settings.store) as store:
+    with ItemStore(wb.settings.item_store) as store:
         items = [item for _, item in zip(range(3_000), store.scan("persons"), strict=False)][::1_000]
         with store.bulk():
             store.put_item("persons", items[0] | {"visits": -1})

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from workbench import Workbench
+from workbench import Workbench, lock
 from workbench.errors import StoreError, TableNotFound
 from workbench.lock import alone as held
-from workbench.sandbox import lock
 
 MAKE = """
 import sys

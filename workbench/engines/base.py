@@ -263,20 +263,20 @@ class Engine(ABC):
         from workbench.sandbox import ItemStore
         from workbench.sandbox.generate import generate
 
-        with ItemStore(self._settings.store) as store:
+        with ItemStore(self._settings.item_store) as store:
             return generate(store, self._settings.lake, dataset, forget=partial(self.forget, dataset), **options)
 
     def half_made(self, table: str) -> bool:
         """Return whether a table is being generated, or that was stopped."""
         from workbench.sandbox.generate import unfinished
 
-        return not self._settings.source and bool(unfinished(self._settings.store, table))
+        return not self._settings.source and bool(unfinished(self._settings.item_store, table))
 
     def export_table(self, table: str, to: str | Path) -> Path | str:
         """Export a table as it is now, in the form of DynamoDB's export to S3, and return where it is."""
         from workbench.sandbox import ItemStore, export_table
 
-        with ItemStore(self._settings.store) as store:
+        with ItemStore(self._settings.item_store) as store:
             return export_table(store, table, local_path(to, ExportError, _COPY))
 
     def export_status(self, table: str) -> pd.DataFrame:

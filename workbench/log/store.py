@@ -155,7 +155,7 @@ class LogStore:
         there = {(item.path, item.size, item.modified): item for item in objects}
         segments, gone, outdated = [], {}, []
         for segment in self.segments():
-            other = segment.objects - there.keys()
+            other = segment.objects.difference(there)
             if len(other) == len(segment.objects):
                 outdated.append(segment)
                 continue

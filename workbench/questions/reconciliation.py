@@ -122,7 +122,7 @@ def actual_state(
     """
     now = datetime.now(UTC)
     if str(against) == "live":
-        with ItemStore(settings.store) as store:
+        with ItemStore(settings.item_store) as store:
             if settings.source and table not in store.tables():
                 raise StoreError(
                     f"there is no table {table!r} in the item store: name an export of it to compare {settings.source} "

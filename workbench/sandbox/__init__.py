@@ -8,7 +8,6 @@
 - `change_writer`: when their changes come, and which: new items, next versions, removals, bursts
 - `generate`: a generated table with its past, in the embedded lake
 - `dynamodb_writer`: the same changes written to a real table, from this machine or from a Lambda
-- `lock`: one process at a time in a lake
 
 Rooms above may use what is exported here, and every public name of these modules.
 """

@@ -432,7 +432,7 @@ def test_reconcile_finds_what_differs_between_the_log_and_the_table(empty, tmp_p
     client = session_of(empty).client("dynamodb")
     for item in client.scan(TableName="persons")["Items"]:
         client.delete_item(TableName="persons", Key={"pk": item["pk"]})
-    with ItemStore(embedded.settings.store) as store:
+    with ItemStore(embedded.settings.item_store) as store:
         images = {key: json.loads(image) for key, image in store.images("persons")}
     gone, changed, *_ = sorted(images)
     for key, image in images.items():

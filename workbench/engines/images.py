@@ -1,0 +1,231 @@
+"""Columns of DynamoDB JSON images, decoded without a Python call a value; of any engine's Arrow answer.
+
+Which leaves a column's images have is learned from a sample of them. DuckDB then reads these leaves of every image, and
+proves of each that it has no others (`workbench.sql.attributes`). What the others have is learned in turn. Those that
+remain, because they are written in another form, or a map has a name an item, are read one by one, by
+`workbench.model.attributes`: so every image is read exactly, and few of them slowly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+
+from workbench.errors import RecordRefused
+from workbench.model import attributes
+from workbench.model.attribute_paths import column_name
+from workbench.model.attributes import Gathered, Numbers
+from workbench.model.canonical import PYTHON_TYPES
+from workbench.model.typed_columns import typed_column
+from workbench.sql.attributes import Leaf, leaves_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+FEW = 500
+"""Images that are read one by one: DuckDB would not have begun by then."""
+_SAMPLE = 200
+_RARE = 0.01  # of a sample: not learned, until images that could not be proven are a sample of their own
+_MOST = 500  # leaves: each costs a look at every image
+_ROUNDS = 4  # of learning from what could not be proven
+_ROWS, _BYTES = 122_880, 64 << 20  # decoded at a time
+
+
+def frame(
+    images: pa.ChunkedArray, *, keys: Sequence[str] = (), numbers: Numbers = "auto", threads: int | None = None
+) -> pd.DataFrame:
+    """Read a column of images into a DataFrame, exactly as `workbench.model.attributes.frame` reads their texts.
+
+    Parameters
+    ----------
+    images
+        DynamoDB JSON texts, binary encoded once; not null.
+    keys
+        Names of the key attributes, which come first.
+    numbers
+        As `workbench.model.attributes.frame` takes it.
+    threads
+        Of DuckDB; without it, one a core.
+
+    Raises
+    ------
+    RecordRefused
+        Where a text is not DynamoDB JSON.
+
+    >>> frame(pa.chunked_array([['{"pk":{"S":"a"},"n":{"N":"1.5"}}']]), keys=["pk"]).to_dict("records")
+    [{'pk': 'a', 'n': 1.5}]
+    """
+    images = as_texts(images)
+    if len(images) < FEW:
+        return attributes.frame(_each(images), keys=keys, numbers=numbers)
+    try:
+        return _frame(images, keys, numbers, threads)
+    except RecordRefused:
+        return attributes.frame(_each(images), keys=keys, numbers=numbers)  # which says what is wrong with which
+
+
+def as_texts(images: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return images as Arrow's texts, also where a file declares them JSON.
+
+    >>> as_texts(pa.chunked_array([pa.array(["{}"], pa.json_())])).type
+    DataType(string)
+    """
+    large = pa.types.is_large_string(images.type)
+    return images if large or pa.types.is_string(images.type) else images.cast(pa.string())
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of a column's images, with what they hold."""
+
+    rows: Any
+    """Their numbers, as int64."""
+    leaves: Mapping[Leaf, pa.ChunkedArray]
+    """JSON texts, null where an image does not have the leaf."""
+
+
+class Reader:
+    """Reads the leaves of images, and learns on the way which there are.
+
+    >>> with Reader(threads=1) as reader:
+    ...     parts, rest = reader.read(pa.chunked_array([['{"n":{"N":"1"}}', '{"n":{"N": "1"}}']]))
+    >>> parts[0].leaves[Leaf(("n",), "N")].to_pylist(), rest.tolist()
+    (['"1"'], [1])
+    """
+
+    def __init__(self, leaves: Collection[Leaf] = (), *, threads: int | None = None) -> None:
+        self.leaves = list(leaves)
+        self._threads = threads
+        self._in_vain = False
+
+    def __enter__(self) -> Reader:
+        import duckdb
+
+        self._connection: duckdb.DuckDBPyConnection = duckdb.connect(
+            config={"threads": self._threads} if self._threads else {}
+        )
+        self._connection.execute("set enable_progress_bar = false")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def read(self, images: pa.ChunkedArray) -> tuple[list[Part], Any]:
+        """Return the leaves of the images that are proven to have no others, and the numbers of the other images."""
+        parts: list[Part] = []
+        rest = [np.empty(0, dtype="int64")]
+        if not self.leaves:
+            self._learn(images)
+        for begin, batch in _batches(images):
+            rows = np.arange(begin, begin + len(batch), dtype="int64")
+            for _ in range(_ROUNDS):
+                if not self.leaves or self._in_vain:
+                    break
+                part, proven = self._proven(batch, rows)
+                parts.append(part)
+                rows, batch = rows[~proven], batch.filter(pa.array(~proven))
+                if len(rows) < FEW or not self._learn(batch):
+                    break
+            rest.append(rows)
+            self._in_vain = sum(map(len, rest)) > 0.9 * (begin + _ROWS)
+        return parts, np.concatenate(rest)
+
+    def _proven(self, batch: pa.ChunkedArray, rows: Any) -> tuple[Part, Any]:
+        """Return what is proven to be all of some images, and of which."""
+        self._connection.register("images", pa.table({"image": batch}))
+        found = self._connection.sql(leaves_of("images", "image", self.leaves)).to_arrow_table()
+        self._connection.unregister("images")
+        proven = found.column("proven")
+        there = proven.to_numpy()
+        found = found.drop_columns(["proven"])
+        if not there.all():
+            found = found.filter(proven)
+        columns = zip(self.leaves, found.columns, strict=True)
+        return Part(rows[there], {leaf: column for leaf, column in columns if column.null_count < len(column)}), there
+
+    def _learn(self, images: pa.ChunkedArray) -> bool:
+        """Take in the leaves that are usual among some images; return whether there are new ones."""
+        if not len(images):
+            return False
+        root, several = Gathered(), np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype("int64")).tolist()
+        for row in several:
+            with suppress(RecordRefused):
+                root.add(images[row].as_py(), row)
+        seen = {Leaf(path, kind): len(rows) for path, at in root.leaves() for kind, (rows, _) in at.kinds.items()}
+        usual = [leaf for leaf, count in seen.items() if leaf.readable and count > _RARE * len(several)]
+        new = sorted(set(usual) - set(self.leaves))[: _MOST - len(self.leaves)]
+        self.leaves += new
+        return bool(new)
+
+
+def _frame(images: pa.ChunkedArray, keys: Sequence[str], numbers: Numbers, threads: int | None) -> pd.DataFrame:
+    with Reader(threads=threads) as reader:
+        parts, rest = reader.read(images)
+    if len(rest):
+        parts.append(_read_singly(images, rest))
+    order = _order(parts)
+    by_path: dict[tuple[str, ...], list[Leaf]] = {}
+    for leaf in {leaf for part in parts for leaf in part.leaves}:
+        by_path.setdefault(leaf.path, []).append(leaf)
+    within = {path[0] for path in by_path}
+    for name in keys:
+        if name not in within:
+            by_path[name,] = []
+    place = {name: number for number, name in enumerate(keys)}
+    columns = {}
+    for path in sorted(by_path, key=lambda path: (place.get(path[0], len(place)), path)):
+        texts = {leaf.kind: _joined(parts, leaf, order) for leaf in by_path[path]}
+        columns[column_name(path)] = typed_column(texts, len(images), numbers)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(images)), copy=False)
+
+
+def _order(parts: Sequence[Part]) -> pa.Array | None:
+    """Return where the images are in the parts, one after the other; None where they are in order."""
+    rows = np.concatenate([part.rows for part in parts])
+    return None if (rows[1:] > rows[:-1]).all() else pa.array(np.argsort(rows))
+
+
+def _joined(parts: Sequence[Part], leaf: Leaf, order: pa.Array | None) -> pa.ChunkedArray:
+    """Return a leaf of all images."""
+    chunks: list[pa.Array] = []
+    for part in parts:
+        texts = part.leaves.get(leaf)
+        chunks += [pa.nulls(len(part.rows), pa.string())] if texts is None else texts.chunks
+    joined = pa.chunked_array(chunks, pa.string())
+    return joined if order is None else joined.cast(pa.large_string()).take(order)
+
+
+def _read_singly(images: pa.ChunkedArray, rows: Any) -> Part:
+    """Read images one by one."""
+    root = Gathered()
+    with attributes.without_gc():
+        for row, text in zip(rows.tolist(), _each(images.take(pa.array(rows))), strict=True):
+            root.add(text, row)
+    leaves = {}
+    for path, gathered in root.leaves():
+        for kind, (those, values) in gathered.kinds.items():
+            if {*map(type, values)} - {PYTHON_TYPES.get(kind)}:
+                raise RecordRefused(f"{kind!r} holds another type")
+            texts = np.full(len(rows), None, dtype=object)
+            texts[np.searchsorted(rows, those)] = [orjson.dumps(value).decode() for value in values]
+            leaves[Leaf(path, kind)] = pa.chunked_array([pa.array(texts, pa.string())])
+    return Part(rows, leaves)
+
+
+def _each(images: pa.ChunkedArray) -> Iterator[str]:
+    for chunk in images.chunks:
+        yield from chunk.to_pylist()
+
+
+def _batches(images: pa.ChunkedArray) -> Iterator[tuple[int, pa.ChunkedArray]]:
+    """Cut a column in pieces of which no one is too large."""
+    size = max(1, min(_ROWS, _BYTES * len(images) // max(images.nbytes, 1)))
+    for begin in range(0, len(images), size):
+        yield begin, images.slice(begin, size)
