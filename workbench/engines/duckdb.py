@@ -439,6 +439,8 @@ class DuckDBEngine(Engine):
 
     def _store_of(self, source: str) -> LogStore | None:
         root = local_path(source, ParameterError, ADVICE)
+        if not self._settings.store:
+            return None
         return LogStore(self._settings.home, root, repr(self._settings.keys))
 
     @property

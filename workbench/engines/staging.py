@@ -72,7 +72,7 @@ class StagedLog:
         self._in_memory: list[Segment] = []
         self._wanted: frozenset[Stamp] = frozenset()
         self._failed: set[Stamp] = set()
-        self._writable = True
+        self._unstored = ""
         self._vanished: list[Unreadable] = []
         self._looked_into: dict[tuple[str, frozenset[Stamp]], tuple[Part, ...]] = {}
         columns = ", ".join(f"{column} {COLUMN_TYPES[column]}" for column in SCHEMA.names)
@@ -112,7 +112,8 @@ class StagedLog:
         notes = {name: f"{count(number, 'change')} read out of {name}" for name, number in sorted(self.wrapped.items())}
         if FAILURE in notes:
             notes[FAILURE] += ", of which Athena's table knows nothing"
-        return (*notes.values(), *self._listing.notes, *self._zone.note)
+        unstored = [f"read into memory, for this process alone: {self._unstored}"] if self._unstored else []
+        return (*notes.values(), *self._listing.notes, *self._zone.note, *unstored)
 
     @property
     def bytes(self) -> int:
@@ -279,19 +280,22 @@ class StagedLog:
             for some in batches(missing, _SEGMENT):
                 vanished += self._read(some, readers)
             read = True
-        if read and self._store and self._writable:
+        if read and self._store and not self._unstored:
             self._merge(self._store)
+            self._store.collect()
             self._missing()
+        if self._store:
+            self._store.touch()
         return vanished
 
     def _read(self, objects: Sequence[Object], readers: Mapping[Object, Reader]) -> list[Object]:
         """Read objects, and return those that vanished, or changed, meanwhile."""
-        if self._store and self._writable:
+        if self._store and not self._unstored:
             try:
                 return self._read_into(self._store, objects, readers)
             except (StoreUnavailable, duckdb.IOException) as error:  # such as a full disk
                 let_interrupt(error)
-                self._writable = False
+                self._unstored = without_values(error)
         return self._read_into(None, objects, readers)
 
     def _read_into(
