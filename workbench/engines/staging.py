@@ -39,6 +39,7 @@ Stamp = tuple[str, int, int]
 _ATTEMPTS = 3  # to read objects that are renamed or removed meanwhile
 _LOOKED_AT = 200  # changes at the beginning of an object that tell the zone of its name
 _SEGMENT = 16 << 20  # bytes of objects that make a segment: some 200,000 changes, whose sorting takes little memory
+_TIMES = "times"  # what is noted of a segment: by an object's number, the times of its first changes
 _MERGED = 8  # small segments that become one
 _IN_MEMORY = 1 << 62  # with which row_ids of what is in memory begin
 _OPTIONS = "format parquet, compression zstd, compression_level 1, row_group_size 20480"
@@ -149,6 +150,11 @@ class StagedLog:
         )
 
     def _infer_zone(self, objects: Sequence[Object]) -> Zone:
+        by_number = {str(self._number(_stamp(item))): item.path for item in objects} if self._store else {}
+        for segment in self._store.segments() if self._store else ():
+            for number, times in segment.facts.get(_TIMES, {}).items():
+                if number in by_number:
+                    self._seen.setdefault(by_number[number], ChangeTimes(*map(datetime.fromisoformat, times)))
         seen = sample_times([item for item in objects if item.arrival], self._seen, self._look)
         arrivals = ((time_in_path(Path(item.path).as_posix()), times) for item, times in seen)
         witnesses = [Witness(without_zone(by[0]), by[1], times) for by, times in arrivals if by]
@@ -282,6 +288,7 @@ class StagedLog:
             read = True
         if read and self._store and not self._unstored:
             self._merge(self._store)
+            self._keep_times(self._store)
             self._store.collect()
             self._missing()
         if self._store:
@@ -354,6 +361,17 @@ class StagedLog:
                 kept.append(replace(each, objects=left, contents=self._look_into(source)) if changed else each)
         self._in_memory = kept
 
+    def _keep_times(self, store: LogStore) -> None:
+        """Note the times that told the zone, so that other processes need not look for them."""
+        for segment in self._stored:
+            own = {stamp[0]: str(self._number(stamp)) for stamp in segment.objects}
+            noted = segment.facts.get(_TIMES, {})
+            seen = {own[path]: times for path, times in self._seen.items() if times and path in own}
+            if seen.keys() - noted.keys():
+                store.note(
+                    segment.name, {**segment.facts, _TIMES: noted | {n: [*map(str, t)] for n, t in seen.items()}}
+                )
+
     def _merge(self, store: LogStore) -> None:
         """Make one segment of several small ones of about the same size, the oldest first, and drop what is gone."""
         there = frozenset(map(_stamp, self.listed))
@@ -391,6 +409,7 @@ class StagedLog:
                 contents=contents,
                 sorted=True,
                 lines=all(each.lines for each in segments),
+                facts={_TIMES: {k: v for each in segments for k, v in each.facts.get(_TIMES, {}).items()}},
             )
             store.add(writing.hand_over(), merged_segment, names)
 
