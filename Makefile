@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INFRA := $(VENV)/.infra
 DOCS := $(VENV)/.docs
+BENCH := $(VENV)/.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test-fast test test-infra test-trino engines lab lint docs pictures bench synth constraints hooks wheel clean
@@ -24,6 +25,10 @@ $(INFRA): $(READY)
 
 $(DOCS): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev,docs]'
+	@touch $@
+
+$(BENCH): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev,bench]'
 	@touch $@
 
 demo: $(READY)  ## two generated tables, six reports: what this is, in two minutes
@@ -70,8 +75,8 @@ docs: $(DOCS)   ## the documentation, build/docs/index.html; a warning is an err
 pictures: $(READY) ## the pictures of README and the documentation, by Debian's chromium
 	@$(BIN)/python -m docs.pictures
 
-bench: $(READY) ## the figures that docs/speed.md shows
-	@$(BIN)/python benchmarks/latest_state.py && $(BIN)/python benchmarks/audit.py
+bench: $(BENCH) ## how fast, beside what: BENCHFLAGS='--changes 1M 5M 20M --rounds 3 --write'
+	@$(BIN)/python -m benchmarks $(BENCHFLAGS)
 
 wheel: $(READY) ## dist/: the wheel and the source archive
 	@$(BIN)/hatchling build

@@ -10,6 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from workbench.text import count, plain
+
 
 def tqdm_options(*, show: bool = True) -> dict[str, Any]:
     """Return tqdm's options for where it is shown: scheduled runs, which set TQDM_DISABLE, stay silent.
@@ -33,3 +35,54 @@ def in_notebook() -> bool:
     """Return whether a kernel runs this; only to look for kernels imports ipykernel too."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None
+
+
+class Reading:
+    """How far the reading of a log is; make one with `reading`."""
+
+    def __init__(self, bar: tqdm[Any], objects: int) -> None:
+        self._bar, self._of = bar, objects
+        self.objects = self.changes = 0
+
+    def update(self, objects: int, changes: int, size: int) -> None:
+        """Count objects that were read, the changes in them, and their bytes, by which the time left is told."""
+        self.objects += objects
+        self.changes += changes
+        rate = self.changes / max(self._bar.format_dict["elapsed"], 1e-3)
+        self._bar.set_postfix_str(
+            f"{self.objects:,} of {count(self._of, 'object')}, {count(self.changes, 'change')}, {rate:,.0f} a second",
+            refresh=False,
+        )
+        self._bar.update(size)
+
+    def __str__(self) -> str:
+        """Return the line that is shown."""
+        return str(self._bar)
+
+
+@contextmanager
+def reading(name: str, objects: int, size: int, *, after: float = 1.0) -> Iterator[Reading]:
+    """Show how far the reading of objects is, while the block runs: objects, changes a second and the time left.
+
+    Where it is over soon, as it is with the few objects that came since the last question, nothing is shown.
+
+    Parameters
+    ----------
+    name
+        The log's.
+    objects, size
+        How many objects are read, and their bytes.
+    after
+        Seconds until something is shown.
+
+    Examples
+    --------
+    >>> with reading("persons", 40, 1_000_000) as bar:
+    ...     bar.update(10, 50_000, 250_000)
+    ...     bar.objects, bar.changes
+    (10, 50000)
+    """
+    layout = "{desc}: {percentage:3.0f} %{postfix}, {remaining} left"
+    options = tqdm_options() | {"bar_format": layout, "leave": False, "delay": after, "dynamic_ncols": True}
+    with tqdm(desc=f"reading {plain(name)}", total=max(size, 1), **options) as bar:
+        yield Reading(bar, objects)
