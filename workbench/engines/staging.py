@@ -434,8 +434,9 @@ class _Writing:
     def write(self, query: str) -> str:
         """Return a relation of what a query finds."""
         if self._store is None:
-            before, self._table = self._table, "batch_2" if self._table == "batch_1" else "batch_1"
-            self._con.execute(f"create or replace temp table {self._table} as {query}")
+            before, table = self._table, "batch_2" if self._table == "batch_1" else "batch_1"
+            self._con.execute(f"create or replace temp table {table} as {query}")
+            self._table = table
             if before:
                 self._con.execute(f"drop table {before}")
             return self._table
