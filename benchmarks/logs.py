@@ -261,7 +261,7 @@ create macro ledger_of(item, state) as
     case when item % 15 = 0 then '9007199254740993' || lpad((item % 1000)::varchar, 3, '0') || '.' || 1 + state % 9 end;
 create macro image_of(item, state) as case when state > 0 then
     '{"active":{"BOOL":' || (case when state % 2 = 0 then 'true' else 'false' end)
-    || '},"balance":{"N":"' || hash(item * 1000 + state) % 100000 || '.' || hash(item + state) % 10 || 1 + state % 9
+    || '},"balance":{"N":"' || hash(item::bigint * 1000 + state) % 100000 || '.' || hash(item + state) % 10 || 1 + state % 9
     || '"}' || (case when item % 3 = 0 then ',"extra":{"M":{}}' else '' end)
     || coalesce(',"ledger":{"N":"' || ledger_of(item, state) || '"}', '')
     || ',"note":{"S":"' || md5((item + state // 4)::varchar)

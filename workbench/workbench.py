@@ -10,6 +10,7 @@ import pandas as pd
 
 from workbench.aws.costs import Spent
 from workbench.checks.machine import run_checks
+from workbench.checks.stored import cleared_frame, stored_frame
 from workbench.config import load_settings
 from workbench.engines import Estimate, open_engine
 from workbench.errors import WorkbenchError
@@ -617,6 +618,43 @@ class Workbench:
         '2025-11-19T21:38:51+00:00'
         """
         return self._asking.checkpoint(table, keep)
+
+    def store(self, *, verify: bool = False, clear: str | Path | bool = False) -> pd.DataFrame:
+        """Show what is stored of each log in columns, so that no object is read twice; check it, or remove it.
+
+        The stores lie in `home`/store. With ``store="off"`` there are none, and every process reads the log again.
+
+        Parameters
+        ----------
+        verify
+            Read all that is stored, and take out what is damaged: the next question reads those objects again.
+        clear
+            Remove what is stored of this log, or of all below this folder; True, of every log. Nothing is lost by it
+            but time.
+
+        Returns
+        -------
+        pandas.DataFrame
+            log (its folder, file or glob), changes, objects, segments, bytes (stored), share (of the size of the
+            objects), with `verify` damaged (segments taken out), and last_used (UTC), the last used first; with
+            `clear` of what was removed. How much may be stored, and what was taken out and why, is told by
+            ``df.attrs["notes"]``.
+
+        Raises
+        ------
+        ParameterError
+            Where nothing is stored of what is to be cleared.
+        StoreUnavailable
+            Where the folder may not be read or written.
+
+        Examples
+        --------
+        >>> wb.store().columns[:4].tolist()
+        ['log', 'changes', 'objects', 'segments']
+        """
+        if clear is False:
+            return stored_frame(self.settings, verified=verify)
+        return cleared_frame(self.settings, None if clear is True else clear)
 
     def check(self) -> pd.DataFrame:
         """Check that this machine and the lake are ready; see `workbench.checks.machine.run_checks`.

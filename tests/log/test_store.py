@@ -6,15 +6,18 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from workbench.errors import StoreUnavailable
 from workbench.log import store as stores
 from workbench.log.contents import Part
 from workbench.log.objects import Object, Unreadable
 from workbench.log.store import LogStore, Segment, object_number
+from workbench.log.store_upkeep import clear
 
 Name = tuple[str, int, int]
 NOON = datetime(2026, 11, 18, 12, 0, 0, 123456)
@@ -49,6 +52,10 @@ def add(store: LogStore, *names: Name, replaces: Sequence[str] = ()) -> bool:
 
 def held(store: LogStore) -> list[Name]:
     return sorted(each for segment in store.segments() for each in segment.objects)
+
+
+def stamps(folder: Path) -> set[tuple[Path, int]]:
+    return {(path, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
 
 
 def test_what_was_added_is_found_by_the_next_process_as_it_was(store, log, tmp_path):
@@ -165,3 +172,89 @@ def test_names_of_files_that_are_no_utf_8_survive(store, log):
     odd = (f"{log}/\udcff\u2028.json", 1, 1)
     assert add(store, odd)
     assert held(LogStore(store.folder.parents[1], log)) == [odd]
+
+
+def test_a_merge_of_a_segment_that_was_dropped_meanwhile_is_not_taken_up(store, log):
+    assert add(store, name(log, 1))
+    before = [each.name for each in store.segments()]
+    file, merged = written(store, [name(log, 1)])
+    store.drop(before)
+    assert not store.add(file, merged, before)
+    assert not file.exists()
+    assert held(store) == []
+
+
+def test_a_file_that_is_gone_when_it_is_to_be_added_is_not_taken_up(store, log, monkeypatch):
+    file, segment = written(store, [name(log, 1)])
+    file.unlink()
+    assert not store.add(file, segment)
+    measured = stores._measured
+    monkeypatch.setattr(stores, "_measured", lambda path: (measured(path), path.unlink())[0])
+    assert not add(store, name(log, 1))
+    assert held(store) == []
+
+
+def test_a_bit_that_flips_anywhere_in_a_manifest_makes_it_none(store, log):
+    assert add(store, name(log, 1))
+    manifest = store.folder / stores.MANIFEST
+    whole, segments = manifest.read_bytes(), store.segments()
+    told = len(b'{"id":"') + 32  # of which the digits only tell it from the manifest before
+    for at in range(len(whole)):
+        manifest.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        found = LogStore(store.folder.parents[1], log).segments()
+        assert found == () or (at < told and found == segments), at
+    for end in range(len(whole)):
+        manifest.write_bytes(whole[:end])
+        assert LogStore(store.folder.parents[1], log).segments() == ()
+    assert add(LogStore(store.folder.parents[1], log), name(log, 1)), "it is replaced"
+    assert held(store) == [name(log, 1)]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '"id"', '{"id":1}\n{}', "PAR1", "\0"])
+def test_a_manifest_of_another_program_is_none_and_is_replaced(store, log, text):
+    assert add(store, name(log, 1))
+    (store.folder / stores.MANIFEST).write_text(text)
+    assert store.segments() == ()
+    assert add(store, name(log, 1))
+    assert held(store) == [name(log, 1)]
+
+
+def test_no_manifest_can_name_a_file_elsewhere(store, log, monkeypatch):
+    monkeypatch.setattr(stores, "uuid4", lambda: SimpleNamespace(hex="../outside"))
+    assert add(store, name(log, 1))
+    assert LogStore(store.folder.parents[1], log).segments() == ()
+
+
+def test_a_home_that_cannot_be_written_is_one_error_and_stays_as_it_is(store, log, monkeypatch, tmp_path):
+    assert add(store, name(log, 1))
+    file, segment = written(store, [name(log, 2)])
+    (old,) = store.segments()
+    before = stamps(tmp_path) - {(file, file.stat().st_mtime_ns)}
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK and access(path, mode))  # root may all
+    for write in (
+        store.new_file,
+        lambda: store.drop([old.name]),
+        lambda: store.note(old.name, {}),
+        lambda: store.add(file, segment),
+        lambda: clear(tmp_path / "home"),
+        LogStore(tmp_path / "none", log).new_file,
+    ):
+        with pytest.raises(StoreUnavailable, match="Permission denied; set home to a folder that can be written"):
+            write()
+    store.touch()
+    store.collect()
+    assert store.segments() == (old,), "what is there can be read"
+    assert stamps(tmp_path) == before
+
+
+def test_the_manifest_of_a_hundred_thousand_objects_is_read_once_and_then_only_what_is_new(store, log, monkeypatch):
+    for number in range(5):
+        assert add(store, name(log, number))
+    decoded = []
+    decode = LogStore._decoded
+    monkeypatch.setattr(LogStore, "_decoded", lambda self, line: decoded.append(line) or decode(self, line))
+    other = LogStore(store.folder.parents[1], log)
+    assert len(other.segments()) == len(other.segments()) == len(decoded) == 5
+    assert add(store, name(log, 5))
+    assert len(other.segments()) == len(decoded) == 6

@@ -190,6 +190,8 @@ VERBS: dict[str, list[list[str]]] = {
         [name, "things"] + ["-p", "before=2026-11-01T10:01Z"] * (name == "diff") for name in (*QUESTIONS, *questions())
     ],
     "checkpoint": [["things"]],
+    "store verify": [[], ["--json"]],
+    "store clear": [["nowhere"], []],
     "baseline start": [["things"]],
     "baseline status": [["things"]],
     "sql": [

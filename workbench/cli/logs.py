@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from workbench.cli.asking import open_workbench, print_json, print_table
 from workbench.cli.options import as_json, log_options
 from workbench.cli.program import LOGS, SETUP, main, say
-from workbench.exit_codes import ERROR
+from workbench.exit_codes import DISAGREES, ERROR
+from workbench.text import size
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @main.verb(SETUP)
@@ -115,6 +119,63 @@ def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
     say(json.dumps(about) if as_json else str(checkpoint))
 
 
+@main.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def store(ctx: click.Context, /, as_json: bool) -> None:
+    """Show what is stored of each log, so that no object is read twice; check it, or remove it.
+
+    \b
+    Example: workbench store
+    """
+    if ctx.invoked_subcommand is None:
+        _print_stored(open_workbench().store(), as_json)
+
+
+@store.command()
+@as_json
+def verify(as_json: bool) -> None:
+    """Read all that is stored, and take out what is damaged: it is read again from the log.
+
+    \b
+    Example: workbench store verify
+    """
+    stored = open_workbench().store(verify=True)
+    _print_stored(stored, as_json)
+    if stored["damaged"].any():
+        sys.exit(DISAGREES)
+
+
+@store.command()
+@click.argument("source", required=False)
+@as_json
+def clear(source: str | None, as_json: bool) -> None:
+    """Remove what is stored of the log SOURCE, or of all below it; without one, of every log. Only time is lost by it.
+
+    \b
+    Example: workbench store clear ~/synced-bucket/data
+    """
+    cleared = open_workbench().store(clear=True if source is None else source)
+    if as_json:
+        print_table(cleared, as_json)
+        return
+    for log, taken in zip(cleared["log"], cleared["bytes"], strict=True):
+        say(f"removed: {size(taken)} of {log or 'a log that was just begun'}")
+    if cleared.empty:
+        say("nothing is stored")
+
+
+def _print_stored(stored: pd.DataFrame, as_json: bool) -> None:
+    if as_json:
+        print_json(stored)
+        return
+    if len(stored):
+        share = [f"{share:.0%}" if share == share else "" for share in stored["share"]]
+        print_table(stored.assign(bytes=stored["bytes"].map(size), share=share), as_json)
+    for note in stored.attrs["notes"]:
+        say(note, err=True)
+
+
 @main.group()
 def baseline() -> None:
     """Make exports of tables, to begin with or to reconcile with.
@@ -181,4 +242,4 @@ def show(name: str) -> None:
     say(open_workbench().table_ddl(name))
 
 
-main.sections[LOGS] += ["baseline", "table"]
+main.sections[LOGS] += ["store", "baseline", "table"]

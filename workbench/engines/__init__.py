@@ -4,7 +4,7 @@
 - `duckdb`: the embedded engine, over a lake folder or any folder of change logs
 - `athena`: Amazon Athena over change logs in the Glue catalog
 - `staging`, `exported`: how the embedded engine reads a log, and a table's exports
-- `images`: columns of DynamoDB JSON images decoded, of any engine's answer
+- `images`, `comparison`: columns of DynamoDB JSON images decoded, and compared pair by pair, of any engine's answer
 - `scan`, `reading`: what a question on Athena will read, and the limit on it
 - `unload`: Athena's results as those of the embedded engine
 """

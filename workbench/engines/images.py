@@ -8,9 +8,10 @@ remain, because they are written in another form, or a map has a name an item, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,45 +120,63 @@ class Reader:
 
     def read(self, images: pa.ChunkedArray) -> tuple[list[Part], Any]:
         """Return the leaves of the images that are proven to have no others, and the numbers of the other images."""
-        parts: list[Part] = []
+        answers, rest = self.ask(
+            pa.table({"image": as_texts(images)}), lambda leaves: leaves_of("rows", "image", leaves)
+        )
+        parts = []
+        for rows, leaves, table in answers:
+            columns = zip(leaves, table.columns, strict=True)
+            parts.append(Part(rows, {leaf: column for leaf, column in columns if column.null_count < len(column)}))
+        return parts, rest
+
+    def ask(
+        self, images: pa.Table, query: Callable[[Sequence[Leaf]], str]
+    ) -> tuple[list[tuple[Any, list[Leaf], pa.Table]], Any]:
+        """Ask a query of rows of images, in pieces, with the leaves these have.
+
+        Parameters
+        ----------
+        images
+            Its columns are images.
+        query
+            Makes SQL of leaves that asks the relation ``rows``, and whose last column tells which rows it holds for.
+
+        Returns
+        -------
+        tuple
+            The answers: the numbers of rows, the leaves, and what the query tells of these rows; and the numbers of the
+            rows that are in none.
+        """
+        answers: list[tuple[Any, list[Leaf], pa.Table]] = []
         rest = [np.empty(0, dtype="int64")]
         if not self.leaves:
             self._learn(images)
-        for begin, batch in _batches(images):
-            rows = np.arange(begin, begin + len(batch), dtype="int64")
+        for begin, piece in _pieces(images):
+            rows = np.arange(begin, begin + len(piece), dtype="int64")
             for _ in range(_ROUNDS):
                 if not self.leaves or self._in_vain:
                     break
-                part, proven = self._proven(batch, rows)
-                parts.append(part)
-                rows, batch = rows[~proven], batch.filter(pa.array(~proven))
-                if len(rows) < FEW or not self._learn(batch):
+                self._connection.register("rows", piece)
+                told = self._connection.sql(query(self.leaves)).to_arrow_table()
+                self._connection.unregister("rows")
+                holds, told = told.columns[-1], told.drop_columns(told.column_names[-1:])
+                there = holds.to_numpy()
+                answers.append((rows[there], [*self.leaves], told if there.all() else told.filter(holds)))
+                rows, piece = rows[~there], piece.filter(pa.array(~there))
+                if len(rows) < FEW or not self._learn(piece):
                     break
             rest.append(rows)
             self._in_vain = sum(map(len, rest)) > 0.9 * (begin + _ROWS)
-        return parts, np.concatenate(rest)
+        return answers, np.concatenate(rest)
 
-    def _proven(self, batch: pa.ChunkedArray, rows: Any) -> tuple[Part, Any]:
-        """Return what is proven to be all of some images, and of which."""
-        self._connection.register("images", pa.table({"image": batch}))
-        found = self._connection.sql(leaves_of("images", "image", self.leaves)).to_arrow_table()
-        self._connection.unregister("images")
-        proven = found.column("proven")
-        there = proven.to_numpy()
-        found = found.drop_columns(["proven"])
-        if not there.all():
-            found = found.filter(proven)
-        columns = zip(self.leaves, found.columns, strict=True)
-        return Part(rows[there], {leaf: column for leaf, column in columns if column.null_count < len(column)}), there
-
-    def _learn(self, images: pa.ChunkedArray) -> bool:
+    def _learn(self, images: pa.Table) -> bool:
         """Take in the leaves that are usual among some images; return whether there are new ones."""
         if not len(images):
             return False
         root, several = Gathered(), np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype("int64")).tolist()
-        for row in several:
+        for row, column in product(several, images.columns):
             with suppress(RecordRefused):
-                root.add(images[row].as_py(), row)
+                root.add(column[row].as_py(), row)
         seen = {Leaf(path, kind): len(rows) for path, at in root.leaves() for kind, (rows, _) in at.kinds.items()}
         usual = [leaf for leaf, count in seen.items() if leaf.readable and count > _RARE * len(several)]
         new = sorted(set(usual) - set(self.leaves))[: _MOST - len(self.leaves)]
@@ -224,8 +243,8 @@ def _each(images: pa.ChunkedArray) -> Iterator[str]:
         yield from chunk.to_pylist()
 
 
-def _batches(images: pa.ChunkedArray) -> Iterator[tuple[int, pa.ChunkedArray]]:
-    """Cut a column in pieces of which no one is too large."""
+def _pieces(images: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    """Cut rows in pieces of which no one is too large."""
     size = max(1, min(_ROWS, _BYTES * len(images) // max(images.nbytes, 1)))
     for begin in range(0, len(images), size):
         yield begin, images.slice(begin, size)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -28,6 +29,7 @@ from workbench.log.objects import SCHEMA, Object, Unreadable, time_in_path
 from workbench.log.reader import read_changes
 from workbench.log.store import LogStore, Segment, object_number
 from workbench.model.records import COLUMN_TYPES
+from workbench.progress import reading
 from workbench.sql.filters import like_key
 from workbench.sql.literals import identifier, literal
 from workbench.sql.templates import fill, load, part
@@ -283,8 +285,12 @@ class StagedLog:
         self._failed, vanished, read = set(), list[Object](), False
         while missing := [item for item in self._missing() if item not in vanished]:
             readers = self._ingest.readers(missing, line_by_line=self._line_by_line)
-            for some in batches(missing, _SEGMENT):
-                vanished += self._read(some, readers)
+            size = sum(item.size for item in missing)
+            with reading(Path(self.source).name, len(missing), size) as bar, _without_bar(self._con):
+                for some in batches(missing, _SEGMENT):
+                    changes, gone = self._read(some, readers)
+                    vanished += gone
+                    bar.update(len(some), changes, sum(item.size for item in some))
             read = True
         if read and self._store and not self._unstored:
             self._merge(self._store)
@@ -295,8 +301,8 @@ class StagedLog:
             self._store.touch()
         return vanished
 
-    def _read(self, objects: Sequence[Object], readers: Mapping[Object, Reader]) -> list[Object]:
-        """Read objects, and return those that vanished, or changed, meanwhile."""
+    def _read(self, objects: Sequence[Object], readers: Mapping[Object, Reader]) -> tuple[int, list[Object]]:
+        """Read objects, and return how many changes they hold, and those that vanished, or changed, meanwhile."""
         if self._store and not self._unstored:
             try:
                 return self._read_into(self._store, objects, readers)
@@ -307,7 +313,8 @@ class StagedLog:
 
     def _read_into(
         self, store: LogStore | None, objects: Sequence[Object], readers: Mapping[Object, Reader]
-    ) -> list[Object]:
+    ) -> tuple[int, list[Object]]:
+        changes = 0
         numbers = {item: self._number(_stamp(item)) for item in objects}
         with _Writing(self._con, store) as writing:
             batch = self._ingest.read({item: readers[item] for item in objects}, numbers, writing.write)
@@ -315,14 +322,16 @@ class StagedLog:
             read = [item for item in batch.objects if item not in changed]
             stored = [item for item in read if item not in batch.failed] if store else []
             if in_memory := [item for item in read if item not in stored]:
-                self._keep_in_memory(batch, in_memory)
+                changes += self._keep_in_memory(batch, in_memory)
             self._failed |= set(map(_stamp, batch.failed))  # another time they may be read
             if stored and store:
                 if len(stored) < len(objects):
                     query = f"select {COLUMNS_READ} from {batch.relation} where {self._only(map(_stamp, stored))}"
                     batch.relation = writing.write(query)
-                store.add(writing.hand_over(), self._segment(batch, stored))
-        return [*batch.vanished, *changed]
+                segment = self._segment(batch, stored)
+                store.add(writing.hand_over(), segment)
+                changes += segment.rows
+        return changes, [*batch.vanished, *changed]
 
     def _segment(self, batch: Batch, objects: Sequence[Object]) -> Segment:
         """Describe what was read of objects."""
@@ -342,11 +351,12 @@ class StagedLog:
             lines=self._line_by_line,
         )
 
-    def _keep_in_memory(self, batch: Batch, objects: Sequence[Object]) -> None:
+    def _keep_in_memory(self, batch: Batch, objects: Sequence[Object]) -> int:
         segment = self._segment(batch, objects)
         where = self._only(segment.objects)
         self._con.execute(f"insert into {self._memory} select {COLUMNS_READ} from {batch.relation} where {where}")
         self._in_memory.append(segment)
+        return segment.rows
 
     def _forget_memory(self, stamps: Collection[Stamp]) -> None:
         """Drop objects that are in memory."""
@@ -412,6 +422,18 @@ class StagedLog:
                 facts={_TIMES: {k: v for each in segments for k, v in each.facts.get(_TIMES, {}).items()}},
             )
             store.add(writing.hand_over(), merged_segment, names)
+
+
+@contextmanager
+def _without_bar(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Keep DuckDB from drawing a bar of its own, one a statement, while the block runs."""
+    ((shown,),) = con.execute("select current_setting('enable_progress_bar')").fetchall()
+    con.execute("set enable_progress_bar = false")
+    try:
+        yield
+    finally:
+        if shown:
+            con.execute("set enable_progress_bar = true")
 
 
 class _Writing:

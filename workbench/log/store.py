@@ -14,6 +14,7 @@ Everything is private to the user: the store holds what the log holds.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -49,6 +50,7 @@ MANIFEST = "manifest.jsonl"
 _PROGRAM = "dynamodb-changelog-workbench store"
 _FORMAT = 1  # of the manifest
 _NAME = re.compile(r"[0-9a-f]{32}\.parquet")
+_FOLDER_NAME = re.compile(r"-[0-9a-f]{16}\Z")
 _KEPT = 3600  # seconds that a file stays which no manifest names: it is being written, or still read
 _PATIENCE = 10  # seconds to wait for the lock
 _HEAD = 41  # bytes of a manifest that tell it from the one before: {"id":"<32 digits>"
@@ -115,15 +117,15 @@ def object_number(path: str, size: int, modified: int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-class LogStore:
-    """The store of one log.
+class Store:
+    """A store in its folder.
 
     Parameters
     ----------
-    source
-        The log's root folder, a file, or a glob.
-    reading
-        What of the settings changes what is read, such as the names of keys: each has a store of its own.
+    about
+        What its manifest begins with: where the log is, what it is read by, and who reads it.
+    beginning
+        What the paths of the log's objects begin with.
 
     Raises
     ------
@@ -131,23 +133,15 @@ class LogStore:
         By every method that reads or writes, where the file system refuses that.
     """
 
-    def __init__(self, home: Path, source: str | Path, reading: str = "") -> None:
-        root = local_path(source)
-        self._beginning = _beginning(root)
-        resolved, within = root.resolve(), home.resolve()
-        inside = resolved.is_relative_to(within)
-        self.source = str(resolved.relative_to(within) if inside else resolved)
-        """The log's place, relative to `home` where it is below that."""
-        self._about = {"source": self.source, "inside": inside, "reading": reading}
-        self._about |= {"program": _PROGRAM, "format": _FORMAT, "version": f"{READING} {__version__}"}
-        digest = hashlib.sha256(_dumped(self._about)).hexdigest()[:16]
-        self.folder = home.absolute() / FOLDER / f"{file_name(resolved.name[:_READABLE_NAME])}-{digest}"
+    def __init__(self, folder: Path, about: Mapping[str, Any], beginning: str) -> None:
+        self.folder, self.about = folder, about
+        self._beginning = beginning
         self._head = b""
         self._lines: dict[bytes, Segment] = {}
 
     def segments(self) -> tuple[Segment, ...]:
         """Return the segments there are now, in the order they came in; none of a manifest that is none of ours."""
-        with self._available():
+        with available(self.folder):
             return tuple(self._read().values())
 
     def cover(self, objects: Iterable[Object]) -> Coverage:
@@ -177,7 +171,7 @@ class LogStore:
 
     def new_file(self) -> Path:
         """Return where a segment can be written to, and make the folder for it."""
-        with self._available():
+        with available(self.folder):
             _make_private(self.folder)
         return self.folder / f"{uuid4().hex}.parquet"
 
@@ -197,7 +191,7 @@ class LogStore:
         """
         replaced, added = set(replaces), False
         try:
-            with self._available():
+            with available(self.folder):
                 added = self._add(file, segment, replaced)
         finally:
             if not added:
@@ -207,7 +201,7 @@ class LogStore:
     def drop(self, names: Collection[str]) -> None:
         """Take segments out, so that their objects are read again."""
         dropped = set(names)
-        with self._available(), self._alone():
+        with available(self.folder), changing(self.folder.parent):
             held = self._read()
             left = {line: each for line, each in held.items() if each.name not in dropped}
             if len(left) < len(held):
@@ -215,7 +209,7 @@ class LogStore:
 
     def note(self, name: str, facts: Mapping[str, Any]) -> bool:
         """Keep what was found out about a segment's columns; return whether the segment is still there."""
-        with self._available(), self._alone():
+        with available(self.folder), changing(self.folder.parent):
             held = self._read()
             noted = [replace(each, facts=dict(facts)) if each.name == name else each for each in held.values()]
             lines = {
@@ -234,7 +228,7 @@ class LogStore:
             Read the files, which tells every damage; else their sizes only, which takes no time.
         """
         found, seen = {}, set[tuple[str, int, int]]()
-        with self._available():
+        with available(self.folder):
             for segment in self.segments():
                 reason = self._fault(segment, whole=whole)
                 if whole and not reason and not seen.isdisjoint(segment.objects):
@@ -247,7 +241,7 @@ class LogStore:
 
     def collect(self) -> None:
         """Remove files that no manifest names, an hour after they were written or replaced."""
-        with suppress(OSError, StoreUnavailable), self._alone():
+        with suppress(OSError, StoreUnavailable), changing(self.folder.parent):
             named = {MANIFEST, *(segment.name for segment in self.segments())}
             before = time.time() - _KEPT
             for entry in list(os.scandir(self.folder)):
@@ -258,6 +252,7 @@ class LogStore:
     def touch(self) -> None:
         """Note that the store is used now."""
         with suppress(OSError):
+            _refuse_read_only(self.folder)
             os.utime(self.folder / MANIFEST)
 
     def _add(self, file: Path, segment: Segment, replaced: set[str]) -> bool:
@@ -270,7 +265,7 @@ class LogStore:
             return False
         segment = replace(segment, name=file.name, bytes=size, checksum=checksum)
         line = self._encoded(segment)
-        with self._alone():
+        with changing(self.folder.parent):
             held = self._read()
             left = {line: each for line, each in held.items() if each.name not in replaced}
             if len(held) - len(left) < len(replaced) or not file.exists():
@@ -331,7 +326,7 @@ class LogStore:
         return self._lines
 
     def _ours(self, about: Mapping[str, Any], lines: Sequence[bytes]) -> bool:
-        return all(about[name] == value for name, value in self._about.items()) and about["crc32"] == _crc32(lines)
+        return all(about[name] == value for name, value in self.about.items()) and about["crc32"] == _crc32(lines)
 
     def _write(self, lines: Mapping[bytes, Segment], replaced: Iterable[str]) -> None:
         """Replace the manifest; from now on the files of what is replaced grow old."""
@@ -339,7 +334,7 @@ class LogStore:
         for name in replaced:
             with suppress(FileNotFoundError):
                 os.utime(self.folder / name)
-        about = _dumped({"id": uuid4().hex, **self._about, "crc32": _crc32([*lines])})
+        about = _dumped({"id": uuid4().hex, **self.about, "crc32": _crc32([*lines])})
         with write_atomically(self.folder / MANIFEST, make_folder=False) as part:
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             part.write_bytes(b"\n".join([about, *lines]))
@@ -392,26 +387,86 @@ class LogStore:
 
     def _relative(self, path: str) -> str:
         if not path.startswith(self._beginning):
-            raise ParameterError(f"{path} is no object of the log {self.source}")
+            raise ParameterError(f"{path} is no object of the log {self.about['source']}")
         return path[len(self._beginning) :]
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Wait for others who change the manifest; where there are no locks, or one holds it for long, go on."""
-        with ExitStack() as held:
-            with suppress(StoreError):
-                held.enter_context(alone(self.folder.parent, "changing", "changing the store", _PATIENCE))
-            yield
 
-    @contextmanager
-    def _available(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreUnavailable(
-                f"the store {self.folder} cannot be used: {error.strerror or error}; set home to a folder that can be "
-                "written and has room, or store to off"
-            ) from error
+class LogStore(Store):
+    """The store of one log.
+
+    Parameters
+    ----------
+    source
+        The log's root folder, a file, or a glob.
+    reading
+        What of the settings changes what is read, such as the names of keys: each has a store of its own.
+    """
+
+    def __init__(self, home: Path, source: str | Path, reading: str = "") -> None:
+        root = local_path(source)
+        resolved, within = root.resolve(), home.resolve()
+        inside = resolved.is_relative_to(within)
+        about = {
+            "program": _PROGRAM,
+            "format": _FORMAT,
+            "version": version(),
+            "source": str(resolved.relative_to(within) if inside else resolved),
+            "inside": inside,
+            "reading": reading,
+        }
+        digest = hashlib.sha256(_dumped(about)).hexdigest()[:16]
+        folder = home.absolute() / FOLDER / f"{file_name(resolved.name[:_READABLE_NAME])}-{digest}"
+        super().__init__(folder, about, _beginning(root))
+
+
+def version() -> str:
+    """Return by what segments are read here: those of another version are none."""
+    return f"{READING} {__version__}"
+
+
+def found(home: Path) -> Iterator[tuple[Path, Store | None]]:
+    """Yield the folder of every store of `home`, and the store in it, its objects' paths relative to the log's root.
+
+    None stands for one without a manifest of ours, such as one that has just been begun.
+    """
+    for folder in sorted(home.absolute().joinpath(FOLDER).glob("*")):
+        if _FOLDER_NAME.search(folder.name) and folder.is_dir():
+            store = None
+            with available(folder), suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+                with (folder / MANIFEST).open("rb") as file:
+                    about = _loaded(file.readline())
+                if (about["program"], about["format"]) == (_PROGRAM, _FORMAT):
+                    names = ("program", "format", "version", "source", "inside", "reading")
+                    store = Store(folder, {name: about[name] for name in names}, "")
+            yield folder, store
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """Wait for others who change one of the stores in a folder; without locks, or where one takes long, go on.
+
+    Raises
+    ------
+    PermissionError
+        Where nothing may be written there.
+    """
+    _refuse_read_only(folder)
+    with ExitStack() as held:
+        with suppress(StoreError):
+            held.enter_context(alone(folder, "changing", "changing the store", _PATIENCE))
+        yield
+
+
+@contextmanager
+def available(folder: Path) -> Iterator[None]:
+    """Raise StoreUnavailable where the file system refuses what is done with a store."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the store {folder} cannot be used: {error.strerror or error}; set home to a folder that can be "
+            "written and has room, or store to off"
+        ) from error
 
 
 def _beginning(root: Path) -> str:
@@ -424,7 +479,14 @@ def _beginning(root: Path) -> str:
     return str(root / "x")[:-1]
 
 
+def _refuse_read_only(folder: Path) -> None:
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not os.access(there, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
 def _make_private(folder: Path) -> None:
+    _refuse_read_only(folder)
     folder.parent.parent.mkdir(parents=True, exist_ok=True)
     for each in (folder.parent, folder):
         each.mkdir(mode=0o700, exist_ok=True)

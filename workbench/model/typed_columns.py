@@ -71,6 +71,19 @@ def unquote(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([_unquoted(chunk) for chunk in texts.chunks], texts.type)
 
 
+def encoded(texts: pa.ChunkedArray) -> tuple[Any, pa.Array]:
+    """Return for each text the number of it among the different ones, and these; there is no null.
+
+    >>> codes, different = encoded(pa.chunked_array([["b", "a"], ["b"]]))
+    >>> codes.tolist(), different.to_pylist()
+    ([0, 1, 0], ['b', 'a'])
+    """
+    numbered = texts.dictionary_encode().unify_dictionaries()
+    if not numbered.num_chunks:
+        return np.empty(0, dtype="int64"), pa.array([], texts.type)
+    return np.concatenate([chunk.indices.to_numpy() for chunk in numbered.chunks]), numbered.chunk(0).dictionary
+
+
 def _unquoted(texts: pa.Array) -> pa.Array:
     large = pa.types.is_large_string(texts.type)
     bare = pc.binary_slice(texts.cast(pa.large_binary() if large else pa.binary()), 1, -1).cast(texts.type)
@@ -97,7 +110,7 @@ def _objects(kind: str, texts: pa.ChunkedArray, number: Callable[[str], Any]) ->
         return _array([{} for _ in range(len(texts))])
     if kind == "S":
         return _array(unquote(texts).to_pylist())
-    codes, different = _encoded(texts)
+    codes, different = encoded(texts)
     values = _loaded(different)
     if {*map(type, values)} - {PYTHON_TYPES.get(kind)}:
         raise RecordRefused(f"an image is not DynamoDB JSON: an attribute of type {kind!r} holds another type")
@@ -116,15 +129,6 @@ def _objects(kind: str, texts: pa.ChunkedArray, number: Callable[[str], Any]) ->
         again[np.unique(codes, return_index=True)[1]] = False
         cells[again] = _array([_copied(cell) for cell in cells[again]])
     return cells
-
-
-def _encoded(texts: pa.ChunkedArray) -> tuple[Any, pa.Array]:
-    """Return for each text the number of it among the different ones, and these."""
-    encoded = texts.dictionary_encode().unify_dictionaries()
-    if not encoded.num_chunks:
-        return np.empty(0, dtype="int64"), pa.array([], texts.type)
-    codes = np.concatenate([chunk.indices.fill_null(-1).to_numpy() for chunk in encoded.chunks])
-    return codes, encoded.chunk(0).dictionary
 
 
 def _array(values: list[Any]) -> Any:
@@ -150,7 +154,7 @@ def _numbers(texts: pa.ChunkedArray) -> pd.Series:
     if integers is not None and not pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py():  # 0x10 is none
         return _masked(integers.fill_null(0).to_numpy(), there)
     floats, sure = _floats(texts)
-    codes, different = _encoded(texts.filter(pa.array(there & ~sure)))
+    codes, different = encoded(texts.filter(pa.array(there & ~sure)))
     others = [_decimal(text) for text in different.to_pylist()]
     whole = np.floor(floats) == floats
     if whole[sure].all() and all(
@@ -165,7 +169,7 @@ def _numbers(texts: pa.ChunkedArray) -> pd.Series:
         floats[there & ~sure] = np.array(doubles, dtype="float64")[codes]
         return pd.Series(floats)
     exact = np.full(len(texts), pd.NA, dtype=object)
-    codes, different = _encoded(texts.drop_null())
+    codes, different = encoded(texts.drop_null())
     exact[there] = _array([_decimal(text) for text in different.to_pylist()])[codes]
     return pd.Series(exact, dtype=object)
 

@@ -21,6 +21,9 @@ from workbench.model.canonical import PYTHON_TYPES
 from workbench.sql.literals import literal
 from workbench.sql.templates import part
 
+_SPELLED_DIFFERENTLY = frozenset({"N", "B", "L", "SS", "NS", "BS"})
+"""Types of which one value has several texts, or may differ in a part."""
+_CANONICAL_NUMBER = r'"(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])"'
 # Lists of texts, and JSON without bare numbers.
 _TEXTS = r'\[(?:"(?:[^"\\]|\\.)*",?)*\]'
 _VALUES = r'(?:"(?:[^"\\]|\\.)*"|true|false|[\[\]{}:,])*'
@@ -73,25 +76,82 @@ def leaves_of(images: str, image: str, leaves: Sequence[Leaf]) -> str:
     >>> duckdb.sql(leaves_of(images, "image", [Leaf(("n",), "N")])).fetchall()
     [('"1"', True), ('"1"', False), (None, False)]
     """
-    maps = _maps(leaves)
-    ambiguous = [path for path in maps if any(map(_like_an_index, maps[path].children))]
-    pointers = [leaf.pointer for leaf in leaves] + [f"{_pointer(path)}/M" for path in ambiguous if path]
-    cells = []
-    for number, leaf in enumerate(leaves):
-        found = f"found[{number + 1}]"
-        cells.append(f"case when {_is_of(leaf.kind, found)} then {found}::varchar end as leaf_{number}")
-    objects = [
-        f"ifnull(starts_with(found[{number}], '{{'), true)" for number in range(len(leaves) + 1, len(pointers) + 1)
-    ]
+    known = _Known(leaves)
     return part(
         "leaves",
         images=images,
         image=image,
-        pointers=f"[{', '.join(map(literal, pointers))}]",
-        cells=",\n        ".join(cells),
+        pointers=known.pointers,
+        cells=known.cells("leaf"),
         names=", ".join(f"leaf_{number}" for number in range(len(leaves))),
+        proven=known.proven("leaf"),
+    )
+
+
+def differing(pairs: str, old: str, new: str, leaves: Sequence[Leaf], *, values: bool = False) -> str:
+    r"""Return a query for how two images of each pair differ, leaf by leaf.
+
+    Parameters
+    ----------
+    pairs
+        SQL of a relation.
+    old, new
+        SQL of its DynamoDB JSON texts, which are not null.
+    leaves
+        At least one, none twice.
+    values
+        Whether to answer with the values that differ, too.
+
+    Returns
+    -------
+    str
+        DuckDB's dialect; a row a pair, in the relation's order where DuckDB preserves it. ``change_0``, ``change_1``, …
+        tell of each leaf 0 where it is the same, 1 added, 2 removed, 3 changed, and 4 where its texts differ, though it
+        may be the same, or only a part of it may differ: then ``old_0``, ``new_0``, … have them; of leaves that cannot
+        be so, they are missing. `values` adds ``before_0``, ``after_0``, …: the DynamoDB JSON of a leaf that is not the
+        same. ``proven`` tells whether both images have just these leaves, and no attribute is a map with members in
+        the one and no map in the other.
+
+    >>> import duckdb
+    >>> pairs = "(values ('{\"n\":{\"N\":\"1\"}}', '{\"n\":{\"N\":\"2\"}}')) as pairs (old, new)"
+    >>> duckdb.sql(differing(pairs, "old", "new", [Leaf(("n",), "N")])).fetchall()
+    [(3, None, None, True)]
+    """
+    known, told = _Known(leaves), []
+    for number, leaf in enumerate(leaves):
+        before, after = f"old_cell_{number}", f"new_cell_{number}"
+        same, changed = f"{before} is not distinct from {after}", "3"
+        if undecided := leaf.kind in _SPELLED_DIFFERENTLY:
+            changed = "4"
+        if leaf.kind == "N":
+            number_of = literal(_CANONICAL_NUMBER)
+            both = f"regexp_full_match({before}, {number_of}) and regexp_full_match({after}, {number_of})"
+            changed = f"case when {both} then 3 else 4 end"
+        told.append(
+            f"(case when {same} then 0 when {before} is null then 1 when {after} is null then 2 else {changed} end)"
+            f"::tinyint as change_{number}"
+        )
+        if undecided:
+            told += [
+                f"case when change_{number} = 4 then {before} end as old_{number}",
+                f"case when change_{number} = 4 then {after} end as new_{number}",
+            ]
+        if values:
+            opening = literal(f'{{"{leaf.kind}":')
+            told += [
+                f"case when change_{number} <> 0 then {opening} || {before} || '}}' end as before_{number}",
+                f"case when change_{number} <> 0 then {opening} || {after} || '}}' end as after_{number}",
+            ]
+    return part(
+        "differing",
+        pairs=pairs,
+        old=old,
+        new=new,
+        pointers=known.pointers,
+        cells=",\n        ".join(known.cells(side, f"{side}_cell") for side in ("old", "new")),
+        differences=",\n    ".join(told),
         proven="\n    and ".join(
-            ["starts_with(image, '{')", _measured(leaves, maps), *_one_type(leaves, maps), *objects]
+            [*(known.proven(side, f"{side}_cell") for side in ("old", "new")), *known.no_map_where_none_was()]
         ),
     )
 
@@ -114,47 +174,86 @@ class _Map:
     children: set[str]
     leaves: list[int]
 
+    def there(self, cell: str) -> str:
+        return f"coalesce({', '.join(f'{cell}_{number}' for number in self.leaves)}) is not null"
+
+
+class _Known:
+    """SQL about leaves: `image` is the column of an image, `image`_found the list of what its pointers found.
+
+    The columns of its leaves begin with `cell`.
+    """
+
+    def __init__(self, leaves: Sequence[Leaf]) -> None:
+        self._leaves = leaves
+        self._maps: dict[tuple[str, ...], _Map] = {}
+        for number, leaf in enumerate(leaves):
+            for depth in range(len(leaf.path)):
+                found = self._maps.setdefault(leaf.path[:depth], _Map(set(), []))
+                found.children.add(leaf.path[depth])
+                found.leaves.append(number)
+        indexed = [path for path, found in self._maps.items() if path and any(map(_like_an_index, found.children))]
+        self._pointers = [leaf.pointer for leaf in leaves] + [f"{_pointer(path)}/M" for path in indexed]
+
     @property
-    def there(self) -> str:
-        return _any_there(self.leaves)
+    def pointers(self) -> str:
+        """The leaves, and then the maps that a pointer would take a list for."""
+        return f"[{', '.join(map(literal, self._pointers))}]"
 
+    def cells(self, image: str, cell: str = "") -> str:
+        cells = []
+        for number, leaf in enumerate(self._leaves):
+            found = f"{image}_found[{number + 1}]"
+            cells.append(f"case when {_is_of(leaf.kind, found)} then {found}::varchar end as {cell or image}_{number}")
+        return ",\n        ".join(cells)
 
-def _maps(leaves: Sequence[Leaf]) -> dict[tuple[str, ...], _Map]:
-    """Return the maps around leaves by their paths, the image itself by ()."""
-    maps: dict[tuple[str, ...], _Map] = {}
-    for number, leaf in enumerate(leaves):
-        for depth in range(len(leaf.path)):
-            found = maps.setdefault(leaf.path[:depth], _Map(set(), []))
-            found.children.add(leaf.path[depth])
-            found.leaves.append(number)
-    return maps
+    def proven(self, image: str, cell: str = "") -> str:
+        cell = cell or image
+        objects = [
+            f"ifnull(starts_with({image}_found[{number}], '{{'), true)"
+            for number in range(len(self._leaves) + 1, len(self._pointers) + 1)
+        ]
+        proven = [f"starts_with({image}, '{{')", self._measured(image, cell), *self._of_one_type(cell), *objects]
+        return "\n    and ".join(proven)
 
+    def no_map_where_none_was(self) -> list[str]:
+        """Return SQL of whether no attribute is a map with members in the one image, and no map in the other."""
+        conditions = []
+        for number, leaf in enumerate(self._leaves):
+            if leaf.kind != "M" and leaf.path in self._maps:
+                there = self._maps[leaf.path].there
+                conditions += [
+                    f"not ({one}_cell_{number} is not null and {there(f'{other}_cell')})"
+                    for one, other in (("old", "new"), ("new", "old"))
+                ]
+        return conditions
 
-def _measured(leaves: Sequence[Leaf], maps: dict[tuple[str, ...], _Map]) -> str:
-    """Return SQL of whether an image is as long as its leaves need: one byte more a member, for the comma, less one."""
-    lengths = [
-        f"ifnull(strlen(leaf_{number}) + {_around(leaf.path[-1], leaf.kind)}, 0)" for number, leaf in enumerate(leaves)
-    ]
-    lengths += [
-        f"case when {found.there} then {_around(path[-1], 'M') + 1} else 0 end" for path, found in maps.items() if path
-    ]
-    total = "\n        + ".join(["1", *lengths])
-    return f"case when {maps[()].there} then strlen(image) = {total}\n    else image = '{{}}' end"
+    def _measured(self, image: str, cell: str) -> str:
+        """Return SQL of whether an image is as long as its leaves need: each has a comma after it, but for one."""
+        lengths = [
+            f"ifnull(strlen({cell}_{number}) + {_around(leaf.path[-1], leaf.kind)}, 0)"
+            for number, leaf in enumerate(self._leaves)
+        ]
+        lengths += [
+            f"case when {found.there(cell)} then {_around(path[-1], 'M') + 1} else 0 end"
+            for path, found in self._maps.items()
+            if path
+        ]
+        total = "\n        + ".join(["1", *lengths])
+        there = self._maps[()].there(cell)
+        return f"case when {there} then strlen({image}) = {total}\n    else {image} = '{{}}' end"
 
-
-def _one_type(leaves: Sequence[Leaf], maps: dict[tuple[str, ...], _Map]) -> list[str]:
-    """Return SQL of whether no attribute has several of the types that are known of it."""
-    kinds: dict[tuple[str, ...], list[str]] = {}
-    for number, leaf in enumerate(leaves):
-        kinds.setdefault(leaf.path, []).append(f"leaf_{number} is not null")
-    for path, found in maps.items():
-        if path in kinds:
-            kinds[path].append(found.there)
-    return [" + ".join(f"({each})::tinyint" for each in there) + " <= 1" for there in kinds.values() if len(there) > 1]
-
-
-def _any_there(numbers: Sequence[int]) -> str:
-    return f"coalesce({', '.join(f'leaf_{number}' for number in numbers)}) is not null"
+    def _of_one_type(self, cell: str) -> list[str]:
+        """Return SQL of whether no attribute has several of the types that are known of it."""
+        kinds: dict[tuple[str, ...], list[str]] = {}
+        for number, leaf in enumerate(self._leaves):
+            kinds.setdefault(leaf.path, []).append(f"{cell}_{number} is not null")
+        for path, found in self._maps.items():
+            if path in kinds:
+                kinds[path].append(found.there(cell))
+        return [
+            " + ".join(f"({each})::tinyint" for each in there) + " <= 1" for there in kinds.values() if len(there) > 1
+        ]
 
 
 def _around(name: str, kind: str) -> int:
