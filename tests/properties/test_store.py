@@ -105,7 +105,9 @@ def test_answers_are_those_without_a_store(steps, pool, seed, bytes_of_a_segment
             act = rng.choice(["", "", "replace", "remove", "rename", "damage", "checkpoint", "spoil", "killed"])
             chosen = rng.choice(files)
             if act == "replace":
-                write_log(log, rng.sample(records, rng.randrange(1, len(records) + 1)), "raw", chosen.name.split(".")[0])
+                write_log(
+                    log, rng.sample(records, rng.randrange(1, len(records) + 1)), "raw", chosen.name.split(".")[0]
+                )
             elif act == "remove" and len(files) > 1:
                 chosen.unlink()
             elif act == "rename":

@@ -43,6 +43,7 @@ from workbench.log.exports import Baseline
 from workbench.log.listing import ADVICE, list_objects
 from workbench.log.objects import Object, Unreadable, grouped
 from workbench.log.store import LogStore
+from workbench.log.store_upkeep import shrink
 from workbench.model.times import END_OF_TIME, START_OF_TIME, duration
 from workbench.paths import local_path
 from workbench.sql.dialects import to_duckdb
@@ -158,7 +159,7 @@ class DuckDBEngine(Engine):
 
     def _table(self, table: str) -> Table:
         log = self._log(self._source_of(table), self._checkpoint(table, END_OF_TIME))
-        log.refresh()
+        self._refresh(log)
         return self._identity(log, table)
 
     def estimate(self, question: Asked, table: str, **values: object) -> Estimate:
@@ -325,7 +326,7 @@ class DuckDBEngine(Engine):
     def _whole(self, table: str, start: object = None, end: object = None) -> tuple[str, StagedLog]:
         """Return the deliveries of all objects, those of other times left out where that is easy."""
         log = self._log(self._source_of(table))
-        log.refresh()
+        self._refresh(log)
         return self._deliveries(log, table, log.deliveries(_known(start), _known(end))), log
 
     def _resumed(self, table: str, checkpoint: Checkpoint | None) -> tuple[str, StagedLog] | None:
@@ -334,7 +335,7 @@ class DuckDBEngine(Engine):
             return None
         self._resumes = checkpoint
         log = self._log(self._source_of(table), checkpoint)
-        log.refresh()
+        self._refresh(log)
         view, path = _view_of(checkpoint), as_it_is(f"{checkpoint.place}{_CHANGES}")
         self._con.execute(
             f"create or replace temp view {view} as select *, -1 - file_row_number as row_id "
@@ -395,7 +396,7 @@ class DuckDBEngine(Engine):
         if not self._settings.source:
             return [(name, None, None, list_objects(folder)) for name, folder in self._folders().items()]
         log = self._log(self._settings.source)
-        log.refresh()
+        self._refresh(log)
         rows = self._con.execute(part("tables", log=log.deliveries())).fetchall()
         if not rows:
             raise _without_changes(log)
@@ -436,6 +437,12 @@ class DuckDBEngine(Engine):
                 self._store_of(source),
             )
         return self._logs[name]
+
+    def _refresh(self, log: StagedLog) -> None:
+        """Read what came since, and let the logs go from the store that were not asked for longest."""
+        if log.refresh() and log.store:
+            used = [each.store.folder for each in self._logs.values() if each.store]
+            shrink(self._settings.home, self._settings.store_max_bytes, used)
 
     def _store_of(self, source: str) -> LogStore | None:
         root = local_path(source, ParameterError, ADVICE)

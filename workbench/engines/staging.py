@@ -64,7 +64,7 @@ class StagedLog:
         self.after = after
         self.objects: list[Object] = []
         """What is read."""
-        self._con, self._store = con, store
+        self._con, self.store = con, store
         self._keys, self._ingest = tuple(keys), Ingest(con, keys)
         self._view, self._memory = identifier(name), identifier(f"{name} in memory")
         self._given_zone, self._zone = zone, Zone()
@@ -75,7 +75,7 @@ class StagedLog:
         self._in_memory: list[Segment] = []
         self._wanted: frozenset[Stamp] = frozenset()
         self._failed: set[Stamp] = set()
-        self._unstored = ""
+        self._unstored, self._grown = "", False
         self._vanished: list[Unreadable] = []
         self._looked_into: dict[tuple[str, frozenset[Stamp]], tuple[Part, ...]] = {}
         columns = ", ".join(f"{column} {COLUMN_TYPES[column]}" for column in SCHEMA.names)
@@ -123,8 +123,9 @@ class StagedLog:
         """Size of what is read."""
         return sum(item.size for item in self.objects) + (self.after.bytes if self.after else 0)
 
-    def refresh(self) -> None:
-        """Read the objects that came since."""
+    def refresh(self) -> bool:
+        """Read the objects that came since, and return whether there were any."""
+        self._grown = False
         for _ in range(_ATTEMPTS):
             self._listing = self._dated(list_source(self.source))
             self.objects = [item for item in self.listed if not (self.after and self.after.holds(item))]
@@ -134,9 +135,11 @@ class StagedLog:
             except duckdb.Error as error:
                 raise QueryError(f"{self.source} could not be read: {without_values(error)}") from error
             if not gone:  # renamed or removed while they were read: list again
-                return
-        advice = "vanished while it was read: ask again when the copy is over"
-        self._vanished = [Unreadable(item.path, 0, advice) for item in gone]
+                break
+        else:
+            advice = "vanished while it was read: ask again when the copy is over"
+            self._vanished = [Unreadable(item.path, 0, advice) for item in gone]
+        return self._grown
 
     def _dated(self, listing: Listing) -> Listing:
         """Date objects by the time zone of their names and folders, which is UTC where too few tell another."""
@@ -152,8 +155,8 @@ class StagedLog:
         )
 
     def _infer_zone(self, objects: Sequence[Object]) -> Zone:
-        by_number = {str(self._number(_stamp(item))): item.path for item in objects} if self._store else {}
-        for segment in self._store.segments() if self._store else ():
+        by_number = {str(self._number(_stamp(item))): item.path for item in objects} if self.store else {}
+        for segment in self.store.segments() if self.store else ():
             for number, times in segment.facts.get(_TIMES, {}).items():
                 if number in by_number:
                     self._seen.setdefault(by_number[number], ChangeTimes(*map(datetime.fromisoformat, times)))
@@ -210,16 +213,16 @@ class StagedLog:
         """Read the whole log line by line, for what only the slow reader can tell."""
         self._line_by_line = True
         self._forget_memory({stamp for each in self._in_memory for stamp in each.objects})
-        if self._store:
-            self._store.drop([each.name for each in self._store.segments() if not each.lines])
+        if self.store:
+            self.store.drop([each.name for each in self.store.segments() if not each.lines])
         self.refresh()
 
     def mended(self) -> bool:
         """Take damaged segments out of the store, and return whether there were any."""
-        if self._store is None:
+        if self.store is None:
             return False
-        damaged = self._store.damaged(whole=True)
-        self._store.drop(damaged)
+        damaged = self.store.damaged(whole=True)
+        self.store.drop(damaged)
         return bool(damaged)
 
     # What is read, and where it is.
@@ -229,7 +232,7 @@ class StagedLog:
         return [*self._stored, *self._in_memory]
 
     def _number(self, stamp: Stamp) -> int:
-        return self._store.number(stamp) if self._store else object_number(*stamp)
+        return self.store.number(stamp) if self.store else object_number(*stamp)
 
     def _only(self, stamps: Iterable[Stamp]) -> str:
         """Write the condition on the deliveries of some objects."""
@@ -238,9 +241,9 @@ class StagedLog:
 
     def _of_store(self, segments: Sequence[Segment]) -> str:
         """Write the query of what is stored: without objects that are gone, or in a checkpoint."""
-        assert self._store
+        assert self.store
         unwanted = [stamp for each in segments for stamp in each.objects - self._wanted]
-        return _read_segments(map(self._store.path, segments), f"not {self._only(unwanted)}" if unwanted else "true")
+        return _read_segments(map(self.store.path, segments), f"not {self._only(unwanted)}" if unwanted else "true")
 
     def _contents_of(self, segment: Segment) -> tuple[Part, ...]:
         unwanted = segment.objects - self._wanted
@@ -254,10 +257,10 @@ class StagedLog:
         """Look what there is of the objects, and return those that are not read yet."""
         self._wanted = frozenset(map(_stamp, self.objects))
         self._stored, stored = [], set[Stamp]()
-        if self._store:
-            if damaged := self._store.damaged():
-                self._store.drop(damaged)
-            self._stored = [each for each in self._store.segments() if not self._wanted.isdisjoint(each.objects)]
+        if self.store:
+            if damaged := self.store.damaged():
+                self.store.drop(damaged)
+            self._stored = [each for each in self.store.segments() if not self._wanted.isdisjoint(each.objects)]
             stored = {stamp for each in self._stored for stamp in each.objects}
         in_memory = {stamp for each in self._in_memory for stamp in each.objects}
         self._forget_memory((in_memory - self._wanted) | (in_memory & stored))
@@ -282,7 +285,7 @@ class StagedLog:
     def _read_new(self) -> list[Object]:
         """Read what is not read yet, and return what vanished meanwhile."""
         self._forget_memory(self._failed)
-        self._failed, vanished, read = set(), list[Object](), False
+        self._failed, vanished = set(), list[Object]()
         while missing := [item for item in self._missing() if item not in vanished]:
             readers = self._ingest.readers(missing, line_by_line=self._line_by_line)
             size = sum(item.size for item in missing)
@@ -291,21 +294,21 @@ class StagedLog:
                     changes, gone = self._read(some, readers)
                     vanished += gone
                     bar.update(len(some), changes, sum(item.size for item in some))
-            read = True
-        if read and self._store and not self._unstored:
-            self._merge(self._store)
-            self._keep_times(self._store)
-            self._store.collect()
+            self._grown = True
+        if self._grown and self.store and not self._unstored:
+            self._merge(self.store)
+            self._keep_times(self.store)
+            self.store.collect()
             self._missing()
-        if self._store:
-            self._store.touch()
+        if self.store:
+            self.store.touch()
         return vanished
 
     def _read(self, objects: Sequence[Object], readers: Mapping[Object, Reader]) -> tuple[int, list[Object]]:
         """Read objects, and return how many changes they hold, and those that vanished, or changed, meanwhile."""
-        if self._store and not self._unstored:
+        if self.store and not self._unstored:
             try:
-                return self._read_into(self._store, objects, readers)
+                return self._read_into(self.store, objects, readers)
             except (StoreUnavailable, duckdb.IOException) as error:  # such as a full disk
                 let_interrupt(error)
                 self._unstored = without_values(error)
