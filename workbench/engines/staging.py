@@ -92,7 +92,7 @@ class StagedLog:
         """What of the objects that were read is no change record."""
         own = {item.path for item in self.objects}  # where an object has changed since, what was wrong before is past
         before = [each for each in (self.after.unreadable if self.after else ()) if each.object not in own]
-        read = [each for segment in self._segments for each in segment.unreadable if each.object in own]
+        read = [each for segment in self._segments for each in _part_of(segment, self._wanted).unreadable]
         return (*before, *read, *self._vanished)
 
     @property
@@ -103,10 +103,10 @@ class StagedLog:
     @property
     def wrapped(self) -> Counter[str]:
         """How many changes were wrapped, by what they were wrapped in."""
-        own, total = {item.path for item in self.objects}, Counter[str]()
+        total = Counter[str]()
         for segment in self._segments:
-            for path, wrapped in segment.wrapped.items():
-                total.update(wrapped if path in own else {})
+            for wrapped in _part_of(segment, self._wanted).wrapped.values():
+                total.update(wrapped)
         return total
 
     @property
@@ -407,7 +407,7 @@ class StagedLog:
         if not objects:
             store.drop(names)
             return
-        paths = {path for path, *_ in objects}
+        parts = [_part_of(each, there) for each in segments]
         query = _read_segments(map(store.path, segments), self._only(objects))
         with _Writing(self._con, store) as writing:
             contents = self._look_into(writing.write(f"select * exclude (row_id) from ({query})"))
@@ -417,8 +417,8 @@ class StagedLog:
                 sum(each.changes for each in contents),
                 first=min((each.first for each in contents), default=None),
                 last=max((each.last for each in contents), default=None),
-                unreadable=tuple(line for each in segments for line in each.unreadable if line.object in paths),
-                wrapped={path: counts for each in segments for path, counts in each.wrapped.items() if path in paths},
+                unreadable=tuple(line for each in parts for line in each.unreadable),
+                wrapped={path: counts for each in parts for path, counts in each.wrapped.items()},
                 contents=contents,
                 sorted=True,
                 lines=all(each.lines for each in segments),
@@ -482,6 +482,17 @@ class _Writing:
 def _read_segments(files: Iterable[Path], live: str) -> str:
     paths = [as_it_is(str(file)) for file in files]
     return fill(load("parts/read_segments"), {"paths": paths}, {"live": live})
+
+
+def _part_of(segment: Segment, stamps: frozenset[Stamp]) -> Segment:
+    """Return a segment with what is noted of some objects: another may have had the path of one of them before."""
+    paths = {path for path, *_ in segment.objects & stamps}
+    return replace(
+        segment,
+        objects=segment.objects & stamps,
+        unreadable=tuple(each for each in segment.unreadable if each.object in paths),
+        wrapped={path: counts for path, counts in segment.wrapped.items() if path in paths},
+    )
 
 
 def _size_class(size: int) -> int:
