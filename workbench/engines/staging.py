@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -75,7 +75,7 @@ class StagedLog:
         self._in_memory: list[Segment] = []
         self._wanted: frozenset[Stamp] = frozenset()
         self._failed: set[Stamp] = set()
-        self._unstored, self._grown = "", False
+        self._unstored, self._lost, self._grown = "", False, False
         self._vanished: list[Unreadable] = []
         self._looked_into: dict[tuple[str, frozenset[Stamp]], tuple[Part, ...]] = {}
         columns = ", ".join(f"{column} {COLUMN_TYPES[column]}" for column in SCHEMA.names)
@@ -125,13 +125,15 @@ class StagedLog:
 
     def refresh(self) -> bool:
         """Read the objects that came since, and return whether there were any."""
-        self._grown = False
+        self._grown, gone = False, list[Object]()
         for _ in range(_ATTEMPTS):
-            self._listing = self._dated(list_source(self.source))
-            self.objects = [item for item in self.listed if not (self.after and self.after.holds(item))]
-            self._vanished = []
             try:
-                gone = self._read_new()
+                self._listing = self._dated(list_source(self.source))
+                self.objects = [item for item in self.listed if not (self.after and self.after.holds(item))]
+                self._vanished, gone = [], self._read_new()
+            except StoreUnavailable as error:  # not even to be read
+                self._lost, self._unstored = True, without_values(error)
+                continue
             except duckdb.Error as error:
                 raise QueryError(f"{self.source} could not be read: {without_values(error)}") from error
             if not gone:  # renamed or removed while they were read: list again
@@ -156,7 +158,7 @@ class StagedLog:
 
     def _infer_zone(self, objects: Sequence[Object]) -> Zone:
         by_number = {str(self._number(_stamp(item))): item.path for item in objects} if self.store else {}
-        for segment in self.store.segments() if self.store else ():
+        for segment in self._all_stored():
             for number, times in segment.facts.get(_TIMES, {}).items():
                 if number in by_number:
                     self._seen.setdefault(by_number[number], ChangeTimes(*map(datetime.fromisoformat, times)))
@@ -214,7 +216,7 @@ class StagedLog:
         self._line_by_line = True
         self._forget_memory({stamp for each in self._in_memory for stamp in each.objects})
         if self.store:
-            self.store.drop([each.name for each in self.store.segments() if not each.lines])
+            self.store.drop([each.name for each in self._all_stored() if not each.lines])
         self.refresh()
 
     def mended(self) -> bool:
@@ -226,6 +228,9 @@ class StagedLog:
         return bool(damaged)
 
     # What is read, and where it is.
+
+    def _all_stored(self) -> Sequence[Segment]:
+        return () if self.store is None or self._lost else self.store.segments()
 
     @property
     def _segments(self) -> list[Segment]:
@@ -257,10 +262,10 @@ class StagedLog:
         """Look what there is of the objects, and return those that are not read yet."""
         self._wanted = frozenset(map(_stamp, self.objects))
         self._stored, stored = [], set[Stamp]()
-        if self.store:
+        if self.store and not self._lost:
             if damaged := self.store.damaged():
                 self.store.drop(damaged)
-            self._stored = [each for each in self.store.segments() if not self._wanted.isdisjoint(each.objects)]
+            self._stored = [each for each in self._all_stored() if not self._wanted.isdisjoint(each.objects)]
             stored = {stamp for each in self._stored for stamp in each.objects}
         in_memory = {stamp for each in self._in_memory for stamp in each.objects}
         self._forget_memory((in_memory - self._wanted) | (in_memory & stored))
@@ -295,10 +300,11 @@ class StagedLog:
                     vanished += gone
                     bar.update(len(some), changes, sum(item.size for item in some))
             self._grown = True
-        if self._grown and self.store and not self._unstored:
-            self._merge(self.store)
-            self._keep_times(self.store)
-            self.store.collect()
+        if self.store and self._grown and not self._unstored:
+            with suppress(StoreUnavailable):  # what is read is read
+                self._merge(self.store)
+                self._keep_times(self.store)
+                self.store.collect()
             self._missing()
         if self.store:
             self.store.touch()

@@ -1,0 +1,286 @@
+"""How the embedded engine reads a log once, keeps it, and does without where it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.helpers.logs import micros, record, write_log
+from workbench import Workbench
+from workbench.engines import ingest, staging
+from workbench.engines.staging import StagedLog
+from workbench.errors import StoreUnavailable
+from workbench.log.store import LogStore
+
+DAYS = 12
+
+
+def day(number: int) -> str:
+    return f"2026-01-{number + 1:02d} 12:00:00"
+
+
+def changes_of(number: int, items: int = 5) -> list[dict]:
+    """The changes of a day: each item gets the day's number."""
+    return [
+        record(
+            "INSERT" if number == 0 else "MODIFY",
+            {"pk": {"S": f"p-{item}"}},
+            micros(day(number)) + item,
+            new={"pk": {"S": f"p-{item}"}, "n": {"N": str(number)}},
+            old=None if number == 0 else {"pk": {"S": f"p-{item}"}, "n": {"N": str(number - 1)}},
+            event_id=f"{number}-{item}",
+        )
+        for item in range(items)
+    ]
+
+
+def write_day(log: Path, number: int) -> Path:
+    write_log(log, changes_of(number), name=f"day-{number:02d}")
+    return log / f"day-{number:02d}.json.gz"
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    for number in range(DAYS):
+        write_day(tmp_path / "log", number)
+    return tmp_path / "log"
+
+
+def segments(log: Path, home: Path) -> list:
+    return list(LogStore(home, log, "()").segments())
+
+
+def read_lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the queries that read objects from now on."""
+    queries, query = [], ingest.Ingest._query
+
+    def noted(self, readers, numbers):
+        queries.extend(item.path for item in readers)
+        return query(self, readers, numbers)
+
+    monkeypatch.setattr(ingest.Ingest, "_query", noted)
+    return queries
+
+
+def test_an_object_is_read_once_whoever_asks(log, tmp_path, monkeypatch):
+    read = read_lines(monkeypatch)
+    for _ in range(3):  # as three processes do
+        with closing(Workbench(log, home=tmp_path / "home")) as wb:
+            assert set(wb.latest_state("things").df["n"]) == {DAYS - 1}
+            assert len(wb.changes("things").df) == DAYS * 5
+    assert len(read) == DAYS
+    later = write_day(log, DAYS)
+    with closing(Workbench(log, home=tmp_path / "home")) as wb:
+        assert set(wb.latest_state("things").df["n"]) == {DAYS}
+    assert read[DAYS:] == [str(later)]
+
+
+def test_a_window_reads_only_the_segments_of_its_time(log, tmp_path, monkeypatch):
+    monkeypatch.setattr(staging, "_SEGMENT", 1)
+    monkeypatch.setattr(staging, "_MERGED", 100)
+    shown, of_store = [], StagedLog._of_store
+
+    def noted(self, chosen):
+        shown.append(len(chosen))
+        return of_store(self, chosen)
+
+    monkeypatch.setattr(StagedLog, "_of_store", noted)
+    with closing(Workbench(log, home=tmp_path / "home")) as wb:
+        assert len(wb.changes("things", start=day(3), end=day(5)).df) == 10
+        assert shown[-1] <= 3  # the end is exclusive, and segments tell the first and last change
+        assert set(wb.latest_state("things", as_of=day(4)).df["n"]) == {3, 4}
+        assert shown[-1] == 5
+        assert wb.change_frequency("things").df["changes"].sum() == DAYS * 5
+        assert shown[-1] == DAYS
+
+
+def test_small_segments_become_one_and_nothing_is_read_again(log, tmp_path, monkeypatch):
+    monkeypatch.setattr(staging, "_SEGMENT", 1 << 20)
+    monkeypatch.setattr(staging, "_MERGED", 4)
+    home = tmp_path / "home"
+    for path in (later := sorted(log.iterdir()))[1:]:
+        path.rename(tmp_path / path.name)
+    read = read_lines(monkeypatch)
+    for number, path in enumerate(later):
+        if number:
+            (tmp_path / path.name).rename(path)
+        with closing(Workbench(log, home=home)) as wb:
+            assert len(wb.changes("things").df) == 5 * (number + 1)
+    assert len(read) == DAYS
+    held = segments(log, home)
+    assert len(held) < 8
+    assert sum(each.rows for each in held) == DAYS * 5
+    assert sum(len(each.objects) for each in held) == DAYS
+    one = max(held, key=lambda each: each.rows)
+    keys = duckdb.sql(f"select keys, ts from '{LogStore(home, log, '()').path(one)}'").fetchall()
+    assert keys == sorted(keys)
+
+
+def test_segments_of_what_is_gone_leave_the_store(log, tmp_path):
+    home = tmp_path / "home"
+    with closing(Workbench(log, home=home)) as wb:
+        wb.tables()
+    for number in range(DAYS):
+        (log / f"day-{number:02d}.json.gz").unlink()
+    write_day(log, DAYS)
+    with closing(Workbench(log, home=home)) as wb:
+        assert len(wb.changes("things").df) == 5
+    assert [len(each.objects) for each in segments(log, home)] == [1]
+
+
+def test_without_a_store_the_log_is_read_into_memory(log, tmp_path, monkeypatch):
+    read = read_lines(monkeypatch)
+    with closing(Workbench(log, home=tmp_path / "home", store="off")) as wb:
+        assert len(wb.changes("things").df) == DAYS * 5
+        assert set(wb.latest_state("things").df["n"]) == {DAYS - 1}
+        assert len(read) == DAYS
+        (log / "day-00.json.gz").unlink()
+        assert len(wb.changes("things").df) == DAYS * 5 - 5
+        write_day(log, DAYS)
+        assert len(wb.changes("things").df) == DAYS * 5
+        assert len(read) == DAYS + 1
+    assert not (tmp_path / "home" / "store").exists()
+
+
+@pytest.mark.parametrize("fails", ["folder", "file", "manifest"])
+def test_a_home_that_cannot_be_written_is_said_and_the_log_read_into_memory(log, tmp_path, monkeypatch, fails):
+    home = tmp_path / "home"
+    if fails == "folder":
+        home.write_text("no folder")
+    if fails == "file":
+        write, left = staging._Writing.write, [1]
+
+        def full(self, query):
+            if self._store is not None and not left.append(0):
+                raise duckdb.IOException("IO Error: Could not write file: No space left on device")
+            return write(self, query)
+
+        monkeypatch.setattr(staging._Writing, "write", full)
+    if fails == "manifest":
+        monkeypatch.setattr(LogStore, "add", lambda *_: (_ for _ in ()).throw(StoreUnavailable("the disk is full")))
+    with closing(Workbench(log, home=home)) as wb:
+        result = wb.changes("things")
+        assert len(result.df) == DAYS * 5
+        (note,) = [note for note in result.stats.notes if "read into memory" in note]
+        assert "\n" not in note
+        assert set(wb.latest_state("things").df["n"]) == {DAYS - 1}
+
+
+def test_an_object_that_cannot_be_read_now_is_tried_again(log, tmp_path, monkeypatch):
+    bad, read_changes = str(log / "day-03.json.gz"), ingest.read_changes
+    failing = [True]
+
+    def refused(item, *more):
+        if item.path == bad and failing[0]:
+            raise OSError(5, "Input/output error")
+        return read_changes(item, *more)
+
+    def unreadable(self, item, reader, numbers):
+        return item.path != bad
+
+    monkeypatch.setattr(ingest, "read_changes", refused)
+    query = ingest.Ingest._query
+
+    def refusing(self, readers, numbers):
+        if failing[0] and any(item.path == bad for item in readers):
+            raise duckdb.IOException("IO Error: Input/output error")
+        return query(self, readers, numbers)
+
+    monkeypatch.setattr(ingest.Ingest, "_query", refusing)
+    monkeypatch.setattr(ingest.Ingest, "_can_be_read", unreadable)
+    with closing(Workbench(log, home=tmp_path / "home")) as wb:
+        result = wb.changes("things")
+        assert len(result.df) == DAYS * 5 - 5
+        assert [(each.object, each.reason) for each in result.stats.unreadable] == [
+            (bad, "cannot be read: Input/output error")
+        ]
+        failing[0] = False
+        result = wb.changes("things")
+        assert len(result.df) == DAYS * 5
+        assert not result.stats.unreadable
+
+
+def test_an_object_that_grows_while_it_is_read_is_read_again(log, tmp_path, monkeypatch):
+    whole, path, read = (log / "day-05.json.gz").read_bytes(), log / "day-05.json.gz", ingest.Ingest.read
+    path.write_bytes(whole[:60])
+    grown = []
+
+    def growing(self, *given):
+        batch = read(self, *given)
+        if not grown:
+            path.write_bytes(whole)
+            grown.append(path)
+        return batch
+
+    monkeypatch.setattr(ingest.Ingest, "read", growing)
+    with closing(Workbench(log, home=tmp_path / "home")) as wb:
+        result = wb.changes("things")
+        assert (len(result.df), result.stats.unreadable) == (DAYS * 5, ())
+    with closing(Workbench(log, home=tmp_path / "home")) as wb:
+        assert len(wb.changes("things").df) == DAYS * 5
+
+
+@pytest.mark.parametrize("spoiled", ["gone", "empty", "cut", "flipped", "foreign"])
+def test_a_segment_that_is_damaged_while_questions_are_asked_is_made_again(log, tmp_path, spoiled):
+    home = tmp_path / "home"
+    with closing(Workbench(log, home=home)) as wb:
+        wanted = wb.changes("things").df.to_dict("records")
+        (file,) = home.glob("store/*/*.parquet")
+        content = file.read_bytes()
+        if spoiled == "gone":
+            file.unlink()
+        elif spoiled == "flipped":
+            middle = len(content) // 3
+            file.write_bytes(
+                content[:middle]
+                + bytes(255 - each for each in content[middle : middle + 200])
+                + content[middle + 200 :]
+            )
+        else:
+            file.write_bytes({"empty": b"", "cut": content[:-9], "foreign": b"PAR1" + b"x" * 99 + b"PAR1"}[spoiled])
+        assert wb.changes("things").df.to_dict("records") == wanted
+        with closing(Workbench(log, home=home)) as other:
+            assert other.changes("things").df.to_dict("records") == wanted
+
+
+def test_three_processes_that_read_a_log_at_once_store_each_object_once(log, tmp_path, processes):
+    home = tmp_path / "home"
+    code = f"""
+import json
+from workbench.engines import staging
+staging._SEGMENT, staging._MERGED = 400, 3
+from workbench import Workbench
+wb = Workbench({str(log)!r}, home={str(home)!r})
+print(json.dumps([len(wb.changes("things").df), sorted(map(int, wb.latest_state("things").df["n"]))]))
+"""
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=os.environ)
+        for _ in range(3)
+    ]
+    answers = [json.loads(each.communicate()[0]) for each in running]
+    assert answers == [[DAYS * 5, [DAYS - 1] * 5]] * 3
+    stamps = [stamp for each in segments(log, home) for stamp in each.objects]
+    assert (len(stamps), len(set(stamps))) == (DAYS, DAYS)
+
+
+def test_a_log_that_is_moved_with_its_home_is_not_read_again(tmp_path, monkeypatch):
+    home = tmp_path / "here"
+    for number in range(2):
+        write_day(home / "lake" / "data" / "things", number)
+    with closing(Workbench(home=home)) as wb:
+        assert len(wb.changes("things").df) == 10
+    read = read_lines(monkeypatch)
+    home.rename(tmp_path / "there")
+    with closing(Workbench(home=tmp_path / "there")) as wb:
+        result = wb.changes("things")
+        assert len(result.df) == 10
+        assert result.stats.newest_change == datetime(2026, 1, 2, 12, 0, 0, 4, tzinfo=UTC)
+    assert not read
