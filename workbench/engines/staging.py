@@ -296,9 +296,7 @@ class StagedLog:
                     bar.update(len(some), changes, sum(item.size for item in some))
             self._grown = True
         if self._grown and self.store and not self._unstored:
-            self._merge(self.store)
-            self._keep_times(self.store)
-            self.store.collect()
+            self._tidy(self.store)
             self._missing()
         if self.store:
             self.store.touch()
@@ -373,6 +371,15 @@ class StagedLog:
                 changed = len(left) < len(each.objects)
                 kept.append(replace(each, objects=left, contents=self._look_into(source)) if changed else each)
         self._in_memory = kept
+
+    def _tidy(self, store: LogStore) -> None:
+        """Merge what was stored; what the file system refuses now is left for another time."""
+        try:
+            self._merge(store)
+            self._keep_times(store)
+            store.collect()
+        except (StoreUnavailable, duckdb.IOException) as error:
+            let_interrupt(error)
 
     def _keep_times(self, store: LogStore) -> None:
         """Note the times that told the zone, so that other processes need not look for them."""
