@@ -171,7 +171,7 @@ def test_what_nobody_names_any_more_is_removed_after_a_time(store, log):
 def test_names_of_files_that_are_no_utf_8_survive(store, log):
     odd = (f"{log}/\udcff\u2028.json", 1, 1)
     assert add(store, odd)
-    assert held(LogStore(store.folder.parents[1], log)) == [odd]
+    assert held(LogStore(store.home, log)) == [odd]
 
 
 def test_a_merge_of_a_segment_that_was_dropped_meanwhile_is_not_taken_up(store, log):
@@ -201,12 +201,12 @@ def test_a_bit_that_flips_anywhere_in_a_manifest_makes_it_none(store, log):
     told = len(b'{"id":"') + 32  # of which the digits only tell it from the manifest before
     for at in range(len(whole)):
         manifest.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-        found = LogStore(store.folder.parents[1], log).segments()
+        found = LogStore(store.home, log).segments()
         assert found == () or (at < told and found == segments), at
     for end in range(len(whole)):
         manifest.write_bytes(whole[:end])
-        assert LogStore(store.folder.parents[1], log).segments() == ()
-    assert add(LogStore(store.folder.parents[1], log), name(log, 1)), "it is replaced"
+        assert LogStore(store.home, log).segments() == ()
+    assert add(LogStore(store.home, log), name(log, 1)), "it is replaced"
     assert held(store) == [name(log, 1)]
 
 
@@ -222,7 +222,7 @@ def test_a_manifest_of_another_program_is_none_and_is_replaced(store, log, text)
 def test_no_manifest_can_name_a_file_elsewhere(store, log, monkeypatch):
     monkeypatch.setattr(stores, "uuid4", lambda: SimpleNamespace(hex="../outside"))
     assert add(store, name(log, 1))
-    assert LogStore(store.folder.parents[1], log).segments() == ()
+    assert LogStore(store.home, log).segments() == ()
 
 
 def test_a_home_that_cannot_be_written_is_one_error_and_stays_as_it_is(store, log, monkeypatch, tmp_path):
@@ -234,7 +234,6 @@ def test_a_home_that_cannot_be_written_is_one_error_and_stays_as_it_is(store, lo
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK and access(path, mode))  # root may all
     for write in (
         store.new_file,
-        lambda: store.drop([old.name]),
         lambda: store.note(old.name, {}),
         lambda: store.add(file, segment),
         lambda: clear(tmp_path / "home"),
@@ -245,6 +244,9 @@ def test_a_home_that_cannot_be_written_is_one_error_and_stays_as_it_is(store, lo
     store.touch()
     store.collect()
     assert store.segments() == (old,), "what is there can be read"
+    store.drop([old.name])
+    assert store.segments() == ()
+    assert LogStore(tmp_path / "home", log).segments() == (old,), "dropped for this process only"
     assert stamps(tmp_path) == before
 
 
@@ -254,7 +256,26 @@ def test_the_manifest_of_a_hundred_thousand_objects_is_read_once_and_then_only_w
     decoded = []
     decode = LogStore._decoded
     monkeypatch.setattr(LogStore, "_decoded", lambda self, line: decoded.append(line) or decode(self, line))
-    other = LogStore(store.folder.parents[1], log)
+    other = LogStore(store.home, log)
     assert len(other.segments()) == len(other.segments()) == len(decoded) == 5
     assert add(store, name(log, 5))
     assert len(other.segments()) == len(decoded) == 6
+
+
+def test_a_manifest_that_may_not_be_read_is_none_and_is_never_replaced(store, log, monkeypatch):
+    assert add(store, name(log, 1))
+    files = stamps(store.folder)
+    file, segment = written(store, [name(log, 1)])
+    opened = Path.open
+
+    def refusing(path: Path, *given: object, **more: object) -> object:
+        if path.name == stores.MANIFEST:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refusing)
+        assert LogStore(store.home, log).segments() == ()
+        with pytest.raises(StoreUnavailable, match="Permission denied"):
+            LogStore(store.home, log).add(file, segment)
+    assert stamps(store.folder) == files | {(file, file.stat().st_mtime_ns)}

@@ -130,17 +130,25 @@ def test_a_store_of_another_version_is_told_and_goes_like_any_other(home, monkey
 def test_whole_logs_go_the_least_recently_used_first_until_the_rest_is_small_enough(home):
     c, b, a = stored_logs(home)
     assert shrink(home, c.bytes + b.bytes + a.bytes) == []
-    assert sources(shrink(home, c.bytes + b.bytes)) == ["a"]
-    assert sources(shrink(home, 0, keep=[b.folder])) == ["c"]
-    assert sources(stored_logs(home)) == ["b"]
+    assert shrink(home, c.bytes + b.bytes) == [a.folder]
+    assert shrink(home, 0) == [b.folder, c.folder]
+    assert stored_logs(home) == []
 
 
-def test_a_log_that_a_process_has_just_used_stays_however_large_it_is(home, tmp_path):
+def test_a_log_that_this_process_has_in_use_stays_however_large_and_old_it_is(home, tmp_path):
+    store = LogStore(home, tmp_path / "logs" / "b")
+    assert len(shrink(home, 0)) == 2
+    assert [log.folder for log in stored_logs(home)] == [store.folder]
+    del store
+    assert len(shrink(home, 0)) == 1
+
+
+def test_a_log_that_any_process_has_just_used_stays_however_large_it_is(home, tmp_path):
     LogStore(home, tmp_path / "logs" / "b").touch()
     (tmp_path / "new").mkdir()
     LogStore(home, tmp_path / "new").new_file().write_bytes(b"being written")
-    assert sources(shrink(home, 0)) == ["a", "c"]
-    assert len(stored_logs(home)) == 2
+    assert len(shrink(home, 0)) == 2
+    assert sorted(sources(stored_logs(home))) == ["", "b"]
 
 
 def test_two_of_a_log_read_with_other_settings_are_told_apart(home, tmp_path):

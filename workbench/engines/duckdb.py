@@ -30,6 +30,7 @@ from workbench.errors import (
     EngineLost,
     ParameterError,
     QueryError,
+    StoreUnavailable,
     TableNotFound,
     causes,
     did_you_mean,
@@ -441,8 +442,8 @@ class DuckDBEngine(Engine):
     def _refresh(self, log: StagedLog) -> None:
         """Read what came since, and let the logs go from the store that were not asked for longest."""
         if log.refresh() and log.store:
-            used = [each.store.folder for each in self._logs.values() if each.store]
-            shrink(self._settings.home, self._settings.store_max_bytes, used)
+            with suppress(StoreUnavailable):
+                shrink(self._settings.home, self._settings.store_max_bytes)
 
     def _store_of(self, source: str) -> LogStore | None:
         root = local_path(source, ParameterError, ADVICE)

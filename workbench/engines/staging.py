@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -300,11 +300,8 @@ class StagedLog:
                     vanished += gone
                     bar.update(len(some), changes, sum(item.size for item in some))
             self._grown = True
-        if self.store and self._grown and not self._unstored:
-            with suppress(StoreUnavailable):  # what is read is read
-                self._merge(self.store)
-                self._keep_times(self.store)
-                self.store.collect()
+        if self._grown and self.store and not self._unstored:
+            self._tidy(self.store)
             self._missing()
         if self.store:
             self.store.touch()
@@ -379,6 +376,15 @@ class StagedLog:
                 changed = len(left) < len(each.objects)
                 kept.append(replace(each, objects=left, contents=self._look_into(source)) if changed else each)
         self._in_memory = kept
+
+    def _tidy(self, store: LogStore) -> None:
+        """Merge what was stored; what the file system refuses now is left for another time."""
+        try:
+            self._merge(store)
+            self._keep_times(store)
+            store.collect()
+        except (StoreUnavailable, duckdb.IOException) as error:
+            let_interrupt(error)
 
     def _keep_times(self, store: LogStore) -> None:
         """Note the times that told the zone, so that other processes need not look for them."""

@@ -26,8 +26,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
+from weakref import WeakSet
 
 import orjson
 import pyarrow as pa
@@ -138,11 +139,22 @@ class Store:
         self._beginning = beginning
         self._head = b""
         self._lines: dict[bytes, Segment] = {}
+        self._dropped: set[str] = set()
+
+    @property
+    def home(self) -> Path:
+        """The folder with the stores of this log and of others."""
+        return self.folder.parents[1]
 
     def segments(self) -> tuple[Segment, ...]:
-        """Return the segments there are now, in the order they came in; none of a manifest that is none of ours."""
-        with available(self.folder):
-            return tuple(self._read().values())
+        """Return the segments there are now, in the order they came in.
+
+        There are none of a manifest that is damaged, none of ours, or that this user may not read.
+        """
+        held: Mapping[bytes, Segment] = {}
+        with suppress(OSError):
+            held = self._read()
+        return tuple(each for each in held.values() if each.name not in self._dropped)
 
     def cover(self, objects: Iterable[Object]) -> Coverage:
         """Tell what the store holds of the objects that the log has now."""
@@ -199,13 +211,15 @@ class Store:
         return added
 
     def drop(self, names: Collection[str]) -> None:
-        """Take segments out, so that their objects are read again."""
-        dropped = set(names)
-        with available(self.folder), changing(self.folder.parent):
+        """Take segments out, so that their objects are read again; where nothing can be written, for this process."""
+        if not names:
+            return
+        self._dropped.update(names)
+        with suppress(StoreUnavailable), available(self.folder), changing(self.folder.parent):
             held = self._read()
-            left = {line: each for line, each in held.items() if each.name not in dropped}
+            left = {line: each for line, each in held.items() if each.name not in self._dropped}
             if len(left) < len(held):
-                self._write(left, dropped)
+                self._write(left, self._dropped & {each.name for each in held.values()})
 
     def note(self, name: str, facts: Mapping[str, Any]) -> bool:
         """Keep what was found out about a segment's columns; return whether the segment is still there."""
@@ -228,21 +242,20 @@ class Store:
             Read the files, which tells every damage; else their sizes only, which takes no time.
         """
         found, seen = {}, set[tuple[str, int, int]]()
-        with available(self.folder):
-            for segment in self.segments():
-                reason = self._fault(segment, whole=whole)
-                if whole and not reason and not seen.isdisjoint(segment.objects):
-                    reason = "holds an object that is in another one too"
-                if reason:
-                    found[segment.name] = reason
-                else:
-                    seen |= segment.objects
+        for segment in self.segments():
+            reason = self._fault(segment, whole=whole)
+            if whole and not reason and not seen.isdisjoint(segment.objects):
+                reason = "holds an object that is in another one too"
+            if reason:
+                found[segment.name] = reason
+            else:
+                seen |= segment.objects
         return found
 
     def collect(self) -> None:
         """Remove files that no manifest names, an hour after they were written or replaced."""
-        with suppress(OSError, StoreUnavailable), changing(self.folder.parent):
-            named = {MANIFEST, *(segment.name for segment in self.segments())}
+        with suppress(OSError), changing(self.folder.parent):
+            named = {MANIFEST, *(segment.name for segment in self._read().values())}
             before = time.time() - _KEPT
             for entry in list(os.scandir(self.folder)):
                 with suppress(OSError):  # on Windows: open
@@ -277,8 +290,8 @@ class Store:
 
     def _remove_unnamed(self, file: Path) -> None:
         """Remove the file of a segment that was not taken up; one that was, before an error, stays."""
-        with suppress(OSError, StoreError):
-            if all(each.name != file.name for each in self.segments()):
+        with suppress(OSError):  # also of reading the manifest: then nobody knows
+            if all(each.name != file.name for each in self._read().values()):
                 file.unlink(missing_ok=True)
 
     def _fault(self, segment: Segment, *, whole: bool) -> str:
@@ -300,6 +313,8 @@ class Store:
                 }
         except FileNotFoundError:
             return "its file is gone"
+        except OSError as error:
+            return f"its file cannot be read: {error.strerror or error}"
         except (pa.ArrowException, KeyError) as error:
             return f"its file is no segment: {(str(error).splitlines() or [''])[0]}"
         if numbers - {self.number(name) for name in segment.objects}:
@@ -402,6 +417,9 @@ class LogStore(Store):
         What of the settings changes what is read, such as the names of keys: each has a store of its own.
     """
 
+    opened: ClassVar[WeakSet[LogStore]] = WeakSet()
+    """Those that this process has in use."""
+
     def __init__(self, home: Path, source: str | Path, reading: str = "") -> None:
         root = local_path(source)
         resolved, within = root.resolve(), home.resolve()
@@ -417,6 +435,7 @@ class LogStore(Store):
         digest = hashlib.sha256(_dumped(about)).hexdigest()[:16]
         folder = home.absolute() / FOLDER / f"{file_name(resolved.name[:_READABLE_NAME])}-{digest}"
         super().__init__(folder, about, _beginning(root))
+        self.opened.add(self)
 
 
 def version() -> str:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.errors import ParameterError
-from workbench.log.store import MANIFEST, Store, available, changing, found, version
+from workbench.log.store import MANIFEST, LogStore, Store, available, changing, found, version
 from workbench.paths import local_path
 
 _IN_USE = 600  # seconds after it was used that a log may still be in use, by whatever process
@@ -61,10 +60,7 @@ def stored_logs(home: Path) -> list[StoredLog]:
     for folder, store in found(home):
         with available(folder):
             segments = store.segments() if store else ()
-            files = [entry.stat() for entry in os.scandir(folder)]
-            used = [stat.st_mtime for stat in files] or [folder.stat().st_mtime]
-            with suppress(FileNotFoundError):
-                used = [(folder / MANIFEST).stat().st_mtime]
+            size, used = _size_and_use(folder)
         logs.append(
             StoredLog(
                 folder,
@@ -74,9 +70,9 @@ def stored_logs(home: Path) -> list[StoredLog]:
                 sum(segment.rows for segment in segments),
                 sum(len(segment.objects) for segment in segments),
                 len(segments),
-                sum(stat.st_size for stat in files),
-                sum(size for segment in segments for _, size, _ in segment.objects),
-                datetime.fromtimestamp(max(used), UTC),
+                size,
+                sum(size_of for segment in segments for _, size_of, _ in segment.objects),
+                datetime.fromtimestamp(used, UTC),
                 store,
             )
         )
@@ -115,29 +111,35 @@ def clear(home: Path, source: str | Path | None = None) -> list[StoredLog]:
             there = ", ".join(dict.fromkeys(log.source for log in logs if log.source))
             raise ParameterError(f"nothing is stored of {source}; there is: {there or 'nothing of any log'}")
     for log in chosen:
-        _remove(log)
+        _remove(log.folder)
     return chosen
 
 
-def shrink(home: Path, limit: int, keep: Collection[Path] = ()) -> list[StoredLog]:
+def shrink(home: Path, limit: int) -> list[Path]:
     """Remove what is stored of whole logs, the least recently used first, until all takes no more than a limit.
+
+    What is in use stays, even where it takes more: what this process has open, and what any has used in the last ten
+    minutes.
 
     Parameters
     ----------
     limit
-        Bytes. What is in use may take more.
-    keep
-        Folders of the stores that are in use here; nor does a log go that any process has used in the last ten minutes.
+        Bytes.
+
+    Returns
+    -------
+    list of Path
+        The folders of the stores that were removed.
     """
-    logs, removed = stored_logs(home), []
-    left, before = sum(log.bytes for log in logs), time.time() - _IN_USE
-    for log in reversed(logs):
+    stores = [(folder, *_size_and_use(folder)) for folder, _ in found(home)]
+    left, before, removed = sum(size for _, size, _ in stores), time.time() - _IN_USE, []
+    for folder, size, used in sorted(stores, key=lambda each: each[2]):
         if left <= limit:
             break
-        if log.folder not in keep and log.used.timestamp() < before:
-            _remove(log)
-            removed.append(log)
-            left -= log.bytes
+        if used < before and folder not in {store.folder for store in LogStore.opened}:
+            _remove(folder)
+            removed.append(folder)
+            left -= size
     return removed
 
 
@@ -154,12 +156,26 @@ def _place(home: Path, store: Store | None) -> str:
     return str(home / source) if store.about["inside"] else source
 
 
-def _remove(log: StoredLog) -> None:
+def _size_and_use(folder: Path) -> tuple[int, float]:
+    """Return the size of all files of a store, and when it was last used, in seconds since 1970."""
+    sizes, times, manifest = [0], [0.0], None
+    with available(folder), suppress(FileNotFoundError):  # removed meanwhile
+        times = [folder.stat().st_mtime]
+        for entry in list(os.scandir(folder)):
+            with suppress(FileNotFoundError):
+                stat = entry.stat()
+                sizes.append(stat.st_size)
+                times.append(stat.st_mtime)
+                manifest = stat.st_mtime if entry.name == MANIFEST else manifest
+    return sum(sizes), max(times) if manifest is None else manifest
+
+
+def _remove(folder: Path) -> None:
     """Remove a store: first its manifest, without which the rest is nothing."""
-    with available(log.folder), changing(log.folder.parent):
-        (log.folder / MANIFEST).unlink(missing_ok=True)
-        for entry in list(os.scandir(log.folder)):
+    with available(folder), changing(folder.parent), suppress(FileNotFoundError):  # removed meanwhile
+        (folder / MANIFEST).unlink(missing_ok=True)
+        for entry in list(os.scandir(folder)):
             with suppress(FileNotFoundError):
                 os.unlink(entry.path)
         with suppress(OSError):  # another process has begun anew
-            log.folder.rmdir()
+            folder.rmdir()

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.engines import Answer, Over
+from workbench.engines.holding import surely_holding
 from workbench.errors import ParameterError, did_you_mean
 from workbench.log.contents import Schema
 from workbench.model import stream_views
@@ -49,7 +50,7 @@ def latest_state(
         "latest_state",
         table,
         {"as_of": at if as_of else None, "include_deleted": include_deleted, "where": where},
-        ambiguous=sum(answer.rows.column("ambiguous").to_pylist()),
+        ambiguous=_number_of(answer.rows.column("ambiguous")),
         notes=notes,
     )
 
@@ -76,9 +77,11 @@ def changes(
 
     def ask() -> tuple[Answer, pd.DataFrame, int]:
         answer = asking.ask("changes", table, start=begin, end=until, where=matching)
-        rows = _holding(answer.rows, condition, "new_image", "old_image")
+        threads = asking.settings.threads
+        rows = _holding(answer.rows, condition, "new_image", "old_image", threads=threads)
         shown = rows if limit is None else _newest(rows, limit)
-        return answer, change_frame(shown, asking.key_names(table), numbers=asking.settings.numbers), len(rows)
+        keys, numbers = asking.key_names(table), asking.settings.numbers
+        return answer, change_frame(shown, keys, numbers=numbers, threads=threads), len(rows)
 
     answer, df, matching_rows = asking.retrying(table, ask)
     asked = {
@@ -114,11 +117,11 @@ def state_at(
         Where they tell no state at all.
     """
     answer = asking.ask("latest_state", table, over=over, as_of=at, include_deleted=include_deleted, where=where)
-    unknown, ended = (answer.rows.column(name).to_pylist() for name in ("unknown", "ended"))
+    unknown, ended = (answer.rows.column(name) for name in ("unknown", "ended"))
     rows, notes = answer.rows, answer.notes
-    if any(ended):
+    if _number_of(ended):
         rows = _dated(rows, asking.engine.keys(table))
-    if any(unknown):
+    if _number_of(unknown):
         after = at if at == END_OF_TIME else at + timedelta(microseconds=1)  # of that instant too
         counted = asking.engine.ask("stream_views", table, start=START_OF_TIME, end=after).rows.to_pylist()
         views = stream_views.infer_views(counted)
@@ -129,10 +132,10 @@ def state_at(
             )
         notes = (
             *notes,
-            f"left out: {count(sum(unknown), 'item')}, as the last change does not tell what it left: "
+            f"left out: {count(_number_of(unknown), 'item')}, as the last change does not tell what it left: "
             f"the log holds {stream_views.missing_images(views)}",
         )
-        rows = rows.filter(pa.array([not each for each in unknown], pa.bool_()))
+        rows = rows.filter(pc.invert(unknown))
     return replace(answer, rows=rows, notes=notes)
 
 
@@ -172,29 +175,36 @@ def _items_at(
         matching = Filter(condition=condition)
         answer = state_at(asking, table, at, include_deleted=include_deleted, where=matching)
         rows = answer.rows if include_deleted else answer.rows.filter(answer.rows.column("image").is_valid())
-        rows = _holding(rows, condition, "image")
+        numbers, threads = asking.settings.numbers, asking.settings.threads
+        rows = _holding(rows, condition, "image", threads=threads)
         keys = asking.key_names(table, at)
-        return answer, item_frame(rows, keys, numbers=asking.settings.numbers, include_deleted=include_deleted)
+        df = item_frame(rows, keys, numbers=numbers, include_deleted=include_deleted, threads=threads)
+        return answer, df
 
     return asking.retrying(table, ask)
 
 
-def _holding(rows: pa.Table, condition: Condition | None, new: str, old: str | None = None) -> pa.Table:
+def _holding(
+    rows: pa.Table, condition: Condition | None, new: str, old: str | None = None, *, threads: int | None = None
+) -> pa.Table:
     """Keep the rows of which a condition holds exactly: SQL compares numbers as doubles."""
     if condition is None:
         return rows
-    news = rows.column(new).to_pylist()
-    olds = rows.column(old).to_pylist() if old else [None] * len(rows)
-    columns = _columns(rows) if names_columns(condition) else [None] * len(rows)
-    held = []
+    held = surely_holding(rows, condition, new, old, threads=threads)
+    others = rows.filter(pa.array(~held))
+    news = others.column(new).to_pylist()
+    olds = others.column(old).to_pylist() if old else [None] * len(others)
+    columns = _columns(others) if names_columns(condition) else [None] * len(others)
+    exact = []
     for *texts, row in zip(news, olds, columns, strict=True):
         try:
             one, other = (text and orjson.loads(text) for text in texts)
-            held.append(holds(condition, one, other, row))
+            exact.append(holds(condition, one, other, row))
         except (AttributeError, LookupError, TypeError, ValueError):
             refuse_images(texts)
             raise
-    return rows.filter(pa.array(held, pa.bool_()))
+    held[~held] = exact
+    return rows if held.all() else rows.filter(pa.array(held))
 
 
 def _columns(rows: pa.Table) -> list[dict[str, Any]]:
@@ -214,6 +224,11 @@ def _columns(rows: pa.Table) -> list[dict[str, Any]]:
         for row, image in zip(columns, rows.column("image").to_pylist(), strict=True):
             row["_deleted_at"] = row["_changed_at"] if image is None else None
     return columns
+
+
+def _number_of(column: pa.ChunkedArray) -> int:
+    """Count the rows of which something is true."""
+    return pc.sum(column.cast(pa.int64())).as_py() or 0
 
 
 def _newest(rows: pa.Table, limit: int) -> pa.Table:

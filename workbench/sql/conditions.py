@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -51,13 +51,30 @@ def condition(tree: Condition, *, new: str, old: str | None = None) -> str:
     """
     if old is None and names_images(tree):
         raise ParameterError("new. and old. name the images of a change, and here is one image only: leave them out")
+    return _read(tree, new, old, lambda columns: _condition(tree, columns, True))
+
+
+def surely(tree: Condition, *, new: str, old: str | None = None) -> str:
+    """Write a condition as SQL that selects only rows for which `workbench.model.conditions.holds` is true.
+
+    It may select fewer: not those for which doubles do not tell it, and none for what is asked of binary. It takes what
+    `condition` takes.
+
+    >>> from workbench.model.conditions import parse
+    >>> print(surely(parse("age > 40"), new="image"))
+    (image is not null
+     and not (not coalesce(try_cast(json_extract_scalar(image, '$["age"]["N"]') as double) > double '40.0', false)))
+    """
+    return _read(tree, new, old, lambda columns: f"not ({_condition(tree, columns, False)})")
+
+
+def _read(tree: Condition, new: str, old: str | None, selected: Callable[[Mapping[str, str]], str]) -> str:
+    """Select rows by either image, or by the columns alone where there is none."""
     columns = {"": new, "new": new, "old": old or new}
-    readings = [
-        f"{image} is not null and {_condition(tree, columns | {'': image}, True)}" for image in (new, old) if image
-    ]
+    readings = [f"{image} is not null and {selected(columns | {'': image})}" for image in (new, old) if image]
     if names_columns(tree):
         none = f"{new} is null" + (f" and {old} is null" if old else "")
-        readings.append(f"{none} and {_condition(tree, columns, True)}")
+        readings.append(f"{none} and {selected(columns)}")
     return "(" + " or ".join(readings) + ")"
 
 
