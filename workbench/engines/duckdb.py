@@ -521,10 +521,10 @@ def _failing(question: Question, table: str) -> Iterator[None]:
 def _decoded(rows: pa.Table) -> pa.Table:
     """Decode the images that are still marked as holding binary encoded twice."""
     for name in {*_IMAGES} & set(rows.schema.names):
-        images = rows.column(name).combine_chunks()
-        marked = pc.fill_null(pc.starts_with(images, " "), False)
+        marked = pc.fill_null(pc.starts_with(rows.column(name), " "), False)
         if pc.any(marked).as_py():
+            images = rows.column(name).combine_chunks()
             decoded = pa.array(map(canonical_image, images.filter(marked).to_pylist()), images.type)
-            images = pc.replace_with_mask(images, marked, decoded)
-        rows = rows.set_column(rows.schema.get_field_index(name), name, images)
+            images = pc.replace_with_mask(images, marked.combine_chunks(), decoded)
+            rows = rows.set_column(rows.schema.get_field_index(name), name, images)
     return rows
