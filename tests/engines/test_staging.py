@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from tests.helpers import lakes
 from tests.helpers.logs import micros, record, write_log
+from tests.helpers.questions import LATER
 from workbench import Workbench
 from workbench.engines import ingest, staging
 from workbench.engines.staging import StagedLog
 from workbench.errors import StoreUnavailable
 from workbench.log.store import LogStore
+from workbench.model.times import END_OF_TIME
+from workbench.sql import questions
 
 DAYS = 12
 
@@ -257,6 +262,7 @@ def test_three_processes_that_read_a_log_at_once_store_each_object_once(log, tmp
 import json
 from workbench.engines import staging
 staging._SEGMENT, staging._MERGED = 400, 3
+from tests.helpers.questions import LATER
 from workbench import Workbench
 wb = Workbench({str(log)!r}, home={str(home)!r})
 print(json.dumps([len(wb.changes("things").df), sorted(map(int, wb.latest_state("things").df["n"]))]))
@@ -284,3 +290,31 @@ def test_a_log_that_is_moved_with_its_home_is_not_read_again(tmp_path, monkeypat
         assert len(result.df) == 10
         assert result.stats.newest_change == datetime(2026, 1, 2, 12, 0, 0, 4, tzinfo=UTC)
     assert not read
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_question_with_a_text_of_its_own_for_rows_answers_what_its_other_text_does(tmp_path, monkeypatch, seed):
+    """The faster texts of parts/rows, which DuckDB alone runs, beside those that every engine runs."""
+    made = lakes.records(seed, changes=150)
+    rng = random.Random(seed)
+    late = [(at + timedelta(hours=rng.choice([0, 0, 3, 50])), row) for at, row in rng.choices(made, k=40)]
+    lakes.write(tmp_path / "log", [*made, *late], "raw")
+    asked = {
+        "latest_state": [{}, {"include_deleted": True}, {"as_of": LATER, "include_deleted": True}],
+        "changes": [{}, {"start": LATER}],
+        "delivery": [{"late_arrival": 60}, {"end": LATER, "examples": 1}, {"start": END_OF_TIME}],
+        "record_sizes": [{"large": 200}, {"end": LATER, "examples": 1}, {"start": END_OF_TIME}],
+    }
+    assert asked.keys() == questions._FEW.keys()
+    with closing(Workbench(tmp_path / "log", home=tmp_path / "home")) as wb:
+
+        def answers() -> list[list[str]]:
+            return [
+                sorted(map(str, wb._engine.ask(name, "things", **values).rows.to_pylist()))
+                for name, many in asked.items()
+                for values in many
+            ]
+
+        found = answers()
+        monkeypatch.setattr(questions, "_FEW", {})
+        assert found == answers()

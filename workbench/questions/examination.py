@@ -58,14 +58,10 @@ def examine(
     window: dict[str, Any] = {"start": start, "end": end}
     began, present = time.perf_counter(), now()
     chains = _chains(engine, table, start, end)
-    state = engine.ask(
-        "latest_state", table, over="state", after=end, as_of=end - timedelta(microseconds=1), include_deleted=False
+    ambiguous = engine.ask(
+        "ambiguous_items", table, over="state", after=end, as_of=end - timedelta(microseconds=1)
     ).rows
-    ties = [
-        (row["keys"], row["ts"])
-        for row in state.filter(state.column("ambiguous")).to_pylist()
-        if row["ts"].replace(tzinfo=UTC) >= start
-    ]
+    ties = [(row["keys"], row["ts"]) for row in ambiguous.to_pylist() if row["ts"].replace(tzinfo=UTC) >= start]
     # by the day, so that an earlier answer of this day can be taken again
     latest = present.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
     delivered = engine.ask(

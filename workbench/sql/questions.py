@@ -30,7 +30,9 @@ STATE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "by_t
 """The columns of a change that decide a state."""
 CHANGE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "size_bytes", "by_ttl")
 """Those that a checkpoint keeps: a state's, and what else a change tells."""
-_SQL_MADE = frozenset({"deliveries", "canonical", "matching", "alive", "candidates"})  # that `compose` fills in
+_SQL_MADE = frozenset(
+    {"deliveries", "canonical", "matching", "alive", "candidates", "latest_state"}
+)  # that `compose` fills in
 _PARAMETER = re.compile(
     r":(?P<name>\w+) (?P<type>timestamp|bigint|boolean|varchar) = (?P<default>.+?)(?: {2,}(?P<meaning>.*))?"
 )
@@ -41,6 +43,8 @@ _COUNTS = frozenset({"bigint", "decimal", "double", "boolean", "timestamp"})
 _FEW = {  # of questions that have a text in parts/rows: the deliveries that their own has to look at
     "latest_state": "keys in (select keys from tied)",
     "changes": "event_id in (select event_id from repeated)",
+    "delivery": "false",
+    "record_sizes": "false",
 }
 _ENGINES = frozenset({"question", "table", "where", "over", "after"})  # parameters of `Engine.ask`
 _COLUMNS_READ = {"new_image": "images", "old_image": "images", "arrival": "arrivals"}
@@ -189,6 +193,11 @@ class Question:
         """
         bound = self.bind(values)
         names = {"deliveries": deliveries, "canonical": canonical, "matching": matching}
+        if "latest_state" in placeholders(self.text).names:
+            states = {"as_of": bound["as_of"], "include_deleted": False}
+            latest = load_question("latest_state")
+            text = latest.compose(states, deliveries=deliveries, canonical=canonical, alive=alive, row=row)
+            return fill(self.text, names={"latest_state": text})
         few = _FEW.get(self.name) if row and (not self.state or alive == "true") else None
         if not few:
             return compose(self.text, bound, names, state=self.state, alive=alive, row=row)
@@ -293,7 +302,7 @@ def parse_question(name: str, text: str) -> Question:
         " ".join(filter(None, sections.get("Rows", []))),
         tuple(Column(each["name"], each["type"], each["meaning"] or "") for each in columns),
         "\n".join([*notes, *sections.get("notes", [])]).strip(),
-        STATE if "candidates" in placeholders(text).names else (),
+        STATE if {"candidates", "latest_state"} & placeholders(text).names else (),
     )
     _agree(read)
     return read
