@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.engines import images as engine_images
+from workbench.engines.images import FEW
 from workbench.model import attributes
 from workbench.questions import gathering, spool, writers
 from workbench.questions.gathering import Changes, Items
@@ -91,6 +93,8 @@ def gathered(parts, make, part: int, held: int):
         patch.setattr(gathering, "PART", part)
         patch.setattr(spool, "_HELD", held)
         patch.setattr(spool, "_CHUNK", 2)
+        for module in (gathering, engine_images):
+            patch.setattr(module, "FEW", FEW if held else 0)
         collected = make()
         for rows in parts:
             collected.add(rows)
@@ -103,7 +107,7 @@ def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
         assert list(map(repr, one[name])) == list(map(repr, other[name])), name
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(batches(), st.sampled_from(["auto", "decimal"]))
 def test_changes_made_in_parts_are_those_made_at_once(parts, numbers):
     make = partial(Changes, numbers=numbers)
@@ -120,7 +124,7 @@ def test_changes_made_in_parts_are_those_made_at_once(parts, numbers):
             assert part.dtypes.to_list() == whole.dtypes.to_list()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(batches(once=True), st.booleans())
 def test_items_made_in_parts_are_those_made_at_once(parts, include_deleted):
     parts = [rows.rename_columns(["image" if name == "new_image" else name for name in ROW]) for rows in parts]
@@ -149,7 +153,7 @@ def read(path):
 
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(parts=batches())
 def test_a_file_of_parts_is_that_of_the_whole(tmp_path_factory, kind, nested, parts):
     folder = tmp_path_factory.mktemp("files")

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
@@ -58,10 +57,11 @@ class Asking:
         return spent(self.engine.finished)
 
     @property
-    def folder(self) -> Path | None:
-        """Where rows may be kept that are too many for memory; None is the system's folder for such."""
-        home = self.settings.home
-        return home if home.is_dir() and os.access(home, os.W_OK) else None
+    def gathering(self) -> dict[str, Any]:
+        """How large answers are gathered: their numbers, the threads, and the folder for what memory cannot hold."""
+        s = self.settings
+        folder = s.home if s.home.is_dir() and os.access(s.home, os.W_OK) else None  # else where the system has such
+        return {"numbers": s.numbers, "threads": s.threads, "folder": folder}
 
     # What is asked.
 

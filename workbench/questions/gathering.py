@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workbench.engines.images import FEW, Reader, in_order
 from workbench.model.attribute_paths import column_name
 from workbench.model.attributes import Numbers
-from workbench.model.leaves import Kinds, Leaf, column, in_order, leaves
+from workbench.model.typed_columns import Kinds, typed_column
 from workbench.questions.columns import CHANGE
-from workbench.questions.frames import beside_own, by_key
+from workbench.questions.frames import beside_own, by_key, times
 from workbench.questions.large import Frame, LargeFrame
 from workbench.questions.spool import Spool
+from workbench.sql.attributes import Leaf
 
 PART = 50_000
 """Rows of a frame that are made together."""
@@ -32,17 +35,19 @@ class Images:
     """What images hold, and the columns that all of them together make.
 
     >>> images = Images("new")
-    >>> rows = pa.table(images.read(pa.array(['{"n":{"N":"1"}}', None])))
+    >>> rows = pa.table(images.read(pa.chunked_array([['{"n":{"N":"1"}}', None]])))
     >>> images.columns(rows, ["pk"])["n"].to_list()
     [1, <NA>]
     """
 
-    def __init__(self, name: str, numbers: Numbers = "auto") -> None:
+    def __init__(self, name: str, numbers: Numbers = "auto", threads: int | None = None) -> None:
         self._name, self._numbers = name, numbers
+        self._reader, self._opened = Reader(threads=threads), ExitStack()
+        self._reads = False
         self._kinds: dict[tuple[str, ...], Kinds] = {}
         self._leaves: dict[Leaf, str] = {}
 
-    def read(self, texts: pa.Array | pa.ChunkedArray) -> dict[str, pa.Array]:
+    def read(self, images: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
         """Take images, as DynamoDB JSON texts, apart: their leaves' columns by the names these have here.
 
         Raises
@@ -50,11 +55,18 @@ class Images:
         RecordRefused
             Where one is not DynamoDB JSON.
         """
+        if not self._reads and len(images) >= FEW:
+            self._opened.enter_context(self._reader)
+            self._reads = True
         columns = {}
-        for leaf, values in leaves(texts.to_pylist()).items():
-            self._kinds.setdefault(leaf.path, Kinds()).see(leaf.kind, values)
-            columns[self._leaves.setdefault(leaf, f"{self._name} {len(self._leaves)}")] = values
+        for leaf, texts in self._reader.columns(images.fill_null("{}")).items():
+            self._kinds.setdefault(leaf.path, Kinds()).see(leaf.kind, texts)
+            columns[self._leaves.setdefault(leaf, f"{self._name} {len(self._leaves)}")] = texts.cast(pa.string())
         return columns
+
+    def close(self) -> None:
+        """Read no more; columns can still be made."""
+        self._opened.close()
 
     def schema(self, others: Mapping[str, pa.DataType]) -> pa.Schema:
         """Return the columns of all leaves, and others."""
@@ -62,14 +74,15 @@ class Images:
 
     def columns(self, rows: pa.Table, keys: Sequence[str] = ()) -> dict[str, pd.Series]:
         """Make columns of values of those of leaves, `keys` first."""
-        texts: dict[tuple[str, ...], dict[str, pa.Array]] = {}
         held = set(rows.column_names)
-        for (path, kind), name in self._leaves.items():
-            of_path = texts.setdefault(path, {})
+        texts: dict[tuple[str, ...], dict[str, pa.ChunkedArray]] = {path: {} for path in self._kinds}
+        for leaf, name in self._leaves.items():
             if name in held:
-                of_path[kind] = rows.column(name).combine_chunks()
+                texts[leaf.path][leaf.kind] = pa.chunked_array([rows.column(name).combine_chunks()])
         return {
-            column_name(path): column(texts.get(path, {}), self._kinds.get(path, Kinds()), len(rows), self._numbers)
+            column_name(path): typed_column(
+                texts.get(path, {}), len(rows), self._numbers, self._kinds.get(path, Kinds())
+            )
             for path in in_order(texts, keys)
         }
 
@@ -83,6 +96,8 @@ class Items:
         The attributes of the key, as far as they are known: rows kept in the order of the key are found again faster.
     folder
         Where rows are kept that are too many for memory.
+    threads
+        With which images are read; without it, one a core.
 
     Examples
     --------
@@ -94,10 +109,16 @@ class Items:
     """
 
     def __init__(
-        self, keys: Sequence[str], *, numbers: Numbers, include_deleted: bool, folder: Path | None = None
+        self,
+        keys: Sequence[str],
+        *,
+        numbers: Numbers,
+        include_deleted: bool,
+        folder: Path | None = None,
+        threads: int | None = None,
     ) -> None:
         self._known_keys, self._include_deleted = tuple(keys), include_deleted
-        self._keys, self._images = Images("key"), Images("image", numbers)
+        self._keys, self._images = Images("key", threads=threads), Images("image", numbers, threads)
         self._spool, self._by = Spool(folder), list[pa.Table]()
 
     def add(self, rows: pa.Table) -> None:
@@ -112,6 +133,8 @@ class Items:
 
     def frame(self, keys: Sequence[str]) -> Frame:
         """Return the frame of all rows."""
+        for side in (self._keys, self._images):
+            side.close()
         nothing = self._keys.schema({"keys": pa.string()}).empty_table()
         order = self._order(pa.concat_tables([nothing, *self._by], promote_options="default"), keys)
         self._by = []
@@ -123,16 +146,17 @@ class Items:
         columns = self._keys.columns(by, keys)
         df = pd.DataFrame({name: columns[column_name((name,))] for name in keys}, pd.RangeIndex(len(by)))
         if self._include_deleted:  # items of a table before have other keys: in their order
-            df = df.take(pc.sort_indices(by, [("keys", "ascending")]).to_numpy())
-        return by_key(df, list(keys)).index.to_numpy()
+            before = pc.sort_indices(by, [("keys", "ascending")]).to_numpy()
+            return before[by_key(df.take(before), list(df))]
+        return by_key(df, list(df))
 
     def _part(self, numbers: np.ndarray, keys: Sequence[str]) -> pd.DataFrame:
         rows = self._spool.take(numbers, self._images.schema(_STATE))
         df = pd.DataFrame(self._images.columns(rows, keys), pd.RangeIndex(len(rows)))
-        changed = rows.column("ts").to_pandas().astype("datetime64[us]").dt.tz_localize("UTC")
+        changed = times(rows.column("ts"))
         df["_changed_at"] = changed
         if self._include_deleted:
-            df["_deleted_at"] = changed.where(rows.column("gone").to_pandas().astype(bool))
+            df["_deleted_at"] = changed.where(rows.column("gone").to_numpy())
             df["_by_ttl"] = rows.column("by_ttl").to_pandas().astype(bool)
         return df
 
@@ -144,17 +168,22 @@ class Changes:
     ----------
     folder
         Where rows are kept that are too many for memory.
+    threads
+        With which images are read; without it, one a core.
     """
 
-    def __init__(self, *, numbers: Numbers, folder: Path | None = None) -> None:
-        self._keys = Images("key")
-        self._sides = {side: Images(side, numbers) for side in ("new", "old")}
+    def __init__(self, *, numbers: Numbers, folder: Path | None = None, threads: int | None = None) -> None:
+        self._keys = Images("key", threads=threads)
+        self._sides = {side: Images(side, numbers, threads) for side in ("new", "old")}
         self._spool, self._times = Spool(folder), list[np.ndarray]()
 
     def add(self, rows: pa.Table) -> None:
         """Take in rows."""
         keys = rows.column("keys").combine_chunks().dictionary_encode()
-        columns = {name: texts.take(keys.indices) for name, texts in self._keys.read(keys.dictionary).items()}
+        columns = {
+            name: texts.take(keys.indices)
+            for name, texts in self._keys.read(pa.chunked_array([keys.dictionary])).items()
+        }
         for side, images in self._sides.items():
             columns |= images.read(rows.column(f"{side}_image"))
         table = pa.table(columns | _own(rows, *CHANGE)).sort_by("ts")
@@ -163,9 +192,11 @@ class Changes:
 
     def frame(self, keys: Sequence[str]) -> Frame:
         """Return the frame of all rows."""
-        times = np.concatenate([np.empty(0, "int64"), *self._times])
-        order = np.argsort(times, kind="stable")
-        ascending, self._times = times[order], []
+        for side in (self._keys, *self._sides.values()):
+            side.close()
+        micros = np.concatenate([np.empty(0, "int64"), *self._times])
+        order = np.argsort(micros, kind="stable")
+        ascending, self._times = micros[order], []
         cuts = {int(np.searchsorted(ascending, ascending[at])) for at in range(0, len(order), PART)}  # between instants
         return _frame(lambda numbers: self._part(numbers, keys), np.split(order, sorted(cuts - {0})), ("ts",))
 
@@ -176,11 +207,12 @@ class Changes:
         )
         df = beside_own(pd.DataFrame(self._keys.columns(rows, keys), pd.RangeIndex(len(rows))), CHANGE)
         changes = rows.select(list(CHANGE)).to_pandas()
-        changes["ts"] = changes["ts"].astype("datetime64[us]").dt.tz_localize("UTC")
+        changes["ts"] = times(rows.column("ts"))
         parts: list[pd.DataFrame] = [df, changes.astype(dict(CHANGE))]
         for side, images in self._sides.items():
             parts.append(pd.DataFrame(images.columns(rows), pd.RangeIndex(len(rows))).add_prefix(f"{side}."))
-        return by_key(pd.concat(parts, axis="columns"), ["ts", *df.columns, "event_id"]).reset_index(drop=True)
+        whole = pd.concat(parts, axis="columns")
+        return whole.take(by_key(whole, ["ts", *df.columns, "event_id"])).reset_index(drop=True)
 
 
 def _own(rows: pa.Table, *names: str) -> dict[str, pa.ChunkedArray]:
