@@ -81,7 +81,7 @@ def times(column: pa.ChunkedArray) -> pd.Series:
 
 
 def by_key(df: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
-    """Return the places of rows sorted by columns: numbers of any size as numbers, bytes as bytes, of several types by type.
+    """Return the places of rows in order of columns: numbers and bytes as such, values of several types by type.
 
     >>> by_key(pd.DataFrame({"pk": ["b", b"a", 10, 9]}), ["pk"]).tolist()
     [3, 2, 1, 0]
@@ -89,8 +89,9 @@ def by_key(df: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     columns = {str(number): _ordered(df[name]) for number, name in enumerate(names)}
     if not columns:
         return np.arange(len(df))
-    at = pc.sort_indices(pa.table(columns), sort_keys=[(name, "ascending") for name in columns])  # stable; nulls last
-    return at.to_numpy()
+    order = [(name, "ascending") for name in columns]
+    places: np.ndarray = pc.sort_indices(pa.table(columns), sort_keys=order).to_numpy()  # stable; nulls last
+    return places
 
 
 def _ordered(column: pd.Series) -> pa.Array:

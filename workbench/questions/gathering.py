@@ -146,9 +146,10 @@ class Items:
         columns = self._keys.columns(by, keys)
         df = pd.DataFrame({name: columns[column_name((name,))] for name in keys}, pd.RangeIndex(len(by)))
         if self._include_deleted:  # items of a table before have other keys: in their order
-            before = pc.sort_indices(by, [("keys", "ascending")]).to_numpy()
-            return before[by_key(df.take(before), list(df))]
-        return by_key(df, list(df))
+            before: np.ndarray = pc.sort_indices(by, [("keys", "ascending")]).to_numpy()
+            order: np.ndarray = before[by_key(df.take(before), list(keys))]
+            return order
+        return by_key(df, list(keys))
 
     def _part(self, numbers: np.ndarray, keys: Sequence[str]) -> pd.DataFrame:
         rows = self._spool.take(numbers, self._images.schema(_STATE))
