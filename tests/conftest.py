@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -51,8 +51,8 @@ def read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def stored_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Have tests that name no home keep what they have read of logs outside of the working folder."""
+def stored_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., LogStore | None]]:
+    """Have tests that name no home keep what they have read of logs outside of the working folder; else, the method."""
     home, store_of = tmp_path_factory.mktemp("home"), DuckDBEngine._store_of
 
     def outside(engine: DuckDBEngine, source: str) -> LogStore | None:
@@ -66,7 +66,7 @@ def stored_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DuckDBEngine, "_store_of", outside)
-        yield
+        yield store_of
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,9 @@ class QueryError(WorkbenchError):
 class EngineLost(QueryError):
     """The embedded engine died of an error of its own, twice or in the middle of an answer; the next question works."""
 
+    asked_again = False
+    """Whether the engine did so itself, and was lost again."""
+
 
 class ScanRefused(QueryError):
     """A query would scan more than `max_scan_bytes` allow; it was not started."""

@@ -635,9 +635,10 @@ class Workbench:
         Returns
         -------
         pandas.DataFrame
-            log (its folder, file or glob), changes, objects, segments, bytes (stored), share (of the size of the
-            objects), with `verify` damaged (segments taken out), and last_used (UTC), the last used first; with
-            `clear` of what was removed. How much may be stored, and what was taken out and why, is told by
+            log (its folder, file or glob), changes (as often as they were delivered), objects, segments, bytes
+            (stored), share (of the size of the objects), with `verify` damaged (segments taken out), and last_used
+            (UTC), the last used first; with `clear` of what was removed. How much may be stored, and what was taken
+            out and why, is told by
             ``df.attrs["notes"]``.
 
         Raises

@@ -9,7 +9,7 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from tests.docs.console import (
 )
 from workbench.cli import main
 from workbench.config import Settings
+from workbench.engines.duckdb import DuckDBEngine
 
 PAGES = [page for page in pages() if DOCS in page.parents]
 FOLLOWED = {"architecture.md", "contributing.md"}  # by tests/project, in a copy of the tree
@@ -64,8 +65,11 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def at_home(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of it, which is the home of whoever reads a page."""
+def at_home(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored_elsewhere: Callable[..., Any]
+) -> Iterator[Path]:
+    """A copy of it, which is the home of whoever reads a page, where logs are stored as they are for them."""
+    monkeypatch.setattr(DuckDBEngine, "_store_of", stored_elsewhere)
     home = Path(shutil.copytree(lake, tmp_path / "home"))
     for name in [name for name in os.environ if name.startswith("WORKBENCH_")]:
         monkeypatch.delenv(name)

@@ -549,7 +549,7 @@ def test_an_error_of_our_own_is_no_unreadable_image(tmp_path, monkeypatch):
     wb, reread = Workbench(tmp_path), []
     monkeypatch.setattr(StagedLog, "reread", lambda log: reread.append(log))
     for error in (TypeError("ours"), ValueError("ours"), KeyError("ours"), AttributeError("ours")):
-        monkeypatch.setattr(workbench.questions.state, "item_frame", partial(_raising, error))
+        monkeypatch.setattr(workbench.questions.state, "Items", partial(_raising, error))
         with pytest.raises(type(error), match="ours"):
             wb.latest_state("things")
     monkeypatch.setattr(workbench.questions.state, "holds", partial(_raising, TypeError("ours")))

@@ -93,7 +93,7 @@ def print_json(df: pd.DataFrame) -> None:
     from workbench.questions import writers
 
     ascii_only = "utf" not in str(sys.stdout.encoding).lower()
-    click.echo(plain_json(writers.to_json(df), ascii_only=ascii_only), file=sys.stdout)
+    click.echo(plain_json("".join(writers.to_json(df)), ascii_only=ascii_only), file=sys.stdout)
 
 
 def pairs(given: tuple[str, ...]) -> dict[str, str]:

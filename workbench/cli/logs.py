@@ -153,7 +153,7 @@ def clear(source: str | None, as_json: bool) -> None:
     """Remove what is stored of the log SOURCE, or of all below it; without one, of every log. Only time is lost by it.
 
     \b
-    Example: workbench store clear ~/synced-bucket/data
+    Example: workbench store clear
     """
     cleared = open_workbench().store(clear=True if source is None else source)
     if as_json:

@@ -235,10 +235,20 @@ class AthenaEngine(Engine):
         rows = pa.concat_tables([answer.rows for answer in [*answers, last]])
         return replace(last, rows=in_order(rows, last.sql))
 
-    def batches(self, question: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
-        """Answer a question in parts, so that a large answer does not fill the memory."""
+    def batches(
+        self,
+        question: Asked,
+        table: str,
+        *,
+        where: Filter = EVERYTHING,
+        over: Over = "log",
+        after: datetime | None = None,
+        **values: object,
+    ) -> Iterator[Answer]:
+        """Answer a question in parts, so that a large answer does not fill the memory; one that is kept is whole."""
         question = as_question(question)
-        yield from self._answers(question, table, where, "log", question.bind(values), _BATCH)
+        rows = None if duration(self._settings.result_reuse) else _BATCH
+        yield from self._answers(question, table, where, over, question.bind(values), rows, after=after)
 
     def place(self, table: str) -> Mapping[str, str]:
         """Tell a table's Region and account, where they are chosen or, as far as was looked, known."""

@@ -216,9 +216,22 @@ class Engine(ABC):
         df.attrs["notes"] = list(notes)
         return df
 
-    def batches(self, question: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
-        """Answer a question in parts, so that a large answer does not fill the memory."""
-        yield self.ask(question, table, where=where, **values)  # type: ignore[arg-type]
+    def batches(
+        self,
+        question: Asked,
+        table: str,
+        *,
+        where: Filter = EVERYTHING,
+        over: Over = "log",
+        after: datetime | None = None,
+        **values: object,
+    ) -> Iterator[Answer]:
+        """Answer a question in parts, at least one, so that a large answer does not fill the memory.
+
+        When the first is there, other questions may be asked, and then none until the last is. Where the engine dies in
+        between it raises `EngineLost`: forget what has come, and ask again.
+        """
+        yield self.ask(question, table, where=where, over=over, after=after, **values)
 
     def sql(self, question: Asked, table: str, /, *, where: Filter = EVERYTHING, **values: object) -> str:
         """Return the text `ask` would run, in Athena's dialect."""

@@ -74,8 +74,9 @@ def _asked_again(method: M) -> M:
             try:
                 with self._alive():
                     return method(self, *args, **options)
-            except EngineLost:
+            except EngineLost as error:
                 if lost:
+                    error.asked_again = True
                     raise
                 lost = True
             except QueryError:
@@ -182,26 +183,63 @@ class DuckDBEngine(Engine):
     ) -> Answer:
         """Answer a question over a table's deliveries."""
         began, question = time.perf_counter(), as_question(question)
-        values = question.bind(values)
+        answer, sql = self._begun(question, table, where, over, after, question.bind(values))
         with _failing(question, table):
-            sql, log = self._prepared(question, table, where=where, over=over, after=after, values=values)
             rows = _decoded(self._con.sql(sql).to_arrow_table())
-        answer = self._answer(rows, self.sql(question, table, where=where, **values), table, log, began)
-        if over == "log" or not self._staged or self._staged[0] != table:
-            return answer
-        return replace(answer, unreadable=answer.unreadable + self._not_staged)
+        return replace(answer, rows=rows, seconds=time.perf_counter() - began)
 
-    def batches(self, question: Asked, table: str, *, where: Filter = EVERYTHING, **values: object) -> Iterator[Answer]:
+    def batches(
+        self,
+        question: Asked,
+        table: str,
+        *,
+        where: Filter = EVERYTHING,
+        over: Over = "log",
+        after: datetime | None = None,
+        **values: object,
+    ) -> Iterator[Answer]:
         """Answer a question in parts, so that a large answer does not fill the memory."""
         began, question = time.perf_counter(), as_question(question)
-        values = question.bind(values)
-        text = self.sql(question, table, where=where, **values)
-        with self._alive(), _failing(question, table):
-            sql, log = self._prepared(question, table, where=where, values=values)
-            answer = self._answer(pa.table({}), text, table, log, began)
-            for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
-                rows = _decoded(pa.Table.from_batches([batch]))
-                yield replace(answer, rows=rows, seconds=time.perf_counter() - began)
+        values, handed_over = question.bind(values), False
+        while True:
+            resumes: Checkpoint | None = None
+            self._resumes = None
+            try:
+                with self._alive(), _failing(question, table):
+                    answer, sql = self._begun(question, table, where, over, after, values)
+                    resumes = self._resumes
+                    nothing = self._con.sql(sql).limit(0).to_arrow_table()
+                    yield replace(answer, rows=nothing, seconds=time.perf_counter() - began)
+                    for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
+                        rows = _decoded(pa.Table.from_batches([batch]))
+                        yield replace(answer, rows=rows, seconds=time.perf_counter() - began)
+                        handed_over = True
+                return
+            except QueryError as error:
+                resumes = resumes or self._resumes
+                if isinstance(error, EngineLost) or handed_over or resumes is None or _kept(resumes):
+                    raise
+
+    def _begun(
+        self,
+        question: Question,
+        table: str,
+        where: Filter,
+        over: Over,
+        after: datetime | None,
+        values: Mapping[str, object],
+    ) -> tuple[Answer, str]:
+        """Return the answer to a question without its rows, and the SQL that gives them."""
+        asking, self._asking = self._asking, True  # what is asked on the way is asked again with this
+        try:
+            sql, log = self._prepared(question, table, where=where, over=over, after=after, values=values)
+            text = self.sql(question, table, where=where, **values)
+            answer = self._answer(pa.table({}), text, table, log, time.perf_counter())
+        finally:
+            self._asking = asking
+        if over == "log" or not self._staged or self._staged[0] != table:
+            return answer, sql
+        return replace(answer, unreadable=answer.unreadable + self._not_staged), sql
 
     @_asked_again
     def baseline(self, table: str, at: datetime | None = None) -> Baseline | None:

@@ -8,7 +8,7 @@ remain, because they are written in another form, or a map has a name an item, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
@@ -126,6 +126,26 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    def columns(self, images: pa.ChunkedArray) -> dict[Leaf, pa.ChunkedArray]:
+        """Return the leaves of all images, row by row; those that cannot be proven are read one by one.
+
+        Raises
+        ------
+        RecordRefused
+            Where one is not DynamoDB JSON.
+
+        >>> with Reader() as reader:
+        ...     reader.columns(pa.chunked_array([['{"n":{"N":"1"}}', "{}"]]))[Leaf(("n",), "N")].to_pylist()
+        ['"1"', None]
+        """
+        images = as_texts(images)
+        parts, rest = self.read(images) if len(images) >= FEW else ([], np.arange(len(images), dtype="int64"))
+        if len(rest):
+            parts.append(_read_singly(images, rest))
+        order = _order(parts) if parts else None
+        leaves = {leaf for part in parts for leaf in part.leaves}
+        return {leaf: _joined(parts, leaf, order) for leaf in leaves}
+
     def read(self, images: pa.ChunkedArray) -> tuple[list[Part], Any]:
         """Return the leaves of the images that are proven to have no others, and the numbers of the other images."""
         answers, rest = self.ask(
@@ -192,24 +212,28 @@ class Reader:
         return bool(new)
 
 
+def in_order(paths: Iterable[tuple[str, ...]], keys: Sequence[str] = ()) -> list[tuple[str, ...]]:
+    """Return attribute paths in the order of a frame's columns: the keys, there or not, then the others by name.
+
+    >>> in_order([("b",), ("a", "x"), ("pk",)], ["pk"])
+    [('pk',), ('a', 'x'), ('b',)]
+    """
+    held = {*paths}
+    within = {path[0] for path in held}
+    place = {name: number for number, name in enumerate(keys)}
+    missing = {(name,) for name in keys if name not in within}
+    return sorted(held | missing, key=lambda path: (place.get(path[0], len(place)), path))
+
+
 def _frame(images: pa.ChunkedArray, keys: Sequence[str], numbers: Numbers, threads: int | None) -> pd.DataFrame:
     with Reader(threads=threads) as reader:
-        parts, rest = reader.read(images)
-    if len(rest):
-        parts.append(_read_singly(images, rest))
-    order = _order(parts)
-    by_path: dict[tuple[str, ...], list[Leaf]] = {}
-    for leaf in {leaf for part in parts for leaf in part.leaves}:
-        by_path.setdefault(leaf.path, []).append(leaf)
-    within = {path[0] for path in by_path}
-    for name in keys:
-        if name not in within:
-            by_path[name,] = []
-    place = {name: number for number, name in enumerate(keys)}
+        leaves = reader.columns(images)
+    by_path: dict[tuple[str, ...], dict[str, pa.ChunkedArray]] = {}
+    for leaf, texts in leaves.items():
+        by_path.setdefault(leaf.path, {})[leaf.kind] = texts
     columns = {}
-    for path in sorted(by_path, key=lambda path: (place.get(path[0], len(place)), path)):
-        texts = {leaf.kind: _joined(parts, leaf, order) for leaf in by_path[path]}
-        columns[column_name(path)] = typed_column(texts, len(images), numbers)
+    for path in in_order(by_path, keys):
+        columns[column_name(path)] = typed_column(by_path.get(path, {}), len(images), numbers)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(images)), copy=False)
 
 

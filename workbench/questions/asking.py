@@ -6,7 +6,8 @@ asked, asks, makes a frame of the rows, and says what to know about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,14 +19,15 @@ from workbench.aws.costs import Spent, spent
 from workbench.config import Settings
 from workbench.engines import Answer, Engine, Estimate
 from workbench.engines.base import as_question
-from workbench.errors import ParameterError, RecordRefused
+from workbench.errors import EngineLost, ParameterError, RecordRefused
 from workbench.log.contents import alive_at, remade
 from workbench.log.exports import others
 from workbench.model.attribute_paths import column_name
 from workbench.model.conditions import CHANGES, LATEST, Condition, parse
 from workbench.model.keys import Key, read_keys
 from workbench.model.times import END_OF_TIME, START_OF_TIME, instant
-from workbench.questions.masking import REDACTED, mask, names_masked, ordered, unmatched
+from workbench.questions.large import Frame, whole_of
+from workbench.questions.masking import REDACTED, hide, names_masked, unmatched
 from workbench.questions.result import Result, Stats
 from workbench.sql.filters import EVERYTHING, Filter, Keys
 from workbench.vocabulary import text_of
@@ -53,6 +55,13 @@ class Asking:
     def spent(self) -> Spent:
         """What all queries have taken so far."""
         return spent(self.engine.finished)
+
+    @property
+    def gathering(self) -> dict[str, Any]:
+        """How large answers are gathered: their numbers, the threads, and the folder for what memory cannot hold."""
+        s = self.settings
+        folder = s.home if s.home.is_dir() and os.access(s.home, os.W_OK) else None  # else where the system has such
+        return {"numbers": s.numbers, "threads": s.threads, "folder": folder}
 
     # What is asked.
 
@@ -110,7 +119,14 @@ class Asking:
 
     def ask(self, question: str, table: str, *, where: Filter = EVERYTHING, **values: Any) -> Answer:
         """Ask the engine; in the SQL shown, a condition on a masked attribute does not tell its values."""
-        answer = self.engine.ask(question, table, where=where, **values)
+        return self._shown(self.engine.ask(question, table, where=where, **values), question, where)
+
+    def batches(self, question: str, table: str, *, where: Filter = EVERYTHING, **values: Any) -> Iterator[Answer]:
+        """Ask the engine for an answer in parts; see `Engine.batches`."""
+        for answer in self.engine.batches(question, table, where=where, **values):
+            yield self._shown(answer, question, where)
+
+    def _shown(self, answer: Answer, question: str, where: Filter) -> Answer:
         if where == EVERYTHING or not self.settings.mask:
             return answer
         matching = where.sql(*as_question(question).filters)
@@ -124,12 +140,20 @@ class Asking:
         return self.engine.ask(question, table, start=START_OF_TIME, end=END_OF_TIME).rows
 
     def retrying(self, table: str, ask: Callable[[], T]) -> T:
-        """Ask; where an image is no DynamoDB JSON, find its line, and ask again without it."""
-        try:
-            return ask()
-        except RecordRefused as error:
-            self.engine.reread(table, error)
-            return ask()
+        """Ask; where an image is no DynamoDB JSON, ask again without its line; and once more where the engine dies."""
+        refused = lost = False
+        while True:
+            try:
+                return ask()
+            except RecordRefused as error:
+                if refused:
+                    raise
+                refused = True
+                self.engine.reread(table, error)
+            except EngineLost as error:
+                if lost or error.asked_again:
+                    raise
+                lost = True
 
     def checkpoint(self, table: str, keep: int) -> Checkpoint:
         """Keep what the log has come to; see `Workbench.checkpoint`."""
@@ -168,7 +192,7 @@ class Asking:
     def result(
         self,
         kind: type[R],
-        df: pd.DataFrame,
+        df: Frame,
         answer: Answer,
         question: str,
         table: str,
@@ -208,8 +232,9 @@ class Asking:
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
         by_key = question in _BY_KEY or "key" in (asked.get("by"), _BY_OF.get(question))
         keys = self._leading_keys(table, df) if len(df.columns) and by_key else ()
+        held: Any = df  # which may be a large one
         result = kind(
-            df,
+            held,
             answer.sql,
             stats,
             {"question": question, "table": table, **given},
@@ -217,14 +242,20 @@ class Asking:
             keys=keys,
             **more,
         )
-        return replace(result, df=self.masked(table, df, result.within)) if self.settings.mask else result
+        if not self.settings.mask:
+            return result
+        hidden: Any = self._masked(df, self._leading_keys(table, df), result.within)
+        return replace(result, df=hidden)
 
     def masked(self, table: str, df: pd.DataFrame, within: Sequence[str] = ()) -> pd.DataFrame:
         """Return a frame without the values of masked attributes, in an order that does not tell them."""
-        hidden = mask(df, self.settings.mask, self.settings.mask_with, self.settings.mask_salt)
-        return hidden if hidden is df else ordered(df, hidden, len(self._leading_keys(table, df)), within)
+        return whole_of(self._masked(df, self._leading_keys(table, df), within))
 
-    def _leading_keys(self, table: str, df: pd.DataFrame) -> Sequence[str]:
+    def _masked(self, df: Frame, keys: Sequence[str], within: Sequence[str]) -> Frame:
+        s = self.settings
+        return hide(df, s.mask, s.mask_with, s.mask_salt, keys=len(keys), within=within)
+
+    def _leading_keys(self, table: str, df: Frame) -> Sequence[str]:
         """Name the key attributes where a frame's first columns hold them."""
         names = self.key_names(table)
         pairs = zip(names, map(str, df.columns), strict=False)
@@ -259,7 +290,7 @@ class Asking:
             *notes,
         ]
 
-    def unmatched_masks(self, df: pd.DataFrame, *filters: Any) -> list[str]:
+    def unmatched_masks(self, df: Frame, *filters: Any) -> list[str]:
         """Say which masks apply to nothing in a frame of all there is."""
         if df.empty or not self.settings.mask or any(filters):
             return []

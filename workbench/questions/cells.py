@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+
+from workbench.questions.large import Frame, LargeFrame
+
+_DIGITS = 38
+"""Of a decimal that every reader of Parquet knows."""
 
 
 def is_absent(value: Any) -> bool:
@@ -35,6 +41,43 @@ def to_arrow(df: pd.DataFrame, *, nested: bool = True) -> pa.Table:
     return pa.table(arrays) if arrays else pa.table({})
 
 
+def in_tables(frame: Frame, *, nested: bool = True) -> tuple[pa.Schema, Iterator[pa.Table]]:
+    """Turn a frame into Arrow tables of one schema, as `to_arrow` would the whole; return it, and the tables.
+
+    What type a column of Python's own values is of, all of them tell: a large frame is gone through twice.
+    """
+    if not isinstance(frame, LargeFrame):
+        table = to_arrow(frame, nested=nested)
+        return table.schema, iter([table])
+    forms = {str(name): _Form() for name in frame.columns if frame.none[name].dtype == object}
+    for part in frame if forms else ():
+        for name, form in forms.items():
+            forms[name] = form.beside(_form(cells_of(part[name]), nested))
+    odd = [name for name, form in forms.items() if form.undecided]
+    held = {name: _array((cell for part in frame for cell in cells_of(part[name])), nested) for name in odd}
+    fields = []
+    for name in map(str, frame.columns):
+        known = held[name].type if name in held else forms[name].type if name in forms else None
+        fields.append((name, known or _arrow(frame.none[name], nested).type))
+    schema = pa.schema(fields)
+
+    def tables() -> Iterator[pa.Table]:
+        begin = 0
+        for part in frame:
+            arrays = []
+            for name, _ in fields:
+                if name in held:
+                    arrays.append(held[name].slice(begin, len(part)))
+                elif name in forms:
+                    arrays.append(_formed(cells_of(part[name]), forms[name]))
+                else:
+                    arrays.append(_arrow(part[name], nested))
+            begin += len(part)
+            yield pa.Table.from_arrays(arrays, schema=schema)
+
+    return schema, tables()
+
+
 def _arrow(column: pd.Series, nested: bool) -> pa.Array:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         utc, zone = column.dt.tz_convert("UTC").dt.tz_localize(None), str(column.dt.tz)
@@ -47,28 +90,117 @@ def _arrow(column: pd.Series, nested: bool) -> pa.Array:
     return pa.Array.from_pandas(column) if column.dtype != object else _array(cells_of(column), nested)
 
 
-def _array(cells: Iterable[Any], nested: bool, text: Callable[[Any], str] | None = None) -> pa.Array:
-    values = [None if is_absent(value) else value for value in cells]
-    kinds = {type(value) for value in values if value is not None}
-    if nested and kinds == {dict} and any(values):
-        return _struct(values)
-    plain = [sorted(value) if isinstance(value, frozenset) else value for value in values]
-    if kinds and (
+@dataclass(frozen=True)
+class _Form:
+    """How Arrow holds Python's own values: what some of them tell, beside what others do."""
+
+    kinds: frozenset[type] = frozenset()
+    held: pa.DataType | None = None
+    """The type that holds all values; None where that is text."""
+    fields: Mapping[str, _Form] | None = None
+    """Of dicts that become structs."""
+    nested: bool = True
+    inside: bool = False
+    undecided: bool = False
+    """Whether only all values together tell."""
+
+    @property
+    def type(self) -> pa.DataType:
+        if self.fields:
+            return pa.struct([(name, form.type) for name, form in self.fields.items()])
+        return self.held or pa.string()
+
+    def beside(self, other: _Form) -> _Form:
+        """Return the form that holds the values of both."""
+        if not self.kinds or not other.kinds:
+            return other if not self.kinds else self
+        both = replace(self, kinds=self.kinds | other.kinds, undecided=self.undecided or other.undecided)
+        if both.kinds == {dict} and self.nested:
+            mine, others = self.fields or {}, other.fields or {}
+            names = dict.fromkeys([*mine, *others])
+            fields = {name: mine.get(name, _Form()).beside(others.get(name, _Form())) for name in names}
+            undecided = any(form.undecided for form in fields.values())
+            return replace(both, fields=fields, undecided=both.undecided or undecided)
+        if not _of_one_type(both.kinds, self.nested) or None in (self.held, other.held):
+            return replace(both, held=None, fields=None)
+        if self.held == other.held:
+            return both
+        if both.kinds == {Decimal}:
+            decimals: list[Any] = [self.held, other.held]
+            scale = max(each.scale for each in decimals)
+            digits = max(each.precision - each.scale for each in decimals) + scale
+            return replace(both, held=pa.decimal128(digits, scale) if digits <= _DIGITS else None)
+        return replace(both, undecided=True)
+
+
+def _of_one_type(kinds: frozenset[type] | set[type], nested: bool) -> bool:
+    """Return whether a type of Arrow's may hold such values as they are."""
+    return bool(kinds) and (
         kinds <= {int, Decimal} or kinds in ({bool}, {float}) or (nested and kinds in ({list}, {frozenset}, {bytes}))
-    ):
-        with suppress(pa.ArrowException, TypeError, OverflowError):  # elements of several types: JSON text holds them
-            array = pa.array(plain, from_pandas=False)
-            # What a reader would get otherwise: absent names as null, or more digits than a decimal of 38 holds.
-            if array.to_pylist() == plain and not re.search("struct<>|decimal256", str(array.type)):
-                return array
-    text = text if text and len(kinds) > 1 else text_of
-    return pa.array([None if value is None else text(value) for value in values], pa.string())
+    )
 
 
-def _struct(values: Sequence[dict[str, Any] | None]) -> pa.Array:
-    names = list(dict.fromkeys(name for value in values for name in value or ()))
-    fields = [_array([(value or {}).get(name) for value in values], True, json_of) for name in names]
-    return pa.StructArray.from_arrays(fields, names, mask=pa.array([value is None for value in values]))
+def _form(cells: Iterable[Any], nested: bool, inside: bool = False) -> _Form:
+    values = _distinct(cells)[0]
+    kinds = frozenset(map(type, values))
+    fields: Mapping[str, _Form] | None = None
+    held = None
+    if nested and kinds == {dict}:
+        names = dict.fromkeys(name for value in values for name in value)
+        fields = {name: _form([value.get(name) for value in values], True, True) for name in names}
+    elif _of_one_type(kinds, nested):
+        held = _exactly(values)
+        held = None if held is None else held.type
+    undecided = any(form.undecided for form in (fields or {}).values())
+    return _Form(kinds, held, fields, nested, inside, undecided)
+
+
+def _formed(cells: Iterable[Any], form: _Form) -> pa.Array:
+    """Return values as Arrow holds them in a form."""
+    values, places = _distinct(cells)
+    if form.fields:
+        fields = [_formed([value.get(name) for value in values], each) for name, each in form.fields.items()]
+        array: pa.Array = pa.StructArray.from_arrays(fields, list(form.fields)) if values else pa.nulls(0, form.type)
+    elif form.held is not None:
+        array = pa.array(list(map(_plain, values)), form.held, from_pandas=False)
+    else:
+        text = json_of if form.inside and len(form.kinds) > 1 else text_of
+        array = pa.array(list(map(text, values)), pa.string())
+    return array.take(places)
+
+
+def _array(cells: Iterable[Any], nested: bool) -> pa.Array:
+    cells = list(cells)
+    return _formed(cells, _form(cells, nested))
+
+
+def _distinct(cells: Iterable[Any]) -> tuple[list[Any], pa.Array]:
+    """Return the objects there are, each once, and for every cell the place of its own, null where it is absent."""
+    places: dict[int, int | None] = {}
+    values: list[Any] = []
+    numbers = []
+    for cell in (held := list(cells)):
+        if id(cell) not in places:
+            places[id(cell)] = None if cell is None or is_absent(cell) else len(values)
+            values += [] if places[id(cell)] is None else [cell]
+        numbers.append(places[id(cell)])
+    del held  # until here, so that no two objects have one id
+    return values, pa.array(numbers, pa.int64())
+
+
+def _exactly(values: Sequence[Any]) -> pa.Array | None:
+    """Return values as Arrow holds them of itself; None where a reader would not get them back as they are."""
+    plain = list(map(_plain, values))
+    with suppress(pa.ArrowException, TypeError, OverflowError):  # elements of several types: JSON text holds them
+        array = pa.array(plain, from_pandas=False)
+        # What a reader would get otherwise: absent names as null, or more digits than a decimal of 38 holds.
+        if array.to_pylist() == plain and not re.search("struct<>|decimal256", str(array.type)):
+            return array
+    return None
+
+
+def _plain(value: Any) -> Any:
+    return sorted(value) if isinstance(value, frozenset) else value
 
 
 def cells_of(column: pd.Series) -> Iterable[Any]:

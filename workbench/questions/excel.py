@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from workbench.errors import ExportError
 from workbench.questions.cells import cells_of, is_absent, text_of
+from workbench.questions.large import Frame, none_of, parts
 
 _EXCEL_ROWS = 1_048_575  # Excel's limit of 1,048,576 less the heading
 _EXCEL_COLUMNS = 16_384
@@ -34,7 +35,7 @@ def harmless(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return pc.if_else(pc.match_substring_regex(texts, _NUMBER), texts, marked)
 
 
-def write_excel(df: pd.DataFrame, path: Path) -> None:
+def write_excel(df: Frame, path: Path) -> None:
     """Write a frame as the sheet of a workbook; see `writers.write` for how values are written.
 
     Raises
@@ -55,11 +56,8 @@ def write_excel(df: pd.DataFrame, path: Path) -> None:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("result")
     sheet.freeze_panes = "A2"
-    fine = {
-        name
-        for name in df.columns
-        if pd.api.types.is_datetime64_any_dtype(df[name]) and (df[name].dt.microsecond % 1000).any()
-    }
+    times = [name for name, kind in none_of(df).dtypes.items() if pd.api.types.is_datetime64_any_dtype(kind)]
+    fine = {name for part in (parts(df) if times else ()) for name in times if (part[name].dt.microsecond % 1000).any()}
 
     def typed(text: str, kind: str) -> Any:
         written = WriteOnlyCell(sheet, value=text)
@@ -84,16 +82,17 @@ def write_excel(df: pd.DataFrame, path: Path) -> None:
         return typed(text, "s")  # a text that begins with = is a text, not a formula
 
     try:
-        sheet.append([cell(_zoned(df, name)) for name in df.columns])
-        for row in zip(*(cells_of(df[name]) for name in df.columns), strict=True):
-            sheet.append([cell(value, name) for name, value in zip(df.columns, row, strict=True)])
+        sheet.append([cell(_zoned(name, kind)) for name, kind in none_of(df).dtypes.items()])
+        for part in parts(df):
+            for row in zip(*(cells_of(part[name]) for name in part.columns), strict=True):
+                sheet.append([cell(value, name) for name, value in zip(part.columns, row, strict=True)])
     except ExportError:
         sheet.close()  # else openpyxl complains at the end of the process
         raise
     book.save(path)
 
 
-def _zoned(df: pd.DataFrame, name: Any) -> str:
+def _zoned(name: Any, kind: Any) -> str:
     """Return a column's heading, with its time zone where that is not UTC."""
-    zone = getattr(df[name].dtype, "tz", None)
+    zone = getattr(kind, "tz", None)
     return str(name) if zone is None or str(zone) == "UTC" else f"{name} ({zone})"

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.engines import Answer
-from workbench.errors import EngineLost
 from workbench.model import stream_views
 from workbench.model.differences import differences
 from workbench.model.keys import key_order
@@ -91,16 +90,10 @@ def _by_attribute(
 ) -> tuple[Answer, pd.DataFrame, list[str]]:
     """Count the changes of attributes in parts of the log that fit in memory."""
     keys, modified, answer = asking.key_names(table), Filter(events=("MODIFY",)), None
-    for last in (False, True):
-        counted = AttributeChanges(keys)
-        try:
-            for answer in asking.engine.batches("changes", table, where=modified, **span):
-                counted.add(answer.rows)
-            break
-        except EngineLost:  # parts of the answer are counted: count all of them again
-            if last:
-                raise
-    answer = answer or asking.engine.ask("changes", table, where=Filter(nothing=True), **span)
+    counted = AttributeChanges(keys)
+    for answer in asking.batches("changes", table, where=modified, **span):
+        counted.add(answer.rows)
+    assert answer  # there is one at least
     df = counted.over_time(every, timezone, *ends) if every else counted.total()
     notes = time_buckets.left_out(df)
     notes += [f"{count(counted.no_op_writes, 'write')} that changed nothing"] if counted.no_op_writes else []

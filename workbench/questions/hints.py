@@ -13,6 +13,7 @@ from workbench.errors import QueryError, ScanRefused, did_you_mean
 from workbench.model.attribute_paths import column_name
 from workbench.model.conditions import CHANGES, COLUMN, LATEST, Condition, leaves, names
 from workbench.questions.asking import Asking
+from workbench.questions.large import Frame
 from workbench.questions.schema_drift import drift
 
 _TYPES: Mapping[type, str] = {Decimal: "N", str: "S", bool: "BOOL", bytes: "B"}
@@ -21,7 +22,7 @@ _TYPES: Mapping[type, str] = {Decimal: "N", str: "S", bool: "BOOL", bytes: "B"}
 def hints(
     asking: Asking,
     table: str,
-    df: pd.DataFrame,
+    df: Frame,
     condition: Condition | None = None,
     columns: Mapping[str, type] = MappingProxyType({}),
 ) -> list[str]:

@@ -19,6 +19,7 @@ from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
 from workbench.questions.cells import is_absent
 from workbench.questions.columns import ANSWERS
+from workbench.questions.large import Frame, LargeFrame, parts
 
 How = Literal["hash", "redact"]
 AttributePath = tuple[str, ...]
@@ -83,16 +84,16 @@ def mask(df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: 
     return new
 
 
-def ordered(df: pd.DataFrame, hidden: pd.DataFrame, keys: int, within: Sequence[str] = ()) -> pd.DataFrame:
-    """Order a masked frame by what is seen in it, where its rows stood in the order of keys that are masked.
+def hide(
+    frame: Frame, paths: str | Sequence[str], how: How, salt: str = "", *, keys: int = 0, within: Sequence[str] = ()
+) -> Frame:
+    """Return a frame as `mask` does, ordered by what is seen in it, where its rows stood in the order of masked keys.
 
     The rows of an item stay together, as they are. Items are ordered by their keys as masked, and where these are equal
     by all that is seen of them, so that the order tells nothing.
 
     Parameters
     ----------
-    df, hidden
-        The frame before and after `mask`.
     keys
         So many of the first columns are the key.
     within
@@ -100,13 +101,28 @@ def ordered(df: pd.DataFrame, hidden: pd.DataFrame, keys: int, within: Sequence[
 
     Examples
     --------
-    >>> df = pd.DataFrame({"email": ["ann@x", "bob@x"], "n": [2, 1]})
-    >>> ordered(df, mask(df, "email", "redact"), keys=1)["n"].to_list()
+    >>> hide(pd.DataFrame({"email": ["ann@x", "bob@x"], "n": [2, 1]}), "email", "redact", keys=1)["n"].to_list()
     [1, 2]
     """
+    changed = any(_keys_differ(part, mask(part, paths, how, salt), keys) for part in parts(frame)) if keys else False
+
+    def hidden(part: pd.DataFrame) -> pd.DataFrame:
+        masked = mask(part, paths, how, salt)
+        return _reordered(part, masked, keys, within) if changed and len(part) > 1 else masked
+
+    if not isinstance(frame, LargeFrame):
+        return hidden(frame)
+    if changed and not (within and list(within) == list(frame.within)):  # any item may come to stand in any part
+        return hidden(frame.whole())
+    return frame.map(hidden) if paths else frame
+
+
+def _keys_differ(df: pd.DataFrame, hidden: pd.DataFrame, keys: int) -> bool:
+    return not all(df.iloc[:, at].equals(hidden.iloc[:, at]) for at in range(keys))
+
+
+def _reordered(df: pd.DataFrame, hidden: pd.DataFrame, keys: int, within: Sequence[str]) -> pd.DataFrame:
     columns = [df.iloc[:, at] for at in range(keys)]
-    if len(df) < 2 or all(column.equals(hidden.iloc[:, at]) for at, column in enumerate(columns)):
-        return hidden
     block = _runs([df[name] for name in within], len(df))
     run = _runs([*(df[name] for name in within), *columns], len(df))
     seen = pd.DataFrame({"block": block, "run": run}, index=hidden.index)
@@ -130,13 +146,13 @@ def _runs(columns: Sequence[pd.Series], rows: int) -> np.ndarray:
     return np.cumsum(begins)
 
 
-def unmatched(df: pd.DataFrame, paths: Sequence[str]) -> list[str]:
+def unmatched(df: Frame, paths: Sequence[str]) -> list[str]:
     """Return the paths at which a frame of items or of changes holds nothing to mask.
 
     >>> unmatched(pd.DataFrame({"pk": ["a"], "person.email": ["x"]}), ["person", "address"])
     ['address']
     """
-    return [path for path in paths if mask(df, [path], "redact") is df]
+    return [path for path in paths if all(mask(part, [path], "redact") is part for part in parts(df))]
 
 
 def beside(paths: Sequence[str], columns: Iterable[str]) -> list[str]:

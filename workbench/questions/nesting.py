@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from itertools import permutations
 from operator import and_
 from typing import Any
@@ -13,6 +13,15 @@ import pandas as pd
 from workbench.errors import ParameterError
 from workbench.model.attribute_paths import RESERVED, column_name, column_path
 from workbench.questions.cells import is_absent
+from workbench.questions.large import Frame, LargeFrame
+
+
+def nest_parts(frame: Frame) -> Frame:
+    """Put the columns of a frame together again as `nest` would those of the whole."""
+    if not isinstance(frame, LargeFrame):
+        return nest(frame)
+    apart = frozenset[str]().union(*map(_apart, frame))
+    return frame.map(lambda part: _nested(part, apart))
 
 
 def nest(df: pd.DataFrame) -> pd.DataFrame:
@@ -24,21 +33,36 @@ def nest(df: pd.DataFrame) -> pd.DataFrame:
     >>> nest(pd.DataFrame({"pk": ["a"], "person.age": [41], 'person."first.name"': ["Ann"]})).loc[0].to_list()
     ['a', {'age': 41, 'first.name': 'Ann'}]
     """
-    paths_of = {name: _path(name) for name in df.columns}
-    tops = {path[0] for path in paths_of.values() if len(path) > 1}
+    return _nested(df, _apart(df))
+
+
+def _apart(df: pd.DataFrame) -> frozenset[str]:
+    """Return the attributes whose columns cannot be put together: one holds a value where another does under it."""
+    return frozenset(top for top, group in _groups(df).items() if _overlap(group, _cells(df, group)))
+
+
+def _nested(df: pd.DataFrame, apart: Container[str]) -> pd.DataFrame:
+    groups = {top: group for top, group in _groups(df).items() if top not in apart}
+    top_of = {name: top for top, group in groups.items() for name in group}
     columns: dict[Any, pd.Series] = {}
-    for name, path in paths_of.items():
-        if not path or path[0] not in tops:
+    for name in df.columns:
+        top = top_of.get(name)
+        if top is None:
             columns[name] = df[name]
-        elif column_name(path[:1]) not in columns and name not in columns:
-            group = {each: other for each, other in paths_of.items() if other[:1] == path[:1]}
-            cells = {each: list(df[each].astype(object)) for each in group}
-            columns |= (
-                {each: df[each] for each in group}
-                if _overlap(group, cells)
-                else {column_name(path[:1]): _together(group, cells, df.index)}
-            )
+        elif column_name((top,)) not in columns:
+            columns[column_name((top,))] = _together(groups[top], _cells(df, groups[top]), df.index)
     return pd.DataFrame(columns, index=df.index)
+
+
+def _groups(df: pd.DataFrame) -> dict[str, dict[Any, tuple[str, ...]]]:
+    """Return the columns that belong to one map each, with their paths, by the map's name."""
+    paths_of = {name: _path(name) for name in df.columns}
+    tops = dict.fromkeys(path[0] for path in paths_of.values() if len(path) > 1)
+    return {top: {name: path for name, path in paths_of.items() if path[:1] == (top,)} for top in tops}
+
+
+def _cells(df: pd.DataFrame, group: Iterable[Any]) -> dict[Any, list[Any]]:
+    return {name: list(df[name].astype(object)) for name in group}
 
 
 def _path(name: Any) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from workbench.log.objects import Unreadable
 from workbench.progress import in_notebook
 from workbench.questions import writers
 from workbench.questions.html import small_print
-from workbench.questions.masking import REDACTED, How, names_masked, ordered
-from workbench.questions.masking import mask as masked
+from workbench.questions.large import Frame, whole_of
+from workbench.questions.masking import REDACTED, How, hide, names_masked
 from workbench.text import count, plain, size
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ class Result:
     Attributes
     ----------
     df
-        The answer.
+        The answer. A large one is on disk until it is looked at: its length, its columns and its way to a file do
+        without it.
     sql
         The text that ran, in Athena's dialect.
     stats
@@ -94,9 +95,14 @@ class Result:
     keys: Sequence[str] = field(default=(), repr=False, compare=False, kw_only=True)
     """The key attributes where they are the first columns: rows are ordered by them."""
 
+    @property
+    def _frame(self) -> Frame:
+        frame: Frame = self.__dict__["_frame"]
+        return frame
+
     def __len__(self) -> int:
         """Return how many rows there are."""
-        return len(self.df)
+        return len(self._frame)
 
     def __bool__(self) -> bool:
         """Return that there is an answer, also where it has no rows."""
@@ -104,7 +110,7 @@ class Result:
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names of the columns, as a frame does."""
-        return iter(map(str, self.df.columns))
+        return iter(map(str, self._frame.columns))
 
     @overload
     def __getitem__(self, column: str) -> pd.Series[Any]: ...
@@ -235,10 +241,10 @@ class Result:
         ParameterError
             Where a path in `mask` is malformed.
         """
-        df = ordered(self.df, masked(self.df, mask, mask_with, mask_salt), len(self.keys), self.within)
+        frame = hide(self._frame, mask, mask_with, mask_salt, keys=len(self.keys), within=self.within)
         meta = self._meta(dict.fromkeys([mask] if isinstance(mask, str) else mask, mask_with))
         return writers.write(
-            df, path, kind, overwrite=overwrite, nested=nested, excel=excel, meta=meta, session=self.session
+            frame, path, kind, overwrite=overwrite, nested=nested, excel=excel, meta=meta, session=self.session
         )
 
     def to_parquet(self, path: str | Path, **options: Any) -> Path | str:
@@ -304,7 +310,7 @@ class Result:
     @property
     def _outcome(self) -> str:
         """One line: what came; an answer with a verdict says that."""
-        names = list(map(str, self.df.columns))
+        names = list(self)
         more = f", … {len(names) - _COLUMNS_NAMED:,} more" if len(names) > _COLUMNS_NAMED else ""
         columns = f"{count(len(names), 'column')}: {', '.join(names[:_COLUMNS_NAMED])}{more}"
         return f"{count(len(self), 'row')} × {columns}"
@@ -315,6 +321,19 @@ class Result:
         print_frame(self.df)
 
 
+class _Held:
+    """The frame of a result, which may be a `LargeFrame` until it is looked at."""
+
+    def __get__(self, result: Result, owner: type) -> pd.DataFrame:
+        df = whole_of(result._frame)
+        self.__set__(result, df)
+        return df
+
+    def __set__(self, result: Result, frame: Frame) -> None:
+        result.__dict__["_frame"] = frame
+
+
+Result.df = _Held()  # type: ignore[assignment] # within the class a dataclass would take it for a default
 _ASKED = ("question", "table")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +12,6 @@ from numbers import Integral
 from typing import Any
 
 import orjson
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,8 +25,9 @@ from workbench.model.keys import Key
 from workbench.model.records import EVENTS, refuse_images
 from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, instant, window
 from workbench.questions.asking import Asking
-from workbench.questions.frames import change_frame, item_frame
+from workbench.questions.gathering import Changes, Items
 from workbench.questions.hints import hints
+from workbench.questions.large import Frame, none_of
 from workbench.questions.result import Result
 from workbench.sql.filters import EVERYTHING, Filter
 from workbench.text import count
@@ -39,9 +39,9 @@ def latest_state(
     """Show what is in a table, or what was in it at an instant; see `Workbench.latest_state`."""
     at = END_OF_TIME if as_of is None else instant(as_of)
     condition = asking.read_condition(where, LATEST)
-    answer, df = _items_at(asking, table, at, include_deleted, condition)
+    answer, df, ambiguous = _items_at(asking, table, at, include_deleted, condition)
     if df.empty and at < END_OF_TIME:  # nothing there yet: show the columns there will be
-        df = _items_at(asking, table, END_OF_TIME, include_deleted, condition)[1].iloc[:0]
+        df = none_of(_items_at(asking, table, END_OF_TIME, include_deleted, condition)[1])
     notes = [*asking.notes(table, at), *asking.unmatched_masks(df, where), *hints(asking, table, df, condition, LATEST)]
     return asking.result(
         Result,
@@ -50,7 +50,7 @@ def latest_state(
         "latest_state",
         table,
         {"as_of": at if as_of else None, "include_deleted": include_deleted, "where": where},
-        ambiguous=_number_of(answer.rows.column("ambiguous")),
+        ambiguous=ambiguous,
         notes=notes,
     )
 
@@ -75,15 +75,22 @@ def changes(
     condition = asking.read_condition(where, CHANGES)
     matching = Filter(asking.read_keys(table, key, prefix), tuple(chosen), condition)
 
-    def ask() -> tuple[Answer, pd.DataFrame, int]:
-        answer = asking.ask("changes", table, start=begin, end=until, where=matching)
-        threads = asking.settings.threads
-        rows = _holding(answer.rows, condition, "new_image", "old_image", threads=threads)
-        shown = rows if limit is None else _newest(rows, limit)
-        keys, numbers = asking.key_names(table), asking.settings.numbers
-        return answer, change_frame(shown, keys, numbers=numbers, threads=threads), len(rows)
+    def ask() -> tuple[Answer, Frame, int, list[dict[str, Any]]]:
+        gathered, found, views = Changes(**asking.gathering), 0, []
+        newest: pa.Table | None = None
+        for answer in asking.batches("changes", table, start=begin, end=until, where=matching):
+            views += stream_views.count_views(answer.rows)
+            rows = _holding(answer.rows, condition, "new_image", "old_image", threads=asking.settings.threads)
+            found += len(rows)
+            if limit is None:
+                gathered.add(rows)
+            else:
+                newest = _newest(pa.concat_tables([newest, rows]) if newest else rows, limit)
+        if newest:
+            gathered.add(newest)
+        return answer, gathered.frame(asking.key_names(table)), found, views
 
-    answer, df, matching_rows = asking.retrying(table, ask)
+    answer, df, found, views = asking.retrying(table, ask)
     asked = {
         "start": start and begin,
         "end": end and until,
@@ -93,9 +100,9 @@ def changes(
         "where": where,
         "limit": limit,
     }
-    notes = [f"the newest of {matching_rows:,}"] if matching_rows > len(df) else []
+    notes = [f"the newest of {found:,}"] if found > len(df) else []
     notes += asking.unmatched_masks(df, where, key, chosen, limit)
-    notes += missing_images(stream_views.count_views(answer.rows))
+    notes += missing_images(views)
     notes += hints(asking, table, df, condition, CHANGES) if limit != 0 else []
     return asking.result(Result, df, answer, "changes", table, asked, notes=notes)
 
@@ -116,12 +123,31 @@ def state_at(
     ParameterError
         Where they tell no state at all.
     """
-    answer = asking.ask("latest_state", table, over=over, as_of=at, include_deleted=include_deleted, where=where)
-    unknown, ended = (answer.rows.column(name) for name in ("unknown", "ended"))
-    rows, notes = answer.rows, answer.notes
-    if _number_of(ended):
+    answers = list(state_in_parts(asking, table, at, include_deleted=include_deleted, where=where, over=over))
+    return replace(answers[-1], rows=pa.concat_tables([answer.rows for answer in answers]))
+
+
+def state_in_parts(
+    asking: Asking,
+    table: str,
+    at: datetime,
+    *,
+    include_deleted: bool = False,
+    where: Filter = EVERYTHING,
+    over: Over = "state",
+) -> Iterator[Answer]:
+    """Ask for the state at an instant as `state_at` does; the last part has the notes."""
+    unknown, ended = 0, list[pa.Table]()
+    asked = {"over": over, "as_of": at, "include_deleted": include_deleted}
+    for answer in asking.batches("latest_state", table, where=where, **asked):
+        known = answer.rows.filter(pc.invert(answer.rows.column("unknown")))
+        unknown += len(answer.rows) - len(known)
+        ended.append(known.filter(known.column("ended")))
+        yield replace(answer, rows=known.filter(pc.invert(known.column("ended"))))
+    rows, notes = pa.concat_tables(ended), answer.notes
+    if len(rows):
         rows = _dated(rows, asking.engine.keys(table))
-    if _number_of(unknown):
+    if unknown:
         after = at if at == END_OF_TIME else at + timedelta(microseconds=1)  # of that instant too
         counted = asking.engine.ask("stream_views", table, start=START_OF_TIME, end=after).rows.to_pylist()
         views = stream_views.infer_views(counted)
@@ -132,11 +158,10 @@ def state_at(
             )
         notes = (
             *notes,
-            f"left out: {count(_number_of(unknown), 'item')}, as the last change does not tell what it left: "
+            f"left out: {count(unknown, 'item')}, as the last change does not tell what it left: "
             f"the log holds {stream_views.missing_images(views)}",
         )
-        rows = rows.filter(pc.invert(unknown))
-    return replace(answer, rows=rows, notes=notes)
+    yield replace(answer, rows=rows, notes=notes)
 
 
 def images_by_key(rows: pa.Table) -> dict[str, str]:
@@ -168,18 +193,21 @@ def at_most(limit: int) -> int:
 
 def _items_at(
     asking: Asking, table: str, at: datetime, include_deleted: bool, condition: Condition | None
-) -> tuple[Answer, pd.DataFrame]:
-    """Return the items at an instant of which a condition holds."""
+) -> tuple[Answer, Frame, int]:
+    """Return the items at an instant of which a condition holds, and how many are ambiguous."""
 
-    def ask() -> tuple[Answer, pd.DataFrame]:
+    def ask() -> tuple[Answer, Frame, int]:
+        items: Items | None = None
+        ambiguous = 0
         matching = Filter(condition=condition)
-        answer = state_at(asking, table, at, include_deleted=include_deleted, where=matching)
-        rows = answer.rows if include_deleted else answer.rows.filter(answer.rows.column("image").is_valid())
-        numbers, threads = asking.settings.numbers, asking.settings.threads
-        rows = _holding(rows, condition, "image", threads=threads)
-        keys = asking.key_names(table, at)
-        df = item_frame(rows, keys, numbers=numbers, include_deleted=include_deleted, threads=threads)
-        return answer, df
+        for answer in state_in_parts(asking, table, at, include_deleted=include_deleted, where=matching):
+            if items is None:
+                items = Items(asking.key_names(table, at), include_deleted=include_deleted, **asking.gathering)
+            ambiguous += pc.sum(answer.rows.column("ambiguous")).as_py() or 0
+            rows = answer.rows if include_deleted else answer.rows.filter(answer.rows.column("image").is_valid())
+            items.add(_holding(rows, condition, "image", threads=asking.settings.threads))
+        assert items  # of the first part at least
+        return answer, items.frame(asking.key_names(table, at)), ambiguous
 
     return asking.retrying(table, ask)
 
@@ -224,11 +252,6 @@ def _columns(rows: pa.Table) -> list[dict[str, Any]]:
         for row, image in zip(columns, rows.column("image").to_pylist(), strict=True):
             row["_deleted_at"] = row["_changed_at"] if image is None else None
     return columns
-
-
-def _number_of(column: pa.ChunkedArray) -> int:
-    """Count the rows of which something is true."""
-    return pc.sum(column.cast(pa.int64())).as_py() or 0
 
 
 def _newest(rows: pa.Table, limit: int) -> pa.Table:

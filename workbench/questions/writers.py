@@ -8,23 +8,23 @@ import hashlib
 import json
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from workbench import paths
 from workbench.errors import ExportError
-from workbench.questions.cells import cells_of, is_absent, json_of, to_arrow
+from workbench.questions.cells import cells_of, in_tables, is_absent, json_of
 from workbench.questions.excel import harmless, write_excel
-from workbench.questions.nesting import nest
+from workbench.questions.large import Frame, none_of, parts
+from workbench.questions.nesting import nest_parts
 from workbench.version import __version__
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def write(
-    df: pd.DataFrame,
+    df: Frame,
     path: str | Path,
     kind: str | None = None,
     *,
@@ -83,6 +83,7 @@ def write(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write(pd.DataFrame({"pk": ["a"], "n": [1]}), Path(folder, "persons.csv")).read_text()
     '"pk","n"\\n"a",1\\n'
@@ -98,7 +99,7 @@ def write(
                 files.put(sidecar_of(file), f"{place}.meta.json", overwrite=overwrite)
         return place
     target = place
-    df = nest(df) if nested else df
+    df = nest_parts(df) if nested else df
     if excel and kind != "csv":
         raise ExportError(f"{path}: excel is for CSV; write .xlsx as it is")
     notes = alike(df) if kind == "parquet" else []
@@ -164,13 +165,13 @@ def sidecar_of(path: Path) -> Path:
     return Path(f"{path}.meta.json")
 
 
-def _described(df: pd.DataFrame, file: Path, meta: Mapping[str, Any]) -> str:
+def _described(df: Frame, file: Path, meta: Mapping[str, Any]) -> str:
     with file.open("rb") as written:
         digest = hashlib.file_digest(written, "sha256").hexdigest()
     about = {
         **meta,
         "rows": len(df),
-        "columns": {str(name): str(df[name].dtype) for name in df.columns},
+        "columns": {str(name): str(kind) for name, kind in none_of(df).dtypes.items()},
         "written_at": datetime.now(UTC),
         "workbench": __version__,
         "sha256": digest,
@@ -189,13 +190,17 @@ def _plain(value: Any) -> Any:
     return sorted(value, key=str) if isinstance(value, set | frozenset) else str(value)
 
 
-def _write_parquet(df: pd.DataFrame, path: Path) -> None:
-    pq.write_table(to_arrow(df), path, compression="zstd")
+def _write_parquet(df: Frame, path: Path) -> None:
+    schema, tables = in_tables(df)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
 
 
-def alike(df: pd.DataFrame) -> list[str]:
+def alike(df: Frame) -> list[str]:
     """Name the columns that are one to a reader that does not tell capitals from small letters.
 
+    >>> import pandas as pd
     >>> alike(pd.DataFrame(columns=["Email", "email", "pk"]))[0][:40]
     'the columns Email and email are one to r'
     """
@@ -210,40 +215,49 @@ def alike(df: pd.DataFrame) -> list[str]:
     ]
 
 
-def _write_csv(df: pd.DataFrame, path: Path, *, excel: bool = False) -> None:
-    table = to_arrow(df, nested=False)
-    if not excel:
-        pacsv.write_csv(table, path)
-        return
-    table = table.rename_columns(harmless(pa.array(table.column_names, pa.string())).to_pylist())
-    for at, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            table = table.set_column(at, field.name, harmless(table.column(at)))
+def _write_csv(df: Frame, path: Path, *, excel: bool = False) -> None:
+    schema, tables = in_tables(df, nested=False)
+    names = harmless(pa.array(schema.names, pa.string())).to_pylist() if excel else schema.names
+    heading = pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
     with path.open("wb") as file:
-        file.write(codecs.BOM_UTF8)
-        pacsv.write_csv(table, file)
+        if excel:
+            file.write(codecs.BOM_UTF8)
+        with pacsv.CSVWriter(file, heading) as writer:
+            for table in tables:
+                columns = [_harmless(column) if excel else column for column in table.columns]
+                writer.write_table(pa.Table.from_arrays(columns, schema=heading))
 
 
-def to_json(df: pd.DataFrame) -> str:
-    """Return the JSON array that `write` writes: an object a row, without what the row does not have.
+def _harmless(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return harmless(column) if text else column
 
-    >>> to_json(pd.DataFrame({"pk": ["a"], "n": [pd.NA]}))
+
+def to_json(df: Frame) -> Iterator[str]:
+    """Yield pieces of the JSON array that `write` writes: an object a row, without what the row does not have.
+
+    >>> import pandas as pd
+    >>> "".join(to_json(pd.DataFrame({"pk": ["a"], "n": [pd.NA]})))
     '[{"pk":"a"}]'
     """
     names = [json.dumps(str(name), ensure_ascii=False) for name in df.columns]
-    columns = [cells_of(df[name]) for name in df.columns]
-    rows = []
-    for row in zip(*columns, strict=True):
-        cells = (f"{name}:{json_of(value)}" for name, value in zip(names, row, strict=True) if not is_absent(value))
-        rows.append("{" + ",".join(cells) + "}")
-    return "[" + ",\n ".join(rows) + "]"
+    before = "["
+    for part in parts(df):
+        columns = [cells_of(part[name]) for name in part.columns]
+        for row in zip(*columns, strict=True):
+            cells = (f"{name}:{json_of(value)}" for name, value in zip(names, row, strict=True) if not is_absent(value))
+            yield before + "{" + ",".join(cells) + "}"
+            before = ",\n "
+    yield "]" if before != "[" else "[]"
 
 
-def _write_json(df: pd.DataFrame, path: Path) -> None:
-    path.write_text(to_json(df) + "\n", encoding="utf-8")
+def _write_json(df: Frame, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(to_json(df))
+        file.write("\n")
 
 
-_WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+_WRITERS: dict[str, Callable[[Frame, Path], None]] = {
     "parquet": _write_parquet,
     "csv": _write_csv,
     "xlsx": write_excel,

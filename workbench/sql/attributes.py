@@ -5,9 +5,9 @@ in one pass. That an image holds *nothing but* the leaves asked for, each writte
 length**: what JSON takes for them, and for the names, types and maps around them, must be as many bytes as it has. A
 byte that belongs to something else makes it more: an unknown attribute, a second type, a name that comes twice, white
 space, an escape that need not be. Nothing can make up for it, as what was read is never longer than it was: a text is
-measured in its shortest form, and a bare number, which alone may come out longer (1e5 as 100000.0), is no DynamoDB JSON
-and counts for nothing. So an image that is fine may not be proven, and is to be read another way; one that is proven is
-DynamoDB JSON, but for what stands within texts, as whether an N is a number, and a B base64.
+measured in its shortest form, and a bare number, which alone may come out longer (1e5 as 100000.0), is no value of any
+of DynamoDB's types, and proves nothing. So an image that is fine may not be proven, and is to be read another way; one
+that is proven is DynamoDB JSON, but for what stands within texts, as whether an N is a number, and a B base64.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ def leaves_of(images: str, image: str, leaves: Sequence[Leaf]) -> str:
         images=images,
         image=image,
         pointers=known.pointers,
-        cells=known.cells("leaf"),
+        cells=known.cells("image", "leaf"),
         names=", ".join(f"leaf_{number}" for number in range(len(leaves))),
-        proven=known.proven("leaf"),
+        proven=known.proven("image", "leaf"),
     )
 
 
@@ -117,53 +117,54 @@ def differing(pairs: str, old: str, new: str, leaves: Sequence[Leaf], *, values:
     >>> duckdb.sql(differing(pairs, "old", "new", [Leaf(("n",), "N")])).fetchall()
     [(3, None, None, True)]
     """
-    known, told = _Known(leaves), []
+    known = _Known(leaves)
+    compared, told = [], []
     for number, leaf in enumerate(leaves):
-        before, after = f"old_cell_{number}", f"new_cell_{number}"
-        same, changed = f"{before} is not distinct from {after}", "3"
-        if undecided := leaf.kind in _SPELLED_DIFFERENTLY:
-            changed = "4"
-        if leaf.kind == "N":
-            number_of = literal(_CANONICAL_NUMBER)
-            both = f"regexp_full_match({before}, {number_of}) and regexp_full_match({after}, {number_of})"
-            changed = f"case when {both} then 3 else 4 end"
-        told.append(
-            f"(case when {same} then 0 when {before} is null then 1 when {after} is null then 2 else {changed} end)"
-            f"::tinyint as change_{number}"
+        before, after, change = f"old_cell_{number}", f"new_cell_{number}", f"change_{number}"
+        undecided = leaf.kind in _SPELLED_DIFFERENTLY
+        by_presence = (
+            f"4 - 3 * ({before} is null)::tinyint - 2 * ({after} is null)::tinyint"
+            if undecided
+            else f"3 - 2 * ({before} is null)::tinyint - ({after} is null)::tinyint"
         )
+        compared.append(f"({before} is distinct from {after})::tinyint * ({by_presence})::tinyint as {change}")
+        if leaf.kind == "N":
+            canonical = (f"regexp_full_match({cell}, {literal(_CANONICAL_NUMBER)})" for cell in (before, after))
+            told.append(f"case when {change} = 4 and {' and '.join(canonical)} then 3 else {change} end as {change}")
+        else:
+            told.append(change)
         if undecided:
             told += [
-                f"case when change_{number} = 4 then {before} end as old_{number}",
-                f"case when change_{number} = 4 then {after} end as new_{number}",
+                f"case when {told[-1].removesuffix(f' as {change}')} = 4 then {cell} end as {side}_{number}"
+                for side, cell in (("old", before), ("new", after))
             ]
         if values:
             opening = literal(f'{{"{leaf.kind}":')
             told += [
-                f"case when change_{number} <> 0 then {opening} || {before} || '}}' end as before_{number}",
-                f"case when change_{number} <> 0 then {opening} || {after} || '}}' end as after_{number}",
+                f"case when {change} <> 0 and {cell} is not null then concat({opening}, {cell}, '}}') end"
+                f" as {side}_{number}"
+                for side, cell in (("before", before), ("after", after))
             ]
+    sides = [(side, f"{side}_cell") for side in ("old", "new")]
     return part(
         "differing",
         pairs=pairs,
         old=old,
         new=new,
         pointers=known.pointers,
-        cells=",\n        ".join(known.cells(side, f"{side}_cell") for side in ("old", "new")),
-        differences=",\n    ".join(told),
-        proven="\n    and ".join(
-            [*(known.proven(side, f"{side}_cell") for side in ("old", "new")), *known.no_map_where_none_was()]
-        ),
+        cells=",\n        ".join(known.cells(*side) for side in sides),
+        compared=",\n        ".join(compared),
+        proven="\n        and ".join([*(known.proven(*side) for side in sides), *known.no_map_where_none_was()]),
+        told=",\n    ".join(told),
     )
 
 
 def _is_of(kind: str, found: str) -> str:
     """Return SQL of whether a value's JSON text is of a type."""
     if kind in ("S", "N", "B"):
-        return f"starts_with({found}, '\"')"
+        return f"{found} between '\"' and '#'"  # starts_with, twice as fast
     if kind in ("BOOL", "NULL"):
         return f"{found} in ('true', 'false')"
-    if kind == "M":
-        return f"{found} = '{{}}'"
     return f"starts_with({found}, '[') and regexp_full_match({found}, {literal(_VALUES if kind == 'L' else _TEXTS)})"
 
 
@@ -200,20 +201,29 @@ class _Known:
         """The leaves, and then the maps that a pointer would take a list for."""
         return f"[{', '.join(map(literal, self._pointers))}]"
 
-    def cells(self, image: str, cell: str = "") -> str:
+    def cells(self, image: str, cell: str) -> str:
+        """Return SQL of the columns of leaves; these are of their types where it is proven."""
         cells = []
         for number, leaf in enumerate(self._leaves):
             found = f"{image}_found[{number + 1}]"
-            cells.append(f"case when {_is_of(leaf.kind, found)} then {found}::varchar end as {cell or image}_{number}")
+            if leaf.kind == "M":  # a map with members is found too, of which these tell
+                found = f"case when {found} = '{{}}' then {found} end"
+            cells.append(f"({found})::varchar as {cell}_{number}")
         return ",\n        ".join(cells)
 
-    def proven(self, image: str, cell: str = "") -> str:
-        cell = cell or image
+    def proven(self, image: str, cell: str) -> str:
+        """Return SQL of whether an image holds its leaves and nothing else."""
+        types = [
+            f"ifnull({_is_of(leaf.kind, f'{cell}_{number}')}, true)"
+            for number, leaf in enumerate(self._leaves)
+            if leaf.kind != "M"
+        ]
         objects = [
             f"ifnull(starts_with({image}_found[{number}], '{{'), true)"
             for number in range(len(self._leaves) + 1, len(self._pointers) + 1)
         ]
-        proven = [f"starts_with({image}, '{{')", self._measured(image, cell), *self._of_one_type(cell), *objects]
+        once = self._of_one_type(cell)
+        proven = [f"starts_with({image}, '{{')", self._measured(image, cell), *types, *once, *objects]
         return "\n    and ".join(proven)
 
     def no_map_where_none_was(self) -> list[str]:

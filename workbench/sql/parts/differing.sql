@@ -1,7 +1,8 @@
 -- How the attributes of two images differ, at known paths with a type each, in DuckDB's own dialect: one row a pair, in
 -- their order.
 -- {pairs}: a relation; {old}, {new}: its columns of DynamoDB JSON texts, not null. {pointers}: where the leaves are;
--- {cells}: the JSON text of each in either; {differences}: what is told of it; {proven}: whether that is all.
+-- {cells}: the JSON text of each in either; {compared}: whether it differs; {told}: what is told of that; {proven}:
+-- whether that is all there is to tell.
 with extracted as (
     select
         {old} as old,
@@ -14,7 +15,15 @@ with extracted as (
 cells as (
     select old, new, old_found, new_found, {cells}
     from extracted
+),
+
+compared as (
+    select
+        *,
+        {compared},
+        {proven} as proven
+    from cells
 )
 
-select {differences}, {proven} as proven
-from cells
+select {told}, proven
+from compared

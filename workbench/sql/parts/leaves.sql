@@ -2,12 +2,12 @@
 -- {images}: a relation; {image}: its column of DynamoDB JSON texts, not null. {pointers}: where the leaves are; {cells}:
 -- the JSON text of each, null where the image does not have it in this type; {proven}: whether it holds nothing else.
 with extracted as (
-    select {image} as leaf, try(json_extract({image}, {pointers})) as leaf_found  -- malformed JSON holds nothing
+    select {image} as image, try(json_extract({image}, {pointers})) as image_found  -- malformed JSON holds nothing
     from {images}
 ),
 
 cells as (
-    select leaf, leaf_found, {cells}
+    select image, image_found, {cells}
     from extracted
 )
 

@@ -1,0 +1,228 @@
+"""Answers that come in parts, as frames: typed by all their rows and in order; large ones are made in parts too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workbench.engines.images import FEW, Reader, in_order
+from workbench.model.attribute_paths import column_name
+from workbench.model.attributes import Numbers
+from workbench.model.typed_columns import Kinds, typed_column
+from workbench.questions.columns import CHANGE
+from workbench.questions.frames import beside_own, by_key, times
+from workbench.questions.large import Frame, LargeFrame
+from workbench.questions.spool import Spool
+from workbench.sql.attributes import Leaf
+
+PART = 50_000
+"""Rows of a frame that are made together."""
+_STATE = {"ts": pa.timestamp("us"), "by_ttl": pa.bool_(), "gone": pa.bool_()}
+_CHANGE = dict.fromkeys(CHANGE, pa.string()) | {
+    "ts": pa.timestamp("us"),
+    "by_ttl": pa.bool_(),
+    "size_bytes": pa.int64(),
+}
+
+
+class Images:
+    """What images hold, and the columns that all of them together make.
+
+    >>> images = Images("new")
+    >>> rows = pa.table(images.read(pa.chunked_array([['{"n":{"N":"1"}}', None]])))
+    >>> images.columns(rows, ["pk"])["n"].to_list()
+    [1, <NA>]
+    """
+
+    def __init__(self, name: str, numbers: Numbers = "auto", threads: int | None = None) -> None:
+        self._name, self._numbers = name, numbers
+        self._reader, self._opened = Reader(threads=threads), ExitStack()
+        self._reads = False
+        self._kinds: dict[tuple[str, ...], Kinds] = {}
+        self._leaves: dict[Leaf, str] = {}
+
+    def read(self, images: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
+        """Take images, as DynamoDB JSON texts, apart: their leaves' columns by the names these have here.
+
+        Raises
+        ------
+        RecordRefused
+            Where one is not DynamoDB JSON.
+        """
+        if not self._reads and len(images) >= FEW:
+            self._opened.enter_context(self._reader)
+            self._reads = True
+        columns = {}
+        for leaf, texts in self._reader.columns(images.fill_null("{}")).items():
+            self._kinds.setdefault(leaf.path, Kinds()).see(leaf.kind, texts)
+            columns[self._leaves.setdefault(leaf, f"{self._name} {len(self._leaves)}")] = texts.cast(pa.string())
+        return columns
+
+    def close(self) -> None:
+        """Read no more; columns can still be made."""
+        self._opened.close()
+
+    def schema(self, others: Mapping[str, pa.DataType]) -> pa.Schema:
+        """Return the columns of all leaves, and others."""
+        return pa.schema([*((name, pa.string()) for name in self._leaves.values()), *others.items()])
+
+    def columns(self, rows: pa.Table, keys: Sequence[str] = ()) -> dict[str, pd.Series]:
+        """Make columns of values of those of leaves, `keys` first."""
+        held = set(rows.column_names)
+        texts: dict[tuple[str, ...], dict[str, pa.ChunkedArray]] = {path: {} for path in self._kinds}
+        for leaf, name in self._leaves.items():
+            if name in held:
+                texts[leaf.path][leaf.kind] = pa.chunked_array([rows.column(name).combine_chunks()])
+        return {
+            column_name(path): typed_column(
+                texts.get(path, {}), len(rows), self._numbers, self._kinds.get(path, Kinds())
+            )
+            for path in in_order(texts, keys)
+        }
+
+
+class Items:
+    """The rows of `latest_state.sql`: a frame of one row an item, by key; see `Workbench.latest_state`.
+
+    Parameters
+    ----------
+    keys
+        The attributes of the key, as far as they are known: rows kept in the order of the key are found again faster.
+    folder
+        Where rows are kept that are too many for memory.
+    threads
+        With which images are read; without it, one a core.
+
+    Examples
+    --------
+    >>> items = Items(["pk"], numbers="auto", include_deleted=False)
+    >>> key, times = '{"pk":{"S":"a"}}', pa.array([0], pa.timestamp("us"))
+    >>> items.add(pa.table({"keys": [key], "image": [key], "ts": times, "by_ttl": [False]}))
+    >>> list(items.frame(["pk"]))
+    ['pk', '_changed_at']
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[str],
+        *,
+        numbers: Numbers,
+        include_deleted: bool,
+        folder: Path | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._known_keys, self._include_deleted = tuple(keys), include_deleted
+        self._keys, self._images = Images("key", threads=threads), Images("image", numbers, threads)
+        self._spool, self._by = Spool(folder), list[pa.Table]()
+
+    def add(self, rows: pa.Table) -> None:
+        """Take in rows."""
+        keys, images = rows.column("keys"), rows.column("image")
+        table = pa.table(self._images.read(pc.coalesce(images, keys)) | _own(rows, "ts", "by_ttl"))
+        table = table.append_column("gone", pc.is_null(images))
+        by = pa.table(self._keys.read(keys) | {"keys": keys})
+        order = pa.array(self._order(by, self._known_keys))
+        self._by.append(by.take(order))
+        self._spool.add(table.take(order))
+
+    def frame(self, keys: Sequence[str]) -> Frame:
+        """Return the frame of all rows."""
+        for side in (self._keys, self._images):
+            side.close()
+        nothing = self._keys.schema({"keys": pa.string()}).empty_table()
+        order = self._order(pa.concat_tables([nothing, *self._by], promote_options="default"), keys)
+        self._by = []
+        some = [order[at : at + PART] for at in range(0, len(order), PART)]
+        return _frame(lambda numbers: self._part(numbers, keys), some)
+
+    def _order(self, by: pa.Table, keys: Sequence[str]) -> np.ndarray:
+        """Return the numbers of the rows in the order of the key."""
+        columns = self._keys.columns(by, keys)
+        df = pd.DataFrame({name: columns[column_name((name,))] for name in keys}, pd.RangeIndex(len(by)))
+        if self._include_deleted:  # items of a table before have other keys: in their order
+            before: np.ndarray = pc.sort_indices(by, [("keys", "ascending")]).to_numpy()
+            order: np.ndarray = before[by_key(df.take(before), list(keys))]
+            return order
+        return by_key(df, list(keys))
+
+    def _part(self, numbers: np.ndarray, keys: Sequence[str]) -> pd.DataFrame:
+        rows = self._spool.take(numbers, self._images.schema(_STATE))
+        df = pd.DataFrame(self._images.columns(rows, keys), pd.RangeIndex(len(rows)))
+        changed = times(rows.column("ts"))
+        df["_changed_at"] = changed
+        if self._include_deleted:
+            df["_deleted_at"] = changed.where(rows.column("gone").to_numpy())
+            df["_by_ttl"] = rows.column("by_ttl").to_pandas().astype(bool)
+        return df
+
+
+class Changes:
+    """The rows of `changes.sql`: a frame of one row a change, by time; see `Workbench.changes`.
+
+    Parameters
+    ----------
+    folder
+        Where rows are kept that are too many for memory.
+    threads
+        With which images are read; without it, one a core.
+    """
+
+    def __init__(self, *, numbers: Numbers, folder: Path | None = None, threads: int | None = None) -> None:
+        self._keys = Images("key", threads=threads)
+        self._sides = {side: Images(side, numbers, threads) for side in ("new", "old")}
+        self._spool, self._times = Spool(folder), list[np.ndarray]()
+
+    def add(self, rows: pa.Table) -> None:
+        """Take in rows."""
+        keys = rows.column("keys").combine_chunks().dictionary_encode()
+        columns = {
+            name: texts.take(keys.indices)
+            for name, texts in self._keys.read(pa.chunked_array([keys.dictionary])).items()
+        }
+        for side, images in self._sides.items():
+            columns |= images.read(rows.column(f"{side}_image"))
+        table = pa.table(columns | _own(rows, *CHANGE)).sort_by("ts")
+        self._times.append(pc.cast(table.column("ts"), pa.int64()).to_numpy())
+        self._spool.add(table)
+
+    def frame(self, keys: Sequence[str]) -> Frame:
+        """Return the frame of all rows."""
+        for side in (self._keys, *self._sides.values()):
+            side.close()
+        micros = np.concatenate([np.empty(0, "int64"), *self._times])
+        order = np.argsort(micros, kind="stable")
+        ascending, self._times = micros[order], []
+        cuts = {int(np.searchsorted(ascending, ascending[at])) for at in range(0, len(order), PART)}  # between instants
+        return _frame(lambda numbers: self._part(numbers, keys), np.split(order, sorted(cuts - {0})), ("ts",))
+
+    def _part(self, numbers: np.ndarray, keys: Sequence[str]) -> pd.DataFrame:
+        sides = (self._keys, *self._sides.values())
+        rows = self._spool.take(
+            numbers, pa.schema([*(field for side in sides for field in side.schema({})), *_CHANGE.items()])
+        )
+        df = beside_own(pd.DataFrame(self._keys.columns(rows, keys), pd.RangeIndex(len(rows))), CHANGE)
+        changes = rows.select(list(CHANGE)).to_pandas()
+        changes["ts"] = times(rows.column("ts"))
+        parts: list[pd.DataFrame] = [df, changes.astype(dict(CHANGE))]
+        for side, images in self._sides.items():
+            parts.append(pd.DataFrame(images.columns(rows), pd.RangeIndex(len(rows))).add_prefix(f"{side}."))
+        whole = pd.concat(parts, axis="columns")
+        return whole.take(by_key(whole, ["ts", *df.columns, "event_id"])).reset_index(drop=True)
+
+
+def _own(rows: pa.Table, *names: str) -> dict[str, pa.ChunkedArray]:
+    types = _STATE | _CHANGE
+    return {name: rows.column(name).cast(types[name]) for name in names}
+
+
+def _frame(make: Callable[[np.ndarray], pd.DataFrame], some: Sequence[np.ndarray], within: Sequence[str] = ()) -> Frame:
+    """Make a frame of rows by their numbers: at once where they are few."""
+    if len(some) <= 1:
+        return make(some[0] if len(some) else np.empty(0, "int64"))
+    return LargeFrame(lambda: map(make, some), sum(map(len, some)), make(some[0][:0]), within)
