@@ -159,7 +159,8 @@ def test_without_a_store_the_log_is_read_into_memory(log, tmp_path, monkeypatch)
 def test_a_home_that_cannot_be_written_is_said_and_the_log_read_into_memory(log, tmp_path, monkeypatch, fails):
     home = tmp_path / "home"
     if fails == "folder":
-        home.write_text("no folder")
+        home.mkdir()
+        (home / "store").write_text("no folder")
     if fails == "file":
         write, left = staging._Writing.write, [1]
 

@@ -80,8 +80,7 @@ def _asked_again(method: M) -> M:
                     raise
                 lost = True
             except QueryError:
-                removed = self._resumes is not None and not _kept(self._resumes)
-                if not removed and not any(log.mended() for log in self._logs.values()):
+                if not self._is_mended(self._resumes):
                     raise
             finally:
                 self._asking = False
@@ -216,9 +215,16 @@ class DuckDBEngine(Engine):
                         handed_over = True
                 return
             except QueryError as error:
-                resumes = resumes or self._resumes
-                if isinstance(error, EngineLost) or handed_over or resumes is None or _kept(resumes):
+                if isinstance(error, EngineLost) or not self._is_mended(resumes or self._resumes):
                     raise
+                if handed_over:
+                    raise EngineLost(f"what was read of {table!r} is damaged or gone: ask again") from error
+
+    def _is_mended(self, resumes: Checkpoint | None) -> bool:
+        """Return whether a checkpoint is gone that a question began with, or what was stored of a log was damaged."""
+        removed = resumes is not None and not _kept(resumes)
+        mended = [log.mended() for log in self._logs.values()]
+        return removed or any(mended)
 
     def _begun(
         self,
