@@ -188,9 +188,10 @@ def test_a_file_that_is_gone_when_it_is_to_be_added_is_not_taken_up(store, log, 
     file, segment = written(store, [name(log, 1)])
     file.unlink()
     assert not store.add(file, segment)
-    measured = stores._measured
-    monkeypatch.setattr(stores, "_measured", lambda path: (measured(path), path.unlink())[0])
-    assert not add(store, name(log, 1))
+    encode = LogStore._encoded
+    file, segment = written(store, [name(log, 1)])
+    monkeypatch.setattr(LogStore, "_encoded", lambda *given: (file.unlink(), encode(*given))[1])
+    assert not store.add(file, segment)
     assert held(store) == []
 
 
