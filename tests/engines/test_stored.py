@@ -106,6 +106,18 @@ def test_a_damaged_segment_is_told_once_and_read_again(here):
     run("verify")
 
 
+@pytest.mark.parametrize("at", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_a_bit_that_was_changed_in_what_is_stored_changes_no_answer(here, at):
+    source = log(here / "things", *range(1, 9))
+    before = Workbench(source).changes("things").df
+    (file,) = Path("home/store").glob("*/*.parquet")
+    content = bytearray(file.read_bytes())
+    content[int(len(content) * at)] ^= 1
+    file.write_bytes(content)
+    pd.testing.assert_frame_equal(Workbench(source).changes("things").df, before)
+    assert not file.exists() or file.name not in manifests()[0].read_text()
+
+
 def test_a_log_or_all_are_cleared_and_read_again(here):
     a, b = log(here / "a", 1), log(here / "b", 2)
     value(a), value(b)

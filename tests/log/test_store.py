@@ -75,8 +75,8 @@ def test_what_was_added_is_found_by_the_next_process_as_it_was(store, log, tmp_p
     )
     assert store.add(file, told)
     (found,) = LogStore(tmp_path / "home", log).segments()
-    assert (found.bytes, found.checksum) == (file.stat().st_size, found.checksum)
-    assert found == stores.replace(told, bytes=found.bytes, checksum=found.checksum)
+    assert (found.bytes, found.modified) == (file.stat().st_size, file.stat().st_mtime_ns)
+    assert found == stores.replace(told, bytes=found.bytes, checksum=found.checksum, modified=found.modified)
     assert store.path(found) == file
 
 
@@ -188,9 +188,10 @@ def test_a_file_that_is_gone_when_it_is_to_be_added_is_not_taken_up(store, log, 
     file, segment = written(store, [name(log, 1)])
     file.unlink()
     assert not store.add(file, segment)
-    measured = stores._measured
-    monkeypatch.setattr(stores, "_measured", lambda path: (measured(path), path.unlink())[0])
-    assert not add(store, name(log, 1))
+    encode = LogStore._encoded
+    file, segment = written(store, [name(log, 1)])
+    monkeypatch.setattr(LogStore, "_encoded", lambda *given: (file.unlink(), encode(*given))[1])
+    assert not store.add(file, segment)
     assert held(store) == []
 
 
@@ -279,3 +280,33 @@ def test_a_manifest_that_may_not_be_read_is_none_and_is_never_replaced(store, lo
         with pytest.raises(StoreUnavailable, match="Permission denied"):
             LogStore(store.home, log).add(file, segment)
     assert stamps(store.folder) == files | {(file, file.stat().st_mtime_ns)}
+
+
+def test_a_file_that_was_changed_is_damaged_and_one_that_was_copied_is_read_once_to_tell(store, log, monkeypatch):
+    assert add(store, name(log, 1))
+    (segment,) = store.segments()
+    path, read = store.path(segment), []
+    measured = stores._measured
+    monkeypatch.setattr(stores, "_measured", lambda path: read.append(path) or measured(path))
+    assert (store.damaged(), read) == ({}, [])
+    os.utime(path)
+    assert (LogStore(store.home, log).damaged(), read) == ({}, [path])
+    assert (LogStore(store.home, log).damaged(), read) == ({}, [path])
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert store.damaged() == {segment.name: "its file is not what was written"}
+
+
+def test_a_copy_where_nothing_can_be_written_is_read_once_a_process(store, log, monkeypatch):
+    assert add(store, name(log, 1))
+    (segment,) = store.segments()
+    os.utime(store.path(segment), (0, 0))
+    read: list[Path] = []
+    measured = stores._measured
+    monkeypatch.setattr(stores, "_measured", lambda path: read.append(path) or measured(path))
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK and access(path, mode))
+    assert store.damaged() == store.damaged() == {}
+    assert len(read) == 1
+    assert store.path(segment).stat().st_mtime == 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -24,61 +23,10 @@ from workbench.model.canonical import PYTHON_TYPES, canonical_number
 from workbench.model.items import exact_number, plain_value
 
 _PLAIN = np.isin(np.arange(256), np.frombuffer(b"0123456789.-", dtype=np.uint8))
-_EXACT = 2**53  # up to here every integer is a double
 _SURE = 15  # digits: so many survive the way into a double and back, whatever they are (C's DBL_DIG)
 
 
-@dataclass
-class Kinds:
-    """What an attribute's values are, seen bit by bit, and so which column holds them all.
-
-    >>> kinds = Kinds()
-    >>> kinds.see("N", pa.chunked_array([['"1"']]))
-    >>> kinds.see("N", pa.chunked_array([['"1.5"']]))
-    >>> typed_column({"N": pa.chunked_array([['"1"']])}, 1, kinds=kinds).tolist()
-    [1.0]
-    """
-
-    names: set[str] = field(default_factory=set)
-    """Their types."""
-    integers: bool = True
-    """Whether every number is an integer of 64 bits."""
-    doubles: bool = True
-    """Whether every number survives the way into a double and back."""
-
-    def see(self, kind: str, written: pa.ChunkedArray) -> None:
-        """Take in values of a type, as JSON texts.
-
-        Raises
-        ------
-        RecordRefused
-            Where a text is no value of its type.
-        """
-        self.names.add(kind)
-        held = written.drop_null()
-        if kind == "N":
-            self._see_numbers(unquote(held))
-        elif kind not in ("S", "BOOL", "M"):
-            _objects(kind, pa.chunked_array([pc.unique(held)]), exact_number)
-
-    def _see_numbers(self, texts: pa.ChunkedArray) -> None:
-        column = _numbers(texts)
-        if column.dtype == "Int64" and len(column) and self.doubles:
-            large = column[(column < -_EXACT) | (column > _EXACT)]
-            self.doubles = all(Decimal(repr(float(each))) == int(each) for each in large)
-        elif column.dtype != "Int64":
-            self.integers = False
-            self.doubles &= column.dtype == "float64"
-
-    @property
-    def number(self) -> str:
-        """The type of a column of numbers."""
-        return "Int64" if self.integers else "float64" if self.doubles else "object"
-
-
-def typed_column(
-    texts: Mapping[str, pa.ChunkedArray], rows: int, numbers: Numbers = "auto", kinds: Kinds | None = None
-) -> pd.Series:
+def typed_column(texts: Mapping[str, pa.ChunkedArray], rows: int, numbers: Numbers = "auto") -> pd.Series:
     """Return one attribute's values as `workbench.model.attributes.frame` has them.
 
     Parameters
@@ -87,8 +35,6 @@ def typed_column(
         By type, one value a row as JSON text, null where the attribute is absent or of another type.
     rows
         How many there are.
-    kinds
-        What the attribute's values are in all rows, where these are some of them.
 
     Raises
     ------
@@ -98,10 +44,8 @@ def typed_column(
     >>> typed_column({"N": pa.chunked_array([['"1"', None, '"2.50"']])}, 3).tolist()
     [1.0, nan, 2.5]
     """
-    names = kinds.names if kinds else {*texts}
-    if len(names) <= 1:
-        kind = next(iter(names), "S")
-        written = texts.get(kind, pa.chunked_array([pa.nulls(rows, pa.large_string())]))
+    if len(texts) <= 1:
+        kind, written = next(iter(texts.items()), ("S", pa.chunked_array([pa.nulls(rows, pa.large_string())])))
         if kind == "S":
             unquoted = unquote(written).cast(pa.large_string())
             return pd.Series(pd.arrays.ArrowStringArray(unquoted)).astype("string")
@@ -110,11 +54,11 @@ def typed_column(
             values = pc.fill_null(pc.equal(written, "true"), False).to_numpy()
             return pd.Series(pd.arrays.BooleanArray(values, ~there))
         if kind == "N" and numbers == "auto":
-            return _numbers(unquote(written), kinds.number if kinds else None)
+            return number_column(unquote(written))
     merged = np.full(rows, pd.NA, dtype=object)
     for kind, written in texts.items():
-        read = exact_number if kind == "N" and numbers == "auto" and len(names) > 1 else _decimal
-        merged[written.is_valid().to_numpy()] = _objects(kind, written.drop_null(), read)
+        read = exact_number if kind == "N" and numbers == "auto" else _decimal
+        merged[written.is_valid().to_numpy()] = values_of(kind, written.drop_null(), read)
     return pd.Series(merged, dtype=object)
 
 
@@ -160,8 +104,17 @@ def _decimal(text: str) -> Decimal:
     return Decimal(canonical_number(text))
 
 
-def _objects(kind: str, texts: pa.ChunkedArray, number: Callable[[str], Any]) -> Any:
-    """Return the values of JSON texts without nulls, each different one read once; no two cells share a list or map."""
+def values_of(kind: str, texts: pa.ChunkedArray, number: Callable[[str], Any]) -> Any:
+    """Return the values of JSON texts without nulls, each different one read once; no two cells share a list or map.
+
+    Raises
+    ------
+    RecordRefused
+        Where a text is no value of the type.
+
+    >>> values_of("SS", pa.chunked_array([['["a"]']]), int).tolist()
+    [frozenset({'a'})]
+    """
     if kind == "M":
         return _array([{} for _ in range(len(texts))])
     if kind == "S":
@@ -200,41 +153,38 @@ def _copied(value: Any) -> Any:
     return {name: _copied(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
-def _numbers(texts: pa.ChunkedArray, as_type: str | None = None) -> pd.Series:
-    """Make the column of a type that holds every number exactly: the narrowest of Int64, float64 and Decimal."""
+def number_column(texts: pa.ChunkedArray) -> pd.Series:
+    """Choose the narrowest of Int64, float64 and Decimal that holds every number exactly.
+
+    >>> number_column(pa.chunked_array([["1", None]])).dtype, number_column(pa.chunked_array([["1", "1.5"]])).dtype
+    (Int64Dtype(), dtype('float64'))
+    """
     there = texts.is_valid().to_numpy()
     try:
         integers = pc.cast(texts, pa.int64())
     except pa.ArrowInvalid:
         integers = None
-    in_hex = pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py()  # 0x10 is none
-    if integers is not None and not in_hex and as_type in (None, "Int64"):
+    if integers is not None and not pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py():  # 0x10 is none
         return _masked(integers.fill_null(0).to_numpy(), there)
     floats, sure = _floats(texts)
     codes, different = encoded(texts.filter(pa.array(there & ~sure)))
     others = [_decimal(text) for text in different.to_pylist()]
     whole = np.floor(floats) == floats
-    if as_type is None and whole[sure].all() and all(map(_fits, others)):
-        as_type = "Int64"
-    if as_type == "Int64":
+    if whole[sure].all() and all(
+        number == number.to_integral_value() and -(2**63) <= number < 2**63 for number in others
+    ):
         values = np.zeros(len(texts), dtype="int64")
         values[sure] = floats[sure].astype("int64")
         values[there & ~sure] = np.array([int(number) for number in others], dtype="int64")[codes]
         return _masked(values, there)
     doubles = [float(number) for number in others]
-    if as_type is None and all(Decimal(repr(value)) == number for value, number in zip(doubles, others, strict=True)):
-        as_type = "float64"
-    if as_type == "float64":
+    if all(Decimal(repr(value)) == number for value, number in zip(doubles, others, strict=True)):
         floats[there & ~sure] = np.array(doubles, dtype="float64")[codes]
         return pd.Series(floats)
     exact = np.full(len(texts), pd.NA, dtype=object)
     codes, different = encoded(texts.drop_null())
     exact[there] = _array([_decimal(text) for text in different.to_pylist()])[codes]
     return pd.Series(exact, dtype=object)
-
-
-def _fits(number: Decimal) -> bool:
-    return number == number.to_integral_value() and -(2**63) <= number < 2**63
 
 
 def _floats(texts: pa.ChunkedArray) -> tuple[Any, Any]:

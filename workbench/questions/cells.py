@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -41,39 +41,58 @@ def to_arrow(df: pd.DataFrame, *, nested: bool = True) -> pa.Table:
     return pa.table(arrays) if arrays else pa.table({})
 
 
-def in_tables(frame: Frame, *, nested: bool = True) -> tuple[pa.Schema, Iterator[pa.Table]]:
-    """Turn a frame into Arrow tables of one schema, as `to_arrow` would the whole; return it, and the tables.
+def write_tables(frame: Frame, write: Callable[[pa.Schema, Iterator[pa.Table]], None], *, nested: bool = True) -> None:
+    """Have a frame written as Arrow tables of one schema, as `to_arrow` would make it of the whole.
 
-    What type a column of Python's own values is of, all of them tell: a large frame is gone through twice.
+    The type that holds a column of Python's own values is that of the first part's, as it mostly is. Where a later part
+    tells otherwise, all are gone through, and `write` is called again.
     """
     if not isinstance(frame, LargeFrame):
         table = to_arrow(frame, nested=nested)
-        return table.schema, iter([table])
-    forms = {str(name): _Form() for name in frame.columns if frame.none[name].dtype == object}
-    for part in frame if forms else ():
-        for name, form in forms.items():
-            forms[name] = form.beside(_form(cells_of(part[name]), nested))
-    odd = [name for name, form in forms.items() if form.undecided]
-    held = {name: _array((cell for part in frame for cell in cells_of(part[name])), nested) for name in odd}
-    fields = []
-    for name in map(str, frame.columns):
-        known = held[name].type if name in held else forms[name].type if name in forms else None
-        fields.append((name, known or _arrow(frame.none[name], nested).type))
-    schema = pa.schema(fields)
+        write(table.schema, iter([table]))
+        return
+    names = [str(name) for name in frame.columns if frame.none[name].dtype == object]
+    first = next(iter(frame))
+    forms = {name: _form(cells_of(first[name]), nested) for name in names}
+    try:
+        write(*_in_forms(frame, forms, {}, nested))
+    except _OtherForm:
+        forms = {name: _Form(nested=nested) for name in names}
+        for part in frame:
+            forms = {name: form.beside(_form(cells_of(part[name]), nested)) for name, form in forms.items()}
+        odd = [name for name, form in forms.items() if form.undecided]
+        held = {name: _array((cell for part in frame for cell in cells_of(part[name])), nested) for name in odd}
+        write(*_in_forms(frame, forms, held, nested))
+
+
+class _OtherForm(Exception):
+    """A part's values need another form than those before."""
+
+
+def _in_forms(
+    frame: LargeFrame, forms: Mapping[str, _Form], held: Mapping[str, pa.Array], nested: bool
+) -> tuple[pa.Schema, Iterator[pa.Table]]:
+    """Return the schema of a frame whose columns of Python's values are of a form or held, and its parts."""
+    types = {name: form.type for name, form in forms.items()} | {name: array.type for name, array in held.items()}
+    schema = pa.schema(
+        [(str(name), types.get(str(name)) or _arrow(frame.none[name], nested).type) for name in frame.columns]
+    )
+
+    def column(part: pd.DataFrame, name: str, begin: int) -> pa.Array:
+        if name in held:
+            return held[name].slice(begin, len(part))
+        if name not in forms:
+            return _arrow(part[name], nested)
+        cells = list(cells_of(part[name]))
+        if not forms[name].holds(_form(cells, nested)):
+            raise _OtherForm
+        return _formed(cells, forms[name])
 
     def tables() -> Iterator[pa.Table]:
         begin = 0
         for part in frame:
-            arrays = []
-            for name, _ in fields:
-                if name in held:
-                    arrays.append(held[name].slice(begin, len(part)))
-                elif name in forms:
-                    arrays.append(_formed(cells_of(part[name]), forms[name]))
-                else:
-                    arrays.append(_arrow(part[name], nested))
+            yield pa.Table.from_arrays([column(part, name, begin) for name in schema.names], schema=schema)
             begin += len(part)
-            yield pa.Table.from_arrays(arrays, schema=schema)
 
     return schema, tables()
 
@@ -109,6 +128,16 @@ class _Form:
         if self.fields:
             return pa.struct([(name, form.type) for name, form in self.fields.items()])
         return self.held or pa.string()
+
+    def holds(self, other: _Form) -> bool:
+        """Return whether values of another form, beside those of this one, are written as in this one."""
+        both = self.beside(other)
+        return not both.undecided and both._written == self._written
+
+    @property
+    def _written(self) -> Any:
+        fields = {name: form._written for name, form in (self.fields or {}).items()}
+        return self.held, list(fields.items()), self.inside and not fields and self.held is None and len(self.kinds) > 1
 
     def beside(self, other: _Form) -> _Form:
         """Return the form that holds the values of both."""
@@ -176,16 +205,16 @@ def _array(cells: Iterable[Any], nested: bool) -> pa.Array:
 
 def _distinct(cells: Iterable[Any]) -> tuple[list[Any], pa.Array]:
     """Return the objects there are, each once, and for every cell the place of its own, null where it is absent."""
-    places: dict[int, int | None] = {}
+    held = list(cells)  # until the end, so that no two objects have one id
+    _, first, number = np.unique(np.fromiter(map(id, held), "int64", len(held)), return_index=True, return_inverse=True)
     values: list[Any] = []
-    numbers = []
-    for cell in (held := list(cells)):
-        if id(cell) not in places:
-            places[id(cell)] = None if cell is None or is_absent(cell) else len(values)
-            values += [] if places[id(cell)] is None else [cell]
-        numbers.append(places[id(cell)])
-    del held  # until here, so that no two objects have one id
-    return values, pa.array(numbers, pa.int64())
+    places: list[int | None] = [None] * len(first)
+    for at in np.argsort(first).tolist():
+        cell = held[first[at]]
+        if cell is not None and not is_absent(cell):
+            places[at] = len(values)
+            values.append(cell)
+    return values, pa.array(places, pa.int64()).take(pa.array(number))
 
 
 def _exactly(values: Sequence[Any]) -> pa.Array | None:

@@ -80,18 +80,20 @@ def times(column: pa.ChunkedArray) -> pd.Series:
     return in_utc
 
 
-def by_key(df: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+def by_key(columns: Sequence[pd.Series]) -> np.ndarray | None:
     """Return the places of rows in order of columns: numbers and bytes as such, values of several types by type.
 
-    >>> by_key(pd.DataFrame({"pk": ["b", b"a", 10, 9]}), ["pk"]).tolist()
+    None says that they are in order.
+
+    >>> by_key([pd.Series(["b", b"a", 10, 9])]).tolist()
     [3, 2, 1, 0]
     """
-    columns = {str(number): _ordered(df[name]) for number, name in enumerate(names)}
-    if not columns:
-        return np.arange(len(df))
-    order = [(name, "ascending") for name in columns]
-    places: np.ndarray = pc.sort_indices(pa.table(columns), sort_keys=order).to_numpy()  # stable; nulls last
-    return places
+    table = pa.table({str(number): _ordered(column) for number, column in enumerate(columns)})
+    order = [(name, "ascending") for name in table.column_names]
+    if not order:
+        return None
+    places: np.ndarray = pc.sort_indices(table, sort_keys=order).to_numpy()  # stable; nulls last
+    return None if (places[1:] > places[:-1]).all() else places
 
 
 def _ordered(column: pd.Series) -> pa.Array:

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.engines.images import FEW, Reader, in_order
+from workbench.model.attribute_columns import FORMS, Attribute
 from workbench.model.attribute_paths import column_name
 from workbench.model.attributes import Numbers
-from workbench.model.typed_columns import Kinds, typed_column
 from workbench.questions.columns import CHANGE
 from workbench.questions.frames import beside_own, by_key, times
 from workbench.questions.large import Frame, LargeFrame
@@ -44,8 +44,8 @@ class Images:
         self._name, self._numbers = name, numbers
         self._reader, self._opened = Reader(threads=threads), ExitStack()
         self._reads = False
-        self._kinds: dict[tuple[str, ...], Kinds] = {}
-        self._leaves: dict[Leaf, str] = {}
+        self._attributes: dict[tuple[str, ...], Attribute] = {}
+        self._columns: dict[tuple[Leaf, str], str] = {}
 
     def read(self, images: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
         """Take images, as DynamoDB JSON texts, apart: their leaves' columns by the names these have here.
@@ -60,8 +60,10 @@ class Images:
             self._reads = True
         columns = {}
         for leaf, texts in self._reader.columns(images.fill_null("{}")).items():
-            self._kinds.setdefault(leaf.path, Kinds()).see(leaf.kind, texts)
-            columns[self._leaves.setdefault(leaf, f"{self._name} {len(self._leaves)}")] = texts.cast(pa.string())
+            attribute = self._attributes.setdefault(leaf.path, Attribute(self._numbers))
+            form, values = attribute.keep(leaf.kind, texts)
+            name = self._columns.setdefault((leaf, form), f"{self._name} {len(self._columns)}")
+            columns[name] = values.cast(FORMS[form])
         return columns
 
     def close(self) -> None:
@@ -70,20 +72,18 @@ class Images:
 
     def schema(self, others: Mapping[str, pa.DataType]) -> pa.Schema:
         """Return the columns of all leaves, and others."""
-        return pa.schema([*((name, pa.string()) for name in self._leaves.values()), *others.items()])
+        return pa.schema([*((name, FORMS[form]) for (_, form), name in self._columns.items()), *others.items()])
 
     def columns(self, rows: pa.Table, keys: Sequence[str] = ()) -> dict[str, pd.Series]:
         """Make columns of values of those of leaves, `keys` first."""
         held = set(rows.column_names)
-        texts: dict[tuple[str, ...], dict[str, pa.ChunkedArray]] = {path: {} for path in self._kinds}
-        for leaf, name in self._leaves.items():
+        kept: dict[tuple[str, ...], dict[tuple[str, str], pa.ChunkedArray]] = {path: {} for path in self._attributes}
+        for (leaf, form), name in self._columns.items():
             if name in held:
-                texts[leaf.path][leaf.kind] = pa.chunked_array([rows.column(name).combine_chunks()])
+                kept[leaf.path][leaf.kind, form] = pa.chunked_array([rows.column(name).combine_chunks()])
         return {
-            column_name(path): typed_column(
-                texts.get(path, {}), len(rows), self._numbers, self._kinds.get(path, Kinds())
-            )
-            for path in in_order(texts, keys)
+            column_name(path): self._attributes.get(path, Attribute()).column(kept.get(path, {}), len(rows))
+            for path in in_order(kept, keys)
         }
 
 
@@ -143,13 +143,11 @@ class Items:
 
     def _order(self, by: pa.Table, keys: Sequence[str]) -> np.ndarray:
         """Return the numbers of the rows in the order of the key."""
-        columns = self._keys.columns(by, keys)
-        df = pd.DataFrame({name: columns[column_name((name,))] for name in keys}, pd.RangeIndex(len(by)))
-        if self._include_deleted:  # items of a table before have other keys: in their order
-            before: np.ndarray = pc.sort_indices(by, [("keys", "ascending")]).to_numpy()
-            order: np.ndarray = before[by_key(df.take(before), list(keys))]
-            return order
-        return by_key(df, list(keys))
+        if not self._include_deleted:
+            return _places(self._keys.columns(by, keys), keys, len(by))
+        before: np.ndarray = pc.sort_indices(by, [("keys", "ascending")]).to_numpy()  # of tables before: in their order
+        order: np.ndarray = before[_places(self._keys.columns(by.take(before), keys), keys, len(by))]
+        return order
 
     def _part(self, numbers: np.ndarray, keys: Sequence[str]) -> pd.DataFrame:
         rows = self._spool.take(numbers, self._images.schema(_STATE))
@@ -206,14 +204,21 @@ class Changes:
         rows = self._spool.take(
             numbers, pa.schema([*(field for side in sides for field in side.schema({})), *_CHANGE.items()])
         )
+        by = [times(rows.column("ts")), *self._keys.columns(rows, keys).values(), rows.column("event_id").to_pandas()]
+        if (order := by_key(by)) is not None:
+            rows = rows.take(order)
         df = beside_own(pd.DataFrame(self._keys.columns(rows, keys), pd.RangeIndex(len(rows))), CHANGE)
         changes = rows.select(list(CHANGE)).to_pandas()
         changes["ts"] = times(rows.column("ts"))
         parts: list[pd.DataFrame] = [df, changes.astype(dict(CHANGE))]
         for side, images in self._sides.items():
             parts.append(pd.DataFrame(images.columns(rows), pd.RangeIndex(len(rows))).add_prefix(f"{side}."))
-        whole = pd.concat(parts, axis="columns")
-        return whole.take(by_key(whole, ["ts", *df.columns, "event_id"])).reset_index(drop=True)
+        return pd.concat(parts, axis="columns")
+
+
+def _places(columns: Mapping[str, pd.Series], keys: Sequence[str], rows: int) -> np.ndarray:
+    order = by_key([columns[column_name((name,))] for name in keys])
+    return np.arange(rows) if order is None else order
 
 
 def _own(rows: pa.Table, *names: str) -> dict[str, pa.ChunkedArray]:

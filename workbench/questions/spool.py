@@ -7,6 +7,7 @@ import tempfile
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -57,16 +58,21 @@ class Spool:
     def take(self, numbers: Sequence[int] | np.ndarray, schema: pa.Schema) -> pa.Table:
         """Return rows by their numbers, counted from 0 as they were added, with the columns of a schema."""
         wanted = np.asarray(numbers, dtype="int64")
-        order = np.argsort(wanted, kind="stable")
-        ascending = wanted[order]
+        ascends = bool((wanted[1:] > wanted[:-1]).all())
+        order = None if ascends else np.argsort(wanted, kind="stable")
+        ascending = wanted if order is None else wanted[order]
         chunk_of = np.searchsorted(self._starts, ascending, "right") - 1
+        begins = np.flatnonzero(np.diff(chunk_of, prepend=-1))
         parts = [schema.empty_table()]
-        for number in np.unique(chunk_of).tolist():
-            within = ascending[chunk_of == number] - self._starts[number]
-            parts.append(_with_columns(self._chunk(number).take(pa.array(within)), schema))
-        back = np.empty(len(order), dtype="int64")
-        back[order] = np.arange(len(order))
-        return pa.concat_tables(parts).take(pa.array(back)).combine_chunks()
+        for begin, end in pairwise([*begins.tolist(), len(chunk_of)]):
+            number = int(chunk_of[begin])
+            parts.append(_with_columns(_some(self._chunk(number), ascending[begin:end] - self._starts[number]), schema))
+        rows = pa.concat_tables(parts)
+        if order is not None:
+            back = np.empty(len(order), dtype="int64")
+            back[order] = np.arange(len(order))
+            rows = rows.take(pa.array(back))
+        return rows.combine_chunks()
 
     def _stored(self, chunk: pa.RecordBatch) -> tuple[int, int, pa.Schema]:
         assert self._file
@@ -84,6 +90,12 @@ class Spool:
         assert self._file
         at, length, schema = chunk
         return pa.ipc.read_record_batch(pa.py_buffer(os.pread(self._file.fileno(), length, at)), schema)
+
+
+def _some(chunk: pa.RecordBatch, places: np.ndarray) -> pa.RecordBatch:
+    """Return rows by their places, which ascend."""
+    first, count = int(places[0]), len(places)
+    return chunk.slice(first, count) if places[-1] - first + 1 == count else chunk.take(pa.array(places))
 
 
 def _with_columns(rows: pa.RecordBatch, schema: pa.Schema) -> pa.Table:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from workbench import paths
 from workbench.errors import ExportError
-from workbench.questions.cells import cells_of, in_tables, is_absent, json_of
+from workbench.questions.cells import cells_of, is_absent, json_of, write_tables
 from workbench.questions.excel import harmless, write_excel
 from workbench.questions.large import Frame, none_of, parts
 from workbench.questions.nesting import nest_parts
@@ -191,10 +191,12 @@ def _plain(value: Any) -> Any:
 
 
 def _write_parquet(df: Frame, path: Path) -> None:
-    schema, tables = in_tables(df)
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for table in tables:
-            writer.write_table(table)
+    def write(schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table)
+
+    write_tables(df, write)
 
 
 def alike(df: Frame) -> list[str]:
@@ -216,16 +218,18 @@ def alike(df: Frame) -> list[str]:
 
 
 def _write_csv(df: Frame, path: Path, *, excel: bool = False) -> None:
-    schema, tables = in_tables(df, nested=False)
-    names = harmless(pa.array(schema.names, pa.string())).to_pylist() if excel else schema.names
-    heading = pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
-    with path.open("wb") as file:
-        if excel:
-            file.write(codecs.BOM_UTF8)
-        with pacsv.CSVWriter(file, heading) as writer:
-            for table in tables:
-                columns = [_harmless(column) if excel else column for column in table.columns]
-                writer.write_table(pa.Table.from_arrays(columns, schema=heading))
+    def write(schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
+        names = harmless(pa.array(schema.names, pa.string())).to_pylist() if excel else schema.names
+        heading = pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
+        with path.open("wb") as file:
+            if excel:
+                file.write(codecs.BOM_UTF8)
+            with pacsv.CSVWriter(file, heading) as writer:
+                for table in tables:
+                    columns = [_harmless(column) if excel else column for column in table.columns]
+                    writer.write_table(pa.Table.from_arrays(columns, schema=heading))
+
+    write_tables(df, write, nested=False)
 
 
 def _harmless(column: pa.ChunkedArray) -> pa.ChunkedArray:
