@@ -493,8 +493,8 @@ def test_a_file_renamed_while_it_is_read_is_found_under_its_new_name(tmp_path, m
     path = next(tmp_path.glob("1.part*"))
     listed = staging.list_source
 
-    def rename_after(source):
-        found = listed(source)
+    def rename_after(source, known):
+        found = listed(source, known)
         if path.exists():
             path.rename(tmp_path / f"1{path.suffix}")
         return found
@@ -511,9 +511,9 @@ def test_a_file_that_keeps_vanishing_is_named_and_the_rest_answered(tmp_path, mo
     write_log(tmp_path, RECORDS)
     listed = staging.list_source
 
-    def never_there(source):
+    def never_there(source, known):
         path = write_log(tmp_path, RECORDS, name="gone") / "gone.json.gz"
-        found = listed(source)
+        found = listed(source, known)
         path.unlink()
         return found
 

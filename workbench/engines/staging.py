@@ -69,7 +69,7 @@ class StagedLog:
         self._view, self._memory = identifier(name), identifier(f"{name} in memory")
         self._given_zone, self._zone = zone, Zone()
         self._seen: dict[str, ChangeTimes | None] = {}
-        self._listing = Listing([])
+        self._undated = self._listing = Listing([])
         self._line_by_line = False
         self._stored: list[Segment] = []
         self._in_memory: list[Segment] = []
@@ -128,7 +128,8 @@ class StagedLog:
         self._grown, gone = False, list[Object]()
         for _ in range(_ATTEMPTS):
             try:
-                self._listing = self._dated(list_source(self.source))
+                self._undated = list_source(self.source, self._undated)
+                self._listing = self._dated(self._undated)
                 self.objects = [item for item in self.listed if not (self.after and self.after.holds(item))]
                 self._vanished, gone = [], self._read_new()
             except StoreUnavailable as error:  # not even to be read

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +59,16 @@ def list_objects(source: str | Path) -> list[Object]:
     return list_source(source).objects
 
 
-def list_source(source: str | Path) -> Listing:
+def list_source(source: str | Path, known: Listing | None = None) -> Listing:
     """List the objects under a folder, or those a glob or a file path names, and what else there is.
 
     As Athena does, names that begin with a dot or an underscore are passed over, but for folders of tables that are
     called so. Links are followed, each folder once.
+
+    Parameters
+    ----------
+    known
+        What was listed before: objects that have not changed are not opened again.
 
     Raises
     ------
@@ -71,7 +76,7 @@ def list_source(source: str | Path) -> Listing:
         Where the source does not exist, or something in it may not be read.
     """
     root = local_path(source, ParameterError, ADVICE)
-    finder = _Finder()
+    finder = _Finder({item.path: item for item in known.objects} if known else {})
     if root.is_dir():
         if not (table := _table_above(root)):
             finder.walk(root)
@@ -123,7 +128,8 @@ def files_below(root: Path) -> Iterator[Path]:
 class _Finder:
     """Collects what there is under a folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Mapping[str, Object]) -> None:
+        self._known = known
         self.objects: list[Object] = []
         self.foreign: list[Unreadable] = []
         self._passed: dict[Path, int] = {}
@@ -133,7 +139,7 @@ class _Finder:
     def add(self, path: Path) -> None:
         """Take a file up; one that vanishes meanwhile is not there."""
         with suppress(FileNotFoundError), _readable(path):
-            if (item := stored_object(path)).size:
+            if (item := stored_object(path, self._known.get(str(path)))).size:
                 self.objects.append(item)
 
     def walk(self, root: Path) -> None:
@@ -203,7 +209,7 @@ class _Finder:
         elif _MARKS.fullmatch(path.name):
             return
         elif path.is_dir():
-            inside = _Finder()
+            inside = _Finder(self._known)
             with suppress(ParameterError):
                 inside.walk(path)
             if top and any(table_of(item) == path.name for item in inside.objects[:1]):  # DynamoDB allows such names
@@ -216,7 +222,7 @@ class _Finder:
                 if count:
                     self._passed[path] = min(count, _COUNTED)
         elif path.is_file():
-            alone = _Finder()
+            alone = _Finder(self._known)
             with suppress(ParameterError):
                 alone.add(path)
             if any(map(_could_be_data, alone.objects)):

@@ -58,9 +58,17 @@ class Unreadable:
         return f"{self.object}{f':{self.line}' if self.line else ''}: {self.reason}"
 
 
-def stored_object(path: Path) -> Object:
-    """Return what a file is: its size, its time, its format by its first bytes, and when it arrived."""
+def stored_object(path: Path, known: Object | None = None) -> Object:
+    """Return what a file is: its size, its time, its format by its first bytes, and when it arrived.
+
+    Parameters
+    ----------
+    known
+        What it was before: where it is that still, it is not opened.
+    """
     stat = path.stat()
+    if known and (known.size, known.modified) == (stat.st_size, stat.st_mtime_ns):
+        return known
     with path.open("rb") as file:
         kind = format_of(file.read(16))
     return Object(str(path), stat.st_size, stat.st_mtime_ns, kind, arrival_of(path.as_posix()))

@@ -40,11 +40,11 @@ _COLUMN = re.compile(r"(?P<name>\w+) (?P<type>[a-z()]+)(?: {2,}(?P<meaning>.*))?
 _WINDOW = re.compile(r"(?:from :(?P<first>\w+), )?(?:before|until) :(?P<last>\w+)")
 _PLAIN = frozenset({"keys", "event_id", "event_name"})  # columns that a mask finds, or that are no attribute's
 _COUNTS = frozenset({"bigint", "decimal", "double", "boolean", "timestamp"})
-_FEW = {  # of questions that have a text in parts/rows: the deliveries that their own has to look at
-    "latest_state": "keys in (select keys from tied)",
-    "changes": "event_id in (select event_id from repeated)",
-    "delivery": "false",
-    "record_sizes": "false",
+_FEW = {  # of questions that have a text in parts/rows: the deliveries that their own text has to look at
+    "latest_state": "tied_changes",
+    "changes": "(select * from {deliveries} as log where event_id in (select event_id from repeated))",
+    "delivery": "",
+    "record_sizes": "",
 }
 _ENGINES = frozenset({"question", "table", "where", "over", "after"})  # parameters of `Engine.ask`
 _COLUMNS_READ = {"new_image": "images", "old_image": "images", "arrival": "arrivals"}
@@ -198,10 +198,9 @@ class Question:
             latest = load_question("latest_state")
             text = latest.compose(states, deliveries=deliveries, canonical=canonical, alive=alive, row=row)
             return fill(self.text, names={"latest_state": text})
-        few = _FEW.get(self.name) if row and (not self.state or alive == "true") else None
-        if not few:
+        if self.name not in _FEW or not row or (self.state and alive != "true"):
             return compose(self.text, bound, names, state=self.state, alive=alive, row=row)
-        restricted = names | {"deliveries": f"(select * from {deliveries} as log where {few})"}
+        restricted = names | {"deliveries": _FEW[self.name].replace("{deliveries}", deliveries)}
         question = compose(self.text, bound, restricted, state=self.state, alive=alive, row=row)
         text = load(f"parts/rows/{self.name}")
         names |= {"question": question, "items": items}
