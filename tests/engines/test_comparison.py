@@ -47,7 +47,8 @@ def known(pairs: list[tuple[str | None, str | None]]) -> object:
     rows = []
     for number, (old, new) in enumerate(pairs):
         try:
-            for each in differences(orjson.loads(old or "{}"), orjson.loads(new or "{}")):
+            one, other = ({} if image is None else orjson.loads(image) for image in (old, new))
+            for each in differences(one, other):
                 rows.append((number, each.path, each.change, each.before, each.after))
         except (AttributeError, LookupError, TypeError, ValueError):
             refuse_images((old, new))

@@ -31,8 +31,8 @@ from tests.helpers.profiles import examples
 from workbench.errors import StoreError, StoreUnavailable
 from workbench.log import store as stores
 from workbench.log import store_upkeep
-from workbench.log.objects import Object
-from workbench.log.store import LogStore, Segment
+from workbench.log.segments import Segment
+from workbench.log.store import LogStore
 from workbench.log.store_upkeep import clear, shrink
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills processes by forking")
@@ -67,29 +67,32 @@ class World:
         """As another process sees it."""
         return LogStore(self.home, self.log)
 
-    @property
-    def objects(self) -> list[Object]:
-        return [Object(*self.name(number), "gzip", None) for number in self.there]
-
     def name(self, number: int) -> Name:
         return str(self.log / f"{number}.gz"), 100, self.there[number]
 
     def held(self) -> list[Name]:
         return sorted(name for segment in self.store.segments() for name in segment.objects)
 
+    def missing(self, store: LogStore) -> list[Name]:
+        held = {name for segment in store.segments() for name in segment.objects}
+        return [name for name in map(self.name, self.there) if name not in held]
+
+    def gone(self, segment: Segment) -> frozenset[Name]:
+        """Tell which objects of a segment are no more, or have changed."""
+        return segment.objects - set(map(self.name, self.there))
+
     def reading(self, size: int = 2) -> Step:
         """Return the step that adds what is missing, its files being made before it may be killed."""
         store = self.store
-        missing = [(item.path, item.size, item.modified) for item in store.cover(self.objects).missing]
+        missing = self.missing(store)
         batches = [missing[at : at + size] for at in range(0, len(missing), size)]
         made = [(content(store, batch), frozenset(batch)) for batch in batches]
         return lambda: [written(store, *each) for each in made]
 
     def merging(self, chosen: Collection[str] | None = None) -> Step:
         store = self.store
-        covered = store.cover(self.objects)
-        merged = [each for each in covered.segments if chosen is None or each.name in chosen]
-        names = {name for each in merged for name in each.objects - covered.gone.get(each.name, frozenset())}
+        merged = [each for each in store.segments() if chosen is None or each.name in chosen]
+        names = {name for each in merged for name in each.objects - self.gone(each)}
         made = content(store, names)
         return lambda: written(store, made, frozenset(names), [each.name for each in merged])
 
@@ -104,19 +107,13 @@ class World:
         store = self.store
         store.drop(store.damaged(whole=True))
         self.reading()()
-        covered = store.cover(self.objects)
-        assert covered.missing == []
+        assert self.missing(store) == []
         found = Counter[int]()
-        for segment in covered.segments:
-            gone = {store.number(name) for name in covered.gone.get(segment.name, ())}
-            found.update(set_of(store, segment, gone))
+        for segment in store.segments():
+            gone = set(map(store.number, self.gone(segment)))
+            numbers = pq.read_table(store.path(segment))["object"].to_pylist()
+            found.update(number for number in numbers if number not in gone)
         assert found == {store.number(self.name(number)): CHANGES for number in self.there}
-
-
-def set_of(store: LogStore, segment: Segment, gone: Collection[int]) -> Iterator[int]:
-    for number in pq.read_table(store.path(segment))["object"].to_pylist():
-        if number not in gone:
-            yield number
 
 
 def content(store: LogStore, names: Collection[Name]) -> bytes:
@@ -232,7 +229,7 @@ def tidy(world: World) -> Step:
 
     def step() -> None:
         with at_once():
-            store.drop([each.name for each in store.cover(world.objects).outdated])
+            store.drop([each.name for each in store.segments() if world.gone(each) == each.objects])
             store.collect()
 
     return step
@@ -416,7 +413,7 @@ def test_processes_that_add_the_same_objects_at_once_add_each_once(tmp_path, mon
     def add_all(seed: int) -> None:
         rng, store = random.Random(seed), world.store
         for _ in range(10_000):
-            missing = [(item.path, item.size, item.modified) for item in store.cover(world.objects).missing]
+            missing = world.missing(store)
             if not missing:
                 return
             batch = frozenset(rng.sample(missing, min(len(missing), rng.randrange(1, 5))))
@@ -444,8 +441,8 @@ def test_a_store_may_be_cleared_while_others_add_to_it(tmp_path):
     def add_all() -> None:
         for _ in range(20):
             with suppress(Unwritten):  # into a folder that is gone
-                for item in world.store.cover(world.objects).missing:
-                    written(world.store, b"content", frozenset({(item.path, item.size, item.modified)}))
+                for name in world.missing(world.store):
+                    written(world.store, b"content", frozenset({name}))
 
     def clear_often() -> None:
         for _ in range(60):

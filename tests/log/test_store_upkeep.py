@@ -11,6 +11,7 @@ import pytest
 from tests.log.test_store import add, held, name
 from workbench.errors import ParameterError
 from workbench.log import store as stores
+from workbench.log.segments import Segment
 from workbench.log.store import LogStore
 from workbench.log.store_upkeep import clear, free_bytes, shrink, stored_logs, verify
 
@@ -89,7 +90,7 @@ def test_a_file_that_is_no_parquet_is_told_of(home, tmp_path):
     store = LogStore(home, folder)
     file = store.new_file()
     file.write_text("no Parquet file, though noted as it is")
-    assert store.add(file, stores.Segment(file.name, frozenset({name(folder, 1)}), 1))
+    assert store.add(file, Segment(file.name, frozenset({name(folder, 1)}), 1))
     ((_, segment, reason),) = verify(home)
     assert (segment, reason.partition(":")[0]) == (file.name, "its file is no segment")
     assert store.segments() == ()

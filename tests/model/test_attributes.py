@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from workbench.errors import ParameterError, RecordRefused
 from workbench.model.attribute_paths import RESERVED, column_name, column_path
 from workbench.model.attributes import frame, to_images
+from workbench.model.canonical import binary_once
 from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
 
@@ -210,6 +211,31 @@ def test_a_text_that_is_no_json_is_refused_and_not_shown():
     with pytest.raises(RecordRefused, match="image 2 is not DynamoDB JSON") as error:
         frame(['{"v":{"S":"fine"}}', f'{{"v":{{"S":"{secret}"'])
     assert secret not in "".join(traceback.format_exception(error.value))
+
+
+def _encoded_again(value, name=""):
+    """A value with its binary encoded once more, as Kinesis has it."""
+    if name == "B" and isinstance(value, str):
+        return base64.b64encode(value.encode()).decode()
+    if isinstance(value, list):
+        return [_encoded_again(each, "B" if name == "BS" else "") for each in value]
+    return {each: _encoded_again(inner, each) for each, inner in value.items()} if isinstance(value, dict) else value
+
+
+@given(items, st.sampled_from([(",", ":"), (", ", ": ")]))
+def test_binary_that_is_encoded_twice_comes_out_encoded_once_and_all_else_as_it_was(item, separators):
+    twice = _encoded_again(image := to_dynamodb(item))
+    assert json.loads(binary_once(json.dumps(twice, separators=separators))) == image
+    assert json.loads(binary_once(json.dumps({"B": {"S": '{"B":"AQ=="}'}, "BS": {"M": twice}}))) == {
+        "B": {"S": '{"B":"AQ=="}'},
+        "BS": {"M": image},
+    }
+
+
+def test_what_stands_beside_binary_is_not_looked_for_in_texts():
+    image = r'{"a":{"S":"{\"B\":\"QVE9PQ==\"}"},"B":{"S":"x{"},"b":{"B":"QVE9PQ==","S":null}}'
+    assert json.loads(binary_once(image))["b"] == {"B": "AQ=="}
+    assert json.loads(binary_once(image))["a"] == json.loads(image)["a"]
 
 
 # --- frames

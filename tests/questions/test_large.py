@@ -93,8 +93,7 @@ def gathered(parts, make, part: int, held: int):
         patch.setattr(gathering, "PART", part)
         patch.setattr(spool, "_HELD", held)
         patch.setattr(spool, "_CHUNK", 2)
-        for module in (gathering, engine_images):
-            patch.setattr(module, "FEW", FEW if held else 0)
+        patch.setattr(engine_images, "FEW", FEW if held else 0)
         collected = make()
         for rows in parts:
             collected.add(rows)

@@ -23,13 +23,14 @@ import pyarrow.compute as pc
 from workbench.config import Settings
 from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, as_question, matching, resumed_at
 from workbench.engines.exported import stage
-from workbench.engines.ingest import as_it_is, canonical_image, layouts, let_interrupt, register_functions
+from workbench.engines.ingest import as_it_is, layouts, let_interrupt, register_functions
 from workbench.engines.staging import StagedLog
 from workbench.errors import (
     ConfigError,
     EngineLost,
     ParameterError,
     QueryError,
+    RecordRefused,
     StoreUnavailable,
     TableNotFound,
     causes,
@@ -45,6 +46,7 @@ from workbench.log.listing import ADVICE, list_objects
 from workbench.log.objects import Object, Unreadable, grouped
 from workbench.log.store import LogStore
 from workbench.log.store_upkeep import shrink
+from workbench.model.canonical import binary_once
 from workbench.model.times import END_OF_TIME, START_OF_TIME, duration
 from workbench.paths import local_path
 from workbench.sql.dialects import to_duckdb
@@ -568,7 +570,14 @@ def _decoded(rows: pa.Table) -> pa.Table:
         marked = pc.fill_null(pc.starts_with(rows.column(name), " "), False)
         if pc.any(marked).as_py():
             images = rows.column(name).combine_chunks()
-            decoded = pa.array(map(canonical_image, images.filter(marked).to_pylist()), images.type)
+            decoded = pa.array(map(_decoded_image, images.filter(marked).to_pylist()), images.type)
             images = pc.replace_with_mask(images, marked.combine_chunks(), decoded)
             rows = rows.set_column(rows.schema.get_field_index(name), name, images)
     return rows
+
+
+def _decoded_image(image: str) -> str:
+    try:
+        return binary_once(image.lstrip())
+    except RecordRefused:
+        return image  # noticed where it is used, as `canonical_image` leaves it

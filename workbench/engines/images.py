@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import orjson
@@ -118,13 +118,25 @@ class Reader:
         self.leaves = list(leaves)
         self._threads = threads
         self._in_vain = False
+        self._opened: duckdb.DuckDBPyConnection | None = None
 
-    def __enter__(self) -> Reader:
-        self._connection = connected(self._threads)
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        self.close()
+
+    def close(self) -> None:
+        """Free what DuckDB takes; what is read later opens it again."""
+        if self._opened:
+            self._opened.close()
+            self._opened = None
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        if self._opened is None:  # which few images do without
+            self._opened = connected(self._threads)
+        return self._opened
 
     def columns(self, images: pa.ChunkedArray) -> dict[Leaf, pa.ChunkedArray]:
         """Return the leaves of all images, row by row; those that cannot be proven are read one by one.

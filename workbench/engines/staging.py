@@ -27,7 +27,8 @@ from workbench.log.contents import Part, merged
 from workbench.log.listing import Listing, list_source
 from workbench.log.objects import SCHEMA, Object, Unreadable, time_in_path
 from workbench.log.reader import read_changes
-from workbench.log.store import LogStore, Segment, object_number
+from workbench.log.segments import Segment, object_number
+from workbench.log.store import LogStore
 from workbench.model.records import COLUMN_TYPES
 from workbench.progress import reading
 from workbench.sql.filters import like_key
@@ -354,7 +355,6 @@ class StagedLog:
             unreadable=tuple(each for each in batch.unreadable if each.object in paths),
             wrapped={path: counts for path, counts in batch.wrapped.items() if path in paths},
             contents=contents,
-            sorted=True,
             lines=self._line_by_line,
         )
 
@@ -433,7 +433,6 @@ class StagedLog:
                 unreadable=tuple(line for each in parts for line in each.unreadable),
                 wrapped={path: counts for each in parts for path, counts in each.wrapped.items()},
                 contents=contents,
-                sorted=True,
                 lines=all(each.lines for each in segments),
                 facts={_TIMES: {k: v for each in segments for k, v in each.facts.get(_TIMES, {}).items()}},
             )

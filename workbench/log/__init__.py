@@ -10,7 +10,7 @@
 - `arrivals`: the time zone of a log's folders and names
 - `backup_items`: the items in what people keep as a backup
 - `exports`, `export_manifests`: exports of a table to S3, as the state to begin with
-- `store`: the columnar store of a log: its segments, and which object is in which
+- `store`: the columnar store of a log: which of its objects are in which of the `segments`
 - `store_upkeep`: the stores of all logs listed, verified, cleared, kept below a size
 - `checkpoints`: what a log came to at a time, kept
 - `files`: files beside a log, here or in S3

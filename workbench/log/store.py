@@ -16,29 +16,25 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import re
 import time
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import astuple, dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
 from weakref import WeakSet
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from workbench.errors import ParameterError, StoreError, StoreUnavailable
+from workbench.errors import StoreError, StoreUnavailable
 from workbench.lock import alone
-from workbench.log.contents import Part
-from workbench.log.objects import Object, Unreadable
+from workbench.log.segments import Segment, decoded, dumped, encoded, loaded, object_number, without
 from workbench.paths import flush_to_disk, local_path, write_atomically
 from workbench.text import file_name
 from workbench.version import __version__
@@ -50,74 +46,14 @@ FOLDER = "store"
 MANIFEST = "manifest.jsonl"
 _PROGRAM = "dynamodb-changelog-workbench store"
 _FORMAT = 1  # of the manifest
-_NAME = re.compile(r"[0-9a-f]{32}\.parquet")
+# By what is read of a manifest that is damaged, or another program's.
+_NOT_OURS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 _FOLDER_NAME = re.compile(r"-[0-9a-f]{16}\Z")
 _KEPT = 3600  # seconds that a file stays which no manifest names: it is being written, or still read
 _PATIENCE = 10  # seconds to wait for the lock
 _HEAD = 41  # bytes of a manifest that tell it from the one before: {"id":"<32 digits>"
 _CHUNK = 1 << 20
 _READABLE_NAME = 60  # characters of a log's name in that of its folder
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A file with all changes of some objects."""
-
-    name: str
-    """Of its file."""
-    objects: frozenset[tuple[str, int, int]] = field(repr=False)
-    """By path, as `Object` has it, size and time of modification."""
-    rows: int
-    bytes: int = 0
-    """Size of the file; `LogStore.add` looks."""
-    checksum: int = 0
-    """CRC-32 of the file; `LogStore.add` reckons it."""
-    modified: int = 0
-    """When the file was written, nanoseconds since 1970; `LogStore.add` looks."""
-    first: datetime | None = None
-    last: datetime | None = None
-    """When its changes were made, UTC, without a zone; None where there are none."""
-    unreadable: tuple[Unreadable, ...] = ()
-    wrapped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """By object's path: what changes were wrapped in, and how many."""
-    contents: tuple[Part, ...] = ()
-    sorted: bool = False
-    """Whether by keys and time."""
-    lines: bool = False
-    """Whether it was read line by line, by the slow reader."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the engine has found out about its columns, as JSON."""
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """What a store holds of the objects that a log has now."""
-
-    segments: tuple[Segment, ...]
-    """Those with objects of the log."""
-    gone: Mapping[str, frozenset[tuple[str, int, int]]]
-    """By name of a segment of these: its objects that were removed or have changed, whose rows do not count."""
-    outdated: tuple[Segment, ...]
-    """Those with none."""
-    missing: list[Object]
-    """Objects that are in no segment."""
-
-
-def object_number(path: str, size: int, modified: int) -> int:
-    """Return the number of an object in the column `object` of a segment: of 63 bits, the same wherever the log lies.
-
-    Parameters
-    ----------
-    path
-        Relative to the log's root.
-    modified
-        Nanoseconds since 1970.
-
-    >>> object_number("year=2026/a.json.gz", 1_024, 1_760_000_000_000_000_000)
-    2796662392083071339
-    """
-    digest = hashlib.sha256(f"{path}\0{size}\0{modified}".encode(errors="surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 class Store:
@@ -144,11 +80,6 @@ class Store:
         self._dropped: set[str] = set()
         self._sound: set[tuple[str, int]] = set()
 
-    @property
-    def home(self) -> Path:
-        """The folder with the stores of this log and of others."""
-        return self.folder.parents[1]
-
     def segments(self) -> tuple[Segment, ...]:
         """Return the segments there are now, in the order they came in.
 
@@ -159,26 +90,10 @@ class Store:
             held = self._read()
         return tuple(each for each in held.values() if each.name not in self._dropped)
 
-    def cover(self, objects: Iterable[Object]) -> Coverage:
-        """Tell what the store holds of the objects that the log has now."""
-        there = {(item.path, item.size, item.modified): item for item in objects}
-        segments, gone, outdated = [], {}, []
-        for segment in self.segments():
-            other = segment.objects.difference(there)
-            if len(other) == len(segment.objects):
-                outdated.append(segment)
-                continue
-            segments.append(segment)
-            if other:
-                gone[segment.name] = other
-        held = set[tuple[str, int, int]]().union(*(segment.objects for segment in segments))
-        missing = [item for name, item in there.items() if name not in held]
-        return Coverage(tuple(segments), gone, tuple(outdated), missing)
-
     def number(self, name: tuple[str, int, int]) -> int:
         """Return the number of an object, given by path, size and time of modification; see `object_number`."""
         path, size, modified = name
-        return object_number(self._relative(path), size, modified)
+        return object_number(without(self._beginning, path), size, modified)
 
     def path(self, segment: Segment) -> Path:
         """Return where a segment's file is."""
@@ -230,7 +145,8 @@ class Store:
             held = self._read()
             noted = [replace(each, facts=dict(facts)) if each.name == name else each for each in held.values()]
             lines = {
-                self._encoded(each) if each.name == name else line: each for line, each in zip(held, noted, strict=True)
+                encoded(each, self._beginning) if each.name == name else line: each
+                for line, each in zip(held, noted, strict=True)
             }
             if lines.keys() != held.keys():
                 self._write(lines, ())
@@ -282,7 +198,7 @@ class Store:
         except FileNotFoundError:  # another process took it for one that nobody wants, or cleared the store
             return False
         segment = replace(segment, name=file.name, bytes=size, checksum=checksum, modified=modified)
-        line = self._encoded(segment)
+        line = encoded(segment, self._beginning)
         with changing(self.folder.parent):
             held = self._read()
             left = {line: each for line, each in held.items() if each.name not in replaced}
@@ -347,9 +263,9 @@ class Store:
             return self._lines
         known = self._lines
         self._head, self._lines = b"", {}
-        with suppress(ValueError, TypeError, KeyError, AttributeError):  # damaged, or of another program
-            if self._ours(orjson.loads(about), lines):
-                self._lines = {line: known.get(line) or self._decoded(line) for line in lines}
+        with suppress(*_NOT_OURS):
+            if self._ours(loaded(about), lines):
+                self._lines = {line: known.get(line) or decoded(line, self._beginning) for line in lines}
                 self._head = head
         return self._lines
 
@@ -362,63 +278,11 @@ class Store:
         for name in replaced:
             with suppress(FileNotFoundError):
                 os.utime(self.folder / name)
-        about = _dumped({"id": uuid4().hex, **self.about, "crc32": _crc32([*lines])})
+        about = dumped({"id": uuid4().hex, **self.about, "crc32": _crc32([*lines])})
         with write_atomically(self.folder / MANIFEST, make_folder=False) as part:
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             part.write_bytes(b"\n".join([about, *lines]))
         self._head, self._lines = about[:_HEAD], dict(lines)
-
-    def _encoded(self, segment: Segment) -> bytes:
-        paths, sizes, times = zip(*sorted(segment.objects), strict=True) if segment.objects else ((), (), ())
-        return _dumped(
-            {
-                "name": segment.name,
-                "rows": segment.rows,
-                "bytes": segment.bytes,
-                "checksum": segment.checksum,
-                "modified": segment.modified,
-                "first": segment.first and segment.first.isoformat(),
-                "last": segment.last and segment.last.isoformat(),
-                "sorted": segment.sorted,
-                "lines": segment.lines,
-                "paths": [self._relative(path) for path in paths],
-                "sizes": sizes,
-                "times": times,
-                "unreadable": [(self._relative(each.object), each.line, each.reason) for each in segment.unreadable],
-                "wrapped": {self._relative(path): dict(counts) for path, counts in segment.wrapped.items()},
-                "contents": [
-                    (*astuple(part)[:-2], part.first.isoformat(), part.last.isoformat()) for part in segment.contents
-                ],
-                "facts": dict(segment.facts),
-            }
-        )
-
-    def _decoded(self, line: bytes) -> Segment:
-        told, root = _loaded(line), self._beginning
-        if not _NAME.fullmatch(told["name"]):
-            raise ValueError("no name of a segment")
-        paths = [root + path for path in told["paths"]]
-        return Segment(
-            told["name"],
-            frozenset(zip(paths, told["sizes"], told["times"], strict=True)),
-            told["rows"],
-            told["bytes"],
-            told["checksum"],
-            told["modified"],
-            told["first"] and datetime.fromisoformat(told["first"]),
-            told["last"] and datetime.fromisoformat(told["last"]),
-            tuple(Unreadable(root + path, line, reason) for path, line, reason in told["unreadable"]),
-            {root + path: counts for path, counts in told["wrapped"].items()},
-            tuple(Part(*rest, *map(datetime.fromisoformat, (first, last))) for *rest, first, last in told["contents"]),
-            told["sorted"],
-            told["lines"],
-            told["facts"],
-        )
-
-    def _relative(self, path: str) -> str:
-        if not path.startswith(self._beginning):
-            raise ParameterError(f"{path} is no object of the log {self.about['source']}")
-        return path[len(self._beginning) :]
 
 
 class LogStore(Store):
@@ -447,7 +311,7 @@ class LogStore(Store):
             "inside": inside,
             "reading": reading,
         }
-        digest = hashlib.sha256(_dumped(about)).hexdigest()[:16]
+        digest = hashlib.sha256(dumped(about)).hexdigest()[:16]
         folder = home.absolute() / FOLDER / f"{file_name(resolved.name[:_READABLE_NAME])}-{digest}"
         super().__init__(folder, about, _beginning(root))
         self.opened.add(self)
@@ -466,9 +330,9 @@ def found(home: Path) -> Iterator[tuple[Path, Store | None]]:
     for folder in sorted(home.absolute().joinpath(FOLDER).glob("*")):
         if _FOLDER_NAME.search(folder.name) and folder.is_dir():
             store = None
-            with available(folder), suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+            with available(folder), suppress(FileNotFoundError, *_NOT_OURS):
                 with (folder / MANIFEST).open("rb") as file:
-                    about = _loaded(file.readline())
+                    about = loaded(file.readline())
                 if (about["program"], about["format"]) == (_PROGRAM, _FORMAT):
                     names = ("program", "format", "version", "source", "inside", "reading")
                     store = Store(folder, {name: about[name] for name in names}, "")
@@ -540,17 +404,3 @@ def _crc32(lines: Iterable[bytes]) -> int:
     for line in lines:
         checksum = zlib.crc32(b"\n", zlib.crc32(line, checksum))
     return checksum
-
-
-def _dumped(value: object) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:  # a name of a file that is no UTF-8
-        return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _loaded(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except ValueError:
-        return json.loads(text)

@@ -41,6 +41,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"(-?)(\d*)\.?(\d*)(?:[eE]([+-]?\d{1,6}))?", re.ASCII)
 _PLAIN_INTEGER = re.compile(r"0|-?[1-9]\d{0,37}", re.ASCII)
+# JSON has a quote after { or , only where a name begins, as those in a text have a backslash before them.
+_BINARY = re.compile(r'\{"B":"([A-Za-z0-9+/=]*)"\}|\{"BS":\[((?:"[A-Za-z0-9+/=]*",?)*)\]\}')
+_BINARY_KIND = re.compile(r'[{,]\s*"BS?"\s*:\s*["\[]')
+_BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
 _LONGEST_PLAIN = 38  # digits written out on either side of the point before the exponent form is used
 
 
@@ -95,6 +99,39 @@ def canonical_json(image: Mapping[str, Any], *, twice: bool = False) -> str:
         return valid_unicode(_encode(_canonical_attributes(image, _decode_once if twice else _canonical_binary)))
     except RecursionError as error:
         raise RecordRefused("nested too deeply") from error
+
+
+def binary_once(image: str) -> str:
+    """Return an image whose binary is base64-encoded twice with binary encoded once, and else as it is written.
+
+    Where it does not stand in the image alone and without white space, the image comes in canonical form.
+
+    Parameters
+    ----------
+    image
+        DynamoDB JSON text.
+
+    Raises
+    ------
+    RecordRefused
+        Where its binary is none, or, as far as it is looked at, where it is not DynamoDB JSON.
+
+    >>> binary_once('{"v":{"B":"QVFJPQ=="},"n":{"N":"1.0"}}')
+    '{"v":{"B":"AQI="},"n":{"N":"1.0"}}'
+    """
+    decoded, alone = _BINARY.subn(_decoded_binary, image)
+    if alone == sum(1 for _ in _BINARY_KIND.finditer(image)):
+        return decoded
+    try:
+        return canonical_json(json.loads(image), twice=True)
+    except (ValueError, RecursionError):
+        raise RecordRefused("an image is not JSON") from None  # which would show it
+
+
+def _decoded_binary(match: re.Match[str]) -> str:
+    if match[1] is not None:
+        return f'{{"B":"{_decode_once(match[1])}"}}'
+    return f'{{"BS":[{_BASE64.sub(lambda member: _decode_once(member[0]), match[2])}]}}'
 
 
 def canonical_text(text: str) -> str:

@@ -18,6 +18,12 @@ from workbench.model.typed_columns import encoded
 from workbench.sql.questions import Column
 
 _DTYPES: Mapping[str, Any] = {"bigint": "Int64", "double": "float64", "boolean": "boolean", "varchar": "string"}
+_DTYPE_OF: Mapping[pa.DataType, Any] = {
+    pa.int64(): pd.Int64Dtype(),
+    pa.float64(): np.dtype("float64"),
+    pa.bool_(): pd.BooleanDtype(),
+    pa.string(): pd.StringDtype(),
+}
 
 
 def answer_frame(rows: pa.Table, columns: Sequence[Column], keys: Sequence[str]) -> pd.DataFrame:
@@ -38,8 +44,7 @@ def answer_frame(rows: pa.Table, columns: Sequence[Column], keys: Sequence[str])
         elif column.type == "timestamp":
             parts.append(times(values).rename(column.name).to_frame())
         else:
-            kind = _DTYPES.get(column.type, "object")
-            parts.append(pd.Series(values.to_pylist(), dtype=object, name=column.name).astype(kind).to_frame())
+            parts.append(_cells(values, _DTYPES.get(column.type, "object")).rename(column.name).to_frame())
     return pd.concat(parts, axis="columns") if parts else rows.to_pandas()
 
 
@@ -94,6 +99,16 @@ def by_key(columns: Sequence[pd.Series]) -> np.ndarray | None:
         return None
     places: np.ndarray = pc.sort_indices(table, sort_keys=order).to_numpy()  # stable; nulls last
     return None if (places[1:] > places[:-1]).all() else places
+
+
+def _cells(values: pa.ChunkedArray, kind: str) -> pd.Series:
+    """Return the values of a column in a dtype of pandas."""
+    values = as_texts(values) if kind == "string" else values
+    dtype = _DTYPE_OF.get(values.type)
+    if dtype is not None and dtype == kind:
+        cells: pd.Series = values.to_pandas(types_mapper=_DTYPE_OF.get)
+        return cells
+    return pd.Series(values.to_pylist(), dtype=object).astype(kind)  # type: ignore[call-overload,no-any-return]
 
 
 def _ordered(column: pd.Series) -> pa.Array:

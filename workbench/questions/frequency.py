@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,17 +10,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.engines import Answer
+from workbench.engines.comparison import CHANGES, Comparer
 from workbench.model import stream_views
-from workbench.model.differences import differences
 from workbench.model.keys import key_order
-from workbench.model.records import refuse_images
 from workbench.model.times import Moment, window
+from workbench.model.typed_columns import encoded
 from workbench.questions import time_buckets
 from workbench.questions.asking import Asking
 from workbench.questions.columns import ATTRIBUTE_BUCKETS, ATTRIBUTES, HOT_KEYS, INTERVALS
@@ -33,8 +33,11 @@ from workbench.vocabulary import text_of
 
 STEPS = (0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0, None)
 """Seconds up to which `change_intervals.sql` counts; None is longer."""
-_KINDS = {"added": 0, "removed": 1, "type changed": 3}  # else 2, changed
-_COUNTS = list(ATTRIBUTES)[2:6]  # in the order of the numbers of the kinds
+_COUNTS = list(ATTRIBUTES)[2:6]
+_KINDS = {"added": "added", "removed": "removed", "type changed": "type_changed"}
+_COUNTED = np.array([_COUNTS.index(_KINDS.get(change, "changed")) for change in CHANGES])
+"""By the numbers of changes in `CHANGES`, where in `_COUNTS` they are counted."""
+_PATHS = 31  # bits for the number of a path
 
 
 def change_frequency(
@@ -89,11 +92,11 @@ def _by_attribute(
     ends: tuple[datetime | None, datetime | None],
 ) -> tuple[Answer, pd.DataFrame, list[str]]:
     """Count the changes of attributes in parts of the log that fit in memory."""
-    keys, modified, answer = asking.key_names(table), Filter(events=("MODIFY",)), None
-    counted = AttributeChanges(keys)
-    for answer in asking.batches("changes", table, where=modified, **span):
-        counted.add(answer.rows)
-    assert answer  # there is one at least
+    modified = Filter(events=("MODIFY",))
+    counted = AttributeChanges(time_buckets.unit_of(every, timezone) if every else None)
+    with Comparer(threads=asking.settings.threads) as comparer:
+        for answer in asking.batches("changes", table, where=modified, **span):  # there is one at least
+            counted.add(answer.rows, comparer)
     df = counted.over_time(every, timezone, *ends) if every else counted.total()
     notes = time_buckets.left_out(df)
     notes += [f"{count(counted.no_op_writes, 'write')} that changed nothing"] if counted.no_op_writes else []
@@ -159,14 +162,15 @@ def intervals(rows: pa.Table) -> pd.DataFrame:
 
 @dataclass
 class AttributeChanges:
-    """Which attributes the changes of a table touch, gathered batch by batch.
+    """Which attributes the changes of a table touch, counted batch by batch.
 
-    >>> changes = AttributeChanges(["pk"], modifies=2)
+    >>> changes = AttributeChanges(modifies=2)
     >>> changes.total().empty
     True
     """
 
-    keys: Sequence[str]
+    unit: str | None = None
+    """The unit of time by which they are counted too; see `time_buckets.unit_of`."""
     modifies: int = 0
     """Changes of items that were there before and after."""
     no_op_writes: int = 0
@@ -175,55 +179,55 @@ class AttributeChanges:
     """Those of which the log does not have both images."""
     held: list[dict[str, Any]] = field(default_factory=list)
     """What they hold of the images; see `workbench.model.stream_views`."""
-    _paths: dict[str, int] = field(default_factory=dict)
+    _counts: dict[str, _Count] = field(default_factory=dict)
+    """By path."""
     _items: dict[str, int] = field(default_factory=dict)
-    _touched: list[tuple[int, int, int, int]] = field(default_factory=list)
-    """Number of the path, kind, number of the item, time in microseconds: one an attribute change."""
+    """The numbers of the items that changed, by key."""
+    _in_units: Counter[tuple[int, str]] = field(default_factory=Counter)
+    """How many changes there were, by unit of time, in microseconds, and path."""
 
-    def add(self, rows: pa.Table) -> None:
+    def add(self, rows: pa.Table, comparer: Comparer) -> None:
         """Take in MODIFY changes, as `changes.sql` answers them."""
-        micros = pc.cast(rows.column("ts"), pa.int64()).to_pylist()
-        images = (rows.column("old_image").to_pylist(), rows.column("new_image").to_pylist())
-        self.modifies += len(micros)
+        self.modifies += len(rows)
         self.held += stream_views.count_views(rows)
-        for key, at, old, new in zip(rows.column("keys").to_pylist(), micros, *images, strict=True):
-            if old is None or new is None:
-                self.unknown += 1
-                continue
-            touched: dict[str, int] = {}
-            try:
-                for each in differences(orjson.loads(old), orjson.loads(new)):
-                    touched[path_text(each.path)] = _KINDS.get(each.change, 2)
-            except (AttributeError, LookupError, TypeError, ValueError):
-                refuse_images((old, new))
-                raise
-            if not touched:
-                self.no_op_writes += 1
-                continue
-            item = self._items.setdefault(key, len(self._items))
-            self._touched += [
-                (self._paths.setdefault(path, len(self._paths)), kind, item, at) for path, kind in touched.items()
-            ]
+        known = pc.and_(pc.is_valid(rows.column("old_image")), pc.is_valid(rows.column("new_image")))
+        rows = rows.filter(known)
+        self.unknown += len(known) - len(rows)
+        found = comparer.compare(rows.column("old_image"), rows.column("new_image"))
+        changed = np.unique(found.pairs)
+        self.no_op_writes += len(rows) - len(changed)
+        if not len(changed):
+            return
+        # Members that come and members that go are one change of a set.
+        _, once = np.unique((found.pairs << _PATHS) + found.paths, return_index=True)
+        pairs, paths, kinds = found.pairs[once], found.paths[once], _COUNTED[found.changes[once]]
+        items = self._numbered(rows.column("keys").take(pa.array(changed)))[np.searchsorted(changed, pairs)]
+        micros = pc.cast(rows.column("ts"), pa.int64()).to_numpy()[pairs]
+        order = np.argsort(paths, kind="stable")
+        begins = np.flatnonzero(np.diff(paths[order], prepend=-1))
+        for of_path in np.split(order, begins[1:]):
+            path = path_text(found.names[paths[of_path[0]]])
+            self._counts.setdefault(path, _Count()).add(kinds[of_path], items[of_path], micros[of_path])
+            if self.unit:
+                width = pd.Timedelta(1, self.unit) // pd.Timedelta(1, "us")  # type: ignore[arg-type]
+                units, counts = np.unique(micros[of_path] // width * width, return_counts=True)
+                self._in_units.update({(at, path): n for at, n in zip(units.tolist(), counts.tolist(), strict=True)})
 
     def total(self) -> pd.DataFrame:
         """Return one row a path, the most changed first."""
-        df = self._rows()
-        for number, name in enumerate(_COUNTS):
-            df[name] = df["kind"] == number
-        paths = df.groupby("path", observed=True)
-        total = paths[_COUNTS].sum()
-        total["changes"] = paths.size()
-        total["items"] = paths["item"].nunique()
-        total["share"] = total["changes"] / max(self.modifies, 1)
-        total["first_change"], total["last_change"] = paths["ts"].min(), paths["ts"].max()
-        total = total.reset_index()[list(ATTRIBUTES)].astype(dict(ATTRIBUTES))
+        rows = [(path, *count.row(self.modifies)) for path, count in self._counts.items()]
+        total = pd.DataFrame(rows, columns=list(ATTRIBUTES))
+        for name in ("first_change", "last_change"):
+            total[name] = pd.to_datetime(total[name].astype("int64"), unit="us", utc=True)
+        total = total.astype(dict(ATTRIBUTES))
         return total.sort_values(["changes", "path"], ascending=[False, True], ignore_index=True)
 
     def over_time(self, every: str, timezone: str, start: datetime | None, end: datetime | None) -> pd.DataFrame:
         """Return one row a path and bucket, the most changed path first, empty buckets included."""
-        df = self._rows()
-        df["bucket"] = df["ts"].dt.tz_localize(None).dt.floor(pd.Timedelta(1, time_buckets.unit_of(every, timezone)))  # type: ignore[arg-type]
-        counts = df.groupby(["bucket", "path"], observed=True).size().unstack(fill_value=0)
+        rows = [(at, path, changes) for (at, path), changes in self._in_units.items()]
+        df = pd.DataFrame(rows, columns=["bucket", "path", "changes"]).astype({"path": "str", "changes": "int64"})
+        df["bucket"] = df["bucket"].to_numpy("int64").astype("datetime64[us]")
+        counts = df.set_index(["bucket", "path"])["changes"].unstack(fill_value=0)
         sums = counts.sum()
         order = sorted(sums.index, key=lambda path: (-sums[path], path))
         numbered = counts[order].set_axis(range(len(order)), axis="columns")  # an attribute may be called bucket
@@ -234,12 +238,33 @@ class AttributeChanges:
         long.attrs = wide.attrs
         return long
 
-    def _rows(self) -> pd.DataFrame:
-        changes = np.array(self._touched, dtype="int64").reshape(-1, 4)
-        df = pd.DataFrame(changes, columns=["path", "kind", "item", "ts"])
-        df["path"] = pd.Categorical.from_codes(
-            df["path"], pd.Index(sorted(self._paths, key=self._paths.__getitem__), dtype="str")
-        )
-        df["ts"] = df["ts"].to_numpy().astype("datetime64[us]")
-        df["ts"] = df["ts"].dt.tz_localize("UTC")
-        return df
+    def _numbered(self, keys: pa.ChunkedArray) -> np.ndarray:
+        codes, different = encoded(keys)
+        numbers = [self._items.setdefault(key, len(self._items)) for key in different.to_pylist()]
+        each: np.ndarray = np.array(numbers, dtype="int64")[codes]
+        return each
+
+
+@dataclass
+class _Count:
+    """How often, and of which items, an attribute changed."""
+
+    kinds: np.ndarray = field(default_factory=lambda: np.zeros(len(_COUNTS), dtype="int64"))
+    first: int = 2**63 - 1
+    last: int = -(2**63)
+    """In microseconds."""
+    _items: np.ndarray = field(default_factory=lambda: np.zeros(1024, dtype=bool))
+    """Which items, by their numbers."""
+
+    def add(self, kinds: np.ndarray, items: np.ndarray, micros: np.ndarray) -> None:
+        self.kinds += np.bincount(kinds, minlength=len(_COUNTS))
+        self.first, self.last = min(self.first, int(micros.min())), max(self.last, int(micros.max()))
+        if (most := int(items.max())) >= len(self._items):
+            self._items = np.concatenate([self._items, np.zeros(2 * most + 1 - len(self._items), dtype=bool)])
+        self._items[items] = True
+
+    def row(self, modifies: int) -> tuple[Any, ...]:
+        """Return the columns of `ATTRIBUTES` but the path; times in microseconds."""
+        changes = int(self.kinds.sum())
+        items = int(np.count_nonzero(self._items))
+        return (changes, *self.kinds.tolist(), items, changes / max(modifies, 1), self.first, self.last)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench.engines.images import FEW, Reader, in_order
+from workbench.engines.images import Reader, in_order
 from workbench.model.attribute_columns import FORMS, Attribute
 from workbench.model.attribute_paths import column_name
 from workbench.model.attributes import Numbers
@@ -42,8 +41,7 @@ class Images:
 
     def __init__(self, name: str, numbers: Numbers = "auto", threads: int | None = None) -> None:
         self._name, self._numbers = name, numbers
-        self._reader, self._opened = Reader(threads=threads), ExitStack()
-        self._reads = False
+        self._reader = Reader(threads=threads)
         self._attributes: dict[tuple[str, ...], Attribute] = {}
         self._columns: dict[tuple[Leaf, str], str] = {}
 
@@ -55,9 +53,6 @@ class Images:
         RecordRefused
             Where one is not DynamoDB JSON.
         """
-        if not self._reads and len(images) >= FEW:
-            self._opened.enter_context(self._reader)
-            self._reads = True
         columns = {}
         for leaf, texts in self._reader.columns(images.fill_null("{}")).items():
             attribute = self._attributes.setdefault(leaf.path, Attribute(self._numbers))
@@ -68,7 +63,7 @@ class Images:
 
     def close(self) -> None:
         """Read no more; columns can still be made."""
-        self._opened.close()
+        self._reader.close()
 
     def schema(self, others: Mapping[str, pa.DataType]) -> pa.Schema:
         """Return the columns of all leaves, and others."""
