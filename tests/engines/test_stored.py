@@ -218,3 +218,11 @@ def test_what_was_stored_by_one_is_not_read_again_by_another(here, monkeypatch):
     assert read == []
     assert value(log(source, 3)) == 3
     assert len(read) == 1
+
+
+def test_a_log_whose_reading_was_only_begun_is_told_and_cleared(here):
+    folder = LogStore(here / "home", log(here / "things", 1)).new_file().parent
+    (folder / "half.parquet").write_bytes(b"half")
+    assert Workbench().store()[["log", "changes", "bytes"]].to_numpy().tolist() == [[f"(begun: {folder.name})", 0, 4]]
+    assert run("clear").stdout == f"removed: 4 B of (begun: {folder.name})\n"
+    assert not folder.exists()

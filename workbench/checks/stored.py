@@ -41,7 +41,7 @@ def cleared_frame(settings: Settings, source: str | Path | None) -> pd.DataFrame
 def _frame(logs: Iterable[StoredLog]) -> pd.DataFrame:
     rows = [
         (
-            log.source,
+            log.source or f"(begun: {log.folder.name})",
             log.changes,
             log.objects,
             log.segments,

@@ -160,7 +160,7 @@ def clear(source: str | None, as_json: bool) -> None:
         print_table(cleared, as_json)
         return
     for log, taken in zip(cleared["log"], cleared["bytes"], strict=True):
-        say(f"removed: {size(taken)} of {log or 'a log that was just begun'}")
+        say(f"removed: {size(taken)} of {log}")
     if cleared.empty:
         say("nothing is stored")
 
