@@ -28,10 +28,10 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "FEW", 1)
 
 
-def compare(pairs: list[tuple[str | None, str | None]], *, values: bool = True) -> Differences:
+def compare(pairs: list[tuple[str | None, str | None]], **options: bool) -> Differences:
     old, new = (pa.chunked_array([list(side[:2]), list(side[2:])], pa.string()) for side in zip(*pairs, strict=True))
     with Comparer(threads=1) as comparer:
-        return comparer.compare(old, new, values=values)
+        return comparer.compare(old, new, **{"values": True} | options)
 
 
 def told(pairs: list[tuple[str | None, str | None]]) -> object:
@@ -105,6 +105,24 @@ def test_what_is_found_without_values_is_the_same(decoded):
         assert getattr(found, name).tolist() == getattr(with_values, name).tolist()
     assert (found.before, found.after) == (None, None)
     assert [CHANGES[change] for change in found.changes] == ["changed", "members removed", "members added", "added"]
+
+
+@often
+@given(st.lists(changed(), min_size=1, max_size=8))
+def test_what_is_not_asked_for_in_order_is_the_same_path_by_path(decoded, pairs):
+    if not isinstance(outcome(lambda: known(pairs)), list):
+        return
+    found, ordered = compare(pairs, values=False, ordered=False), compare(pairs, values=False)
+    rows = [*zip(found.pairs.tolist(), found.paths.tolist(), found.changes.tolist(), strict=True)]
+    names = [found.names[path] for _, path, _ in rows]
+    assert sorted((pair, str(name), change) for (pair, _, change), name in zip(rows, names, strict=True)) == sorted(
+        (pair, str(ordered.names[path]), change)
+        for pair, path, change in zip(ordered.pairs.tolist(), ordered.paths, ordered.changes.tolist(), strict=True)
+    )
+    at: dict[tuple[int, int], int] = {}  # a pair's differences at one path are neighbours
+    for number, (pair, path, _) in enumerate(rows):
+        assert at.get((pair, path), number - 1) == number - 1
+        at[pair, path] = number
 
 
 def test_batches_of_one_answer_number_their_paths_alike():

@@ -33,7 +33,11 @@ _NUMBERS = {change: number for number, change in enumerate(CHANGES)}
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """What differs: one row an attribute of a pair that does, by pair and then in the order of `differences`."""
+    """What differs: one row an attribute of a pair that does, by pair and then in the order of `differences`.
+
+    Where they were not asked for in order, what is of one attribute stands together, perhaps in several places, by pair
+    in each.
+    """
 
     pairs: Any
     """The number of the pair, int64."""
@@ -64,7 +68,9 @@ class Comparer(Reader):
         self.names: list[AttributePath] = []
         self._numbers: dict[AttributePath, int] = {}
 
-    def compare(self, old: pa.ChunkedArray, new: pa.ChunkedArray, *, values: bool = False) -> Differences:
+    def compare(
+        self, old: pa.ChunkedArray, new: pa.ChunkedArray, *, values: bool = False, ordered: bool = True
+    ) -> Differences:
         """Tell what differs between two columns of images, row by row.
 
         Parameters
@@ -74,6 +80,8 @@ class Comparer(Reader):
             attribute.
         values
             Whether to tell the values before and after, too.
+        ordered
+            Whether in the order of the pairs, which takes a while where many differ.
 
         Raises
         ------
@@ -82,7 +90,7 @@ class Comparer(Reader):
         """
         pairs = pa.table({"old": as_texts(old).fill_null("{}"), "new": as_texts(new).fill_null("{}")})
         if len(pairs) < FEW:
-            return self._joined([self._singly(pairs, np.arange(len(pairs), dtype="int64"), values)], values)
+            return self._joined([self._singly(pairs, np.arange(len(pairs), dtype="int64"), values)], values, ordered)
         try:
             answers, rest = self.ask(pairs, lambda leaves: differing("rows", "old", "new", leaves, values=values))
             found = [each for answer in answers for each in self._of_leaves(*answer, values)]
@@ -90,7 +98,7 @@ class Comparer(Reader):
             found, rest = [], np.arange(len(pairs), dtype="int64")
         if len(rest):
             found.append(self._singly(pairs.take(pa.array(rest)), rest, values))
-        return self._joined(found, values)
+        return self._joined(found, values, ordered)
 
     def _of_leaves(self, rows: Any, leaves: Sequence[Leaf], told: pa.Table, values: bool) -> Iterator[_Found]:
         """Yield what a query tells of pairs, leaf by leaf."""
@@ -140,7 +148,8 @@ class Comparer(Reader):
         at = np.arange(counts.sum()) + np.repeat(begin[codes] - np.cumsum(counts) + counts, counts)
         each = self._of_differences(np.zeros(len(found), dtype="int64"), found, leaf.path, values)
         texts = [side.take(pa.array(at)) for side in (each.before, each.after) if side is not None]
-        return _Found(np.repeat(keys, counts), each.paths[at], each.changes[at], *texts)
+        within = _Found(np.repeat(keys, counts), each.paths[at], each.changes[at], *texts)
+        return within.by_path() if leaf.kind == "L" else within
 
     def _singly(self, pairs: pa.Table, rows: Any, values: bool) -> _Found:
         """Compare pairs one by one."""
@@ -155,7 +164,7 @@ class Comparer(Reader):
                 raise
             found += some
             keys += [(row << _RANKS) + rank for rank in range(len(some))]
-        return self._of_differences(np.array(keys, dtype="int64"), found, (), values)
+        return self._of_differences(np.array(keys, dtype="int64"), found, (), values).by_path()
 
     def _of_differences(self, keys: Any, found: Sequence[Difference], path: AttributePath, values: bool) -> _Found:
         """Take differences in; those within an attribute stand at paths that begin with a name in place of its own."""
@@ -170,15 +179,19 @@ class Comparer(Reader):
             self.names.append(path)
         return self._numbers[path]
 
-    def _joined(self, found: Sequence[_Found], values: bool) -> Differences:
-        keys = np.concatenate([each.keys for each in found])
-        order = np.argsort(keys, kind="stable")
-        paths, changes = (np.concatenate([getattr(each, name) for each in found]) for name in ("paths", "changes"))
+    def _joined(self, found: Sequence[_Found], values: bool, ordered: bool) -> Differences:
+        keys, paths, changes = (
+            np.concatenate([getattr(each, at) for each in found]) for at in ("keys", "paths", "changes")
+        )
         texts: list[pa.ChunkedArray | None] = [None, None]
         if values:
             chunks = ([chunk for each in found for chunk in getattr(each, side).chunks] for side in ("before", "after"))
-            texts = [pa.chunked_array(side, pa.large_string()).take(pa.array(order)) for side in chunks]
-        return Differences(keys[order] >> _RANKS, paths[order], changes[order], self.names, *texts)
+            texts = [pa.chunked_array(side, pa.large_string()) for side in chunks]
+        if not ordered:
+            return Differences(keys >> _RANKS, paths, changes, self.names, *texts)
+        order = np.argsort(keys, kind="stable")
+        taken = (text if text is None else text.take(pa.array(order)) for text in texts)
+        return Differences(keys[order] >> _RANKS, paths[order], changes[order], self.names, *taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +204,12 @@ class _Found:
     changes: Any
     before: pa.ChunkedArray | None = None
     after: pa.ChunkedArray | None = None
+
+    def by_path(self) -> _Found:
+        """Return them with those of one attribute together, and else as they are."""
+        order = np.argsort(self.paths, kind="stable")
+        texts = (side.take(pa.array(order)) for side in (self.before, self.after) if side is not None)
+        return _Found(self.keys[order], self.paths[order], self.changes[order], *texts)
 
 
 def _keys(rows: Any, rank: Any) -> Any:

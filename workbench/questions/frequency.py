@@ -37,7 +37,6 @@ _COUNTS = list(ATTRIBUTES)[2:6]
 _KINDS = {"added": "added", "removed": "removed", "type changed": "type_changed"}
 _COUNTED = np.array([_COUNTS.index(_KINDS.get(change, "changed")) for change in CHANGES])
 """By the numbers of changes in `CHANGES`, where in `_COUNTS` they are counted."""
-_PATHS = 31  # bits for the number of a path
 
 
 def change_frequency(
@@ -193,24 +192,23 @@ class AttributeChanges:
         known = pc.and_(pc.is_valid(rows.column("old_image")), pc.is_valid(rows.column("new_image")))
         rows = rows.filter(known)
         self.unknown += len(known) - len(rows)
-        found = comparer.compare(rows.column("old_image"), rows.column("new_image"))
-        changed = np.unique(found.pairs)
-        self.no_op_writes += len(rows) - len(changed)
-        if not len(changed):
+        found = comparer.compare(rows.column("old_image"), rows.column("new_image"), ordered=False)
+        changed = np.zeros(len(rows), dtype=bool)
+        changed[found.pairs] = True
+        self.no_op_writes += len(rows) - int(np.count_nonzero(changed))
+        if not len(found.pairs):
             return
-        # Members that come and members that go are one change of a set.
-        _, once = np.unique((found.pairs << _PATHS) + found.paths, return_index=True)
-        pairs, paths, kinds = found.pairs[once], found.paths[once], _COUNTED[found.changes[once]]
-        items = self._numbered(rows.column("keys").take(pa.array(changed)))[np.searchsorted(changed, pairs)]
-        micros = pc.cast(rows.column("ts"), pa.int64()).to_numpy()[pairs]
-        order = np.argsort(paths, kind="stable")
-        begins = np.flatnonzero(np.diff(paths[order], prepend=-1))
-        for of_path in np.split(order, begins[1:]):
-            path = path_text(found.names[paths[of_path[0]]])
-            self._counts.setdefault(path, _Count()).add(kinds[of_path], items[of_path], micros[of_path])
+        items, micros = self._numbered(rows.column("keys")), pc.cast(rows.column("ts"), pa.int64()).to_numpy()
+        begins = np.flatnonzero(np.diff(found.paths, prepend=-1))
+        for begin, end in pairwise([*begins.tolist(), len(found.paths)]):
+            pairs = found.pairs[begin:end]
+            once = np.diff(pairs, prepend=-1) != 0  # members that come and members that go are one change of a set
+            pairs, kinds = pairs[once], _COUNTED[found.changes[begin:end][once]]
+            path = path_text(found.names[found.paths[begin]])
+            self._counts.setdefault(path, _Count()).add(kinds, items[pairs], micros[pairs])
             if self.unit:
                 width = pd.Timedelta(1, self.unit) // pd.Timedelta(1, "us")  # type: ignore[arg-type]
-                units, counts = np.unique(micros[of_path] // width * width, return_counts=True)
+                units, counts = np.unique(micros[pairs] // width * width, return_counts=True)
                 self._in_units.update({(at, path): n for at, n in zip(units.tolist(), counts.tolist(), strict=True)})
 
     def total(self) -> pd.DataFrame:
