@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from workbench import Workbench
 from workbench.engines import staging
+from workbench.engines.bars import show_bar, without_bar
 from workbench.progress import Reading
 
 
@@ -49,3 +51,19 @@ def test_the_bar_of_duckdb_is_off_meanwhile_and_as_it_was_after(tmp_path, monkey
     wb.latest_state("persons")
     assert set(during) == {False}
     assert con.execute(setting).fetchall() == [(True,)]
+
+
+def test_a_kernel_where_duckdb_has_no_bar_to_set_reads_all_the_same():
+    class Kernel:
+        """DuckDB in a kernel without ipywidgets: what it draws cannot be set."""
+
+        def execute(self, text):
+            if text.startswith("set "):
+                raise duckdb.InvalidInputException("Could not change the progress bar setting")
+            return self
+
+        def fetchall(self):
+            return [(True,)]
+
+    with without_bar(Kernel()):
+        show_bar(Kernel(), False)

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.config import Settings
+from workbench.engines.bars import show_bar
 from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, as_question, matching, resumed_at
 from workbench.engines.exported import stage
 from workbench.engines.ingest import as_it_is, layouts, let_interrupt, register_functions
@@ -517,9 +518,7 @@ class DuckDBEngine(Engine):
             except duckdb.Error as error:
                 raise QueryError(f"DuckDB does not start: {str(error).splitlines()[0]}") from error
             con.execute("set TimeZone = 'UTC'")
-            with suppress(duckdb.InvalidInputException):  # in a kernel without ipywidgets, where there is no bar
-                seen = bool(sys.stdout and sys.stdout.isatty())  # else drawn into a pipe too
-                con.execute(f"set enable_progress_bar = {seen}")
+            show_bar(con, bool(sys.stdout and sys.stdout.isatty()))  # else drawn into a pipe too
             register_functions(con)
             self._connection = con
             weakref.finalize(self, con.close)  # else DuckDB's binding complains at the end of the process

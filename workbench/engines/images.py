@@ -19,6 +19,7 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
+from workbench.engines.bars import show_bar
 from workbench.errors import RecordRefused
 from workbench.model import attributes
 from workbench.model.attribute_paths import column_name
@@ -91,7 +92,8 @@ def connected(threads: int | None = None) -> duckdb.DuckDBPyConnection:
     import duckdb  # a tenth of a second, which few images do not take
 
     connection = duckdb.connect(config={"threads": threads} if threads else {})
-    connection.execute("set enable_progress_bar = false; set TimeZone = 'UTC'")
+    connection.execute("set TimeZone = 'UTC'")
+    show_bar(connection, False)
     return connection
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -18,6 +17,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from workbench.engines.bars import without_bar
 from workbench.engines.ingest import COLUMNS_READ, Batch, Ingest, Reader, as_it_is, batches, let_interrupt
 from workbench.errors import QueryError, StoreUnavailable, without_values
 from workbench.log.arrivals import ENOUGH, ChangeTimes, Witness, Zone, infer_zone, sample_times, times_of, without_zone
@@ -296,7 +296,7 @@ class StagedLog:
         while missing := [item for item in self._missing() if item not in vanished]:
             readers = self._ingest.readers(missing, line_by_line=self._line_by_line)
             size = sum(item.size for item in missing)
-            with reading(Path(self.source).name, len(missing), size) as bar, _without_bar(self._con):
+            with reading(Path(self.source).name, len(missing), size) as bar, without_bar(self._con):
                 for some in batches(missing, _SEGMENT):
                     changes, gone = self._read(some, readers)
                     vanished += gone
@@ -437,18 +437,6 @@ class StagedLog:
                 facts={_TIMES: {k: v for each in segments for k, v in each.facts.get(_TIMES, {}).items()}},
             )
             store.add(writing.hand_over(), merged_segment, names)
-
-
-@contextmanager
-def _without_bar(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Keep DuckDB from drawing a bar of its own, one a statement, while the block runs."""
-    ((shown,),) = con.execute("select current_setting('enable_progress_bar')").fetchall()
-    con.execute("set enable_progress_bar = false")
-    try:
-        yield
-    finally:
-        if shown:
-            con.execute("set enable_progress_bar = true")
 
 
 class _Writing:
