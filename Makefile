@@ -48,7 +48,7 @@ test-fast: $(READY) ## the tests that need this process only, each law tried les
 	@$(BIN)/python -m pytest workbench tests -m 'not slow and not server and not process' --hypothesis-profile=fast \
 		$(addprefix --ignore=tests/,engines/athena helpers/aws infra notebooks docs project trino) -n auto --dist worksteal -q
 
-test: $(INFRA) $(DOCS)  ## every test
+test: $(INFRA) $(DOCS) $(BENCH) ## every test
 	@$(BIN)/python -m pytest workbench tests --ignore=tests/trino -n auto --dist loadfile --no-loadscope-reorder
 
 test-infra: $(INFRA) ## the tests of infra_cdk

@@ -41,9 +41,17 @@ class Bench:
         self._runs: dict[str, list[dict[str, Any]]] = {}
         self._store: list[int] = []
 
-    def run(self, subjects: Sequence[Subject], rounds: int, stopped: set[str]) -> dict[str, Any]:
-        """Measure the subjects, and return the log's figures; those in `stopped` are not tried, and come to it."""
-        turns = [(number, subject) for number in range(1, rounds + 1) for subject in subjects]
+    def run(self, subjects: Sequence[Subject], rounds: int, stopped: set[str], *, peer_rounds: int) -> dict[str, Any]:
+        """Measure the subjects, and return the log's figures; those in `stopped` are not tried, and come to it.
+
+        Peers, which take long, take part in the first `peer_rounds`.
+        """
+        turns = [
+            (number, subject)
+            for number in range(1, rounds + 1)
+            for subject in subjects
+            if not subject.is_peer or number <= peer_rounds
+        ]
         with progress(f"{self.log.changes:,} changes, {self.log.layout}") as show:
             for number, subject in turns:
                 if subject.name not in stopped and not self._is_stopped(subject):
@@ -52,9 +60,10 @@ class Bench:
                 if subject.name == "first":
                     self._store.append(file_size(self._home / "store"))
         rows = [self._row(subject, stopped) for subject in subjects]
-        about = {name: getattr(self.log, name) for name in ("layout", "changes", "records", "items", "living")}
+        about = ("layout", "changes", "records", "items", "living", "objects", "bytes")
         store = round(statistics.median(self._store)) if self._store else 0
-        return about | {"objects": self.log.objects, "bytes": self.log.bytes, "store": store, "subjects": rows}
+        more = {"store": store, "rounds": rounds, "subjects": rows}
+        return {name: getattr(self.log, name) for name in about} | more
 
     def _is_stopped(self, subject: Subject) -> bool:
         return any("stopped" in run for run in self._runs.get(subject.name, ()))
@@ -107,7 +116,7 @@ class Bench:
 
     def _row(self, subject: Subject, stopped: set[str]) -> dict[str, Any]:
         row: dict[str, Any] = {"name": subject.name, "title": subject.title, "is_peer": subject.is_peer}
-        if aim := subject.aims.get(self.log.changes):
+        if self.log.layout == "raw" and (aim := subject.aims.get(self.log.changes)):
             row["aim"] = aim
         runs = self._runs.get(subject.name)
         if not runs:
@@ -153,15 +162,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--subjects", nargs="+", choices=SUBJECTS, default=list(SUBJECTS), help="the scan is always in")
     parser.add_argument("--no-peers", action="store_true", help="the workbench and the scan alone")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=600, help="after which a process is stopped")
+    parser.add_argument("--peer-rounds", type=int, default=1, help="in which peers take part")
+    parser.add_argument("--seconds", type=float, default=300, help="of CPU, after which a process is stopped")
     parser.add_argument("--memory", type=float, default=12, help="GB, over which a process is stopped")
     parser.add_argument("--folder", type=Path, default=Path(".workbench/benchmark"), help="of the logs, which are kept")
     parser.add_argument("--seed", type=int, default=13)
     parser.add_argument("--out", type=Path, help="a file for the figures, as JSON")
     parser.add_argument("--write", action="store_true", help=f"{FILE.name}, and by it README and docs/speed.md")
+    parser.add_argument(
+        "--of", type=Path, metavar="FILE", help="write the figures that --out kept, and measure nothing"
+    )
     asked = parser.parse_args(arguments)
+    if asked.of:
+        write(json.loads(asked.of.read_text()))
+        return
 
-    figures: dict[str, Any] = {"machine": machine(), "rounds": asked.rounds, "left_out": LEFT_OUT, "logs": []}
+    figures: dict[str, Any] = {"machine": machine(), "left_out": LEFT_OUT, "logs": []}
     stopped: set[str] = set()
     for changes in sorted(asked.changes):
         for layout in asked.layouts:
@@ -179,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             bench = Bench(log, asked.folder.resolve(), seconds=asked.seconds, memory=int(asked.memory * 1e9))
             bench.clear()
             try:
-                figures["logs"].append(bench.run(subjects, asked.rounds, stopped))
+                figures["logs"].append(bench.run(subjects, asked.rounds, stopped, peer_rounds=asked.peer_rounds))
             finally:
                 bench.clear()
             print(in_text(figures["logs"][-1]), flush=True)

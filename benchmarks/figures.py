@@ -19,9 +19,10 @@ def headline(log: Mapping[str, Any]) -> str:
     """Say what a log is: ``1,000,000 changes of 187,000 items (raw), …``."""
     kind = "Parquet" if log["layout"] == "parquet" else f"gz, {log['layout']}"
     store = f"; store {log['store'] / log['bytes']:.2f} of that" if log["store"] else ""
+    rounds = "one round" if log["rounds"] == 1 else f"medians of {log['rounds']} rounds"
     return (
         f"{log['changes']:,} changes of {log['items']:,} items in {log['objects']:,} objects ({kind}), "
-        f"{log['bytes'] / 1e6:,.0f} MB{store}"
+        f"{log['bytes'] / 1e6:,.0f} MB{store}; {rounds}"
     )
 
 
@@ -54,10 +55,11 @@ def in_text(log: Mapping[str, Any]) -> str:
     return "\n".join(["", headline(log), *shown])
 
 
-def in_markdown(log: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+def in_markdown(log: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, with_aims: bool) -> str:
     """Lay out some rows of a log's figures for a page."""
     table = [[headline(log), *_HEADINGS[1:]], ["---", *["--:"] * (len(_HEADINGS) - 1)], *map(cells, rows)]
     used = [at for at in range(len(_HEADINGS)) if at < 2 or any(line[at] for line in table[2:])]
+    used = [at for at in used if with_aims or _HEADINGS[at] != "aim"]
     return "".join("| " + " | ".join(line[at] for at in used) + " |\n" for line in table)
 
 
@@ -73,17 +75,14 @@ def block(figures: Mapping[str, Any], name: str) -> str:
     if name == "machine":
         about = figures["machine"]
         packages = ", ".join(f"{package} {version}" for package, version in about["packages"].items())
-        return (
-            f"{about['cores']} cores, {about['memory'] / 1e9:,.0f} GB, Python {about['python']}, {packages}; medians of "
-            f"{figures['rounds']} rounds.\n"
-        )
+        return f"{about['cores']} cores, {about['memory'] / 1e9:,.0f} GB, Python {about['python']}, {packages}.\n"
     layout, changes, *parts = name.split()
     found = [log for log in figures["logs"] if (log["layout"], log["changes"]) == (layout, int(changes))]
     if not found:
         return f"Not measured: `python -m benchmarks --changes {changes} --layouts {layout}`.\n"
     (log,) = found
     rows = [row for row in log["subjects"] if _is_in(row, parts)]
-    return in_markdown(log, rows)
+    return in_markdown(log, rows, with_aims=parts == ["workbench"])
 
 
 def _is_in(row: Mapping[str, Any], parts: Sequence[str]) -> bool:
@@ -94,11 +93,14 @@ def _is_in(row: Mapping[str, Any], parts: Sequence[str]) -> bool:
 
 def filled(text: str, figures: Mapping[str, Any]) -> str:
     """Return a page with its marked blocks filled."""
-    return _BLOCK.sub(lambda found: found[1] + block(figures, found["name"]) + found[3], text)
+    return _BLOCK.sub(lambda found: f"{found[1]}\n{block(figures, found['name'])}\n{found[3]}", text)
 
 
 def write(figures: Mapping[str, Any]) -> None:
-    """Keep the figures, and fill the pages with them."""
-    FILE.write_text(json.dumps(figures, indent=1) + "\n")
+    """Keep the figures, beside those kept of other logs, and fill the pages with them."""
+    kept = json.loads(FILE.read_text(encoding="utf-8"))["logs"] if FILE.is_file() else []
+    logs = {(log["changes"], log["layout"]): log for log in (*kept, *figures["logs"])}
+    figures = {**figures, "logs": [logs[name] for name in sorted(logs)]}
+    FILE.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     for page in PAGES:
-        page.write_text(filled(page.read_text(), figures))
+        page.write_text(filled(page.read_text(encoding="utf-8"), figures), encoding="utf-8")

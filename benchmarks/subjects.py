@@ -49,7 +49,7 @@ class Subject:
     package: str = ""
     """What has to be installed for it, where it is none of the workbench's dependencies."""
     aims: Mapping[int, float] = field(default_factory=dict)
-    """What its CPU seconds are to be of the bare scan's, at most, by the changes of a log."""
+    """What its CPU seconds are to be of the bare scan's, at most, by the changes of a log of raw records."""
     is_peer: bool = False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from decimal import Decimal
 from fractions import Fraction
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import changes_of, main
-from benchmarks.figures import block, filled, in_text
+from benchmarks.figures import FILE, PAGES, block, filled, in_text, write
 from benchmarks.logs import LAYOUTS, histories, made_log
 from benchmarks.measuring import measured
 from benchmarks.subjects import SUBJECTS, Answer, Place, Subject
@@ -95,15 +96,39 @@ def test_every_subject_and_every_peer_that_is_installed_runs(folder, tmp_path, c
 @pytest.mark.process
 def test_what_takes_too_long_or_too_much_is_stopped_and_said(folder, tmp_path):
     place = Place(made_log(folder, 2_000), tmp_path, tmp_path / "out.parquet")
-    assert measured(SUBJECTS["first"], place, seconds=0.01, memory=10**12) == {"stopped": "not done in 0 s"}
+    assert measured(SUBJECTS["first"], place, seconds=0.001, memory=10**12) == {"stopped": "not done in 0 s"}
     assert measured(SUBJECTS["first"], place, seconds=100, memory=10**7)["stopped"].startswith("more than 0 GB")
     unknown = Subject("nothing", "", lambda place: Answer(0), ())
     assert measured(unknown, place, seconds=100, memory=10**12) == {"stopped": "failed: KeyError: 'nothing'"}
 
 
+@pytest.mark.process
+def test_what_takes_too_much_cpu_is_stopped_and_said(folder, tmp_path, monkeypatch):
+    code = (
+        "import sys; from benchmarks import measuring as m;"
+        "m.SUBJECTS['busy'] = m.Subject('busy', '', lambda place: m.Answer(sum(range(10**12))), ());"
+        "m.main(*sys.argv[1:])"
+    )
+    monkeypatch.setattr("benchmarks.measuring._COMMAND", (sys.executable, "-c", code))
+    place = Place(made_log(folder, 2_000), tmp_path, tmp_path / "out.parquet")
+    busy = Subject("busy", "", lambda place: Answer(0), ())
+    assert measured(busy, place, seconds=1, memory=10**12) in (
+        {"stopped": "not done in 1 CPU s"},
+        {"stopped": "not done in 5 s"},  # on a machine that others use
+    )
+
+
 def test_figures_are_shown_with_what_was_stopped():
     row = {"name": "scan", "title": "DuckDB's bare scan", "is_peer": False, "seconds": 1.5, "cpu": 2, "of_scan": 1}
-    log = {"layout": "raw", "changes": 2_000_000, "items": 3, "objects": 2, "bytes": 10**7, "store": 7 * 10**6}
+    log = {
+        "layout": "raw",
+        "changes": 2_000_000,
+        "items": 3,
+        "objects": 2,
+        "bytes": 10**7,
+        "store": 7 * 10**6,
+        "rounds": 3,
+    }
     log |= {
         "subjects": [
             row | {"peak": 10**8, "rows": 1},
@@ -114,7 +139,7 @@ def test_figures_are_shown_with_what_was_stopped():
     assert in_text(log).splitlines()[-1].split() == ["pandas", "not", "done", "in", "9", "s"]
     table = block(figures, "raw 2000000 peers").splitlines()
     assert table[0].startswith(
-        "| 2,000,000 changes of 3 items in 2 objects (gz, raw), 10 MB; store 0.70 of that | seconds |"
+        "| 2,000,000 changes of 3 items in 2 objects (gz, raw), 10 MB; store 0.70 of that; medians of 3 rounds | seconds |"
     )
     assert table[2:] == [
         "| DuckDB's bare scan | 1.50 | 2.00 | 1.00 | 100 | 1 |",
@@ -128,3 +153,24 @@ def test_figures_are_shown_with_what_was_stopped():
 
 def test_how_many_changes_can_be_said_in_millions():
     assert [changes_of(text) for text in ("1M", "20m", "2000")] == [1_000_000, 20_000_000, 2_000]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_shows_the_figures_that_are_kept(page):
+    text, figures = page.read_text(encoding="utf-8"), json.loads(FILE.read_text(encoding="utf-8"))
+    assert text.count("<!-- figures: ") == text.count("<!-- end of figures -->") > 0
+    assert filled(text, figures) == text, "python -m benchmarks --write fills them"
+
+
+def test_a_run_is_written_to_the_pages(tmp_path, monkeypatch):
+    page, file = tmp_path / "page.md", tmp_path / "figures.json"
+    page.write_text("# Speed\n\n<!-- figures: machine -->\n<!-- end of figures -->\n")
+    monkeypatch.setattr("benchmarks.figures.PAGES", (page,))
+    monkeypatch.setattr("benchmarks.figures.FILE", file)
+    machine = {"cores": 2, "memory": 24 * 10**9, "python": "3.11.2", "packages": {"duckdb": "2.0.1"}}
+    figures = {"machine": machine, "logs": [{"changes": 5, "layout": "raw", "rounds": 1}]}
+    write(figures)
+    assert json.loads(file.read_text()) == figures
+    write(figures | {"logs": [{"changes": 3, "layout": "raw"}, {"changes": 5, "layout": "raw", "rounds": 2}]})
+    assert [(log["changes"], log.get("rounds")) for log in json.loads(file.read_text())["logs"]] == [(3, None), (5, 2)]
+    assert "\n\n2 cores, 24 GB, Python 3.11.2, duckdb 2.0.1.\n\n" in page.read_text()
