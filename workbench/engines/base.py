@@ -216,6 +216,10 @@ class Engine(ABC):
         df.attrs["notes"] = list(notes)
         return df
 
+    def keys_seen(self, table: str) -> list[Schema]:
+        """Name the keys that a table had when it was asked about last, where that is known."""
+        return self.keys(table)
+
     def batches(
         self,
         question: Asked,

@@ -157,13 +157,19 @@ class DuckDBEngine(Engine):
         return self._table(table).schemas
 
     @_asked_again
+    def keys_seen(self, table: str) -> list[Schema]:
+        """Name the keys that a table had when it was asked about last."""
+        return self._table(table, again=False).schemas
+
+    @_asked_again
     def place(self, table: str) -> Mapping[str, str]:
         """Tell a table's Region and account, where they are chosen or known."""
         return self._table(table).place
 
-    def _table(self, table: str) -> Table:
+    def _table(self, table: str, *, again: bool = True) -> Table:
         log = self._log(self._source_of(table), self._checkpoint(table, END_OF_TIME))
-        self._refresh(log)
+        if again or not log.objects:
+            self._refresh(log)
         return self._identity(log, table)
 
     def estimate(self, question: Asked, table: str, **values: object) -> Estimate:

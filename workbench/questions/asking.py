@@ -66,8 +66,8 @@ class Asking:
     # What is asked.
 
     def key_names(self, table: str, at: datetime | None = None) -> Sequence[str]:
-        """Name the attributes of the key, at an instant or of all there have been."""
-        schemas = self.engine.keys(table)
+        """Name the attributes of the key, at an instant or of all there have been, as the last question saw them."""
+        schemas = self.engine.keys_seen(table)
         named = schemas if at is None else [alive_at(schemas, at)]
         return tuple(dict.fromkeys(name for each in named for name in each.types))
 
@@ -276,7 +276,7 @@ class Asking:
 
     def notes(self, table: str, at: datetime) -> list[str]:
         """Say what a state stands on: tables of that name before, and an export to begin with, or why not."""
-        schemas, moment = self.engine.keys(table), at.astimezone(UTC).replace(tzinfo=None)
+        schemas, moment = self.engine.keys_seen(table), at.astimezone(UTC).replace(tzinfo=None)
         notes = remade([each for each in schemas if each.first <= moment])
         if not self.settings.baseline:
             return notes

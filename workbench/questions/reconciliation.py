@@ -73,7 +73,8 @@ def reconcile(
     """Compare the state the log leads to with the table itself; see `Workbench.reconcile`."""
     if segments < 1 or (rate is not None and not rate > 0):
         raise ParameterError(f"segments={segments}, rate={rate}: at least one segment, and a rate above nothing")
-    engine, slack, keys = asking.engine, duration(lag), asking.key_names(table, END_OF_TIME)
+    engine, slack = asking.engine, duration(lag)
+    keys = tuple(engine.keys(table)[0].types)
     asked: dict[str, Any] = {"against": str(against), "lag": lag}
     if engine.tables_in_dynamodb and engine.session and str(against) == "live":
         session = engine.session
