@@ -118,7 +118,7 @@ def differing(pairs: str, old: str, new: str, leaves: Sequence[Leaf], *, values:
     [(3, None, None, True)]
     """
     known = _Known(leaves)
-    compared, told = [], []
+    compared, numbers, told = [], [], []
     for number, leaf in enumerate(leaves):
         before, after, change = f"old_cell_{number}", f"new_cell_{number}", f"change_{number}"
         undecided = leaf.kind in _SPELLED_DIFFERENTLY
@@ -128,14 +128,13 @@ def differing(pairs: str, old: str, new: str, leaves: Sequence[Leaf], *, values:
             else f"3 - 2 * ({before} is null)::tinyint - ({after} is null)::tinyint"
         )
         compared.append(f"({before} is distinct from {after})::tinyint * ({by_presence})::tinyint as {change}")
+        told.append(change)
         if leaf.kind == "N":
             canonical = (f"regexp_full_match({cell}, {literal(_CANONICAL_NUMBER)})" for cell in (before, after))
-            told.append(f"case when {change} = 4 and {' and '.join(canonical)} then 3 else {change} end as {change}")
-        else:
-            told.append(change)
+            numbers.append(f"case when {change} = 4 and {' and '.join(canonical)} then 3 else {change} end as {change}")
         if undecided:
             told += [
-                f"case when {told[-1].removesuffix(f' as {change}')} = 4 then {cell} end as {side}_{number}"
+                f"case when {change} = 4 then {cell} end as {side}_{number}"
                 for side, cell in (("old", before), ("new", after))
             ]
         if values:
@@ -154,6 +153,7 @@ def differing(pairs: str, old: str, new: str, leaves: Sequence[Leaf], *, values:
         pointers=known.pointers,
         cells=",\n        ".join(known.cells(*side) for side in sides),
         compared=",\n        ".join(compared),
+        decided="* replace (\n        " + ",\n        ".join(numbers) + ")" if numbers else "*",
         proven="\n        and ".join([*(known.proven(*side) for side in sides), *known.no_map_where_none_was()]),
         told=",\n    ".join(told),
     )

@@ -1,8 +1,8 @@
 -- How the attributes of two images differ, at known paths with a type each, in DuckDB's own dialect: one row a pair, in
 -- their order.
 -- {pairs}: a relation; {old}, {new}: its columns of DynamoDB JSON texts, not null. {pointers}: where the leaves are;
--- {cells}: the JSON text of each in either; {compared}: whether it differs; {told}: what is told of that; {proven}:
--- whether that is all there is to tell.
+-- {cells}: the JSON text of each in either; {compared}: whether it differs; {decided}: that, where numbers
+-- that differ as texts do as numbers; {told}: what is told of it; {proven}: whether that is all there is to tell.
 with extracted as (
     select
         {old} as old,
@@ -23,7 +23,12 @@ compared as (
         {compared},
         {proven} as proven
     from cells
+),
+
+decided as (
+    select {decided}
+    from compared
 )
 
 select {told}, proven
-from compared
+from decided
