@@ -178,3 +178,16 @@ def test_many_images_are_read_in_pieces_and_only_the_odd_ones_singly(monkeypatch
 def test_a_map_with_a_name_an_item_is_read_all_the_same(decoded):
     written = [f'{{"scores":{{"M":{{"user-{n}":{{"N":"{n}"}}}}}}}}' for n in range(300)]
     assert outcome(lambda: frame(pa.chunked_array([written]))) == outcome(lambda: attributes.frame(written))
+
+
+def test_images_that_have_little_in_common_are_read_one_by_one_as_that_takes_less(decoded):
+    several = [
+        json.dumps({f"{kind} {n}": {"S": ""} for n in range(3)}, separators=(",", ":"))
+        for kind in range(40)
+        for _ in "ab"
+    ]
+    with Reader(threads=1) as reader:
+        assert len(reader.read(pa.chunked_array([several]))[1]) == len(several)
+        assert len(Reader.read(reader, pa.chunked_array([several[:2] * 9]))[1]) == 18
+    with Reader(threads=1) as reader:
+        assert not len(reader.read(pa.chunked_array([several[:14]]))[1])

@@ -35,7 +35,8 @@ FEW = 500
 """Images that are read one by one: DuckDB would not have begun by then."""
 _SAMPLE = 200
 _RARE = 0.01  # of a sample: not learned, until images that could not be proven are a sample of their own
-_MOST = 500  # leaves: each costs a look at every image
+_MOST = 500  # leaves
+_SPARSE = 8  # times the leaves an image has: each leaf costs a look at every image, those it does not have too
 _ROUNDS = 4  # of learning from what could not be proven
 _ROWS, _BYTES = 122_880, 64 << 20  # decoded at a time
 
@@ -120,6 +121,7 @@ class Reader:
         self.leaves = list(leaves)
         self._threads = threads
         self._in_vain = False
+        self._held = 1.0  # leaves an image has, of the sample with the most
         self._opened: duckdb.DuckDBPyConnection | None = None
 
     def __enter__(self) -> Self:
@@ -154,11 +156,7 @@ class Reader:
         """
         images = as_texts(images)
         parts, rest = self.read(images) if len(images) >= FEW else ([], np.arange(len(images), dtype="int64"))
-        if len(rest):
-            parts.append(_read_singly(images, rest))
-        order = _order(parts) if parts else None
-        leaves = {leaf for part in parts for leaf in part.leaves}
-        return {leaf: _joined(parts, leaf, order) for leaf in leaves}
+        return _columns(images, parts, rest)
 
     def read(self, images: pa.ChunkedArray) -> tuple[list[Part], Any]:
         """Return the leaves of the images that are proven to have no others, and the numbers of the other images."""
@@ -195,6 +193,7 @@ class Reader:
             self._learn(images)
         for begin, piece in _pieces(images):
             rows = np.arange(begin, begin + len(piece), dtype="int64")
+            asked = begin + len(piece)
             for _ in range(_ROUNDS):
                 if not self.leaves or self._in_vain:
                     break
@@ -208,7 +207,7 @@ class Reader:
                 if len(rows) < FEW or not self._learn(piece):
                     break
             rest.append(rows)
-            self._in_vain = sum(map(len, rest)) > 0.9 * (begin + _ROWS)
+            self._in_vain |= sum(map(len, rest)) > 0.9 * asked > 10 * FEW
         return answers, np.concatenate(rest)
 
     def _learn(self, images: pa.Table) -> bool:
@@ -223,6 +222,8 @@ class Reader:
         usual = [leaf for leaf, count in seen.items() if leaf.readable and count > _RARE * len(several)]
         new = sorted(set(usual) - set(self.leaves))[: _MOST - len(self.leaves)]
         self.leaves += new
+        self._held = max(self._held, sum(seen.values()) / (len(several) * images.num_columns))
+        self._in_vain |= len(self.leaves) > _SPARSE * self._held
         return bool(new)
 
 
@@ -241,7 +242,10 @@ def in_order(paths: Iterable[tuple[str, ...]], keys: Sequence[str] = ()) -> list
 
 def _frame(images: pa.ChunkedArray, keys: Sequence[str], numbers: Numbers, threads: int | None) -> pd.DataFrame:
     with Reader(threads=threads) as reader:
-        leaves = reader.columns(images)
+        parts, rest = reader.read(images)
+    if len(rest) > len(images) / 2:
+        return attributes.frame(_each(images), keys=keys, numbers=numbers)
+    leaves = _columns(images, parts, rest)
     by_path: dict[tuple[str, ...], dict[str, pa.ChunkedArray]] = {}
     for leaf, texts in leaves.items():
         by_path.setdefault(leaf.path, {})[leaf.kind] = texts
@@ -249,6 +253,14 @@ def _frame(images: pa.ChunkedArray, keys: Sequence[str], numbers: Numbers, threa
     for path in in_order(by_path, keys):
         columns[column_name(path)] = typed_column(by_path.get(path, {}), len(images), numbers)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(images)), copy=False)
+
+
+def _columns(images: pa.ChunkedArray, parts: list[Part], rest: Any) -> dict[Leaf, pa.ChunkedArray]:
+    """Return the leaves of all images, of those that are in no part, too."""
+    if len(rest):
+        parts = [*parts, _read_singly(images, rest)]
+    order = _order(parts) if parts else None
+    return {leaf: _joined(parts, leaf, order) for leaf in {leaf for part in parts for leaf in part.leaves}}
 
 
 def _order(parts: Sequence[Part]) -> pa.Array | None:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.errors import RecordRefused
-from workbench.model.attributes import Numbers
+from workbench.model.attributes import Numbers, without_gc
 from workbench.model.canonical import PYTHON_TYPES, canonical_number
 from workbench.model.items import exact_number, plain_value
 
@@ -96,7 +96,8 @@ def _unquoted(texts: pa.Array) -> pa.Array:
 
 def _loaded(texts: pa.Array) -> list[Any]:
     """Parse JSON texts, all at once."""
-    values: list[Any] = orjson.loads(f"[{','.join(texts.to_pylist())}]")
+    with without_gc():
+        values: list[Any] = orjson.loads(f"[{','.join(texts.to_pylist())}]")
     return values
 
 
@@ -129,7 +130,8 @@ def values_of(kind: str, texts: pa.ChunkedArray, number: Callable[[str], Any]) -
         elif kind == "B":
             values = [base64.b64decode(value, validate=True) for value in values]
         else:
-            values = [plain_value({kind: value}) for value in values]
+            with without_gc():
+                values = [plain_value({kind: value}) for value in values]
     except (AttributeError, TypeError, ValueError, KeyError):
         raise RecordRefused(f"an image is not DynamoDB JSON: within type {kind!r}") from None
     cells = _array(values)[codes]
