@@ -17,7 +17,7 @@ from workbench.engines.images import FEW
 from workbench.model.differences import differences
 from workbench.questions.columns import ATTRIBUTES
 from workbench.questions.frequency import AttributeChanges
-from workbench.questions.history import path_text
+from workbench.questions.state_comparison import path_text
 
 NOON = pd.Timestamp("2026-11-18T12:00")
 scalars = st.sampled_from(

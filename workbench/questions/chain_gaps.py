@@ -15,7 +15,8 @@ from workbench.model.keys import key_order
 from workbench.model.ordering import ABSENT, Link, follow
 from workbench.questions.columns import GAPS
 from workbench.questions.frames import key_frame
-from workbench.questions.history import Row, chained, image_of, path_text
+from workbench.questions.history import Row, chained, image_of
+from workbench.questions.state_comparison import path_text
 
 Example = tuple[str, datetime]
 """A change to name: its key as canonical DynamoDB JSON, and when it was made."""

@@ -24,9 +24,9 @@ from workbench.questions import time_buckets
 from workbench.questions.asking import Asking
 from workbench.questions.columns import ATTRIBUTE_BUCKETS, ATTRIBUTES, HOT_KEYS, INTERVALS
 from workbench.questions.frames import key_frame
-from workbench.questions.history import path_text
 from workbench.questions.result import Result
 from workbench.questions.state import at_most, missing_images
+from workbench.questions.state_comparison import path_text
 from workbench.sql.filters import Filter
 from workbench.text import count
 from workbench.vocabulary import text_of

@@ -17,19 +17,20 @@ import pyarrow as pa
 
 from workbench.engines import Answer
 from workbench.errors import ParameterError
-from workbench.model import attribute_paths, items, stream_views
+from workbench.model import items, stream_views
 from workbench.model.differences import differences
 from workbench.model.keys import Key, key_order
 from workbench.model.ordering import ABSENT, Link, follow
 from workbench.model.records import canonical_text
 from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, instant, window
 from workbench.questions.asking import Asking
-from workbench.questions.columns import COMPARISON, HISTORY
+from workbench.questions.columns import HISTORY
 from workbench.questions.frames import key_frame
 from workbench.questions.hints import hints
 from workbench.questions.html import small_print
 from workbench.questions.result import Result
 from workbench.questions.state import images_by_key, missing_images, state_at
+from workbench.questions.state_comparison import compare, path_text
 from workbench.sql.filters import Filter
 from workbench.text import plain
 
@@ -146,7 +147,9 @@ def diff(
     def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
         answers = [state_at(asking, table, at, where=matching) for at in instants]
         one, other = (images_by_key(answer.rows) for answer in answers)
-        df, items = compare(one, other, asking.key_names(table), ("added", "removed", "changed"))
+        df, items = compare(
+            one, other, asking.key_names(table), ("added", "removed", "changed"), threads=asking.settings.threads
+        )
         return answers[-1], df, items
 
     answer, df, items = asking.retrying(table, ask)
@@ -204,55 +207,13 @@ def with_baseline(rows: Iterable[Row], baseline: Iterable[Row], at: datetime) ->
     return changes
 
 
-def compare(
-    one: Mapping[str, str],
-    other: Mapping[str, str],
-    keys: Sequence[str],
-    names: tuple[str, str, str],
-    in_flight: Container[str] = (),
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Return how the items of one state differ from those of another, one row an attribute, and how many do.
-
-    Parameters
-    ----------
-    one, other
-        The items' images by their keys, as DynamoDB JSON texts.
-    names
-        What an item is called that only the other has, that only the one has, and that both have otherwise.
-    in_flight
-        Keys of items that are called ``in flight`` instead.
-
-    Examples
-    --------
-    >>> one, other = {'{"pk":{"S":"a"}}': '{"n":{"N":"1"}}'}, {'{"pk":{"S":"a"}}': '{"n":{"N":"2"}}'}
-    >>> df, items = compare(one, other, ["pk"], ("added", "removed", "changed"))
-    >>> df[["pk", "item", "path", "before", "after"]].to_dict("records"), items["changed"]
-    ([{'pk': 'a', 'item': 'changed', 'path': 'n', 'before': 1, 'after': 2}], 1)
-    """
-    lines: list[tuple[Any, ...]] = []
-    items = dict.fromkeys((*names, *(["in flight"] if in_flight else []), "same"), 0)
-    alike = {key for key, image in one.items() if other.get(key) == image}
-    items["same"] = len(alike)
-    for key in sorted((one.keys() | other.keys()) - alike, key=key_order):
-        before, after = one.get(key), other.get(key)
-        differing = list(_differing(image_of(before), image_of(after), orjson.loads(key)))
-        if not differing and None not in (before, after):
-            items["same"] += 1
-            continue
-        name = names[0] if before is None else names[1] if after is None else names[2]
-        name = "in flight" if key in in_flight else name
-        items[name] += 1
-        lines += ((key, name, *each) for each in differing or [_NOTHING])
-    return _frame(lines, keys, COMPARISON), items
-
-
 def image_of(text: str | None) -> dict[str, Any] | None:
     """Parse an image; None where there is none.
 
     >>> image_of('{"n":{"N":"1.0"}}'), image_of(None)
     ({'n': {'N': '1'}}, None)
     """
-    return None if text is None else orjson.loads(canonical_text(text))
+    return None if text is None else orjson.loads(_canonical(text))
 
 
 def chained(rows: Sequence[Row]) -> Iterator[tuple[Row, bool]]:
@@ -284,7 +245,11 @@ def _holds_after(row: Row) -> bool:
 
 
 def _canonical(text: str | None) -> str:
-    return ABSENT if text is None else canonical_text(text)
+    return ABSENT if text is None else _canonical_text(text)
+
+
+# An item's change finds what the one before it left: each image is asked for again and again.
+_canonical_text: Callable[[str], str] = lru_cache(maxsize=1_000)(canonical_text)
 
 
 def _lives(rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, Any] | None, int, Any, bool]]:
@@ -329,9 +294,6 @@ def _differing(
 def in_utc(rows: pa.Table) -> list[Row]:
     """Return the rows of `changes.sql`, their times in UTC."""
     return [row | {"ts": row["ts"].replace(tzinfo=UTC)} for row in rows.to_pylist()]
-
-
-path_text: Callable[[tuple[str | int, ...]], str] = lru_cache(maxsize=10_000)(attribute_paths.column_name)
 
 
 def _plain(value: Mapping[str, Any] | None) -> Any:

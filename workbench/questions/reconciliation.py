@@ -23,8 +23,9 @@ from workbench.model.records import canonical_json, canonical_keys, canonical_te
 from workbench.model.times import END_OF_TIME, duration
 from workbench.progress import tqdm_options
 from workbench.questions.asking import Asking
-from workbench.questions.history import Comparison, compare
+from workbench.questions.history import Comparison
 from workbench.questions.state import images_by_key, state_at
+from workbench.questions.state_comparison import compare
 from workbench.sandbox import ItemStore
 from workbench.sql.filters import Filter
 from workbench.text import count, words
@@ -84,7 +85,7 @@ def reconcile(
             return state_at(asking, table, END_OF_TIME, include_deleted=True, where=Filter(tuple(some)))
 
         live = asking.retrying(table, lambda: against_live(session, table, scan, ask_about, slack, wait=wait))
-        df, items = compare(live.logged, live.actual, keys, _SIDES, live.in_flight)
+        df, items = compare(live.logged, live.actual, keys, _SIDES, live.in_flight, threads=asking.settings.threads)
         return asking.result(
             Comparison, df, live.answer, "reconcile", table, asked, items=items, notes=[*notes, *live.notes]
         )
@@ -94,7 +95,9 @@ def reconcile(
 
     def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
         answer = state_at(asking, table, at or END_OF_TIME, over="state" if at is None else "log")
-        df, items = compare(images_by_key(answer.rows), actual, keys, _SIDES, in_flight)
+        df, items = compare(
+            images_by_key(answer.rows), actual, keys, _SIDES, in_flight, threads=asking.settings.threads
+        )
         return answer, df, items
 
     answer, df, items = asking.retrying(table, ask)
