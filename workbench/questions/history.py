@@ -249,7 +249,7 @@ def _canonical(text: str | None) -> str:
 
 
 # An item's change finds what the one before it left: each image is asked for again and again.
-_canonical_text: Callable[[str], str] = lru_cache(maxsize=1_000)(canonical_text)
+_canonical_text: Callable[[str], str] = lru_cache(maxsize=20_000)(canonical_text)
 
 
 def _lives(rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, Any] | None, int, Any, bool]]:

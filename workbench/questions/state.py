@@ -146,7 +146,7 @@ def state_in_parts(
         yield replace(answer, rows=known.filter(pc.invert(known.column("ended"))))
     rows, notes = pa.concat_tables(ended), answer.notes
     if len(rows):
-        rows = _dated(rows, asking.engine.keys(table))
+        rows = _dated(rows, asking.engine.keys_seen(table))
     if unknown:
         after = at if at == END_OF_TIME else at + timedelta(microseconds=1)  # of that instant too
         counted = asking.engine.ask("stream_views", table, start=START_OF_TIME, end=after).rows.to_pylist()
