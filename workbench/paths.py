@@ -8,8 +8,11 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 UNFINISHED = ".*.part"
 """Matches the files that a process leaves which is killed within `write_atomically`."""
+_LEFT = 86_400  # seconds after which a private folder was left by a process that was killed
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # one letter is a drive; pathlib makes s3:/x of s3://x
 
 
@@ -164,6 +168,22 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def private_folder(parent: Path, prefix: str) -> Path:
+    """Make a folder that its user alone can read; those that killed processes left there go after a day.
+
+    >>> folder = private_folder(Path(tempfile.gettempdir()), "doctest-")
+    >>> folder.stat().st_mode & 0o77
+    0
+    >>> folder.rmdir()
+    """
+    before = time.time() - _LEFT
+    for left in parent.glob(f"{prefix}*"):
+        with suppress(OSError):
+            if left.stat().st_mtime < before:
+                shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
 def writable(given: str | Path, session: boto3.Session | None) -> Path | str:

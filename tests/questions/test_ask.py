@@ -35,7 +35,7 @@ def wb(home):
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_answers_with_the_columns_of_its_head_and_their_types(name, wb):
     df, columns = wb.ask(name, "persons").df, load_question(name).columns
-    assert len(df)
+    assert len(df) or name == "ambiguous_items"  # of which a log that is whole has none
     assert list(df.columns) == ["pk" if column.name == "keys" else column.name for column in columns]
     for column in columns:
         if column.type in DTYPES and column.name != "keys":

@@ -93,14 +93,16 @@ class Comparer(Reader):
             return self._joined([self._singly(pairs, np.arange(len(pairs), dtype="int64"), values)], values, ordered)
         try:
             answers, rest = self.ask(pairs, lambda leaves: differing("rows", "old", "new", leaves, values=values))
-            found = [each for answer in answers for each in self._of_leaves(*answer, values)]
+            found = [each for answer in answers for each in self._of_leaves(*answer, values, ordered)]
         except RecordRefused:
             found, rest = [], np.arange(len(pairs), dtype="int64")
         if len(rest):
             found.append(self._singly(pairs.take(pa.array(rest)), rest, values))
         return self._joined(found, values, ordered)
 
-    def _of_leaves(self, rows: Any, leaves: Sequence[Leaf], told: pa.Table, values: bool) -> Iterator[_Found]:
+    def _of_leaves(
+        self, rows: Any, leaves: Sequence[Leaf], told: pa.Table, values: bool, ordered: bool
+    ) -> Iterator[_Found]:
         """Yield what a query tells of pairs, leaf by leaf."""
         by_path: dict[AttributePath, list[int]] = defaultdict(list)
         for number, leaf in enumerate(leaves):
@@ -113,7 +115,8 @@ class Comparer(Reader):
                 undecided = told_change == _UNDECIDED
                 if undecided.any():
                     old, new = (told.column(f"{side}_{number}").drop_null() for side in ("old", "new"))
-                    yield self._within(leaves[number], _keys(rows[undecided], 2 * place), old, new, values)
+                    within = _keys(rows[undecided], 2 * place)
+                    yield self._within(leaves[number], within, old, new, values, ordered)
                     told_change[undecided] = 0
                 if leaves[number].kind == "M" and path in last:  # a map is emptied when its members are gone
                     rank[told_change == _ADDED] = 2 * last[path] + 1
@@ -129,7 +132,9 @@ class Comparer(Reader):
                 *([_first(told, side, numbers, there) for side in ("before", "after")] if values else ()),
             )
 
-    def _within(self, leaf: Leaf, keys: Any, old: pa.ChunkedArray, new: pa.ChunkedArray, values: bool) -> _Found:
+    def _within(
+        self, leaf: Leaf, keys: Any, old: pa.ChunkedArray, new: pa.ChunkedArray, values: bool, ordered: bool
+    ) -> _Found:
         """Tell what differs within an attribute, of values whose texts differ."""
         (old_codes, olds), (new_codes, news) = encoded(old), encoded(new)
         pairs, codes = np.unique(old_codes.astype("int64") * len(news) + new_codes, return_inverse=True)
@@ -149,7 +154,7 @@ class Comparer(Reader):
         each = self._of_differences(np.zeros(len(found), dtype="int64"), found, leaf.path, values)
         texts = [side.take(pa.array(at)) for side in (each.before, each.after) if side is not None]
         within = _Found(np.repeat(keys, counts), each.paths[at], each.changes[at], *texts)
-        return within.by_path() if leaf.kind == "L" else within
+        return within if ordered or leaf.kind != "L" else within.by_path()
 
     def _singly(self, pairs: pa.Table, rows: Any, values: bool) -> _Found:
         """Compare pairs one by one."""

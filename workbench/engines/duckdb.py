@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -49,7 +50,7 @@ from workbench.log.store import LogStore
 from workbench.log.store_upkeep import shrink
 from workbench.model.canonical import binary_once
 from workbench.model.times import END_OF_TIME, START_OF_TIME, duration
-from workbench.paths import local_path
+from workbench.paths import local_path, private_folder
 from workbench.sql.dialects import to_duckdb
 from workbench.sql.filters import EVERYTHING, Filter, of_origin
 from workbench.sql.literals import identifier, literal
@@ -82,8 +83,8 @@ def _asked_again(method: M) -> M:
                     error.asked_again = True
                     raise
                 lost = True
-            except QueryError:
-                if not self._is_mended(self._resumes):
+            except QueryError as error:
+                if not self._is_mended(error, self._resumes):
                     raise
             finally:
                 self._asking = False
@@ -99,6 +100,7 @@ class DuckDBEngine(Engine):
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._asking = False
         self._logs: dict[tuple[str, str], StagedLog] = {}
+        self._asked_of: dict[str, StagedLog] = {}
         self._staged: tuple[str, Baseline] | None = None
         self._not_staged: tuple[Unreadable, ...] = ()
         self._resumes: Checkpoint | None = None
@@ -114,11 +116,13 @@ class DuckDBEngine(Engine):
     def close(self) -> None:
         """Free the memory and the files of the connection."""
         self._logs.clear()
+        self._asked_of.clear()
         self._staged = None
         connection, self._connection = self._connection, None
         if connection:
             with suppress(duckdb.Error):  # of a database that is lost
                 connection.close()
+            self._emptied()
 
     @contextmanager
     def _alive(self) -> Iterator[None]:
@@ -128,6 +132,8 @@ class DuckDBEngine(Engine):
         except (RuntimeError, duckdb.Error, QueryError) as error:
             let_interrupt(error)
             if not (fatal := _fatal(error)):
+                if isinstance(error, duckdb.Error):
+                    raise QueryError(f"DuckDB refused: {without_values(error)}") from error
                 raise
             self.close()
             raise EngineLost(
@@ -159,17 +165,17 @@ class DuckDBEngine(Engine):
     @_asked_again
     def keys_seen(self, table: str) -> list[Schema]:
         """Name the keys that a table had when it was asked about last."""
-        return self._table(table, again=False).schemas
+        log = self._asked_of.get(table)
+        return self._identity(log, table).schemas if log else self.keys(table)
 
     @_asked_again
     def place(self, table: str) -> Mapping[str, str]:
         """Tell a table's Region and account, where they are chosen or known."""
         return self._table(table).place
 
-    def _table(self, table: str, *, again: bool = True) -> Table:
+    def _table(self, table: str) -> Table:
         log = self._log(self._source_of(table), self._checkpoint(table, END_OF_TIME))
-        if again or not log.objects:
-            self._refresh(log)
+        self._refresh(log)
         return self._identity(log, table)
 
     def estimate(self, question: Asked, table: str, **values: object) -> Estimate:
@@ -191,8 +197,9 @@ class DuckDBEngine(Engine):
     ) -> Answer:
         """Answer a question over a table's deliveries."""
         began, question = time.perf_counter(), as_question(question)
-        answer, sql = self._begun(question, table, where, over, after, question.bind(values))
+        values = question.bind(values)
         with _failing(question, table):
+            answer, sql = self._begun(question, table, where, over, after, values)
             rows = _decoded(self._con.sql(sql).to_arrow_table())
         return replace(answer, rows=rows, seconds=time.perf_counter() - began)
 
@@ -224,14 +231,18 @@ class DuckDBEngine(Engine):
                         handed_over = True
                 return
             except QueryError as error:
-                if isinstance(error, EngineLost) or not self._is_mended(resumes or self._resumes):
+                if isinstance(error, EngineLost) or not self._is_mended(error, resumes or self._resumes):
                     raise
                 if handed_over:
                     raise EngineLost(f"what was read of {table!r} is damaged or gone: ask again") from error
 
-    def _is_mended(self, resumes: Checkpoint | None) -> bool:
+    def _is_mended(self, error: QueryError, resumes: Checkpoint | None) -> bool:
         """Return whether a checkpoint is gone that a question began with, or what was stored of a log was damaged."""
         removed = resumes is not None and not _kept(resumes)
+        reasons = list(causes(error))
+        read = any(isinstance(each, duckdb.Error) for each in reasons)
+        if not read or any(isinstance(each, duckdb.OutOfMemoryException) for each in reasons):
+            return removed
         mended = [log.mended() for log in self._logs.values()]
         return removed or any(mended)
 
@@ -366,6 +377,7 @@ class DuckDBEngine(Engine):
         if question.arrivals:
             deliveries = f"(select * from {deliveries} as log join {log.arrivals()} as objects using (object))"
         one_key = len(self._identity(log, table).schemas) < 2 and (over == "log" or not self._settings.baseline)
+        self._asked_of[table] = log
         text = question.compose(
             values,
             deliveries=deliveries,
@@ -509,7 +521,7 @@ class DuckDBEngine(Engine):
         if self._connection is None:
             home = self._settings.home
             home = home if home.is_dir() and os.access(home, os.W_OK) else Path(tempfile.gettempdir())
-            spill = home / f"spill-{os.getpid()}"  # made by DuckDB where it needs it, and removed
+            spill = private_folder(home, "spill-")
             options: dict[str, str | bool | int | float | list[str]] = {
                 "preserve_insertion_order": False,
                 "integer_division": True,
@@ -528,6 +540,7 @@ class DuckDBEngine(Engine):
             register_functions(con)
             self._connection = con
             weakref.finalize(self, con.close)  # else DuckDB's binding complains at the end of the process
+            self._emptied = weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
         return self._connection
 
 

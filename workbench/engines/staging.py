@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count as count_up
 from itertools import islice
 from pathlib import Path
 
@@ -70,13 +71,14 @@ class StagedLog:
         self._view, self._memory = identifier(name), identifier(f"{name} in memory")
         self._given_zone, self._zone = zone, Zone()
         self._seen: dict[str, ChangeTimes | None] = {}
+        self._seen_of: dict[str, Stamp] = {}
         self._undated = self._listing = Listing([])
         self._line_by_line = False
         self._stored: list[Segment] = []
         self._in_memory: list[Segment] = []
         self._wanted: frozenset[Stamp] = frozenset()
         self._failed: set[Stamp] = set()
-        self._unstored, self._lost, self._grown = "", False, False
+        self._unstored, self._refused, self._lost, self._grown = "", False, False, False
         self._vanished: list[Unreadable] = []
         self._looked_into: dict[tuple[str, frozenset[Stamp]], tuple[Part, ...]] = {}
         columns = ", ".join(f"{column} {COLUMN_TYPES[column]}" for column in SCHEMA.names)
@@ -116,8 +118,9 @@ class StagedLog:
         notes = {name: f"{count(number, 'change')} read out of {name}" for name, number in sorted(self.wrapped.items())}
         if FAILURE in notes:
             notes[FAILURE] += ", of which Athena's table knows nothing"
-        unstored = [f"read into memory, for this process alone: {self._unstored}"] if self._unstored else []
-        return (*notes.values(), *self._listing.notes, *self._zone.note, *unstored)
+        unstored = [f"read into memory, for this process alone: {self._unstored}"] if self._in_memory else []
+        told = (*notes.values(), *self._listing.notes, *self._zone.note)
+        return (*told, *unstored) if self._unstored else told
 
     @property
     def bytes(self) -> int:
@@ -126,7 +129,7 @@ class StagedLog:
 
     def refresh(self) -> bool:
         """Read the objects that came since, and return whether there were any."""
-        self._grown, gone = False, list[Object]()
+        self._grown, self._refused, gone = False, False, list[Object]()
         for _ in range(_ATTEMPTS):
             try:
                 self._undated = list_source(self.source, self._undated)
@@ -164,6 +167,10 @@ class StagedLog:
             for number, times in segment.facts.get(_TIMES, {}).items():
                 if number in by_number:
                     self._seen.setdefault(by_number[number], ChangeTimes(*map(datetime.fromisoformat, times)))
+        for item in objects:
+            if self._seen_of.get(item.path) not in (None, _stamp(item)):  # it was replaced
+                self._seen.pop(item.path, None)
+            self._seen_of[item.path] = _stamp(item)
         seen = sample_times([item for item in objects if item.arrival], self._seen, self._look)
         arrivals = ((time_in_path(Path(item.path).as_posix()), times) for item, times in seen)
         witnesses = [Witness(without_zone(by[0]), by[1], times) for by, times in arrivals if by]
@@ -227,7 +234,9 @@ class StagedLog:
             return False
         damaged = self.store.damaged(whole=True)
         self.store.drop(damaged)
-        return bool(damaged)
+        names = {each.name for each in self._all_stored()}  # others may have merged or cleared what was read here
+        gone = [each for each in self._stored if each.name not in names or not self.store.path(each).exists()]
+        return bool(damaged or gone)
 
     # What is read, and where it is.
 
@@ -293,7 +302,11 @@ class StagedLog:
         """Read what is not read yet, and return what vanished meanwhile."""
         self._forget_memory(self._failed)
         self._failed, vanished = set(), list[Object]()
-        while missing := [item for item in self._missing() if item not in vanished]:
+        for number in count_up():
+            if not (missing := [item for item in self._missing() if item not in vanished]):
+                break
+            if number == _ATTEMPTS:
+                self._refused, self._unstored = True, "other processes change the store all the time"
             readers = self._ingest.readers(missing, line_by_line=self._line_by_line)
             size = sum(item.size for item in missing)
             with reading(Path(self.source).name, len(missing), size) as bar, without_bar(self._con):
@@ -302,7 +315,7 @@ class StagedLog:
                     vanished += gone
                     bar.update(len(some), changes, sum(item.size for item in some))
             self._grown = True
-        if self._grown and self.store and not self._unstored:
+        if self._grown and self.store and not self._refused:
             self._tidy(self.store)
             self._missing()
         if self.store:
@@ -311,12 +324,12 @@ class StagedLog:
 
     def _read(self, objects: Sequence[Object], readers: Mapping[Object, Reader]) -> tuple[int, list[Object]]:
         """Read objects, and return how many changes they hold, and those that vanished, or changed, meanwhile."""
-        if self.store and not self._unstored:
+        if self.store and not self._refused and not self._lost:
             try:
                 return self._read_into(self.store, objects, readers)
             except (StoreUnavailable, duckdb.IOException) as error:  # such as a full disk
                 let_interrupt(error)
-                self._unstored = without_values(error)
+                self._refused, self._unstored = True, without_values(error)
         return self._read_into(None, objects, readers)
 
     def _read_into(
@@ -382,6 +395,7 @@ class StagedLog:
         """Merge what was stored; what the file system refuses now is left for another time."""
         try:
             self._merge(store)
+            self._missing()
             self._keep_times(store)
             store.collect()
         except (StoreUnavailable, duckdb.IOException) as error:

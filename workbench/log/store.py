@@ -201,6 +201,7 @@ class Store:
         line = encoded(segment, self._beginning)
         with changing(self.folder.parent):
             held = self._read()
+            replaced |= self._dropped & {each.name for each in held.values()}  # that could not be written down then
             left = {line: each for line, each in held.items() if each.name not in replaced}
             if len(held) - len(left) < len(replaced) or not file.exists():
                 return False

@@ -105,6 +105,8 @@ def clear(home: Path, source: str | Path | None = None) -> list[StoredLog]:
     logs = stored_logs(home)
     chosen = logs
     if source is not None:
+        if not str(source):
+            raise ParameterError("name the log whose store is to go, or leave it out for all")
         place = local_path(source).resolve()
         chosen = [log for log in logs if log.source and Path(log.source).resolve().is_relative_to(place)]
         if not chosen:
