@@ -20,7 +20,7 @@ from tests.helpers.questions import LATER
 from workbench import Workbench
 from workbench.engines import ingest, staging
 from workbench.engines.staging import StagedLog
-from workbench.errors import StoreUnavailable
+from workbench.errors import ConfigError, StoreUnavailable
 from workbench.log.store import LogStore
 from workbench.model.times import END_OF_TIME
 from workbench.sql import questions
@@ -166,7 +166,8 @@ def test_a_home_that_cannot_be_written_is_said_and_the_log_read_into_memory(log,
 
         def full(self, query):
             if self._store is not None and not left.append(0):
-                raise duckdb.IOException("IO Error: Could not write file: No space left on device")
+                message = '{"exception_type":"IO","exception_message":"Could not write file","errno":"28"}'
+                raise duckdb.IOException(f"IO Error: Async write failed for range [offset=0, size=1250]: {message}")
             return write(self, query)
 
         monkeypatch.setattr(staging._Writing, "write", full)
@@ -177,6 +178,7 @@ def test_a_home_that_cannot_be_written_is_said_and_the_log_read_into_memory(log,
         assert len(result.df) == DAYS * 5
         (note,) = [note for note in result.stats.notes if "read into memory" in note]
         assert "\n" not in note
+        assert "{" not in note
         assert set(wb.latest_state("things").df["n"]) == {DAYS - 1}
 
 
@@ -319,3 +321,33 @@ def test_a_question_with_a_text_of_its_own_for_rows_answers_what_its_other_text_
         found = answers()
         monkeypatch.setattr(questions, "_FEW", {})
         assert found == answers()
+
+
+def test_a_damaged_segment_whose_file_nobody_may_touch_is_made_again(log, tmp_path):
+    home = tmp_path / "home"
+    with closing(Workbench(log, home=home)) as wb:
+        wb.tables()
+    (file,) = home.glob("store/*/*.parquet")
+    file.unlink()
+    file.symlink_to(file.name)  # to itself: its time cannot be set
+    with closing(Workbench(log, home=home)) as wb:
+        assert len(wb.changes("things").df) == DAYS * 5
+    assert sum(len(each.objects) for each in segments(log, home)) == DAYS
+
+
+def test_a_home_whose_path_is_no_text_is_refused_in_a_line(log, tmp_path):
+    with closing(Workbench(log, home=tmp_path / os.fsdecode(b"n\xff"))) as wb:
+        wb.settings.home.mkdir()
+        with pytest.raises(ConfigError, match="no UTF-8: set home to another folder"):
+            wb.latest_state("things")
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+@pytest.mark.parametrize("store", ["on", "off"])
+def test_changes_that_tie_in_all_but_their_event_have_one_order(tmp_path, order, store):
+    key, image = {"pk": {"S": "a"}}, {"pk": {"S": "a"}, "n": {"N": "1"}}
+    events = [("INSERT", {"new": image}), ("MODIFY", {"new": image, "old": image}), ("REMOVE", {"old": image})]
+    made = [record(event, key, micros(day(0)), event_id="1", **images) for event, images in events]
+    write_log(tmp_path / "log", [made[number] for number in order])
+    with closing(Workbench(tmp_path / "log", home=tmp_path / "home", store=store)) as wb:
+        assert list(wb.changes("things").df["event_name"]) == ["INSERT", "MODIFY", "REMOVE"]

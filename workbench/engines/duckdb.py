@@ -519,8 +519,12 @@ class DuckDBEngine(Engine):
     @property
     def _con(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
-            home = self._settings.home
+            home = self._settings.home.absolute()
             home = home if home.is_dir() and os.access(home, os.W_OK) else Path(tempfile.gettempdir())
+            try:
+                str(home).encode()
+            except UnicodeEncodeError:
+                raise ConfigError(f"the path of home, {str(home)!r}, is no UTF-8: set home to another folder") from None
             spill = private_folder(home, "spill-")
             options: dict[str, str | bool | int | float | list[str]] = {
                 "preserve_insertion_order": False,

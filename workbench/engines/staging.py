@@ -7,6 +7,8 @@ that is read-only, into a table in memory, for this process. Only objects that c
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -329,7 +331,7 @@ class StagedLog:
                 return self._read_into(self.store, objects, readers)
             except (StoreUnavailable, duckdb.IOException) as error:  # such as a full disk
                 let_interrupt(error)
-                self._refused, self._unstored = True, without_values(error)
+                self._refused, self._unstored = True, _why(error, self.store.folder)
         return self._read_into(None, objects, readers)
 
     def _read_into(
@@ -491,6 +493,14 @@ class _Writing:
         assert self._file
         file, self._file = self._file, None
         return file
+
+
+def _why(error: Exception, folder: Path) -> str:
+    """Say why a store cannot be written; DuckDB tells it as JSON."""
+    number = re.search(r'"errno":"(\d+)"', str(error))
+    if isinstance(error, StoreUnavailable) or not number:
+        return without_values(error)
+    return f"the store {folder} cannot be written: {os.strerror(int(number[1]))}"
 
 
 def _read_segments(files: Iterable[Path], live: str) -> str:

@@ -277,7 +277,7 @@ class Store:
         """Replace the manifest; from now on the files of what is replaced grow old."""
         _make_private(self.folder)
         for name in replaced:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # of another user, or gone
                 os.utime(self.folder / name)
         about = dumped({"id": uuid4().hex, **self.about, "crc32": _crc32([*lines])})
         with write_atomically(self.folder / MANIFEST, make_folder=False) as part:

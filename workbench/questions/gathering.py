@@ -199,7 +199,8 @@ class Changes:
         rows = self._spool.take(
             numbers, pa.schema([*(field for side in sides for field in side.schema({})), *_CHANGE.items()])
         )
-        by = [times(rows.column("ts")), *self._keys.columns(rows, keys).values(), rows.column("event_id").to_pandas()]
+        last = (rows.column(name).to_pandas() for name in ("event_id", "event_name"))
+        by = [times(rows.column("ts")), *self._keys.columns(rows, keys).values(), *last]
         if (order := by_key(by)) is not None:
             rows = rows.take(order)
         df = beside_own(pd.DataFrame(self._keys.columns(rows, keys), pd.RangeIndex(len(rows))), CHANGE)
