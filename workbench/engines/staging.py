@@ -360,17 +360,23 @@ class StagedLog:
         """Describe what was read of objects."""
         paths = {item.path for item in objects}
         relation = f"(select * from {batch.relation} where {self._only(map(_stamp, objects))})"
+        return replace(
+            self._described(relation, frozenset(map(_stamp, objects))),
+            unreadable=tuple(each for each in batch.unreadable if each.object in paths),
+            wrapped={path: counts for path, counts in batch.wrapped.items() if path in paths},
+            lines=self._line_by_line,
+        )
+
+    def _described(self, relation: str, objects: frozenset[Stamp]) -> Segment:
+        """Describe what a relation holds, which are all changes of some objects."""
         contents = self._look_into(relation)
         return Segment(
             "",
-            frozenset(map(_stamp, objects)),
+            objects,
             sum(each.changes for each in contents),
             first=min((each.first for each in contents), default=None),
             last=max((each.last for each in contents), default=None),
-            unreadable=tuple(each for each in batch.unreadable if each.object in paths),
-            wrapped={path: counts for path, counts in batch.wrapped.items() if path in paths},
             contents=contents,
-            lines=self._line_by_line,
         )
 
     def _keep_in_memory(self, batch: Batch, objects: Sequence[Object]) -> int:
@@ -439,16 +445,10 @@ class StagedLog:
         parts = [_part_of(each, there) for each in segments]
         query = _read_segments(map(store.path, segments), self._only(objects))
         with _Writing(self._con, store) as writing:
-            contents = self._look_into(writing.write(f"select * exclude (row_id) from ({query})"))
-            merged_segment = Segment(
-                "",
-                objects,
-                sum(each.changes for each in contents),
-                first=min((each.first for each in contents), default=None),
-                last=max((each.last for each in contents), default=None),
+            merged_segment = replace(
+                self._described(writing.write(f"select * exclude (row_id) from ({query})"), objects),
                 unreadable=tuple(line for each in parts for line in each.unreadable),
                 wrapped={path: counts for each in parts for path, counts in each.wrapped.items()},
-                contents=contents,
                 lines=all(each.lines for each in segments),
                 facts={_TIMES: {k: v for each in segments for k, v in each.facts.get(_TIMES, {}).items()}},
             )
