@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from workbench.errors import ConfigError, ParameterError, did_you_mean
 from workbench.model.attribute_paths import column_path
+from workbench.sandbox.datasets import DATASETS
 
 _TABLE_ARN = re.compile(r"arn:aws[\w-]*:dynamodb:([\w-]+):(\d{12}):table/([\w.-]{3,255})")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
@@ -107,7 +108,7 @@ class Config:
     generator: str = option(
         "",
         "A function that writes generated items into a new table, whose keys it then sets",
-        choices=("", "persons", "heartrate"),
+        choices=("", *DATASETS),
     )
 
     stream_shards: int = option(0, "Shards of the Kinesis stream; 0 is on-demand", between=(0, 500))

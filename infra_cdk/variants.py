@@ -23,6 +23,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "existing-table-arn": {"table": "arn:aws:dynamodb:eu-central-1:123456789012:table/orders"},
     "generator": {"generator": "persons"},
     "generator-heartrate": {"generator": "heartrate"},
+    "generator-orders": {"generator": "orders"},
     "disposable": {"keep": "false", "name": "Trial"},
     "cross-account": _ACCOUNTS,
     "cross-account-parquet": _ACCOUNTS | {"format": "parquet"},

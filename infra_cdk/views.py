@@ -32,6 +32,9 @@ def extra_queries(config: Config) -> dict[str, tuple[str, str]]:
                 where=f"{_value('new_image', ('HeartRate',), 'N')} > 120",
             ),
         )
+    if config.generator == "orders":
+        names = replace(config, view="order_id:S,customer.name:S,status:S,total:N,updated_by:S")
+        made["status of orders"] = ("Which orders are there, and how far is each?", flattened(names))
     return made
 
 

@@ -53,7 +53,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("variant", "dataset"), [("generator", "persons"), ("generator-heartrate", "heartrate")])
+@pytest.mark.parametrize(
+    ("variant", "dataset"),
+    [("generator", "persons"), ("generator-heartrate", "heartrate"), ("generator-orders", "orders")],
+)
 def test_it_writes_as_many_items_as_it_is_told(variants, aws, package, variant, dataset):
     function = only(variants[variant], "AWS::Lambda::Function", "Generator")
     table = only(variants[variant], "AWS::DynamoDB::Table")

@@ -51,7 +51,8 @@ def test_a_new_table_is_on_demand_encrypted_recoverable_protected_and_captured_i
 
 def test_the_generators_table_has_the_keys_of_its_dataset(variants):
     keys = {
-        name: only(variants[name], "AWS::DynamoDB::Table")["KeySchema"] for name in ("generator", "generator-heartrate")
+        name: only(variants[name], "AWS::DynamoDB::Table")["KeySchema"]
+        for name in ("generator", "generator-heartrate", "generator-orders")
     }
     assert keys == {
         "generator": [{"AttributeName": "pk", "KeyType": "HASH"}],
@@ -59,6 +60,7 @@ def test_the_generators_table_has_the_keys_of_its_dataset(variants):
             {"AttributeName": "sensor_id", "KeyType": "HASH"},
             {"AttributeName": "report_time", "KeyType": "RANGE"},
         ],
+        "generator-orders": [{"AttributeName": "order_id", "KeyType": "HASH"}],
     }
 
 
@@ -282,6 +284,7 @@ def test_every_question_is_a_named_query_that_athena_can_parse(variants, variant
     more = {
         "generator": "names of persons",
         "generator-heartrate": "heart rates over 120",
+        "generator-orders": "status of orders",
         "private": "names of persons",
         "governed": "flattened view",
     }

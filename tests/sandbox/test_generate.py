@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,12 @@ def heartrate(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return made(tmp_path_factory.mktemp("heartrate"), "heartrate", changes=3_000, seed=1)
 
 
-@pytest.fixture(params=["persons", "heartrate"])
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return made(tmp_path_factory.mktemp("orders"), "orders", changes=4_000, seed=1)
+
+
+@pytest.fixture(params=["persons", "heartrate", "orders"])
 def dataset(request: pytest.FixtureRequest) -> Iterator[Made]:
     return request.getfixturevalue(request.param)
 
@@ -113,8 +119,9 @@ def test_the_log_gives_the_table_that_made_it(dataset):
 
 def test_there_are_as_many_changes_and_items_as_asked(dataset):
     said, changes = dataset.said, dataset.changes
-    assert said.changes == len(changes) == {"persons": 6_000, "heartrate": 3_000}[said.table]
-    assert said.items == len({change["keys"] for change in changes}) == {"persons": 500, "heartrate": 2_400}[said.table]
+    assert said.changes == len(changes) == {"persons": 6_000, "heartrate": 3_000, "orders": 4_000}[said.table]
+    items = {"persons": 500, "heartrate": 2_400, "orders": 800}[said.table]
+    assert said.items == len({change["keys"] for change in changes}) == items
     assert said.deliveries == len(dataset.deliveries)
     assert said.objects == len(objects(dataset.home))
     assert {change["event_name"] for change in changes} == {"INSERT", "MODIFY", "REMOVE"}
@@ -139,7 +146,7 @@ def test_every_change_of_an_item_follows_its_last_once_ties_are_put_in_order(dat
 
 
 @pytest.mark.parametrize(("items", "changes"), [(1, 1), (1, 3), (1, 60), (60, 60), (40, 60), (2, 400)])
-@pytest.mark.parametrize("table", ["persons", "heartrate"])
+@pytest.mark.parametrize("table", ["persons", "heartrate", "orders"])
 def test_small_and_lopsided_tables_have_exactly_what_was_asked_too(tmp_path, table, items, changes):
     for seed in range(4):
         small = made(tmp_path / str(seed), table, items=items, changes=changes, seed=seed, same_instant=0.5)
@@ -197,6 +204,40 @@ def test_heartrate_has_a_composite_key_of_text_and_number_and_plausible_numbers(
     assert any(change["by_ttl"] for change in heartrate.changes)
 
 
+def test_orders_move_on_through_their_states_with_totals_authors_and_versions(orders):
+    steps, carts, stuck = Counter(), 0, set()
+    for change in orders.changes:
+        old, new = (json.loads(change[image] or "null") for image in ("old_image", "new_image"))
+        if new:
+            lines = [line["M"] for line in new["items"]["L"]]
+            goods = sum(Decimal(line["price"]["N"]) * int(line["quantity"]["N"]) for line in lines)
+            less = goods * Decimal("0.9") if "coupon" in new else goods
+            assert abs(Decimal(new["total"]["N"]) - less - (Decimal("4.9") if goods < 50 else 0)) <= Decimal("0.005")
+            assert new["updated_by"]["S"].partition(":")[0] in {"shop", "payments", "warehouse", "carrier", "support"}
+            assert new["created_at"]["S"] <= new["updated_at"]["S"]
+            stuck |= {change["keys"]} if "on_hold" in new else set()
+        if old and new and int(new["version"]["N"]) > int(old["version"]["N"]):  # no burst's way back
+            assert int(new["version"]["N"]) == int(old["version"]["N"]) + 1
+            steps[old["status"]["S"], new["status"]["S"]] += 1
+        carts += change["by_ttl"] and old["status"]["S"] == "cart"
+    moves = {step: times for step, times in steps.items() if step[0] != step[1]}
+    assert moves.keys() == {
+        ("cart", "placed"),
+        ("placed", "paid"),
+        ("placed", "cancelled"),
+        ("paid", "packed"),
+        ("paid", "cancelled"),
+        ("packed", "shipped"),
+        ("shipped", "delivered"),
+        ("delivered", "returned"),
+        ("returned", "refunded"),
+    }
+    assert min(moves.values()) > 5
+    assert moves["placed", "paid"] > 200
+    assert carts > 5
+    assert len(stuck) > 10
+
+
 def test_changes_follow_the_hours_of_the_day_and_rest_at_weekends(tmp_path):
     clean = made(tmp_path, "persons", changes=5_000, **CLEAN)
     times = [datetime.fromisoformat(change["ts"]) for change in clean.changes]
@@ -210,13 +251,13 @@ def test_changes_follow_the_hours_of_the_day_and_rest_at_weekends(tmp_path):
 def test_the_same_arguments_make_the_same_bytes_in_another_process_too(tmp_path):
     script = (
         "import sys; from datetime import *; from pathlib import Path; from tests.sandbox.test_generate import make\n"
-        "for name in ('persons', 'heartrate'): make(Path(sys.argv[1]), name, changes=400, seed=5)"
+        "for name in ('persons', 'heartrate', 'orders'): make(Path(sys.argv[1]), name, changes=400, seed=5)"
     )
     for home, hashes in (("one", "1"), ("two", "2")):
         environment = os.environ | {"PYTHONHASHSEED": hashes, "PYTHONPATH": str(Path(__file__).parents[2])}
         subprocess.run([sys.executable, "-c", script, str(tmp_path / home)], check=True, env=environment)
     assert objects(tmp_path / "one") == objects(tmp_path / "two") != {}
-    for name in ("persons", "heartrate"):
+    for name in ("persons", "heartrate", "orders"):
         make(tmp_path / "three", name, changes=400, seed=6)
     assert not objects(tmp_path / "one").keys() & objects(tmp_path / "three").keys()
 

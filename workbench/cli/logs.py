@@ -87,7 +87,7 @@ def tables(as_json: bool, **where: Any) -> None:
 @click.option("--replace", is_flag=True, help="Make the table anew.")
 @as_json
 def generate(dataset: str, as_json: bool, **options: Any) -> None:
-    """Make a realistic table (persons or heartrate) and its change log in the lake.
+    """Make a realistic table (persons, heartrate or orders) and its change log in the lake.
 
     \b
     Example: workbench generate persons --items 2000 --changes 20000 --seed 7 --replace

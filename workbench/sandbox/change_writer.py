@@ -41,6 +41,8 @@ class Dataset(Protocol):
 
     key: dict[str, str]
     items_a_change: float
+    newest_first: bool
+    """Whether the newest items change most often, as orders do on their way; else the oldest do."""
 
     def new(self, number: int, now: datetime) -> dict[str, Any]:
         """Make the item of that number."""
@@ -159,7 +161,8 @@ class Writer:
             self._put(self._gone.pop(), now)
 
     def _pick(self) -> int:
-        return int(len(self._live) * self.rng.random() ** 3)  # a few items change much more often than most
+        at = int(len(self._live) * self.rng.random() ** 3)  # a few items change much more often than most
+        return len(self._live) - 1 - at if self._data.newest_first else at
 
     def _insert(self, now: datetime) -> None:
         if self.inserted >= self._items and self._gone:

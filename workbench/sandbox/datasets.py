@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +38,7 @@ class _Persons:
 
     key = {"pk": "S"}  # noqa: RUF012
     items_a_change = 0.1
+    newest_first = False
 
     def __init__(self, rng: random.Random, span: tuple[datetime, datetime]) -> None:
         from faker import Faker  # slow to import, and no question needs it
@@ -111,6 +112,7 @@ class _Heartrate:
 
     key = {"sensor_id": "S", "report_time": "N"}  # noqa: RUF012
     items_a_change = 0.8
+    newest_first = False
 
     def __init__(self, rng: random.Random, span: tuple[datetime, datetime]) -> None:
         self._rng = rng
@@ -139,7 +141,130 @@ class _Heartrate:
         return item | {"HeartRate": beat + self._rng.choice((-3, -2, -1, 1, 2, 3)), "corrected": True}
 
 
+class _Orders:
+    """Orders of a shop on their way: cart, placed, paid, packed, shipped, delivered; or cancelled, returned, refunded.
+
+    Carts expire, some orders wait for goods, and each write tells its author and counts the item's version.
+    """
+
+    key = {"order_id": "S"}  # noqa: RUF012
+    items_a_change = 0.2
+    newest_first = True
+
+    _cities = (("Berlin", "DE"), ("Hamburg", "DE"), ("Lyon", "FR"), ("Paris", "FR"), ("Leeds", "GB"), ("Graz", "AT"))
+    _goods = (
+        ("Notebook", 390),
+        ("Fountain pen", 2495),
+        ("Desk lamp", 5900),
+        ("Backpack", 8950),
+        ("Coffee beans", 1290),
+        ("Water bottle", 1849),
+        ("Headphones", 17900),
+        ("Sticker", 99),
+    )
+
+    def __init__(self, rng: random.Random, span: tuple[datetime, datetime]) -> None:
+        from faker import Faker  # slow to import, and no question needs it
+
+        fake = Faker(["en_GB", "de_DE", "fr_FR"])
+        fake.seed_instance(rng.getrandbits(32))
+        self._rng = rng
+        self._customers = [
+            {"id": f"c-{number:03d}", "name": f"{fake.first_name()} {fake.last_name()}"}
+            | dict(zip(("city", "country"), rng.choice(self._cities), strict=True))
+            for number in range(150)
+        ]
+        self._support = [f"support:{fake.first_name().lower()}" for _ in range(3)]
+
+    def new(self, number: int, now: datetime) -> dict[str, Any]:
+        rng, cart = self._rng, self._rng.random() < 0.3
+        order = {
+            "order_id": f"o-{number:06d}",
+            "customer": self._customers[int(150 * rng.random() ** 2)],  # some order often
+            "status": "cart" if cart else "placed",
+            "items": [self._line() for _ in range(rng.randint(1, 3))],
+            "currency": "EUR",
+            "created_at": _iso(now),
+            "version": 0,
+        }
+        if rng.random() < 0.15:
+            order["coupon"] = rng.choice(("WELCOME10", "AUTUMN10"))
+        if cart:
+            order["expires_at"] = int((now + timedelta(hours=rng.uniform(3, 60))).timestamp())
+        return self._written(order, now, "shop")
+
+    def changed(self, item: dict[str, Any], now: datetime) -> dict[str, Any]:
+        rng, order, drawn = self._rng, dict(item), self._rng.random()
+        match order["status"]:
+            case "cart" if drawn < 0.5:
+                order["items"] = [*order["items"], self._line()]
+            case "cart":
+                order["status"] = "placed"
+                order.pop("expires_at", None)
+            case "placed" if drawn < 0.8:
+                order |= {"status": "paid", "paid_with": rng.choice(("card", "card", "paypal", "invoice"))}
+                return self._written(order, now, "payments")
+            case "placed" if drawn < 0.9:
+                order["failed_payments"] = order.get("failed_payments", 0) + 1
+                return self._written(order, now, "payments")
+            case "placed":
+                order["status"] = "cancelled"
+            case "paid" if drawn < (0.25 if order.get("on_hold") else 0.87):
+                order["status"] = "packed"
+                order.pop("on_hold", None)
+                return self._written(order, now, "warehouse")
+            case "paid" if drawn < 0.95:  # goods are missing: such orders are stuck
+                order |= {"on_hold": True, "reminders": order.get("reminders", 0) + ("on_hold" in order)}
+                return self._written(order, now, "warehouse")
+            case "paid":
+                order |= {"status": "cancelled", "refund": order["total"]}
+                return self._written(order, now, rng.choice(self._support))
+            case "packed":
+                order |= {"status": "shipped", "tracking": f"{rng.randrange(10**12):012d}"}
+                return self._written(order, now, "carrier")
+            case "shipped":
+                order |= {"scans": order.get("scans", 0) + 1, "status": "delivered" if drawn < 0.75 else "shipped"}
+                return self._written(order, now, "carrier")
+            case "delivered" if drawn < 0.15:
+                order["status"] = "returned"
+                return self._written(order, now, "warehouse")
+            case "returned" if drawn < 0.8:
+                line = rng.choice(order["items"])
+                order |= {"status": "refunded", "refund": min(line["price"] * line["quantity"], order["total"])}
+                return self._written(order, now, rng.choice(self._support))
+            case "delivered" | "refunded" if drawn < 0.6:
+                order["rating"] = rng.randint(1, 5)
+            case _:
+                order["note"] = rng.choice(("called", "wrote back", "address confirmed", "invoice sent again"))
+                return self._written(order, now, rng.choice(self._support))
+        return self._written(order, now, "shop")
+
+    def _line(self) -> dict[str, Any]:
+        number = self._rng.randrange(len(self._goods))
+        name, cents = self._goods[number]
+        quantity = self._rng.choice((1, 1, 1, 2, 2, 5))
+        return {"sku": f"sku-{number:02d}", "name": name, "quantity": quantity, "price": Decimal(cents) / 100}
+
+    def _written(self, order: dict[str, Any], now: datetime, author: str) -> dict[str, Any]:
+        """Return the order as its author writes it: with its total, its next version and when."""
+        goods = sum((line["price"] * line["quantity"] for line in order["items"]), Decimal(0))
+        share = Decimal("0.9") if "coupon" in order else Decimal(1)
+        total = (goods * share).quantize(Decimal("0.01")) + (Decimal("4.9") if goods < 50 else 0)
+        return order | {
+            "total": total,
+            "version": order["version"] + 1,
+            "updated_at": _iso(now),
+            "updated_by": author,
+        }
+
+
+def _iso(moment: datetime) -> str:
+    """Write a time as programs put it into items: text, UTC, with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 DATASETS: dict[str, Callable[[random.Random, tuple[datetime, datetime]], Dataset]] = {
     "persons": _Persons,
     "heartrate": _Heartrate,
+    "orders": _Orders,
 }

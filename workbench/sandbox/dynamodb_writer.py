@@ -85,7 +85,8 @@ def write(
     Parameters
     ----------
     dataset
-        ``persons`` or ``heartrate``; see `workbench.sandbox.generate.generate`, which also tells of the others.
+        ``persons``, ``heartrate`` or ``orders``; see `workbench.sandbox.generate.generate`, which also tells of the
+        others.
     table
         The table's name; the dataset's where not given.
     rate
@@ -133,14 +134,15 @@ class Event(TypedDict, total=False):
 def handler(event: Event | None, context: object) -> dict[str, str | int]:
     """Write a few generated items to a table: what a Lambda runs.
 
-    Of 1,000 persons those that are there get their next version, and the others are made; readings of heart rates are
-    always new. The role needs dynamodb:BatchGetItem and dynamodb:BatchWriteItem on the table.
+    Of 1,000 persons or orders those that are there get their next version, and the others are made; readings of heart
+    rates are always new. The role needs dynamodb:BatchGetItem and dynamodb:BatchWriteItem on the table.
 
     Parameters
     ----------
     event
-        ``batchSize``, 5 where not given; ``dataset``, persons or heartrate, else ``DATASET`` in the environment, else
-        persons; ``table``, else ``TABLE_PERSONS`` or ``TABLE_HEARTRATE``, else ``TABLE``.
+        ``batchSize``, 5 where not given; ``dataset``, persons, heartrate or orders, else ``DATASET`` in the
+        environment, else persons; ``table``, else ``TABLE_PERSONS``, ``TABLE_HEARTRATE`` or ``TABLE_ORDERS``, else
+        ``TABLE``.
 
     Returns
     -------

@@ -75,11 +75,12 @@ def generate(
     Parameters
     ----------
     dataset
-        ``persons`` (key pk: a nested person, tags, a schema that changes half-way, deletes, TTL) or
-        ``heartrate`` (key sensor_id and report_time: numbers, corrections, TTL).
+        ``persons`` (key pk: a nested person, tags, a schema that changes half-way, deletes, TTL),
+        ``heartrate`` (key sensor_id and report_time: numbers, corrections, TTL) or ``orders`` (key order_id:
+        customers, a status that moves on, lists of lines, totals, who wrote last, carts that expire).
     items, changes
         How many different items, and how many changes of them. By default one item in ten changes
-        (persons) or four in five (heartrate).
+        (persons), in five (orders), or four in five (heartrate).
     start, end
         The span of the changes, UTC where they name no zone; by default the seven days before the last
         full hour.
