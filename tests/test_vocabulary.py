@@ -21,7 +21,7 @@ KEY = {"pk": {"S": "x"}}
 INSTANTS = {"diff": ["2026-01-01T12:00:00Z"]}
 NAMES = [*QUESTIONS, *ALIASES, *(name.replace("_", "-") for name in QUESTIONS if "_" in name)]
 OPTIONS_OF_RESULTS = {"out", "overwrite", "nested", "excel", "mask", "mask_with", "as_json"}
-OPTIONS_OF_LOGS = {"source", "keys", "baseline", "log_region", "log_account"}
+OPTIONS_OF_LOGS = {"source", "keys", "baseline", "log_region", "log_account", "actor"}
 
 
 @pytest.fixture

@@ -46,6 +46,12 @@ def _checked_mask(paths: tuple[str, ...]) -> tuple[str, ...]:
     return paths
 
 
+def _checked_path(path: str | None) -> str | None:
+    if path is not None:
+        column_path(path)
+    return path
+
+
 ENGINES = {
     "duckdb": "workbench.engines.duckdb:DuckDBEngine",
     "athena": "workbench.engines.athena:AthenaEngine",
@@ -111,6 +117,8 @@ class Settings(BaseSettings):
     """Key of the hashes; without one, values that can be guessed can be found out."""
     numbers: Literal["auto", "decimal"] = "auto"
     """Whether numbers are integers and floats where they lose nothing by it, or always decimals."""
+    actor: Annotated[str | None, AfterValidator(_checked_path)] = None
+    """An attribute in which writers say who they are, such as ``updated_by``: shown beside every change."""
     tracebacks: bool = False
     """Whether an error in a notebook shows its traceback, not its line alone; on the command line ``--debug`` does."""
     late_arrival: Length = "24h"

@@ -183,6 +183,8 @@ class Workbench:
         Result
             One row a distinct change, by time: the key attributes, ts (UTC, microseconds), event_name, by_ttl,
             size_bytes, event_id, and the images' attributes as flattened columns that begin with ``new.`` and ``old.``.
+            With the setting `actor`, a column actor after event_name: what the new image has at that path, so none of
+            a REMOVE.
 
         Examples
         --------
@@ -233,7 +235,8 @@ class Workbench:
             image only, or none), before and after (Python values;
             <NA> is absent, None is NULL), before_type and after_type (DynamoDB's), missing (a change before this one
             is not in the log, since what it found is not what was left), event_id. A change that changed no
-            attribute but the key's is one row without a path.
+            attribute but the key's is one row without a path. With the setting `actor`, a column actor after
+            event_name, as of `changes`.
 
         Raises
         ------

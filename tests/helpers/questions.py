@@ -17,6 +17,11 @@ def _quality(wb: Workbench) -> Quality:
     return wb.data_quality("things")
 
 
+def told_by(wb: Workbench, actor: str) -> Workbench:
+    """The same log, whose items tell who wrote them."""
+    return Workbench(**(wb.settings.model_dump() | {"actor": actor}))
+
+
 AT, LATER = START.isoformat(), "2026-11-18T12:00:00Z"
 QUESTIONS: dict[str, Callable[[Workbench], pd.DataFrame]] = {
     "latest": lambda wb: wb.latest_state("things").df,
@@ -29,9 +34,11 @@ QUESTIONS: dict[str, Callable[[Workbench], pd.DataFrame]] = {
     "changes where": lambda wb: (
         wb.changes("things", events="MODIFY", where="new.name like '%a%' or old.age is absent").df
     ),
+    "changes by somebody": lambda wb: told_by(wb, "name").changes("things").df,
     "changes of an item": lambda wb: wb.changes("things", key={"pk": "p-1", "sk": 1}).df,
     "history": lambda wb: wb.item_history("things").df,
     "history by prefix": lambda wb: wb.item_history("things", "pk=p-", prefix=True).df,
+    "history by somebody": lambda wb: told_by(wb, "address.geo").item_history("things").df,
     "diff": lambda wb: wb.diff("things", AT, LATER).df,
     "frequency": lambda wb: wb.change_frequency("things", every="3h", timezone="Europe/Berlin").df,
     "frequency in a window": lambda wb: wb.change_frequency("things", start=LATER, end="2026-11-19").df,

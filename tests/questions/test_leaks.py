@@ -123,6 +123,7 @@ def project(tmp_path_factory) -> Path:
             "mask_with": '"redact"',
             "mask_salt": '"GEHEIMsalt"',
             "source": '"logs/things"',
+            "actor": '"email"',
         }.items()
     ]
     (root / "workbench.toml").write_text("\n".join(lines))

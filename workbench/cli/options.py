@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 Verb = Callable[..., Any]
-SETTINGS = ("source", "keys", "baseline", "log_region", "log_account", "mask", "mask_with")
+SETTINGS = ("source", "keys", "baseline", "log_region", "log_account", "mask", "mask_with", "actor")
 """Those of `result_options` that are settings; the others say how an answer is shown or written."""
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 parameters = click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="May repeat.")
@@ -57,6 +57,7 @@ def result_options(command: Verb) -> Verb:
             help="Hide this attribute's values, beside those of the setting; may repeat.",
         ),
         click.option("--mask-with", type=click.Choice(["hash", "redact"]), help="How; else by the setting."),
+        click.option("--actor", metavar="PATH", help="Attribute that tells who wrote: shown beside every change."),
     ):
         command = option(command)
     return log_options(command)

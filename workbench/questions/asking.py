@@ -244,16 +244,16 @@ class Asking:
         )
         if not self.settings.mask:
             return result
-        hidden: Any = self._masked(df, self._leading_keys(table, df), result.within)
+        hidden: Any = self._masked(df, self._leading_keys(table, df), result.within, asked.get("actor"))
         return replace(result, df=hidden)
 
     def masked(self, table: str, df: pd.DataFrame, within: Sequence[str] = ()) -> pd.DataFrame:
         """Return a frame without the values of masked attributes, in an order that does not tell them."""
         return whole_of(self._masked(df, self._leading_keys(table, df), within))
 
-    def _masked(self, df: Frame, keys: Sequence[str], within: Sequence[str]) -> Frame:
+    def _masked(self, df: Frame, keys: Sequence[str], within: Sequence[str], actor: str | None = None) -> Frame:
         s = self.settings
-        return hide(df, s.mask, s.mask_with, s.mask_salt, keys=len(keys), within=within)
+        return hide(df, s.mask, s.mask_with, s.mask_salt, keys=len(keys), within=within, actor=actor)
 
     def _leading_keys(self, table: str, df: Frame) -> Sequence[str]:
         """Name the key attributes where a frame's first columns hold them."""

@@ -30,6 +30,8 @@ DIFFERENCE = MappingProxyType(
     }
 )
 """An attribute that differs."""
+ACTOR = "actor"
+"""The column, right after event_name, of what the new image has at the setting `actor`: who wrote, by its word."""
 HISTORY = MappingProxyType(
     {
         "life": "int64",

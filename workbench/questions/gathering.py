@@ -14,6 +14,7 @@ from workbench.engines.images import Reader, in_order
 from workbench.model.attribute_columns import FORMS, Attribute
 from workbench.model.attribute_paths import column_name
 from workbench.model.attributes import Numbers
+from workbench.questions.actors import Actor
 from workbench.questions.columns import CHANGE
 from workbench.questions.frames import beside_own, by_key, times
 from workbench.questions.large import Frame, LargeFrame
@@ -164,9 +165,19 @@ class Changes:
         Where rows are kept that are too many for memory.
     threads
         With which images are read; without it, one a core.
+    actor
+        What is told of who made a change; without it, nothing is.
     """
 
-    def __init__(self, *, numbers: Numbers, folder: Path | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        numbers: Numbers,
+        folder: Path | None = None,
+        threads: int | None = None,
+        actor: Actor | None = None,
+    ) -> None:
+        self._actor = actor
         self._keys = Images("key", threads=threads)
         self._sides = {side: Images(side, numbers, threads) for side in ("new", "old")}
         self._spool, self._times = Spool(folder), list[np.ndarray]()
@@ -203,12 +214,15 @@ class Changes:
         by = [times(rows.column("ts")), *self._keys.columns(rows, keys).values(), *last]
         if (order := by_key(by)) is not None:
             rows = rows.take(order)
-        df = beside_own(pd.DataFrame(self._keys.columns(rows, keys), pd.RangeIndex(len(rows))), CHANGE)
+        df = pd.DataFrame(self._keys.columns(rows, keys), pd.RangeIndex(len(rows)))
         changes = rows.select(list(CHANGE)).to_pandas()
         changes["ts"] = times(rows.column("ts"))
-        parts: list[pd.DataFrame] = [df, changes.astype(dict(CHANGE))]
-        for side, images in self._sides.items():
-            parts.append(pd.DataFrame(images.columns(rows), pd.RangeIndex(len(rows))).add_prefix(f"{side}."))
+        changes = changes.astype(dict(CHANGE))
+        held = {side: pd.DataFrame(images.columns(rows), df.index) for side, images in self._sides.items()}
+        if self._actor:
+            changes = self._actor.beside(changes, held["new"])
+        parts: list[pd.DataFrame] = [beside_own(df, map(str, changes)), changes]
+        parts += [attributes.add_prefix(f"{side}.") for side, attributes in held.items()]
         return pd.concat(parts, axis="columns")
 
 

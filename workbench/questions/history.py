@@ -23,6 +23,7 @@ from workbench.model.keys import Key, key_order
 from workbench.model.ordering import ABSENT, Link, follow
 from workbench.model.records import canonical_text
 from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, instant, window
+from workbench.questions.actors import Actor, actor_of
 from workbench.questions.asking import Asking
 from workbench.questions.columns import HISTORY
 from workbench.questions.frames import key_frame
@@ -107,7 +108,7 @@ def item_history(
     if key is None:
         busiest = asking.engine.ask("hot_keys", table, start=begin, end=until, limit=1).rows
         keys = tuple(busiest.column("keys").to_pylist() or [""])  # which is no item's
-    matching = Filter(keys)
+    matching, actor = Filter(keys), actor_of(asking.settings)
 
     def ask() -> tuple[Answer, pd.DataFrame]:
         answer = asking.ask("changes", table, end=until, where=matching)
@@ -117,7 +118,7 @@ def item_history(
                 "changes", table, start=START_OF_TIME, end=END_OF_TIME, over="baseline", where=matching
             )
             rows = with_baseline(rows, in_utc(exported.rows), baseline.time)
-        return answer, history(rows, asking.key_names(table), start=begin)
+        return answer, history(rows, asking.key_names(table), start=begin, actor=actor)
 
     answer, df = asking.retrying(table, ask)
     asked = {"key": key, "prefix": prefix, "start": start and begin, "end": end and until}
@@ -125,7 +126,9 @@ def item_history(
         *asking.notes(table, until),
         *missing_images(stream_views.count_views(answer.rows)),
         *hints(asking, table, df),
+        *(actor.untold(df) if actor else ()),
     ]
+    asked["actor"] = asking.settings.actor
     return asking.result(History, df, answer, "item_history", table, asked, notes=notes)
 
 
@@ -158,10 +161,12 @@ def diff(
     return asking.result(Comparison, df, answer, "diff", table, asked, items=items, notes=notes)
 
 
-def history(rows: Iterable[Row], keys: Sequence[str], *, start: datetime | None = None) -> pd.DataFrame:
+def history(
+    rows: Iterable[Row], keys: Sequence[str], *, start: datetime | None = None, actor: Actor | None = None
+) -> pd.DataFrame:
     """Return the lives of items, given their changes: one row an attribute change; see `Workbench.item_history`.
 
-    Changes before `start` are reckoned with, but not shown.
+    Changes before `start` are reckoned with, but not shown; with `actor`, who wrote is told beside each.
 
     >>> row = {"keys": '{"pk":{"S":"a"}}', "event_id": "1", "event_name": "INSERT", "by_ttl": False, "old_image": None}
     >>> row |= {"ts": pd.Timestamp("2026-11-01", tz="UTC"), "new_image": '{"pk":{"S":"a"},"n":{"N":"1"}}'}
@@ -169,6 +174,7 @@ def history(rows: Iterable[Row], keys: Sequence[str], *, start: datetime | None 
     [{'pk': 'a', 'life': 1, 'path': 'n', 'change': 'added', 'after': 1}]
     """
     lines: list[tuple[Any, ...]] = []
+    wrote: list[dict[str, Any] | None] = []
     ordered = sorted(rows, key=lambda row: key_order(row["keys"]))
     for key, changes in groupby(ordered, key=lambda row: row["keys"]):
         for row, at, life, since, missing in _lives(list(changes)):
@@ -179,7 +185,8 @@ def history(rows: Iterable[Row], keys: Sequence[str], *, start: datetime | None 
             unknown = at is _UNKNOWN or left is _UNKNOWN
             differing = list(_differing(at, left, orjson.loads(key))) or [_UNKNOWN_CHANGE if unknown else _NOTHING]
             lines += ((key, *change, *each, missing, row["event_id"]) for each in differing)
-    return _frame(lines, keys, HISTORY)
+            wrote += [None if left is _UNKNOWN else left] * len(differing) if actor else []
+    return _frame(lines, keys, HISTORY, actor, wrote)
 
 
 def with_baseline(rows: Iterable[Row], baseline: Iterable[Row], at: datetime) -> list[Row]:
@@ -304,13 +311,24 @@ def _kind(value: Mapping[str, Any] | None) -> Any:
     return pd.NA if value is None else next(iter(value))
 
 
-def _frame(rows: Sequence[tuple[Any, ...]], keys: Sequence[str], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Make a frame of rows that begin with a key's text: the key's attributes first, then the columns."""
-    df = key_frame([row[0] for row in rows], keys, columns)
+def _frame(
+    rows: Sequence[tuple[Any, ...]],
+    keys: Sequence[str],
+    columns: Mapping[str, str],
+    actor: Actor | None,
+    wrote: Sequence[Mapping[str, Any] | None],
+) -> pd.DataFrame:
+    """Make a frame of rows that begin with a key's text: the key's attributes first, then the columns.
+
+    With `actor`, `wrote` has the image that each row's change left.
+    """
+    df = pd.DataFrame(index=pd.RangeIndex(len(rows)))
     for number, (name, kind) in enumerate(columns.items(), start=1):
         values = np.empty(len(rows), dtype=object)
         values[:] = [row[number] for row in rows]
         column = pd.Series(values, dtype=object)
         column = pd.to_datetime(column, utc=True) if kind.startswith("datetime") else column
         df[name] = column.astype(kind)  # type: ignore[call-overload]
-    return df
+    df = actor.beside(df, actor.of_images(wrote)) if actor else df
+    parts = [key_frame([row[0] for row in rows], keys, map(str, df)), df]
+    return pd.concat(parts, axis="columns")

@@ -18,7 +18,7 @@ from workbench.model.attribute_paths import RESERVED, column_path
 from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_json
 from workbench.questions.cells import is_absent
-from workbench.questions.columns import ANSWERS
+from workbench.questions.columns import ACTOR, ANSWERS
 from workbench.questions.large import Frame, LargeFrame, parts
 
 How = Literal["hash", "redact"]
@@ -29,7 +29,9 @@ _INDEX = re.compile(r'("(?:[^"]|"")*")|\[\d*\](?=[.\[]|\Z)')
 _IMAGES = frozenset({"keys", "image", "new_image", "old_image"})  # columns of DynamoDB JSON text
 
 
-def mask(df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: str = "") -> pd.DataFrame:
+def mask(
+    df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: str = "", *, actor: str | None = None
+) -> pd.DataFrame:
     """Return the frame with no value left in the attributes at some paths, nor in anything under them.
 
     They are found as columns of their own (also those that begin with ``new.`` and ``old.``), inside the maps and
@@ -46,6 +48,8 @@ def mask(df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: 
     salt
         Key of the hashes. Without a secret one, a value that can be guessed (an email, a number, a yes or no) can be
         found out by hashing the guesses.
+    actor
+        The path of the attribute that the column `actor` shows, where there is such a column.
 
     Returns
     -------
@@ -70,7 +74,9 @@ def mask(df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: 
         hidden = column
         if not items and name in ("before", "after") and {"path", "before", "after"} <= names:
             hidden = _differences(hidden, df["path"], masked, hide)
-        if name not in own:
+        if actor and name == ACTOR:
+            hidden = _attribute(hidden, _paths(actor), masked, hide)
+        elif name not in own:
             hidden = _attribute(hidden, _places(name, prefixed=not items), masked, hide)
         if name in _IMAGES and not items:
             hidden = _images(hidden, masked, hide)
@@ -85,7 +91,14 @@ def mask(df: pd.DataFrame, paths: str | Sequence[str], how: How = "hash", salt: 
 
 
 def hide(
-    frame: Frame, paths: str | Sequence[str], how: How, salt: str = "", *, keys: int = 0, within: Sequence[str] = ()
+    frame: Frame,
+    paths: str | Sequence[str],
+    how: How,
+    salt: str = "",
+    *,
+    keys: int = 0,
+    within: Sequence[str] = (),
+    actor: str | None = None,
 ) -> Frame:
     """Return a frame as `mask` does, ordered by what is seen in it, where its rows stood in the order of masked keys.
 
@@ -98,6 +111,8 @@ def hide(
         So many of the first columns are the key.
     within
         Columns by which rows are ordered before the key.
+    actor
+        As of `mask`.
 
     Examples
     --------
@@ -107,7 +122,7 @@ def hide(
     changed = any(_keys_differ(part, mask(part, paths, how, salt), keys) for part in parts(frame)) if keys else False
 
     def hidden(part: pd.DataFrame) -> pd.DataFrame:
-        masked = mask(part, paths, how, salt)
+        masked = mask(part, paths, how, salt, actor=actor)
         return _reordered(part, masked, keys, within) if changed and len(part) > 1 else masked
 
     if not isinstance(frame, LargeFrame):

@@ -241,7 +241,8 @@ class Result:
         ParameterError
             Where a path in `mask` is malformed.
         """
-        frame = hide(self._frame, mask, mask_with, mask_salt, keys=len(self.keys), within=self.within)
+        actor = self.asked.get("actor")
+        frame = hide(self._frame, mask, mask_with, mask_salt, keys=len(self.keys), within=self.within, actor=actor)
         meta = self._meta(dict.fromkeys([mask] if isinstance(mask, str) else mask, mask_with))
         return writers.write(
             frame, path, kind, overwrite=overwrite, nested=nested, excel=excel, meta=meta, session=self.session
@@ -265,7 +266,7 @@ class Result:
 
     def _meta(self, hidden: Mapping[str, How]) -> dict[str, Any]:
         parameters = dict(self.asked)
-        question, table = parameters.pop("question", None), parameters.pop("table", None)
+        question, table, actor = (parameters.pop(name, None) for name in ("question", "table", "actor"))
         hidden = dict.fromkeys(parameters.pop("mask", ()), parameters.pop("mask_with", "hash")) | dict(hidden)
         sql, s = self.sql, self.stats
         if any(names_masked(str(each), list(hidden)) for each in (sql, *parameters, *parameters.values())):
@@ -290,6 +291,7 @@ class Result:
             "ambiguous_ties": s.ambiguous_ties,
             "notes": s.notes,
             "masked": hidden,
+            **({"actor": actor} if actor else {}),
         }
 
     def _repr_html_(self) -> str:

@@ -24,6 +24,7 @@ from workbench.model.conditions import CHANGES, LATEST, Condition, holds, names_
 from workbench.model.keys import Key
 from workbench.model.records import EVENTS, refuse_images
 from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, instant, window
+from workbench.questions.actors import actor_of
 from workbench.questions.asking import Asking
 from workbench.questions.gathering import Changes, Items
 from workbench.questions.hints import hints
@@ -74,9 +75,10 @@ def changes(
         raise ParameterError(f"{unknown[0]!r} is no event: use {', '.join(EVENTS)}.{did_you_mean(unknown[0], EVENTS)}")
     condition = asking.read_condition(where, CHANGES)
     matching = Filter(asking.read_keys(table, key, prefix), tuple(chosen), condition)
+    actor = actor_of(asking.settings)
 
     def ask() -> tuple[Answer, Frame, int, list[dict[str, Any]]]:
-        gathered, found, views = Changes(**asking.gathering), 0, []
+        gathered, found, views = Changes(actor=actor, **asking.gathering), 0, []
         newest: pa.Table | None = None
         for answer in asking.batches("changes", table, start=begin, end=until, where=matching):
             views += stream_views.count_views(answer.rows)
@@ -99,11 +101,13 @@ def changes(
         "events": chosen,
         "where": where,
         "limit": limit,
+        "actor": asking.settings.actor,
     }
     notes = [f"the newest of {found:,}"] if found > len(df) else []
     notes += asking.unmatched_masks(df, where, key, chosen, limit)
     notes += missing_images(views)
     notes += hints(asking, table, df, condition, CHANGES) if limit != 0 else []
+    notes += actor.unknown(name.removeprefix("new.") for name in df.columns if name.startswith("new.")) if actor else []
     return asking.result(Result, df, answer, "changes", table, asked, notes=notes)
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from workbench.errors import ParameterError
 from workbench.model.attribute_paths import column_name
+from workbench.questions.columns import ACTOR
 from workbench.questions.html import fragment
 from workbench.text import count, plain, words
 
@@ -208,6 +209,8 @@ def _remark(row: Mapping[str, Any], attributes: Sequence[_Attribute]) -> str:
         remarks.append(f"+{_length(row)}" if row["since_previous"] else "same instant")
     if row["by_ttl"]:
         remarks.append("its time to live was over")
+    if ACTOR in row and row[ACTOR] is not pd.NA:
+        remarks.append(f"by {_shortened(_text(row[ACTOR]))}")
     if row["event_name"] == "BASELINE":
         remarks.append("as an export has it")
     if not pd.isna(row["change"]) and not attributes:
@@ -248,6 +251,10 @@ def _value(text: str, other: str) -> _Value | None:
         shown = f"{shown[: _LONG * 2 // 3]} … {shown[-_LONG // 4 :]}"
     whole = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text):,} characters)"
     return _Value("… " * (begin > 0) + shown + " …" * (end < len(text)), whole)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_LONG]} …"
 
 
 def _text(value: Any) -> str:

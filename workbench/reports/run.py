@@ -133,9 +133,10 @@ def _holding(given: Mapping[str, Any], folder: Path) -> Iterator[Settings]:
 
 
 def _summary(settings: Settings) -> str:
-    """Return what a page says of the settings: their file, and what is masked."""
+    """Return what a page says of the settings: their file, what is masked, and which attribute tells who wrote."""
     masked = f"masked: {', '.join(settings.mask)} ({settings.mask_with})" if settings.mask else ""
-    return " · ".join(filter(None, (f"settings of {settings.file}" if settings.file else "", masked)))
+    actor = f"actor: {settings.actor}" if settings.actor else ""
+    return " · ".join(filter(None, (f"settings of {settings.file}" if settings.file else "", masked, actor)))
 
 
 def _hide(executed: NotebookNode, hidden: Collection[str]) -> None:
