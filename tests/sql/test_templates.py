@@ -206,6 +206,7 @@ def test_there_is_a_question_for_every_file_and_a_wrong_name_is_helped():
 @pytest.mark.parametrize("name", questions())
 def test_a_question_says_what_it_answers_and_is_one_statement_in_athenas_dialect(name):
     text = load(name).replace("{candidates}", load("parts/candidates"))
+    text = text.replace("{settled_instants}", load("parts/settled_instants"))
     text = text.replace("{latest_state}", "select keys, ts, true as ambiguous from {deliveries} where ts <= :as_of")
     header = [line for line in load(name).splitlines() if line.startswith("--")]
     assert header[0].endswith("?"), "the question"
@@ -220,6 +221,8 @@ def test_a_question_says_what_it_answers_and_is_one_statement_in_athenas_dialect
             "columns": "keys, ts",
             "matching": "true",
             "alive": "true",
+            "items": "true",
+            "key_schema": "keys",
         }.items()
         if f"{{{each}}}" in text
     }

@@ -39,6 +39,7 @@ pytestmark = [pytest.mark.trino, pytest.mark.timeout(1500)]
 DAY = START + timedelta(days=1)
 ALL, SOME = {"start": START_OF_TIME, "end": END_OF_TIME}, {"start": START + timedelta(hours=7), "end": DAY}
 QUESTIONS: dict[str, list[dict[str, Any]]] = {
+    "ambiguous_items": [{}],
     "change_frequency": [ALL | {"unit": "minute"}, ALL | {"unit": "day"}, SOME | {"unit": "hour"}],
     "change_intervals": [ALL, SOME],
     "chain_gaps": [ALL | {"examples": 2}, SOME | {"examples": 100}],
@@ -55,6 +56,7 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
     "record_sizes": [ALL | {"large": 50, "examples": 3}, SOME | {"large": 0, "examples": 2}],
     "schema_drift": [ALL, SOME],
     "stream_views": [ALL, SOME],
+    "versions": [{}, *({"as_of": START + timedelta(hours=hour)} for hour in (11, 33))],
 }
 
 

@@ -30,7 +30,18 @@ from workbench.aws.result_order import in_order
 from workbench.aws.session import Session, open_session
 from workbench.aws.table_definitions import table_input
 from workbench.config import Settings
-from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, as_question, matching, resumed_at
+from workbench.engines.base import (
+    AFTER_BASELINE,
+    Answer,
+    Asked,
+    Engine,
+    Estimate,
+    Listed,
+    Over,
+    as_question,
+    matching,
+    resumed_at,
+)
 from workbench.engines.exported import stage
 from workbench.engines.ingest import register_functions
 from workbench.engines.reading import Reading
@@ -523,12 +534,12 @@ class AthenaEngine(Engine):
             return log_rows, ()
         baseline = self._from_baseline(table, over, values)
         if baseline is None:
-            return (log_rows if over == "state" else f"(select * from {log_rows} as log where false)"), ()
+            return (log_rows if over in AFTER_BASELINE else f"(select * from {log_rows} as log where false)"), ()
         exported, unstaged = self._exported(table, baseline)
         if over == "baseline":
             return exported, unstaged
         names = {"deliveries": log_rows, "baseline": exported}
-        return f"({fill(load('parts/from_baseline'), {'since': baseline.time}, names)})", unstaged
+        return f"({fill(load(AFTER_BASELINE[over]), {'since': baseline.time}, names)})", unstaged
 
     def _from_baseline(self, table: str, over: Over, values: Mapping[str, object]) -> Baseline | None:
         """Return the baseline a question begins with; None where it is of the log alone."""

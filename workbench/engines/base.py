@@ -39,8 +39,11 @@ if TYPE_CHECKING:
     from workbench.sandbox.dynamodb_writer import Written
     from workbench.sandbox.generate import Generated
 
-Over = Literal["log", "state", "baseline"]
-"""What a question is asked of: the change log, the log that follows from a baseline, or the baseline alone."""
+Over = Literal["log", "state", "history", "baseline"]
+"""What a question is asked of: the change log, the log that follows from a baseline, the log with what a baseline knew
+at its instant, or the baseline alone."""
+AFTER_BASELINE: Mapping[Over, str] = {"state": "parts/from_baseline", "history": "parts/with_baseline"}
+"""The text of a log with a baseline."""
 Asked = Question | str
 """A question, or the name of one."""
 TABLES = {

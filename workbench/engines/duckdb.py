@@ -23,7 +23,18 @@ import pyarrow.compute as pc
 
 from workbench.config import Settings
 from workbench.engines.bars import show_bar
-from workbench.engines.base import Answer, Asked, Engine, Estimate, Listed, Over, as_question, matching, resumed_at
+from workbench.engines.base import (
+    AFTER_BASELINE,
+    Answer,
+    Asked,
+    Engine,
+    Estimate,
+    Listed,
+    Over,
+    as_question,
+    matching,
+    resumed_at,
+)
 from workbench.engines.exported import stage
 from workbench.engines.ingest import as_it_is, layouts, let_interrupt, register_functions
 from workbench.engines.staging import StagedLog
@@ -421,7 +432,7 @@ class DuckDBEngine(Engine):
         """Return the deliveries that follow from a baseline where there is one."""
         baseline = super().baseline(table, at if isinstance(at, datetime) else None)
         if not baseline:
-            return deliveries if over == "state" else f"(select * from {deliveries} where false)"
+            return deliveries if over in AFTER_BASELINE else f"(select * from {deliveries} where false)"
         if self._staged != (table, baseline):
             names = tuple(self._settings.keys) or tuple(alive_at(self._table(table).schemas, baseline.time).types)
             self._not_staged = stage(self._con, _BASELINE, baseline, names)
@@ -429,7 +440,7 @@ class DuckDBEngine(Engine):
         if over == "baseline":
             return _BASELINE
         part = fill(
-            load("parts/from_baseline"),
+            load(AFTER_BASELINE[over]),
             {"since": baseline.time},
             {"deliveries": deliveries, "baseline": _BASELINE},
         )

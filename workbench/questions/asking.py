@@ -179,7 +179,7 @@ class Asking:
                 "the SQL of a condition on a masked attribute would show its values: leave it out, or "
                 "ask the question itself"
             )
-        condition = parse(where, LATEST if meant.state else CHANGES) if where else None
+        condition = parse(where, LATEST if meant.about_states else CHANGES) if where else None
         return self.engine.sql(meant, table, where=Filter(condition=condition), **parameters)
 
     def estimate(self, question: str, table: str, values: Mapping[str, Any]) -> Estimate:

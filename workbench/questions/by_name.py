@@ -46,9 +46,9 @@ def ask_by_name(asking: Asking, name: str, table: str, values: Mapping[str, Any]
     if meant.window and meant.window.first:
         window(bound[meant.window.first], bound[meant.window.last])  # type: ignore[arg-type]
     asked = {each: bound[each] for each, value in values.items() if value is not None}
-    over: Over = "state" if meant.state else "log"
+    over: Over = "state" if meant.state else "history" if meant.about_states else "log"
     answer = asking.retrying(table, lambda: asking.engine.ask(meant, table, over=over, **bound))  # type: ignore[arg-type]
     at = bound.get("as_of")
-    notes = asking.notes(table, at if isinstance(at, datetime) else END_OF_TIME) if meant.state else []
+    notes = asking.notes(table, at if isinstance(at, datetime) else END_OF_TIME) if meant.about_states else []
     df = answer_frame(answer.rows, meant.columns, asking.key_names(table))
     return asking.result(Result, df, answer, name, table, asked, notes=notes)

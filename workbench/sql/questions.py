@@ -31,7 +31,7 @@ STATE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "by_t
 CHANGE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "size_bytes", "by_ttl")
 """Those that a checkpoint keeps: a state's, and what else a change tells."""
 _SQL_MADE = frozenset(
-    {"deliveries", "canonical", "matching", "alive", "candidates", "latest_state"}
+    {"deliveries", "canonical", "matching", "alive", "candidates", "latest_state", "settled_instants", "key_schema"}
 )  # that `compose` fills in
 _PARAMETER = re.compile(
     r":(?P<name>\w+) (?P<type>timestamp|bigint|boolean|varchar) = (?P<default>.+?)(?: {2,}(?P<meaning>.*))?"
@@ -140,6 +140,11 @@ class Question:
         return "arrivals" in self.reads
 
     @property
+    def about_states(self) -> bool:
+        """Whether it is about states, for which a table that was made again with another key ends what was before."""
+        return bool({"candidates", "latest_state", "settled_instants"} & placeholders(self.text).names)
+
+    @property
     def tells_no_values(self) -> bool:
         """Whether its answer holds no value of an attribute, but keys in a column of that name.
 
@@ -198,7 +203,8 @@ class Question:
             latest = load_question("latest_state")
             text = latest.compose(states, deliveries=deliveries, canonical=canonical, alive=alive, row=row)
             return fill(self.text, names={"latest_state": text})
-        if self.name not in _FEW or not row or (self.state and alive != "true"):
+        names["items"] = items if alive == "true" else "true"  # which table was alive last, other items tell
+        if self.name not in _FEW or not row or (self.about_states and alive != "true"):
             return compose(self.text, bound, names, state=self.state, alive=alive, row=row)
         restricted = names | {"deliveries": _FEW[self.name].replace("{deliveries}", deliveries)}
         question = compose(self.text, bound, restricted, state=self.state, alive=alive, row=row)
@@ -221,6 +227,11 @@ def compose(
     names = dict(names)
     if "alive" in needed:
         names["alive"] = alive or part("alive", key_schema=key_schema())
+    names["key_schema"] = "''" if alive == "true" else key_schema()
+    if "settled_instants" in needed:
+        given = {name: names[name] for name in ("deliveries", "canonical", "items")}
+        names["settled_instants"] = fill(load("parts/settled_instants"), {"as_of": values["as_of"]}, given)
+        values = {name: value for name, value in values.items() if name != "as_of"}
     if state:
         columns = {"deliveries": names["deliveries"], "columns": row or ", ".join(state)}
         candidates = fill(load("parts/candidates"), {"as_of": values["as_of"]}, columns)
@@ -310,7 +321,7 @@ def parse_question(name: str, text: str) -> Question:
 def _agree(read: Question) -> None:
     """Refuse a question whose head does not say what its text is."""
     open_ = placeholders(read.text)
-    values = open_.values | ({"as_of"} if read.state else set())
+    values = open_.values | ({"as_of"} if read.about_states else set())
     window = {name for name in (read.window.first, read.window.last) if name} if read.window else set()
     found = words(read.text)
     faults = [
