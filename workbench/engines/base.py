@@ -22,6 +22,7 @@ from workbench.errors import ConfigError, ExportError, ParameterError
 from workbench.log.export_manifests import find_exports
 from workbench.log.exports import Baseline, Export, choose
 from workbench.log.objects import Object, Unreadable
+from workbench.model.attribute_schema import Held
 from workbench.model.times import START_OF_TIME
 from workbench.paths import local_path
 from workbench.sql.filters import EVERYTHING, Filter
@@ -171,6 +172,26 @@ class Engine(ABC):
 
     # What has a default.
 
+    def schema(self, table: str) -> Held:
+        """Return what all images of a table's log hold, new and old ones, its keys, and those of a baseline's items.
+
+        It is up to date with the log. This default reads all changes.
+
+        Raises
+        ------
+        RecordRefused
+            Where an image is not DynamoDB JSON.
+        """
+        found = Held()
+        for name, kind in (pair for each in self.keys(table, whole=True) for pair in each.types.items()):
+            found.member(name).kinds.setdefault(kind, 0)
+        over: Sequence[Over] = ("log", "baseline") if self._settings.baseline else ("log",)
+        for answer in (each for one in over for each in self.batches("changes", table, over=one)):
+            for image in ("new_image", "old_image"):
+                for text in answer.rows.column(image).drop_null().to_pylist():
+                    found.add(text)
+        return found
+
     @property
     def session(self) -> boto3.Session | None:
         """The session with which files in S3 are reached; None where none is set up."""
@@ -264,6 +285,15 @@ class Engine(ABC):
         if not self._settings.baseline:
             return None
         return choose(self.exports(self._settings.baseline), table, at, self.place(table))
+
+    def baselines(self, table: str) -> list[Baseline]:
+        """Return every state that exports know of a table, where a baseline is set."""
+        if not self._settings.baseline:
+            return []
+        exports, place = self.exports(self._settings.baseline), self.place(table)
+        instants = sorted({export.instant for export in exports if export.table in (table, "")})
+        states = [choose(exports, table, instant, place) for instant in instants]
+        return list(dict.fromkeys(state for state in states if state))
 
     def checkpoint(self, table: str, keep: int) -> Checkpoint:
         """Keep what a log has come to, for later questions over the state, and so many checkpoints of it."""

@@ -37,6 +37,7 @@ from workbench.engines.base import (
 )
 from workbench.engines.exported import stage
 from workbench.engines.ingest import as_it_is, layouts, let_interrupt, register_functions
+from workbench.engines.schemas import schema_of
 from workbench.engines.staging import StagedLog
 from workbench.errors import (
     ConfigError,
@@ -59,6 +60,7 @@ from workbench.log.listing import ADVICE, list_objects
 from workbench.log.objects import Object, Unreadable, grouped
 from workbench.log.store import LogStore
 from workbench.log.store_upkeep import shrink
+from workbench.model.attribute_schema import Held
 from workbench.model.canonical import binary_once
 from workbench.model.times import END_OF_TIME, START_OF_TIME, duration
 from workbench.paths import local_path, private_folder
@@ -72,6 +74,7 @@ _BASELINE = "baseline"
 _CHANGES = "changes.parquet"
 _NAMED = 3  # kinds of things that are no change records, where there is nothing else
 _IMAGES = ("image", "new_image", "old_image")
+_LOOKED_THROUGH = 200_000  # changes whose images are looked through at a time
 _BATCH = 50_000  # rows of a large answer handed over at a time
 M = TypeVar("M", bound=Callable[..., Any])
 
@@ -114,6 +117,7 @@ class DuckDBEngine(Engine):
         self._asked_of: dict[str, StagedLog] = {}
         self._staged: tuple[str, Baseline] | None = None
         self._not_staged: tuple[Unreadable, ...] = ()
+        self._held: dict[str, Held] = {}
         self._resumes: Checkpoint | None = None
         own = None if settings.source else Zone()  # of the lake that this program writes
         self._zone = named_zone(settings.arrival_zone) if settings.arrival_zone else own
@@ -180,6 +184,39 @@ class DuckDBEngine(Engine):
         return self._identity(log, table).schemas if log else self.keys(table)
 
     @_asked_again
+    def schema(self, table: str) -> Held:
+        """Return what all images of a table's log hold; each part of it is looked through once, by one process."""
+        try:
+            return self._schema(table)
+        except RecordRefused as error:
+            self.reread(table, error)
+            return self._schema(table)
+
+    def _schema(self, table: str) -> Held:
+        log = self._log(self._source_of(table))
+        self._refresh(log)
+        found = Held()
+        with _failing("its schema", table):
+            found.merge(log.held(self._within(log, table) or "true"))
+            if checkpoint := self._checkpoint(table, END_OF_TIME):
+                self._hold(found, checkpoint.place, self._kept_changes(checkpoint), checkpoint.keys)
+            for baseline in self.baselines(table):
+                self._stage(table, baseline)
+                rows = f"(select *, rowid as row_id from {_BASELINE})"
+                self._hold(found, repr(baseline), rows, alive_at(self._table(table).schemas, baseline.time).types)
+        return found
+
+    def _hold(self, found: Held, name: str, changes: str, keys: Mapping[str, str]) -> None:
+        """Take in what changes hold that never change, which are looked through once, some at a time."""
+        if name not in self._held:
+            held = self._held[name] = Held()
+            rows = self._con.sql(f"select min(row_id), max(row_id) from {changes} as changes").fetchall()[0]
+            for first in range(rows[0], rows[1] + 1, _LOOKED_THROUGH) if rows[0] is not None else ():
+                where = f"row_id between {first} and {first + _LOOKED_THROUGH - 1}"
+                held.merge(schema_of(self._con, f"(select * from {changes} as changes where {where})", [keys], held))
+        found.merge(self._held[name])
+
+    @_asked_again
     def place(self, table: str) -> Mapping[str, str]:
         """Tell a table's Region and account, where they are chosen or known."""
         return self._table(table).place
@@ -209,7 +246,7 @@ class DuckDBEngine(Engine):
         """Answer a question over a table's deliveries."""
         began, question = time.perf_counter(), as_question(question)
         values = question.bind(values)
-        with _failing(question, table):
+        with _failing(question.name, table):
             answer, sql = self._begun(question, table, where, over, after, values)
             rows = _decoded(self._con.sql(sql).to_arrow_table())
         return replace(answer, rows=rows, seconds=time.perf_counter() - began)
@@ -231,7 +268,7 @@ class DuckDBEngine(Engine):
             resumes: Checkpoint | None = None
             self._resumes = None
             try:
-                with self._alive(), _failing(question, table):
+                with self._alive(), _failing(question.name, table):
                     answer, sql = self._begun(question, table, where, over, after, values)
                     resumes = self._resumes
                     nothing = self._con.sql(sql).limit(0).to_arrow_table()
@@ -413,12 +450,7 @@ class DuckDBEngine(Engine):
         self._resumes = checkpoint
         log = self._log(self._source_of(table), checkpoint)
         self._refresh(log)
-        view, path = _view_of(checkpoint), as_it_is(f"{checkpoint.place}{_CHANGES}")
-        self._con.execute(
-            f"create or replace temp view {view} as select *, -1 - file_row_number as row_id "
-            f"from read_parquet({literal(path)}, file_row_number = true, "
-            "hive_partitioning = false)"
-        )
+        view = self._kept_changes(checkpoint)
         later = self._deliveries(log, table, log.deliveries())
         overtaken = fill(
             load("parts/overtaken"), {"since": checkpoint.since}, {"deliveries": later, "checkpoint": view}
@@ -428,15 +460,29 @@ class DuckDBEngine(Engine):
         columns = ", ".join([*CHANGE, "row_id"])
         return f"(select {columns} from {view} union all select {columns} from {later} as later)", log
 
+    def _kept_changes(self, checkpoint: Checkpoint) -> str:
+        """Return a view of the changes of a checkpoint."""
+        view, path = identifier(f"kept {checkpoint.id}"), as_it_is(f"{checkpoint.place}{_CHANGES}")
+        self._con.execute(
+            f"create or replace temp view {view} as select *, -1 - file_row_number as row_id "
+            f"from read_parquet({literal(path)}, file_row_number = true, "
+            "hive_partitioning = false)"
+        )
+        return view
+
+    def _stage(self, table: str, baseline: Baseline) -> None:
+        """Read the state that exports know into a table."""
+        if self._staged != (table, baseline):
+            names = tuple(self._settings.keys) or tuple(alive_at(self._table(table).schemas, baseline.time).types)
+            self._not_staged = stage(self._con, _BASELINE, baseline, names)
+            self._staged = (table, baseline)
+
     def _with_baseline(self, deliveries: str, table: str, over: Over, at: object) -> str:
         """Return the deliveries that follow from a baseline where there is one."""
         baseline = super().baseline(table, at if isinstance(at, datetime) else None)
         if not baseline:
             return deliveries if over in AFTER_BASELINE else f"(select * from {deliveries} where false)"
-        if self._staged != (table, baseline):
-            names = tuple(self._settings.keys) or tuple(alive_at(self._table(table).schemas, baseline.time).types)
-            self._not_staged = stage(self._con, _BASELINE, baseline, names)
-            self._staged = (table, baseline)
+        self._stage(table, baseline)
         if over == "baseline":
             return _BASELINE
         part = fill(
@@ -448,12 +494,16 @@ class DuckDBEngine(Engine):
         return "(select *, rowid as row_id from state)"
 
     def _deliveries(self, log: StagedLog, table: str, staged: str) -> str:
+        within = self._within(log, table)
+        return f"(select * from {staged} where {within})" if within else staged
+
+    def _within(self, log: StagedLog, table: str) -> str:
+        """Write the condition on the changes of a table, which is empty where the log holds no others."""
         held = sorted({part.table for part in log.contents})
         conditions = [of_origin(self._identity(log, table).origin)]
         if held != [table] and (self._settings.source or len(held) != 1):
             conditions.append(f"table_name = {literal(table)}")
-        within = " and ".join(filter(None, conditions))
-        return f"(select * from {staged} where {within})" if within else staged
+        return " and ".join(filter(None, conditions))
 
     def _identity(self, log: StagedLog, table: str) -> Table:
         """Tell which table of a log a name stands for."""
@@ -578,23 +628,18 @@ def _without_changes(log: StagedLog) -> TableNotFound:
     return TableNotFound(f"{log.source} holds no change records" + "".join(f"; {each}" for each in reasons))
 
 
-def _view_of(checkpoint: Checkpoint) -> str:
-    """Name the view of a checkpoint's changes."""
-    return identifier(f"kept {checkpoint.id}")
-
-
 def _known(moment: object) -> datetime | None:
     """Return an instant; None where it is before or after all time."""
     return moment if isinstance(moment, datetime) and START_OF_TIME < moment < END_OF_TIME else None
 
 
 @contextmanager
-def _failing(question: Question, table: str) -> Iterator[None]:
+def _failing(name: str, table: str) -> Iterator[None]:
     """Say of which question an error of DuckDB is."""
     try:
         yield
     except duckdb.Error as error:
-        raise QueryError(f"{question.name} over {table!r} failed: {without_values(error)}") from error
+        raise QueryError(f"{name} over {table!r} failed: {without_values(error)}") from error
 
 
 def _decoded(rows: pa.Table) -> pa.Table:

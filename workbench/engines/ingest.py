@@ -21,6 +21,7 @@ import pyarrow as pa
 from workbench.errors import RecordRefused, causes
 from workbench.log.objects import SCHEMA, Object, Unreadable
 from workbench.log.reader import Layout, envelope_columns, layout_of, read_changes
+from workbench.model.masked_values import hashed
 from workbench.model.records import COLUMN_TYPES, COLUMNS, ORIGIN, canonical_json, canonical_keys
 from workbench.sql.literals import identifier
 from workbench.sql.templates import fill, load
@@ -267,6 +268,10 @@ def register_functions(con: duckdb.DuckDBPyConnection) -> None:
     con.create_function("kept_image", kept_image, ["VARCHAR"], "VARCHAR")
     con.create_function("checked_image", _checked_image, ["VARCHAR", "BOOLEAN"], "VARCHAR")
     con.create_function("canonical_keys", _canonical_keys, ["VARCHAR", "BOOLEAN"], "VARCHAR")
+    con.create_function("canonical_members", _canonical_members, ["VARCHAR", "BOOLEAN"], "VARCHAR")
+    con.create_function("canonical_elements", _canonical_elements, ["VARCHAR", "BOOLEAN"], "VARCHAR[]")
+    con.create_function("canonical_value", _canonical_value, ["VARCHAR", "BOOLEAN"], "VARCHAR")
+    con.create_function("masked_value", _masked_value, ["VARCHAR", "BOOLEAN", "VARCHAR"], "VARCHAR")
     con.execute("create temp macro xxhash64(bytes) as hash(bytes)")
 
 
@@ -276,6 +281,23 @@ def canonical_image(text: str) -> str:
         return canonical_json(orjson.loads(text), twice=text.startswith(" "))
     except (RecordRefused, ValueError):
         return text  # noticed where it is used: it cannot be read into a frame, and the log is read line by line
+
+
+def _canonical_members(text: str, twice: bool) -> str:
+    return canonical_json(orjson.loads(text), twice=twice)
+
+
+def _canonical_elements(text: str, twice: bool) -> list[str]:
+    return [_canonical_value(element, twice) for element in orjson.loads(text)]
+
+
+def _canonical_value(value: str | Mapping[str, Any], twice: bool) -> str:
+    read = orjson.loads(value) if isinstance(value, str) else value
+    return canonical_json({"": read}, twice=twice)[4:-1]  # without the name and its braces
+
+
+def _masked_value(text: str, twice: bool, salt: str) -> str:
+    return hashed(_canonical_value(text, twice).encode(), salt)
 
 
 def _checked_image(text: str, twice: bool) -> str | None:

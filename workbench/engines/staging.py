@@ -11,17 +11,20 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count as count_up
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from workbench.engines.bars import without_bar
 from workbench.engines.ingest import COLUMNS_READ, Batch, Ingest, Reader, as_it_is, batches, let_interrupt
+from workbench.engines.schemas import schema_of
 from workbench.errors import QueryError, StoreUnavailable, without_values
 from workbench.log.arrivals import ENOUGH, ChangeTimes, Witness, Zone, infer_zone, sample_times, times_of, without_zone
 from workbench.log.checkpoints import Checkpoint
@@ -32,6 +35,7 @@ from workbench.log.objects import SCHEMA, Object, Unreadable, time_in_path
 from workbench.log.reader import read_changes
 from workbench.log.segments import Segment, object_number
 from workbench.log.store import LogStore
+from workbench.model.attribute_schema import Held
 from workbench.model.records import COLUMN_TYPES
 from workbench.progress import reading
 from workbench.sql.filters import like_key
@@ -46,6 +50,7 @@ _ATTEMPTS = 3  # to read objects that are renamed or removed meanwhile
 _LOOKED_AT = 200  # changes at the beginning of an object that tell the zone of its name
 _SEGMENT = 16 << 20  # bytes of objects that make a segment: some 200,000 changes, whose sorting takes little memory
 _TIMES = "times"  # what is noted of a segment: by an object's number, the times of its first changes
+_HELD = "held 1"  # what is noted of a segment: by a condition, what the images of its changes hold; with its version
 _MERGED = 8  # small segments that become one
 _IN_MEMORY = 1 << 62  # with which row_ids of what is in memory begin
 _OPTIONS = "format parquet, compression zstd, compression_level 1, row_group_size 20480"
@@ -83,6 +88,7 @@ class StagedLog:
         self._unstored, self._refused, self._lost, self._grown = "", False, False, False
         self._vanished: list[Unreadable] = []
         self._looked_into: dict[tuple[str, frozenset[Stamp]], tuple[Part, ...]] = {}
+        self._held: dict[tuple[frozenset[Stamp], str], Held] = {}
         columns = ", ".join(f"{column} {COLUMN_TYPES[column]}" for column in SCHEMA.names)
         con.execute(f"create or replace temp table {self._memory} ({columns}, object BIGINT)")
 
@@ -209,6 +215,42 @@ class StagedLog:
             parts.append(f"select *, {_IN_MEMORY} + rowid as row_id from {self._memory}")
         self._con.execute(f"create or replace temp view {self._view} as {' union all by name '.join(parts)}")
         return self._view
+
+    def held(self, within: str) -> Held:
+        """Return what the images of changes hold, and their keys, of the objects that are read.
+
+        Parameters
+        ----------
+        within
+            A condition on changes, as SQL.
+
+        Raises
+        ------
+        RecordRefused
+            Where an image is not DynamoDB JSON.
+        """
+        found = Held()
+        for segment in self._segments:
+            found.merge(self._held_in(segment, within, found))
+        return found
+
+    def _held_in(self, segment: Segment, within: str, known: Held) -> Held:
+        """Return what a segment holds, and note it where that is all that was ever in it."""
+        objects = segment.objects & self._wanted
+        whole = len(objects) == len(segment.objects)
+        if whole and (noted := segment.facts.get(_HELD, {}).get(within)):
+            return Held.from_json(noted)
+        if (objects, within) in self._held:
+            return self._held[objects, within]
+        stored = segment.name and self.store
+        relation = self._of_store([segment]) if stored else f"select * from {self._memory} where {self._only(objects)}"
+        changes = f"(select keys, new_image, old_image from ({relation}) as log where {within})"
+        keys = [json.loads(each.keys) for each in segment.contents]
+        held = self._held[objects, within] = schema_of(self._con, changes, keys, known)
+        if whole and stored and self.store:
+            with suppress(StoreUnavailable):  # then it is computed again, another time
+                self.store.note(segment.name, {_HELD: {**segment.facts.get(_HELD, {}), within: held.to_json()}})
+        return held
 
     def arrivals(self) -> str:
         """Return a relation of the objects: object, their number, and arrival (UTC, null where not known)."""
@@ -416,9 +458,7 @@ class StagedLog:
             noted = segment.facts.get(_TIMES, {})
             seen = {own[path]: times for path, times in self._seen.items() if times and path in own}
             if seen.keys() - noted.keys():
-                store.note(
-                    segment.name, {**segment.facts, _TIMES: noted | {n: [*map(str, t)] for n, t in seen.items()}}
-                )
+                store.note(segment.name, {_TIMES: noted | {n: [*map(str, t)] for n, t in seen.items()}})
 
     def _merge(self, store: LogStore) -> None:
         """Make one segment of several small ones of about the same size, the oldest first, and drop what is gone."""
@@ -450,7 +490,7 @@ class StagedLog:
                 unreadable=tuple(line for each in parts for line in each.unreadable),
                 wrapped={path: counts for each in parts for path, counts in each.wrapped.items()},
                 lines=all(each.lines for each in segments),
-                facts={_TIMES: {k: v for each in segments for k, v in each.facts.get(_TIMES, {}).items()}},
+                facts=_merged_facts(segments, objects),
             )
             store.add(writing.hand_over(), merged_segment, names)
 
@@ -517,6 +557,19 @@ def _part_of(segment: Segment, stamps: frozenset[Stamp]) -> Segment:
         unreadable=tuple(each for each in segment.unreadable if each.object in paths),
         wrapped={path: counts for path, counts in segment.wrapped.items() if path in paths},
     )
+
+
+def _merged_facts(segments: Sequence[Segment], objects: frozenset[Stamp]) -> dict[str, Any]:
+    """Return what is noted of a segment that is made of others, of some of their objects."""
+    facts: dict[str, Any] = {_TIMES: {k: v for each in segments for k, v in each.facts.get(_TIMES, {}).items()}}
+    if all(each.objects <= objects for each in segments):
+        held: dict[str, Held] = {}
+        every = [each.facts.get(_HELD, {}) for each in segments]
+        for within in set(every[0]).intersection(*every):
+            for noted in every:
+                held.setdefault(within, Held()).merge(Held.from_json(noted[within]))
+        facts[_HELD] = {within: each.to_json() for within, each in held.items()}
+    return facts
 
 
 def _size_class(size: int) -> int:

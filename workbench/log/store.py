@@ -140,10 +140,12 @@ class Store:
                 self._write(left, self._dropped & {each.name for each in held.values()})
 
     def note(self, name: str, facts: Mapping[str, Any]) -> bool:
-        """Keep what was found out about a segment's columns; return whether the segment is still there."""
+        """Keep what was found out about a segment's columns, beside what is; return whether it is still there."""
         with available(self.folder), changing(self.folder.parent):
             held = self._read()
-            noted = [replace(each, facts=dict(facts)) if each.name == name else each for each in held.values()]
+            noted = [
+                replace(each, facts={**each.facts, **facts}) if each.name == name else each for each in held.values()
+            ]
             lines = {
                 encoded(each, self._beginning) if each.name == name else line: each
                 for line, each in zip(held, noted, strict=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,14 +14,15 @@ import pandas as pd
 from workbench.errors import ParameterError, RecordRefused
 from workbench.model.attribute_paths import RESERVED, column_path
 from workbench.model.items import from_dynamodb, to_dynamodb
+from workbench.model.masked_values import REDACTED as REDACTED
+from workbench.model.masked_values import How as How
+from workbench.model.masked_values import hashed
 from workbench.model.records import canonical_json
 from workbench.questions.cells import is_absent
 from workbench.questions.columns import ACTOR, ANSWERS
 from workbench.questions.large import Frame, LargeFrame, parts
 
-How = Literal["hash", "redact"]
 AttributePath = tuple[str, ...]
-REDACTED = "[masked]"
 _UNQUOTED = re.compile(r"[\"'\\]")
 _INDEX = re.compile(r'("(?:[^"]|"")*")|\[\d*\](?=[.\[]|\Z)')
 _IMAGES = frozenset({"keys", "image", "new_image", "old_image"})  # columns of DynamoDB JSON text
@@ -296,12 +295,11 @@ def _replaced(column: pd.Series, values: Sequence[Any]) -> pd.Series:
 def _hider(how: str, salt: str) -> Callable[[Any], Any]:
     if how not in ("hash", "redact"):
         raise ParameterError(f"a mask cannot {how!r}: use 'hash' or 'redact'")
-    key = salt.encode()
 
     def hide(value: Any) -> Any:
         if is_absent(value):
             return value
-        return REDACTED if how == "redact" else hmac.new(key, _canonical(value), hashlib.sha256).hexdigest()[:16]
+        return REDACTED if how == "redact" else hashed(_canonical(value), salt)
 
     return hide
 

@@ -24,6 +24,8 @@ from workbench.sql.templates import part
 _SPELLED_DIFFERENTLY = frozenset({"N", "B", "L", "SS", "NS", "BS"})
 """Types of which one value has several texts, or may differ in a part."""
 _CANONICAL_NUMBER = r'"(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])"'
+_PLAIN_NUMBER = r'"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"'
+_TEXT_VALUE = r'"S":"(?:[^"\\]|\\.)*"'
 # Lists of texts, and JSON without bare numbers.
 _TEXTS = r'\[(?:"(?:[^"\\]|\\.)*",?)*\]'
 _VALUES = r'(?:"(?:[^"\\]|\\.)*"|true|false|[\[\]{}:,])*'
@@ -86,6 +88,80 @@ def leaves_of(images: str, image: str, leaves: Sequence[Leaf]) -> str:
         names=", ".join(f"leaf_{number}" for number in range(len(leaves))),
         proven=known.proven("image", "leaf"),
     )
+
+
+def held_by(images: str, leaves: Sequence[Leaf]) -> str:
+    r"""Return a query for what images hold, all together, of which some are proven to hold just these leaves.
+
+    Parameters
+    ----------
+    images
+        SQL of a relation of ``image``, DynamoDB JSON texts that are not null, and ``times``, how often each is there.
+    leaves
+        At least one, none twice.
+
+    Returns
+    -------
+    str
+        DuckDB's dialect; one row. Of the images that are proven: ``images``, how often they are there; ``times_0``, …
+        of each leaf how often; ``map_0``, … of each map with members, in the order of `maps_of`. Of numbers
+        ``digits_0`` and ``scale_0``, the most before and after the point, ``int64_0``, whether those without digits
+        after it are integers of 64 bits, and ``odd_0``, those that are written in another way, as JSON texts. Of lists
+        and of sets of numbers ``texts_0``: their JSON texts, those of a list without its elements' texts, each after
+        its times and a space, and how many there are. ``others``: the images that are not proven, and their times.
+
+    >>> import duckdb
+    >>> images = "(values ('{\"n\":{\"N\":\"-1.50\"}}', 2), ('{}', 1)) as images (image, times)"
+    >>> duckdb.sql(held_by(images, [Leaf(("n",), "N")])).fetchall()
+    [(2, 1, 1, True, None, 3, None)]
+    """
+    known = _Known(leaves)
+    measured, told = ["*"], []
+    for number, leaf in enumerate(leaves):
+        cell = f"leaf_{number}"
+        told.append(f"sum(case when {cell} is not null then proven end) as times_{number}")
+        if leaf.kind == "N":
+            point, sign = f"instr({cell}, '.')", f"starts_with({cell}, '\"-')::tinyint"
+            whole = f"case {point} when 0 then strlen({cell}) - 2 else {point} - 2 end - {sign}"
+            idle = f"case when suffix({cell}, '0\"') then strlen(rtrim({cell}, '0\"')) else strlen({cell}) - 1 end"
+            integer = f"try_cast(trim({cell}, '\"') as bigint)"
+            measured += [
+                f"proven is not null and regexp_full_match({cell}, {literal(_PLAIN_NUMBER)}) as plain_{number}",
+                f"{whole} - ({cell}[2 + {sign}] = '0')::tinyint as whole_{number}",
+                f"case {point} when 0 then 0 else {idle} - {point} end as fraction_{number}",
+            ]
+            plain = f"case when plain_{number} then"
+            fits = f"case when strlen({cell}) > 20 then {integer} is not null else true end"
+            told += [
+                f"max({plain} whole_{number} end) as digits_{number}",
+                f"max({plain} fraction_{number} end) as scale_{number}",
+                f"bool_and({plain} {fits} end) as int64_{number}",
+                f"list(distinct {cell}) filter (where not plain_{number} and proven is not null) as odd_{number}",
+            ]
+        elif leaf.kind in ("L", "NS"):
+            text = f"regexp_replace({cell}, {literal(_TEXT_VALUE)}, '\"S\":\"\"', 'g')" if leaf.kind == "L" else cell
+            there = f"proven is not null and {cell} is not null"
+            told.append(f"histogram(case when {there} then concat(proven, ' ', {text}) end) as texts_{number}")
+    for number, found in enumerate(known.maps):
+        told.append(f"sum(case when {found.there('leaf')} then proven end) as map_{number}")
+    return part(
+        "held",
+        images=images,
+        pointers=known.pointers,
+        cells=known.cells("image", "leaf"),
+        proven=known.proven("image", "leaf"),
+        measured=",\n        ".join(measured),
+        told=",\n    ".join(told),
+    )
+
+
+def maps_of(leaves: Sequence[Leaf]) -> list[tuple[str, ...]]:
+    """Return the paths of the maps that leaves are in, but for the image itself.
+
+    >>> maps_of([Leaf(("a", "b", "c"), "S"), Leaf(("d",), "N")])
+    [('a',), ('a', 'b')]
+    """
+    return list(dict.fromkeys(leaf.path[:depth] for leaf in leaves for depth in range(1, len(leaf.path))))
 
 
 def differing(pairs: str, old: str, new: str, leaves: Sequence[Leaf], *, values: bool = False) -> str:
@@ -225,6 +301,11 @@ class _Known:
         once = self._of_one_type(cell)
         proven = [f"starts_with({image}, '{{')", self._measured(image, cell), *types, *once, *objects]
         return "\n    and ".join(proven)
+
+    @property
+    def maps(self) -> list[_Map]:
+        """The maps that leaves are in, in the order of `maps_of`."""
+        return [self._maps[path] for path in maps_of(self._leaves)]
 
     def no_map_where_none_was(self) -> list[str]:
         """Return SQL of whether no attribute is a map with members in the one image, and no map in the other."""

@@ -142,7 +142,7 @@ def deliveries(
     names = dict(expressions) | {"table": table, "within": within, "wanted": " and ".join(conditions)}
     for name in _OBJECTS:
         names[f"json_{name}"] = part("json", text=name)
-        names[f"canonical_{name}"] = _canonical(name, expressions["twice"])
+        names[f"canonical_{name}"] = canonical(name, expressions["twice"])
     names["readable"] = part("readable", **{name: literal(text) for name, text in _PATTERNS.items()})
     names["arrival"] = "readable, path" if not readable else "null" if arrival is None else "arrival"
     names["arrived"] = arrival or "null"
@@ -319,7 +319,7 @@ def _flat(reading: _Reading) -> dict[str, str]:
     attributes = {name: glue_type(kind) for name, kind in columns.items() if plain_name(name) not in METADATA}
     paths = {name: flat_path(reading.spelled.get((name,), name)) for name in attributes}
     members = {paths[name]: (identifier(name), kind) for name, kind in attributes.items()}
-    text = _canonical(_sorted(_object(members, _plain)))
+    text = canonical(_sorted(_object(members, _plain)))
     has = {name: identifier(metadata[name]) if name in metadata else "null" for name in (*COLUMNS, "precision")}
     if "keys" not in metadata:
         if missing := [name for name in keys if name.lower() not in attributes] or ([] if keys else ["?"]):
@@ -329,7 +329,7 @@ def _flat(reading: _Reading) -> dict[str, str]:
             )
         parts: Members = {(name,): (identifier(name.lower()), attributes[name.lower()]) for name in keys}
         there = " and ".join(f"{column} is not null" for column, _ in parts.values())
-        has["keys"] = _canonical(_sorted(f"case when {there} then {_object(parts, _plain)} end"))
+        has["keys"] = canonical(_sorted(f"case when {there} then {_object(parts, _plain)} end"))
     kind = glue_type(columns[metadata["ts"]]) if "ts" in metadata else _TEXT
     stamp = _instant(has["ts"], has["precision"], kind)
     if kind.name == "string":
@@ -391,7 +391,8 @@ def _by_ttl(columns: Mapping[str, str]) -> str:
     return "false"
 
 
-def _canonical(json: str, twice: str = "false") -> str:
+def canonical(json: str, twice: str = "false") -> str:
+    """Write the canonical text of DynamoDB JSON that `json_parse` has sorted; binary is encoded twice where `twice`."""
     parts = {"number": "substr(token, 6, length(token) - 6)", "member_number": "substr(member, 2, length(member) - 3)"}
     filled = {name: part("number", text=value) for name, value in parts.items()}
     for name, text in (("binary", parts["number"]), ("member_binary", parts["member_number"])):
