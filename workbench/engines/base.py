@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from workbench.paths import local_path
 from workbench.sql.filters import EVERYTHING, Filter
 from workbench.sql.literals import identifier
 from workbench.sql.questions import Question, load_question
+from workbench.sql.typed_attributes import NO_MASKS, Masks
 from workbench.text import count, size
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from workbench.log.contents import Schema
     from workbench.sandbox.dynamodb_writer import Written
     from workbench.sandbox.generate import Generated
+    from workbench.sql.query import Plan
 
 Over = Literal["log", "state", "history", "baseline"]
 """What a question is asked of: the change log, the log that follows from a baseline, the log with what a baseline knew
@@ -261,6 +263,20 @@ class Engine(ABC):
         """
         yield self.ask(question, table, where=where, over=over, after=after, **values)
 
+    def names(self) -> list[str]:
+        """Name the tables there are, without looking into their logs where that can be done without."""
+        return sorted({each.table for each in self.listed()[0]})
+
+    def query(self, plan: Plan, masks: Masks = NO_MASKS) -> Answer:
+        """Answer a person's own query over the relations of logs.
+
+        Returns
+        -------
+        Answer
+            Its rows have the columns of the plan, by their names inside, in their order.
+        """
+        raise ConfigError(f"the engine {self._settings.engine} takes no queries")
+
     def sql(self, question: Asked, table: str, /, *, where: Filter = EVERYTHING, **values: object) -> str:
         """Return the text `ask` would run, in Athena's dialect."""
         question = as_question(question)
@@ -355,3 +371,25 @@ def matching(question: Question, where: Filter) -> str:
     if not question.filters:
         raise ParameterError(f"{question.name} takes no filter")
     return where.sql(*question.filters)
+
+
+def combined(answers: Mapping[str, Answer]) -> Answer:
+    """Return what several logs told of, by their tables, as one answer; its rows and its text are the first's."""
+    first, *others = answers.values()
+    if not others:
+        return first
+    every = [first, *others]
+    newest = [each.newest_change for each in every]
+    return replace(
+        first,
+        objects=sum(each.objects for each in every),
+        bytes=sum(each.bytes for each in every),
+        unreadable=tuple(dict.fromkeys(line for each in every for line in each.unreadable)),
+        first_arrival=min((each.first_arrival for each in every if each.first_arrival), default=None),
+        last_arrival=max((each.last_arrival for each in every if each.last_arrival), default=None),
+        notes=tuple(f"{table}: {note}" for table, each in answers.items() for note in each.notes),
+        newest_change=None if None in newest else min(each for each in newest if each),
+        failures=sum(each.failures for each in every),
+        unread=tuple(path for each in every for path in each.unread),
+        lost=tuple(name for each in every for name in each.lost),
+    )

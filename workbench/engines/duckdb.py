@@ -32,6 +32,7 @@ from workbench.engines.base import (
     Listed,
     Over,
     as_question,
+    combined,
     matching,
     resumed_at,
 )
@@ -67,8 +68,10 @@ from workbench.paths import local_path, private_folder
 from workbench.sql.dialects import to_duckdb
 from workbench.sql.filters import EVERYTHING, Filter, of_origin
 from workbench.sql.literals import identifier, literal
+from workbench.sql.query import Plan
 from workbench.sql.questions import CHANGE, Question, compose
 from workbench.sql.templates import fill, load, part
+from workbench.sql.typed_attributes import NO_MASKS, Masks
 
 _BASELINE = "baseline"
 _CHANGES = "changes.parquet"
@@ -284,6 +287,31 @@ class DuckDBEngine(Engine):
                 if handed_over:
                     raise EngineLost(f"what was read of {table!r} is damaged or gone: ask again") from error
 
+    def names(self) -> list[str]:
+        """Name the tables of the lake, or of the source."""
+        return super().names() if self._settings.source else list(self._folders())
+
+    @_asked_again
+    def query(self, plan: Plan, masks: Masks = NO_MASKS) -> Answer:
+        """Answer a person's own query over the relations of logs."""
+        began = time.perf_counter()
+        answers, shown, texts = dict[str, Answer](), list[str](), list[str]()
+        try:
+            for relation in plan.relations:
+                question, table = relation.question, relation.table
+                asked = {"where": relation.only, "values": question.bind(relation.values)}
+                answer, sql = self._begun(question, table, over=relation.kind.over, after=None, **asked)
+                answers.setdefault(table, answer)
+                shown.append(relation.projected(answer.sql, "athena", replace(masks, salt="")))
+                texts.append(relation.projected(sql, "duckdb", masks))
+            rows = self._con.sql(plan.compose(texts, "duckdb")).to_arrow_table()
+        except duckdb.Error as error:
+            raise QueryError(f"the query failed: {without_values(error)}") from error
+        whole = combined(answers)
+        return replace(
+            whole, rows=rows, sql=plan.compose(shown, "athena"), seconds=time.perf_counter() - began
+        )
+
     def _is_mended(self, error: QueryError, resumes: Checkpoint | None) -> bool:
         """Return whether a checkpoint is gone that a question began with, or what was stored of a log was damaged."""
         removed = resumes is not None and not _kept(resumes)
@@ -490,8 +518,9 @@ class DuckDBEngine(Engine):
             {"since": baseline.time},
             {"deliveries": deliveries, "baseline": _BASELINE},
         )
-        self._con.execute(f"create or replace temp table state as {part}")
-        return "(select *, rowid as row_id from state)"
+        state = identifier(f"{over} of {table} since {baseline.time}")
+        self._con.execute(f"create or replace temp table {state} as {part}")
+        return f"(select *, rowid as row_id from {state})"
 
     def _deliveries(self, log: StagedLog, table: str, staged: str) -> str:
         within = self._within(log, table)

@@ -75,7 +75,7 @@ class StagedLog:
         """What is read."""
         self._con, self.store = con, store
         self._keys, self._ingest = tuple(keys), Ingest(con, keys)
-        self._view, self._memory = identifier(name), identifier(f"{name} in memory")
+        self._name, self._memory = name, identifier(f"{name} in memory")
         self._given_zone, self._zone = zone, Zone()
         self._seen: dict[str, ChangeTimes | None] = {}
         self._seen_of: dict[str, Stamp] = {}
@@ -213,8 +213,10 @@ class StagedLog:
         parts = [self._of_store(segments)] if segments else []
         if self._in_memory or not segments:
             parts.append(f"select *, {_IN_MEMORY} + rowid as row_id from {self._memory}")
-        self._con.execute(f"create or replace temp view {self._view} as {' union all by name '.join(parts)}")
-        return self._view
+        part = f" from {first} until {last}" if len(segments) < len(self._stored) else ""  # a query may read several
+        view = identifier(f"{self._name}{part}")
+        self._con.execute(f"create or replace temp view {view} as {' union all by name '.join(parts)}")
+        return view
 
     def held(self, within: str) -> Held:
         """Return what the images of changes hold, and their keys, of the objects that are read.

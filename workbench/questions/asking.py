@@ -200,6 +200,7 @@ class Asking:
         *,
         ambiguous: int = 0,
         notes: Iterable[str] = (),
+        masked: bool = False,
         **more: Any,
     ) -> R:
         """Wrap a frame with what was asked, what it took and what to know about it; masked values are gone.
@@ -210,6 +211,8 @@ class Asking:
             The question's parameters; those that are not given are left out.
         ambiguous
             How many items' changes of one instant only event_id could settle.
+        masked
+            Whether the frame shows masked values as they are to be shown, since they were hidden before it was made.
         **more
             What `kind` has beside a `Result`.
         """
@@ -242,7 +245,7 @@ class Asking:
             keys=keys,
             **more,
         )
-        if not self.settings.mask:
+        if masked or not self.settings.mask:
             return result
         hidden: Any = self._masked(df, self._leading_keys(table, df), result.within, asked.get("actor"))
         return replace(result, df=hidden)
@@ -264,7 +267,7 @@ class Asking:
 
     def _without_masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Return what was asked without what may hold values of masked attributes."""
-        hidden = {name for name in ("where", "key") if names_masked(str(asked.get(name) or ""), self.settings.mask)}
+        hidden = {name for name in ("where", "key", "sql") if names_masked(str(asked.get(name) or ""), self.settings.mask)}
         return {
             **asked,
             **dict.fromkeys(hidden, REDACTED),

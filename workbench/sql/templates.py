@@ -14,7 +14,7 @@ from importlib import resources
 from workbench.errors import ParameterError, did_you_mean
 from workbench.sql.literals import literal
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"(?P<skip>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::)|:(?P<value>[a-z_]\w*)|\{(?P<name>\w+)\}",
     re.DOTALL,
 )
@@ -36,7 +36,7 @@ def placeholders(sql: str) -> Placeholders:
     >>> placeholders("select ':a' from {t} where x = :x -- not :y")
     Placeholders(values=frozenset({'x'}), names=frozenset({'t'}))
     """
-    tokens = list(_TOKEN.finditer(sql))
+    tokens = list(TOKEN.finditer(sql))
     return Placeholders(
         frozenset(token["value"] for token in tokens if token["value"]),
         frozenset(token["name"] for token in tokens if token["name"]),
@@ -49,7 +49,7 @@ def words(sql: str) -> frozenset[str]:
     >>> sorted(words("select 'no' from t where c -- nor"))
     ['c', 'from', 'select', 't', 'where']
     """
-    kept = _TOKEN.sub(lambda token: " " if (token["skip"] or "")[:1] in ("'", "-", "/") else token[0], sql)
+    kept = TOKEN.sub(lambda token: " " if (token["skip"] or "")[:1] in ("'", "-", "/") else token[0], sql)
     return frozenset(re.findall(r"\w+", kept))
 
 
@@ -100,7 +100,7 @@ def fill(sql: str, values: Mapping[str, object] | None = None, names: Mapping[st
         used.add(key)
         return literal(given[key]) if match["value"] else str(given[key])
 
-    text = _TOKEN.sub(replace, sql)
+    text = TOKEN.sub(replace, sql)
     if unused := sorted({*values, *names} - used):
         raise ParameterError(
             f"the query has no parameter {unused[0]!r}; give only those it names.{did_you_mean(unused[0], used)}"

@@ -1,0 +1,119 @@
+"""A person's own SELECT over what is, was and happened in tables, as a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workbench.config import Settings
+from workbench.engines import Engine
+from workbench.model.attribute_paths import column_path
+from workbench.model.attribute_schema import Held
+from workbench.model.attributes import Numbers
+from workbench.model.typed_columns import number_column
+from workbench.questions.asking import Asking
+from workbench.questions.result import Result
+from workbench.sql.query import Plan, plan
+from workbench.sql.query.functions import family
+from workbench.sql.typed_attributes import Masks
+
+_ARROW = {
+    "varchar": pa.string(),
+    "null": pa.string(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us"),
+    "date": pa.date32(),
+}
+
+
+class Tables:
+    """What queries are bound to: the tables of an engine, each looked into once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._names: Sequence[str] | None = None
+        self._schemas: dict[str, Held] = {}
+
+    def tables(self) -> Sequence[str]:
+        """Name the tables."""
+        if self._names is None:
+            self._names = self._engine.names()
+        return self._names
+
+    def schema(self, table: str) -> Held:
+        """Tell what the images of a table's log hold."""
+        if table not in self._schemas:
+            self._schemas[table] = self._engine.schema(table)
+        return self._schemas[table]
+
+    def keys(self, table: str) -> Sequence[str]:
+        """Name the attributes of the keys a table has had."""
+        return tuple(dict.fromkeys(name for each in self._engine.keys_seen(table) for name in each.types))
+
+
+def query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Result:
+    """Answer a query; see `Workbench.query`."""
+
+    def ask() -> tuple[Plan, Any]:
+        planned = planned_query(asking, sql, parameters)
+        return planned, asking.engine.query(planned, masks_of(asking.settings))
+
+    planned, answer = asking.retrying("", ask)
+    df = frame(planned, answer.rows, asking.settings.numbers)
+    tables = list(dict.fromkeys(relation.table for relation in planned.relations))
+    asked = {"sql": sql, **{f":{name}": value for name, value in parameters.items()}}
+    return asking.result(
+        Result, df, answer, "query", ", ".join(tables), asked, notes=planned.notes, masked=True
+    )
+
+
+def planned_query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Plan:
+    """Read a query, and bind it to the tables there are."""
+    return plan(sql, parameters, Tables(asking.engine), masks=masks_of(asking.settings))
+
+
+def masks_of(settings: Settings) -> Masks:
+    """Return what SQL is not to see."""
+    return Masks(tuple(column_path(path) for path in settings.mask), settings.mask_with, settings.mask_salt)
+
+
+def frame(planned: Plan, rows: pa.Table, numbers: Numbers = "auto") -> pd.DataFrame:
+    """Return the rows of a query as a frame: exact numbers, times in UTC, NULL as a missing value."""
+    columns = [
+        _column(rows.column(column.name), column.kind, numbers) for column in planned.columns
+    ]
+    df = pd.concat(columns, axis="columns") if columns else pd.DataFrame(index=pd.RangeIndex(len(rows)))
+    df.columns = pd.Index(planned.names)
+    return df
+
+
+def _column(values: pa.ChunkedArray, kind: str, numbers: Numbers) -> pd.Series[Any]:
+    of = family(kind)
+    if of in ("array", "varbinary"):
+        cells = np.full(len(values), pd.NA, dtype=object)
+        for at, value in enumerate(values.to_pylist()):
+            if value is not None:
+                cells[at] = value
+        return pd.Series(cells)
+    if of == "decimal":
+        texts = pc.cast(values, pa.string())
+        if numbers == "decimal":
+            return pd.Series([pd.NA if text is None else Decimal(text) for text in texts.to_pylist()], dtype=object)
+        return number_column(texts)
+    typed = pc.cast(values, _ARROW[of], safe=of != "timestamp")
+    if of == "timestamp":
+        return pd.Series(typed.to_pandas()).astype("datetime64[us]").dt.tz_localize("UTC")
+    if of == "date":
+        return pd.Series(pd.to_datetime(pd.Series(typed.to_pylist(), dtype=object))).astype("datetime64[us]")
+    if of == "double":
+        return pd.Series(typed.to_pandas())
+    dtype: Any = {"bigint": pd.Int64Dtype(), "boolean": pd.BooleanDtype()}.get(of, pd.StringDtype())
+    return pd.Series(dtype.__from_arrow__(typed.cast(pa.large_string()) if dtype == pd.StringDtype() else typed))

@@ -1,0 +1,915 @@
+"""The expressions of a query: each name bound to a column, each type checked, each function one that both engines have."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Literal
+
+from sqlglot import exp
+
+from workbench.errors import ParameterError, did_you_mean
+from workbench.model.attribute_schema import Held, note_of
+from workbench.model.times import instant
+from workbench.sql.query.functions import (
+    AGGREGATES,
+    NAMED,
+    SCALARS,
+    UNITS,
+    WINDOW_FUNCTIONS,
+    Function,
+    common,
+    comparable,
+    element,
+    family,
+    fits,
+    in_words,
+)
+from workbench.sql.query.names import (
+    Ctes,
+    Hit,
+    OutColumn,
+    Scope,
+    Source,
+    Step,
+    begins,
+    chain_of,
+    every,
+    in_text,
+    inner_paths,
+    is_called,
+    label_text,
+    merged_column,
+    place,
+    placed,
+    put,
+    quoted,
+    used,
+)
+from workbench.sql.query.relations import Catalog, Path, Relation
+from workbench.sql.query.source_text import SourceText
+from workbench.sql.typed_attributes import (
+    NO_MASKS,
+    AttributeColumn,
+    Masks,
+    column_type,
+    is_masked,
+    refuse_masked_within,
+)
+
+Asked = Literal["value", "exists", "type"]
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ)
+_ORDERED = (exp.GT, exp.GTE, exp.LT, exp.LTE)
+_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
+_QUERIES = (exp.Select, exp.SetOperation)
+_CASTS = {
+    exp.DType.VARCHAR: "varchar",
+    exp.DType.TEXT: "varchar",
+    exp.DType.BIGINT: "bigint",
+    exp.DType.INT: "bigint",
+    exp.DType.DOUBLE: "double",
+    exp.DType.BOOLEAN: "boolean",
+    exp.DType.DATE: "date",
+    exp.DType.TIMESTAMP: "timestamp",
+    exp.DType.DECIMAL: "decimal",
+}
+_CAST_FROM = {
+    "varchar": {"varchar", "bigint", "decimal", "boolean", "date", "timestamp"},
+    "bigint": {"varchar", "bigint", "decimal", "double"},
+    "double": {"varchar", "bigint", "decimal", "double"},
+    "decimal": {"varchar", "bigint", "decimal", "double"},
+    "boolean": {"varchar", "boolean"},
+    "date": {"varchar", "date", "timestamp"},
+    "timestamp": {"varchar", "date", "timestamp"},
+}
+_INTERVALS = frozenset({"SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "YEAR"})
+_WHOLE_NUMBER = "^ *[+-]?[0-9]+ *$"
+_MICROSECONDS = "%Y-%m-%d %H:%M:%S.%f"
+_TIMESTAMP = exp.DataType.build("timestamp(6)", dialect="trino")
+
+
+class Expressions(ABC):
+    """Binds expressions; `Binder` binds the queries around and in them."""
+
+    def __init__(self, text: SourceText, catalog: Catalog, now: datetime, masks: Masks = NO_MASKS) -> None:
+        self._text, self._catalog, self._now_at, self._masks = text, catalog, now, masks
+        self.relations: list[Relation] = []
+        self.notes: dict[str, None] = {}
+        self._sources = self._queries = self._depth = 0
+        self._attributes: dict[tuple[str, str], tuple[Relation, str, Path | str]] = {}
+
+    @abstractmethod
+    def query(self, node: exp.Expr, outer: Scope | None, ctes: Ctes) -> Sequence[OutColumn]:
+        """Bind a query, and return its columns."""
+
+    # Expressions.
+
+    def typed(self, node: exp.Expr, scope: Scope) -> str:
+        """Bind an expression, which another may come in the place of, and return its type."""
+        if isinstance(node, exp.Column | exp.Dot | exp.Bracket) and (chain := chain_of(node)):
+            return self._chain(node, chain, scope)
+        if type(node) in AGGREGATES:
+            return self._aggregate(node, scope)
+        if function := SCALARS.get(type(node)):
+            return self._mended(node, self._call(node, function, scope))
+        for kinds, bind in self._others.items():
+            if isinstance(node, kinds):
+                return bind(self, node, scope)
+        if type(node) in WINDOW_FUNCTIONS:
+            raise self.error(node, f"{node.sql_name().lower()} needs OVER (…) after it")
+        raise self.error(node, self._not_there(node))
+
+    def _not_there(self, node: exp.Expr) -> str:
+        if not isinstance(node, exp.Func):
+            return f"{node.key.upper()} is not supported here"
+        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+        known = [*NAMED, *(each.sql_name().lower() for each in (*AGGREGATES, *SCALARS, *WINDOW_FUNCTIONS))]
+        return (
+            f"there is no function {name!r} here: docs/time-travel.md lists those there are.{did_you_mean(name, known)}"
+        )
+
+    def _all(self, nodes: Sequence[exp.Expr], scope: Scope) -> list[str]:
+        return [self.typed(each, scope) for each in list(nodes)]
+
+    def _chain(self, node: exp.Expr, chain: Sequence[Step], scope: Scope) -> str:
+        """Bind a chain of names."""
+        if len(chain) == 1 and str(chain[0].name).lower() in scope.lambdas:
+            return scope.lambdas[str(chain[0].name).lower()]
+        merged = next((each for each in scope.merged if is_called(chain, each.label)), None)
+        if merged:
+            put(node, merged_column(merged))
+            return merged.kind
+        hit = self.resolved(chain, scope, node)
+        column, kind = self.column(hit, place(node))
+        value: exp.Expr = column
+        for step in chain[hit.steps :]:
+            if isinstance(step.name, str) or family(kind) != "array":
+                whole = in_text(chain[: hit.steps])
+                raise self.error(
+                    step.node,
+                    f"{whole} is {in_words(kind)}, which has no members: name what is in it where the table itself is in FROM",
+                )
+            if step.name < 0:
+                raise self.error(step.node, "elements are counted from 1")
+            value, kind = exp.Bracket(this=value, expressions=[exp.Literal.number(step.name)]), element(kind)
+            value.set("safe", True)
+        put(node, value)
+        return kind
+
+    def _subscript(self, node: exp.Expr, scope: Scope) -> str:
+        (index,) = node.expressions
+        at = place(node)
+        kind = self.typed(node.this, scope)
+        if family(kind) != "array":
+            raise self.error(at, f"[…] takes an element of an array, and this is {in_words(kind)}")
+        if self.typed(index, scope) not in ("bigint", "null"):
+            raise self.error(at, "an index is a whole number")
+        node.set("safe", True)
+        return element(kind)
+
+    def _literal(self, node: exp.Expr, scope: Scope) -> str:
+        if node.is_string:
+            return "varchar"
+        text = str(node.this).lower()
+        return "double" if "e" in text else "decimal" if "." in text else "bigint"
+
+    def _variable(self, node: exp.Expr, scope: Scope) -> str:
+        if (kind := scope.lambdas.get(str(node.this).lower())) is None:
+            raise self.error(node, f"there is no {node.this}")
+        return kind
+
+    def _query_as_value(self, node: exp.Expr, scope: Scope) -> str:
+        inner = node.this if isinstance(node, exp.Subquery) else node
+        columns = self.query(inner, scope, scope.ctes)
+        if len(columns) != 1:
+            raise self.error(node, f"a query in an expression has one column, and this has {len(columns)}")
+        return columns[0].kind
+
+    def _exists(self, node: exp.Expr, scope: Scope) -> str:
+        self.query(node.this, scope, scope.ctes)
+        return "boolean"
+
+    def _some(self, node: exp.Expr, scope: Scope) -> str:
+        inner = node.this
+        if not isinstance(inner, exp.Subquery | exp.Query):
+            raise self.error(node, f"{node.key.upper()} takes a query in parentheses")
+        return self._query_as_value(inner, scope)
+
+    def _logic(self, node: exp.Expr, scope: Scope) -> str:
+        for each in list(node.iter_expressions()):
+            at = place(each)
+            if (kind := self.typed(each, scope)) not in ("boolean", "null"):
+                raise self.error(at, f"{node.key.upper()} takes conditions, and this is {in_words(kind)}")
+        return "boolean"
+
+    def _compared(self, node: exp.Expr, scope: Scope) -> str:
+        parts = [node.this, node.expression]
+        at, places = place(node), list(map(place, parts))
+        kinds = self._all(parts, scope)
+        kinds = self._as_meant([node.this, node.expression], kinds)
+        shared = self._comparable(kinds, places, at)
+        if shared in ("array", "varbinary") and isinstance(node, _ORDERED):
+            raise self.error(at, f"{in_words(kinds[0])} is neither less nor greater than another")
+        return "boolean"
+
+    def _comparable(self, kinds: Sequence[str], places: Sequence[exp.Expr], at: exp.Expr) -> str:
+        """Refuse to compare what engines would turn into each other, or fail on."""
+        for number, kind in enumerate(kinds[1:], 1):
+            if comparable(kinds[0], kind):
+                continue
+            pair = {family(kinds[0]), family(kind)}
+            advice = "compare like with like, by cast(… as …)"
+            if pair <= {"varchar", "timestamp", "date"}:
+                advice = "write a time as timestamp '2026-11-18 12:00:00'"
+            elif "varchar" in pair and pair & {"bigint", "decimal", "double"}:
+                advice = "write a number without quotes, or use cast(… as …)"
+            raise self.error(
+                at if len(kinds) == 2 else places[number],
+                f"{in_words(kinds[0])} is compared with {in_words(kind)}: {advice}",
+            )
+        return comparable(kinds[0], kinds[-1])
+
+    def _as_meant(self, nodes: Sequence[exp.Expr], kinds: Sequence[str]) -> list[str]:
+        """Read parameters of the command line as what they are compared with is."""
+        known = [kind for node, kind in zip(nodes, kinds, strict=True) if not self._untyped(node)]
+        meant = []
+        for node, kind in zip(nodes, kinds, strict=True):
+            wanted = (
+                next((each for each in known if each not in ("varchar", "null")), "") if self._untyped(node) else ""
+            )
+            read = _read(str(node.this), wanted) if wanted else None
+            if read is not None:
+                put(node, read)
+            meant.append(wanted if read is not None else kind)
+        return meant
+
+    def _untyped(self, node: exp.Expr) -> bool:
+        return isinstance(node, exp.Literal) and node.is_string and node.meta.get("start") in self._text.untyped
+
+    def _between(self, node: exp.Expr, scope: Scope) -> str:
+        names, at = ("this", "low", "high"), place(node)
+        places = [place(node.args[name]) for name in names]
+        kinds = [self.typed(node.args[name], scope) for name in names]
+        kinds = self._as_meant([node.args[name] for name in names], kinds)
+        if self._comparable(kinds, places, at) in ("array", "varbinary"):
+            raise self.error(at, "BETWEEN takes numbers, texts and times")
+        return "boolean"
+
+    def _in(self, node: exp.Expr, scope: Scope) -> str:
+        at, places = place(node), [place(each) for each in [node.this, *node.expressions]]
+        if node.args.get("unnest") or node.args.get("field"):
+            raise self.error(at, "IN takes values in parentheses, or a query")
+        if query := node.args.get("query"):
+            kinds = [self.typed(node.this, scope), self._query_as_value(query, scope)]
+            self._comparable(kinds, places, at)
+            return "boolean"
+        kinds = self._all([node.this, *node.expressions], scope)
+        kinds = self._as_meant([node.this, *node.expressions], kinds)
+        self._comparable(kinds, places, at)
+        return "boolean"
+
+    def _is(self, node: exp.Expr, scope: Scope) -> str:
+        kind = self.typed(node.this, scope)
+        tested = node.expression
+        if isinstance(tested, exp.Boolean) and kind in ("boolean", "null"):
+            return "boolean"
+        if not isinstance(tested, exp.Null):
+            raise self.error(node, "IS tests for NULL: attribute_exists(x) tells whether an attribute is there")
+        return "boolean"
+
+    def _like(self, node: exp.Expr, scope: Scope) -> str:
+        for each in (node.this, node.expression):
+            at = place(each)
+            if not fits(kind := self.typed(each, scope), "varchar"):
+                raise self.error(at, f"LIKE takes texts, and this is {in_words(kind)}")
+        return "boolean"
+
+    def _escape(self, node: exp.Expr, scope: Scope) -> str:
+        self.typed(node.expression, scope)
+        return self.typed(node.this, scope)
+
+    def _negative(self, node: exp.Expr, scope: Scope) -> str:
+        at = place(node)
+        if not fits(kind := self.typed(node.this, scope), "number"):
+            raise self.error(at, f"- takes a number, and this is {in_words(kind)}")
+        return kind
+
+    def _parenthesised(self, node: exp.Expr, scope: Scope) -> str:
+        return self.typed(node.this, scope)
+
+    def _reckoned(self, node: exp.Expr, scope: Scope) -> str:
+        """Bind +, -, *, / and %: of numbers, and of a time and an interval; what is divided by 0 is NULL."""
+        at, places = place(node), [place(node.this), place(node.expression)]
+        kinds = self._all([node.this, node.expression], scope)
+        left, right = map(family, kinds)
+        if "interval" in (left, right):
+            if isinstance(node, exp.Add | exp.Sub) and left in ("timestamp", "date") and right == "interval":
+                if left == "date":
+                    node.replace(exp.cast(node.copy(), "date"))
+                return kinds[0]
+            raise self.error(at, "an interval is added to a time, or taken from one")
+        if left in ("timestamp", "date") and right in ("timestamp", "date"):
+            raise self.error(at, "the time between two instants is date_diff('second', first, second)")
+        for kind, where in zip(kinds, places, strict=True):
+            if not fits(kind, "number"):
+                raise self.error(where, f"{node.key.upper()} takes numbers, and this is {in_words(kind)}")
+        kind = common(kinds)
+        if isinstance(node, exp.Div | exp.Mod):
+            if isinstance(node, exp.Div) and family(kind) == "decimal":  # to whose scale one engine rounds
+                kind = "double"
+                node.set("this", exp.cast(node.this, "double"))
+                node.set("expression", exp.cast(node.expression, "double"))
+            node.set("expression", exp.Nullif(this=node.expression, expression=exp.Literal.number(0)))
+        return "decimal" if family(kind) == "decimal" else kind
+
+    def _joined(self, node: exp.Expr, scope: Scope) -> str:
+        parts = node.expressions if isinstance(node, exp.Concat) else [node.this, node.expression]
+        for each in list(parts):
+            at = place(each)
+            if not fits(kind := self.typed(each, scope), "varchar"):
+                raise self.error(at, f"texts are joined, and this is {in_words(kind)}: use cast(… as varchar)")
+        return "varchar"
+
+    def _case(self, node: exp.Expr, scope: Scope) -> str:
+        of, results, places = node.this, list[str](), list[exp.Expr]()
+        tested = self.typed(of, scope) if of else "boolean"
+        for each in node.args["ifs"]:
+            at = place(each.this)
+            kind = self.typed(each.this, scope)
+            if not comparable(tested, kind):
+                raise self.error(at, f"WHEN takes {in_words(tested)} here, and this is {in_words(kind)}")
+            places.append(place(each.args["true"]))
+            results.append(self.typed(each.args["true"], scope))
+        if otherwise := node.args.get("default"):
+            places.append(place(otherwise))
+            results.append(self.typed(otherwise, scope))
+        return self._of_one_kind(results, places)
+
+    def _if(self, node: exp.Expr, scope: Scope) -> str:
+        at = place(node.this)
+        if (kind := self.typed(node.this, scope)) not in ("boolean", "null"):
+            raise self.error(at, f"IF takes a condition, and this is {in_words(kind)}")
+        parts = [node.args[name] for name in ("true", "false") if node.args.get(name)]
+        places = list(map(place, parts))
+        return self._of_one_kind(self._all(parts, scope), places)
+
+    def _one_of(self, node: exp.Expr, scope: Scope) -> str:
+        parts = [node.this, *node.expressions]
+        places = list(map(place, parts))
+        return self._of_one_kind(self._all(parts, scope), places)
+
+    def _null_if(self, node: exp.Expr, scope: Scope) -> str:
+        parts, at = [node.this, node.expression], place(node)
+        kinds = self._all(parts, scope)
+        self._comparable(kinds, list(map(place, parts)), at)
+        return kinds[0]
+
+    def _of_one_kind(self, kinds: Sequence[str], places: Sequence[exp.Expr]) -> str:
+        for kind, at in zip(kinds[1:], places[1:], strict=True):
+            if not comparable(kinds[0], kind):
+                raise self.error(at, f"it is {in_words(kinds[0])} in one case, and {in_words(kind)} in this")
+        return common(kinds)
+
+    def _interval(self, node: exp.Expr, scope: Scope) -> str:
+        unit = str(node.args.get("unit") or "").upper().removesuffix("S")
+        days = {"WEEK": 7}.get(unit, 1)
+        if unit not in _INTERVALS or not isinstance(node.this, exp.Literal) or not str(node.this.this).isdigit():
+            raise self.error(node, "an interval is written like interval '7' day")
+        if days > 1:
+            put(node, exp.Interval(this=exp.Literal.string(str(days * int(node.this.this))), unit=exp.var("DAY")))
+        return "interval"
+
+    def _now(self, node: exp.Expr, scope: Scope) -> str:
+        if isinstance(node, exp.CurrentDate):
+            put(node, exp.cast(exp.Literal.string(f"{self._now_at:%Y-%m-%d}"), "date"))
+            return "date"
+        put(node, timestamp(self._now_at))
+        return "timestamp"
+
+    def _in_zone(self, node: exp.Expr, scope: Scope) -> str:
+        at = place(node)
+        if self.typed(node.this, scope) != "timestamp":
+            raise self.error(at, "AT TIME ZONE takes a timestamp, in UTC")
+        zone = node.args.get("zone")
+        if not (isinstance(zone, exp.Literal) and zone.is_string):
+            raise self.error(at, "AT TIME ZONE takes a zone like 'Europe/Berlin'")
+        try:
+            instant(self._now_at, str(zone.this))
+        except ParameterError as error:
+            raise self.error(zone, str(error)) from None
+        node.set("this", exp.AtTimeZone(this=node.this.copy(), zone=exp.Literal.string("UTC")))
+        return "timestamp"
+
+    def _extracted(self, node: exp.Expr, scope: Scope) -> str:
+        at = place(node)
+        unit = {"DOW": "DAYOFWEEKISO", "DAY_OF_WEEK": "DAYOFWEEKISO", "DOY": "DAYOFYEAR"}.get(str(node.this).upper())
+        if not unit and str(node.this).upper() not in UNITS - {"MICROSECOND", "MILLISECOND"}:
+            raise self.error(at, f"EXTRACT takes {', '.join(sorted(UNITS)).lower()}, dow or doy")
+        if not fits(kind := self.typed(node.expression, scope), "time"):
+            raise self.error(at, f"EXTRACT takes a time, and this is {in_words(kind)}")
+        if unit:
+            name = exp.DayOfWeekIso if unit == "DAYOFWEEKISO" else exp.DayOfYear
+            put(node, name(this=node.expression.copy()))
+        return "bigint"
+
+    def _cast(self, node: exp.Expr, scope: Scope) -> str:
+        """Bind a cast, as both engines do it alike."""
+        at, to = place(node), node.args["to"]
+        kind = _CASTS.get(to.this, "")
+        if (moment := moment_of(node)) is not None:
+            put(node, timestamp(moment))
+            return "timestamp"
+        if to.this == exp.DType.TIMESTAMPTZ:
+            raise self.error(
+                at, "times here are UTC, without a zone: use AT TIME ZONE 'Europe/Berlin' for those of a zone"
+            )
+        if not kind:
+            raise self.error(at, f"there is no cast to {to.sql('athena').lower()}: there are {', '.join(_CAST_FROM)}")
+        value = node.this
+        literal = value.this if isinstance(value, exp.Literal) and value.is_string else None
+        of = family(self.typed(value, scope))
+        value = node.this
+        if of not in (*_CAST_FROM[kind], "null"):
+            advice = ": double is written in different ways, round it to decimal(18, 2) first" if of == "double" else ""
+            raise self.error(at, f"{in_words(of)} is not cast to {in_words(kind)}{advice}")
+        if kind == "decimal":
+            return self._decimal_cast(node, to, literal)
+        if kind == "timestamp":
+            node.set("to", _TIMESTAMP.copy())
+        elif kind == "bigint":
+            node.set("to", exp.DataType.build("bigint"))
+            if of in ("double", "decimal"):
+                node.set("this", exp.Round(this=value.copy()))
+            elif of == "varchar" and literal is None:
+                self._whole_number(node, value)
+        elif kind == "varchar":
+            node.set("to", exp.DataType.build("varchar"))
+            if of == "timestamp":
+                put(node, exp.TimeToStr(this=value.copy(), format=exp.Literal.string(_MICROSECONDS)))
+        return kind
+
+    def _decimal_cast(self, node: exp.Expr, to: exp.Expr, literal: str | None) -> str:
+        sizes = [int(str(each.this)) for each in to.expressions]
+        if not sizes and literal is not None:
+            try:
+                digits = Decimal(literal).as_tuple()
+            except InvalidOperation:
+                raise self.error(node, f"{literal!r} is no number") from None
+            scale = max(-int(digits.exponent), 0)
+            sizes = [max(len(digits.digits), scale, 1), scale]
+        sizes = [*(sizes or [38]), 0][:2]
+        if not 1 <= sizes[0] <= 38 or sizes[1] > sizes[0]:
+            raise self.error(node, "a decimal has 1 to 38 digits, and no more of them after the point")
+        kind = f"decimal({sizes[0]},{sizes[1]})"
+        node.set("to", exp.DataType.build(kind))
+        return kind
+
+    def _whole_number(self, node: exp.Expr, text: exp.Expr) -> None:
+        """Take what is no whole number for none, also where an engine would round it."""
+        pattern = exp.Literal.string(_WHOLE_NUMBER)
+        matches = exp.RegexpLike(this=text.copy(), expression=pattern)
+        refused = exp.Null() if isinstance(node, exp.TryCast) else exp.Literal.string("this is no whole number")
+        checked = exp.Case().when(exp.Not(this=matches), refused).else_(exp.Trim(this=text.copy()))
+        node.set("this", checked)
+
+    # Functions.
+
+    def _call(self, node: exp.Expr, function: Function, scope: Scope) -> str:
+        kinds: dict[str, str] = {}
+        for name, given in list(node.args.items()):
+            if given in (None, [], False) or name in function.plain or not _expressions(given):
+                continue
+            if name not in function.takes:
+                raise self.error(node, f"{node.sql_name().lower()} does not take so many arguments")
+            for each in list(given) if isinstance(given, list) else [given]:
+                at = place(each)
+                kinds[name] = self.typed(each, scope)
+                if not fits(kinds[name], function.takes[name]):
+                    raise self.error(
+                        at,
+                        f"{node.sql_name().lower()} takes {in_words(function.takes[name])} here, and this is {in_words(kinds[name])}",
+                    )
+        unit = node.args.get("unit")
+        if unit is not None and str(unit.name).upper() not in UNITS:
+            raise self.error(node, f"a unit of time is {', '.join(sorted(UNITS)).lower()}")
+        returns = function.returns
+        return returns if isinstance(returns, str) else returns(kinds)
+
+    def _mended(self, node: exp.Expr, kind: str) -> str:
+        """Write a call so that both engines answer alike."""
+        if isinstance(node, exp.TimeToStr) and not isinstance(node.args.get("format"), exp.Literal):
+            raise self.error(node, "the format of date_format is a text that is written here")
+        if isinstance(node, exp.Replace) and node.args.get("replacement") is None:
+            node.set("replacement", exp.Literal.string(""))
+        if isinstance(node, exp.DateAdd | exp.TimestampTrunc | exp.DateTrunc) and kind == "date":
+            node.replace(exp.cast(node.copy(), "date"))
+        return kind
+
+    def _aggregate(self, node: exp.Expr, scope: Scope, *, window: bool = False) -> str:
+        if scope.refused and not window:
+            raise self.error(node, scope.refused)
+        if not window:
+            scope.aggregates.append(node)
+        within = scope if window else scope.within_aggregate()
+        at, given = place(node), node.this
+        if isinstance(node, exp.Count) and (given is None or isinstance(given, exp.Star)):
+            return "bigint"
+        if isinstance(given, exp.Distinct):
+            if len(given.expressions) != 1 or given.args.get("on"):
+                raise self.error(at, "DISTINCT takes one expression in an aggregate")
+            kind = self._argument(given.expressions[0], node, within)
+        elif isinstance(given, exp.Order) and isinstance(node, exp.ArrayAgg):
+            kind = self._argument(given.this, node, within)
+            for each in given.expressions:
+                self.typed(each.this, within)
+            return f"array({kind})"
+        else:
+            kind = self._argument(given, node, within)
+        others = {name: node.args[name] for name in ("expression",) if node.args.get(name) is not None}
+        for name, other in others.items():
+            where = place(other)
+            if not fits(found := self.typed(other, within), AGGREGATES[type(node)].takes.get(name, "any")):
+                raise self.error(where, f"{node.sql_name().lower()} takes no {in_words(found)} here")
+        if node.args.get("expressions") or node.args.get("count"):
+            raise self.error(at, f"{node.sql_name().lower()} does not take so many arguments")
+        self._exact(node, kind)
+        if isinstance(node, exp.ArrayAgg):  # in one order, whatever order rows come in
+            of = node.this
+            if family(kind) in ("array", "null"):
+                raise self.error(at, f"array_agg takes numbers, texts and times, and this is {in_words(kind)}")
+            key = (of.expressions[0] if isinstance(of, exp.Distinct) else of).copy()
+            node.set("this", exp.Order(this=of.copy(), expressions=[exp.Ordered(this=key, nulls_first=False)]))
+        returns = AGGREGATES[type(node)].returns
+        return returns if isinstance(returns, str) else returns({"this": kind})
+
+    def _argument(self, node: exp.Expr, aggregate: exp.Expr, scope: Scope) -> str:
+        at = place(node)
+        wanted = AGGREGATES[type(aggregate)].takes["this"]
+        if not fits(kind := self.typed(node, scope), wanted):
+            name = aggregate.sql_name().lower()
+            raise self.error(at, f"{name} takes {in_words(wanted)}, and this is {in_words(kind)}")
+        return kind
+
+    def _exact(self, node: exp.Expr, kind: str) -> None:
+        """Add up integers as decimals, which do not overflow, and take the mean of decimals as doubles, without rounding to cents."""
+        to = {("sum", "bigint"): "decimal(38,0)", ("avg", "decimal"): "double", ("avg", "bigint"): "double"}
+        if wanted := to.get((node.key, family(kind))):
+            of = node.this.expressions[0] if isinstance(node.this, exp.Distinct) else node.this
+            of.replace(exp.cast(of.copy(), wanted))
+
+    def _filtered(self, node: exp.Expr, scope: Scope) -> str:
+        aggregate = node.this
+        if type(aggregate) not in AGGREGATES:
+            raise self.error(node, "FILTER stands after an aggregate")
+        kind = self.typed(aggregate, scope)
+        at = place(node.expression)
+        if (condition := self.typed(node.expression.this, scope.within_aggregate())) not in ("boolean", "null"):
+            raise self.error(at, f"FILTER takes a condition, and this is {in_words(condition)}")
+        return kind
+
+    def window(self, node: exp.Expr, scope: Scope) -> str:
+        """Bind a window: what stands before OVER, and what is in its parentheses, or after WINDOW w AS."""
+        at, of = place(node), node.this
+        if scope.refused:
+            raise self.error(at, "a window function stands in SELECT or ORDER BY")
+        if node.args.get("first") or str(node.args.get("over") or "OVER").upper() != "OVER":
+            raise self.error(at, "this window is not supported")
+        kind = ""
+        if not isinstance(of, exp.Identifier):
+            inner = of.this if isinstance(of, exp.IgnoreNulls | exp.RespectNulls | exp.Filter) else of
+            if function := WINDOW_FUNCTIONS.get(type(inner)):
+                kind = self._call(inner, function, scope)
+            elif type(inner) in AGGREGATES:
+                kind = self._aggregate(inner, scope, window=True)
+            else:
+                raise self.error(at, "OVER stands after an aggregate or a window function")
+            if isinstance(of, exp.Filter):
+                self.typed(of.expression.this, scope)
+        named = node.args.get("alias")
+        if named and kind and named.this.lower() not in scope.windows:
+            raise self.error(named, f"there is no WINDOW {named.this}")
+        self._all(node.args.get("partition_by") or [], scope)
+        if order := node.args.get("order"):
+            for each in order.expressions:
+                self.typed(each.this, scope)
+        if spec := node.args.get("spec"):
+            for side in ("start", "end"):
+                bound = spec.args.get(side)
+                if isinstance(bound, exp.Expr) and not (isinstance(bound, exp.Literal) and not bound.is_string):
+                    raise self.error(at, "the frame of a window takes whole numbers of rows")
+            if str(spec.args.get("kind") or "").upper() not in ("ROWS", "RANGE") or spec.args.get("exclude"):
+                raise self.error(at, "the frame of a window is of ROWS or RANGE")
+        return kind
+
+    def _array(self, node: exp.Expr, scope: Scope) -> str:
+        places = list(map(place, node.expressions))
+        return f"array({self._of_one_kind(self._all(node.expressions, scope) or ['null'], places or [node])})"
+
+    def _of_elements(self, node: exp.Expr, scope: Scope) -> str:
+        """Bind a function that takes an array and a lambda of its elements."""
+        parts = node.expressions if isinstance(node, exp.Anonymous) else [node.this, node.expression]
+        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+        if len(parts) != 2 or not isinstance(parts[1], exp.Lambda) or len(parts[1].expressions) != 1:
+            raise self.error(node, f"{name} takes an array, and a lambda like x -> x > 1")
+        at = place(parts[0])
+        kind = self.typed(parts[0], scope)
+        if family(kind) != "array":
+            raise self.error(at, f"{name} takes an array, and this is {in_words(kind)}")
+        variable = str(parts[1].expressions[0].this).lower()
+        inside = self.typed(parts[1].this, replace(scope, lambdas={**scope.lambdas, variable: element(kind)}))
+        if isinstance(node, exp.Transform):
+            return f"array({inside})"
+        if inside not in ("boolean", "null"):
+            raise self.error(node, f"{name} takes a condition, and this is {in_words(inside)}")
+        if isinstance(node, exp.ArrayFilter):
+            return kind
+        array, holds = node.expressions
+        kept = exp.ArraySize(this=exp.ArrayFilter(this=array.copy(), expression=holds.copy()))
+        if name == "any_match":
+            put(node, exp.paren(exp.GT(this=kept, expression=exp.Literal.number(0))))
+        else:
+            among = exp.Literal.number(0) if name == "none_match" else exp.ArraySize(this=array.copy())
+            put(node, exp.paren(exp.EQ(this=kept, expression=among)))
+        return "boolean"
+
+    def _named_function(self, node: exp.Expr, scope: Scope) -> str:
+        name = str(node.this).lower()
+        if name in ("any_match", "all_match", "none_match"):
+            return self._of_elements(node, scope)
+        if name not in NAMED or len(node.expressions) != 1:
+            raise self.error(node, self._not_there(node) if name not in NAMED else f"{name} takes one argument")
+        (given,) = node.expressions
+        if name == "size":
+            at = place(node)
+            kind = family(self.typed(given, scope))
+            if kind not in ("varchar", "array"):
+                raise self.error(at, f"size takes a text or an array, and this is {in_words(kind)}")
+            sized = exp.ArraySize if kind == "array" else exp.Length
+            put(node, sized(this=node.expressions[0].copy()))
+            return "bigint"
+        chain = chain_of(given)
+        if chain is None:
+            raise self.error(given, f"{name} takes an attribute")
+        if name == "changed":
+            return self._changed(node, chain, scope)
+        hit = self.resolved(chain, scope, given)
+        if not hit.path or hit.steps < len(chain):
+            raise self.error(given, f"{name} takes an attribute of a table itself")
+        return self._told(node, hit, "exists" if name == "attribute_exists" else "type")
+
+    def _told(self, node: exp.Expr, hit: Hit, what: Asked) -> str:
+        assert hit.source.relation
+        column, kind = self._attribute(hit.source.relation, hit.image, hit.path, what, node)
+        put(node, exp.column(quoted(column), table=quoted(hit.source.inner)))
+        return kind
+
+    def _changed(self, node: exp.Expr, chain: Sequence[Step], scope: Scope) -> str:
+        """Write that an attribute is not the same in both images of a change: in its value or its type, or whether it is there."""
+        sources = [each for each in scope.sources if each.relation and "new" in each.relation.kind.images]
+        named = [each for each in sources if len(chain) > 1 and chain[0].means(each.alias)]
+        for source in named or sources:
+            relation = source.relation
+            assert relation
+            steps = chain[1:] if named else chain
+            path = self._path(steps, relation, "new_image")
+            if not path or len(path) < len(steps):
+                continue
+            tests = list[exp.Expr]()
+            whats: Sequence[Asked] = ("value", "type")
+            for what in whats:
+                sides = [self._attribute(relation, image, path, what, node)[0] for image in ("new_image", "old_image")]
+                one, other = (exp.column(quoted(each), table=quoted(source.inner)) for each in sides)
+                tests.append(exp.NullSafeNEQ(this=one, expression=other))
+            put(node, exp.paren(exp.or_(*tests)))
+            return "boolean"
+        raise self.error(node, 'changed(x) takes an attribute of the images of a "T$changes" in FROM')
+
+    _others: Mapping[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[[Expressions, exp.Expr, Scope], str]] = {
+        exp.Literal: _literal,
+        exp.Null: lambda self, node, scope: "null",
+        exp.Boolean: lambda self, node, scope: "boolean",
+        exp.Identifier: _variable,
+        exp.Bracket: _subscript,
+        exp.Paren: _parenthesised,
+        (exp.Subquery, *_QUERIES): _query_as_value,
+        exp.Exists: _exists,
+        (exp.Any, exp.All): _some,
+        (exp.And, exp.Or, exp.Not): _logic,
+        _COMPARISONS: _compared,
+        exp.Between: _between,
+        exp.In: _in,
+        exp.Is: _is,
+        exp.Escape: _escape,
+        exp.Like: _like,
+        exp.Neg: _negative,
+        _ARITHMETIC: _reckoned,
+        (exp.DPipe, exp.Concat): _joined,
+        exp.Case: _case,
+        exp.If: _if,
+        (exp.Coalesce, exp.Greatest, exp.Least): _one_of,
+        exp.Nullif: _null_if,
+        exp.Interval: _interval,
+        (exp.CurrentTimestamp, exp.CurrentDate, exp.Localtimestamp): _now,
+        exp.AtTimeZone: _in_zone,
+        exp.Extract: _extracted,
+        (exp.Cast, exp.TryCast): _cast,
+        exp.Filter: _filtered,
+        exp.Window: window,
+        exp.Array: _array,
+        (exp.Transform, exp.ArrayFilter): _of_elements,
+        exp.Anonymous: _named_function,
+    }
+
+    # Names.
+
+    def resolved(self, chain: Sequence[Step], scope: Scope, at: exp.Expr) -> Hit:
+        """Return what a chain of names means.
+
+        A source called like its first name wins, then the one source that has it, then those of the query around.
+        """
+        around: Scope | None = scope
+        while around:
+            called = [each for each in around.sources if each.alias and chain[0].means(each.alias) and len(chain) > 1]
+            exact = [each for each in called if each.alias == chain[0].name]
+            by_name = [
+                replace(hit, steps=hit.steps + 1) for each in (exact or called) if (hit := self.find(chain[1:], each))
+            ]
+            hits = [hit for each in around.sources if (hit := self.find(chain, each))]
+            if by_name and hits:
+                self.notes[
+                    f"{in_text(chain)} is taken for {in_text(chain[1:])} of {chain[0].name}, though there is an attribute "
+                    f"{in_text(chain[:1])} too: item.{in_text(chain)} is that"
+                ] = None
+            if by_name:
+                return by_name[0]
+            if len(hits) > 1:
+                tables = " and ".join(each.source.alias or "a query in FROM" for each in hits)
+                raise self.error(
+                    at,
+                    f"it is in {tables}: put the name of the one meant before it, like {hits[0].source.alias or 'a'}.{in_text(chain)}",
+                )
+            if hits:
+                return hits[0]
+            around = around.outer
+        raise self.error(at, self.unknown(chain, scope.sources))
+
+    def unknown(self, chain: Sequence[Step], sources: Sequence[Source]) -> str:
+        names: dict[str, None] = {}
+        called = [each for each in sources if each.alias and chain[0].means(each.alias) and len(chain) > 1]
+        for source in called or sources:
+            names |= dict.fromkeys(label_text(hit.label) for hit in every(source) if hit.label)
+            if source.relation:
+                names |= dict.fromkeys(
+                    path for path in inner_paths(source.relation.schema) if not source.relation.kind.suffix
+                )
+        wanted = in_text(chain[1:] if called else chain)
+        where = " and ".join(source.alias or "a query in FROM" for source in called or sources) or "nothing in FROM"
+        return f"there is no {wanted} in {where}.{did_you_mean(wanted, names)}"
+
+    def find(self, chain: Sequence[Step], source: Source) -> Hit | None:
+        """Return what a chain of names leads to in a source."""
+        relation = source.relation
+        if relation is None:
+            exact = [each for each in source.columns if each.label and begins(chain, each.label, exactly=True)]
+            found = exact or [each for each in source.columns if each.label and begins(chain, each.label)]
+            if len(found) > 1 and len({each.label for each in found}) == 1:
+                raise self.error(
+                    chain[0].node, f"{in_text(chain)} is the name of several columns there: rename them with AS"
+                )
+            if len(found) > 1:
+                names = " or ".join(label_text(each.label) for each in found)
+                raise self.error(chain[0].node, f"this may be {names}: put the one meant in double quotes")
+            return Hit(source, used(chain, found[0].label), column=found[0]) if found else None
+        first = chain[0]
+        if len(chain) == 1:
+            for name in relation.kind.metadata:
+                if first.means(name):
+                    return Hit(source, 1, metadata=name)
+        for prefix in relation.kind.prefixes if len(chain) > 1 else ():
+            if first.means(prefix):
+                image = relation.kind.images[prefix]
+                if found_path := self._path(chain[1:], relation, image):
+                    return Hit(source, 1 + len(found_path), image, found_path, prefix=prefix)
+        image = relation.kind.images[""]
+        if found_path := self._path(chain, relation, image):
+            return Hit(source, len(found_path), image, found_path)
+        return None
+
+    def _path(self, chain: Sequence[Step], relation: Relation, image: str) -> Path:
+        """Return the path of an attribute that a chain begins with; () where there is none."""
+        node: Held = relation.schema
+        path: list[str | int] = []
+        for step in chain:
+            if isinstance(step.name, int):
+                if node.elements is None:
+                    return tuple(path) if {"SS", "NS", "BS"} & set(node.kinds) else ()
+                if step.name < 0:
+                    raise self.error(step.node, "elements are counted from 1")
+                node = node.elements
+                path.append(step.name)
+                continue
+            names = [name for name in node.members if image != "keys" or path or name in relation.keys]
+            found = [name for name in names if name == step.name] or [name for name in names if step.means(name)]
+            if len(found) > 1:
+                quoted = " or ".join(f'"{name}"' for name in found)
+                raise self.error(step.node, f"this may be {quoted}: put the one meant in double quotes")
+            if not found:
+                return ()
+            path.append(found[0])
+            node = node.members[found[0]]
+        return tuple(path)
+
+    def column(self, hit: Hit, at: exp.Expr) -> tuple[exp.Expr, str]:
+        """Return a column for what a chain leads to, and its type."""
+        source, relation = hit.source, hit.source.relation
+        if relation is None:
+            assert hit.column
+            return placed(exp.column(quoted(hit.column.name), table=quoted(source.inner)), at), hit.column.kind
+        if hit.metadata:
+            name, kind = relation.metadata(hit.metadata)
+            self._attributes[source.inner, name] = relation, "", hit.metadata
+        else:
+            name, kind = self._attribute(relation, hit.image, hit.path, "value", at)
+            self._attributes[source.inner, name] = relation, hit.image, hit.path
+        return placed(exp.column(quoted(name), table=quoted(source.inner)), at), kind
+
+    def _attribute(self, relation: Relation, image: str, path: Path, what: Asked, at: exp.Expr) -> tuple[str, str]:
+        """Ask a relation for something of an attribute; return the column that has it, and its type."""
+        node = relation.node(image, path)
+        assert node is not None
+        key = image, path, what
+        if key not in relation.columns:
+            relation.columns[key] = AttributeColumn(f"c{len(relation.columns) + 1}", image, path, node, what=what)
+        column = relation.columns[key]
+        masked = is_masked(column, self._masks)
+        if masked and what == "type":
+            raise self.error(at, "it is masked, and its type with it")
+        if masked:
+            self.notes[f"{label_text(path)} is masked: conditions and aggregates see what is shown of it"] = None
+        elif what == "value":
+            self.notes |= dict.fromkeys(note_of(path, node))
+        try:
+            refuse_masked_within(column, self._masks)
+        except ParameterError as error:
+            raise self.error(at, str(error)) from None
+        return column.name, column_type(column, self._masks)
+
+    # Errors.
+
+    def only(self, node: exp.Expr, allowed: set[str], what: str, instead: str = "") -> None:
+        """Refuse a node that has more to it than is understood."""
+        for name, given in node.args.items():
+            if given and name not in allowed:
+                said = name.rstrip("_").replace("_", " ").upper()
+                raise self.error(
+                    given if isinstance(given, exp.Expr) else node, instead or f"{what} with {said} is not supported"
+                )
+
+    def error(self, at: exp.Expr | None, message: str) -> ParameterError:
+        return self._text.error(at, message)
+
+
+def timestamp(moment: datetime) -> exp.Expr:
+    """Return a timestamp of microseconds, in UTC."""
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return exp.Cast(this=exp.Literal.string(text), to=_TIMESTAMP.copy())
+
+
+def moment_of(node: exp.Expr | None) -> datetime | None:
+    """Return the instant that a timestamp written in a query is, in UTC; None where it is none."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if not isinstance(node, exp.Cast) or isinstance(node, exp.TryCast):
+        return None
+    if node.args["to"].this not in (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ):
+        return None
+    written = node.this
+    if not isinstance(written, exp.Literal) or not written.is_string or not str(written.this)[:1].isdigit():
+        return None
+    try:
+        return instant(str(written.this))
+    except ParameterError:
+        return None
+
+
+def _read(text: str, kind: str) -> exp.Expr | None:
+    """Read a parameter of the command line as a value of a type; None where it is none."""
+    try:
+        if family(kind) in ("bigint", "decimal", "double"):
+            return exp.Literal.number(
+                str(Decimal(text)) if "e" not in str(Decimal(text)).lower() else f"{Decimal(text):f}"
+            )
+        if kind == "timestamp":
+            return timestamp(instant(text))
+        if kind == "boolean" and text in ("true", "false"):
+            return exp.Boolean(this=text == "true")
+    except (InvalidOperation, ParameterError):
+        return None
+    return None
+
+
+def _expressions(given: object) -> bool:
+    return isinstance(given, exp.Expr) or (isinstance(given, list) and bool(given) and isinstance(given[0], exp.Expr))

@@ -1,0 +1,201 @@
+"""A query as engines run it: what it reads, the columns it answers with, and its text."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+
+from workbench.errors import ParameterError
+from workbench.model import times
+from workbench.sql.dialects import written
+from workbench.sql.query.binding import Binder, is_whole, ordered_by
+from workbench.sql.query.functions import family
+from workbench.sql.query.names import OutColumn, label_text, quoted
+from workbench.sql.query.relations import Catalog, Relation
+from workbench.sql.query.source_text import SourceText
+from workbench.sql.typed_attributes import NO_MASKS, Dialect, Masks
+
+_UNORDERED = frozenset({"array", "null"})
+_LONGEST = 100_000  # characters; more are no text that a person wrote
+
+
+@dataclass(frozen=True)
+class Key:
+    """What an answer is ordered by."""
+
+    name: str
+    """A column of the text's, which need not be one of the answer."""
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A query that was read, checked and bound."""
+
+    sql: str
+    """As it was written."""
+    relations: Sequence[Relation]
+    """What it reads; in its text they are ``"$r1"``, ``"$r2"`` and so on."""
+    columns: Sequence[OutColumn]
+    names: Sequence[str]
+    """What the columns are called."""
+    order: Sequence[Key]
+    notes: Sequence[str]
+    tree: exp.Expr
+
+    def compose(self, relations: Sequence[str], dialect: Dialect) -> str:
+        """Return the text of the query over the queries of its relations, which are in `dialect`."""
+        tree = self.tree.copy()
+        given = tree.args.get("with_")
+        own = [written(each, dialect) for each in given.expressions] if given else []
+        tree.set("with_", None)
+        read = [f'"$r{number}" as (\n{sql}\n)' for number, sql in enumerate(relations, 1)]
+        return "with {}\n{}".format(",\n".join([*read, *own]), written(tree, dialect))
+
+
+def plan(
+    sql: str,
+    parameters: Mapping[str, Any],
+    catalog: Catalog,
+    *,
+    masks: Masks = NO_MASKS,
+    now: datetime | None = None,
+) -> Plan:
+    """Read a query, and bind it to the relations of a log.
+
+    Parameters
+    ----------
+    sql
+        One SELECT in Athena's dialect, with or without WITH, UNION and so on.
+    parameters
+        For ``:name`` in the text.
+    masks
+        What its relations hide: SQL sees what is shown.
+    now
+        The instant of ``now()``, in UTC.
+
+    Raises
+    ------
+    ParameterError
+        Where it is anything else, or names what is not there; it says where in the text.
+    """
+    if len(sql) > _LONGEST:
+        raise ParameterError(f"the query has {len(sql):,} characters, more than {_LONGEST:,}")
+    text = SourceText(sql, parameters)
+    tree = _parsed(text)
+    binder = Binder(text, catalog, now or times.now(), masks)
+    holder = exp.Paren(this=tree)  # so that the whole may be replaced too
+    columns = binder.bind(tree)
+    tree = holder.this
+    while isinstance(tree, exp.Subquery):
+        tree = tree.this
+    tree.pop()
+    order, ordered = _order(tree, columns, text)
+    _without_null_types(tree, columns)
+    return Plan(sql, binder.relations, columns, _names(columns, text), order, (*binder.notes, *ordered), tree)
+
+
+def _parsed(text: SourceText) -> exp.Expr:
+    """Return the one statement of a text."""
+    try:
+        with _silent():
+            statements = [each for each in sqlglot.parse(text.sql, read="athena") if each is not None]
+    except (ParseError, TokenError) as error:
+        raise text.unread(error) from None
+    except RecursionError:
+        raise ParameterError("the query is nested too deep") from None
+    if len(statements) != 1:
+        told = "the text holds no query" if not statements else f"the text holds {len(statements)} statements"
+        raise ParameterError(f"{told}: give one SELECT")
+    (tree,) = statements
+    if not isinstance(tree, exp.Query) or not _begins_as_query(text.written):
+        raise ParameterError(f"a query is one SELECT, and this is {tree.key.upper()}: nothing else is run")
+    return tree
+
+
+def _begins_as_query(sql: str) -> bool:
+    """Return whether a text begins with a word that queries begin with: FROM t SELECT is another dialect's."""
+    from sqlglot.tokens import Tokenizer, TokenType
+
+    first = next(iter(Tokenizer(dialect="athena").tokenize(sql)), None)
+    return first is not None and first.token_type in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep sqlglot's warnings to itself: what it warns of is refused."""
+    logger = logging.getLogger("sqlglot")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def _names(columns: Sequence[OutColumn], text: SourceText) -> list[str]:
+    """Return what columns are called: by their paths; where that is the same, by the table's name before it."""
+    names = [label_text(column.label) if column.label else f"_col{at}" for at, column in enumerate(columns)]
+    several = Counter(names)
+    names = [
+        f"{column.of}.{name}" if several[name] > 1 and column.of else name
+        for name, column in zip(names, columns, strict=True)
+    ]
+    again = [name for name, times_ in Counter(names).items() if times_ > 1]
+    if again:
+        raise ParameterError(f"several columns are called {again[0]!r}: give them names of their own, with AS")
+    return names
+
+
+def _order(tree: exp.Expr, columns: Sequence[OutColumn], text: SourceText) -> tuple[list[Key], list[str]]:
+    """Return what an answer is ordered by; where it says nothing, by its columns, so that it never varies."""
+    given = ordered_by(tree)
+    if not given:
+        keys = [exp.column(quoted(each.name)) for each in columns if family(each.kind) not in _UNORDERED]
+        given = [exp.Ordered(this=key, desc=False, nulls_first=False) for key in keys]
+        if given:
+            tree.set("order", exp.Order(expressions=given))
+        notes = (
+            ["LIMIT without ORDER BY: the first rows by the columns from left to right"]
+            if tree.args.get("limit")
+            else []
+        )
+        return [Key(key.name, False, False) for key in keys], notes
+    order, hidden = [], 0
+    for ordered in given:
+        key = ordered.this
+        descending = bool(ordered.args.get("desc"))
+        nulls_first = bool(ordered.args.get("nulls_first"))
+        if is_whole(key):
+            name = columns[int(key.this) - 1].name
+        elif isinstance(key, exp.Column) and not key.table:
+            name = key.name
+        else:
+            if tree.args.get("distinct"):
+                raise text.error(key, "of SELECT DISTINCT, ORDER BY takes columns")
+            hidden += 1
+            name = f"h{hidden}"
+            tree.append("expressions", exp.alias_(key.copy(), name, quoted=True))
+            ordered.set("this", exp.column(quoted(name)))
+        order.append(Key(name, descending, nulls_first))
+    return order, []
+
+
+def _without_null_types(tree: exp.Expr, columns: Sequence[OutColumn]) -> None:
+    """Give columns that are NULL throughout a type, which files need."""
+    if isinstance(tree, exp.Select):
+        for item, column in zip(list(tree.expressions), columns, strict=False):
+            if column.kind == "null":
+                item.set("this", exp.cast(item.this.copy(), "varchar"))
