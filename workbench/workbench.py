@@ -16,7 +16,7 @@ from workbench.engines import Estimate, open_engine
 from workbench.errors import WorkbenchError
 from workbench.model.keys import Key
 from workbench.model.times import Moment
-from workbench.questions import frequency, history, quality, reconciliation, state
+from workbench.questions import frequency, history, quality, query, reconciliation, state
 from workbench.questions.asking import Asking
 from workbench.questions.by_name import ask_by_method, ask_by_name
 from workbench.questions.history import Comparison, History
@@ -111,6 +111,52 @@ class Workbench:
         'envelope'
         """
         return self._engine.tables()
+
+    def query(self, sql: str, /, **parameters: Any) -> Result:
+        """Ask the tables themselves, now, then and over time, by one SELECT in Athena's dialect.
+
+        Parameters
+        ----------
+        sql
+            A SELECT over ``T`` (the items there are, or, ``FOR TIMESTAMP AS OF timestamp '…'``, there were),
+            ``"T$changes"``, ``"T$versions"`` and ``"T$items"`` of each table T, with attributes by their paths:
+            ``person.age``, ``"first.name"``, ``phones[1].number``. The page *Time travel in SQL* tells all of them.
+        **parameters
+            For each ``:name`` in the text: a text, number, time (UTC where it names no zone), or a list of them.
+
+        Returns
+        -------
+        Result
+            The columns of the query, called by their paths or as AS says: texts, Int64, float64 or Decimal (exact, see
+            `latest_state`), boolean, times in UTC, arrays as lists. Without ORDER BY, ordered by the columns.
+
+        Raises
+        ------
+        ParameterError
+            Where it is no single SELECT, or names what is not there, at which place in the text.
+
+        Examples
+        --------
+        >>> then = "select active, count(*) as items from persons for timestamp as of :day group by active"
+        >>> wb.query(then, day="2025-11-19").df.to_dict("list")
+        {'active': [False, True], 'items': [1, 3]}
+        """
+        return query.query(self._asking, sql, parameters)
+
+    def estimate_query(self, sql: str, /, **parameters: Any) -> Estimate:
+        """Tell what `query` would read at most; what its tables hold is looked up, the query itself is not run.
+
+        Returns
+        -------
+        Estimate
+            Bytes, objects and dollars.
+
+        Examples
+        --------
+        >>> wb.estimate_query("select count(*) from persons").objects > 0
+        True
+        """
+        return query.estimate(self._asking, sql, parameters)
 
     def latest_state(
         self, table: str, *, as_of: Moment | None = None, include_deleted: bool = False, where: str | None = None

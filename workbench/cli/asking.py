@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from workbench.questions.result import Result
     from workbench.workbench import Workbench
 
 
@@ -50,6 +51,14 @@ def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping
     options
         Those of `workbench.cli.options.result_options`.
     """
+    result = show(lambda wb: wb.ask(question, table, **asked), options)
+    says_no = question == "data_quality" and (result.df["status"] == "failed").any()
+    if says_no or (question == "reconcile" and not getattr(result, "agrees", True)):
+        sys.exit(DISAGREES)
+
+
+def show(ask: Callable[[Workbench], Result], options: Mapping[str, Any]) -> Result:
+    """Ask, show or write the answer, say what to know about it, and return it."""
     from workbench.log.objects import grouped
     from workbench.questions import writers
 
@@ -58,7 +67,7 @@ def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping
     out, as_json = options.pop("out"), options.pop("as_json")
     if out is not None:  # refuse what could not be written before the question is asked, which may take long
         writers.destination(out, overwrite=options["overwrite"], sidecar=True, session=wb.session)
-    result = wb.ask(question, table, **asked)
+    result = ask(wb)
     if out is not None:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", UserWarning)
@@ -73,9 +82,7 @@ def answer(question: str, table: str, asked: Mapping[str, Any], options: Mapping
     kinds = grouped(result.stats.unreadable)
     for each in kinds[:5] + [f"and {len(kinds) - 5:,} more kinds"] * (len(kinds) > 5):
         say(f"unreadable: {each}", err=True)
-    says_no = question == "data_quality" and (result.df["status"] == "failed").any()
-    if says_no or (question == "reconcile" and not getattr(result, "agrees", True)):
-        sys.exit(DISAGREES)
+    return result
 
 
 def print_table(df: pd.DataFrame, as_json: bool) -> None:

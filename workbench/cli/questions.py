@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from click.shell_completion import CompletionItem
 
-from workbench.cli.asking import answer, items, open_workbench, pairs, parameters_of
-from workbench.cli.options import item_options, parameters, result_options, window_options
+from workbench.cli.asking import answer, items, open_workbench, pairs, parameters_of, show
+from workbench.cli.options import SETTINGS, item_options, parameters, result_options, window_options
 from workbench.cli.program import QUESTIONS, main, say
 from workbench.errors import did_you_mean
 from workbench.model.records import EVENTS
@@ -174,6 +174,30 @@ def reconcile(
     """
     asked = {"against": against, "lag": lag, "wait": wait, "segments": segments, "rate": rate}
     answer("reconcile", table, asked, options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("select", metavar="[SQL]", required=False)
+@click.option("--file", type=click.File(encoding="utf-8"), metavar="Q.sql", help="The query, or - for standard input.")
+@parameters
+@click.option("--estimate", is_flag=True, help="Print what it would read, and cost, instead.")
+@result_options
+def query(select: str | None, file: TextIO | None, parameters: tuple[str, ...], estimate: bool, **options: Any) -> None:
+    """Ask the tables themselves by one SELECT, now, then and over time.
+
+    \b
+    Example: workbench query "select city, count(*) from persons for timestamp as of :day group by city" -p day=-7d
+    """
+    if (select is None) == (file is None):
+        raise click.UsageError("give a query, as SQL or by --file")
+    from workbench.sql.query.source_text import Written
+
+    text = file.read() if file else str(select)
+    given = {name: Written(value) for name, value in pairs(parameters).items()}
+    if estimate:
+        say(open_workbench(**{name: options[name] for name in SETTINGS}).estimate_query(text, **given))
+    else:
+        show(lambda wb: wb.query(text, **given), options)
 
 
 class QuestionName(click.ParamType[str]):

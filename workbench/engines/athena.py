@@ -8,7 +8,7 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ from workbench.engines.base import (
     Listed,
     Over,
     as_question,
+    combined,
     matching,
     resumed_at,
 )
@@ -57,8 +58,10 @@ from workbench.log.reader import read_changes
 from workbench.model.times import END_OF_TIME, duration
 from workbench.sql.filters import EVERYTHING, Filter, key_schema
 from workbench.sql.literals import literal
+from workbench.sql.query import Plan, Relation
 from workbench.sql.questions import CHANGE, Question, compose
 from workbench.sql.templates import fill, load, part
+from workbench.sql.typed_attributes import NO_MASKS, Masks
 
 if TYPE_CHECKING:
     from workbench.sandbox.dynamodb_writer import Written
@@ -68,6 +71,27 @@ _BATCH = 50_000  # rows of a large answer handed over at a time
 _LOOKED_INTO = 20  # objects with unreadable lines that are fetched to name the lines
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _REUSED = 20  # results kept for `result_reuse`
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What is read of a log."""
+
+    table: str
+    log: LogTable
+    reading: Reading
+
+
+@dataclass(frozen=True)
+class _AskedFor:
+    """A relation of a query, what is read for it, and its rows as SQL."""
+
+    relation: Relation
+    read: _Read
+    values: Mapping[str, object]
+    rows: str = ""
+    unstaged: tuple[Unreadable, ...] = ()
+    """Lines of an export in it that cannot be read."""
 
 
 class AthenaEngine(Engine):
@@ -202,7 +226,7 @@ class AthenaEngine(Engine):
         for objects in (reading.objects,) if whole else (last_hour, reading.objects):
             if new := self._new(table, objects, always=True):
                 counted = Reading(replace(reading.listing, objects=new))
-                self._refuse(counted)
+                self._refuse([(counted, ())])
                 (query,) = self._queries.run([self._census(table, counted, new)])
                 try:
                     self._note(log, table, new, self._whole(query))
@@ -346,29 +370,9 @@ class AthenaEngine(Engine):
         schema, before = nothing.schema, len(self._queries.finished)
 
         def answer(part: pa.Table) -> Answer:
-            arrivals = [item.arrival for item in reading.listed if item.arrival]
-            counted = self._counted.get(table, {})
-            unreadable = tuple(each for item in reading.listed for each in counted.get(item, ()))
-            notes = (
-                *self._identity(log, table, reading).notes,
-                *reading.notes,
-                *reading.window.notes(self._settings.late_arrival),
-                *self._left,
-            )
-            return Answer(
-                with_types(part, schema),
-                text,
-                time.perf_counter() - began,
-                len(reading.objects),
-                reading.bytes,
-                unreadable + unstaged,
-                min(arrivals, default=None),
-                max(arrivals, default=None),
-                tuple(self._queries.finished[before:]),
-                notes,
-                newest_change=self._newest_change(log, table, reading),
-                unread=tuple(item.path for item in reading.listing.unread),
-                lost=tuple(log.sample.lost.values()) if log.sample else (),
+            told = self._answer_of(_Read(table, log, reading), unstaged, time.perf_counter() - began)
+            return replace(
+                told, rows=with_types(part, schema), sql=text, queries=tuple(self._queries.finished[before:])
             )
 
         if (reused := self._reused(text)) is not None:
@@ -406,6 +410,102 @@ class AthenaEngine(Engine):
         finally:
             self._clean([running])
 
+    def _answer_of(self, read: _Read, unstaged: tuple[Unreadable, ...], seconds: float) -> Answer:
+        """Tell what was read of a log; the rows and the text are whose asked."""
+        table, log, reading = read.table, read.log, read.reading
+        arrivals = [item.arrival for item in reading.listed if item.arrival]
+        counted = self._counted.get(table, {})
+        unreadable = tuple(each for item in reading.listed for each in counted.get(item, ()))
+        notes = (
+            *self._identity(log, table, reading).notes,
+            *reading.notes,
+            *reading.window.notes(self._settings.late_arrival),
+            *self._left,
+        )
+        return Answer(
+            pa.table({}),
+            "",
+            seconds,
+            len(reading.objects),
+            reading.bytes,
+            unreadable + unstaged,
+            min(arrivals, default=None),
+            max(arrivals, default=None),
+            notes=notes,
+            newest_change=self._newest_change(log, table, reading),
+            unread=tuple(item.path for item in reading.listing.unread),
+            lost=tuple(log.sample.lost.values()) if log.sample else (),
+        )
+
+    def names(self) -> list[str]:
+        """Name the change logs of the database."""
+        return sorted(log.only or log.name for log in self.catalog.tables())
+
+    def query(self, plan: Plan, masks: Masks = NO_MASKS) -> Answer:
+        """Answer a person's own query over the relations of logs: all of it runs on Athena."""
+        return self._query(plan, masks, resume=True)
+
+    def _query(self, plan: Plan, masks: Masks, *, resume: bool) -> Answer:
+        began, before = time.perf_counter(), len(self._queries.finished)
+        asked = [self._asked_for(relation, resume=resume) for relation in plan.relations]
+        text = self._text_of(plan, asked, masks)
+        running = self._run_over(with_times_as_text(text, _schema_of(plan)), [each.read for each in asked])
+        if running is None:
+            return self._query(plan, masks, resume=False)
+        if self._text_of(plan, [self._again(each) for each in asked], masks) != text:  # now it is known what logs hold
+            running.stays = False
+            self._clean([running])
+            return self._query(plan, masks, resume=resume)
+        try:
+            parts = list(self._queries.batches(running))
+        finally:
+            self._clean([running])
+        rows = pa.concat_tables(parts) if parts else _schema_of(plan).empty_table()
+        answers = {
+            each.read.table: self._answer_of(each.read, each.unstaged, time.perf_counter() - began)
+            for each in reversed(asked)
+        }
+        shown = self._text_of(plan, asked, replace(masks, salt=""))
+        return replace(
+            combined(answers),
+            rows=plan.in_order(rows),
+            sql=shown,
+            queries=tuple(self._queries.finished[before:]),
+        )
+
+    def _asked_for(self, relation: Relation, *, resume: bool) -> _AskedFor:
+        """Find what a relation of a query has to read."""
+        question, table, over = relation.question, relation.table, relation.kind.over
+        values = question.bind(relation.values)
+        log = self.catalog.table(table)
+        at = resumed_at(over, None, values) if resume else None
+        reading = self._reading(question, log, table, values, self._checkpoint(log, at) if at else None)
+        unplaced = over != "log" and self._settings.baseline and reading.objects
+        if unplaced and not self._identity(reading.log, table, reading).place:
+            self.keys(table)  # which baseline applies, the table's Region and account tell
+        asked = _AskedFor(relation, _Read(table, reading.log, reading), values)
+        if not self._is_empty(asked) or reading.window != Window(starts=reading.window.starts):
+            return self._again(asked)
+        raise TableNotFound("; ".join([f"{log.location} holds no objects of change records", *reading.listing.notes]))
+
+    def _is_empty(self, asked: _AskedFor) -> bool:
+        reading, over = asked.read.reading, asked.relation.kind.over
+        begins = self._from_baseline(asked.read.table, over, asked.values)
+        return not reading.objects and not reading.checkpoint and not begins
+
+    def _again(self, asked: _AskedFor) -> _AskedFor:
+        """Write the rows of a relation, by what is known of its log now."""
+        read, question = asked.read, asked.relation.question
+        over = asked.relation.kind.over
+        deliveries, unstaged = self._relation(question, read.log, read.table, read.reading, over, asked.values)
+        if self._is_empty(asked):
+            deliveries = f"(select * from {deliveries} as log where false)"
+        rows = question.compose(asked.values, deliveries=deliveries, matching=matching(question, asked.relation.only))
+        return replace(asked, rows=rows, unstaged=unstaged)
+
+    def _text_of(self, plan: Plan, asked: Sequence[_AskedFor], masks: Masks) -> str:
+        return plan.compose([each.relation.projected(each.rows, "athena", masks) for each in asked], "athena")
+
     def _reading(
         self,
         question: Question | None,
@@ -430,27 +530,47 @@ class AthenaEngine(Engine):
     def _run(
         self, text: str, log: LogTable, table: str, reading: Reading, *, to: str | None = None, count: bool = True
     ) -> RunningQuery | None:
+        """Run a query of one log; see `_run_over`."""
+        return self._run_over(text, [_Read(table, log, reading)], to=to, count=count)
+
+    def _run_over(
+        self, text: str, reads: Sequence[_Read], *, to: str | None = None, count: bool = True
+    ) -> RunningQuery | None:
         """Run a query and, beside it, those that count unreadable lines and changes a checkpoint is overtaken by.
 
-        Returns None, with nothing left of it, where the checkpoint does not tell the answer.
+        Returns None, with nothing left of it, where a checkpoint does not tell the answer.
         """
-        texts, new = [text], self._new(table, reading.objects, always=to is not None) if count else []
-        if new:
-            texts.append(self._census(table, reading, new))
-        if reading.checkpoint and reading.objects:
-            later = self._later(log, table, reading)
-            names = {"deliveries": later, "checkpoint": log.checkpoint(reading.checkpoint.id)}
-            texts.append(fill(load("parts/overtaken"), {"since": reading.checkpoint.since}, names))
-        self._refuse(reading, new)
+        counting, overtaking = dict[str, tuple[_Read, list[Object]]](), list[_Read]()
+        for read in reads:
+            new = self._new(read.table, read.reading.objects, always=to is not None) if count else []
+            before = counting[read.table][1] if read.table in counting else []
+            if new := [item for item in new if item not in before]:
+                counting[read.table] = read, [*before, *new]
+            if read.reading.checkpoint and read.reading.objects:
+                overtaking.append(read)
+        texts = [text, *(self._census(table, read.reading, new) for table, (read, new) in counting.items())]
+        for read in overtaking:
+            checkpoint = read.reading.checkpoint
+            assert checkpoint
+            names = {
+                "deliveries": self._later(read.log, read.table, read.reading),
+                "checkpoint": read.log.checkpoint(checkpoint.id),
+            }
+            texts.append(fill(load("parts/overtaken"), {"since": checkpoint.since}, names))
+        self._refuse([(read.reading, counting.get(read.table, (read, []))[1]) for read in reads])
         running, *others = self._queries.run(texts, to=to)
         try:
             # One that was removed meanwhile has no rows, of which Athena says nothing.
-            overtaken = bool(reading.checkpoint and self._checkpoints and not self._checkpoints.has(reading.checkpoint))
-            if reading.checkpoint and reading.objects and not overtaken:
-                overtaken = self._whole(others[-1]).column("changes").to_pylist() != [0]
-            if new:
-                self._note(log, table, new, self._whole(others[0]))
-            self._identity(log, table, reading)
+            overtaken = any(
+                read.reading.checkpoint and self._checkpoints and not self._checkpoints.has(read.reading.checkpoint)
+                for read in reads
+            )
+            for query in others[len(counting) :] if not overtaken else ():
+                overtaken = overtaken or self._whole(query).column("changes").to_pylist() != [0]
+            for (read, new), query in zip(counting.values(), others, strict=False):
+                self._note(read.log, read.table, new, self._whole(query))
+            for read in reads:
+                self._identity(read.log, read.table, read.reading)
         except BaseException:
             running.stays = False
             self._clean([running])
@@ -626,9 +746,12 @@ class AthenaEngine(Engine):
         counted = self._counted.get(table, {})
         return [item for item in objects if item not in counted] * (always or self._settings.count_unreadable)
 
-    def _refuse(self, reading: Reading, counted: Sequence[Object] = ()) -> None:
-        until = [(reading.log.needed_until(item), item.size) for item in reading.objects]
-        refuse(self._estimate(reading, counted), self._settings.max_scan_bytes, until, reading.window)
+    def _refuse(self, readings: Sequence[tuple[Reading, Sequence[Object]]]) -> None:
+        """Refuse to read more than `max_scan_bytes`: of each reading, the objects, and those in it that are counted."""
+        until = [(each.log.needed_until(item), item.size) for each, _ in readings for item in each.objects]
+        estimates = [self._estimate(each, counted) for each, counted in readings]
+        total = Estimate(*(sum(parts) for parts in zip(*map(astuple, estimates), strict=True)))
+        refuse(total, self._settings.max_scan_bytes, until, readings[0][0].window)
 
     def _estimate(self, reading: Reading, counted: Sequence[Object] = ()) -> Estimate:
         times = 1 + bool(reading.checkpoint and reading.objects)  # whether a checkpoint is overtaken is asked beside
@@ -707,3 +830,10 @@ def _remove(session: Session, database: str, table: str, place: str) -> None:
         session.client("glue").delete_table(DatabaseName=database, Name=table)
     with suppress(StoreError):
         S3Files(session).remove(place)
+
+
+def _schema_of(plan: Plan) -> pa.Schema:
+    """Return the columns of a query's text; of their types, which are times."""
+    return pa.schema(
+        [(name, pa.timestamp("us") if kind == "timestamp" else pa.null()) for name, kind in plan.inside.items()]
+    )

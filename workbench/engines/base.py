@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -276,6 +276,12 @@ class Engine(ABC):
             Its rows have the columns of the plan, by their names inside, in their order.
         """
         raise ConfigError(f"the engine {self._settings.engine} takes no queries")
+
+    def estimate_query(self, plan: Plan) -> Estimate:
+        """Tell what `query` would read at most; nothing of it is run."""
+        estimates = [self.estimate(each.question, each.table, **each.values) for each in plan.relations]
+        total = [sum(parts) for parts in zip(*map(astuple, estimates), strict=True)]
+        return Estimate(*total)
 
     def sql(self, question: Asked, table: str, /, *, where: Filter = EVERYTHING, **values: object) -> str:
         """Return the text `ask` would run, in Athena's dialect."""

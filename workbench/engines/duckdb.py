@@ -299,8 +299,8 @@ class DuckDBEngine(Engine):
         try:
             for relation in plan.relations:
                 question, table = relation.question, relation.table
-                asked = {"where": relation.only, "values": question.bind(relation.values)}
-                answer, sql = self._begun(question, table, over=relation.kind.over, after=None, **asked)
+                values = question.bind(relation.values)
+                answer, sql = self._begun(question, table, relation.only, relation.kind.over, None, values)
                 answers.setdefault(table, answer)
                 shown.append(relation.projected(answer.sql, "athena", replace(masks, salt="")))
                 texts.append(relation.projected(sql, "duckdb", masks))
@@ -308,9 +308,7 @@ class DuckDBEngine(Engine):
         except duckdb.Error as error:
             raise QueryError(f"the query failed: {without_values(error)}") from error
         whole = combined(answers)
-        return replace(
-            whole, rows=rows, sql=plan.compose(shown, "athena"), seconds=time.perf_counter() - began
-        )
+        return replace(whole, rows=rows, sql=plan.compose(shown, "athena"), seconds=time.perf_counter() - began)
 
     def _is_mended(self, error: QueryError, resumes: Checkpoint | None) -> bool:
         """Return whether a checkpoint is gone that a question began with, or what was stored of a log was damaged."""

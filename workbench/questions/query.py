@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.config import Settings
-from workbench.engines import Engine
+from workbench.engines import Engine, Estimate
 from workbench.model.attribute_paths import column_path
 from workbench.model.attribute_schema import Held
 from workbench.model.attributes import Numbers
@@ -70,9 +70,12 @@ def query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Result:
     df = frame(planned, answer.rows, asking.settings.numbers)
     tables = list(dict.fromkeys(relation.table for relation in planned.relations))
     asked = {"sql": sql, **{f":{name}": value for name, value in parameters.items()}}
-    return asking.result(
-        Result, df, answer, "query", ", ".join(tables), asked, notes=planned.notes, masked=True
-    )
+    return asking.result(Result, df, answer, "query", ", ".join(tables), asked, notes=planned.notes, masked=True)
+
+
+def estimate(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Estimate:
+    """Tell what a query would read; see `Workbench.estimate_query`."""
+    return asking.engine.estimate_query(planned_query(asking, sql, parameters))
 
 
 def planned_query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Plan:
@@ -87,9 +90,7 @@ def masks_of(settings: Settings) -> Masks:
 
 def frame(planned: Plan, rows: pa.Table, numbers: Numbers = "auto") -> pd.DataFrame:
     """Return the rows of a query as a frame: exact numbers, times in UTC, NULL as a missing value."""
-    columns = [
-        _column(rows.column(column.name), column.kind, numbers) for column in planned.columns
-    ]
+    columns = [_column(rows.column(column.name), column.kind, numbers) for column in planned.columns]
     df = pd.concat(columns, axis="columns") if columns else pd.DataFrame(index=pd.RangeIndex(len(rows)))
     df.columns = pd.Index(planned.names)
     return df

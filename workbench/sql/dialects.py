@@ -10,7 +10,6 @@ import sqlglot
 from sqlglot import exp
 
 
-
 @lru_cache(maxsize=512)
 def to_duckdb(sql: str) -> str:
     """Write a query of Athena's in DuckDB's dialect."""
@@ -33,16 +32,16 @@ def written(tree: exp.Expr, dialect: Literal["athena", "duckdb"]) -> str:
     >>> written(sqlglot.parse_one("select date_diff('day', a, b) from t", read="athena"), "duckdb")
     "SELECT DATE_SUB('day', a, b) FROM t"
     """
-    return tree.transform(_as_duckdb if dialect == "duckdb" else _as_athena).sql(dialect=dialect, comments=False)
+    return str(tree.transform(_as_duckdb if dialect == "duckdb" else _as_athena).sql(dialect=dialect, comments=False))
 
 
 def _as_duckdb(node: Any) -> Any:
     """Mend what DuckDB answers otherwise than Athena where sqlglot leaves it as it is."""
     if isinstance(node, exp.DateDiff):  # complete units, not how often one begins in between
-        return exp.func("date_sub", exp.Literal.string(node.unit.name.lower()), node.expression, node.this)
+        return exp.func("date_sub", exp.Literal.string(node.text("unit").lower()), node.expression, node.this)
     if isinstance(node, exp.SplitPart):  # NULL behind the last part
-        parts = exp.Split(this=node.this, expression=node.args["delimiter"])
-        return exp.func("list_extract", parts, node.args["part_index"])
+        split = exp.Split(this=node.this, expression=node.args["delimiter"])
+        return exp.func("list_extract", split, node.args["part_index"])
     if isinstance(node, exp.RegexpExtract):  # NULL where nothing matches
         matches = exp.RegexpLike(this=node.this.copy(), expression=node.expression.copy())
         parts = [node.this, node.expression, node.args.get("group") or exp.Literal.number(0)]

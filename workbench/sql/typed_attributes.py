@@ -114,13 +114,20 @@ def typed_columns(
     writer = _DuckDB(masks) if dialect == "duckdb" else _Athena(masks)
     cells = [f"{sql} as {identifier(name)}" for name, sql in plain.items()]
     for column in columns:
-        _refuse_masked_within(column, masks)
+        refuse_masked_within(column, masks)
         cells.append(f"{writer.column(column)} as {identifier(column.name)}")
     listed = ",\n    ".join(cells)
     return f"select\n    {listed}\nfrom {writer.source(relation)}"
 
 
-def _refuse_masked_within(column: AttributeColumn, masks: Masks) -> None:
+def refuse_masked_within(column: AttributeColumn, masks: Masks) -> None:
+    """Refuse a map or list that is taken whole, and holds an attribute that is masked.
+
+    Raises
+    ------
+    ParameterError
+        Which names both.
+    """
     if column.what != "value" or is_masked(column, masks):
         return
     names = tuple(step for step in column.path if isinstance(step, str))

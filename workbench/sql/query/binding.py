@@ -1,14 +1,14 @@
 """A whole query bound: what stands in FROM, what is selected, and how that is grouped and ordered.
 
-The tree is changed in place: tables become ``"$r1"``, ``"$r2"``, …, what is in FROM is called s1, s2, …, queries of WITH
-are q1, q2, …, columns c1, c2, … of relations (m1, m2, … of their metadata) and o1, o2, … of queries. So no engine ever
-sees an attribute's name, and one tree prints for both. What is not understood is refused: kinds of nodes, and their
-arguments, are allowed one by one.
+The tree is changed in place: tables become ``"$r1"``, ``"$r2"``, …, what is in FROM is called s1, s2, …, queries of
+WITH are q1, q2, …, columns c1, c2, … of relations (m1, m2, … of their metadata) and o1, o2, … of queries. No engine
+ever sees an attribute's name, and one tree prints for both. What is not understood is refused: kinds of nodes, and
+their arguments, are allowed one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
@@ -49,7 +49,7 @@ _SELECT = {
 _MOST_NESTED = 60
 _MICROSECOND = timedelta(microseconds=1)
 _MOST_KEYS = 200  # items that are looked up by their keys
-_OPERATORS = {exp.EQ: "=", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
+_OPERATORS: Mapping[type[exp.Expr], str] = {exp.EQ: "=", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
 _TURNED = {"=": "=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
 
 
@@ -66,6 +66,7 @@ class Binder(Expressions):
     # Queries.
 
     def query(self, node: exp.Expr, outer: Scope | None, ctes: Ctes) -> Sequence[OutColumn]:
+        """Bind a query, and return its columns."""
         self._depth += 1
         if self._depth > _MOST_NESTED:
             raise self.error(node, f"queries are nested more than {_MOST_NESTED} deep")
@@ -118,7 +119,9 @@ class Binder(Expressions):
             columns.append(replace(one, kind=common([one.kind, other.kind])))
         for ordered in ordered_by(node):
             self.only(ordered, {"this", "desc", "nulls_first"}, "ORDER BY")
-            if self._by_column(ordered.this, columns) is None:
+            if (number := self._by_column(ordered.this, columns)) is not None:
+                self.keys[id(ordered)] = columns[number].kind
+            else:
                 raise self.error(
                     ordered.this,
                     "after UNION, INTERSECT or EXCEPT, ORDER BY takes names of columns of the first query, or numbers",
@@ -191,7 +194,7 @@ class Binder(Expressions):
                             where, "GROUP BY knows no names given in SELECT: repeat the expression, or write its number"
                         ) from None
                     raise
-                keys.extend(each for each in parent.iter_expressions() if each not in keys)
+                keys.extend(each for each in (parent or group).iter_expressions() if each not in keys)
 
         for name in ("expressions", "grouping_sets", "cube", "rollup"):
             for key in list(group.args.get(name) or ()):
@@ -217,10 +220,9 @@ class Binder(Expressions):
     def _order_by(self, ordered: exp.Expr, columns: Sequence[OutColumn], scope: Scope) -> None:
         self.only(ordered, {"this", "desc", "nulls_first"}, "ORDER BY")
         key, at = ordered.this, place(ordered.this)
-        if (number := self._by_column(key, columns)) is not None:
-            kind = columns[number].kind
-        else:
-            kind = self.typed(key, scope)
+        number = self._by_column(key, columns)
+        kind = columns[number].kind if number is not None else self.typed(key, scope)
+        self.keys[id(ordered)] = kind
         if family(kind) in ("array", "interval"):
             raise self.error(at, f"ORDER BY takes numbers, texts and times, and this is {in_words(kind)}")
 
@@ -425,8 +427,8 @@ class Binder(Expressions):
         columns, items = list[OutColumn](), list[exp.Expr]()
         for item in list(node.expressions):
             if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
-                for column, kind, label, of in self._starred(item, scope):
-                    columns.append(OutColumn(label, kind, f"o{len(columns) + 1}", of, starred=True))
+                for column, kind, path, table in self._starred(item, scope):
+                    columns.append(OutColumn(path, kind, f"o{len(columns) + 1}", table, starred=True))
                     items.append(exp.alias_(column, columns[-1].name, quoted=True))
                 continue
             name = item.args["alias"].this if isinstance(item, exp.Alias) else None
@@ -489,9 +491,9 @@ class Binder(Expressions):
                     _, image, what = of
                     if what == "ts" and not image:
                         self._within(relation, operator, constants[0])
-                    elif operator == "=" and isinstance(what, tuple) and len(what) == 1 and what[0] in relation.keys:
-                        if image in ("keys", "image") and (parts := self._key_parts(relation, what[0], constants)):
-                            values.setdefault(str(what[0]), parts)
+                    elif operator == "=" and image in ("keys", "image") and what in {(name,) for name in relation.keys}:
+                        values.setdefault(str(what[0]), self._key_parts(relation, what[0], constants))
+            values = {name: parts for name, parts in values.items() if parts}
             several = list(product(*values.values())) if values else []
             if not 0 < len(several) <= _MOST_KEYS:
                 continue

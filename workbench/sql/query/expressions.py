@@ -1,4 +1,4 @@
-"""The expressions of a query: each name bound to a column, each type checked, each function one that both engines have."""
+"""The expressions of a query: names bound to columns, types checked, and functions that both engines answer alike."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from workbench.model.times import instant
 from workbench.sql.query.functions import (
     AGGREGATES,
     NAMED,
+    NAMES,
     SCALARS,
     UNITS,
     WINDOW_FUNCTIONS,
@@ -98,6 +99,8 @@ class Expressions(ABC):
         self._text, self._catalog, self._now_at, self._masks = text, catalog, now, masks
         self.relations: list[Relation] = []
         self.notes: dict[str, None] = {}
+        self.keys: dict[int, str] = {}
+        """By the ids of keys of ORDER BY, their types."""
         self._sources = self._queries = self._depth = 0
         self._attributes: dict[tuple[str, str], tuple[Relation, str, Path | str]] = {}
 
@@ -119,14 +122,14 @@ class Expressions(ABC):
             if isinstance(node, kinds):
                 return bind(self, node, scope)
         if type(node) in WINDOW_FUNCTIONS:
-            raise self.error(node, f"{node.sql_name().lower()} needs OVER (…) after it")
+            raise self.error(node, f"{called(node)} needs OVER (…) after it")
         raise self.error(node, self._not_there(node))
 
     def _not_there(self, node: exp.Expr) -> str:
         if not isinstance(node, exp.Func):
             return f"{node.key.upper()} is not supported here"
-        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
-        known = [*NAMED, *(each.sql_name().lower() for each in (*AGGREGATES, *SCALARS, *WINDOW_FUNCTIONS))]
+        name = called(node)
+        known = [*NAMED, *(called(each) for each in (*AGGREGATES, *SCALARS, *WINDOW_FUNCTIONS))]
         return (
             f"there is no function {name!r} here: docs/time-travel.md lists those there are.{did_you_mean(name, known)}"
         )
@@ -150,7 +153,7 @@ class Expressions(ABC):
                 whole = in_text(chain[: hit.steps])
                 raise self.error(
                     step.node,
-                    f"{whole} is {in_words(kind)}, which has no members: name what is in it where the table itself is in FROM",
+                    f"{whole} is {in_words(kind)}, which has no members: name what is in it where the table is in FROM",
                 )
             if step.name < 0:
                 raise self.error(step.node, "elements are counted from 1")
@@ -483,15 +486,13 @@ class Expressions(ABC):
             if given in (None, [], False) or name in function.plain or not _expressions(given):
                 continue
             if name not in function.takes:
-                raise self.error(node, f"{node.sql_name().lower()} does not take so many arguments")
+                raise self.error(node, f"{called(node)} does not take so many arguments")
             for each in list(given) if isinstance(given, list) else [given]:
                 at = place(each)
                 kinds[name] = self.typed(each, scope)
                 if not fits(kinds[name], function.takes[name]):
-                    raise self.error(
-                        at,
-                        f"{node.sql_name().lower()} takes {in_words(function.takes[name])} here, and this is {in_words(kinds[name])}",
-                    )
+                    wanted = in_words(function.takes[name])
+                    raise self.error(at, f"{called(node)} takes {wanted} here, and this is {in_words(kinds[name])}")
         unit = node.args.get("unit")
         if unit is not None and str(unit.name).upper() not in UNITS:
             raise self.error(node, f"a unit of time is {', '.join(sorted(UNITS)).lower()}")
@@ -532,9 +533,9 @@ class Expressions(ABC):
         for name, other in others.items():
             where = place(other)
             if not fits(found := self.typed(other, within), AGGREGATES[type(node)].takes.get(name, "any")):
-                raise self.error(where, f"{node.sql_name().lower()} takes no {in_words(found)} here")
+                raise self.error(where, f"{called(node)} takes no {in_words(found)} here")
         if node.args.get("expressions") or node.args.get("count"):
-            raise self.error(at, f"{node.sql_name().lower()} does not take so many arguments")
+            raise self.error(at, f"{called(node)} does not take so many arguments")
         self._exact(node, kind)
         if isinstance(node, exp.ArrayAgg):  # in one order, whatever order rows come in
             of = node.this
@@ -549,12 +550,12 @@ class Expressions(ABC):
         at = place(node)
         wanted = AGGREGATES[type(aggregate)].takes["this"]
         if not fits(kind := self.typed(node, scope), wanted):
-            name = aggregate.sql_name().lower()
+            name = called(aggregate)
             raise self.error(at, f"{name} takes {in_words(wanted)}, and this is {in_words(kind)}")
         return kind
 
     def _exact(self, node: exp.Expr, kind: str) -> None:
-        """Add up integers as decimals, which do not overflow, and take the mean of decimals as doubles, without rounding to cents."""
+        """Add up integers as decimals, which do not overflow, and average as doubles, which are not cut to cents."""
         to = {("sum", "bigint"): "decimal(38,0)", ("avg", "decimal"): "double", ("avg", "bigint"): "double"}
         if wanted := to.get((node.key, family(kind))):
             of = node.this.expressions[0] if isinstance(node.this, exp.Distinct) else node.this
@@ -611,7 +612,7 @@ class Expressions(ABC):
     def _of_elements(self, node: exp.Expr, scope: Scope) -> str:
         """Bind a function that takes an array and a lambda of its elements."""
         parts = node.expressions if isinstance(node, exp.Anonymous) else [node.this, node.expression]
-        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+        name = called(node)
         if len(parts) != 2 or not isinstance(parts[1], exp.Lambda) or len(parts[1].expressions) != 1:
             raise self.error(node, f"{name} takes an array, and a lambda like x -> x > 1")
         at = place(parts[0])
@@ -667,7 +668,7 @@ class Expressions(ABC):
         return kind
 
     def _changed(self, node: exp.Expr, chain: Sequence[Step], scope: Scope) -> str:
-        """Write that an attribute is not the same in both images of a change: in its value or its type, or whether it is there."""
+        """Write that an attribute differs between the images of a change: in its value, its type, or if it is there."""
         sources = [each for each in scope.sources if each.relation and "new" in each.relation.kind.images]
         named = [each for each in sources if len(chain) > 1 and chain[0].means(each.alias)]
         for source in named or sources:
@@ -739,24 +740,22 @@ class Expressions(ABC):
             ]
             hits = [hit for each in around.sources if (hit := self.find(chain, each))]
             if by_name and hits:
-                self.notes[
-                    f"{in_text(chain)} is taken for {in_text(chain[1:])} of {chain[0].name}, though there is an attribute "
-                    f"{in_text(chain[:1])} too: item.{in_text(chain)} is that"
-                ] = None
+                told, rest = in_text(chain), in_text(chain[1:])
+                note = f"{told} is {rest} of {chain[0].name}, though there is an attribute too: item.{told} is that"
+                self.notes[note] = None
             if by_name:
                 return by_name[0]
             if len(hits) > 1:
                 tables = " and ".join(each.source.alias or "a query in FROM" for each in hits)
-                raise self.error(
-                    at,
-                    f"it is in {tables}: put the name of the one meant before it, like {hits[0].source.alias or 'a'}.{in_text(chain)}",
-                )
+                example = f"{hits[0].source.alias or 'a'}.{in_text(chain)}"
+                raise self.error(at, f"it is in {tables}: put the name of the one meant before it, like {example}")
             if hits:
                 return hits[0]
             around = around.outer
         raise self.error(at, self.unknown(chain, scope.sources))
 
     def unknown(self, chain: Sequence[Step], sources: Sequence[Source]) -> str:
+        """Say that there is nothing of a name, and what may be meant."""
         names: dict[str, None] = {}
         called = [each for each in sources if each.alias and chain[0].means(each.alias) and len(chain) > 1]
         for source in called or sources:
@@ -869,7 +868,21 @@ class Expressions(ABC):
                 )
 
     def error(self, at: exp.Expr | None, message: str) -> ParameterError:
+        """Return an error that says where in the text something is."""
         return self._text.error(at, message)
+
+
+def called(function: exp.Expr | type[exp.Expr]) -> str:
+    """Return what people call a function.
+
+    >>> called(exp.RowNumber), called(exp.Anonymous(this="SIZE"))
+    ('row_number', 'size')
+    """
+    if isinstance(function, exp.Anonymous):
+        return str(function.this).lower()
+    kind = function if isinstance(function, type) else type(function)
+    name = NAMES.get(kind)
+    return name or (kind.sql_name() if issubclass(kind, exp.Func) else kind.__name__).lower()
 
 
 def timestamp(moment: datetime) -> exp.Expr:

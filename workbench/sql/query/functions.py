@@ -1,7 +1,7 @@
 """The functions that queries may call: what each takes, and what it returns.
 
 These are functions of Athena that both engines answer alike, where need be after the mends of `workbench.sql.dialects`.
-A type is written as Athena does (``varchar``, ``bigint``, ``decimal(18,2)``, ``array(varchar)``); ``null`` is that of NULL.
+A type is written as Athena does: ``varchar``, ``decimal(18,2)``, ``array(varchar)``; that of NULL is ``null``.
 """
 
 from __future__ import annotations
@@ -233,4 +233,25 @@ NAMED: Mapping[str, str] = {
     "none_match": "whether a lambda holds for no element of an array",
 }
 """Functions sqlglot does not know, by their names."""
+NAMES: Mapping[type[exp.Expr], str] = {
+    exp.ArgMax: "max_by",
+    exp.ArgMin: "min_by",
+    exp.LogicalAnd: "bool_and",
+    exp.LogicalOr: "bool_or",
+    exp.Pow: "power",
+    exp.Substring: "substr",
+    exp.StrPosition: "strpos",
+    exp.Pad: "lpad or rpad",
+    exp.WeekOfYear: "week",
+    exp.DayOfWeekIso: "day_of_week",
+    exp.TimestampTrunc: "date_trunc",
+    exp.TimeToStr: "date_format",
+    exp.TimeToUnix: "to_unixtime",
+    exp.ArraySize: "cardinality",
+    exp.ArrayContains: "contains",
+    exp.ArrayToString: "array_join",
+    exp.ArrayFilter: "filter",
+    exp.VariancePop: "var_pop",
+}
+"""What people call functions that sqlglot calls otherwise."""
 UNITS = frozenset({"MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR"})

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
@@ -37,6 +39,7 @@ class Key:
     """A column of the text's, which need not be one of the answer."""
     descending: bool
     nulls_first: bool
+    kind: str = "varchar"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,21 @@ class Plan:
     order: Sequence[Key]
     notes: Sequence[str]
     tree: exp.Expr
+
+    @property
+    def inside(self) -> dict[str, str]:
+        """The columns of its text, with their types: those of the answer, and what else that is ordered by."""
+        return {column.name: column.kind for column in self.columns} | {key.name: key.kind for key in self.order}
+
+    def in_order(self, rows: pa.Table) -> pa.Table:
+        """Put rows in the order that the query asks for, which files do not keep."""
+        for key in reversed(self.order):
+            by = [("key", "descending" if key.descending else "ascending")]
+            keys = pa.table({"key": rows.column(key.name).combine_chunks()})
+            rows = rows.take(
+                pc.sort_indices(keys, sort_keys=by, null_placement="at_start" if key.nulls_first else "at_end")
+            )
+        return rows
 
     def compose(self, relations: Sequence[str], dialect: Dialect) -> str:
         """Return the text of the query over the queries of its relations, which are in `dialect`."""
@@ -101,7 +119,7 @@ def plan(
     while isinstance(tree, exp.Subquery):
         tree = tree.this
     tree.pop()
-    order, ordered = _order(tree, columns, text)
+    order, ordered = _order(tree, columns, text, binder.keys)
     _without_null_types(tree, columns)
     return Plan(sql, binder.relations, columns, _names(columns, text), order, (*binder.notes, *ordered), tree)
 
@@ -126,10 +144,8 @@ def _parsed(text: SourceText) -> exp.Expr:
 
 def _begins_as_query(sql: str) -> bool:
     """Return whether a text begins with a word that queries begin with: FROM t SELECT is another dialect's."""
-    from sqlglot.tokens import Tokenizer, TokenType
-
-    first = next(iter(Tokenizer(dialect="athena").tokenize(sql)), None)
-    return first is not None and first.token_type in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN)
+    first = next(iter(sqlglot.tokenize(sql, read="athena")), None)
+    return first is not None and first.text.lower() in ("select", "with", "(")
 
 
 @contextmanager
@@ -159,7 +175,9 @@ def _names(columns: Sequence[OutColumn], text: SourceText) -> list[str]:
     return names
 
 
-def _order(tree: exp.Expr, columns: Sequence[OutColumn], text: SourceText) -> tuple[list[Key], list[str]]:
+def _order(
+    tree: exp.Expr, columns: Sequence[OutColumn], text: SourceText, kinds: Mapping[int, str]
+) -> tuple[list[Key], list[str]]:
     """Return what an answer is ordered by; where it says nothing, by its columns, so that it never varies."""
     given = ordered_by(tree)
     if not given:
@@ -172,7 +190,8 @@ def _order(tree: exp.Expr, columns: Sequence[OutColumn], text: SourceText) -> tu
             if tree.args.get("limit")
             else []
         )
-        return [Key(key.name, False, False) for key in keys], notes
+        by_name = {each.name: each.kind for each in columns}
+        return [Key(key.name, False, False, by_name[key.name]) for key in keys], notes
     order, hidden = [], 0
     for ordered in given:
         key = ordered.this
@@ -180,6 +199,7 @@ def _order(tree: exp.Expr, columns: Sequence[OutColumn], text: SourceText) -> tu
         nulls_first = bool(ordered.args.get("nulls_first"))
         if is_whole(key):
             name = columns[int(key.this) - 1].name
+            kinds = {**kinds, id(ordered): columns[int(key.this) - 1].kind}
         elif isinstance(key, exp.Column) and not key.table:
             name = key.name
         else:
@@ -189,7 +209,7 @@ def _order(tree: exp.Expr, columns: Sequence[OutColumn], text: SourceText) -> tu
             name = f"h{hidden}"
             tree.append("expressions", exp.alias_(key.copy(), name, quoted=True))
             ordered.set("this", exp.column(quoted(name)))
-        order.append(Key(name, descending, nulls_first))
+        order.append(Key(name, descending, nulls_first, kinds.get(id(ordered), "varchar")))
     return order, []
 
 

@@ -93,7 +93,9 @@ class SourceText:
         begin, last = self._in_written(begin), self._in_written(last)
         line = self.written.count("\n", 0, begin) + 1
         column = begin - self.written.rfind("\n", 0, begin)
-        while self.written[begin : last + 1].count("(") > self.written.count(")", begin, last + 1) and last + 1 < len(self.written):
+        while self.written[begin : last + 1].count("(") > self.written.count(")", begin, last + 1) and last + 1 < len(
+            self.written
+        ):
             last += 1
         shown = " ".join(self.written[begin : last + 1].split())
         if begin == last:
