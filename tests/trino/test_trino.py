@@ -49,6 +49,7 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
         SOME | {"late_arrival": 0, "examples": 1, "present": DAY},
     ],
     "hot_keys": [ALL | {"limit": 5}, SOME | {"limit": 1000}],
+    "items": [{}, {"as_of": START + timedelta(hours=22)}],
     "key_concentration": [ALL, SOME],
     "latest_state": [{"as_of": END_OF_TIME, "include_deleted": gone} for gone in (True, False)]
     + [{"as_of": START + timedelta(hours=hour), "include_deleted": True} for hour in (0, 11, 22, 33, 44)],

@@ -45,6 +45,7 @@ _FEW = {  # of questions that have a text in parts/rows: the deliveries that the
     "changes": "(select * from {deliveries} as log where event_id in (select event_id from repeated))",
     "delivery": "",
     "record_sizes": "",
+    "versions": "",
 }
 _ENGINES = frozenset({"question", "table", "where", "over", "after"})  # parameters of `Engine.ask`
 _COLUMNS_READ = {"new_image": "images", "old_image": "images", "arrival": "arrivals"}
@@ -182,6 +183,7 @@ class Question:
         alive: str | None = None,
         items: str = "true",
         row: str = "",
+        images: bool = True,
     ) -> str:
         """Fill its text in; parameters that are not given have their defaults.
 
@@ -195,6 +197,8 @@ class Question:
         row
             A column that tells deliveries apart: the candidates of a state are found by it alone, and their
             images fetched after; a question that has a text for that, in ``parts/rows``, is asked by it.
+        images
+            Whether the images it answers with are wanted: where fetching them is a step of its own, it is left out.
         """
         bound = self.bind(values)
         names = {"deliveries": deliveries, "canonical": canonical, "matching": matching}
@@ -206,11 +210,14 @@ class Question:
         names["items"] = items if alive == "true" else "true"  # which table was alive last, other items tell
         if self.name not in _FEW or not row or (self.about_states and alive != "true"):
             return compose(self.text, bound, names, state=self.state, alive=alive, row=row)
+        fetched = images or matching != items
+        names["image"] = "coalesce(spans.image, log.new_image)" if fetched else "spans.image"
+        names["images"] = f"left join {deliveries} as log on spans.row_id = log.row_id" if fetched else ""
         restricted = names | {"deliveries": _FEW[self.name].replace("{deliveries}", deliveries)}
         question = compose(self.text, bound, restricted, state=self.state, alive=alive, row=row)
         text = load(f"parts/rows/{self.name}")
         names |= {"question": question, "items": items}
-        return fill(text, bound, {name: names[name] for name in placeholders(text).names})
+        return compose(text, bound, names, alive=alive, row=row)
 
 
 def compose(
@@ -229,8 +236,7 @@ def compose(
         names["alive"] = alive or part("alive", key_schema=key_schema())
     names["key_schema"] = "''" if alive == "true" else key_schema()
     if "settled_instants" in needed:
-        given = {name: names[name] for name in ("deliveries", "canonical", "items")}
-        names["settled_instants"] = fill(load("parts/settled_instants"), {"as_of": values["as_of"]}, given)
+        names["settled_instants"] = _settled_instants(values["as_of"], names, row if alive == "true" else "")
         values = {name: value for name, value in values.items() if name != "as_of"}
     if state:
         columns = {"deliveries": names["deliveries"], "columns": row or ", ".join(state)}
@@ -240,6 +246,16 @@ def compose(
         names["candidates"] = candidates
         values = {name: value for name, value in values.items() if name != "as_of"}
     return fill(text, values, {name: sql for name, sql in names.items() if name in needed})
+
+
+def _settled_instants(as_of: object, names: Mapping[str, str], row: str) -> str:
+    """Write what each instant of an item left; with a `row`, only those that need it are settled by their images."""
+    text, given = load("parts/settled_instants"), {name: names[name] for name in ("deliveries", "canonical", "items")}
+    if not row:
+        return fill(text, {"as_of": as_of}, given)
+    few = fill(text, {"as_of": as_of}, given | {"deliveries": "touched_changes", "items": "true"})
+    names = {"deliveries": names["deliveries"], "items": names["items"], "few": few}
+    return fill(load("parts/rows/settled_instants"), {"as_of": as_of}, names)
 
 
 def questions() -> list[str]:

@@ -5,9 +5,11 @@
 -- Window: until :as_of
 -- Filter: image
 -- Reads: keys, images
--- Rows: one a state an item was in. An instant that leaves what was there already, as numbers and sets are equal, makes
---   none. Neither does one that says not what it left, as in a log of keys only: the state before ends there. Of a
---   filter on numbers, what equals its number but for digits beyond the 15th is let through.
+-- Rows: one a state an item was in. A change that leaves the item makes one: DynamoDB records no write that changes
+--   nothing, so two equal states in succession tell that a change between them is missing from the log. Changes of one
+--   instant make one together, or none where they take each other back. An instant that says not what it left, as in a
+--   log of keys only, makes none, and ends the one before. Of a filter on numbers, what equals its number but for digits
+--   beyond the 15th is let through.
 -- Columns:
 --   keys varchar                    canonical DynamoDB JSON
 --   image varchar                   DynamoDB JSON
@@ -16,74 +18,40 @@
 --   version bigint                  counts the item's states from 1, over all its lives
 --   life bigint                     1, and one more after each time the item was gone
 --   ended_by varchar                modify, remove or ttl; null while it holds
---   event_id varchar                the change that made it
---   ambiguous boolean               changes of one instant could not be settled by their images, see latest_state.sql
+--   event_id varchar                the change that made it; '' where a baseline says so
+--   ambiguous boolean               that change was settled by its event_id alone, see latest_state.sql
 --
 -- A table made again with another key ends the items before it, as removals do.
-with settled as (
-    {settled_instants}
-),
-
-compared as (  -- with what an instant found: images that are not equal as they are written may be so in canonical form
+with states as (
     select
-        *,
-        case when not unknown and image <> '' then {canonical} end as canonical
-    from settled
-),
-
-changed as (
-    select
-        *,
-        coalesce(unknown <> lag(unknown) over by_time, true)
-            or not unknown and coalesce(canonical, '') <> coalesce(lag(canonical) over by_time, '') as changed
-    from compared
+        keys,
+        ts,
+        kind,
+        image,
+        event_id,
+        ambiguous,
+        lag(kind) over by_time as kind_before,
+        lead(ts) over by_time as next_ts,
+        lead(kind) over by_time as next_kind,
+        lead(by_ttl) over by_time as next_by_ttl
+    from ({settled_instants}) as instants
+    where made
     window by_time as (partition by keys order by ts)
 ),
 
-numbered as (
+spans as (
     select
         *,
-        sum(case when changed then 1 else 0 end) over (
-            partition by keys order by ts rows between unbounded preceding and current row
-        ) as state_no
-    from changed
-),
-
-states as (
-    select
-        keys,
-        state_no,
-        min(ts) as valid_from,
-        max(case when changed then image end) as image,
-        max(case when changed then event_id end) as event_id,
-        max(case when changed then by_ttl end) as by_ttl,
-        max(case when ambiguous then 1 else 0 end) = 1 as ambiguous,
-        max(case when unknown then 'unknown' when image = '' then 'gone' else 'there' end) as kind
-    from numbered
-    group by keys, state_no
-),
-
-ends as (
-    select
-        *,
-        lead(valid_from) over by_number as next_from,
-        case
-            when lead(kind) over by_number <> 'gone' then 'modify'
-            when lead(by_ttl) over by_number = 1 then 'ttl'
-            else 'remove'
-        end as ended_by,
         sum(case when kind = 'there' then 1 else 0 end) over so_far as version,
-        1 + sum(case when kind = 'gone' then 1 else 0 end) over so_far as life,
+        1 + sum(case when kind <> 'gone' and kind_before = 'gone' then 1 else 0 end) over so_far as life,
         {key_schema} as key_schema
     from states
-    window
-        by_number as (partition by keys order by state_no),
-        so_far as (partition by keys order by state_no rows between unbounded preceding and current row)
+    window so_far as (partition by keys order by ts rows between unbounded preceding and current row)
 ),
 
 tables as (
-    select key_schema, lead(min(valid_from)) over (order by min(valid_from)) as made_again
-    from ends
+    select key_schema, lead(min(ts)) over (order by min(ts)) as made_again
+    from spans
     group by key_schema
 ),
 
@@ -91,18 +59,20 @@ versions as (
     select
         keys,
         image,
-        valid_from,
-        case when next_from is null or made_again < next_from then made_again else next_from end as valid_to,
+        ts as valid_from,
+        case when next_ts is null or made_again < next_ts then made_again else next_ts end as valid_to,
         version,
         life,
         case
-            when next_from is not null and (made_again is null or made_again >= next_from) then ended_by
-            when made_again is not null then 'remove'
+            when next_ts is null or made_again < next_ts then case when made_again is not null then 'remove' end
+            when next_kind <> 'gone' then 'modify'
+            when next_by_ttl = 1 then 'ttl'
+            else 'remove'
         end as ended_by,
         event_id,
         ambiguous
-    from ends
-    join tables on ends.key_schema = tables.key_schema
+    from spans
+    join tables on spans.key_schema = tables.key_schema
     where kind = 'there'
 )
 

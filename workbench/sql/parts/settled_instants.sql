@@ -2,8 +2,9 @@
 -- here they are for every instant, and what an instant is settled by is looked for among all before it.
 -- Parameters: :as_of, a time in UTC, inclusive; {items}, a condition on keys; {canonical}, the canonical form of the
 -- column image.
--- Rows: one an item and instant. image is '' where the item is gone, and means nothing where it is unknown; event_id is
--- of the change that left it, before it or in it; changes, how many distinct ones were made then; by_ttl is 1 where one
+-- Rows: one an item and instant. kind is what the item was after it: there, gone, or unknown, where its changes do not
+-- say. made is whether it made that, which changes that take each other back do not, nor what a baseline says that was
+-- known; event_id is of the change that left the image; changes, how many distinct ones there were; by_ttl is 1 where one
 -- was a removal by TTL.
 with log as (
     select keys, ts, event_id, event_name, new_image, old_image, by_ttl, count(*) over (partition by keys, ts) as peers
@@ -22,6 +23,7 @@ sides as (  -- one row a distinct change and image: side 1 is the image it left,
         max(case when event_name <> 'INSERT' and old_image is null then 1 else 0 end) as old_unknown,
         max(case event_name when 'INSERT' then 1 when 'REMOVE' then -1 else 0 end) as came,
         max(case when event_name <> 'REMOVE' and new_image is null then 1 else 0 end) as new_unknown,
+        max(case when event_name = 'BASELINE' then 1 else 0 end) as of_baseline,
         max(coalesce(case when side = 1 then new_image else old_image end, '')) as image
     from log
     cross join (values (1), (-1)) as both_sides (side)
@@ -41,6 +43,7 @@ images as (  -- one row an image of an instant: how often it is left over
         sum(case when side = 1 then came else 0 end) as came,
         max(case when side = 1 then abs(came) else 0 end) as came_or_went,
         max(new_unknown) as new_unknown,
+        max(of_baseline) as of_baseline,
         sum(side) as left_over,
         sum(case when side = 1 then 1 else 0 end) as changes,
         max(case when side = 1 then event_id end) as last_event_id
@@ -57,6 +60,7 @@ totals as (  -- one row an instant
         max(by_ttl) as by_ttl,
         max(old_unknown) as old_unknown,
         max(new_unknown) as new_unknown,
+        max(of_baseline) as of_baseline,
         sum(came) as came,
         max(came_or_went) as came_or_went,
         sum(abs(left_over)) as left_over,
@@ -78,6 +82,7 @@ instants as (
         ts,
         changes,
         by_ttl,
+        of_baseline,
         new_unknown,
         new_images,
         images,
@@ -115,6 +120,7 @@ befores as (  -- with what the last instant left that is no cycle, and the last 
         ts,
         changes,
         by_ttl,
+        of_baseline,
         images,
         verdict,
         last_image,
@@ -146,6 +152,7 @@ presences as (
         ts,
         changes,
         by_ttl,
+        of_baseline,
         images,
         verdict,
         last_image,
@@ -169,15 +176,45 @@ fitting as (  -- the state before a cycle is one of its images, as it must be wh
         *,
         case when verdict = 'cycle' then coalesce(contains(images, {canonical}), false) else true end as fits
     from presences
+),
+
+states as (
+    select
+        keys,
+        ts,
+        case when unknown then 'unknown' when case when fits then image else last_image end = '' then 'gone' else 'there' end
+            as kind,
+        case when fits then image else last_image end as image,
+        case when fits then before_by else last_by end as event_id,
+        changes,
+        by_ttl,
+        not unknown and (not fits or coalesce(before_verdict, 'undecided') = 'undecided') as ambiguous,
+        verdict = 'cycle' and fits as came_to_nothing,
+        of_baseline
+    from fitting
+),
+
+known as (  -- images that a baseline and the change before it tell are compared in canonical form
+    select
+        *,
+        case when of_baseline + lead(of_baseline, 1, 0) over (partition by keys order by ts) > 0 then {canonical} end
+            as canonical
+    from states
 )
 
 select
     keys,
     ts,
-    case when fits then image else last_image end as image,
-    case when fits then before_by else last_by end as event_id,
+    kind,
+    image,
+    event_id,
     changes,
     by_ttl,
-    not unknown and (not fits or coalesce(before_verdict, 'undecided') = 'undecided') as ambiguous,
-    unknown
-from fitting
+    ambiguous,
+    not came_to_nothing and not (
+        of_baseline = 1
+        and kind = coalesce(lag(kind) over by_time, '')
+        and canonical = coalesce(lag(canonical) over by_time, '')
+    ) as made
+from known
+window by_time as (partition by keys order by ts)
