@@ -12,6 +12,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,7 +28,7 @@ from pydantic_settings import (
 
 from workbench.errors import ConfigError, ParameterError, did_you_mean
 from workbench.model.attribute_paths import column_path
-from workbench.model.times import duration
+from workbench.model.times import Moment, duration, instant
 from workbench.paths import is_s3, local_path
 
 FILE = "workbench.toml"
@@ -77,6 +78,10 @@ def _engine(name: str) -> str:
     return name
 
 
+def _instant(value: Moment | None) -> datetime | None:
+    return None if value is None else instant(value)
+
+
 Length = Annotated[str, AfterValidator(_checked_length)]
 Place = Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_expanded_place)]
 
@@ -107,6 +112,8 @@ class Settings(BaseSettings):
     """Names of the key attributes, for `flat` logs that do not carry them."""
     baseline: Place = None
     """A folder with exports of tables to S3: states to begin with, for items older than the log."""
+    known_at: Annotated[datetime | None, BeforeValidator(_instant)] = None
+    """Answer from what had arrived until then, such as ``2026-11-01T06:00Z``, whenever it was made."""
     checkpoints: Place = None
     """Where checkpoints are kept: a folder, ``s3://…/`` on Athena, or ``off``; else `home`/checkpoints, there off."""
     mask: Annotated[tuple[str, ...], AfterValidator(_checked_mask)] = ()

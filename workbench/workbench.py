@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from workbench.log.checkpoints import Checkpoint
     from workbench.sandbox.dynamodb_writer import Written
 
-_PARAMETERS = ("source", "baseline", "engine", "database", "workgroup", "max_scan_bytes")
+_PARAMETERS = ("source", "baseline", "engine", "database", "workgroup", "max_scan_bytes", "known_at")
 Kind = Literal["event", "attribute", "key", "concentration", "interval"]
 
 
@@ -65,8 +65,8 @@ class Workbench:
         """Open the log that a notebook's parameters name: ``wb = Workbench.from_parameters(globals())``.
 
         Of the variables those count that say which log is asked, and where: source, baseline, engine, database,
-        workgroup and max_scan_bytes. One that is missing, None or empty is what the settings say. So they hold when
-        ``papermill -p engine athena`` sets them, and no notebook has to declare or hand on each of them.
+        workgroup, max_scan_bytes and known_at. One that is missing, None or empty is what the settings say. So they
+        hold when ``papermill -p engine athena`` sets them, and no notebook has to declare or hand on each of them.
 
         Examples
         --------

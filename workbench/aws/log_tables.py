@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from workbench.aws.crawled_columns import Sample
@@ -11,6 +11,7 @@ from workbench.aws.partition_values import Values
 from workbench.aws.partitions import BEFORE, Partitions
 from workbench.aws.table_definitions import Stored
 from workbench.log.arrivals import Zone, without_zone
+from workbench.log.known import known_until
 from workbench.log.objects import Object, arrival_of
 from workbench.sql import layouts
 from workbench.sql.literals import identifier, literal
@@ -104,18 +105,21 @@ class LogTable:
         within: str = "true",
         keys: Sequence[str] = (),
         arrivals: Sequence[Object] | None = None,
+        known_at: datetime | None = None,
+        there: Sequence[Object] = (),
         readable: bool | None = True,
         origin: Mapping[str, str] | None = None,
     ) -> str:
-        """Write the subquery that reads the table, with the arrivals of objects; see `sql.layouts.deliveries`."""
+        """Write the subquery that reads the table, with the arrivals of objects; see `sql.layouts.deliveries`.
+
+        Parameters
+        ----------
+        known_at, there
+            Of the objects that are there, only what had arrived by then.
+        """
         folder = self.location.rstrip("/").rpartition("/")[2]
-        arrival = None
-        if arrivals is not None:
-            times = [item.arrival.astimezone(self.zone.tz).replace(tzinfo=None) for item in arrivals if item.arrival]
-            pieces = list(self.zone.pieces(min(times), max(times))) if times else []
-            arrival = layouts.arrival(
-                self.partitions.arrival() if self.partitions.units else None, pieces, named=self.named
-            )
+        arrival = None if arrivals is None else self._arrival(arrivals)
+        known = (self._arrival(there), known_at) if known_at else None
         return layouts.deliveries(
             self.sql_name,
             self.columns,
@@ -125,9 +129,16 @@ class LogTable:
             only=self.only,
             spelled=self.sample.spelled if self.sample else None,
             arrival=arrival,
+            known=known,
             readable=readable,
             origin=origin,
         )
+
+    def _arrival(self, objects: Sequence[Object]) -> str:
+        """Write when the objects of rows arrived, in UTC."""
+        times = [item.arrival.astimezone(self.zone.tz).replace(tzinfo=None) for item in objects if item.arrival]
+        pieces = list(self.zone.pieces(min(times), max(times))) if times else []
+        return layouts.arrival(self.partitions.arrival() if self.partitions.units else None, pieces, named=self.named)
 
 
 @dataclass(frozen=True)
@@ -139,11 +150,26 @@ class Listing:
     objects: list[Object]
     unread: tuple[Object, ...] = ()
     """Those in no partition that Athena knows: no query reads them."""
+    left_out: tuple[Object, ...] = ()
+    """Those that arrived after the instant as of which the log is to be known, or do not tell when."""
+    known: tuple[str, ...] = ()
+    """What to know about these."""
+
+    def known_at(self, moment: datetime) -> Listing:
+        """Return the listing as it was known at an instant."""
+        known, unread = known_until(self.objects, moment), (each for each in self.unread if each.arrival)
+        return replace(
+            self,
+            objects=known.objects,
+            unread=tuple(each for each in unread if each.arrival and each.arrival <= moment),
+            left_out=known.left_out,
+            known=known.notes,
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Say what is not read, and in which zone arrivals are told, where that is not UTC."""
-        notes = (*self.log.zone.note, *(self.log.sample.notes if self.log.sample else ()))
+        notes = (*self.known, *self.log.zone.note, *(self.log.sample.notes if self.log.sample else ()))
         if self.unread:
             folders = sorted({item.path.rpartition("/")[0] + "/" for item in self.unread})
             named = ", ".join(folders[:3]) + (", …" if len(folders) > 3 else "")

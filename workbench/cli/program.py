@@ -123,6 +123,7 @@ def say(text: object, *, err: bool = False) -> None:
 @click.option("--profile", help="Profile of the AWS configuration.")
 @click.option("--region", help="AWS Region.")
 @click.option("--max-scan-bytes", metavar="SIZE", help="Refuse queries that would scan more, such as 10GB.")
+@click.option("--known-at", metavar="TIME", help="Answer from what had arrived until then, whenever it was made.")
 @click.version_option(__version__)
 @click.pass_context
 def main(ctx: click.Context, /, debug: bool, file: str | None, **settings: Any) -> None:

@@ -52,8 +52,9 @@ from workbench.errors import ConfigError, ParameterError, QueryError, StoreError
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
 from workbench.log.exports import Baseline, Export
+from workbench.log.known import as_known
 from workbench.log.listing import list_objects
-from workbench.log.objects import SCHEMA, Object, Unreadable
+from workbench.log.objects import SCHEMA, Object, Unreadable, arrival_of
 from workbench.log.reader import read_changes
 from workbench.model.times import END_OF_TIME, duration
 from workbench.sql.filters import EVERYTHING, Filter, key_schema
@@ -118,6 +119,7 @@ class AthenaEngine(Engine):
         self._forget: Callable[[], object] = lambda: None
         self._left: list[str] = []
         self._whole_ones: set[str] = set()
+        self._arrived: dict[str, bool] = {}
 
     @property
     def session(self) -> Session:
@@ -175,7 +177,9 @@ class AthenaEngine(Engine):
         """List the change logs of the database with their objects, and say what was not looked into."""
         listed, notes, guessed = [], [], []
         for log in self.catalog.tables():
-            name, objects_listed = log.only or log.name, self.catalog.objects(log)
+            name, listing = log.only or log.name, self._listing(log, Window())
+            objects_listed = listing.objects
+            notes += [f"{name}: {note}" for note in listing.known]
             checkpoint, counted = self._checkpoint(log, END_OF_TIME), self._counted.get(name, {})
             places = self._places_of(
                 log, (*self._contents.get(name, ()), *(checkpoint.contents if checkpoint else ())), objects_listed
@@ -380,8 +384,9 @@ class AthenaEngine(Engine):
             return
         if not reading.objects and not reading.checkpoint and not begins:
             if reading.window == Window(starts=reading.window.starts):
+                known = [as_known(self.known_at)] if self.known_at else []
                 raise TableNotFound(
-                    "; ".join([f"{log.location} holds no objects of change records", *reading.listing.notes])
+                    "; ".join([f"{log.location} holds no objects of change records", *known, *reading.listing.notes])
                 )
             yield answer(nothing)
             return
@@ -670,8 +675,23 @@ class AthenaEngine(Engine):
         if self._checkpoints is None:
             return None
         return self._checkpoints.find(
-            log.name, self._origin(log), at, lambda checkpoint: self._is_whole(log, checkpoint)
+            log.name,
+            self._origin(log),
+            at,
+            lambda checkpoint: self._is_whole(log, checkpoint) and self._had_arrived(log, checkpoint),
         )
+
+    def _had_arrived(self, log: LogTable, checkpoint: Checkpoint) -> bool:
+        """Return whether all that a checkpoint was made from had arrived when the log was known as it is asked for."""
+        known_at = self.known_at
+        if known_at is None:
+            return True
+        if checkpoint.place not in self._arrived:
+            dated = self._listing(log, Window()).log
+            items = (Object(*each, "json", arrival_of(each[0])) for each in checkpoint.objects)
+            arrivals = (dated.zone.utc(dated.local_arrival(item)) for item in items)
+            self._arrived[checkpoint.place] = all(each and each <= known_at for each in arrivals)
+        return self._arrived[checkpoint.place]
 
     def _origin(self, log: LogTable) -> Log:
         """Tell where a log is, and what is chosen of it."""
@@ -732,14 +752,20 @@ class AthenaEngine(Engine):
         return window_of(question, values, duration(self._settings.late_arrival))
 
     def _listing(self, log: LogTable, window: Window) -> Listing:
-        return self.catalog.listing(log, window.first, window.last)
+        known_at = self.known_at
+        if known_at is None:
+            return self.catalog.listing(log, window.first, window.last)
+        last = min(window.last, known_at) if window.last else known_at
+        return self.catalog.listing(log, window.first, last).known_at(known_at)
 
     def _deliveries(self, table: str, reading: Reading, objects: Iterable[Object], **options: Any) -> str:
         """Read the partitions the objects are in: no others need be looked for."""
-        log = reading.log
-        needed, there = ({log.values(item) or () for item in each} for each in (objects, reading.listed))
+        log, everything = reading.log, [*reading.listed, *reading.listing.left_out]
+        needed, there = ({log.values(item) or () for item in each} for each in (objects, everything))
         within = log.partitions.within(needed, there)
-        return log.deliveries(within=within, keys=self._settings.keys, **options)
+        return log.deliveries(
+            within=within, keys=self._settings.keys, known_at=self.known_at, there=everything, **options
+        )
 
     def _new(self, table: str, objects: Sequence[Object], *, always: bool = False) -> list[Object]:
         """Return the objects whose unreadable lines are to be counted, by the setting or `always`."""

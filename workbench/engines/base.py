@@ -21,6 +21,7 @@ from workbench.aws.costs import FinishedQuery
 from workbench.errors import ConfigError, ExportError, ParameterError
 from workbench.log.export_manifests import find_exports
 from workbench.log.exports import Baseline, Export, choose
+from workbench.log.known import as_known
 from workbench.log.objects import Object, Unreadable
 from workbench.model.attribute_schema import Held
 from workbench.model.times import START_OF_TIME
@@ -200,6 +201,11 @@ class Engine(ABC):
         return None
 
     @property
+    def known_at(self) -> datetime | None:
+        """As of when the log is known, UTC: what had arrived by then is asked; None where that is all there is."""
+        return self._settings.known_at
+
+    @property
     def place_of_logs(self) -> str:
         """Where the logs are, for people: a folder, or a database."""
         return f"source={self._settings.source or str(self._settings.lake)!r}"
@@ -239,7 +245,7 @@ class Engine(ABC):
                 )
             )
         df = pd.DataFrame(rows, columns=[*TABLES]).astype(TABLES)
-        df.attrs["notes"] = list(notes)
+        df.attrs["notes"] = [*([as_known(self.known_at)] if self.known_at else []), *notes]
         return df
 
     def keys_seen(self, table: str) -> list[Schema]:
@@ -286,7 +292,11 @@ class Engine(ABC):
     def sql(self, question: Asked, table: str, /, *, where: Filter = EVERYTHING, **values: object) -> str:
         """Return the text `ask` would run, in Athena's dialect."""
         question = as_question(question)
-        return question.compose(values, deliveries=identifier(table), matching=matching(question, where))
+        return question.compose(values, deliveries=self._named(table), matching=matching(question, where))
+
+    def _named(self, table: str) -> str:
+        """Write a table as the text of a question names it."""
+        return identifier(table)
 
     def estimate(self, question: Asked, table: str, **values: object) -> Estimate:
         """Tell what `ask` would read at most; nothing is run."""
@@ -306,13 +316,18 @@ class Engine(ABC):
         """Return the newest state an export knows of a table at an instant, where a baseline is set."""
         if not self._settings.baseline:
             return None
-        return choose(self.exports(self._settings.baseline), table, at, self.place(table))
+        return choose(self._known_exports(self._settings.baseline), table, at, self.place(table))
+
+    def _known_exports(self, source: str) -> list[Export]:
+        """Find the exports that had been made when the log was known as it is asked for."""
+        exports, known_at = self.exports(source), self.known_at
+        return [each for each in exports if known_at is None or (each.made or each.time) <= known_at]
 
     def baselines(self, table: str) -> list[Baseline]:
         """Return every state that exports know of a table, where a baseline is set."""
         if not self._settings.baseline:
             return []
-        exports, place = self.exports(self._settings.baseline), self.place(table)
+        exports, place = self._known_exports(self._settings.baseline), self.place(table)
         instants = sorted({export.instant for export in exports if export.table in (table, "")})
         states = [choose(exports, table, instant, place) for instant in instants]
         return list(dict.fromkeys(state for state in states if state))

@@ -57,6 +57,7 @@ from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
 from workbench.log.containers import FAILURE
 from workbench.log.contents import Schema, Table, alive_at, choice, one_table
 from workbench.log.exports import Baseline
+from workbench.log.known import as_known
 from workbench.log.listing import ADVICE, list_objects
 from workbench.log.objects import Object, Unreadable, grouped
 from workbench.log.store import LogStore
@@ -67,6 +68,7 @@ from workbench.model.times import END_OF_TIME, START_OF_TIME, duration
 from workbench.paths import local_path, private_folder
 from workbench.sql.dialects import to_duckdb
 from workbench.sql.filters import EVERYTHING, Filter, of_origin
+from workbench.sql.layouts import arrival, known
 from workbench.sql.literals import identifier, literal
 from workbench.sql.query import Plan
 from workbench.sql.questions import CHANGE, Question, compose
@@ -166,12 +168,14 @@ class DuckDBEngine(Engine):
 
     def listed(self) -> tuple[Iterable[Listed], Sequence[str]]:
         """List the tables of the lake, or of the source, and say what else the source holds."""
+        known_at = self.known_at
         listed = [
             Listed(name, " + ".join(sorted(layouts(objects))), objects, region, account)
             for name, region, account, objects in self._objects_of_tables()
         ]
         if not self._settings.source:
-            return listed, ()
+            notes = {name: self._log(folder).notes for name, folder in self._folders().items()} if known_at else {}
+            return listed, [f"{name}: {note}" for name, each in notes.items() for note in each]
         log = self._log(self._settings.source)
         return listed, [*grouped(log.unreadable), *log.notes]
 
@@ -232,7 +236,7 @@ class DuckDBEngine(Engine):
     def estimate(self, question: Asked, table: str, **values: object) -> Estimate:
         """Tell how much a question reads: all there is, at no cost."""
         as_question(question).bind(values)
-        objects = list_objects(self._source_of(table))
+        objects = self._objects(self._source_of(table))
         return Estimate(sum(item.size for item in objects), len(objects), 0.0)
 
     @_asked_again
@@ -399,7 +403,10 @@ class DuckDBEngine(Engine):
             self._checkpoints.discard(table, Log("", ""))
 
     def _checkpoint(self, table: str, at: datetime) -> Checkpoint | None:
-        return self._checkpoints.find(table, self._origin(table), at, _kept) if self._checkpoints else None
+        def is_usable(checkpoint: Checkpoint) -> bool:
+            return _kept(checkpoint) and self._log(self._source_of(table)).had_arrived(checkpoint)
+
+        return self._checkpoints.find(table, self._origin(table), at, is_usable) if self._checkpoints else None
 
     def _origin(self, table: str) -> Log:
         """Tell where the log of a table is; the embedded lake may be moved with its checkpoints."""
@@ -543,19 +550,37 @@ class DuckDBEngine(Engine):
                 f"{log.source} holds no changes of a table {table!r}, but of: {', '.join(held)}."
                 f"{did_you_mean(table, held)}"
             )
-        raise _without_changes(log)
+        raise self._without_changes(log)
 
-    def _objects_of_tables(self) -> list[tuple[str, str | None, str | None, list[Object]]]:
+    def _objects_of_tables(self) -> list[tuple[str, str | None, str | None, Sequence[Object]]]:
         """Name each table, with its Region and account where they are known, and the objects that hold its changes."""
         if not self._settings.source:
-            return [(name, None, None, list_objects(folder)) for name, folder in self._folders().items()]
+            return [(name, None, None, self._objects(folder)) for name, folder in self._folders().items()]
         log = self._log(self._settings.source)
         self._refresh(log)
         rows = self._con.execute(part("tables", log=log.deliveries())).fetchall()
         if not rows:
-            raise _without_changes(log)
+            raise self._without_changes(log)
         objects = log.by_number()
         return [(*names, [objects[number] for number in numbers]) for *names, numbers in rows]
+
+    def _objects(self, source: str) -> Sequence[Object]:
+        """List the objects of a source; none is read."""
+        return self._log(source).listing().objects if self.known_at else list_objects(source)
+
+    def _named(self, table: str) -> str:
+        """Write a table as the text of a question names it: restricted to what is known, by the names of objects."""
+        if not (known_at := self.known_at):
+            return super()._named(table)
+        zone = self._log(self._source_of(table)).zone
+        return known(identifier(table), arrival(pieces=list(zone.pieces(known_at, known_at))), known_at)
+
+    def _without_changes(self, log: StagedLog) -> TableNotFound:
+        """Say that there is nothing to ask, and what is there instead."""
+        kinds = grouped(log.unreadable)
+        reasons = [as_known(self.known_at)] if self.known_at else []
+        reasons += [*kinds[:_NAMED], *[f"{len(kinds) - _NAMED:,} more"] * (len(kinds) > _NAMED), *log.notes]
+        return TableNotFound(f"{log.source} holds no change records" + "".join(f"; {each}" for each in reasons))
 
     def _folders(self) -> dict[str, str]:
         """Name the tables of the lake with their folders."""
@@ -589,6 +614,7 @@ class DuckDBEngine(Engine):
                 after,
                 self._zone,
                 self._store_of(source),
+                self.known_at,
             )
         return self._logs[name]
 
@@ -645,14 +671,6 @@ def _fatal(error: BaseException) -> duckdb.Error | None:
     """Return the error of DuckDB's own, among the causes of one, after which it answers nothing any more."""
     fatal = (duckdb.FatalException, duckdb.InternalException)
     return next((each for each in causes(error) if isinstance(each, fatal)), None)
-
-
-def _without_changes(log: StagedLog) -> TableNotFound:
-    """Say that there is nothing to ask, and what is there instead."""
-    kinds = grouped(log.unreadable)
-    reasons = kinds[:_NAMED]
-    reasons += [f"{len(kinds) - _NAMED:,} more"] * (len(kinds) > _NAMED) + list(log.notes)
-    return TableNotFound(f"{log.source} holds no change records" + "".join(f"; {each}" for each in reasons))
 
 
 def _known(moment: object) -> datetime | None:

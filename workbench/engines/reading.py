@@ -40,7 +40,7 @@ class Reading:
     def scanned(self) -> list[Object]:
         """Those in the partitions that are read."""
         kept = {self.log.values(item) for item in self.objects}
-        return [item for item in self.listed if self.log.values(item) in kept]
+        return [item for item in (*self.listed, *self.listing.left_out) if self.log.values(item) in kept]
 
     @property
     def bytes(self) -> int:

@@ -30,8 +30,9 @@ from workbench.log.arrivals import ENOUGH, ChangeTimes, Witness, Zone, infer_zon
 from workbench.log.checkpoints import Checkpoint
 from workbench.log.containers import FAILURE
 from workbench.log.contents import Part, merged
+from workbench.log.known import known_until
 from workbench.log.listing import Listing, list_source
-from workbench.log.objects import SCHEMA, Object, Unreadable, time_in_path
+from workbench.log.objects import SCHEMA, Object, Unreadable, arrival_of, time_in_path
 from workbench.log.reader import read_changes
 from workbench.log.segments import Segment, object_number
 from workbench.log.store import LogStore
@@ -68,6 +69,7 @@ class StagedLog:
         after: Checkpoint | None = None,
         zone: Zone | None = None,
         store: LogStore | None = None,
+        known_at: datetime | None = None,
     ) -> None:
         self.source = source
         self.after = after
@@ -76,7 +78,8 @@ class StagedLog:
         self._con, self.store = con, store
         self._keys, self._ingest = tuple(keys), Ingest(con, keys)
         self._name, self._memory = name, identifier(f"{name} in memory")
-        self._given_zone, self._zone = zone, Zone()
+        self._given_zone, self._zone, self._known_at = zone, Zone(), known_at
+        self._arrived: dict[str, bool] = {}
         self._seen: dict[str, ChangeTimes | None] = {}
         self._seen_of: dict[str, Stamp] = {}
         self._undated = self._listing = Listing([])
@@ -140,8 +143,7 @@ class StagedLog:
         self._grown, self._refused, gone = False, False, list[Object]()
         for _ in range(_ATTEMPTS):
             try:
-                self._undated = list_source(self.source, self._undated)
-                self._listing = self._dated(self._undated)
+                self.listing()
                 self.objects = [item for item in self.listed if not (self.after and self.after.holds(item))]
                 self._vanished, gone = [], self._read_new()
             except StoreUnavailable as error:  # not even to be read
@@ -155,6 +157,33 @@ class StagedLog:
             advice = "vanished while it was read: ask again when the copy is over"
             self._vanished = [Unreadable(item.path, 0, advice) for item in gone]
         return self._grown
+
+    def listing(self) -> Listing:
+        """List the objects there are, or there were when the log was known as it is asked for; none is read."""
+        self._undated = list_source(self.source, self._undated)
+        self._listing = self._dated(self._undated)
+        if self._known_at:
+            known = known_until(self.listed, self._known_at)
+            notes = (*known.notes, *self._listing.notes)
+            self._listing = replace(self._listing, objects=known.objects, notes=notes)
+        return self._listing
+
+    @property
+    def zone(self) -> Zone:
+        """The time zone in which folders and names tell arrivals, as far as it is known."""
+        if not self._undated.objects:
+            self.listing()
+        return self._zone
+
+    def had_arrived(self, checkpoint: Checkpoint) -> bool:
+        """Return whether all that a checkpoint was made from had arrived when the log was known as it is asked for."""
+        if self._known_at is None:
+            return True
+        if checkpoint.place not in self._arrived:
+            clocks = (arrival_of(Path(path).as_posix()) for path, *_ in checkpoint.objects)
+            arrivals = (self.zone.utc(clock and without_zone(clock)) for clock in clocks)
+            self._arrived[checkpoint.place] = all(each and each <= self._known_at for each in arrivals)
+        return self._arrived[checkpoint.place]
 
     def _dated(self, listing: Listing) -> Listing:
         """Date objects by the time zone of their names and folders, which is UTC where too few tell another."""
@@ -247,7 +276,7 @@ class StagedLog:
         stored = segment.name and self.store
         relation = self._of_store([segment]) if stored else f"select * from {self._memory} where {self._only(objects)}"
         changes = f"(select keys, new_image, old_image from ({relation}) as log where {within})"
-        keys = [json.loads(each.keys) for each in segment.contents]
+        keys = [json.loads(each.keys) for each in self._contents_of(segment)]
         held = self._held[objects, within] = schema_of(self._con, changes, keys, known)
         if whole and stored and self.store:
             with suppress(StoreUnavailable):  # then it is computed again, another time
@@ -464,7 +493,7 @@ class StagedLog:
 
     def _merge(self, store: LogStore) -> None:
         """Make one segment of several small ones of about the same size, the oldest first, and drop what is gone."""
-        there = frozenset(map(_stamp, self.listed))
+        there = frozenset(map(_stamp, self._undated.objects))
         by_size: dict[int, list[Segment]] = {}
         gone = []
         for each in store.segments():

@@ -119,6 +119,7 @@ def _read_export(summary: Path, mirror: Mirror | None) -> Export:
             files,
             tuple(_mismatches(folder, items, files)),
             mirror,
+            _utc(manifest["endTime"]) if manifest.get("endTime") else None,
         )
     except ParameterError:
         raise

@@ -72,6 +72,8 @@ class Export:
     """What its manifests and its folder tell without reading the data; `choose` reads it."""
     mirror: Mirror | None = field(default=None, repr=False, compare=False)
     """Brings its data files, where it is in S3."""
+    made: datetime | None = None
+    """endTime, when it had been written, in UTC; None where no manifest says."""
 
     def __str__(self) -> str:
         """Write it in short: its kind, table and times."""

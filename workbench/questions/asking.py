@@ -26,6 +26,7 @@ from workbench.model.attribute_paths import column_name
 from workbench.model.conditions import CHANGES, LATEST, Condition, parse
 from workbench.model.keys import Key, read_keys
 from workbench.model.times import END_OF_TIME, START_OF_TIME, instant
+from workbench.questions.arrivals_read import note_arrival
 from workbench.questions.large import Frame, whole_of
 from workbench.questions.masking import REDACTED, hide, names_masked, unmatched
 from workbench.questions.result import Result, Stats
@@ -110,6 +111,11 @@ class Asking:
             self._refuse_masked(where or "", "see `workbench.model.conditions`")
             raise
 
+    def refuse_known(self, why: str) -> None:
+        """Refuse what makes no sense of a log as it was known at an instant."""
+        if self.settings.known_at:
+            raise ParameterError(f"known_at={self.settings.known_at:%Y-%m-%dT%H:%M:%SZ}: {why}; leave out known_at")
+
     def _refuse_masked(self, text: str, advice: str) -> None:
         """Refuse a text whose error would show a value of a masked attribute, without showing it."""
         if self.settings.mask and names_masked(text, self.settings.mask):
@@ -157,6 +163,7 @@ class Asking:
 
     def checkpoint(self, table: str, keep: int) -> Checkpoint:
         """Keep what the log has come to; see `Workbench.checkpoint`."""
+        self.refuse_known("a checkpoint keeps all that a log has come to")
         if keep < 1:
             raise ParameterError(f"keep={keep}: at least the new checkpoint stays")
         return self.retrying(table, lambda: self.engine.checkpoint(table, keep))
@@ -229,7 +236,9 @@ class Asking:
             notes=(*self._half_made(table), *notes, *answer.notes),
             spent=self.spent.cost,
             newest_change=answer.newest_change,
+            known_at=self.settings.known_at,
         )
+        note_arrival(answer.last_arrival)
         if self.settings.mask:
             asked = self._without_masked(asked)
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
@@ -289,6 +298,8 @@ class Asking:
             return [f"from the export of {baseline.time:%Y-%m-%d %H:%M:%S} UTC on", *baseline.problems, *notes]
         exports = self.engine.exports(self.settings.baseline)
         when = "" if at == END_OF_TIME else f" at {at:%Y-%m-%d %H:%M:%S} UTC or before"
+        if self.settings.known_at:
+            when += f", made until {self.settings.known_at:%Y-%m-%d %H:%M:%S} UTC"
         return [
             f"the baseline is not used: it holds no full export of {table!r}{when}, but: "
             f"{others(exports, table, self.engine.place(table))}",

@@ -56,7 +56,7 @@ def examine(
         The frames ``df``, ``gaps``, ``lag`` and ``drift`` of `quality.Quality`; and the answer they stand on.
     """
     window: dict[str, Any] = {"start": start, "end": end}
-    began, present = time.perf_counter(), now()
+    began, present = time.perf_counter(), engine.known_at or now()
     chains = _chains(engine, table, start, end)
     ambiguous = engine.ask(
         "ambiguous_items", table, over="state", after=end, as_of=end - timedelta(microseconds=1)

@@ -74,6 +74,8 @@ def reconcile(
     """Compare the state the log leads to with the table itself; see `Workbench.reconcile`."""
     if segments < 1 or (rate is not None and not rate > 0):
         raise ParameterError(f"segments={segments}, rate={rate}: at least one segment, and a rate above nothing")
+    if str(against) == "live":
+        asking.refuse_known("the table itself is as it is now; compare with an export, against=")
     engine, slack = asking.engine, duration(lag)
     keys = tuple(engine.keys(table)[0].types)
     asked: dict[str, Any] = {"against": str(against), "lag": lag}

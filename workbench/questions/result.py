@@ -12,6 +12,7 @@ import pandas as pd
 
 from workbench.aws.costs import FinishedQuery, spent
 from workbench.errors import ParameterError, did_you_mean
+from workbench.log.known import as_known
 from workbench.log.objects import Unreadable
 from workbench.progress import in_notebook
 from workbench.questions import writers
@@ -47,6 +48,8 @@ class Stats:
     """When the first and the last object read arrived, in UTC; None where they do not tell."""
     newest_change: datetime | None = None
     """When the last change of the log was made, in UTC; None where that is not known."""
+    known_at: datetime | None = None
+    """The setting: what had arrived until then was asked, in UTC; None where that was all there is."""
     notes: tuple[str, ...] = ()
     """What else to know about the answer."""
     queries: tuple[FinishedQuery, ...] = ()
@@ -201,6 +204,7 @@ class Result:
             + " · newest change "
             + (f"{s.newest_change:%Y-%m-%d %H:%M:%S} UTC" if s.newest_change else "not known")
             + (f" · newest object of {s.last_arrival:%Y-%m-%d %H:%M:%S} UTC" if s.last_arrival else "")
+            + (f" · {as_known(s.known_at)}" if s.known_at else "")
             + "".join(f" · {note}" for note in s.notes)
         )
 
@@ -282,7 +286,8 @@ class Result:
             "parameters": parameters,
             "sql": sql,
             "window": window
-            | {"first_arrival": s.first_arrival, "last_arrival": s.last_arrival, "newest_change": s.newest_change},
+            | {"first_arrival": s.first_arrival, "last_arrival": s.last_arrival, "newest_change": s.newest_change}
+            | ({"known_at": s.known_at} if s.known_at else {}),
             **({"queries": [vars(query) for query in s.queries]} if s.queries else {}),
             "objects": s.objects,
             "bytes": s.bytes,

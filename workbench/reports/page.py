@@ -80,6 +80,7 @@ def render(
         "source": source,
         "notebook": Path(report.notebook).name,
         "settings": settings,
+        "known_at": report.known_at and report.known_at.isoformat().replace("+00:00", "Z"),
     }
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="basic", raw_template=template("report"), exclude_anchor_links=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,10 @@ class Report:
         How long it ran.
     failed_cell
         The code cell that failed; None where none did.
+    known_at
+        What it was made of: what had arrived until then, UTC. By the setting of this name, else when the newest object
+        arrived that it read; None where it read none that tells. Run again with ``known_at=`` this, it says the same,
+        whatever arrived since.
 
     Examples
     --------
@@ -57,3 +62,4 @@ class Report:
     parameters: Mapping[str, Value]
     seconds: float
     failed_cell: FailedCell | None = None
+    known_at: datetime | None = None

@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from workbench import paths
 from workbench.config import CONFIG, Settings, find_file, load_settings
 from workbench.errors import ParameterError, ReportError
+from workbench.questions.arrivals_read import arrivals_noted, newest_arrival
 from workbench.questions.masking import REDACTED, names_masked
 from workbench.reports import page
 from workbench.reports.destination import Destination
@@ -86,7 +87,9 @@ def run_report(
         files = Destination.of(out, file_name(name or source.stem), holding)
         files.refuse(source, overwrite=overwrite)
         started, clock = datetime.now(UTC), time.perf_counter()
-        execution = execute(node, given, timeout, sys.stderr.isatty() if progress is None else progress)
+        with arrivals_noted() as arrivals:
+            execution = execute(node, given, timeout, sys.stderr.isatty() if progress is None else progress)
+            known_at = holding.known_at or newest_arrival(arrivals)
         seconds = time.perf_counter() - clock
         given |= chosen
         used = {**{parameter.name: parameter.default for parameter in declared}, **given}
@@ -94,13 +97,16 @@ def run_report(
         hidden |= {"mask_salt"} & used.keys()
         used |= dict.fromkeys(hidden, REDACTED)
         _hide(execution.notebook, hidden)
-        report = Report(files.notebook, files.html, title_of(node, source.stem), used, seconds, execution.failed_cell)
+        report = Report(
+            files.notebook, files.html, title_of(node, source.stem), used, seconds, execution.failed_cell, known_at
+        )
         shown = [(key, value, key in given) for key, value in used.items() if key in given or value is not None]
         execution.notebook.metadata["workbench"] = {
             "title": report.title,
             "seconds": round(seconds, 1),
             "failed_cell": report.failed_cell,
             "parameters": {key: value for key, value, _ in shown},
+            "known_at": known_at and known_at.isoformat(),
         }
         html = page.render(
             execution.notebook,
@@ -122,14 +128,17 @@ def run_report(
 @contextmanager
 def _holding(given: Mapping[str, Any], folder: Path) -> Iterator[Settings]:
     """Let settings hold in processes started here, and the file of settings that holds here, else a folder's."""
-    variables = {
-        f"WORKBENCH_{name}".upper(): value if isinstance(value, str) else json.dumps(value, default=str)
-        for name, value in given.items()
-        if value is not None
-    }
+    variables = {f"WORKBENCH_{name}".upper(): _as_text(value) for name, value in given.items() if value is not None}
     file = find_file(folder)
     with environment({CONFIG: str(file)} if file else {}), environment(variables):
         yield load_settings()
+
+
+def _as_text(value: Any) -> str:
+    """Write a setting as a variable has it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _summary(settings: Settings) -> str:

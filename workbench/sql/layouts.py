@@ -103,6 +103,7 @@ def deliveries(
     spelled: Mapping[Path, str] | None = None,
     readable: bool | None = True,
     arrival: str | None = None,
+    known: tuple[str, datetime] | None = None,
     origin: Mapping[str, str] | None = None,
 ) -> str:
     """Write the subquery that reads a table of the catalog as deliveries.
@@ -127,6 +128,8 @@ def deliveries(
         Values of aws_region and account_id, where the changes of one Region or account are wanted.
     arrival
         The column `arrival`, where it is asked for, as `arrival` of this module writes it.
+    known
+        When objects arrived, so written, and an instant: those that arrived later are left out.
     """
     layout = layout_of_columns(columns)
     if layout is None:
@@ -139,6 +142,8 @@ def deliveries(
             f"table_name = {literal(only)}" if readable else f"coalesce(table_name, {literal(only)}) = {literal(only)}"
         )
     conditions += [of_origin(origin)] if origin else []
+    if known:
+        within += f" and {known[0]} <= {literal(known[1])}"
     names = dict(expressions) | {"table": table, "within": within, "wanted": " and ".join(conditions)}
     for name in _OBJECTS:
         names[f"json_{name}"] = part("json", text=name)
@@ -203,6 +208,11 @@ def arrival(
         assert until
         shift = f"case when {text} < {literal(until.replace(tzinfo=UTC))} then {offset} else {shift} end"
     return f"cast({text} - {shift} as timestamp(6))"
+
+
+def known(table: str, arrived: str, known_at: datetime) -> str:
+    """Write the subquery of a table as it was known at an instant, by when its objects arrived."""
+    return f"({part('known', deliveries=table, arrival=arrived, known_at=literal(known_at))})"
 
 
 @dataclass(frozen=True)
