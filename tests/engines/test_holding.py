@@ -40,6 +40,10 @@ EITHER = [
     "a = x'01'",
     "not a like 'it%'",
     "a is absent or a.b = 5",
+    "size(a) = 1",
+    "size(a) <> 1 or size(a.b) > 5 or a = 2",
+    "contains(a, 'x') or contains(a, 'it''s')",
+    "starts_with(a, 'it') or a = a and a > 1",
 ]
 
 
@@ -58,6 +62,11 @@ def test_items_are_the_same_asked_all_at_once_and_few_at_a_time(where):
     [
         *EITHER,
         "new.a > 0.1 and old.a <= 9",
+        "changed(a)",
+        "not changed(a)",
+        "new.a <> old.a",
+        "new.a = old.a",
+        "new.a > old.a or size(new.a) > size(old.a)",
         "size_bytes > 5",
         "event_name = 'REMOVE'",
         "ts > '1970-01-01T00:00:00.000500Z'",

@@ -34,6 +34,13 @@ QUESTIONS: dict[str, Callable[[Workbench], pd.DataFrame]] = {
     "changes where": lambda wb: (
         wb.changes("things", events="MODIFY", where="new.name like '%a%' or old.age is absent").df
     ),
+    "changes of an attribute": lambda wb: wb.changes("things", where="changed(age) and not changed(name)").df,
+    "changes of sizes": lambda wb: (
+        wb.changes("things", where="size(new.note) > size(old.note) or old.name <> new.name").df
+    ),
+    "latest with members": lambda wb: (
+        wb.latest_state("things", where="contains(tags, 'b') or size(note) > 20 or starts_with(name, 'A')").df
+    ),
     "changes by somebody": lambda wb: told_by(wb, "name").changes("things").df,
     "changes of an item": lambda wb: wb.changes("things", key={"pk": "p-1", "sk": 1}).df,
     "history": lambda wb: wb.item_history("things").df,

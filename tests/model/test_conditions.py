@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import operator
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -17,11 +18,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlglot import exp
 
+from tests.helpers.aws.dialect import prepare, translated
 from tests.helpers.profiles import examples
 from workbench.errors import ParameterError
 from workbench.model.conditions import (
+    CHANGES,
     And,
+    Changed,
     Compares,
+    Contains,
     Equals,
     IsAbsent,
     IsNull,
@@ -29,6 +34,7 @@ from workbench.model.conditions import (
     Name,
     Not,
     Or,
+    Relates,
     holds,
     names_images,
     parse,
@@ -36,9 +42,11 @@ from workbench.model.conditions import (
 from workbench.model.items import from_dynamodb
 from workbench.sql.conditions import condition as condition_sql
 from workbench.sql.conditions import surely
+from workbench.sql.dialects import to_duckdb
 from workbench.sql.templates import fill
 
-A = Name("", ("a",))
+A, B = Name("", ("a",)), Name("", ("b",))
+SIZE = Name("", ("a",), size=True)
 DROP = "'; drop table t; --"
 
 
@@ -48,10 +56,19 @@ def con():
         yield connection
 
 
-def selected(con, text: str, pairs, write=json.dumps, sql=condition_sql) -> list[bool]:
-    """Whether each pair of images is selected by the condition's SQL, as the embedded engine runs it."""
+@pytest.fixture(scope="module")
+def trino():
+    """A connection that has Trino's semantics, as the test server's Athena."""
+    with duckdb.connect() as connection:
+        prepare(connection)
+        yield connection
+
+
+def selected(con, text: str, pairs, write=json.dumps, sql=condition_sql, athena=False) -> list[bool]:
+    """Whether each pair of images is selected by the condition's SQL, as the engines run it."""
     sql = sql(parse(text), new="new_image", old="old_image")
-    (query,) = sqlglot.transpile(f"select id from images where id >= 0 and {sql} and id >= 0", "athena", "duckdb")
+    asked = f"select id from images where id >= 0 and {sql} and id >= 0"
+    query = translated(sqlglot.parse_one(asked, read="athena")) if athena else to_duckdb(asked)
     new, old = ([None if image is None else write(image) for image in side] for side in zip(*pairs, strict=True))
     images = {"id": range(len(new)), "new_image": pa.array(new, pa.string()), "old_image": pa.array(old, pa.string())}
     con.register("images", pa.table(images))
@@ -97,6 +114,26 @@ def selected(con, text: str, pairs, write=json.dumps, sql=condition_sql) -> list
         ),
         ("\n a\n=\t'\t'", Equals(A, ("\t",))),
         ("not(a=1)and(a=2)", And((Not(Equals(A, (1,))), Equals(A, (2,))))),
+        ("a = b", Relates(A, "=", B)),
+        ("a>=new.b", Relates(A, ">=", Name("new", ("b",)))),
+        ("a <> b", And((Not(IsAbsent(A)), Not(IsAbsent(B)), Not(Relates(A, "=", B))))),
+        ('"a" < "b"', Relates(A, "<", B)),
+        ('a = m."b"', Relates(A, "=", Name("", ("m", "b")))),
+        ("old.a != new.a", parse("old.a <> new.a")),
+        ("changed(a)", Changed(A)),
+        ("not Changed ( a )", Not(Changed(A))),
+        ("contains(a, 'it''s')", Contains(A, "it's")),
+        ("contains(new.a[0], -5)", Contains(Name("new", ("a", 0)), Decimal(-5))),
+        ("CONTAINS(a, true)", Contains(A, True)),
+        ("starts_with(a, '100%!_')", Like(A, "100!%!!!_%")),
+        ("size(a) > 5", Compares(SIZE, ">", Decimal(5))),
+        ("size(a) in (1, 2)", Equals(SIZE, (Decimal(1), Decimal(2)))),
+        ("size(a) <> 5", And((Not(IsAbsent(SIZE)), Not(Equals(SIZE, (Decimal(5),)))))),
+        ("size(a) not between 1 and 2", And((Not(IsAbsent(SIZE)), Not(parse("size(a) between 1 and 2"))))),
+        ("size(a) < size(old.b)", Relates(SIZE, "<", Name("old", ("b",), size=True))),
+        ("b = size(a)", Relates(B, "=", SIZE)),
+        ("size = contains and changed in (5)", parse('"size" = "contains" and "changed" = 5')),
+        ("not size in (1) or starts_with is absent", parse('not "size" = 1 or "starts_with" is absent')),
     ],
 )
 def test_a_condition_is_read(text, tree):
@@ -172,6 +209,29 @@ def test_an_attribute_is_named_like_a_column(text, name):
         ("a = '\ud800'", "at character 6,", "surrogate"),
         ("(" * 1000 + "a = 1" + ")" * 1000, "at character 17,", "at most 16"),
         ("(" * 1000, "at character 17,", "at most 16"),
+        ("a = b c", "at character 7,", "expected 'and', 'or' or the end"),
+        ("a < ", "at its end", "or an attribute"),
+        ("m.a =  'x' or new.a = \"x\"", "at character 23,", "in single quotes"),
+        ("a between b and 5", "at character 11,", "expected a value like 5"),
+        ("a in (b)", "at character 7,", "expected a value like 5"),
+        ("a < size(b", "at character 9,", "this parenthesis is not closed"),
+        ("size() > 1", "at character 6,", "expected an attribute"),
+        ("size(a) = 'x'", "at character 11,", "expected a number like 5"),
+        ("size(a) is absent", "at character 9,", "expected =, <>"),
+        ("size(a) not like 'x'", "at character 13,", "expected 'in' or 'between'"),
+        ("a = 1 and changed(new.x)", "at character 19,", "leave new. out"),
+        ("changed(x) = 1", "at character 12,", "expected 'and', 'or' or the end"),
+        ("contains(a)", "at character 11,", "expected ','"),
+        ("contains(a, b)", "at character 13,", "expected a value like 5"),
+        ("contains(a, null)", "at character 13,", "null compares with nothing"),
+        ("starts_with(a, 5)", "at character 16,", "expected a text like"),
+        (
+            "b = 1 or sise(a) > 1",
+            "at character 10,",
+            "no function 'sise'. Did you mean 'size'? There are size, changed",
+        ),
+        ("begins_with(a, 'x')", "at character 1,", "Did you mean 'starts_with'?"),
+        ("nonsense(a)", "at character 1,", "no function 'nonsense'. There are size, changed, contains, starts_with"),
     ],
 )
 def test_an_error_says_where_it_is_and_what_was_expected(text, where, expected):
@@ -253,16 +313,76 @@ def test_long_conditions_and_the_deepest_are_answered(con):
         ("old.a is absent and new.a = 1", {"a": {"N": "1"}}, None, True),
         ("a is absent", None, {"a": {"N": "1"}}, False),
         ("not a = 1", None, None, False),
+        ("a = b", {"a": {"N": "1.0"}, "b": {"N": "1"}}, None, True),
+        ("a = b", {"a": {"NS": ["2", "1.0"]}, "b": {"NS": ["1", "2"]}}, None, True),
+        ("a = b", {"a": {"N": "1"}, "b": {"S": "1"}}, None, False),
+        ("a <> b", {"a": {"N": "1"}, "b": {"S": "1"}}, None, True),
+        ("a <> b", {"a": {"N": "1"}}, None, False),
+        ("b <> a", {"a": {"N": "1"}}, None, False),
+        ("a = b", {}, None, False),
+        ("a = b", {"a": {"NULL": True}, "b": {"NULL": True}}, None, True),
+        ("a < b", {"a": {"N": "9007199254740992"}, "b": {"N": "9007199254740993"}}, None, True),
+        ("not a < b", {"a": {"N": "9007199254740993"}, "b": {"N": "9007199254740992"}}, None, True),
+        ("a < b", {"a": {"BOOL": False}, "b": {"BOOL": True}}, None, False),
+        ("a < b", {"a": {"B": "YQ=="}, "b": {"B": "Yg=="}}, None, True),
+        ("old.a <> new.a", {"a": {"N": "2"}}, {"a": {"N": "1"}}, True),
+        ("old.a <> new.a", {"a": {"N": "2"}}, None, False),
+        ("new.a < old.a", {"a": {"N": "2"}}, {"a": {"N": "10"}}, True),
+        ("changed(a)", {"a": {"N": "2"}}, None, True),
+        ("changed(a)", None, {"a": {"N": "2"}}, True),
+        ("changed(a)", {"b": {"N": "2"}}, None, False),
+        ("changed(a)", {"a": {"N": "1.0"}}, {"a": {"N": "1"}}, False),
+        (
+            "not changed(a)",
+            {"a": {"M": {"x": {"N": "1.0"}, "y": {"S": ""}}}},
+            {"a": {"M": {"y": {"S": ""}, "x": {"N": "1"}}}},
+            True,
+        ),
+        ("changed(a)", {"a": {"L": [{"N": "1"}, {"N": "2"}]}}, {"a": {"L": [{"N": "2"}, {"N": "1"}]}}, True),
+        ("not changed(a)", {"a": {"SS": ["x", "y"]}}, {"a": {"SS": ["y", "x"]}}, True),
+        ("changed(a)", {"a": {"NULL": True}}, {}, True),
+        ("changed(a.b)", {"a": {"M": {"b": {"N": "1"}}}}, {"a": {"S": "b"}}, True),
+        ("contains(a, 'x')", {"a": {"SS": ["y", "x"]}}, None, True),
+        ("contains(a, 'x')", {"a": {"L": [{"N": "1"}, {"S": "x"}]}}, None, True),
+        ("contains(a, 'x')", {"a": {"L": [{"S": "xy"}]}}, None, False),
+        ("contains(a, 'x')", {"a": {"S": "yxy"}}, None, True),
+        ("contains(a, '')", {"a": {"S": ""}}, None, True),
+        ("contains(a, '%')", {"a": {"S": "100"}}, None, False),
+        ("contains(a, 'x')", {"a": {"M": {"x": {"S": "x"}}}}, None, False),
+        ("contains(a, 1)", {"a": {"NS": ["1.0"]}}, None, True),
+        ("contains(a, 9007199254740993)", {"a": {"NS": ["9007199254740992"]}}, None, False),
+        ("contains(a, 1)", {"a": {"L": [{"S": "1"}]}}, None, False),
+        ("contains(a, true)", {"a": {"L": [{"BOOL": True}]}}, None, True),
+        ("contains(a, false)", {"a": {"L": [{"N": "0"}]}}, None, False),
+        ("contains(a, x'01')", {"a": {"BS": ["AQ=="]}}, None, True),
+        ("starts_with(a, 'A_')", {"a": {"S": "A_b"}}, None, True),
+        ("starts_with(a, 'A_')", {"a": {"S": "Ab"}}, None, False),
+        ("size(a) = 1", {"a": {"S": "😀"}}, None, True),
+        ("size(a) = 2", {"a": {"B": "AQI="}}, None, True),
+        ("size(a) = 2", {"a": {"L": [{"N": "1"}, {"N": "1"}]}}, None, True),
+        ("size(a) = 1", {"a": {"M": {"x": {"N": "1"}}}}, None, True),
+        ("size(a) = 1", {"a": {"NS": ["1", "1.0"]}}, None, True),
+        ("size(a) >= 0", {"a": {"N": "100"}}, None, False),
+        ("not size(a) >= 0", {}, None, True),
+        ("size(a) <> 1", {"a": {"BOOL": True}}, None, False),
+        ("size(a) > 1.5", {"a": {"S": "ab"}}, None, True),
+        ("size(a) = 1.5", {"a": {"S": "ab"}}, None, False),
+        ("size(new.a) > size(old.a)", {"a": {"SS": ["a", "b"]}}, {"a": {"SS": ["a"]}}, True),
+        ("b < size(a)", {"a": {"S": "abc"}, "b": {"N": "2.99999999999999999999"}}, None, True),
     ],
 )
-def test_a_condition_holds_as_documented(con, text, new, old, expected):
+def test_a_condition_holds_as_documented(con, trino, text, new, old, expected):
     assert holds(parse(text), new, old) is expected
     assert selected(con, text, [(new, old)])[0] >= expected
+    assert selected(trino, text, [(new, old)], athena=True)[0] >= expected
+    assert selected(con, text, [(new, old)], sql=surely)[0] <= expected
 
 
 def test_the_images_a_condition_names_are_told():
     assert names_images(parse("a = 1 or not (b = 2 and new.c is absent)"))
     assert not names_images(parse('a = 1 or not ("new".b = 2 and new is absent)'))
+    assert names_images(parse("not changed(a)"))
+    assert names_images(parse("a < old.b"))
 
 
 def test_a_pattern_of_many_wildcards_takes_no_longer():
@@ -378,13 +498,112 @@ def matches(tokens: list[tuple[str, bool]], value: str) -> bool:
     return bool(value) and (wild or value[0] == character) and matches(rest, value[1:])
 
 
+SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "<>": operator.ne,
+    "!=": operator.ne,
+}
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two values are one to DynamoDB, to which true is no number."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return kind(one) == kind(other) and bool(one == other)
+
+
+def compared(sign: str, one: Any, other: Any) -> bool:
+    if one is MISSING or other is MISSING:
+        return False
+    if sign in ("=", "<>", "!="):
+        return alike(one, other) == (sign == "=")
+    return kind(one) == kind(other) and kind(one) in ("N", "S", "B") and SIGNS[sign](one, other)
+
+
+def long(value: Any) -> Any:
+    """How many characters, bytes or members a value has; MISSING where it has none."""
+    return Decimal(len(value)) if isinstance(value, str | bytes | list | dict | frozenset) else MISSING
+
+
+def related(draw, image: str, name: str, path: list[Any]) -> Case:
+    """Compare an attribute, or its size, with another one, or its size."""
+    other_image, (other, steps) = draw(st.sampled_from(["", image, "new", "old"])), draw(st.sampled_from(NAMES))
+    sizes = draw(st.sampled_from([(False, False), (False, False), (True, True), (True, False), (False, True)]))
+    if other[0] == '"' and not sizes[1]:
+        other_image = other_image or "old"  # alone in double quotes it is taken for a text
+    other = f"{other_image}.{other}" if other_image else other
+    sign = draw(st.sampled_from([*SIGNS]))
+    texts = [f"size({text})" if size else text for text, size in zip((name, other), sizes, strict=True)]
+    one_of, other_of = (long if size else lambda value: value for size in sizes)
+    return Case(
+        f" {sign} ".join(texts),
+        lambda get: compared(sign, one_of(get(image, path)), other_of(get(other_image, steps))),
+        exact=False,
+    )
+
+
+def called(draw, image: str, name: str, path: list[Any]) -> Case:
+    """Ask whether an attribute changed, contains a value, or begins with a text."""
+    function = draw(st.sampled_from(["changed", "contains", "contains", "starts_with"]))
+    if function == "changed":
+        return Case(
+            f"changed({name.removeprefix(f'{image}.') if image else name})",
+            lambda get: not alike(get("old", path), get("new", path)),
+            exact=False,
+        )
+    if function == "starts_with":
+        prefix = draw(text)
+        begins = lambda v: isinstance(v, str) and v.startswith(prefix)  # noqa: E731
+        return Case(f"starts_with({name}, {quoted(prefix)})", lambda get: begins(get(image, path)))
+    written, member = draw(literals)
+
+    def contains(value: Any) -> bool:
+        if isinstance(value, str) and isinstance(member, str):
+            return member in value
+        return isinstance(value, list | frozenset) and any(alike(each, member) for each in value)
+
+    exact = kind(member) in ("S", "BOOL")
+    return Case(f"contains({name}, {written})", lambda get: contains(get(image, path)), exact)
+
+
+def sized(draw, image: str, name: str, path: list[Any]) -> Case:
+    """Compare a size with numbers."""
+    bounds = st.sampled_from(["0", "1", "2", "3", "4", "1.5", "2.0000000000000000001", "-1", "1E+2"])
+    form = draw(st.sampled_from([*SIGNS, "in", "not in", "between", "not between"]))
+    low, high = draw(bounds), draw(bounds)
+    if form in SIGNS:
+        test = lambda size: compared(form, size, Decimal(low))  # noqa: E731
+        return Case(f"size({name}) {form} {low}", lambda get: test(long(get(image, path))), exact=False)
+    among = form.endswith("in")
+
+    def inside(size: Any) -> bool:
+        return size in (Decimal(low), Decimal(high)) if among else Decimal(low) <= size <= Decimal(high)
+
+    return Case(
+        f"size({name}) {form} " + (f"({low}, {high})" if among else f"{low} and {high}"),
+        lambda get: (lambda size: size is not MISSING and inside(size) != form.startswith("not"))(
+            long(get(image, path))
+        ),
+        exact=False,
+    )
+
+
 @st.composite
 def leaves(draw) -> Case:
     image, (name, path) = draw(st.sampled_from(["", "", "new", "old"])), draw(st.sampled_from(NAMES))
     name = f"{image}.{name}" if image else name
     negated = draw(st.booleans())
-    form = draw(st.sampled_from(["absent", "null", "order", "equal", "in", "like", "between"]))
+    plain = ["absent", "null", "order", "equal", "in", "like", "between"]
+    form = draw(st.sampled_from([*plain, "other", "function", "size"]))
     used: list[Any] = []
+    if form not in plain:
+        return {"other": related, "function": called, "size": sized}[form](draw, image, name, path)
     if form in ("absent", "null"):
         clause = f"is {'not ' * negated}{form}"
         test = (lambda v: v is MISSING) if form == "absent" else (lambda v: v is None)
@@ -488,6 +707,8 @@ VALUES = (
     + [{"S": s} for s in [*TEXTS, "a\0b"]]
     + [{"B": base64.b64encode(b).decode()} for b in BYTES]
     + [{"BOOL": True}, {"BOOL": False}, {"NULL": True}, {"SS": ["a"]}, {"NS": ["5"]}, {"BS": ["YQ=="]}]
+    + [{"SS": ["b", "a"]}, {"NS": ["1.50", "5.0"]}, {"L": [{"N": "5"}, {"S": "a"}]}, {"L": [{"N": "5.0"}, {"S": "a"}]}]
+    + [{"M": {"a": {"N": "100"}, "b": {"S": ""}}}, {"M": {"b": {"S": ""}, "a": {"N": "1E+2"}}}, {"L": [{"BOOL": True}]}]
 )
 EVERY = [  # every value under every name
     {
@@ -509,7 +730,7 @@ PAIRS = [
 
 @examples(200)
 @given(conditions, st.lists(pair, max_size=12))
-def test_any_condition_means_what_it_says_and_sql_loses_no_row(con, case, pairs):
+def test_any_condition_means_what_it_says_and_sql_loses_no_row(con, trino, case, pairs):
     pairs = PAIRS + pairs
     expected = [meant(case, new, old) for new, old in pairs]
     tree = parse(case.text)
@@ -520,6 +741,10 @@ def test_any_condition_means_what_it_says_and_sql_loses_no_row(con, case, pairs)
     assert all(map(bool.__le__, sure, expected))
     if case.exact:
         assert found == expected == sure
+    on_athena = selected(trino, case.text, pairs, athena=True)
+    assert all(map(bool.__le__, expected, on_athena))
+    if case.exact:
+        assert on_athena == expected
     marked = selected(con, case.text, pairs, lambda image: " " + json.dumps(twice(image), ensure_ascii=False))
     assert all(map(bool.__le__, expected, marked))
 
@@ -555,6 +780,17 @@ def test_rows_that_are_clearly_out_are_not_selected(con):
         "a not in (4, 6)": "01010",
         "a between 5 and 5": "01000",
         "a = x'00'": "00000",
+        "a = a": "11110",
+        "a <> new.a": "00000",
+        "a < b": "00000",
+        "a < 'x' or a = b": "00010",
+        "changed(b)": "00000",
+        "changed(a)": "11110",
+        "size(a) = 1": "00010",
+        "not size(a) < 2": "11101",
+        "contains(a, '5')": "00010",
+        "contains(a, 5)": "00000",
+        "starts_with(a, '6')": "00000",
     }.items():
         assert "".join(str(int(one)) for one in selected(con, text, pairs)) == expected, text
 
@@ -619,7 +855,23 @@ def test_hostile_texts_and_names_are_only_compared(text, negated):
         assert con.execute("select x from t").fetchall() == [(1,)]
 
 
+def test_columns_of_the_answer_are_compared_with_values_only():
+    for text, expected in {
+        "a = ts": "ts is a time, and compares with a value, not with an attribute",
+        "event_name <> MODIFY": "event_name is a text, in single quotes, and compares with a value, not with an",
+        "size(ts) > 5": "size.. is of attributes: one that is called so stands in double quotes",
+        "changed(size_bytes)": "changed.. is of attributes",
+        "contains(event_id, 'x')": "contains.. is of attributes",
+    }.items():
+        with pytest.raises(ParameterError, match=expected):
+            parse(text, CHANGES)
+    assert parse('size("ts") > 5', CHANGES) == Compares(Name("", ("ts",), size=True), ">", Decimal(5))
+    assert parse("starts_with(event_name, 'M')", CHANGES) == Like(Name("column", ("event_name",)), "M%")
+
+
 def test_one_image_has_neither_new_nor_old(con):
+    with pytest.raises(ParameterError, match="here is one image only"):
+        condition_sql(parse("a = 1 or changed(a)"), new="image")
     with pytest.raises(ParameterError, match="here is one image only"):
         condition_sql(parse("a = 1 or old.a = 2"), new="image")
     assert "old" not in condition_sql(parse("a = 1"), new="image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -93,6 +94,17 @@ def test_wrong_types_are_refused(wb, where, why):
         ("ts > 5", "no item in the log has 'ts'. It is a column of changes, not of this."),
         ("V is absent", "no item in the log has 'V'. Did you mean 'v'?"),
         ("_changedat > '1'", "no item in the log has '_changedat'. Did you mean '_changed_at'?"),
+        (
+            "pk = Ann",
+            "no item in the log has the attribute that 'pk' is compared with: a text stands in single quotes",
+        ),
+        ("pk = V.x", "no item in the log has 'V.x'."),
+        ("size(V) > 1", "no item in the log has 'V'. Did you mean 'v'?"),
+        ("contains(v, 'x')", "'v' is of type N in the log, and is compared with L, S, SS"),
+        ("contains(v, 5)", "'v' is of type N in the log, and is compared with L, NS"),
+        ("starts_with(v, 'x')", "'v' is of type N in the log, and is compared with S"),
+        ("size(v) > 1 and v > 1", SPAN),
+        ("v > v", SPAN),
     ],
 )
 def test_a_condition_that_can_match_nothing_is_said(wb, where, said):
@@ -102,6 +114,14 @@ def test_a_condition_that_can_match_nothing_is_said(wb, where, said):
 def test_a_condition_on_what_is_there_says_nothing(wb):
     assert notes(wb.latest_state("things", where="v = 2 and pk = 'a'")) == []
     assert notes(wb.changes("things", where="new.v = 2 or old.pk = 'b'")) == []
+
+
+def test_what_may_be_a_value_of_a_masked_attribute_is_no_hint(tmp_path):
+    log = lakes.write(tmp_path / "log", delivered(), "raw")
+    with closing(Workbench(log, home=tmp_path / "home", mask=["pk"])) as masked:
+        for where in ("pk = Ann", "pk = Ann.Lee", "pk <> old.Ann and v > 9", "v >= 0 and pk = Ann[0]"):
+            told = masked.changes("things", where=where)
+            assert "Ann" not in repr(told) + told.sql + str(told.stats) + str(told.asked)
 
 
 def test_an_empty_answer_says_from_when_to_when_the_log_tells(wb):

@@ -96,6 +96,17 @@ CONDITIONS = [
     '"$" is not absent',
     '"*".a is not absent or "*"[0] is not absent or ""."*" is not absent or ""[0] is not absent or a[0] is not absent',
     '"*" = 10 or "" > 0 or "$" like \'%\' or "SS" is null',
+    "changed(a)",
+    "not changed(a) and a is not absent",
+    "new.a = old.a",
+    "new.a <> old.a",
+    "new.a < old.a or new.N >= old.a",
+    "size(a) > 1",
+    "not size(a) between 0 and 1",
+    "size(new.a) <> size(old.a) or a = size(N)",
+    "contains(a, 'x') or contains(a, 10) or contains(a, true) or contains(a, x'00')",
+    "not contains(a, 'x')",
+    "starts_with(a, 'x')",
 ]
 
 

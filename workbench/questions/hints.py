@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from workbench.errors import QueryError, ScanRefused, did_you_mean
 from workbench.model.attribute_paths import column_name
-from workbench.model.conditions import CHANGES, COLUMN, LATEST, Condition, leaves, names
+from workbench.model.conditions import CHANGES, COLUMN, LATEST, Condition, Contains, Relates, leaves, names
 from workbench.questions.asking import Asking
 from workbench.questions.large import Frame
 from workbench.questions.schema_drift import drift
@@ -46,7 +46,7 @@ def hints(
             shapes, _ = drift(asking.ask_all("schema_drift", table))
             held = {*shapes["path"], *(() if df.empty else shown)}
             notes = [
-                *_unknown(paths, held, columns),
+                *_unknown(paths, held, columns, _meant_as_texts(condition, held, asking.settings.mask)),
                 *(_other_types(condition, shapes) if condition and df.empty else ()),
             ]
         if df.empty and not notes:
@@ -67,11 +67,30 @@ def _has(paths: Iterable[str], path: str) -> bool:
     return any(each == path or each.startswith((f"{path}.", f"{path}[")) for each in paths)
 
 
-def _unknown(named: Iterable[str], paths: set[str], columns: Mapping[str, type]) -> list[str]:
-    """Say which paths are not there, and which may be meant."""
+def _meant_as_texts(condition: Condition | None, paths: set[str], mask: Sequence[str]) -> dict[str, str]:
+    """Return names that attributes are compared with, with whose: texts without quotes, as no attribute has the name.
+
+    With a mask every such name may be a value that is not to be shown.
+    """
+    related = [leaf for leaf in leaves(condition) if isinstance(leaf, Relates)] if condition else []
+    pairs = [(leaf.other, leaf.name) for leaf in related if mask or not (leaf.other.image or leaf.other.path[1:])]
+    named = {_of_any_element(column_name(other.path)): _of_any_element(column_name(name.path)) for other, name in pairs}
+    return {path: whose for path, whose in named.items() if not _has(paths, path)}
+
+
+def _unknown(
+    named: Iterable[str], paths: set[str], columns: Mapping[str, type], as_texts: Mapping[str, str]
+) -> list[str]:
+    """Say which paths are not there, and which may be meant; not what may be a value of an attribute."""
     notes = []
     for path in dict.fromkeys(named):
         if _has(paths, path):
+            continue
+        if path in as_texts:
+            notes.append(
+                f"no item in the log has the attribute that {as_texts[path]!r} is compared with: a text stands in "
+                "single quotes"
+            )
             continue
         alike = {each.casefold(): each for each in sorted({*paths, *columns})}
         same = alike.get(path.casefold())
@@ -86,8 +105,12 @@ def _other_types(condition: Condition, shapes: pd.DataFrame) -> list[str]:
     """Say which attributes are compared with values of a type that the log does not have of them."""
     notes = []
     for leaf in leaves(condition):
+        if leaf.name.size:
+            continue
         values = getattr(leaf, "values", None) or [getattr(leaf, "value", None) or getattr(leaf, "pattern", None)]
         types = {_TYPES[type(value)] for value in values if type(value) in _TYPES}
+        if isinstance(leaf, Contains):  # which looks into lists and sets too
+            types = {"L", *(f"{kind}S" for kind in types - {"BOOL"}), *(types & {"S"})}
         path = _of_any_element(column_name(leaf.name.path))
         held = sorted(set(shapes.loc[shapes["path"] == path, "type"]))
         if leaf.name.image != COLUMN and types and held and not types & set(held):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -14,8 +15,10 @@ from workbench.model.canonical import canonical_number
 from workbench.model.conditions.tree import (
     COLUMN,
     And,
+    Changed,
     Compares,
     Condition,
+    Contains,
     Equals,
     Image,
     IsAbsent,
@@ -24,8 +27,10 @@ from workbench.model.conditions.tree import (
     Name,
     Not,
     Or,
+    Relates,
     Value,
 )
+from workbench.model.differences import same
 
 _COLUMN_VALUE = "value"  # stands in place of a type of DynamoDB's
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -58,6 +63,9 @@ def _holds(condition: Condition, images: Mapping[str, Image | None]) -> bool:
             return any(_holds(part, images) for part in parts)
         case Not(part):
             return not _holds(part, images)
+    if isinstance(condition, Changed):
+        before, after = (_attribute_value(replace(condition.name, image=side), images) for side in ("old", "new"))
+        return not (before is after is None or same(before, after))
     attribute = _attribute_value(condition.name, images)
     match condition:
         case IsAbsent():
@@ -72,10 +80,22 @@ def _holds(condition: Condition, images: Mapping[str, Image | None]) -> bool:
         case Compares(_, sign, value):
             own = _plain_value(attribute)
             return type(own) is type(value) and _COMPARE[sign](own, value)
+        case Contains(_, value):
+            own = _plain_value(attribute)
+            if isinstance(own, str) and isinstance(value, str):
+                return value in own
+            members = map(_plain_value, _members(attribute))
+            return any(type(member) is type(value) and member == value for member in members)
+        case Relates(_, sign, name):
+            other = _attribute_value(name, images)
+            if sign == "=":
+                return attribute is not None and same(attribute, other)
+            one, two = _plain_value(attribute), _plain_value(other)
+            return type(one) is type(two) and isinstance(one, Decimal | str | bytes) and _COMPARE[sign](one, two)
 
 
 def _attribute_value(name: Name, images: Mapping[str, Image | None]) -> Image | None:
-    """Return the attribute's value as DynamoDB JSON, or None where it is absent."""
+    """Return the attribute's value as DynamoDB JSON, or its size as such; None where it is absent, or has no size."""
     attribute: Image | None = {"M": images[name.image] or {}}
     for step in name.path:
         if attribute is None:
@@ -84,7 +104,27 @@ def _attribute_value(name: Name, images: Mapping[str, Image | None]) -> Image | 
             attribute = attribute.get("M", {}).get(step)
         else:
             attribute = next(iter(attribute.get("L", [])[step : step + 1]), None)
-    return attribute
+    return _size(attribute) if name.size else attribute
+
+
+def _size(attribute: Image | None) -> Image | None:
+    for kind, inner in (attribute or {}).items():
+        if kind in ("S", "L", "M"):
+            return {"N": str(len(inner))}
+        if kind == "B":
+            return {"N": str(len(base64.b64decode(inner, validate=True)))}
+        if kind in ("SS", "NS", "BS"):
+            return {"N": str(len(set(map(_plain_value, _members(attribute)))))}
+    return None
+
+
+def _members(attribute: Image | None) -> Iterator[Image]:
+    """Yield the members of a list or a set as DynamoDB JSON; nothing else has members."""
+    for kind, inner in (attribute or {}).items():
+        if kind == "L":
+            yield from inner
+        elif kind in ("SS", "NS", "BS"):
+            yield from ({kind[0]: member} for member in inner)
 
 
 def _plain_value(attribute: Image | None) -> Value | None:

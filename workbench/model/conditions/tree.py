@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,12 +28,14 @@ CHANGES: Mapping[str, type] = {
 class Name:
     """An attribute: the image it is read from (``new``, ``old``, or ``""`` for either), and the steps to it.
 
-    A column of an answer has the image `COLUMN`; `plain` is a name that was written as one word without quotes.
+    A column of an answer has the image `COLUMN`; `plain` is a name that was written as one word without quotes. With
+    `size` it is not the attribute that is meant, but how many characters, bytes or members it has, as a number.
     """
 
     image: str
     path: tuple[str | int, ...]
     plain: bool = field(default=False, compare=False, repr=False)
+    size: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,30 @@ class Like:
 
     name: Name
     pattern: str
+
+
+@dataclass(frozen=True)
+class Relates:
+    """Both attributes are there and equal, in canonical form; or of one type, and ordered so."""
+
+    name: Name
+    operator: str
+    other: Name
+
+
+@dataclass(frozen=True)
+class Contains:
+    """The attribute is a list or a set, and the value one of its members; or a text, and the value a part of it."""
+
+    name: Name
+    value: Value
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The attribute is not the same in both images of a change: in one of them only, or in another canonical form."""
+
+    name: Name
 
 
 @dataclass(frozen=True)
@@ -95,18 +122,29 @@ class Or:
     parts: tuple[Condition, ...]
 
 
-Leaf: TypeAlias = Equals | Compares | Like | IsAbsent | IsNull
+Leaf: TypeAlias = Equals | Compares | Like | Relates | Contains | Changed | IsAbsent | IsNull
 Condition: TypeAlias = Leaf | Not | And | Or
 
 
+def pattern_of(text: str) -> str:
+    """Write a text as a pattern of itself, as `Like` has it.
+
+    >>> pattern_of("100%!")
+    '100!%!!'
+    """
+    return re.sub("[!%_]", r"!\g<0>", text)
+
+
 def names_images(condition: Condition) -> bool:
-    """Return whether a condition reads ``new.`` or ``old.`` anywhere.
+    """Return whether a condition reads ``new.`` or ``old.`` anywhere, or compares the two.
 
     >>> from workbench.model.conditions import parse
-    >>> names_images(parse("new.age > 40")), names_images(parse("age > 40"))
-    (True, False)
+    >>> names_images(parse("new.age > 40")), names_images(parse("changed(age)")), names_images(parse("age > 40"))
+    (True, True, False)
     """
-    return any(name.image in ("new", "old") for name in names(condition))
+    return any(name.image in ("new", "old") for name in names(condition)) or any(
+        isinstance(leaf, Changed) for leaf in leaves(condition)
+    )
 
 
 def names_columns(condition: Condition) -> bool:
@@ -128,6 +166,8 @@ def names(condition: Condition) -> Iterator[Name]:
     """
     for leaf in leaves(condition):
         yield leaf.name
+        if isinstance(leaf, Relates):
+            yield leaf.other
 
 
 def leaves(condition: Condition) -> Iterator[Leaf]:
