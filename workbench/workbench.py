@@ -13,10 +13,10 @@ from workbench.checks.machine import run_checks
 from workbench.checks.stored import cleared_frame, stored_frame
 from workbench.config import load_settings
 from workbench.engines import Estimate, open_engine
-from workbench.errors import WorkbenchError
+from workbench.errors import ParameterError, WorkbenchError
 from workbench.model.keys import Key
 from workbench.model.times import Moment
-from workbench.questions import frequency, history, quality, query, reconciliation, state
+from workbench.questions import frequency, history, quality, query, reconciliation, state, two_logs
 from workbench.questions.asking import Asking
 from workbench.questions.by_name import ask_by_method, ask_by_name
 from workbench.questions.history import Comparison, History
@@ -304,28 +304,67 @@ class Workbench:
         *,
         key: Key | Sequence[Key] | None = None,
         prefix: bool = False,
+        against: str | Workbench | None = None,
+        against_source: str | Path | Workbench | None = None,
+        key_map: Mapping[str, str] | str | None = None,
     ) -> Comparison:
-        """Compare a table, or items of it, at two instants.
+        """Compare a table, or items of it, at two instants; or with another table, of this log or of another.
 
         Parameters
         ----------
         before, after
-            The instants, both inclusive, UTC where they name no zone; without `after`, now.
+            The instants, both inclusive, UTC where they name no zone; without `after`, now. Of two tables `after` is
+            the instant of the other one, without it the same.
         key, prefix
-            Only these items, as in `item_history`.
+            Only these items, as in `item_history`, by this table's names.
+        against
+            The other table's name; or a workbench, for the table of the same name in its log.
+        against_source
+            The other table's log, where it is another: a folder, file or glob, or a workbench, which may be of another
+            engine, database or account. What either workbench masks is masked.
+        key_map
+            What the other table calls key attributes that it calls differently: ``{"pk": "id"}``, or as text,
+            ``pk=id sk=range``.
 
         Returns
         -------
         Comparison
             One row an attribute that differs: the key attributes, item (added, removed, changed), path, change, before,
-            after, before_type, after_type, as in `item_history`.
+            after, before_type, after_type, as in `item_history`. Of two tables, added items are in the other one only.
+
+        Raises
+        ------
+        ParameterError
+            Where the keys of two tables are of different names or types, or a table would be compared with itself.
 
         Examples
         --------
         >>> wb.diff("persons", "2025-11-19", "2025-11-20").verdict
         'persons: 3 added, 2 removed, 2 changed; 0 items the same'
+        >>> wb.diff("persons", "2025-11-19", against_source=wb.settings.lake).items["same"]
+        4
         """
-        return history.diff(self._asking, table, before, after, key=key, prefix=prefix)
+        if against is None and against_source is None:
+            if key_map:
+                raise ParameterError("key_map is for two tables: name the other one with against or against_source")
+            return history.diff(self._asking, table, before, after, key=key, prefix=prefix)
+        if isinstance(against, Workbench):
+            if against_source is not None:
+                raise ParameterError("against is a workbench: name its table there, and give it as against_source")
+            against, against_source = None, against
+        source = against_source._asking if isinstance(against_source, Workbench) else against_source
+        with two_logs.log_of(self._asking, source) as other:
+            return two_logs.diff_of_logs(
+                self._asking,
+                table,
+                before,
+                after,
+                key=key,
+                prefix=prefix,
+                against=against or table,
+                other=other,
+                key_map=key_map,
+            )
 
     def reconcile(
         self,

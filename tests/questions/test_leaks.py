@@ -177,7 +177,11 @@ VERBS: dict[str, list[list[str]]] = {
         ["things", "--key", f"pk='{TEXTS[0]}"],
     ],
     "item_history": [["things"], ["things", *KEY], ["things", "--key", "sk=GEHEIMwrong"]],
-    "diff": [["things", "2026-11-01T10:01Z"], ["things", "2026-11-01T10:01Z", "2026-11-01T10:04Z", *KEY]],
+    "diff": [
+        ["things", "2026-11-01T10:01Z"],
+        ["things", "2026-11-01T10:01Z", "2026-11-01T10:04Z", *KEY],
+        ["things", "2026-11-01T10:01Z", "2026-11-01T10:04Z", "--against-source", "../logs", *KEY],
+    ],
     "change_frequency": [
         ["things", "--by", kind] for kind in ("event", "attribute", "key", "concentration", "interval")
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Any, TextIO
 
 import click
@@ -89,14 +90,35 @@ def item_history(
 @click.argument("before")
 @click.argument("after", required=False)
 @item_options
+@click.option("--against", metavar="TABLE", help="Another table, at AFTER or at the same instant; else TABLE itself.")
+@click.option("--against-source", metavar="PATH", help="Folder, file or glob of the other table's log.")
+@click.option(
+    "--key-map",
+    "--map",
+    "key_map",
+    multiple=True,
+    metavar="NAME=OTHER",
+    help="A key attribute and what the other table calls it; may repeat.",
+)
 @result_options
-def diff(table: str, before: str, after: str | None, key: tuple[str, ...], prefix: bool, **options: Any) -> None:
-    """Compare TABLE, or items of it, at two instants: BEFORE, and AFTER or now.
+def diff(
+    table: str,
+    before: str,
+    after: str | None,
+    key: tuple[str, ...],
+    prefix: bool,
+    against: str | None,
+    against_source: str | None,
+    key_map: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Compare TABLE, or items of it, at two instants: BEFORE, and AFTER or now; or with another table.
 
     \b
     Example: workbench diff persons -2d --out diff.xlsx
     """
-    answer("diff", table, {"before": before, "after": after} | items(key, prefix), options)
+    asked = {"before": before, "after": after, "against": against, "against_source": against_source}
+    answer("diff", table, asked | {"key_map": shlex.join(key_map) or None} | items(key, prefix), options)
 
 
 @main.verb(QUESTIONS)

@@ -76,7 +76,9 @@ class Comparison(Result):
     def verdict(self) -> str:
         """One line: how many items differ, and how."""
         counts = [f"{count:,} {name}" for name, count in self.items.items() if count and name != "same"]
-        return f"{self.asked['table']}: {', '.join(counts) or 'no difference'}; {self.items['same']:,} items the same"
+        against = self.asked.get("against") if self.asked.get("question") == "diff" else None
+        what = f"{self.asked['table']}{f' against {against}' if against else ''}"
+        return f"{what}: {', '.join(counts) or 'no difference'}; {self.items['same']:,} items the same"
 
     @property
     def _outcome(self) -> str:

@@ -35,6 +35,7 @@ def compare(
     names: tuple[str, str, str],
     in_flight: Container[str] = (),
     *,
+    of_keys: bool = False,
     threads: int | None = None,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return how the items of one state differ from those of another, one row an attribute, and how many do.
@@ -47,6 +48,8 @@ def compare(
         What an item is called that only the other has, that only the one has, and that both have otherwise.
     in_flight
         Keys of items that are called ``in flight`` instead.
+    of_keys
+        Whether to tell of attributes that are called like those of the key: where these are in no image.
     threads
         Of DuckDB; without it, one a core.
 
@@ -71,7 +74,8 @@ def compare(
         found = comparer.compare(*(pa.chunked_array([side]) for side in texts), values=True)
     assert found.before is not None
     assert found.after is not None
-    shown = ~_of_keys(listed, found.pairs, found.paths, [path[0] for path in found.names])
+    tops = [] if of_keys else [path[0] for path in found.names]
+    shown = ~_of_keys(listed, found.pairs, found.paths, tops) if tops else np.ones(len(found.pairs), dtype=bool)
     differs = np.zeros(len(listed), dtype=bool)
     differs[found.pairs[shown]] = True
     bare = np.flatnonzero(~differs & ~(there[0] & there[1]))  # nothing but its key came, or went

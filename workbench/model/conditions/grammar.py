@@ -67,8 +67,8 @@ def parse(text: str, columns: Mapping[str, type] | None = None) -> Condition:
         Where the text is no condition; the message names the character and what was expected there.
 
     >>> parse("new.phones[0] <> 5")
-    And(parts=(Not(part=IsAbsent(name=Name(image='new', path=('phones', 0)))),
-               Not(part=Equals(name=Name(image='new', path=('phones', 0)), values=(Decimal('5'),)))))
+    And(parts=(Not(part=IsAbsent(name=Name(image='new', path=('phones', 0), size=False))),
+               Not(part=Equals(name=Name(image='new', path=('phones', 0), size=False), values=(Decimal('5'),)))))
     """
     from pyparsing import ParseBaseException
 

@@ -175,7 +175,7 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
 
     >>> from workbench.model.conditions import parse
     >>> list(leaves(parse("not age > 40")))
-    [Compares(name=Name(image='', path=('age',)), operator='>', value=Decimal('40'))]
+    [Compares(name=Name(image='', path=('age',), size=False), operator='>', value=Decimal('40'))]
     """
     match condition:
         case And(parts) | Or(parts):
