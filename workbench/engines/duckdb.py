@@ -293,7 +293,13 @@ class DuckDBEngine(Engine):
 
     def names(self) -> list[str]:
         """Name the tables of the lake, or of the source."""
-        return super().names() if self._settings.source else list(self._folders())
+        if not self._settings.source:
+            return list(self._folders())
+        log = self._log(self._settings.source)
+        self._refresh(log)
+        if not (names := sorted({part.table for part in log.contents})):
+            raise _without_changes(log)
+        return names
 
     @_asked_again
     def query(self, plan: Plan, masks: Masks = NO_MASKS) -> Answer:
