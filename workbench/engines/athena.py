@@ -56,6 +56,7 @@ from workbench.log.known import as_known
 from workbench.log.listing import list_objects
 from workbench.log.objects import SCHEMA, Object, Unreadable, arrival_of
 from workbench.log.reader import read_changes
+from workbench.model.stream_views import View
 from workbench.model.times import END_OF_TIME, duration
 from workbench.sql.filters import EVERYTHING, Filter, key_schema
 from workbench.sql.literals import literal
@@ -445,6 +446,11 @@ class AthenaEngine(Engine):
     def names(self) -> list[str]:
         """Name the change logs of the database."""
         return sorted(log.only or log.name for log in self.catalog.tables())
+
+    def views(self, table: str) -> list[View]:
+        """Tell which images the records of a log hold, where some have none; where all have, none is asked about."""
+        images, changes = self.schema(table).count, sum(part.changes for part in self._contents.get(table, ()))
+        return [] if images >= changes > 0 else super().views(table)
 
     def query(self, plan: Plan, masks: Masks = NO_MASKS) -> Answer:
         """Answer a person's own query over the relations of logs: all of it runs on Athena."""

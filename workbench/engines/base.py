@@ -24,6 +24,7 @@ from workbench.log.exports import Baseline, Export, choose
 from workbench.log.known import as_known
 from workbench.log.objects import Object, Unreadable
 from workbench.model.attribute_schema import Held
+from workbench.model.stream_views import View, infer_views
 from workbench.model.times import START_OF_TIME
 from workbench.paths import local_path
 from workbench.sql.filters import EVERYTHING, Filter
@@ -272,6 +273,10 @@ class Engine(ABC):
     def names(self) -> list[str]:
         """Name the tables there are, without looking into their logs where that can be done without."""
         return sorted({each.table for each in self.listed()[0]})
+
+    def views(self, table: str) -> list[View]:
+        """Tell which images the records of a log hold, and from when to when."""
+        return infer_views(self.ask("stream_views", table).rows.to_pylist())
 
     def query(self, plan: Plan, masks: Masks = NO_MASKS) -> Answer:
         """Answer a person's own query over the relations of logs.

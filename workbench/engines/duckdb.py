@@ -64,6 +64,7 @@ from workbench.log.store import LogStore
 from workbench.log.store_upkeep import shrink
 from workbench.model.attribute_schema import Held
 from workbench.model.canonical import binary_once
+from workbench.model.stream_views import View, infer_views
 from workbench.model.times import END_OF_TIME, START_OF_TIME, duration
 from workbench.paths import local_path, private_folder
 from workbench.sql.dialects import to_duckdb
@@ -298,8 +299,15 @@ class DuckDBEngine(Engine):
         log = self._log(self._settings.source)
         self._refresh(log)
         if not (names := sorted({part.table for part in log.contents})):
-            raise _without_changes(log)
+            raise self._without_changes(log)
         return names
+
+    @_asked_again
+    def views(self, table: str) -> list[View]:
+        """Tell which images the records of a log hold, as is noted beside its segments."""
+        _, log = self._whole(table)
+        with _failing("its images", table):
+            return infer_views(log.views(self._within(log, table) or "true"))
 
     @_asked_again
     def query(self, plan: Plan, masks: Masks = NO_MASKS) -> Answer:

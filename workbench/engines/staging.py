@@ -53,6 +53,8 @@ _SEGMENT = 16 << 20  # bytes of objects that make a segment: some 200,000 change
 _TIMES = "times"  # what is noted of a segment: by an object's number, the times of its first changes
 _HELD = "held 1"  # what is noted of a segment: by a condition, what the images of its changes hold; with its version
 _MERGED = 8  # small segments that become one
+_VIEWS = "views"  # what is noted of a segment: by a condition, which images its changes have
+_VIEW = ("event_name", "has_new", "has_old", "first_change", "last_change")
 _IN_MEMORY = 1 << 62  # with which row_ids of what is in memory begin
 _OPTIONS = "format parquet, compression zstd, compression_level 1, row_group_size 20480"
 
@@ -90,6 +92,7 @@ class StagedLog:
         self._failed: set[Stamp] = set()
         self._unstored, self._refused, self._lost, self._grown = "", False, False, False
         self._vanished: list[Unreadable] = []
+        self._views: dict[tuple[frozenset[Stamp], str], list[tuple[Any, ...]]] = {}
         self._looked_into: dict[tuple[str, frozenset[Stamp]], tuple[Part, ...]] = {}
         self._held: dict[tuple[frozenset[Stamp], str], Held] = {}
         columns = ", ".join(f"{column} {COLUMN_TYPES[column]}" for column in SCHEMA.names)
@@ -282,6 +285,36 @@ class StagedLog:
             with suppress(StoreUnavailable):  # then it is computed again, another time
                 self.store.note(segment.name, {_HELD: {**segment.facts.get(_HELD, {}), within: held.to_json()}})
         return held
+
+    def views(self, within: str) -> list[dict[str, Any]]:
+        """Tell which images changes have, by event, and from when to when, as `stream_views.sql` counts them.
+
+        Parameters
+        ----------
+        within
+            A condition on changes, as SQL.
+        """
+        return [
+            dict(zip(_VIEW, row, strict=True)) for segment in self._segments for row in self._views_in(segment, within)
+        ]
+
+    def _views_in(self, segment: Segment, within: str) -> list[tuple[Any, ...]]:
+        objects = segment.objects & self._wanted
+        whole = len(objects) == len(segment.objects)
+        if whole and (noted := segment.facts.get(_VIEWS, {}).get(within)) is not None:
+            return [(*row[:3], *map(datetime.fromisoformat, row[3:])) for row in noted]
+        if (objects, within) not in self._views:
+            stored = segment.name and self.store
+            relation = (
+                self._of_store([segment]) if stored else f"select * from {self._memory} where {self._only(objects)}"
+            )
+            rows = self._con.execute(part("views", deliveries=f"({relation})", within=within)).fetchall()
+            self._views[objects, within] = rows
+            if whole and stored and self.store:
+                told = [(*row[:3], *map(datetime.isoformat, row[3:])) for row in rows]
+                with suppress(StoreUnavailable):  # then it is computed again, another time
+                    self.store.note(segment.name, {_VIEWS: {**segment.facts.get(_VIEWS, {}), within: told}})
+        return self._views[objects, within]
 
     def arrivals(self) -> str:
         """Return a relation of the objects: object, their number, and arrival (UTC, null where not known)."""

@@ -13,9 +13,11 @@ import pyarrow.compute as pc
 
 from workbench.config import Settings
 from workbench.engines import Engine, Estimate
+from workbench.errors import ParameterError
 from workbench.model.attribute_paths import column_path
 from workbench.model.attribute_schema import Held
 from workbench.model.attributes import Numbers
+from workbench.model.stream_views import have_states, missing_images
 from workbench.model.typed_columns import number_column
 from workbench.questions.asking import Asking
 from workbench.questions.result import Result
@@ -67,10 +69,34 @@ def query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Result:
         return planned, asking.engine.query(planned, masks_of(asking.settings))
 
     planned, answer = asking.retrying("", ask)
+    notes = [*planned.notes, *_what_is_unknown(asking.engine, planned)]
     df = frame(planned, answer.rows, asking.settings.numbers)
     tables = list(dict.fromkeys(relation.table for relation in planned.relations))
     asked = {"sql": sql, **{f":{name}": value for name, value in parameters.items()}}
-    return asking.result(Result, df, answer, "query", ", ".join(tables), asked, notes=planned.notes, masked=True)
+    return asking.result(Result, df, answer, "query", ", ".join(tables), asked, notes=notes, masked=True)
+
+
+def _what_is_unknown(engine: Engine, planned: Plan) -> list[str]:
+    """Say of which tables states are left out, as no image tells them.
+
+    Raises
+    ------
+    ParameterError
+        Where no state of a table is known.
+    """
+    notes = []
+    states = [each for each in planned.relations if "image" in each.kind.images.values()]
+    for table in dict.fromkeys(each.table for each in states):
+        views = engine.views(table)
+        lacking = missing_images(views)
+        if views and not have_states(views):
+            raise ParameterError(
+                f'what is in {table!r} cannot be told: the log holds {lacking}; ask "{table}$changes", or let the '
+                "stream hand on both images"
+            )
+        if lacking:
+            notes.append(f"{table}: left out is what changes do not tell: the log holds {lacking}")
+    return notes
 
 
 def estimate(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Estimate:
