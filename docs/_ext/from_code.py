@@ -16,6 +16,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from workbench.config import Settings
 from workbench.model.times import END_OF_TIME, START_OF_TIME
+from workbench.sql.query.expressions import called
+from workbench.sql.query.functions import AGGREGATES, NAMED, SCALARS, WINDOW_FUNCTIONS
 from workbench.sql.questions import Parameter, Question, load_question, questions
 
 
@@ -73,6 +75,20 @@ class QuestionHeads(SphinxDirective):
         return section
 
 
+class FunctionsList(SphinxDirective):
+    """``{functions}``: what a query may call."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write a paragraph for each kind of function."""
+        kinds = {"Of values": SCALARS, "Of groups": AGGREGATES, "Of windows, with OVER": WINDOW_FUNCTIONS}
+        lines = [
+            f"{kind}: {', '.join(sorted(f'`{called(each)}`' for each in held))}.\n" for kind, held in kinds.items()
+        ]
+        own = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in NAMED.items())
+        text = "\n".join([*lines, f"| Of the workbench, and of arrays | tells |\n|---|---|\n{own}"])
+        return self.parse_text_to_nodes(text, allow_section_headings=False)
+
+
 def _default(value: object) -> str:
     times = {START_OF_TIME: "beginning", END_OF_TIME: "end"}
     return times[value] if isinstance(value, datetime) and value in times else _written(value)
@@ -124,6 +140,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("settings", SettingsList)
     app.add_directive("answers", Answers)
     app.add_directive("questions", QuestionHeads)
+    app.add_directive("functions", FunctionsList)
     app.connect("autodoc-process-signature", _without_signature)
     app.connect("autodoc-process-docstring", _headed, priority=400)
     app.connect("autodoc-process-docstring", _pictured, priority=400)

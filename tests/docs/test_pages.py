@@ -46,8 +46,8 @@ SHOWN = [
     if page.name not in FOLLOWED and any(blocks(page, kind) for kind in ("console", "python", "pycon"))
 ]
 ELSEWHERE = {"athena.md"}  # whose Python asks an account
-CHECKED = {"console", "python", "pycon", "toml", "sh"}  # by being run, or read
-MARKUP = {"{eval-rst}", "{toctree}", "{literalinclude}", "{include}", "{settings}", "{questions}"}
+CHECKED = {"console", "python", "pycon", "toml", "sh", "sql"}  # by being run, or read
+MARKUP = {"{eval-rst}", "{toctree}", "{literalinclude}", "{include}", "{settings}", "{questions}", "{functions}"}
 
 
 def names(page: Path) -> str:

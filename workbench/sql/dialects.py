@@ -38,7 +38,8 @@ def written(tree: exp.Expr, dialect: Literal["athena", "duckdb"]) -> str:
 def _as_duckdb(node: Any) -> Any:
     """Mend what DuckDB answers otherwise than Athena where sqlglot leaves it as it is."""
     if isinstance(node, exp.DateDiff):  # complete units, not how often one begins in between
-        return exp.func("date_sub", exp.Literal.string(node.text("unit").lower()), node.expression, node.this)
+        parts = [exp.Literal.string(node.text("unit").lower()), node.expression, node.this]
+        return exp.Anonymous(this="date_sub", expressions=parts)  # of that name sqlglot makes an interval taken off
     if isinstance(node, exp.SplitPart):  # NULL behind the last part
         split = exp.Split(this=node.this, expression=node.args["delimiter"])
         return exp.func("list_extract", split, node.args["part_index"])

@@ -65,11 +65,10 @@ class Plan:
     def in_order(self, rows: pa.Table) -> pa.Table:
         """Put rows in the order that the query asks for, which files do not keep."""
         for key in reversed(self.order):
-            by = [("key", "descending" if key.descending else "ascending")]
+            nulls = "at_start" if key.nulls_first else "at_end"
+            by = [("key", "descending" if key.descending else "ascending", nulls)]
             keys = pa.table({"key": rows.column(key.name).combine_chunks()})
-            rows = rows.take(
-                pc.sort_indices(keys, sort_keys=by, null_placement="at_start" if key.nulls_first else "at_end")
-            )
+            rows = rows.take(pc.sort_indices(keys, sort_keys=by))
         return rows
 
     def compose(self, relations: Sequence[str], dialect: Dialect) -> str:
