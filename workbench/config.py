@@ -12,6 +12,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -254,12 +255,30 @@ def load_settings(**given: Any) -> Settings:
         Naming the setting, the value and what would do; or the variable ``WORKBENCH_…`` that sets nothing.
     """
     file = find_file()
-    try:
+    with _refusing_in_words(file):
         in_file = _read_file(file)
         environment = EnvSettingsSource(Settings)()
         _refuse_unknown_variables()
         keywords = {name: value for name, value in given.items() if value is not None}
         return Settings.of_file(file, {**in_file, **environment, **keywords})
+
+
+def settings_of(file: Path) -> Settings:
+    """Read the settings of a file, and of nothing else: of another log than the one that is asked here.
+
+    Raises
+    ------
+    ConfigError
+        As of `load_settings`.
+    """
+    with _refusing_in_words(file):
+        return Settings.of_file(file, _read_file(file.absolute()))
+
+
+@contextmanager
+def _refusing_in_words(file: Path | None) -> Iterator[None]:
+    try:
+        yield
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

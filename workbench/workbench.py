@@ -320,8 +320,9 @@ class Workbench:
         against
             The other table's name; or a workbench, for the table of the same name in its log.
         against_source
-            The other table's log, where it is another: a folder, file or glob, or a workbench, which may be of another
-            engine, database or account. What either workbench masks is masked.
+            The other table's log, where it is another: a folder, file or glob, which is read as this log is; or of
+            another engine, database or account a workbench, or the ``workbench.toml`` of one. What either masks is
+            masked.
         key_map
             What the other table calls key attributes that it calls differently: ``{"pk": "id"}``, or as text,
             ``pk=id sk=range``.

@@ -16,7 +16,7 @@ from tests.helpers.logs import chain, micros, write_log
 from tests.helpers.profiles import examples
 from workbench import Workbench
 from workbench.cli import main
-from workbench.errors import ParameterError
+from workbench.errors import ConfigError, ParameterError
 from workbench.model.differences import differences
 from workbench.model.items import from_dynamodb
 
@@ -149,6 +149,25 @@ def test_what_is_said_of_the_other_log_is_said_with_its_name(both, tmp_path):
         one.diff("things", LATE, key_map="pk=id")
     with pytest.raises(ParameterError, match="against is a workbench"):
         one.diff("things", LATE, against=one, against_source=both[1])
+
+
+def test_the_other_log_may_have_a_file_of_settings_of_its_own(both, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "workbench.toml").write_text('source = "../two"\nmask = ["n"]\nmask_with = "redact"\nactor = "n"')
+    (tmp_path / "workbench.toml").write_text('source = "one"')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKBENCH_NUMBERS", "decimal")
+    wb = Workbench()
+    options = {"against": "copy", "key_map": "pk=id"}
+    found = wb.diff("things", LATE, against_source=other / "workbench.toml", **options)
+    assert [row[:2] for row in rows(found.df)] == [row[:2] for row in EXPECTED]
+    assert set(found.df[["before", "after"]].stack().dropna()) == {"[masked]"}
+    (other / "workbench.toml").write_text('sorce = "../two"')
+    with pytest.raises(ConfigError, match=r"there is no setting 'sorce'\. Did you mean 'source'\?"):
+        wb.diff("things", LATE, against_source=other / "workbench.toml", **options)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        wb.diff("things", LATE, against_source=tmp_path / "none.toml", **options)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def item_history(
 @click.argument("after", required=False)
 @item_options
 @click.option("--against", metavar="TABLE", help="Another table, at AFTER or at the same instant; else TABLE itself.")
-@click.option("--against-source", metavar="PATH", help="Folder, file or glob of the other table's log.")
+@click.option("--against-source", metavar="PATH", help="The other table's log: a folder, or a workbench.toml.")
 @click.option(
     "--key-map",
     "--map",

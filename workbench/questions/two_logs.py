@@ -12,14 +12,16 @@ from typing import Any
 
 import orjson
 
-from workbench.config import Settings
+from workbench.config import Settings, settings_of
 from workbench.engines import Answer, open_engine
 from workbench.errors import ParameterError, did_you_mean
 from workbench.log.contents import alive_at
+from workbench.log.known import as_known
 from workbench.model.attribute_paths import column_name, column_path
 from workbench.model.canonical import canonical_keys
 from workbench.model.keys import Key
 from workbench.model.times import Moment, instant
+from workbench.paths import is_s3, local_path
 from workbench.questions.asking import Asking
 from workbench.questions.history import Comparison
 from workbench.questions.state import images_by_key, state_at
@@ -27,6 +29,8 @@ from workbench.questions.state_comparison import compare
 from workbench.sql.filters import Filter, Keys
 from workbench.text import plain
 
+_OF_THIS_LOG = ("baseline", "log_region", "log_account", "checkpoints")
+"""Settings that are about a log, and not about how it is read."""
 KeyMap = Mapping[str, str] | str
 """Key attributes of a table and what another one calls them; as text ``pk=id sk=range``."""
 
@@ -95,6 +99,7 @@ def diff_of_logs(
         notes = [
             *asking.notes(table, moments[0]),
             fresh,
+            *(f"{place}: {as_known(each)}" for each in (other.settings.known_at,) if each),
             *(f"{place}: {note}" for note in (*other.notes(against, moments[1]), *other_answer.notes)),
         ]
         both = _together(table, answer, place, other_answer)
@@ -105,18 +110,18 @@ def diff_of_logs(
 
 @contextmanager
 def log_of(asking: Asking, source: Asking | str | Path | None) -> Iterator[Asking]:
-    """Open another log: one that is asked already, or a folder, file or glob, read as this one is; None is this one."""
+    """Open another log: one that is asked already, or of a file of settings, or a folder, file or glob.
+
+    A folder is read as this log is, with its settings but those that are about this log. None is this log.
+    """
     if source is None or isinstance(source, Asking):
         yield asking if source is None else source
         return
-    others: dict[str, Any] = {
-        "baseline": None,
-        "log_region": None,
-        "log_account": None,
-        "table_names": {},
-    }  # which are about this log
-    read = {**asking.settings.model_dump(), **others, "engine": "duckdb", "source": str(source)}
-    settings = Settings.of_file(asking.settings.file, read)
+    if not is_s3(source) and local_path(source).suffix == ".toml":
+        settings = settings_of(local_path(source))
+    else:
+        given = asking.settings.model_dump() | dict.fromkeys(_OF_THIS_LOG) | {"engine": "duckdb", "source": str(source)}
+        settings = Settings.of_file(asking.settings.file, {**given, "table_names": {}})
     with closing(open_engine(settings)) as engine:
         yield Asking(engine, settings)
 
