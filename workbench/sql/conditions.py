@@ -191,8 +191,15 @@ def _related(one: tuple[str, Name], operator: str, other: tuple[str, Name], wide
         return f"coalesce({left} = {right}, false)"
     if operator == "=":
         return f"({left} is not null and {right} is not null and not {_differ(one, other)})"
-    tests = [  # where two doubles are equal, either number may be the greater one
-        f"coalesce({_double(*one)} {operator[0]}{'=' if wide else ''} {_double(*other)}, false)",
+    doubles = [_double(*side) for side in (one, other)]
+    digits = [json_path(*side, "N") for side in (one, other)]
+    number = f"{doubles[0]} {operator[0]} {doubles[1]}"
+    if operator[1:] == "=":  # where two doubles are equal, either number may be the greater one, but of the same digits
+        number += f" or {digits[0]} = {digits[1]}" if not wide else f" or {doubles[0]} = {doubles[1]}"
+    elif wide:
+        number += f" or {doubles[0]} = {doubles[1]} and {digits[0]} <> {digits[1]}"
+    tests = [
+        f"coalesce({number}, false)",
         f"coalesce({json_path(*one, 'S')} {operator} {json_path(*other, 'S')}, false)",
     ]
     if wide:
@@ -259,7 +266,7 @@ def _ordered(one: Bounds, operator: str, other: Bounds, wide: bool) -> str:
         return f"coalesce({' and '.join(equal)}, false)" if wide or (exact and other_exact) else "false"
     if operator[0] == ">":
         (low, high), (other_low, other_high) = (other_low, other_high), (low, high)
-    inclusive = wide or (operator[1:] == "=" and exact and other_exact)
+    inclusive = operator[1:] == "=" if exact and other_exact else wide
     least, most = (low, other_high) if wide else (high, other_low)
     return f"coalesce({least} {'<=' if inclusive else '<'} {most}, false)"
 
