@@ -18,7 +18,12 @@ from workbench.workbench import Workbench
 
 NOON = micros("2026-01-01T12:00:00")
 KEY = {"pk": {"S": "x"}}
-INSTANTS = {"diff": ["2026-01-01T12:00:00Z"]}
+ARGUMENTS = {
+    "diff": {"before": "2026-01-01T12:00:00Z"},
+    "transitions": {"path": "n"},
+    "trend": {"aggregate": "count(*)"},
+}
+"""What questions need beside the table."""
 NAMES = [*QUESTIONS, *ALIASES, *(name.replace("_", "-") for name in QUESTIONS if "_" in name)]
 OPTIONS_OF_RESULTS = {"out", "overwrite", "nested", "excel", "mask", "mask_with", "as_json"}
 OPTIONS_OF_LOGS = {"source", "keys", "baseline", "log_region", "log_account", "actor"}
@@ -30,6 +35,10 @@ def log(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     states = [(NOON, KEY | {"n": {"N": "1"}}), (NOON + 60_000_000, KEY | {"n": {"N": "2"}})]
     return str(write_log(tmp_path / "log", chain(KEY, states)))
+
+
+def options(values: dict[str, str]) -> list[str]:
+    return [each for name, value in values.items() for each in ("-p", f"{name}={value}")]
 
 
 def run(*arguments: str) -> str:
@@ -61,14 +70,14 @@ def test_options_are_called_what_the_parameters_are(question):
 @pytest.mark.parametrize("name", NAMES)
 def test_each_name_is_good_as_a_verb_and_in_export(log, name):
     question = ALIASES.get(name, name.replace("-", "_"))
-    at = INSTANTS.get(question, [])
+    needed = ARGUMENTS.get(question, {})
     where, table = ["--source", log], "things"
     if question == "reconcile":  # which looks into the item store too
         Workbench().generate("persons", items=5, changes=10, progress=False)
         where, table = [], "persons"
-    rows = json.loads(run(name, table, *at, *where, "--json"))
-    assert rows == json.loads(run(question, table, *at, *where, "--json"))
-    run("export", name, table, "out.json", *(["-p", f"before={at[0]}"] if at else []), *where)
+    rows = json.loads(run(name, table, *needed.values(), *where, "--json"))
+    assert rows == json.loads(run(question, table, *needed.values(), *where, "--json"))
+    run("export", name, table, "out.json", *options(needed), *where)
     assert json.loads(Path("out.json.meta.json").read_text())["question"] == question
 
 
@@ -76,10 +85,12 @@ def test_each_name_is_good_as_a_verb_and_in_export(log, name):
 def test_each_name_is_good_in_sql_in_python_and_on_the_command_line(log, name):
     wb = Workbench(log)
     question = ALIASES.get(name, name.replace("-", "_"))
-    text = wb.sql(name, "things")
-    assert text == wb.sql(question, "things")
-    assert CliRunner(env={"WORKBENCH_SOURCE": log}).invoke(main, ["sql", name, "things"]).stdout.strip() == text.strip()
-    assert wb.estimate(name, "things").objects == 1
+    needed = {} if question == "diff" else ARGUMENTS.get(question, {})
+    text = wb.sql(name, "things", **needed)
+    assert text == wb.sql(question, "things", **needed)
+    ran = CliRunner(env={"WORKBENCH_SOURCE": log}).invoke(main, ["sql", name, "things", *options(needed)])
+    assert ran.stdout.strip() == text.strip()
+    assert wb.estimate(name, "things", **needed).objects == 1
 
 
 def test_the_text_of_a_question_is_what_its_answer_was_asked_with(log):

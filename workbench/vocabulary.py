@@ -15,6 +15,8 @@ QUESTIONS = (
     "item_history",
     "diff",
     "change_frequency",
+    "transitions",
+    "trend",
     "data_quality",
     "reconcile",
 )

@@ -17,11 +17,14 @@ from workbench.errors import ParameterError, WorkbenchError
 from workbench.model.keys import Key
 from workbench.model.times import Moment
 from workbench.questions import frequency, history, quality, query, reconciliation, state, two_logs
+from workbench.questions import transitions as questions_transitions
+from workbench.questions import trend as questions_trend
 from workbench.questions.asking import Asking
-from workbench.questions.by_name import ask_by_method, ask_by_name
+from workbench.questions.by_name import TEXTS, ask_by_method, ask_by_name, text_by_name
 from workbench.questions.history import Comparison, History
 from workbench.questions.quality import Quality
 from workbench.questions.result import Result
+from workbench.questions.transitions import Transitions
 from workbench.sandbox.generate import Generated
 from workbench.text import plain
 from workbench.vocabulary import QUESTIONS, question_name
@@ -487,6 +490,120 @@ class Workbench:
             limit=limit,
         )
 
+    def transitions(
+        self,
+        table: str,
+        path: str,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        limit: int = 10,
+    ) -> Transitions:
+        """Tell between which values an attribute moves, how long it stays at each, and which items are where.
+
+        Versions of an item that adjoin and have the same value are one stay, whatever else changed in between. Where
+        the attribute or the item is not there, or the attribute is NULL, there is no value: an item that is created
+        moves from nothing, one that is removed to nothing.
+
+        Parameters
+        ----------
+        path
+            An attribute, like ``status`` or ``person.city``, or an expression of it in Athena's SQL, like
+            ``case when total > 100 then 'large' else 'small' end``.
+        start, end
+            Moves from `start` on, before `end`, UTC where they name no zone. What is there, is so at `end`, or now.
+        limit
+            So many items of each value are in `longest`.
+
+        Returns
+        -------
+        Transitions
+            One row a pair of values, the most frequent first: from and to (of the attribute's own type, missing where
+            it was not there), moves (how often), items (how many different ones), by_ttl (how many of these moves are
+            removals by TTL), median and p90 (timedelta: what half, and nine in ten, of the moves had stayed at `from`
+            at most; of moves from nothing, how long the value had been gone, where it ever was), first_move and
+            last_move (UTC). And the frame ``longest``, one row an item that has been at its value for long: the key
+            attributes, value, since (UTC), age (timedelta), items (how many are at that value).
+
+        Raises
+        ------
+        TableNotFound
+            Naming the tables there are.
+        ParameterError
+            Where `path` is not one expression of one value; it says at which character.
+
+        Examples
+        --------
+        >>> moves = wb.transitions("persons", "active").df
+        >>> moves.loc[moves["from"].notna() & moves["to"].notna(), ["from", "to", "moves"]].values.tolist()
+        [[True, False, 1]]
+        """
+        return questions_transitions.transitions(self._asking, table, path, start=start, end=end, limit=limit)
+
+    def trend(
+        self,
+        table: str,
+        aggregate: str,
+        *,
+        every: str = "1d",
+        by: str | None = None,
+        where: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        timezone: str = "UTC",
+    ) -> Result:
+        """Tell how an aggregate over the items of a table moves: what it is at the end of every bucket of time.
+
+        It is that of the state then, as `latest_state` has it, in one pass over the log however many buckets there
+        are. Numbers are exact, and only steps travel, not items.
+
+        Parameters
+        ----------
+        aggregate
+            ``sum(x)``, ``avg(x)``, ``min(x)``, ``max(x)``, ``median(x)`` (of an even number, the mean of the middle
+            two), ``count(*)``, ``count(x)`` or ``count(distinct x)``; x is an attribute, or an expression in Athena's
+            SQL, like ``price * quantity``.
+        every
+            The width of buckets, as in `change_frequency`; the last one ends now, or at `end`.
+        by
+            An attribute, or expression, by which items are grouped, as it is at that time; 1,000 groups at most.
+        where
+            A condition on items as they are at that time, in Athena's SQL, like ``active and balance > 0``.
+        start, end
+            The window, in `timezone` where they name no zone; without them, from the first change to the last.
+        timezone
+            The zone of the buckets.
+
+        Returns
+        -------
+        Result
+            One row a bucket and group: bucket (its begin), with `by` belongs_to (the group, missing where the
+            attribute is), value (the aggregate; missing where no item has x), items (how many the group has).
+
+        Raises
+        ------
+        TableNotFound
+            Naming the tables there are.
+        ParameterError
+            Where `aggregate`, `by` or `where` cannot be read, at which character; for an unknown bucket or zone.
+
+        Examples
+        --------
+        >>> wb.trend("persons", "count(*)")["value"].tolist()
+        [3, 4, 7, 8]
+        """
+        return questions_trend.trend(
+            self._asking,
+            table,
+            aggregate,
+            every=every,
+            by=by,
+            where=where,
+            start=start,
+            end=end,
+            timezone=timezone,
+        )
+
     def data_quality(
         self,
         table: str,
@@ -574,6 +691,8 @@ class Workbench:
         >>> print(wb.sql("latest", "persons", as_of="2025-11-19", where="balance > 800").splitlines()[0])
         -- What is in the table, or what was in it at :as_of?
         """
+        if (name := question_name(question)) in TEXTS:
+            return text_by_name(self._asking, name, table, values)
         return self._asking.sql(question, table, values)
 
     def estimate(self, question: str, table: str, /, **values: Any) -> Estimate:
@@ -587,6 +706,8 @@ class Workbench:
         >>> print(wb.estimate("latest_state", "persons"))
         at most 25.4 kB in 53 objects
         """
+        if (name := question_name(question)) in TEXTS:
+            return query.estimate(self._asking, text_by_name(self._asking, name, table, values), {})
         return self._asking.estimate(question, table, values)
 
     @property

@@ -156,6 +156,56 @@ def change_frequency(
 
 @main.verb(QUESTIONS)
 @click.argument("table")
+@click.argument("path")
+@window_options
+@click.option(
+    "--limit",
+    type=int,
+    default=10,
+    show_default=True,
+    help="Of the items at each value, so many that are there longest.",
+)
+@result_options
+def transitions(table: str, path: str, start: str | None, end: str | None, limit: int, **options: Any) -> None:
+    """Tell between which values the attribute at PATH moves in TABLE, how long it stays, and which items are where.
+
+    \b
+    Example: workbench transitions orders status --start -30d
+    """
+    answer("transitions", table, {"path": path, "start": start, "end": end, "limit": limit}, options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
+@click.argument("aggregate")
+@click.option("--every", default="1d", show_default=True, help="1min 5min 15min 30min 1h 3h 6h 12h 1d 1w 1mo.")
+@click.option("--by", metavar="PATH", help="An attribute that items are grouped by, as it is at that time.")
+@click.option("--where", metavar="CONDITION", help="Only items of which it holds at that time, in SQL.")
+@window_options
+@click.option("--timezone", default="UTC", show_default=True, help="Zone of buckets and window, like Europe/Berlin.")
+@result_options
+def trend(
+    table: str,
+    aggregate: str,
+    every: str,
+    by: str | None,
+    where: str | None,
+    start: str | None,
+    end: str | None,
+    timezone: str,
+    **options: Any,
+) -> None:
+    """Tell what an AGGREGATE over the items of TABLE is at the end of every bucket of time: "sum(balance)".
+
+    \b
+    Example: workbench trend persons "sum(balance)" --every 1w --by person.address.city
+    """
+    asked = {"aggregate": aggregate, "every": every, "by": by, "where": where}
+    answer("trend", table, asked | {"start": start, "end": end, "timezone": timezone}, options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
 @window_options
 @click.option("--late-arrival", default="24h", show_default=True, help="How late changes may arrive.")
 @click.option("--max-age", metavar="LENGTH", help="How old the newest change may be, like 1h; an older log fails.")

@@ -10,9 +10,12 @@ from typing import Any
 from workbench.engines.base import Over, as_question
 from workbench.errors import ParameterError, did_you_mean
 from workbench.model.times import END_OF_TIME, window
+from workbench.questions import transitions, trend
 from workbench.questions.asking import Asking
 from workbench.questions.frames import answer_frame
+from workbench.questions.masking import names_masked
 from workbench.questions.result import Result
+from workbench.sql.query.composed import ComposedText
 
 
 def ask_by_method(method: Callable[..., Result], table: str, values: Mapping[str, Any]) -> Result:
@@ -32,6 +35,30 @@ def ask_by_method(method: Callable[..., Result], table: str, values: Mapping[str
         if parameter.default is parameter.empty and name not in values:
             raise ParameterError(f"{method.__name__} needs a value for {name!r}: {name}=…")
     return method(table, **values)
+
+
+TEXTS: Mapping[str, Callable[..., ComposedText]] = {"transitions": transitions.text_of, "trend": trend.text_of}
+"""The questions that are queries over the relations of a log: what gives their texts."""
+
+
+def text_by_name(asking: Asking, name: str, table: str, values: Mapping[str, Any]) -> str:
+    """Return the query that a question is, as `Workbench.query` answers it too.
+
+    Raises
+    ------
+    ParameterError
+        Where a parameter is missing or unknown, or would show a value of a masked attribute.
+    """
+    parameters = dict(list(inspect.signature(TEXTS[name]).parameters.items())[1:])
+    for each in values:
+        if each not in parameters:
+            raise ParameterError(f"{name} has no parameter {each!r}.{did_you_mean(each, parameters)}")
+    for each, parameter in parameters.items():
+        if parameter.default is parameter.empty and each not in values:
+            raise ParameterError(f"{name} needs a value for {each!r}: {each}=…")
+    if any(names_masked(value, asking.settings.mask) for value in values.values() if isinstance(value, str)):
+        raise ParameterError("the SQL of what is masked would show its values: ask the question itself")
+    return TEXTS[name](table, **values).sql
 
 
 def ask_by_name(asking: Asking, name: str, table: str, values: Mapping[str, Any]) -> Result:

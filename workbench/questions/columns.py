@@ -122,6 +122,21 @@ FINDINGS = MappingProxyType(
     }
 )
 """A finding on a log's quality."""
+TRANSITIONS = MappingProxyType(
+    {
+        **dict.fromkeys(("from", "to"), "object"),
+        **dict.fromkeys(("moves", "items", "by_ttl"), "int64"),
+        **dict.fromkeys(("median", "p90"), "timedelta64[us]"),
+        **dict.fromkeys(("first_move", "last_move"), "datetime64[us, UTC]"),
+    }
+)
+"""A pair of values that an attribute moved between; these are of the attribute's own type."""
+STAYS = MappingProxyType(
+    {"value": "object", "since": "datetime64[us, UTC]", "age": "timedelta64[us]", "items": "int64"}
+)
+"""An item that has been at a value for long."""
+TREND = MappingProxyType({"bucket": "datetime64[us, UTC]", "belongs_to": "object", "value": "object", "items": "int64"})
+"""An aggregate at the end of a bucket of time, in the time zone that was asked for."""
 ANSWERS: tuple[Mapping[str, str], ...] = (
     CHANGE,
     HISTORY,
@@ -136,5 +151,8 @@ ANSWERS: tuple[Mapping[str, str], ...] = (
     DRIFT,
     LAG,
     FINDINGS,
+    TRANSITIONS,
+    STAYS,
+    TREND,
 )
 """The columns of every answer by their types."""

@@ -21,8 +21,11 @@ from workbench.model.stream_views import have_states, missing_images
 from workbench.model.typed_columns import number_column
 from workbench.questions.asking import Asking
 from workbench.questions.result import Result
+from workbench.sql.literals import identifier
 from workbench.sql.query import Plan, plan
+from workbench.sql.query.composed import ComposedText, Expression
 from workbench.sql.query.functions import family
+from workbench.sql.questions import load_query
 from workbench.sql.typed_attributes import Masks
 
 _ARROW = {
@@ -107,6 +110,32 @@ def estimate(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Estimat
 def planned_query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Plan:
     """Read a query, and bind it to the tables there are."""
     return plan(sql, parameters, Tables(asking.engine), masks=masks_of(asking.settings))
+
+
+def own_text(
+    name: str, table: str, expressions: Mapping[str, Expression], values: Mapping[str, object], **names: str
+) -> ComposedText:
+    """Return one of the workbench's own queries over a table.
+
+    Parameters
+    ----------
+    name
+        Its file in ``workbench/sql/queries``.
+    expressions
+        What a person wrote for its ``{names}``.
+    values
+        Its parameters; those that are not given have their defaults.
+    names
+        SQL for its other ``{names}``.
+    """
+    asked = load_query(name)
+    names |= {"versions": identifier(f"{table}$versions"), "table": identifier(table)}
+    return ComposedText(asked.text, expressions, names, asked.bind(values))
+
+
+def own_plan(asking: Asking, text: ComposedText) -> Plan:
+    """Bind one of the workbench's own queries to the tables there are."""
+    return plan(text, {}, Tables(asking.engine), masks=masks_of(asking.settings))
 
 
 def masks_of(settings: Settings) -> Masks:

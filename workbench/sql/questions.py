@@ -13,7 +13,7 @@ Parameter(name='limit', type='bigint', default=20, meaning='how many items')
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from numbers import Integral
@@ -279,8 +279,18 @@ def load_question(name: str) -> Question:
     return parse_question(name, load(name))
 
 
-def parse_question(name: str, text: str) -> Question:
-    """Read a question's head.
+def load_query(name: str) -> Question:
+    """Return a query over the relations of a log, by its name; what fills its ``{names}`` in, who asks it knows.
+
+    >>> load_query("transitions").columns[0].name
+    'from_value'
+    """
+    text = load(f"queries/{name}")
+    return parse_question(name, text, placeholders(text).names)
+
+
+def parse_question(name: str, text: str, made: Collection[str] = _SQL_MADE) -> Question:
+    """Read a question's head, in whose text some ``{names}`` may stand.
 
     Raises
     ------
@@ -330,11 +340,11 @@ def parse_question(name: str, text: str) -> Question:
         "\n".join([*notes, *sections.get("notes", [])]).strip(),
         STATE if {"candidates", "latest_state"} & placeholders(text).names else (),
     )
-    _agree(read)
+    _agree(read, made)
     return read
 
 
-def _agree(read: Question) -> None:
+def _agree(read: Question, made: Collection[str]) -> None:
     """Refuse a question whose head does not say what its text is."""
     open_ = placeholders(read.text)
     values = open_.values | ({"as_of"} if read.about_states else set())
@@ -350,7 +360,7 @@ def _agree(read: Question) -> None:
         *(f"the text has no :{name}" for name in sorted(read.parameters.keys() - values)),
         *(f"the head has no parameter :{name}" for name in sorted(values - read.parameters.keys())),
         *(f"the window names :{name}, which is no parameter" for name in sorted(window - read.parameters.keys())),
-        *(f"nothing fills {{{name}}} in" for name in sorted(open_.names - _SQL_MADE)),
+        *(f"nothing fills {{{name}}} in" for name in sorted(open_.names - {*made})),
         *(f"reads {name!r}: it must be of {', '.join(READS)}" for name in sorted(read.reads - {*READS})),
         *(["the head has no Filter: for {matching}"] if "matching" in open_.names and not read.filters else []),
         *(["the text has no {matching} for its Filter:"] if read.filters and "matching" not in open_.names else []),

@@ -50,7 +50,7 @@ from workbench.sql.query.names import (
     quoted,
     used,
 )
-from workbench.sql.query.relations import Catalog, Path, Relation
+from workbench.sql.query.relations import KEY, Catalog, Path, Relation
 from workbench.sql.query.source_text import SourceText
 from workbench.sql.typed_attributes import (
     NO_MASKS,
@@ -783,6 +783,8 @@ class Expressions(ABC):
                 raise self.error(chain[0].node, f"this may be {names}: put the one meant in double quotes")
             return Hit(source, used(chain, found[0].label), column=found[0]) if found else None
         first = chain[0]
+        if len(chain) == 1 and first.means(KEY):
+            return Hit(source, 1, metadata=KEY)
         if len(chain) == 1:
             for name in relation.kind.metadata:
                 if first.means(name):
@@ -828,6 +830,9 @@ class Expressions(ABC):
             assert hit.column
             return placed(exp.column(quoted(hit.column.name), table=quoted(source.inner)), at), hit.column.kind
         if hit.metadata:
+            hidden = [mask for mask in self._masks.paths if hit.metadata == KEY and mask[0] in relation.keys]
+            if hidden and not self._text.own:
+                raise self.error(at, f"it holds {label_text(hidden[0])}, which is masked: name the key's attributes")
             name, kind = relation.metadata(hit.metadata)
             self._attributes[source.inner, name] = relation, "", hit.metadata
         else:

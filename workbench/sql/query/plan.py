@@ -82,7 +82,7 @@ class Plan:
 
 
 def plan(
-    sql: str,
+    sql: str | SourceText,
     parameters: Mapping[str, Any],
     catalog: Catalog,
     *,
@@ -96,7 +96,7 @@ def plan(
     sql
         One SELECT in Athena's dialect, with or without WITH, UNION and so on.
     parameters
-        For ``:name`` in the text.
+        For ``:name`` in the text; of a text that was read, they are filled in.
     masks
         What its relations hide: SQL sees what is shown.
     now
@@ -107,9 +107,9 @@ def plan(
     ParameterError
         Where it is anything else, or names what is not there; it says where in the text.
     """
-    if len(sql) > _LONGEST:
+    if isinstance(sql, str) and len(sql) > _LONGEST:
         raise ParameterError(f"the query has {len(sql):,} characters, more than {_LONGEST:,}")
-    text = SourceText(sql, parameters)
+    text = SourceText(sql, parameters) if isinstance(sql, str) else sql
     tree = _parsed(text)
     binder = Binder(text, catalog, now or times.now(), masks)
     holder = exp.Paren(this=tree)  # so that the whole may be replaced too
@@ -120,7 +120,7 @@ def plan(
     tree.pop()
     order, ordered = _order(tree, columns, text, binder.keys)
     _without_null_types(tree, columns)
-    return Plan(sql, binder.relations, columns, _names(columns, text), order, (*binder.notes, *ordered), tree)
+    return Plan(text.written, binder.relations, columns, _names(columns, text), order, (*binder.notes, *ordered), tree)
 
 
 def _parsed(text: SourceText) -> exp.Expr:

@@ -24,6 +24,8 @@ from workbench.sql.questions import Question, load_question
 from workbench.sql.typed_attributes import NO_MASKS, AttributeColumn, Dialect, Masks, typed_columns
 
 Over = Literal["log", "state", "history"]
+KEY = "$key"
+"""A column of every relation, which `*` does not have: an item's whole key, as canonical DynamoDB JSON."""
 Path = tuple[str | int, ...]
 """Names of maps' members, and indexes of lists' elements from 0."""
 
@@ -157,7 +159,7 @@ class Relation:
 
     def metadata(self, name: str) -> tuple[str, str]:
         """Ask for a column of metadata; return its name in the query, and its type."""
-        kind, sql = self.kind.metadata[name]
+        kind, sql = ("varchar", "keys") if name == KEY else self.kind.metadata[name]
         column = next((column for column, text in self.plain.items() if text == sql), f"m{len(self.plain) + 1}")
         self.plain[column] = sql
         return column, kind

@@ -43,6 +43,9 @@ class SourceText:
     "select 1 from t where a = 'it''s'"
     """
 
+    own = False
+    """Whether it is one of the workbench's own, whose answers are masked afterwards."""
+
     def __init__(self, sql: str, parameters: Mapping[str, Any]) -> None:
         self.written = sql
         self.untyped: set[int] = set()
@@ -87,10 +90,9 @@ class SourceText:
         >>> print(SourceText("select a\\nfrom t", {}).error(14, "there is no t"))
         line 2, column 6, at 't': there is no t
         """
-        begin, last = (at, at) if isinstance(at, int) else _span(at)
+        begin, last = self.written_at(at)
         if begin is None or last is None:
             return ParameterError(message)
-        begin, last = self._in_written(begin), self._in_written(last)
         line = self.written.count("\n", 0, begin) + 1
         column = begin - self.written.rfind("\n", 0, begin)
         while self.written[begin : last + 1].count("(") > self.written.count(")", begin, last + 1) and last + 1 < len(
@@ -102,6 +104,13 @@ class SourceText:
             shown = (re.match(r"\w+|\S", self.written[begin:]) or [""])[0]
         shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
         return ParameterError(f"line {line}, column {column}" + (f", at {shown!r}" if shown else "") + f": {message}")
+
+    def written_at(self, at: exp.Expr | int | None) -> tuple[int | None, int | None]:
+        """Return the first and the last place, in the text as it was written, of what an error is about."""
+        begin, last = (at, at) if isinstance(at, int) else span_of(at)
+        if begin is None or last is None:
+            return None, None
+        return self._in_written(begin), self._in_written(last)
 
     def unread(self, error: ParseError | TokenError) -> ParameterError:
         """Return the error of a text that is no SQL."""
@@ -135,7 +144,7 @@ def _literal(value: object, before: str) -> str:
     return literal(value)
 
 
-def _span(node: exp.Expr | None) -> tuple[int | None, int | None]:
+def span_of(node: exp.Expr | None) -> tuple[int | None, int | None]:
     """Return the first and the last place of what a part of the tree was read from."""
     if node is None:
         return None, None
