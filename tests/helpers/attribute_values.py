@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from tests.helpers.images import ODD_NAMES
 from workbench.model.attribute_schema import Held, number_type, plain_elements, sql_type
 from workbench.model.canonical import canonical_json, canonical_number
+from workbench.sql.literals import literal
+from workbench.sql.typed_attributes import AttributeColumn
 
 NUMBERS = ["0", "1", "-1", "7", "41", "1.5", "-0.001", "100", "0.1", "2.25", "1E+125", "-1E-130", "-0", "1.50", "10.0"]
 NUMBERS += [str(2**63 - 1), str(2**63), str(-(2**63)), "12345678901234567890123456789012345678", "0." + "3" * 38]
+_PLAIN: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
 names = st.sampled_from(["a", "b", "pk", "", "\n", "two words", "first.name", 'q"t', "o'b", *ODD_NAMES.split()])
 texts = st.text(st.characters(codec="utf-8"), max_size=4) | st.sampled_from(
     ["", "null", '"', "\\", "[1]", "😀", "\x1f"]
@@ -50,6 +53,22 @@ def written(image: Mapping[str, Any], how: int = 0) -> str:
     if how == 0:
         return canonical_json(image)
     return json.dumps(image, ensure_ascii=how == 1, separators=((",", ":"), (",", ":"), (", ", ": "))[how - 1])
+
+
+def relation(images: Sequence[Mapping[str, Any] | None]) -> str:
+    """SQL of a relation of ``n``, 0, 1, …, and ``image``, canonical as Athena's deliveries have it."""
+    texts = [None if image is None else json.dumps(as_athena(json.loads(written(image))), **_PLAIN) for image in images]
+    rows = ", ".join(f"({n}, cast({literal(text)} as varchar))" for n, text in enumerate(texts))
+    return f"(select * from (values {rows}) as images (n, image))"
+
+
+def as_athena(value: Any, kind: str = "") -> Any:
+    """A value whose sets of numbers are ordered as texts."""
+    if isinstance(value, dict):
+        return {name: as_athena(inner, name if len(value) == 1 else "") for name, inner in value.items()}
+    if isinstance(value, list):
+        return [as_athena(each) for each in value] if kind != "NS" else sorted(value)
+    return value
 
 
 def twice(value: Any, kind: str = "") -> Any:
@@ -109,3 +128,24 @@ def number(text: str, kind: str) -> Any:
     """A number as a column of a SQL type has it."""
     exact = Decimal(canonical_number(text))
     return int(exact) if kind == "bigint" else float(exact) if kind == "double" else exact
+
+
+def columns_of(root: Held) -> list[AttributeColumn]:
+    """A column for every attribute of a schema, for the first two elements of each list, and for what is in these."""
+    paths: list[tuple[tuple[str | int, ...], Held]] = []
+    todo: list[tuple[tuple[str | int, ...], Held]] = [((), root)]
+    while todo:
+        path, held = todo.pop()
+        below: list[tuple[str | int, Held]] = [*held.members.items()]
+        below += [(index, held.elements) for index in (0, 1) if held.elements]
+        todo += (found := [((*path, step), inner) for step, inner in below])
+        paths += found
+    return [AttributeColumn(f"c{n}", "image", path, held) for n, (path, held) in enumerate(paths)]
+
+
+def schema(images: Sequence[Mapping[str, Any]]) -> Held:
+    """What images hold."""
+    root = Held()
+    for image in images:
+        root.add(written(image))
+    return root

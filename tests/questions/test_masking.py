@@ -409,3 +409,17 @@ def test_settings_mask_every_answer_with_their_salt(answers):
     for name, result in asked(mask=("email", "user"), mask_salt="pepper").items():
         expected = mask(plain[name].df, ["email", "user"], salt="pepper")
         pd.testing.assert_frame_equal(result.df, expected)
+
+
+def test_an_element_that_is_named_by_its_index_is_masked_in_a_query_too(tmp_path):
+    key = {"pk": {"S": "x"}}
+    item = key | {"people": {"L": [{"M": {"email": {"S": SECRET}, "age": {"N": "41"}}}]}}
+    write_log(tmp_path / "lake", chain(key, [(micros("2026-01-01T12:00:00"), item)]))
+    for path in ("people[0].email", "people[].email", "people.email"):
+        wb = Workbench(tmp_path / "lake", home=tmp_path / "home", mask=[path], mask_with="redact")
+        asked = wb.query(
+            "select people[1].email as email, people[1].age as age from things where people[1].email <> 'x'"
+        )
+        assert asked.df.to_numpy().tolist() == [[REDACTED, 41]]
+        with pytest.raises(ParameterError, match=r"people\.email, which is masked"):
+            wb.query("select people from things")

@@ -142,7 +142,8 @@ class Trino:
 def _column(kind: str, values: Sequence[Any]) -> pa.Array:
     """Return a column of the type Athena's UNLOAD writes for one of Trino's."""
     if kind.startswith("array"):
-        return pa.array(values, pa.list_(_column(kind[6:-1], []).type))
+        rows = [None if each is None else _column(kind[6:-1], each).to_pylist() for each in values]
+        return pa.array(rows, pa.list_(_column(kind[6:-1], []).type))
     if kind.startswith("decimal"):
         precision, scale = map(int, re.findall(r"\d+", kind))
         return pa.array([value and Decimal(value) for value in values], pa.decimal128(precision, scale))

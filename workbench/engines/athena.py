@@ -45,8 +45,10 @@ from workbench.engines.base import (
 )
 from workbench.engines.exported import stage
 from workbench.engines.ingest import register_functions
+from workbench.engines.kept_schemas import KeptSchemas, Seen, stamps
 from workbench.engines.reading import Reading
 from workbench.engines.scan import Window, refuse, window_of
+from workbench.engines.schemas import schema_of_rows, shapes_to_schema
 from workbench.engines.unload import answer_over_nothing, with_times_as_text, with_types
 from workbench.errors import ConfigError, ParameterError, QueryError, StoreError, TableNotFound
 from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
@@ -56,6 +58,7 @@ from workbench.log.known import as_known
 from workbench.log.listing import list_objects
 from workbench.log.objects import SCHEMA, Object, Unreadable, arrival_of
 from workbench.log.reader import read_changes
+from workbench.model.attribute_schema import Held
 from workbench.model.stream_views import View
 from workbench.model.times import END_OF_TIME, duration
 from workbench.sql.filters import EVERYTHING, Filter, key_schema
@@ -72,6 +75,7 @@ _KEPT = ", ".join(CHANGE)
 _BATCH = 50_000  # rows of a large answer handed over at a time
 _LOOKED_INTO = 20  # objects with unreadable lines that are fetched to name the lines
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_LONGEST_CONDITION = 100_000  # characters: Athena takes a text of 262,144 bytes
 _REUSED = 20  # results kept for `result_reuse`
 
 
@@ -110,6 +114,8 @@ class AthenaEngine(Engine):
         self._places: dict[str, Mapping[str, str]] = {}
         self._counted: dict[str, dict[Object, tuple[Unreadable, ...]]] = {}
         self._kept: dict[str, tuple[float, pa.Table]] = {}
+        self._schemas = KeptSchemas(settings.home if settings.store else None)
+        self._held: dict[tuple[str, Baseline], Held] = {}
         place = settings.checkpoints or "off"
         if place != "off" and not place.startswith("s3://"):
             raise ConfigError(
@@ -241,6 +247,74 @@ class AthenaEngine(Engine):
                 return schemas
         raise TableNotFound(f"{log.location} holds no change records")
 
+    def schema(self, table: str) -> Held:
+        """Return what all images of a log hold: only objects that came since are asked about, by a query of their own.
+
+        Objects that were removed from the log still count.
+
+        Raises
+        ------
+        ScanRefused
+            Where that would scan more than `max_scan_bytes`.
+        """
+        found = Held()
+        found.merge(self._schema_of_log(table).held)
+        for baseline in self.baselines(table):
+            if (table, baseline) not in self._held:
+                keys = alive_at(self.keys(table), baseline.time).types
+                with duckdb.connect() as con:
+                    register_functions(con)
+                    stage(con, "state", baseline, tuple(self._settings.keys) or tuple(keys))
+                    rows = "(select *, rowid as row_id from state)"
+                    self._held[table, baseline] = schema_of_rows(con, rows, keys)
+            found.merge(self._held[table, baseline])
+        return found
+
+    def _schema_of_log(self, table: str) -> Seen:
+        log = self.catalog.table(table)
+        reading = Reading(self._listing(log, Window()), Window(), self._checkpoint(log, END_OF_TIME))
+        log, checkpoint = reading.log, reading.checkpoint
+        if not reading.listed and not checkpoint:
+            raise TableNotFound(f"{log.location} holds no objects of change records")
+        origin = self._identity(log, table, reading).origin
+        seen = self._schemas.find(self._about(log, table, origin))
+        if checkpoint and checkpoint.held and not checkpoint.objects <= seen.objects:
+            seen = Seen(checkpoint.objects, checkpoint.held)
+        there = stamps(reading.listed)
+        new = [item for item in reading.listed if (item.path, item.size, item.modified) not in seen.objects]
+        gone = checkpoint.objects - there - seen.objects if checkpoint else frozenset()
+        asked = Reading(replace(reading.listing, objects=new), Window(), checkpoint if gone else None)
+        texts = []
+        if new:
+            lines = self._deliveries(table, reading, new, readable=None, origin=origin)
+            texts.append(part("shapes", deliveries=lines, wanted=_only(log, new, reading.listed)))
+        if checkpoint and gone:
+            texts.append(part("shapes", deliveries=log.checkpoint(checkpoint.id), wanted="true"))
+        if not texts:
+            return seen
+        counted = self._new(table, new)
+        self._refuse([(asked, counted)])
+        queries = self._queries.run(texts + ([self._census(table, asked, counted)] if counted else []))
+        try:
+            if counted:
+                self._note(log, table, counted, self._whole(queries[-1]))
+                if self._identity(log, table, reading).origin != origin:  # now it is known what the log holds
+                    return self._schema_of_log(table)
+            found = Held()
+            found.merge(seen.held)
+            for query in queries[: len(texts)]:
+                found.merge(shapes_to_schema(self._whole(query)))
+        finally:
+            self._clean(queries)
+        seen = Seen(seen.objects | stamps(new) | gone, found)
+        self._schemas.keep(self._about(log, table, origin), seen)
+        return seen
+
+    def _about(self, log: LogTable, table: str, origin: Mapping[str, str]) -> dict[str, Any]:
+        """Tell a log, and what is read of it, from all others."""
+        place = {"log": log.sql_name, "location": log.location, "only": log.only}
+        return {"table": table, **place, "origin": dict(origin), "keys": list(self._settings.keys)}
+
     def sql(self, question: Asked, table: str, /, *, where: Filter = EVERYTHING, **values: object) -> str:
         """Return the question's text in Athena's dialect, with its values filled in."""
         question = as_question(question)
@@ -340,11 +414,18 @@ class AthenaEngine(Engine):
             bytes=self._kept_bytes(log, checkpoint),
             unreadable=unreadable,
             contents=self._identity(log, table, reading).parts,
+            held=self._held_of(log, table, reading),
         )
         self.catalog.checkpoints.register(log, checkpoint.id, checkpoint.place)
         self._checkpoints.add(checkpoint)
         self.catalog.checkpoints.forget(log, self._checkpoints.discard(log.name, checkpoint.log, keep))
         return checkpoint
+
+    def _held_of(self, log: LogTable, table: str, reading: Reading) -> Held | None:
+        """Return what the images hold that a checkpoint is made of, where that is known: finding it out is a scan."""
+        seen = self._schemas.find(self._about(log, table, self._identity(log, table, reading).origin))
+        objects = stamps(reading.listed) | (reading.checkpoint.objects if reading.checkpoint else frozenset())
+        return seen.held if objects <= seen.objects else None
 
     def _answers(
         self,
@@ -855,6 +936,17 @@ class AthenaEngine(Engine):
                 return []
             changes = (each for local in list_objects(path) for each in read_changes(local, self._settings.keys))
             return [replace(each, object=item.path) for each in changes if isinstance(each, Unreadable)]
+
+
+def _only(log: LogTable, objects: Sequence[Object], there: Sequence[Object]) -> str:
+    """Write the condition on lines of some objects where others are in their partitions; none where it is too long."""
+    partitions, wanted = {log.values(item) for item in objects}, {item.path for item in objects}
+    others = [item.path for item in there if item.path not in wanted and log.values(item) in partitions]
+    if not others:
+        return "readable"
+    operator, paths = min((("in", sorted(wanted)), ("not in", others)), key=lambda each: len(each[1]))
+    condition = f"arrival {operator} {literal(paths)}"
+    return f"readable and {condition}" if len(condition) < _LONGEST_CONDITION else "readable"
 
 
 def _remove(session: Session, database: str, table: str, place: str) -> None:

@@ -38,7 +38,7 @@ from workbench.engines.base import (
 )
 from workbench.engines.exported import stage
 from workbench.engines.ingest import as_it_is, layouts, let_interrupt, register_functions
-from workbench.engines.schemas import schema_of
+from workbench.engines.schemas import schema_of_rows
 from workbench.engines.staging import StagedLog
 from workbench.errors import (
     ConfigError,
@@ -80,7 +80,6 @@ _BASELINE = "baseline"
 _CHANGES = "changes.parquet"
 _NAMED = 3  # kinds of things that are no change records, where there is nothing else
 _IMAGES = ("image", "new_image", "old_image")
-_LOOKED_THROUGH = 200_000  # changes whose images are looked through at a time
 _BATCH = 50_000  # rows of a large answer handed over at a time
 M = TypeVar("M", bound=Callable[..., Any])
 
@@ -201,27 +200,32 @@ class DuckDBEngine(Engine):
             return self._schema(table)
 
     def _schema(self, table: str) -> Held:
-        log = self._log(self._source_of(table))
-        self._refresh(log)
-        found = Held()
         with _failing("its schema", table):
-            found.merge(log.held(self._within(log, table) or "true"))
-            if checkpoint := self._checkpoint(table, END_OF_TIME):
-                self._hold(found, checkpoint.place, self._kept_changes(checkpoint), checkpoint.keys)
+            found = self._schema_of_log(table)
             for baseline in self.baselines(table):
                 self._stage(table, baseline)
                 rows = f"(select *, rowid as row_id from {_BASELINE})"
                 self._hold(found, repr(baseline), rows, alive_at(self._table(table).schemas, baseline.time).types)
         return found
 
+    def _schema_of_log(self, table: str) -> Held:
+        """Return what images of the log hold: of all objects or, where some are gone or not read, of a checkpoint's."""
+        checkpoint, log = self._checkpoint(table, END_OF_TIME), self._log(self._source_of(table))
+        gone = bool(checkpoint and log.lacks(checkpoint.objects))
+        if checkpoint and checkpoint.held and (gone or not log.is_stored()):
+            log = self._log(self._source_of(table), checkpoint)
+        self._refresh(log)
+        found = log.held(self._within(log, table) or "true")
+        if checkpoint and log.after and checkpoint.held:
+            found.merge(checkpoint.held)
+        elif checkpoint and gone:
+            self._hold(found, checkpoint.place, self._kept_changes(checkpoint), checkpoint.keys)
+        return found
+
     def _hold(self, found: Held, name: str, changes: str, keys: Mapping[str, str]) -> None:
-        """Take in what changes hold that never change, which are looked through once, some at a time."""
+        """Take in what changes hold that never change, which are looked through once."""
         if name not in self._held:
-            held = self._held[name] = Held()
-            rows = self._con.sql(f"select min(row_id), max(row_id) from {changes} as changes").fetchall()[0]
-            for first in range(rows[0], rows[1] + 1, _LOOKED_THROUGH) if rows[0] is not None else ():
-                where = f"row_id between {first} and {first + _LOOKED_THROUGH - 1}"
-                held.merge(schema_of(self._con, f"(select * from {changes} as changes where {where})", [keys], held))
+            self._held[name] = schema_of_rows(self._con, changes, keys)
         found.merge(self._held[name])
 
     @_asked_again
@@ -380,6 +384,7 @@ class DuckDBEngine(Engine):
         deliveries, log = self._resumed(table, before) or self._whole(table)
         late = duration(self._settings.late_arrival).to_pytimedelta()
         checkpoint = self._checkpoints.begin(table, self._origin(table), log.listed, keys, late, log.after)
+        held = self._schema_of_log(table)
         names = {"deliveries": deliveries} | {name: f"kept_image({name})" for name in ("new_image", "old_image")}
         text = compose(
             load("parts/checkpoint"),
@@ -400,7 +405,11 @@ class DuckDBEngine(Engine):
         try:
             self._con.execute(f"copy ({to_duckdb(text)}) to {literal(str(data))} (format parquet, compression zstd)")
             checkpoint = replace(
-                checkpoint, bytes=data.stat().st_size, unreadable=log.unread, contents=self._identity(log, table).parts
+                checkpoint,
+                bytes=data.stat().st_size,
+                unreadable=log.unread,
+                contents=self._identity(log, table).parts,
+                held=held,
             )
             self._checkpoints.add(checkpoint)
         except BaseException as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -30,6 +30,7 @@ _RARE = 0.01  # of the images: such leaves are not looked for, but learned from 
 _MOST = 500  # leaves
 _SPARSE = 8  # times the leaves an image has: each costs a look at every image
 _ROUNDS = 5  # of learning
+_ROWS = 200_000  # changes that are looked through at a time
 _OTHERS = "images_that_are_not_proven"
 
 
@@ -69,6 +70,43 @@ def schema_of(
             for member in held.members.values():
                 member.kinds = dict.fromkeys(member.kinds, 0)
         found.merge(held)
+    return found
+
+
+def schema_of_rows(con: duckdb.DuckDBPyConnection, changes: str, keys: Mapping[str, str]) -> Held:
+    """Return what the images of many changes hold, as `schema_of` does, which looks through some at a time.
+
+    Parameters
+    ----------
+    changes
+        They have a ``row_id``, too.
+    keys
+        The names and types of their key.
+    """
+    held = Held()
+    first, last = con.execute(f"select min(row_id), max(row_id) from {changes} as changes").fetchall()[0]
+    for begin in range(first, last + 1, _ROWS) if first is not None else ():
+        where = f"row_id between {begin} and {begin + _ROWS - 1}"
+        held.merge(schema_of(con, f"(select * from {changes} as changes where {where})", [keys], held))
+    return held
+
+
+def shapes_to_schema(rows: pa.Table) -> Held:
+    """Return what images hold of which ``shapes.sql`` tells the shapes.
+
+    >>> shape = {"of_keys": False, "shape": '{"n":{"N":""}}', "images": 3, "digits": 0, "scale": 0, "int64": 1}
+    >>> rows = [shape | {"position": 1}, shape | {"position": 2, "digits": 2, "scale": 1, "int64": 0}]
+    >>> shapes_to_schema(pa.Table.from_pylist(rows)).find(("n",))
+    Held(kinds={'N': 3}, digits=2, scale=1, int64=False, members={}, elements=None)
+    """
+    shapes: dict[tuple[bool, str], dict[int, dict[str, Any]]] = {}
+    for row in rows.to_pylist():
+        shapes.setdefault((row["of_keys"], row["shape"]), {})[row["position"]] = row
+    found = Held()
+    for (of_keys, shape), told in shapes.items():
+        extents = ((told[at]["digits"], told[at]["scale"], told[at]["int64"] == 1) for at in sorted(told)[1:])
+        times = 0 if of_keys else told[1]["images"]
+        found.add_value({"M": orjson.loads(shape)}, times, extents)
     return found
 
 

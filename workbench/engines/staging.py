@@ -250,6 +250,15 @@ class StagedLog:
         self._con.execute(f"create or replace temp view {view} as {' union all by name '.join(parts)}")
         return view
 
+    def lacks(self, objects: Collection[Stamp]) -> bool:
+        """Return whether some objects are not in the log any more."""
+        return not {_stamp(item) for item in list_source(self.source, self._undated).objects}.issuperset(objects)
+
+    def is_stored(self) -> bool:
+        """Return whether every object of the log has been read into the store."""
+        stored = {stamp for each in self._all_stored() for stamp in each.objects}
+        return stored.issuperset(_stamp(item) for item in list_source(self.source, self._undated).objects)
+
     def held(self, within: str) -> Held:
         """Return what the images of changes hold, and their keys, of the objects that are read.
 

@@ -22,6 +22,7 @@ from workbench.errors import StoreError
 from workbench.log.contents import Part
 from workbench.log.files import Files, LocalFiles
 from workbench.log.objects import Object, Unreadable
+from workbench.model.attribute_schema import Held
 from workbench.text import count, file_name, size
 
 _MANIFEST = "_checkpoint.parquet"
@@ -62,6 +63,8 @@ class Checkpoint:
     """Their lines that are no change record."""
     contents: tuple[Part, ...] = field(default=(), repr=False)
     """What they hold: Regions, accounts, keys and times."""
+    held: Held | None = field(default=None, repr=False, compare=False)
+    """What all images of them hold, and not only of the changes it keeps; None where that was not looked at."""
 
     @property
     def id(self) -> str:
@@ -163,6 +166,7 @@ class Checkpoints:
                 (*astuple(each)[:-2], each.first.isoformat(), each.last.isoformat()) for each in checkpoint.contents
             ],
             "unreadable": [(each.object.removeprefix(root), each.line, each.reason) for each in checkpoint.unreadable],
+            "held": checkpoint.held and checkpoint.held.to_json(),
         }
         rows_by_path = sorted((path.removeprefix(root), *rest) for path, *rest in checkpoint.objects)
         columns = list(zip(*rows_by_path, strict=True))
@@ -247,6 +251,7 @@ class Checkpoints:
                         Part(*rest, *map(datetime.fromisoformat, (first, last)))
                         for *rest, first, last in metadata["contents"]
                     ),
+                    Held.from_json(metadata["held"]) if metadata.get("held") else None,
                 )
             )
         return self._read[place, log]

@@ -88,19 +88,39 @@ class Held:
         except (AttributeError, TypeError, ValueError):
             raise RecordRefused("an image is not DynamoDB JSON") from None  # which may show values
 
-    def add_value(self, value: Mapping[str, Any], times: int = 1) -> None:
-        """Take in a value as DynamoDB JSON has it, such as ``{"N":"1"}``, that is there so many times."""
+    def add_value(
+        self, value: Mapping[str, Any], times: int = 1, extents: Iterator[tuple[int, int, bool]] | None = None
+    ) -> None:
+        """Take in a value as DynamoDB JSON has it, such as ``{"N":"1"}``, that is there so many times.
+
+        Parameters
+        ----------
+        extents
+            Digits, scale and int64 of its numbers and sets of numbers, in their order, where it does not have these.
+
+        Raises
+        ------
+        RecordRefused
+            Where it is none.
+
+        >>> held = Held()
+        >>> held.add_value({"N": ""}, 5, iter([(3, 2, False)]))
+        >>> held.kinds, sql_type(held)
+        ({'N': 5}, 'decimal(18,2)')
+        """
         ((kind, inner),) = value.items()
         if type(inner) is not PYTHON_TYPES.get(kind):
             raise RecordRefused("an image is not DynamoDB JSON")  # nor is its type shown, which may be a value
         self.kinds[kind] = self.kinds.get(kind, 0) + times
         if kind == "M":
             for name, member in inner.items():
-                self.member(name).add_value(member, times)
+                self.member(name).add_value(member, times, extents)
         elif kind == "L":
             for element in inner:
                 self.elements = self.elements or Held()
-                self.elements.add_value(element, times)
+                self.elements.add_value(element, times, extents)
+        elif kind in ("N", "NS") and extents is not None:
+            self.merge(Held({}, *next(extents)))
         elif kind in ("N", "NS"):
             for number in inner if kind == "NS" else (inner,):
                 self.add_number(number)

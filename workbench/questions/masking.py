@@ -63,7 +63,7 @@ def mask(
     >>> mask(pd.DataFrame({"pk": ["a"], "person.email": ["ann@example.com"]}), ["person"], "redact").loc[0].to_list()
     ['a', '[masked]']
     """
-    hide, masked = _hider(how, salt), _paths(paths)
+    hide, masked = _hider(how, salt), masked_paths(paths)
     names = set(map(str, df.columns))
     items = bool(names & RESERVED)  # a state: all others are attributes
     own = RESERVED if items else frozenset[str]().union(*(each for each in ANSWERS if each.keys() <= names))
@@ -74,7 +74,7 @@ def mask(
         if not items and name in ("before", "after") and {"path", "before", "after"} <= names:
             hidden = _differences(hidden, df["path"], masked, hide)
         if actor and name == ACTOR:
-            hidden = _attribute(hidden, _paths(actor), masked, hide)
+            hidden = _attribute(hidden, masked_paths(actor), masked, hide)
         elif name not in own:
             hidden = _attribute(hidden, _places(name, prefixed=not items), masked, hide)
         if name in _IMAGES and not items:
@@ -176,7 +176,7 @@ def beside(paths: Sequence[str], columns: Iterable[str]) -> list[str]:
     ['address']
     """
     attributes = [place for name in columns for place in _places(name, prefixed=False)]
-    return [path for path in paths if not any(_below(place, _paths(path)) for place in attributes)]
+    return [path for path in paths if not any(_below(place, masked_paths(path)) for place in attributes)]
 
 
 def names_masked(text: str, paths: str | Sequence[str]) -> bool:
@@ -190,11 +190,16 @@ def names_masked(text: str, paths: str | Sequence[str]) -> bool:
     plain = _UNQUOTED.sub("", text)
     return any(
         re.search(rf"(?<!\w){re.escape(_UNQUOTED.sub('', path[-1]))}(?!\w)", plain, re.IGNORECASE)
-        for path in _paths(paths)
+        for path in masked_paths(paths)
     )
 
 
-def _paths(paths: str | Sequence[str]) -> list[AttributePath]:
+def masked_paths(paths: str | Sequence[str]) -> list[AttributePath]:
+    """Return the paths of a mask as names, without the indexes of lists' elements, which are all masked.
+
+    >>> masked_paths(["people[0].email", 'a."b[0]"'])
+    [('people', 'email'), ('a', 'b[0]')]
+    """
     return [_path(path) for path in ([paths] if isinstance(paths, str) else paths)]
 
 

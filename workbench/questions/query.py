@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 from workbench.config import Settings
 from workbench.engines import Engine, Estimate
 from workbench.errors import ParameterError
-from workbench.model.attribute_paths import column_path
 from workbench.model.attribute_schema import Held
 from workbench.model.attributes import Numbers
 from workbench.model.stream_views import have_states, missing_images
 from workbench.model.typed_columns import number_column
 from workbench.questions.asking import Asking
+from workbench.questions.masking import masked_paths
 from workbench.questions.result import Result
 from workbench.sql.literals import identifier
 from workbench.sql.query import Plan, plan
@@ -140,7 +140,7 @@ def own_plan(asking: Asking, text: ComposedText) -> Plan:
 
 def masks_of(settings: Settings) -> Masks:
     """Return what SQL is not to see."""
-    return Masks(tuple(column_path(path) for path in settings.mask), settings.mask_with, settings.mask_salt)
+    return Masks(tuple(masked_paths(settings.mask)), settings.mask_with, settings.mask_salt)
 
 
 def frame(planned: Plan, rows: pa.Table, numbers: Numbers = "auto") -> pd.DataFrame:

@@ -344,14 +344,19 @@ class _Athena(_Writer):
         return f"transform(cast({self.text(column, 'L')} as array(json)), element -> {element})"
 
     def typed_elements(self, column: AttributeColumn) -> str:
-        written = canonical("json_format(element)")
+        written = self._canonical(column, "element")
         return f"transform(cast({self.text(column, 'L')} as array(json)), element -> {written})"
 
     def members(self, column: AttributeColumn) -> str:
-        return canonical(f"json_format({self.text(column, 'M')})")
+        return self._canonical(column, self.text(column, "M"))
 
     def typed(self, column: AttributeColumn) -> str:
-        return canonical(f"json_format({self.whole(column)})")
+        return self._canonical(column, self.whole(column))
+
+    def _canonical(self, column: AttributeColumn, json: str) -> str:
+        """Write the canonical text of JSON, sets in the order that Python has them in, too."""
+        text = canonical(f"json_format({json})")
+        return part("sets_in_order", json=text) if _holds_sets(column.held) else text
 
     def hashed(self, column: AttributeColumn) -> str:
         salt = self._masks.salt  # Trino takes no empty key; HMAC fills a key up with zeros
@@ -360,6 +365,11 @@ class _Athena(_Writer):
 
     def translated(self, sql: str) -> str:
         return sql
+
+
+def _holds_sets(held: Held) -> bool:
+    below = [*held.members.values(), *([held.elements] if held.elements else [])]
+    return not held.kinds.keys().isdisjoint(("SS", "NS")) or any(map(_holds_sets, below))
 
 
 def _found(image: str) -> str:

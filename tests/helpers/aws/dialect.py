@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
+import hmac
 import json
 import re
 import zlib
@@ -444,6 +446,13 @@ def xxhash64(data: bytes) -> bytes:
     return xxhash.xxh64_digest(data)
 
 
+def hmac_sha256(data: bytes, key: bytes) -> bytes:
+    """Return the digest; Java takes no empty key."""
+    if not key:
+        raise ValueError("Empty key")
+    return hmac.new(key, data, hashlib.sha256).digest()
+
+
 _FUNCTIONS: list[tuple[str, Callable[..., Any], list[Any], str]] = [
     ("trino_json_sorted", json_sorted, ["VARCHAR"], "VARCHAR"),
     ("trino_json_written", json_written, ["VARCHAR"], "VARCHAR"),
@@ -459,4 +468,5 @@ _FUNCTIONS: list[tuple[str, Callable[..., Any], list[Any], str]] = [
     ("trino_from_utf8", from_utf8, ["BLOB"], "VARCHAR"),
     ("crc32", crc32, ["BLOB"], "BIGINT"),
     ("xxhash64", xxhash64, ["BLOB"], "BLOB"),
+    ("hmac_sha256", hmac_sha256, ["BLOB", "BLOB"], "BLOB"),
 ]
