@@ -12,6 +12,7 @@ from workbench.errors import ParameterError
 QUESTIONS = (
     "latest_state",
     "changes",
+    "versions",
     "item_history",
     "diff",
     "change_frequency",

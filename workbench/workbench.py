@@ -16,7 +16,7 @@ from workbench.engines import Estimate, open_engine
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.model.keys import Key
 from workbench.model.times import Moment
-from workbench.questions import frequency, history, quality, query, reconciliation, state, two_logs
+from workbench.questions import frequency, history, quality, query, reconciliation, state, two_logs, versions
 from workbench.questions import transitions as questions_transitions
 from workbench.questions import trend as questions_trend
 from workbench.questions.asking import Asking
@@ -25,6 +25,7 @@ from workbench.questions.history import Comparison, History
 from workbench.questions.quality import Quality
 from workbench.questions.result import Result
 from workbench.questions.transitions import Transitions
+from workbench.questions.versions import Names
 from workbench.sandbox.generate import Generated
 from workbench.text import plain
 from workbench.vocabulary import QUESTIONS, question_name
@@ -252,6 +253,66 @@ class Workbench:
             events=events,
             where=where,
             limit=limit,
+        )
+
+    def versions(
+        self,
+        table: str,
+        *,
+        key: Key | Sequence[Key] | None = None,
+        prefix: bool = False,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        as_of: Moment | None = None,
+        where: str | None = None,
+        names: Names = "workbench",
+    ) -> Result:
+        """Show every state that items were in, from when to when: a type 2 slowly changing dimension.
+
+        Parameters
+        ----------
+        key, prefix
+            Only of these items; see `workbench.model.keys.read_keys`.
+        start, end
+            Only states that held at some time of this window, `start` inclusive, `end` exclusive.
+        as_of
+            From the changes made until this instant, inclusive: what held then has no end.
+        where
+            A condition on attributes and on the columns below; see `workbench.model.conditions`.
+        names
+            ``"dbt"`` calls the columns beside attributes as dbt's snapshots do, and leaves out what these do not have:
+            dbt_scd_id (a digest of the key and dbt_valid_from, the same whenever it is asked), dbt_updated_at,
+            dbt_valid_from and dbt_valid_to.
+
+        Returns
+        -------
+        Result
+            One row a state, by key and time: the attributes as of `latest_state`, valid_from (inclusive, UTC,
+            microseconds), valid_to (exclusive; NaT while it holds), version (from 1, over all lives of the item), life
+            (1, then one more after each time it was gone), is_current, and ended_by (modify, remove or ttl; <NA> while
+            it holds). An attribute that is called like one of these columns is in double quotes. What a baseline knew
+            holds from its instant on.
+
+        Raises
+        ------
+        ParameterError
+            Where a condition, a key or an instant cannot be read.
+
+        Examples
+        --------
+        >>> wb.versions("persons", key="pk=p-000003")[["visits", "version", "ended_by"]].to_dict("records")
+        [{'visits': 0, 'version': 1, 'ended_by': 'remove'}]
+        """
+        return versions.versions(
+            self._asking,
+            table,
+            key=key,
+            prefix=prefix,
+            start=start,
+            end=end,
+            as_of=as_of,
+            where=where,
+            names=names,
         )
 
     def item_history(

@@ -9,7 +9,7 @@ import pytest
 
 from workbench.engines.holding import surely_holding
 from workbench.model.conditions import CHANGES, LATEST, parse
-from workbench.questions.state import _holding
+from workbench.questions.state import holding
 
 VALUES = [
     {"N": "1"},
@@ -90,9 +90,9 @@ def test_changes_are_the_same_asked_all_at_once_and_few_at_a_time(where):
 
 
 def assert_alike(rows, condition, *images):
-    singly = pa.concat_tables(_holding(rows.slice(at, 100), condition, *images) for at in range(0, len(rows), 100))
+    singly = pa.concat_tables(holding(rows.slice(at, 100), condition, *images) for at in range(0, len(rows), 100))
     assert 0 < len(singly) < len(rows)
-    assert _holding(rows, condition, *images).equals(singly)
+    assert holding(rows, condition, *images).equals(singly)
     assert surely_holding(rows, condition, *images).any() or "b'" in repr(condition)  # of binary nothing is sure
 
 

@@ -37,7 +37,7 @@ from workbench.log.objects import Unreadable
 from workbench.log.reader import read_changes
 from workbench.model.conditions import parse
 from workbench.model.records import COLUMNS, canonical_change, canonical_json, refuse_images
-from workbench.questions.state import _holding
+from workbench.questions.state import holding
 from workbench.sandbox.item_store import ItemStore
 from workbench.sandbox.table_export import export_table
 
@@ -579,7 +579,7 @@ def test_images_are_refused_as_what_they_are_whoever_stumbles_over_them(image):
         refuse_images(["{}", None, text])
     rows = pa.table({"new_image": [text], "old_image": [json.dumps(A)]})
     with suppress(RecordRefused):  # and nothing else
-        _holding(rows, parse("v = 'A' or v > 1"), "new_image", "old_image")
+        holding(rows, parse("v = 'A' or v > 1"), "new_image", "old_image")
 
 
 # --- a line has a limit

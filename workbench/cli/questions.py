@@ -73,6 +73,40 @@ def changes(
 @click.argument("table")
 @item_options
 @window_options
+@click.option("--as-of", metavar="TIME", help="From the changes until then: what held then has no end.")
+@click.option("--where", metavar="CONDITION", help="Only states of which it holds.")
+@click.option(
+    "--names",
+    type=click.Choice(["workbench", "dbt"]),
+    default="workbench",
+    show_default=True,
+    help="How columns beside attributes are called.",
+)
+@result_options
+def versions(
+    table: str,
+    key: tuple[str, ...],
+    prefix: bool,
+    start: str | None,
+    end: str | None,
+    as_of: str | None,
+    where: str | None,
+    names: str,
+    **options: Any,
+) -> None:
+    """Show every state that items of TABLE were in, from when to when.
+
+    \b
+    Example: workbench versions persons --names dbt --out persons_snapshot.parquet
+    """
+    asked = {"start": start, "end": end, "as_of": as_of, "where": where, "names": names}
+    answer("versions", table, asked | items(key, prefix), options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
+@item_options
+@window_options
 @result_options
 def item_history(
     table: str, key: tuple[str, ...], prefix: bool, start: str | None, end: str | None, **options: Any
@@ -344,7 +378,7 @@ def _asked(question: str, parameters: tuple[str, ...], key: tuple[str, ...], pre
     asked = parameters_of(question, pairs(parameters))
     if not key and not prefix:
         return asked
-    if question not in ("changes", "item_history", "diff"):
+    if question not in ("changes", "versions", "item_history", "diff"):
         raise click.BadParameter(f"{question} is asked of all items", param_hint="--key")
     return asked | items(key, prefix)
 

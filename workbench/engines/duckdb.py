@@ -488,7 +488,7 @@ class DuckDBEngine(Engine):
             canonical="canonical_image(image)",
             matching=matching(question, where),
             alive="true" if one_key else None,
-            items=replace(where, condition=None).sql(),
+            items=where.of_items.sql(),
             row="row_id",
         )
         return to_duckdb(text), log

@@ -23,7 +23,7 @@ from workbench.errors import EngineLost, ParameterError, RecordRefused
 from workbench.log.contents import alive_at, remade
 from workbench.log.exports import others
 from workbench.model.attribute_paths import column_name
-from workbench.model.conditions import CHANGES, LATEST, Condition, parse
+from workbench.model.conditions import CHANGES, LATEST, VERSIONS, Condition, parse
 from workbench.model.keys import Key, read_keys
 from workbench.model.times import END_OF_TIME, START_OF_TIME, instant
 from workbench.questions.arrivals_read import note_arrival
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
-_BY_KEY = frozenset({"latest_state", "changes", "item_history", "diff", "reconcile"})  # whose rows are ordered by key
+# Whose rows are ordered by key.
+_BY_KEY = frozenset({"latest_state", "changes", "versions", "item_history", "diff", "reconcile"})
 _BY_OF = {"hot_keys": "key"}  # the file of `change_frequency` by key, asked by its own name
 UNMATCHED = "the mask {} applies to nothing here"
 
@@ -186,7 +187,8 @@ class Asking:
                 "the SQL of a condition on a masked attribute would show its values: leave it out, or "
                 "ask the question itself"
             )
-        condition = parse(where, LATEST if meant.about_states else CHANGES) if where else None
+        columns = VERSIONS if name == "versions" else LATEST if meant.about_states else CHANGES
+        condition = parse(where, columns) if where else None
         return self.engine.sql(meant, table, where=Filter(condition=condition), **parameters)
 
     def estimate(self, question: str, table: str, values: Mapping[str, Any]) -> Estimate:

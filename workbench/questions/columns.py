@@ -30,6 +30,24 @@ DIFFERENCE = MappingProxyType(
     }
 )
 """An attribute that differs."""
+VERSION = MappingProxyType(
+    {
+        "valid_from": "datetime64[us, UTC]",
+        "valid_to": "datetime64[us, UTC]",
+        "version": "int64",
+        "life": "int64",
+        "is_current": "bool",
+        "ended_by": "string",
+    }
+)
+"""A state that an item was in, after its attributes."""
+SNAPSHOT = MappingProxyType(
+    {
+        "dbt_scd_id": "string",
+        **dict.fromkeys(("dbt_updated_at", "dbt_valid_from", "dbt_valid_to"), "datetime64[us, UTC]"),
+    }
+)
+"""The same as a snapshot of dbt tells it: https://docs.getdbt.com/reference/resource-configs/snapshot_meta_column_names."""
 ACTOR = "actor"
 """The column, right after event_name, of what the new image has at the setting `actor`: who wrote, by its word."""
 HISTORY = MappingProxyType(
@@ -139,6 +157,8 @@ TREND = MappingProxyType({"bucket": "datetime64[us, UTC]", "belongs_to": "object
 """An aggregate at the end of a bucket of time, in the time zone that was asked for."""
 ANSWERS: tuple[Mapping[str, str], ...] = (
     CHANGE,
+    VERSION,
+    SNAPSHOT,
     HISTORY,
     COMPARISON,
     HOT_KEYS,

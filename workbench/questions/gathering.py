@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from hashlib import md5
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +15,10 @@ import pyarrow.compute as pc
 
 from workbench.engines.images import Reader, in_order
 from workbench.model.attribute_columns import FORMS, Attribute
-from workbench.model.attribute_paths import column_name
+from workbench.model.attribute_paths import RESERVED, column_name
 from workbench.model.attributes import Numbers
 from workbench.questions.actors import Actor
-from workbench.questions.columns import CHANGE
+from workbench.questions.columns import CHANGE, SNAPSHOT, VERSION
 from workbench.questions.frames import beside_own, by_key, times
 from workbench.questions.large import Frame, LargeFrame
 from workbench.questions.spool import Spool
@@ -23,6 +26,11 @@ from workbench.sql.attributes import Leaf
 
 PART = 50_000
 """Rows of a frame that are made together."""
+_VERSION = {
+    **dict.fromkeys(("valid_from", "valid_to"), pa.timestamp("us")),
+    **dict.fromkeys(("version", "life"), pa.int64()),
+    "ended_by": pa.string(),
+}
 _STATE = {"ts": pa.timestamp("us"), "by_ttl": pa.bool_(), "gone": pa.bool_()}
 _CHANGE = dict.fromkeys(CHANGE, pa.string()) | {
     "ts": pa.timestamp("us"),
@@ -40,8 +48,14 @@ class Images:
     [1, <NA>]
     """
 
-    def __init__(self, name: str, numbers: Numbers = "auto", threads: int | None = None) -> None:
-        self._name, self._numbers = name, numbers
+    def __init__(
+        self,
+        name: str,
+        numbers: Numbers = "auto",
+        threads: int | None = None,
+        beside: Collection[str] = RESERVED,
+    ) -> None:
+        self._name, self._numbers, self._beside = name, numbers, beside
         self._reader = Reader(threads=threads)
         self._attributes: dict[tuple[str, ...], Attribute] = {}
         self._columns: dict[tuple[Leaf, str], str] = {}
@@ -78,7 +92,9 @@ class Images:
             if name in held:
                 kept[leaf.path][leaf.kind, form] = pa.chunked_array([rows.column(name).combine_chunks()])
         return {
-            column_name(path): self._attributes.get(path, Attribute()).column(kept.get(path, {}), len(rows))
+            column_name(path, beside=self._beside): self._attributes.get(path, Attribute()).column(
+                kept.get(path, {}), len(rows)
+            )
             for path in in_order(kept, keys)
         }
 
@@ -156,6 +172,68 @@ class Items:
         return df
 
 
+class Versions:
+    """The rows of `versions.sql`: a frame of one row a state, by key and time; see `Workbench.versions`.
+
+    Parameters
+    ----------
+    columns
+        Which columns stand beside attributes: `VERSION`, or `SNAPSHOT`.
+    folder
+        Where rows are kept that are too many for memory.
+    threads
+        With which images are read; without it, one a core.
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, str] = VERSION,
+        *,
+        numbers: Numbers,
+        folder: Path | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._own = columns
+        self._keys = Images("key", threads=threads)
+        self._images = Images("image", numbers, threads, beside={*RESERVED, *columns})
+        self._spool, self._by = Spool(folder), list[pa.Table]()
+
+    def add(self, rows: pa.Table) -> None:
+        """Take in rows."""
+        kept = dict(_VERSION)
+        if self._own is SNAPSHOT:
+            rows = rows.append_column("scd_id", pa.array(map(_scd_id, *_of(rows, "keys", "valid_from")), pa.string()))
+            kept["scd_id"] = pa.string()
+        self._spool.add(pa.table(self._images.read(rows.column("image")) | _own(rows, *kept)))
+        self._by.append(pa.table(self._keys.read(rows.column("keys")) | _own(rows, "valid_from")))
+
+    def frame(self, keys: Sequence[str]) -> Frame:
+        """Return the frame of all rows."""
+        for side in (self._keys, self._images):
+            side.close()
+        nothing = self._keys.schema({"valid_from": _VERSION["valid_from"]}).empty_table()
+        by = pa.concat_tables([nothing, *self._by], promote_options="default")
+        columns = self._keys.columns(by, keys)
+        self._by = []
+        places = by_key([*(columns[column_name((name,))] for name in keys), times(by.column("valid_from"))])
+        order = np.arange(len(by)) if places is None else places
+        return _frame(lambda numbers: self._part(numbers, keys), [order[at : at + PART] for at in _starts(len(order))])
+
+    def _part(self, numbers: np.ndarray, keys: Sequence[str]) -> pd.DataFrame:
+        kept = _VERSION | ({"scd_id": pa.string()} if self._own is SNAPSHOT else {})
+        rows = self._spool.take(numbers, self._images.schema(kept))
+        df = pd.DataFrame(self._images.columns(rows, keys), pd.RangeIndex(len(rows)))
+        began, ended = (times(rows.column(name)) for name in ("valid_from", "valid_to"))
+        if self._own is SNAPSHOT:
+            values = {"dbt_scd_id": rows.column("scd_id").to_pandas(), "dbt_updated_at": began}
+            values |= {"dbt_valid_from": began, "dbt_valid_to": ended}
+        else:
+            values = {name: rows.column(name).to_pandas() for name in ("version", "life", "ended_by")}
+            values |= {"valid_from": began, "valid_to": ended, "is_current": ended.isna()}
+        own = pd.DataFrame({name: values[name] for name in self._own}, df.index)
+        return pd.concat([df, own.astype(dict(self._own))], axis="columns")
+
+
 class Changes:
     """The rows of `changes.sql`: a frame of one row a change, by time; see `Workbench.changes`.
 
@@ -231,8 +309,21 @@ def _places(columns: Mapping[str, pd.Series], keys: Sequence[str], rows: int) ->
     return np.arange(rows) if order is None else order
 
 
+def _starts(rows: int) -> range:
+    return range(0, rows, PART)
+
+
+def _of(rows: pa.Table, *names: str) -> list[list[Any]]:
+    return [rows.column(name).to_pylist() for name in names]
+
+
+def _scd_id(key: str, began: datetime) -> str:
+    """Return what tells a version of an item from all others, whenever it is asked."""
+    return md5(f"{key}|{began.isoformat(timespec='microseconds')}".encode(), usedforsecurity=False).hexdigest()
+
+
 def _own(rows: pa.Table, *names: str) -> dict[str, pa.ChunkedArray]:
-    types = _STATE | _CHANGE
+    types = _STATE | _CHANGE | _VERSION | {"scd_id": pa.string()}
     return {name: rows.column(name).cast(types[name]) for name in names}
 
 

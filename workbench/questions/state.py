@@ -82,7 +82,7 @@ def changes(
         newest: pa.Table | None = None
         for answer in asking.batches("changes", table, start=begin, end=until, where=matching):
             views += stream_views.count_views(answer.rows)
-            rows = _holding(answer.rows, condition, "new_image", "old_image", threads=asking.settings.threads)
+            rows = holding(answer.rows, condition, "new_image", "old_image", threads=asking.settings.threads)
             found += len(rows)
             if limit is None:
                 gathered.add(rows)
@@ -209,14 +209,14 @@ def _items_at(
                 items = Items(asking.key_names(table, at), include_deleted=include_deleted, **asking.gathering)
             ambiguous += pc.sum(answer.rows.column("ambiguous")).as_py() or 0
             rows = answer.rows if include_deleted else answer.rows.filter(answer.rows.column("image").is_valid())
-            items.add(_holding(rows, condition, "image", threads=asking.settings.threads))
+            items.add(holding(rows, condition, "image", threads=asking.settings.threads))
         assert items  # of the first part at least
         return answer, items.frame(asking.key_names(table, at)), ambiguous
 
     return asking.retrying(table, ask)
 
 
-def _holding(
+def holding(
     rows: pa.Table, condition: Condition | None, new: str, old: str | None = None, *, threads: int | None = None
 ) -> pa.Table:
     """Keep the rows of which a condition holds exactly: SQL compares numbers as doubles."""
@@ -243,6 +243,12 @@ def _columns(rows: pa.Table) -> list[dict[str, Any]]:
     """Return the columns an answer adds to attributes, row by row, as conditions compare them."""
     columns = []
     for row in rows.select([name for name in rows.column_names if not name.endswith("image")]).to_pylist():
+        if "valid_from" in row:
+            began, ended = (row[name] and row[name].replace(tzinfo=UTC) for name in ("valid_from", "valid_to"))
+            counts = {name: Decimal(row[name]) for name in ("version", "life")}
+            columns.append({"valid_from": began, "valid_to": ended, **counts, "is_current": ended is None})
+            columns[-1]["ended_by"] = row["ended_by"]
+            continue
         ts = row["ts"].replace(tzinfo=UTC)
         if "event_id" in row:
             size = row["size_bytes"]
@@ -252,7 +258,7 @@ def _columns(rows: pa.Table) -> list[dict[str, Any]]:
             )
         else:
             columns.append({"_changed_at": ts, "_by_ttl": row["by_ttl"]})
-    if "image" in rows.column_names:
+    if "image" in rows.column_names and "valid_from" not in rows.column_names:
         for row, image in zip(columns, rows.column("image").to_pylist(), strict=True):
             row["_deleted_at"] = row["_changed_at"] if image is None else None
     return columns

@@ -102,7 +102,12 @@ def _condition(tree: Condition, columns: Mapping[str, str], meant: bool) -> str:
             return ("" if meant else "not ") + _leaf(leaf, columns, meant)
 
 
-_COLUMNS = {"_changed_at": "ts", "_deleted_at": "case when image is null then ts end", "_by_ttl": "by_ttl"}
+_COLUMNS = {
+    "_changed_at": "ts",
+    "_deleted_at": "case when image is null then ts end",
+    "_by_ttl": "by_ttl",
+    "is_current": "(valid_to is null)",
+}
 
 
 def _of_column(leaf: Leaf) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from workbench.model.conditions import Condition, Name
 from workbench.model.keys import KeyPart
@@ -32,13 +33,20 @@ class Filter:
     """INSERT, MODIFY or REMOVE: one of these."""
     condition: Condition | None = None
     """On attributes of the images."""
+    valid: tuple[datetime, datetime] | None = None
+    """Only versions that were valid at some time from the first instant on, before the second."""
     nothing: bool = False
     """No row matches: the answer is its columns and their types."""
 
     @property
     def only_items(self) -> bool:
         """Whether it names items, and asks nothing of their images: these are a few, and keys tell which."""
-        return bool(self.keys) and self.condition is None
+        return bool(self.keys) and self == self.of_items
+
+    @property
+    def of_items(self) -> Filter:
+        """What of it keys and events tell."""
+        return replace(self, condition=None, valid=None)
 
     def sql(self, new: str = "", old: str | None = None) -> str:
         """Write the condition; of a condition on numbers it may match more, see `workbench.sql.conditions.condition`.
@@ -60,6 +68,9 @@ class Filter:
             parts.append(f"event_name in {literal(list(self.events))}")
         if self.condition:
             parts.append(condition_sql(self.condition, new=new, old=old))
+        if self.valid:
+            begin, end = map(literal, self.valid)
+            parts.append(f"valid_from < {end} and (valid_to is null or valid_to > {begin})")
         return " and ".join(parts) or "true"
 
 

@@ -30,8 +30,9 @@ Every comparison is true or false, never unknown:
   the condition holds when it does with all of them read from the new image, or all from the old one.
 
 The columns that an answer adds are named as they are: ``_changed_at``, ``_deleted_at`` and ``_by_ttl`` of the latest
-state, ``ts``, ``event_name``, ``by_ttl``, ``size_bytes`` and ``event_id`` of changes; attributes so called are quoted.
-Times compare with texts such as ``'2026-11-20T12:00Z'`` or ``'-2d'``.
+state, ``ts``, ``event_name``, ``by_ttl``, ``size_bytes`` and ``event_id`` of changes, ``valid_from``, ``valid_to``,
+``version``, ``life``, ``is_current`` and ``ended_by`` of versions; attributes so called are quoted. Times compare with
+texts such as ``'2026-11-20T12:00Z'`` or ``'-2d'``.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from workbench.model.conditions.grammar import parse as parse
 from workbench.model.conditions.tree import CHANGES as CHANGES
 from workbench.model.conditions.tree import COLUMN as COLUMN
 from workbench.model.conditions.tree import LATEST as LATEST
+from workbench.model.conditions.tree import VERSIONS as VERSIONS
 from workbench.model.conditions.tree import And as And
 from workbench.model.conditions.tree import Changed as Changed
 from workbench.model.conditions.tree import Compares as Compares

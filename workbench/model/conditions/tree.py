@@ -21,7 +21,13 @@ CHANGES: Mapping[str, type] = {
     "size_bytes": Decimal,
     "event_id": str,
 }
-"""The columns an answer adds to attributes, and what they compare with; of the latest state and of changes."""
+VERSIONS: Mapping[str, type] = {
+    **dict.fromkeys(("valid_from", "valid_to"), datetime),
+    **dict.fromkeys(("version", "life"), Decimal),
+    "is_current": bool,
+    "ended_by": str,
+}
+"""The columns an answer adds to attributes, and what they compare with; of the latest state, changes and versions."""
 
 
 @dataclass(frozen=True)
