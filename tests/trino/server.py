@@ -20,6 +20,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,8 @@ def _column(kind: str, values: Sequence[Any]) -> pa.Array:
         return pa.array([value and Decimal(value) for value in values], pa.decimal128(precision, scale))
     if kind == "varbinary":
         return pa.array([None if value is None else base64.b64decode(value) for value in values], pa.binary())
+    if kind == "date":
+        return pa.array([value and date.fromisoformat(value) for value in values], pa.date32())
     types = {"boolean": pa.bool_(), "integer": pa.int32(), "bigint": pa.int64(), "double": pa.float64()}
     if kind not in types and not kind.startswith("varchar"):
         raise TrinoError(f"UNLOAD to Parquet does not keep a {kind} as it is")

@@ -93,6 +93,14 @@ create macro from_unixtime_nanos(n) as
 create macro trino_array_position(a, x) as case when a is not null and x is not null
     then coalesce(list_position(a, x), 0) end;
 create macro codepoint(x) as unicode(x);
+create macro trino_array_max(a) as case when list_count(a) = len(a) then list_max(a) end;
+create macro trino_array_min(a) as case when list_count(a) = len(a) then list_min(a) end;
+create macro trino_upper(s) as array_to_string(list_transform(string_split(s, 'ß'), lambda part: upper(part)), 'ß');
+create macro trino_substr(s, b, n) as case when b = 0 or b > length(s) or b < -length(s) or n <= 0 then left(s, 0)
+    else substr(s, b, case when n > 4294967295 then 4294967295 else n end) end;
+create macro with_timezone(t, zone) as timezone(zone, cast(t as timestamp));
+create macro at_timezone(t, zone) as timezone(zone, t);
+create macro from_iso8601_timestamp_nanos(x) as cast(x as timestamp with time zone);
 create macro map_agg(k, v) as map(list(k), list(v));
 """
 
@@ -148,6 +156,14 @@ def _mended(node: Any) -> Any:
             return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this, true=exp.Literal.number(1))]))
         case exp.ArrayToString() if not node.args.get("null"):
             return exp.Anonymous(this="trino_array_join", expressions=[node.this, node.expression])
+        case exp.ArrayMax() | exp.ArrayMin():
+            name = "trino_array_max" if isinstance(node, exp.ArrayMax) else "trino_array_min"
+            return exp.Anonymous(this=name, expressions=[node.this])
+        case exp.Upper():
+            return exp.Anonymous(this="trino_upper", expressions=[node.this])
+        case exp.Substring():
+            length = node.args.get("length") or exp.Literal.number(2**31)
+            return exp.Anonymous(this="trino_substr", expressions=[node.this, node.args["start"], length])
         case exp.ArrayDistinct():
             return exp.Anonymous(this="trino_array_distinct", expressions=[node.this])
         case exp.ArrayContains():
@@ -170,11 +186,13 @@ def _mended(node: Any) -> Any:
             return exp.Anonymous(this="trino_regexp_replace", expressions=[node.this, node.expression, into])
         case exp.Trim() if not node.expression:
             node.set("expression", exp.Literal.string(" \t\n\r\f\v"))
-        case exp.DateDiff():
-            return exp.Anonymous(
-                this="date_sub",
-                expressions=[exp.Literal.string(str(node.args["unit"].name)), node.expression, node.this],
-            )
+        case exp.DateDiff():  # of milliseconds, whatever the unit
+            milli, unit = exp.Literal.string("millisecond"), exp.Literal.string(str(node.args["unit"].name))
+            times = [
+                exp.Anonymous(this="date_trunc", expressions=[milli.copy(), each])
+                for each in (node.expression, node.this)
+            ]
+            return exp.Anonymous(this="date_sub", expressions=[unit, *times])
         case exp.FromBase64():
             return exp.Anonymous(this="trino_from_base64", expressions=[node.this])
         case exp.Decode():
@@ -406,7 +424,8 @@ def java_double(number: float) -> str:
 
 @functools.lru_cache(maxsize=512)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
+    r"""Compile a pattern of Java's, whose \z is Python's \Z."""
+    return re.compile(re.sub(r"(\\[^z])|\\z", lambda found: found[1] or r"\Z", text), re.ASCII)
 
 
 @functools.lru_cache(maxsize=65536)

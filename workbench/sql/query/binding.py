@@ -61,6 +61,12 @@ class Binder(Expressions):
         columns = self.query(tree, None, {})
         if not self.relations:
             raise ParameterError(f"the query reads no table: {self._there_are()}")
+        for number, column in enumerate(columns, 1):
+            if column.kind in ("array(null)", "array(timestamp)") or (
+                column.kind == "null" and not isinstance(tree, exp.Select)
+            ):
+                name = label_text(column.label) or f"column {number}"
+                raise ParameterError(f"{name} is {column.kind}, which cannot be a column: use cast(… as varchar) in it")
         return list(columns)
 
     # Queries.
@@ -210,7 +216,7 @@ class Binder(Expressions):
             while waiting:
                 each = waiting.pop()
                 of = each.this if isinstance(each, exp.Filter) else each
-                if each in keys or any(of is aggregate for aggregate in scope.aggregates):
+                if each in keys or of.meta.get("aggregate"):
                     continue
                 if isinstance(each, exp.Column) and each.table in own:
                     raise self.error(each, "it must be in GROUP BY, or in an aggregate such as max()")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,12 +16,15 @@ from sqlglot import exp
 from workbench.errors import ParameterError, did_you_mean
 from workbench.model.attribute_schema import Held, note_of
 from workbench.model.times import instant
+from workbench.sql.dialects import MICROSECONDS
 from workbench.sql.query.functions import (
     AGGREGATES,
+    MOST_DIGITS,
     NAMED,
     NAMES,
     SCALARS,
     UNITS,
+    UNITS_OF_DATES,
     WINDOW_FUNCTIONS,
     Function,
     common,
@@ -28,6 +33,7 @@ from workbench.sql.query.functions import (
     family,
     fits,
     in_words,
+    scale_of,
 )
 from workbench.sql.query.names import (
     Ctes,
@@ -50,6 +56,7 @@ from workbench.sql.query.names import (
     quoted,
     used,
 )
+from workbench.sql.query.portable import Unlike, mended, whole_number
 from workbench.sql.query.relations import KEY, Catalog, Path, Relation
 from workbench.sql.query.source_text import SourceText
 from workbench.sql.typed_attributes import (
@@ -87,8 +94,16 @@ _CAST_FROM = {
     "timestamp": {"varchar", "date", "timestamp"},
 }
 _INTERVALS = frozenset({"SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "YEAR"})
-_WHOLE_NUMBER = "^ *[+-]?[0-9]+ *$"
-_MICROSECONDS = "%Y-%m-%d %H:%M:%S.%f"
+_DAY, _NUMBER = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}", r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
+_WRITTEN = {
+    "bigint": r"^ *[+-]?[0-9]+ *\z",
+    "decimal": rf"^ *{_NUMBER} *\z",
+    "double": rf"^ *{_NUMBER} *\z",
+    "boolean": r"^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[tTfF01])\z",
+    "date": rf"^ *{_DAY} *\z",
+    "timestamp": rf"^ *{_DAY}( [0-9]{{1,2}}:[0-9]{{1,2}}(:[0-9]{{1,2}}([.][0-9]{{1,6}})?)?)? *\z",
+}
+"""How texts are written that are cast to a type."""
 _TIMESTAMP = exp.DataType.build("timestamp(6)", dialect="trino")
 
 
@@ -117,7 +132,7 @@ class Expressions(ABC):
         if type(node) in AGGREGATES:
             return self._aggregate(node, scope)
         if function := SCALARS.get(type(node)):
-            return self._mended(node, self._call(node, function, scope))
+            return self._call(node, function, scope)
         for kinds, bind in self._others.items():
             if isinstance(node, kinds):
                 return bind(self, node, scope)
@@ -126,9 +141,11 @@ class Expressions(ABC):
         raise self.error(node, self._not_there(node))
 
     def _not_there(self, node: exp.Expr) -> str:
+        if isinstance(node, exp.Placeholder | exp.Parameter):
+            return "a parameter is written :name here"
         if not isinstance(node, exp.Func):
             return f"{node.key.upper()} is not supported here"
-        name = called(node)
+        name = str(node.meta.get("name") or called(node)).lower()
         known = [*NAMED, *(called(each) for each in (*AGGREGATES, *SCALARS, *WINDOW_FUNCTIONS))]
         return (
             f"there is no function {name!r} here: docs/time-travel.md lists those there are.{did_you_mean(name, known)}"
@@ -170,6 +187,10 @@ class Expressions(ABC):
             raise self.error(at, f"[…] takes an element of an array, and this is {in_words(kind)}")
         if self.typed(index, scope) not in ("bigint", "null"):
             raise self.error(at, "an index is a whole number")
+        if whole_number(node.expressions[0]) is None:  # engines count from the end, or fail, below 1
+            number = node.expressions[0]
+            above = exp.GT(this=number.copy(), expression=exp.Literal.number(0))
+            node.set("expressions", [exp.Case().when(above, number.copy())])
         node.set("safe", True)
         return element(kind)
 
@@ -177,7 +198,19 @@ class Expressions(ABC):
         if node.is_string:
             return "varchar"
         text = str(node.this).lower()
-        return "double" if "e" in text else "decimal" if "." in text else "bigint"
+        if "e" in text:
+            if not math.isfinite(float(text)):
+                raise self.error(node, "this is more than a double holds")
+            return "double"
+        whole, point, fraction = text.partition(".")
+        digits = len(whole.lstrip("0")) + len(fraction)
+        if point:
+            if digits > MOST_DIGITS:
+                raise self.error(node, f"a decimal has {MOST_DIGITS} digits at most, and this has {digits}")
+            return f"decimal({max(digits, 1)},{len(fraction)})"
+        if int(whole) >= 2**63 + isinstance(node.parent, exp.Neg):
+            raise self.error(node, f"this is more than 64 bits hold: write decimal '{text}'")
+        return "bigint"
 
     def _variable(self, node: exp.Expr, scope: Scope) -> str:
         if (kind := scope.lambdas.get(str(node.this).lower())) is None:
@@ -213,13 +246,15 @@ class Expressions(ABC):
         at, places = place(node), list(map(place, parts))
         kinds = self._all(parts, scope)
         kinds = self._as_meant([node.this, node.expression], kinds)
-        shared = self._comparable(kinds, places, at)
-        if shared in ("array", "varbinary") and isinstance(node, _ORDERED):
+        shared = self._comparable(kinds, places, at, arrays=isinstance(node, exp.NullSafeEQ | exp.NullSafeNEQ))
+        if shared == "varbinary" and isinstance(node, _ORDERED):
             raise self.error(at, f"{in_words(kinds[0])} is neither less nor greater than another")
         return "boolean"
 
-    def _comparable(self, kinds: Sequence[str], places: Sequence[exp.Expr], at: exp.Expr) -> str:
-        """Refuse to compare what engines would turn into each other, or fail on."""
+    def _comparable(
+        self, kinds: Sequence[str], places: Sequence[exp.Expr], at: exp.Expr, *, arrays: bool = False
+    ) -> str:
+        """Refuse to compare what engines would turn into each other, or fail on; and arrays, of which NULL is one."""
         for number, kind in enumerate(kinds[1:], 1):
             if comparable(kinds[0], kind):
                 continue
@@ -233,6 +268,8 @@ class Expressions(ABC):
                 at if len(kinds) == 2 else places[number],
                 f"{in_words(kinds[0])} is compared with {in_words(kind)}: {advice}",
             )
+        if not arrays and "array" in map(family, kinds):
+            raise self.error(at, "arrays are compared by IS [NOT] DISTINCT FROM, or as texts by array_join")
         return comparable(kinds[0], kinds[-1])
 
     def _as_meant(self, nodes: Sequence[exp.Expr], kinds: Sequence[str]) -> list[str]:
@@ -277,7 +314,9 @@ class Expressions(ABC):
     def _is(self, node: exp.Expr, scope: Scope) -> str:
         kind = self.typed(node.this, scope)
         tested = node.expression
-        if isinstance(tested, exp.Boolean) and kind in ("boolean", "null"):
+        if isinstance(tested, exp.Boolean) and kind in ("boolean", "null"):  # which Athena does not know
+            known = exp.Coalesce(this=node.this.copy(), expressions=[exp.Boolean(this=not tested.this)])
+            put(node, exp.paren(known if tested.this else exp.Not(this=known)))
             return "boolean"
         if not isinstance(tested, exp.Null):
             raise self.error(node, "IS tests for NULL: attribute_exists(x) tells whether an attribute is there")
@@ -291,7 +330,16 @@ class Expressions(ABC):
         return "boolean"
 
     def _escape(self, node: exp.Expr, scope: Scope) -> str:
-        self.typed(node.expression, scope)
+        by, pattern = node.expression, node.this.expression
+        if not all(isinstance(each, exp.Literal) and each.is_string for each in (by, pattern)):
+            raise self.error(node, "of LIKE with ESCAPE, both are texts that are written here")
+        sign = re.escape(str(by.this))
+        if (
+            len(by.this) != 1
+            or by.this in "%_"
+            or not re.fullmatch(f"(?:{sign}[%_{sign}]|[^{sign}])*", str(pattern.this), re.DOTALL)
+        ):
+            raise self.error(by, "ESCAPE takes one sign, after which %, _ or itself stands")
         return self.typed(node.this, scope)
 
     def _negative(self, node: exp.Expr, scope: Scope) -> str:
@@ -310,6 +358,9 @@ class Expressions(ABC):
         left, right = map(family, kinds)
         if "interval" in (left, right):
             if isinstance(node, exp.Add | exp.Sub) and left in ("timestamp", "date") and right == "interval":
+                unit = str(node.expression.args["unit"]).upper() if isinstance(node.expression, exp.Interval) else ""
+                if left == "date" and unit.removesuffix("S") not in UNITS_OF_DATES:
+                    raise self.error(at, "to a date, days, weeks, months and years are added")
                 if left == "date":
                     node.replace(exp.cast(node.copy(), "date"))
                 return kinds[0]
@@ -326,7 +377,19 @@ class Expressions(ABC):
                 node.set("this", exp.cast(node.this, "double"))
                 node.set("expression", exp.cast(node.expression, "double"))
             node.set("expression", exp.Nullif(this=node.expression, expression=exp.Literal.number(0)))
-        return "decimal" if family(kind) == "decimal" else kind
+        return self._of_38_digits(node, kinds, at) if family(kind) == "decimal" else kind
+
+    def _of_38_digits(self, node: exp.Expr, kinds: Sequence[str], at: exp.Expr) -> str:
+        """Reckon with decimals as widely as they go, which one engine does by itself."""
+        if isinstance(node, exp.Mod):
+            raise self.error(at, "of decimals there is no remainder: cast them to bigint or double")
+        scales = [scale_of(kind) for kind in kinds]
+        scale = sum(scales) if isinstance(node, exp.Mul) else max(scales)
+        if scale > MOST_DIGITS:
+            raise self.error(at, f"this has {scale} digits after the point: use cast(… as double), or round it before")
+        for name, each in zip(("this", "expression"), scales, strict=True):
+            node.set(name, exp.cast(node.args[name], f"decimal({MOST_DIGITS},{each})"))
+        return f"decimal({MOST_DIGITS},{scale})"
 
     def _joined(self, node: exp.Expr, scope: Scope) -> str:
         parts = node.expressions if isinstance(node, exp.Concat) else [node.this, node.expression]
@@ -334,6 +397,8 @@ class Expressions(ABC):
             at = place(each)
             if not fits(kind := self.typed(each, scope), "varchar"):
                 raise self.error(at, f"texts are joined, and this is {in_words(kind)}: use cast(… as varchar)")
+            if kind == "null":
+                put(each, exp.cast(exp.null(), "varchar"))
         return "varchar"
 
     def _case(self, node: exp.Expr, scope: Scope) -> str:
@@ -362,6 +427,8 @@ class Expressions(ABC):
     def _one_of(self, node: exp.Expr, scope: Scope) -> str:
         parts = [node.this, *node.expressions]
         places = list(map(place, parts))
+        if isinstance(node, exp.Coalesce) and len(parts) == 1:
+            raise self.error(node, "coalesce takes two values or more")
         return self._of_one_kind(self._all(parts, scope), places)
 
     def _null_if(self, node: exp.Expr, scope: Scope) -> str:
@@ -397,7 +464,7 @@ class Expressions(ABC):
         if self.typed(node.this, scope) != "timestamp":
             raise self.error(at, "AT TIME ZONE takes a timestamp, in UTC")
         zone = node.args.get("zone")
-        if not (isinstance(zone, exp.Literal) and zone.is_string):
+        if not (isinstance(zone, exp.Literal) and zone.is_string and re.search(r"/|^UTC$", zone.this)):
             raise self.error(at, "AT TIME ZONE takes a zone like 'Europe/Berlin'")
         try:
             instant(self._now_at, str(zone.this))
@@ -409,10 +476,11 @@ class Expressions(ABC):
     def _extracted(self, node: exp.Expr, scope: Scope) -> str:
         at = place(node)
         unit = {"DOW": "DAYOFWEEKISO", "DAY_OF_WEEK": "DAYOFWEEKISO", "DOY": "DAYOFYEAR"}.get(str(node.this).upper())
-        if not unit and str(node.this).upper() not in UNITS - {"MICROSECOND", "MILLISECOND"}:
+        if not unit and str(node.this).upper() not in UNITS - {"MILLISECOND"}:
             raise self.error(at, f"EXTRACT takes {', '.join(sorted(UNITS)).lower()}, dow or doy")
-        if not fits(kind := self.typed(node.expression, scope), "time"):
-            raise self.error(at, f"EXTRACT takes a time, and this is {in_words(kind)}")
+        wanted = "time" if unit or str(node.this).upper() in UNITS_OF_DATES else "timestamp"
+        if not fits(kind := self.typed(node.expression, scope), wanted):
+            raise self.error(at, f"EXTRACT takes {in_words(wanted)} here, and this is {in_words(kind)}")
         if unit:
             name = exp.DayOfWeekIso if unit == "DAYOFWEEKISO" else exp.DayOfYear
             put(node, name(this=node.expression.copy()))
@@ -432,37 +500,34 @@ class Expressions(ABC):
         if not kind:
             raise self.error(at, f"there is no cast to {to.sql('athena').lower()}: there are {', '.join(_CAST_FROM)}")
         value = node.this
-        literal = value.this if isinstance(value, exp.Literal) and value.is_string else None
+        literal = str(value.this) if isinstance(value, exp.Literal) and value.is_string else None
         of = family(self.typed(value, scope))
         value = node.this
         if of not in (*_CAST_FROM[kind], "null"):
             advice = ": double is written in different ways, round it to decimal(18, 2) first" if of == "double" else ""
             raise self.error(at, f"{in_words(of)} is not cast to {in_words(kind)}{advice}")
-        if kind == "decimal":
-            return self._decimal_cast(node, to, literal)
+        result = self._decimal(node, to, literal) if kind == "decimal" else kind
         if kind == "timestamp":
             node.set("to", _TIMESTAMP.copy())
-        elif kind == "bigint":
-            node.set("to", exp.DataType.build("bigint"))
-            if of in ("double", "decimal"):
-                node.set("this", exp.Round(this=value.copy()))
-            elif of == "varchar" and literal is None:
-                self._whole_number(node, value)
-        elif kind == "varchar":
-            node.set("to", exp.DataType.build("varchar"))
-            if of == "timestamp":
-                put(node, exp.TimeToStr(this=value.copy(), format=exp.Literal.string(_MICROSECONDS)))
-        return kind
+        elif kind != "decimal":
+            node.set("to", exp.DataType.build(kind))
+        if kind == "bigint" and of in ("double", "decimal"):
+            node.set("this", exp.Round(this=value.copy()))
+        elif kind == "varchar" and of == "timestamp":
+            put(node, exp.TimeToStr(this=value.copy(), format=exp.Literal.string(MICROSECONDS)))
+        elif kind != "varchar" and of == "varchar":
+            self._as_written(node, kind, literal)
+        return result
 
-    def _decimal_cast(self, node: exp.Expr, to: exp.Expr, literal: str | None) -> str:
+    def _decimal(self, node: exp.Expr, to: exp.Expr, literal: str | None) -> str:
         sizes = [int(str(each.this)) for each in to.expressions]
         if not sizes and literal is not None:
             try:
                 digits = Decimal(literal).as_tuple()
             except InvalidOperation:
                 raise self.error(node, f"{literal!r} is no number") from None
-            scale = max(-int(digits.exponent), 0)
-            sizes = [max(len(digits.digits), scale, 1), scale]
+            exponent = int(digits.exponent)
+            sizes = [max(len(digits.digits) + max(exponent, 0), -exponent, 1), max(-exponent, 0)]
         sizes = [*(sizes or [38]), 0][:2]
         if not 1 <= sizes[0] <= 38 or sizes[1] > sizes[0]:
             raise self.error(node, "a decimal has 1 to 38 digits, and no more of them after the point")
@@ -470,13 +535,18 @@ class Expressions(ABC):
         node.set("to", exp.DataType.build(kind))
         return kind
 
-    def _whole_number(self, node: exp.Expr, text: exp.Expr) -> None:
-        """Take what is no whole number for none, also where an engine would round it."""
-        pattern = exp.Literal.string(_WHOLE_NUMBER)
-        matches = exp.RegexpLike(this=text.copy(), expression=pattern)
-        refused = exp.Null() if isinstance(node, exp.TryCast) else exp.Literal.string("this is no whole number")
-        checked = exp.Case().when(exp.Not(this=matches), refused).else_(exp.Trim(this=text.copy()))
-        node.set("this", checked)
+    def _as_written(self, node: exp.Expr, kind: str, literal: str | None) -> None:
+        """Take a text that is not written as a type is for none of it, whatever an engine makes of it."""
+        pattern, is_tried = _WRITTEN[kind], isinstance(node, exp.TryCast)
+        if literal is not None and re.fullmatch(pattern.removesuffix(r"\z"), literal):
+            node.set("this", exp.Literal.string(literal.strip()))
+            return
+        if literal is not None and not is_tried:
+            raise self.error(node, f"{literal!r} is not {in_words(kind)} as it is written here")
+        text = node.this
+        matches = exp.RegexpLike(this=text.copy(), expression=exp.Literal.string(pattern))
+        refused = exp.Null() if is_tried else exp.Literal.string(f"this is not {in_words(kind)}")
+        node.set("this", exp.Case().when(exp.Not(this=matches), refused).else_(exp.Trim(this=text.copy())))
 
     # Functions.
 
@@ -490,23 +560,20 @@ class Expressions(ABC):
             for each in list(given) if isinstance(given, list) else [given]:
                 at = place(each)
                 kinds[name] = self.typed(each, scope)
-                if not fits(kinds[name], function.takes[name]):
-                    wanted = in_words(function.takes[name])
-                    raise self.error(at, f"{called(node)} takes {wanted} here, and this is {in_words(kinds[name])}")
-        unit = node.args.get("unit")
-        if unit is not None and str(unit.name).upper() not in UNITS:
-            raise self.error(node, f"a unit of time is {', '.join(sorted(UNITS)).lower()}")
-        returns = function.returns
-        return returns if isinstance(returns, str) else returns(kinds)
-
-    def _mended(self, node: exp.Expr, kind: str) -> str:
-        """Write a call so that both engines answer alike."""
-        if isinstance(node, exp.TimeToStr) and not isinstance(node.args.get("format"), exp.Literal):
-            raise self.error(node, "the format of date_format is a text that is written here")
-        if isinstance(node, exp.Replace) and node.args.get("replacement") is None:
-            node.set("replacement", exp.Literal.string(""))
-        if isinstance(node, exp.DateAdd | exp.TimestampTrunc | exp.DateTrunc) and kind == "date":
-            node.replace(exp.cast(node.copy(), "date"))
+                wanted = function.takes[name]
+                if not fits(kinds[name], wanted):
+                    told = f"{called(node)} takes {in_words(wanted)} here, and this is {in_words(kinds[name])}"
+                    raise self.error(at, told)
+                if kinds[name] == "null" and wanted != "any":
+                    raise self.error(at, f"{called(node)} of NULL: write its type, as in cast(null as varchar)")
+        at, returns = place(node), function.returns
+        returned = returns if isinstance(returns, str) else returns(kinds)
+        try:
+            call, kind = mended(node, kinds, returned)
+        except Unlike as error:
+            raise self.error(at, f"{called(node)}: {error}") from None
+        if call is not node:
+            put(node, call)
         return kind
 
     def _aggregate(self, node: exp.Expr, scope: Scope, *, window: bool = False) -> str:
@@ -514,6 +581,7 @@ class Expressions(ABC):
             raise self.error(node, scope.refused)
         if not window:
             scope.aggregates.append(node)
+            node.meta["aggregate"] = True
         within = scope if window else scope.within_aggregate()
         at, given = place(node), node.this
         if isinstance(node, exp.Count) and (given is None or isinstance(given, exp.Star)):
@@ -552,6 +620,8 @@ class Expressions(ABC):
         if not fits(kind := self.typed(node, scope), wanted):
             name = called(aggregate)
             raise self.error(at, f"{name} takes {in_words(wanted)}, and this is {in_words(kind)}")
+        if kind == "null" and wanted != "any":
+            raise self.error(at, f"{called(aggregate)} of NULL: write its type, as in cast(null as bigint)")
         return kind
 
     def _exact(self, node: exp.Expr, kind: str) -> None:
@@ -580,15 +650,17 @@ class Expressions(ABC):
             raise self.error(at, "this window is not supported")
         kind = ""
         if not isinstance(of, exp.Identifier):
-            inner = of.this if isinstance(of, exp.IgnoreNulls | exp.RespectNulls | exp.Filter) else of
+            inner = of.this if isinstance(of, exp.IgnoreNulls | exp.RespectNulls) else of
+            if isinstance(inner, exp.Filter) or isinstance(inner.this, exp.Distinct):
+                raise self.error(at, "Athena's windows know neither FILTER nor DISTINCT: use CASE in the aggregate")
+            if isinstance(inner, exp.ArrayAgg):
+                raise self.error(at, "array_agg is no window function: use GROUP BY")
             if function := WINDOW_FUNCTIONS.get(type(inner)):
                 kind = self._call(inner, function, scope)
             elif type(inner) in AGGREGATES:
                 kind = self._aggregate(inner, scope, window=True)
             else:
                 raise self.error(at, "OVER stands after an aggregate or a window function")
-            if isinstance(of, exp.Filter):
-                self.typed(of.expression.this, scope)
         named = node.args.get("alias")
         if named and kind and named.this.lower() not in scope.windows:
             raise self.error(named, f"there is no WINDOW {named.this}")

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+MOST_DIGITS = 38
+"""Of a decimal, in both engines."""
 NUMBERS = frozenset({"bigint", "decimal", "double"})
 TIMES = frozenset({"timestamp", "date"})
 _WORDS = {
@@ -67,10 +69,22 @@ def common(kinds: Sequence[str]) -> str:
     if not known:
         return "null"
     families = [family(kind) for kind in known]
-    for wider in ("double", "decimal", "timestamp"):
-        if wider in families and len(set(families)) > 1:
-            return known[families.index(wider)] if wider != "decimal" else "decimal"
-    return known[0] if len(set(known)) == 1 else families[0]
+    if len(set(known)) == 1:
+        return known[0]
+    if set(families) == {"array"}:
+        return f"array({common([element(kind) for kind in known])})"
+    if "decimal" in families and "double" not in families:
+        return f"decimal({MOST_DIGITS},{max(map(scale_of, known))})"
+    return next((wider for wider in ("double", "timestamp") if wider in families), families[0])
+
+
+def scale_of(kind: str) -> int:
+    """Return how many digits after the point a number of a type has.
+
+    >>> scale_of("decimal(18,2)"), scale_of("bigint")
+    (2, 0)
+    """
+    return int(kind.removesuffix(")").partition(",")[2]) if family(kind) == "decimal" else 0
 
 
 def fits(kind: str, wanted: str) -> bool:
@@ -127,11 +141,7 @@ def _element_of(argument: str) -> Callable[[Mapping[str, str]], str]:
 
 
 def _sum(kinds: Mapping[str, str]) -> str:
-    return "double" if family(kinds["this"]) == "double" else "decimal"
-
-
-def _rounded(kinds: Mapping[str, str]) -> str:
-    return kinds["this"] if family(kinds["this"]) != "decimal" else "decimal"
+    return "double" if family(kinds["this"]) == "double" else f"decimal({MOST_DIGITS},{scale_of(kinds['this'])})"
 
 
 _TEXT = Function({"this": "varchar"})
@@ -155,7 +165,6 @@ AGGREGATES: Mapping[type[exp.Expr], Function] = {
     exp.StddevSamp: _DOUBLE,
     exp.Variance: _DOUBLE,
     exp.VariancePop: _DOUBLE,
-    exp.Corr: Function({"this": "number", "expression": "number"}, "double"),
 }
 WINDOW_FUNCTIONS: Mapping[type[exp.Expr], Function] = {
     exp.RowNumber: Function({}, "bigint"),
@@ -172,10 +181,10 @@ WINDOW_FUNCTIONS: Mapping[type[exp.Expr], Function] = {
 }
 SCALARS: Mapping[type[exp.Expr], Function] = {
     exp.Abs: Function({"this": "number"}, _of("this")),
-    exp.Ceil: Function({"this": "number"}, _rounded),
-    exp.Floor: Function({"this": "number"}, _rounded),
-    exp.Round: Function({"this": "number", "decimals": "bigint"}, _rounded),
-    exp.Sign: Function({"this": "number"}, _rounded),
+    exp.Ceil: Function({"this": "number"}, _of("this")),
+    exp.Floor: Function({"this": "number"}, _of("this")),
+    exp.Round: Function({"this": "number", "decimals": "bigint"}, _of("this")),
+    exp.Sign: Function({"this": "number"}, _of("this")),
     exp.Sqrt: _DOUBLE,
     exp.Exp: _DOUBLE,
     exp.Ln: _DOUBLE,
@@ -203,6 +212,7 @@ SCALARS: Mapping[type[exp.Expr], Function] = {
     exp.Month: _PART_OF_TIME,
     exp.WeekOfYear: _PART_OF_TIME,
     exp.Day: _PART_OF_TIME,
+    exp.DayOfMonth: _PART_OF_TIME,
     exp.DayOfWeekIso: _PART_OF_TIME,
     exp.DayOfYear: _PART_OF_TIME,
     exp.Hour: Function({"this": "timestamp"}, "bigint"),
@@ -215,10 +225,12 @@ SCALARS: Mapping[type[exp.Expr], Function] = {
     exp.DateDiff: Function({"this": "time", "expression": "time"}, "bigint", frozenset({"unit"})),
     exp.TimeToStr: Function({"this": "time"}, "varchar", frozenset({"format"})),
     exp.TimeToUnix: Function({"this": "timestamp"}, "double"),
+    exp.UnixToTime: Function({"this": "number"}, "timestamp"),
+    exp.FromISO8601Timestamp: Function({"this": "varchar"}, "timestamp"),
     exp.ArraySize: Function({"this": "array"}, "bigint"),
     exp.ArrayContains: Function({"this": "array", "expression": "any"}, "boolean"),
     exp.ArrayToString: Function({"this": "array", "expression": "varchar", "null": "varchar"}),
-    exp.ArraySort: Function({"this": "array"}, _of("this")),
+    exp.ArraySort: Function({"this": "array"}, _of("this"), frozenset({"nulls_first"})),
     exp.ArrayMax: Function({"this": "array"}, _element_of("this")),
     exp.ArrayMin: Function({"this": "array"}, _element_of("this")),
 }
@@ -247,6 +259,12 @@ NAMES: Mapping[type[exp.Expr], str] = {
     exp.TimestampTrunc: "date_trunc",
     exp.TimeToStr: "date_format",
     exp.TimeToUnix: "to_unixtime",
+    exp.DateDiff: "date_diff",
+    exp.DateAdd: "date_add",
+    exp.DayOfMonth: "day_of_month",
+    exp.DayOfYear: "day_of_year",
+    exp.UnixToTime: "from_unixtime",
+    exp.FromISO8601Timestamp: "from_iso8601_timestamp",
     exp.ArraySize: "cardinality",
     exp.ArrayContains: "contains",
     exp.ArrayToString: "array_join",
@@ -254,4 +272,5 @@ NAMES: Mapping[type[exp.Expr], str] = {
     exp.VariancePop: "var_pop",
 }
 """What people call functions that sqlglot calls otherwise."""
-UNITS = frozenset({"MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR"})
+UNITS_OF_DATES = frozenset({"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"})
+UNITS = UNITS_OF_DATES | {"MILLISECOND", "SECOND", "MINUTE", "HOUR"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -29,6 +31,7 @@ from workbench.sql.typed_attributes import NO_MASKS, Dialect, Masks
 
 _UNORDERED = frozenset({"array", "null"})
 _LONGEST = 100_000  # characters; more are no text that a person wrote
+_DEEPEST = 400  # expressions in each other, as of so many conditions with AND between them
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,17 @@ def plan(
     if isinstance(sql, str) and len(sql) > _LONGEST:
         raise ParameterError(f"the query has {len(sql):,} characters, more than {_LONGEST:,}")
     text = SourceText(sql, parameters) if isinstance(sql, str) else sql
+    if "\0" in text.sql or any("\ud800" <= sign <= "\udfff" for sign in text.sql):
+        raise ParameterError("the query holds a NUL character, or half of a character: it is no text")
+    try:
+        return _bound(text, catalog, now or times.now(), masks)
+    except RecursionError:
+        raise ParameterError("the query is nested too deep") from None
+
+
+def _bound(text: SourceText, catalog: Catalog, now: datetime, masks: Masks) -> Plan:
     tree = _parsed(text)
-    binder = Binder(text, catalog, now or times.now(), masks)
+    binder = Binder(text, catalog, now, masks)
     holder = exp.Paren(this=tree)  # so that the whole may be replaced too
     columns = binder.bind(tree)
     tree = holder.this
@@ -120,6 +132,7 @@ def plan(
     tree.pop()
     order, ordered = _order(tree, columns, text, binder.keys)
     _without_null_types(tree, columns)
+    written(tree, "athena")  # what is nested too deep is refused here
     return Plan(text.written, binder.relations, columns, _names(columns, text), order, (*binder.notes, *ordered), tree)
 
 
@@ -130,21 +143,28 @@ def _parsed(text: SourceText) -> exp.Expr:
             statements = [each for each in sqlglot.parse(text.sql, read="athena") if each is not None]
     except (ParseError, TokenError) as error:
         raise text.unread(error) from None
-    except RecursionError:
-        raise ParameterError("the query is nested too deep") from None
     if len(statements) != 1:
         told = "the text holds no query" if not statements else f"the text holds {len(statements)} statements"
         raise ParameterError(f"{told}: give one SELECT")
     (tree,) = statements
-    if not isinstance(tree, exp.Query) or not _begins_as_query(text.written):
+    waiting = [(tree, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise text.error(node, "the query is nested too deep")
+        waiting += ((each, depth + 1) for each in node.iter_expressions())
+    tokens = sqlglot.tokenize(text.sql, read="athena")
+    if not isinstance(tree, exp.Query) or tokens[0].text.lower() not in ("select", "with", "("):  # but FROM t SELECT
         raise ParameterError(f"a query is one SELECT, and this is {tree.key.upper()}: nothing else is run")
+    for one, other in pairwise(tokens):  # 1_000 would be 1 AS _000
+        if one.token_type == sqlglot.TokenType.NUMBER and other.start == one.end + 1 and re.match(r"\w", other.text):
+            raise text.error(one.start, "a number is followed by a space or a sign")
+        if one.token_type == sqlglot.TokenType.COMMA and other.token_type in (
+            sqlglot.TokenType.FROM,
+            sqlglot.TokenType.R_PAREN,
+        ):
+            raise text.error(one.start, "nothing comes after this comma")
     return tree
-
-
-def _begins_as_query(sql: str) -> bool:
-    """Return whether a text begins with a word that queries begin with: FROM t SELECT is another dialect's."""
-    first = next(iter(sqlglot.tokenize(sql, read="athena")), None)
-    return first is not None and first.text.lower() in ("select", "with", "(")
 
 
 @contextmanager
