@@ -30,6 +30,8 @@ QUESTIONS = {
     "table_ddl": "table",
     "export_status": "baseline",
     "export_baseline": "baseline",
+    "connect": "export_db",
+    "estimate_query": "query",
 }
 HEAVY = {"awswrangler", "matplotlib", "papermill", "faker", "boto3", "nbconvert"}
 

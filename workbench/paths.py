@@ -5,7 +5,9 @@ Every path a user gives, for reading or writing, goes through this module.
 
 from __future__ import annotations
 
+import glob
 import os
+import platform
 import re
 import secrets
 import shutil
@@ -184,6 +186,38 @@ def private_folder(parent: Path, prefix: str) -> Path:
             if left.stat().st_mtime < before:
                 shutil.rmtree(left, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+
+
+def process_folder(parent: Path, prefix: str) -> Path:
+    """Make a folder that its user alone can read, and that stays while this process runs, however long that is.
+
+    Those that processes of this machine left there, which run no more, go after a day.
+
+    >>> folder = process_folder(Path(tempfile.gettempdir()), "doctest-")
+    >>> folder.stat().st_mode & 0o77
+    0
+    >>> folder.rmdir()
+    """
+    prefix += f"{platform.node()}-"
+    before = time.time() - _LEFT
+    for left in parent.glob(f"{glob.escape(prefix)}*"):
+        with suppress(OSError):
+            if left.stat().st_mtime < before and not _runs(left.name.removeprefix(prefix).partition("-")[0]):
+                shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent))
+
+
+def _runs(process: str) -> bool:
+    """Return whether a process of this machine, given by its number, may still run."""
+    if os.name != "posix" or not process.isdigit():  # elsewhere to ask is to end it
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def writable(given: str | Path, session: boto3.Session | None) -> Path | str:

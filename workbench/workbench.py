@@ -31,6 +31,8 @@ from workbench.text import plain
 from workbench.vocabulary import QUESTIONS, question_name
 
 if TYPE_CHECKING:
+    import duckdb
+
     from workbench.log.checkpoints import Checkpoint
     from workbench.sandbox.dynamodb_writer import Written
 
@@ -161,6 +163,74 @@ class Workbench:
         True
         """
         return query.estimate(self._asking, sql, parameters)
+
+    def connect(self, tables: str | Sequence[str] | None = None) -> duckdb.DuckDBPyConnection:
+        """Connect other tools to the tables: to a database of DuckDB's in which they are, as they are now.
+
+        For each table T there are the views ``T``, ``"T$changes"``, ``"T$versions"`` and ``"T$items"``, whose columns
+        are those of ``select *`` in `query`, and the macro ``T_as_of(instant)``: the items there were, and since when
+        (``valid_from``) each was as it was; ``workbench_tables`` says how fresh they are. Capitals tell no names apart
+        in DuckDB: of columns, and tables, ``Id`` and ``id`` the second is ``id_2``. Times are in UTC.
+
+        Rows are made when they are asked for, and images are read where a query needs attributes. With a mask, or on
+        Athena, where all of it is read for that, all tables are written to a temporary file instead. What came after
+        `connect` is not in them: connect again. The connection reads nothing but these tables, for good.
+
+        Parameters
+        ----------
+        tables
+            Which of the tables; all, where not given.
+
+        Raises
+        ------
+        TableNotFound
+            Naming the tables there are.
+
+        Examples
+        --------
+        >>> con = wb.connect("persons")
+        >>> con.sql("select active, count(*) from persons_as_of('2025-11-19') group by all order by all").fetchall()
+        [(False, 1), (True, 3)]
+        """
+        from workbench.questions import connecting
+
+        return connecting.connect(self._asking, tables)
+
+    def export_db(
+        self, path: str | Path, *, tables: str | Sequence[str] | None = None, overwrite: bool = False
+    ) -> Path:
+        """Write the tables, and what they were, to a file of DuckDB's that needs nothing else: no Python, no log.
+
+        It has what `connect` has, with tables in place of views. DuckDB 1.0 and later open it: ``duckdb FILE``. It is
+        written whole or not at all, and its user alone may read it, since it holds what the log holds.
+
+        Parameters
+        ----------
+        tables
+            Which of the tables; all, where not given.
+        overwrite
+            Replace a file that is there.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        TableNotFound
+            Naming the tables there are.
+        ExportError
+            Where the file exists and `overwrite` is not set, or cannot be written.
+
+        Examples
+        --------
+        >>> wb.export_db("persons.duckdb", tables="persons").name
+        'persons.duckdb'
+        """
+        from workbench.questions import connecting
+
+        return connecting.export_db(self._asking, path, tables, overwrite)
 
     def latest_state(
         self, table: str, *, as_of: Moment | None = None, include_deleted: bool = False, where: str | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.cli.asking import open_workbench, print_json, print_table
-from workbench.cli.options import as_json, log_options
+from workbench.cli.options import as_json, log_options, mask_options
 from workbench.cli.program import LOGS, SETUP, main, say
 from workbench.exit_codes import DISAGREES, ERROR
 from workbench.text import size
@@ -117,6 +117,25 @@ def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
         "unreadable": len(checkpoint.unreadable),
     }
     say(json.dumps(about) if as_json else str(checkpoint))
+
+
+@main.verb(LOGS)
+@click.argument("path", metavar="FILE")
+@click.option("--tables", multiple=True, metavar="TABLE", help="This table; else all. May repeat.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE where it exists.")
+@mask_options
+@log_options
+def export_db(path: str, tables: tuple[str, ...], overwrite: bool, as_json: bool, **where: Any) -> None:
+    """Write the tables, now and over time, to a FILE of DuckDB's that needs neither Python nor the log.
+
+    \b
+    Example: workbench export_db shop.duckdb --tables persons --overwrite
+    """
+    written = open_workbench(**where).export_db(path, tables=tables or None, overwrite=overwrite)
+    if as_json:
+        say(json.dumps({"file": str(written), "bytes": written.stat().st_size}))
+    else:
+        say(f"{written}: {size(written.stat().st_size)}; open it by `duckdb {written}`")
 
 
 @main.group(invoke_without_command=True)

@@ -50,6 +50,16 @@ def result_options(command: Verb) -> Verb:
             is_flag=True,
             help="Write FILE.csv for Excel: marked as UTF-8, and without what it would run as a formula.",
         ),
+        mask_options,
+        click.option("--actor", metavar="PATH", help="Attribute that tells who wrote: shown beside every change."),
+    ):
+        command = option(command)
+    return log_options(command)
+
+
+def mask_options(command: Verb) -> Verb:
+    """Say what is hidden."""
+    for option in (
         click.option(
             "--mask",
             multiple=True,
@@ -57,10 +67,9 @@ def result_options(command: Verb) -> Verb:
             help="Hide this attribute's values, beside those of the setting; may repeat.",
         ),
         click.option("--mask-with", type=click.Choice(["hash", "redact"]), help="How; else by the setting."),
-        click.option("--actor", metavar="PATH", help="Attribute that tells who wrote: shown beside every change."),
     ):
         command = option(command)
-    return log_options(command)
+    return command
 
 
 def item_options(command: Verb) -> Verb:

@@ -5,6 +5,7 @@
 - `athena`: Amazon Athena over change logs in the Glue catalog
 - `staging`, `exported`: how the embedded engine reads a log, and a table's exports
 - `images`, `comparison`: columns of DynamoDB JSON images decoded, and compared pair by pair, of any engine's answer
+- `snapshots`: logs as they are now, for connections and files of DuckDB's
 - `scan`, `reading`: what a question on Athena will read, and the limit on it
 - `unload`: Athena's results as those of the embedded engine
 """

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from workbench.aws.catalog import Catalog
     from workbench.config import Settings
+    from workbench.engines.snapshots import Snapshot
     from workbench.log.checkpoints import Checkpoint
     from workbench.log.contents import Schema
     from workbench.sandbox.dynamodb_writer import Written
@@ -287,6 +288,10 @@ class Engine(ABC):
             Its rows have the columns of the plan, by their names inside, in their order.
         """
         raise ConfigError(f"the engine {self._settings.engine} takes no queries")
+
+    def snapshot(self, table: str, folder: Path) -> Snapshot | None:
+        """Have a table's log in a folder too, as it is now, and tell how it is read there; None where it is far."""
+        return None
 
     def estimate_query(self, plan: Plan) -> Estimate:
         """Tell what `query` would read at most; nothing of it is run."""

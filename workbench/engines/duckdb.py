@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 import duckdb
 import pandas as pd
@@ -39,6 +40,7 @@ from workbench.engines.base import (
 from workbench.engines.exported import stage
 from workbench.engines.ingest import as_it_is, layouts, let_interrupt, register_functions
 from workbench.engines.schemas import schema_of_rows
+from workbench.engines.snapshots import Snapshot
 from workbench.engines.staging import StagedLog
 from workbench.errors import (
     ConfigError,
@@ -331,6 +333,35 @@ class DuckDBEngine(Engine):
             raise QueryError(f"the query failed: {without_values(error)}") from error
         whole = combined(answers)
         return replace(whole, rows=rows, sql=plan.compose(shown, "athena"), seconds=time.perf_counter() - began)
+
+    @_asked_again
+    def snapshot(self, table: str, folder: Path) -> Snapshot:
+        """Have a table's log in a folder too, as it is now, and tell how it is read there."""
+        try:
+            return self._snapshot(table, folder)
+        except FileNotFoundError:  # another process has merged what is stored
+            return self._snapshot(table, folder)
+
+    def _snapshot(self, table: str, folder: Path) -> Snapshot:
+        log = self._log(self._source_of(table))
+        self._refresh(log)
+        with _failing("its copy", table):
+            answer = self._answer(pa.table({}), "", table, log, time.perf_counter())
+            deliveries: dict[Over, str] = {"log": self._deliveries(log, table, log.linked(folder))}
+            if self._settings.baseline:
+                whole = self._deliveries(log, table, log.deliveries())
+                for over in AFTER_BASELINE:
+                    begun = self._with_baseline(whole, table, over, None)
+                    deliveries[over] = self._copied(begun, folder) if begun != whole else deliveries["log"]
+        one_key = len(self._identity(log, table).schemas) < 2 and not self._settings.baseline
+        return Snapshot({**dict.fromkeys(AFTER_BASELINE, deliveries["log"]), **deliveries}, one_key, answer)
+
+    def _copied(self, relation: str, folder: Path) -> str:
+        """Write a relation's rows into a file in a folder, and return the query that reads it there."""
+        file = folder / f"{uuid4().hex}.parquet"
+        self._con.execute(f"copy (select * exclude (row_id) from {relation}) to {literal(str(file))} (format parquet)")
+        read = f"read_parquet({literal(as_it_is(str(file)))}, file_row_number = true, hive_partitioning = false)"
+        return f"(select *, file_row_number as row_id from {read})"
 
     def _is_mended(self, error: QueryError, resumes: Checkpoint | None) -> bool:
         """Return whether a checkpoint is gone that a question began with, or what was stored of a log was damaged."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from itertools import count as count_up
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
@@ -259,6 +261,28 @@ class StagedLog:
         stored = {stamp for each in self._all_stored() for stamp in each.objects}
         return stored.issuperset(_stamp(item) for item in list_source(self.source, self._undated).objects)
 
+    def linked(self, folder: Path) -> str:
+        """Return a query of the deliveries that needs nothing but a folder, and whose rows stay what they are now.
+
+        The folder gets links to the store's files, or copies where the file system has none, and what is in memory.
+
+        Raises
+        ------
+        FileNotFoundError
+            Where another process has removed a file of the store.
+        """
+        if self._in_memory or not self._stored:
+            memory = folder / f"{uuid4().hex}.parquet"
+            changes = fill(load("parts/write_segment"), names={"changes": f"select * from {self._memory}"})
+            self._con.execute(f"copy ({changes}) to {literal(str(memory))} ({_OPTIONS})")
+        else:
+            memory = None
+        for each in self._stored:
+            assert self.store
+            _link(self.store.path(each), folder / each.name)
+        files = [folder / each.name for each in self._stored]
+        return f"({_read_segments([*files, *([memory] if memory else [])], self._live(self._stored))})"
+
     def held(self, within: str) -> Held:
         """Return what the images of changes hold, and their keys, of the objects that are read.
 
@@ -375,8 +399,12 @@ class StagedLog:
     def _of_store(self, segments: Sequence[Segment]) -> str:
         """Write the query of what is stored: without objects that are gone, or in a checkpoint."""
         assert self.store
+        return _read_segments(map(self.store.path, segments), self._live(segments))
+
+    def _live(self, segments: Iterable[Segment]) -> str:
+        """Write the condition on what is stored in segments, without objects that are gone, or in a checkpoint."""
         unwanted = [stamp for each in segments for stamp in each.objects - self._wanted]
-        return _read_segments(map(self.store.path, segments), f"not {self._only(unwanted)}" if unwanted else "true")
+        return f"not {self._only(unwanted)}" if unwanted else "true"
 
     def _contents_of(self, segment: Segment) -> tuple[Part, ...]:
         unwanted = segment.objects - self._wanted
@@ -614,6 +642,18 @@ def _why(error: Exception, folder: Path) -> str:
     if isinstance(error, StoreUnavailable) or not number:
         return without_values(error)
     return f"the store {folder} cannot be written: {os.strerror(int(number[1]))}"
+
+
+def _link(file: Path, link: Path) -> None:
+    """Have a file under another name too, where it stays when the first one is removed."""
+    if link.exists():
+        return
+    try:
+        os.link(file, link)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without links, or another one
+        shutil.copyfile(file, link)
 
 
 def _read_segments(files: Iterable[Path], live: str) -> str:

@@ -1,0 +1,126 @@
+"""Relations as they are, with all their columns: views, tables and macros made of them, in DuckDB and on Athena."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import count
+
+from sqlglot import exp
+
+from workbench.errors import ParameterError
+from workbench.sql.dialects import to_duckdb
+from workbench.sql.literals import identifier
+from workbench.sql.query.names import OutColumn, Source, every, label_text, quoted
+from workbench.sql.query.plan import Plan
+from workbench.sql.query.relations import KINDS, Catalog, Relation
+from workbench.sql.typed_attributes import NO_MASKS, AttributeColumn, Masks, column_type, refuse_masked_within
+
+
+def whole(table: str, suffix: str, catalog: Catalog, masks: Masks = NO_MASKS) -> Plan:
+    """Return the query of all columns of a relation, called as ``select *`` has them, in no order.
+
+    A map or list that is taken whole, and holds an attribute that is masked, is masked as a whole.
+
+    Parameters
+    ----------
+    suffix
+        Which relation of the table: one of `KINDS`.
+    """
+    relation = Relation(table, KINDS[suffix], catalog.schema(table), tuple(catalog.keys(table)))
+    columns = [OutColumn(*column) for column in _columns(relation, masks)]
+    selected = [exp.alias_(exp.column(quoted(each.of), table=quoted("s")), each.name, quoted=True) for each in columns]
+    tree = exp.select(*selected).from_(exp.alias_(exp.table_("$r1", quoted=True), "s", table=True, quoted=True))
+    names = [label_text(each.label) for each in columns]
+    return Plan(f"select * from {identifier(table + suffix)}", [relation], columns, names, (), (), tree)
+
+
+def _columns(relation: Relation, masks: Masks) -> Iterable[tuple[tuple[str | int, ...], str, str, str]]:
+    """Yield the columns: their labels, their types, what they are called in the answer, and in the relation."""
+    for number, hit in enumerate(every(Source("", "", relation)), 1):
+        if hit.metadata:
+            column, kind = relation.metadata(hit.metadata)
+        else:
+            node = relation.node(hit.image, hit.path)
+            assert node is not None
+            attribute = AttributeColumn(f"c{number}", hit.image, hit.path, node)
+            try:
+                refuse_masked_within(attribute, masks)
+            except ParameterError:
+                attribute = replace(attribute, masked=True)
+            relation.columns[hit.image, hit.path, "value"] = attribute
+            column, kind = attribute.name, column_type(attribute, masks)
+        yield hit.label, kind, f"o{number}", column
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return names that differ otherwise than by capitals, as those of tables and columns must: counted from 2.
+
+    >>> distinct(["Id", "id", "ID", "id_2"])
+    ['Id', 'id_3', 'ID_4', 'id_2']
+    """
+    taken, seen, made = {name.lower() for name in names}, set[str](), list[str]()
+    for name in names:
+        if name.lower() in seen:
+            name += next(ending for number in count(2) if (name + (ending := f"_{number}")).lower() not in taken)
+        taken.add(name.lower())
+        seen.add(name.lower())
+        made.append(name)
+    return made
+
+
+def called(sql: str, plan: Plan) -> str:
+    """Write the query of a plan's columns by the names that people see, those alike but for capitals told apart."""
+    names = distinct(plan.names)
+    cells = [f"{identifier(each.name)} as {identifier(name)}" for each, name in zip(plan.columns, names, strict=True)]
+    return f"select\n    {_listed(cells)}\nfrom (\n{sql}\n) as relation"
+
+
+def cast(rows: str, plan: Plan) -> str:
+    """Write the query in DuckDB's dialect of rows that have lost types on their way, such as times, of a plan."""
+    cells = [f"cast({identifier(each.name)} as {each.kind}) as {identifier(each.name)}" for each in plan.columns]
+    return to_duckdb(f"select\n    {_listed(cells)}\nfrom {identifier(rows)} as answer")
+
+
+def view(name: str, sql: str) -> str:
+    """Write the statement that makes a view, in any dialect."""
+    return f"create view {identifier(name)} as\n{sql}"
+
+
+def table(name: str, sql: str, *, shuffled: bool = False) -> str:
+    """Write the statement that makes a table of what a query finds, in DuckDB's dialect.
+
+    Parameters
+    ----------
+    shuffled
+        Whether its rows are to be ordered by what they show, and so tell nothing of what is masked.
+    """
+    order = "\norder by all" if shuffled else ""
+    return f"create table {identifier(name)} as\n{sql}{order}"
+
+
+def as_of(name: str, versions: str) -> str:
+    """Write the macro of DuckDB that tells the items there were at an instant, its argument, in UTC or with a zone.
+
+    Parameters
+    ----------
+    versions
+        What the relation of versions is called.
+    """
+    # The attributes are not named: an argument would stand for one that is called like it. A cast to timestamp would
+    # leave a zone out, and one to timestamp with time zone take that of the session for UTC.
+    text = "cast(instant as varchar)"
+    zoned = f"regexp_matches({text}, ':[0-9.]+ ?(Z|UTC|[+-][0-9:]+)$')"
+    given = f"make_timestamp(epoch_us(cast({text} as timestamptz)))"
+    moment = f"case when {zoned} then {given} else cast({text} as timestamp) end"
+    return (
+        f"create macro {identifier(name)}(instant) as table\n"
+        "select versions.* exclude (valid_to, is_current, ended_by)\n"
+        f"from {identifier(versions)} as versions\n"
+        f"where versions.valid_from <= {moment}\n"
+        f"    and (versions.valid_to is null or versions.valid_to > {moment})"
+    )
+
+
+def _listed(cells: Iterable[str]) -> str:
+    return ",\n    ".join(cells)
