@@ -10,7 +10,10 @@ import pytest
 from tests.helpers import attribute_values as made
 from tests.trino.lake import ODD_NAMES, value
 from tests.trino.server import Trino
+from workbench.engines.schemas import shapes_to_schema
+from workbench.model.attribute_schema import Held
 from workbench.model.masked_values import hashed
+from workbench.sql.templates import part
 from workbench.sql.typed_attributes import Masks, column_type, typed_columns
 
 pytestmark = [pytest.mark.trino, pytest.mark.timeout(1500)]
@@ -70,3 +73,17 @@ def test_a_masked_attribute_comes_as_frames_show_it(trino: Trino, salt: str) -> 
         assert found.column(column.name).to_pylist() == [
             None if each is None else hashed(made.canonical_value(each).encode(), salt) for each in values
         ]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_images_hold_is_what_python_reads(trino: Trino, seed: int) -> None:
+    drawn = images(seed)
+    keys = [{"pk": {"S": str(number)}, "sk": {"N": f"{number}.5"}} for number, _ in enumerate(drawn)]
+    news, olds, texts = (made.relation(each) for each in (drawn, [None, *drawn[:-1]], keys))
+    changes = (
+        "(select news.image as new_image, olds.image as old_image, texts.image as keys "
+        f"from {news} as news join {olds} as olds on news.n = olds.n join {texts} as texts on news.n = texts.n)"
+    )
+    expected = made.schema([*drawn, *drawn[:-1]])
+    expected.merge(Held({}, members={"pk": Held({"S": 0}), "sk": Held({"N": 0}, 2, 1, False)}))
+    assert shapes_to_schema(trino.query(part("shapes", deliveries=changes, wanted="true"))) == expected
