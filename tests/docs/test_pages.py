@@ -110,8 +110,8 @@ def check_commands(page: Path) -> None:
 
 
 def test_every_command_says_what_it_prints():
-    silent = [str(command) for page in PAGES for command in commands(page) if not command.output]
-    assert not silent
+    silent = [command for page in PAGES for command in commands(page) if not command.output]
+    assert [str(command) for command in silent if not command.text.startswith("cp ")] == []
 
 
 def test_the_notebooks_are_listed():
