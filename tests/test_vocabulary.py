@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from tests.helpers.logs import chain, micros, write_log
 from workbench.cli import main
 from workbench.errors import ParameterError
+from workbench.model import times
 from workbench.questions.result import Result
 from workbench.vocabulary import ALIASES, COUNTED_BY, QUESTIONS, alias_of
 from workbench.workbench import Workbench
@@ -20,6 +22,7 @@ NOON = micros("2026-01-01T12:00:00")
 KEY = {"pk": {"S": "x"}}
 ARGUMENTS = {
     "diff": {"before": "2026-01-01T12:00:00Z"},
+    "stale": {"older_than": "2026-01-01T13:00:00Z"},
     "transitions": {"path": "n"},
     "trend": {"aggregate": "count(*)"},
 }
@@ -33,6 +36,7 @@ OPTIONS_OF_LOGS = {"source", "keys", "baseline", "log_region", "log_account", "a
 def log(tmp_path, monkeypatch):
     """A log of one item, and no settings."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(times, "now", lambda: datetime(2026, 1, 2, tzinfo=UTC))
     states = [(NOON, KEY | {"n": {"N": "1"}}), (NOON + 60_000_000, KEY | {"n": {"N": "2"}})]
     return str(write_log(tmp_path / "log", chain(KEY, states)))
 
@@ -85,7 +89,7 @@ def test_each_name_is_good_as_a_verb_and_in_export(log, name):
 def test_each_name_is_good_in_sql_in_python_and_on_the_command_line(log, name):
     wb = Workbench(log)
     question = ALIASES.get(name, name.replace("-", "_"))
-    needed = {} if question == "diff" else ARGUMENTS.get(question, {})
+    needed = {} if question in ("diff", "stale") else ARGUMENTS.get(question, {})
     text = wb.sql(name, "things", **needed)
     assert text == wb.sql(question, "things", **needed)
     ran = CliRunner(env={"WORKBENCH_SOURCE": log}).invoke(main, ["sql", name, "things", *options(needed)])

@@ -46,12 +46,12 @@ def print_verdict(verdict: str) -> None:
     console().print(printable(verdict, style="bold"))
 
 
-def print_frame(df: pd.DataFrame) -> None:
-    """Print the first rows of a frame, and say how many more rows and columns there are.
+def print_frame(df: pd.DataFrame, most: int = ROWS) -> None:
+    """Print the first rows of a frame, `most` at most, and say how many more rows and columns there are.
 
     Of more than eight columns the first are shown that hold something, and the last, which says when.
     """
-    shown = df.head(ROWS)
+    shown = df.head(most)
     if len(df.columns) > _COLUMNS:
         *filled, last = [name for name in df.columns if not len(df) or shown[name].notna().any()]
         shown = shown[[*filled[: _COLUMNS - 1], last]]
@@ -66,7 +66,7 @@ def print_frame(df: pd.DataFrame) -> None:
         )
     for row in zip(*(shown[name].astype(object) for name in shown.columns), strict=True):
         table.add_row(*(printable(cell(value)) for value in row))
-    rest = [count(len(df) - ROWS, "more row")] * (len(df) > ROWS)
+    rest = [count(len(df) - most, "more row")] * (len(df) > most)
     rest += [count(len(df.columns) - len(shown.columns), "more column")] * (len(shown.columns) < len(df.columns))
     print_lines([table, *([printable(f"… {', '.join(rest)}", style="dim")] if rest else [])])
 

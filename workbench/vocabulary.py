@@ -11,6 +11,8 @@ from workbench.errors import ParameterError
 
 QUESTIONS = (
     "latest_state",
+    "get",
+    "stale",
     "changes",
     "versions",
     "item_history",
@@ -34,6 +36,8 @@ ALIASES: Mapping[str, str] = {
 _TEXT_OF: Mapping[str, str] = {
     "item_history": "changes",
     "diff": "latest_state",
+    "get": "versions",
+    "stale": "latest_state",
     "reconcile": "latest_state",
     "data_quality": "chain_gaps",
 }

@@ -16,12 +16,24 @@ from workbench.engines import Estimate, open_engine
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.model.keys import Key
 from workbench.model.times import Moment
-from workbench.questions import frequency, history, quality, query, reconciliation, state, two_logs, versions
+from workbench.questions import (
+    frequency,
+    history,
+    one_item,
+    quality,
+    query,
+    reconciliation,
+    stale,
+    state,
+    two_logs,
+    versions,
+)
 from workbench.questions import transitions as questions_transitions
 from workbench.questions import trend as questions_trend
 from workbench.questions.asking import Asking
 from workbench.questions.by_name import TEXTS, ask_by_method, ask_by_name, text_by_name
 from workbench.questions.history import Comparison, History
+from workbench.questions.one_item import Item
 from workbench.questions.quality import Quality
 from workbench.questions.result import Result
 from workbench.questions.transitions import Transitions
@@ -269,6 +281,60 @@ class Workbench:
         (4, 12)
         """
         return state.latest_state(self._asking, table, as_of=as_of, include_deleted=include_deleted, where=where)
+
+    def get(self, table: str, key: Key | None = None, *, as_of: Moment | None = None) -> Item:
+        """Show one item as it is, or was at an instant; of all others nothing is read that can be left out.
+
+        Parameters
+        ----------
+        key
+            Its whole key, such as ``{"pk": "p-1"}`` or ``"pk=p-1"``; without one, the item that changed most.
+        as_of
+            An instant, UTC where it names no zone, inclusive.
+
+        Returns
+        -------
+        Item
+            One row, as of ``latest_state(include_deleted=True)``: where the item is gone, its key and when it went; no
+            row where there never was such an item. ``.item`` has the attributes as a dict, ``.verdict`` says since when
+            it is so, or since when it is gone, and whether TTL removed it.
+
+        Raises
+        ------
+        ParameterError
+            Where the key is that of several items, or cannot be read.
+
+        Examples
+        --------
+        >>> wb.get("persons", "pk=p-000003", as_of="2025-11-17T18:00").item["visits"]
+        0
+        >>> wb.get("persons", "pk=p-000003").verdict
+        'gone since 2025-11-17 20:10:53.622555 UTC (it was version 1)'
+        """
+        return one_item.get(self._asking, table, key, as_of=as_of)
+
+    def stale(self, table: str, older_than: Moment, *, where: str | None = None) -> Result:
+        """Show the items that have not changed since an instant, the oldest first.
+
+        Parameters
+        ----------
+        older_than
+            An instant, UTC where it names no zone, or a length of time before now, such as ``365d``.
+        where
+            A condition on attributes, as of `latest_state`.
+
+        Returns
+        -------
+        Result
+            One row an item, by the time of its last change: the columns of `latest_state`, and age (the time since
+            then).
+
+        Examples
+        --------
+        >>> wb.stale("persons", "2025-11-20T16:10Z")["pk"].tolist()
+        ['p-000004']
+        """
+        return stale.stale(self._asking, table, older_than, where=where)
 
     def changes(
         self,

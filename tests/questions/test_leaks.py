@@ -168,6 +168,9 @@ VERBS: dict[str, list[list[str]]] = {
         ["things", "--where", "email >< 'GEHEIMemail'"],
         ["things", "--where", f"salary > 'x' or pk = {TEXTS[0]}"],
     ],
+    "get": [["things"], ["things", *KEY], ["things", "--key", "sk=GEHEIMwrong"]],
+    "stale": [["things", "2026-11-30"], ["things", "2026-11-30", "--where", WHERE]],
+    "versions": [["things"], ["things", *KEY], ["things", "--where", WHERE], ["things", "--names", "dbt"]],
     "changes": [
         ["things"],
         ["things", "--where", WHERE],

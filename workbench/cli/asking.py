@@ -75,7 +75,7 @@ def show(ask: Callable[[Workbench], Result], options: Mapping[str, Any]) -> Resu
         for note in warned:
             say(f"note: {note.message}", err=True)
     if as_json:
-        print_json(result.df)
+        _print_text_of_json(result.as_json)
     elif not out:
         result.show()
     say(_with_age(result.summary, result.stats.newest_change) + (f" → {out}" if out else ""), err=True)
@@ -99,8 +99,12 @@ def print_json(df: pd.DataFrame) -> None:
     """Print a frame as JSON, all its rows; what would act on a terminal is escaped."""
     from workbench.questions import writers
 
+    _print_text_of_json("".join(writers.to_json(df)))
+
+
+def _print_text_of_json(text: str) -> None:
     ascii_only = "utf" not in str(sys.stdout.encoding).lower()
-    click.echo(plain_json("".join(writers.to_json(df)), ascii_only=ascii_only), file=sys.stdout)
+    click.echo(plain_json(text, ascii_only=ascii_only), file=sys.stdout)
 
 
 def pairs(given: tuple[str, ...]) -> dict[str, str]:

@@ -43,6 +43,34 @@ def latest_state(table: str, as_of: str | None, include_deleted: bool, where: st
 
 @main.verb(QUESTIONS)
 @click.argument("table")
+@click.option("--key", multiple=True, metavar="NAME=VALUE", help="The item's key; once for each attribute of it.")
+@click.option("--as-of", metavar="TIME", help="An instant: ISO 8601, UTC where it names no zone, -7d or yesterday.")
+@result_options
+def get(table: str, key: tuple[str, ...], as_of: str | None, **options: Any) -> None:
+    """Show one item of TABLE as it is or was; without --key, the one that changed most.
+
+    \b
+    Example: workbench get persons --key pk=p-000003 --as-of -2d
+    """
+    answer("get", table, {"key": items(key, False)["key"], "as_of": as_of}, options)
+
+
+@main.verb(QUESTIONS, cls=Instants)
+@click.argument("table")
+@click.argument("older_than")
+@click.option("--where", metavar="CONDITION", help="Only items of which it holds.")
+@result_options
+def stale(table: str, older_than: str, where: str | None, **options: Any) -> None:
+    """Show the items of TABLE that have not changed since OLDER_THAN, an instant or a length of time such as 365d.
+
+    \b
+    Example: workbench stale persons 2025-11-20 --where "active = true"
+    """
+    answer("stale", table, {"older_than": older_than, "where": where}, options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
 @window_options
 @click.option("--events", "--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only this; may repeat.")
 @click.option("--where", metavar="CONDITION", help="Only changes of which it holds, for either image.")
@@ -378,6 +406,8 @@ def _asked(question: str, parameters: tuple[str, ...], key: tuple[str, ...], pre
     asked = parameters_of(question, pairs(parameters))
     if not key and not prefix:
         return asked
+    if question == "get" and not prefix:
+        return asked | {"key": items(key, prefix)["key"]}
     if question not in ("changes", "versions", "item_history", "diff"):
         raise click.BadParameter(f"{question} is asked of all items", param_hint="--key")
     return asked | items(key, prefix)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 # Whose rows are ordered by key.
-_BY_KEY = frozenset({"latest_state", "changes", "versions", "item_history", "diff", "reconcile"})
+_BY_KEY = frozenset({"latest_state", "stale", "changes", "versions", "item_history", "diff", "reconcile"})
 _BY_OF = {"hot_keys": "key"}  # the file of `change_frequency` by key, asked by its own name
 UNMATCHED = "the mask {} applies to nothing here"
 

@@ -189,6 +189,8 @@ class Result:
         """The columns by which rows are ordered before the key."""
         if self.asked.get("question") == "changes":
             return ("ts",)
+        if self.asked.get("question") == "stale":
+            return ("_changed_at",)
         by_key = self.asked.get("by") == "key" or self.asked.get("question") == "hot_keys"
         return ("changes",) if by_key else ()
 
@@ -307,6 +309,11 @@ class Result:
     def __repr__(self) -> str:
         """Say what was asked and what came, without a value of the data, and so that nothing acts on a terminal."""
         return plain("\n".join((self._title, self._outcome, self.summary)), keep="\n")
+
+    @property
+    def as_json(self) -> str:
+        """The answer as the command line prints it for programs: a JSON array of objects."""
+        return "".join(writers.to_json(self.df))
 
     @property
     def _title(self) -> str:

@@ -40,9 +40,9 @@ def latest_state(
     """Show what is in a table, or what was in it at an instant; see `Workbench.latest_state`."""
     at = END_OF_TIME if as_of is None else instant(as_of)
     condition = asking.read_condition(where, LATEST)
-    answer, df, ambiguous = _items_at(asking, table, at, include_deleted, condition)
+    answer, df, ambiguous = items_at(asking, table, at, include_deleted, condition)
     if df.empty and at < END_OF_TIME:  # nothing there yet: show the columns there will be
-        df = none_of(_items_at(asking, table, END_OF_TIME, include_deleted, condition)[1])
+        df = none_of(items_at(asking, table, END_OF_TIME, include_deleted, condition)[1])
     notes = [*asking.notes(table, at), *asking.unmatched_masks(df, where), *hints(asking, table, df, condition, LATEST)]
     return asking.result(
         Result,
@@ -195,7 +195,7 @@ def at_most(limit: int) -> int:
     return int(limit)
 
 
-def _items_at(
+def items_at(
     asking: Asking, table: str, at: datetime, include_deleted: bool, condition: Condition | None
 ) -> tuple[Answer, Frame, int]:
     """Return the items at an instant of which a condition holds, and how many are ambiguous."""
