@@ -82,7 +82,7 @@ class FunctionsList(SphinxDirective):
         """Write a paragraph for each kind of function."""
         kinds = {"Of values": SCALARS, "Of groups": AGGREGATES, "Of windows, with OVER": WINDOW_FUNCTIONS}
         lines = [
-            f"{kind}: {', '.join(sorted(f'`{called(each)}`' for each in held))}.\n" for kind, held in kinds.items()
+            f"{kind}: {', '.join(sorted({f'`{called(each)}`' for each in held}))}.\n" for kind, held in kinds.items()
         ]
         own = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in NAMED.items())
         text = "\n".join([*lines, f"| Of the workbench, and of arrays | tells |\n|---|---|\n{own}"])

@@ -83,7 +83,9 @@ def test_the_notebooks_run_in_order_and_again(elsewhere):
     assert frequency.html.read_text().count('src="data:image/png') == 7  # each chart once, not twice
 
 
-@pytest.mark.parametrize("stem", ["02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality"])
+@pytest.mark.parametrize(
+    "stem", ["02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality", "06_time_travel"]
+)
 def test_without_data_a_notebook_says_in_one_line_what_to_do(elsewhere, stem):
     report = run_report(FOLDER / f"{stem}.ipynb", {}, elsewhere / "reports")
     assert report.failed_cell is not None

@@ -88,6 +88,11 @@ def test_answers_are_those_of_the_objects_that_had_arrived(layout, steps, seed, 
             lambda wb: wb.change_frequency("things", every="1h").df,
             lambda wb: wb.diff("things", instants[0], instants[-1]).df,
             lambda wb: wb.tables().drop(columns="table"),
+            lambda wb: (
+                wb.query('select * from "things$changes"').df
+            ),  # whose types are those of the whole log, as known
+            lambda wb: wb.query('select count(*), sum(changes), max(last_change) from "things$items"').df,
+            lambda wb: wb.connect().sql('select count(*), max(valid_from) from "things$versions"').df(),
         ):
             same(ask(known), ask(alone))
         with patch("workbench.questions.examination.now", lambda: known_at):

@@ -71,7 +71,9 @@ def transitions(
         notes=planned.notes,
         masked=True,
         longest=asking.masked(
-            table, stays(df[~moved], asking.key_names(table), min(until, times.now())), within=("value", "since")
+            table,
+            stays(df[~moved], asking.key_names(table), min(until, asking.settings.known_at or times.now())),
+            within=("value", "since"),
         ),
     )
 

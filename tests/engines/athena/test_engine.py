@@ -406,7 +406,7 @@ def test_notebooks_run_unchanged_on_athena(wb, empty, settings, name):
 
 def test_the_notebook_that_generates_writes_to_dynamodb(empty, settings, tmp_path):
     embedded = Workbench(home=tmp_path / "home")
-    for name in ("persons", "heartrate"):
+    for name in ("persons", "heartrate", "orders"):
         embedded.generate(name, items=20, changes=60)
         location = place(empty, tmp_path / "home" / "lake" / "data" / name, f"data/{name}")
         declare(empty, table_input(name, location, first_year=2026))
@@ -416,6 +416,8 @@ def test_the_notebook_that_generates_writes_to_dynamodb(empty, settings, tmp_pat
         ROOT / "notebooks" / "01_generate_data.ipynb", settings | {"items": 20, "changes": 60}, out="reports"
     )
     assert made.failed_cell is None
+    made = run_report(ROOT / "notebooks" / "06_time_travel.ipynb", settings, out="reports")
+    assert made.failed_cell is None, made.failed_cell
     scanned = session_of(empty).client("dynamodb").scan(TableName="persons", Select="COUNT")["Count"]
     assert scanned > 5
 

@@ -248,6 +248,7 @@ NAMED: Mapping[str, str] = {
 NAMES: Mapping[type[exp.Expr], str] = {
     exp.ArgMax: "max_by",
     exp.ArgMin: "min_by",
+    exp.DateDiff: "date_diff",
     exp.LogicalAnd: "bool_and",
     exp.LogicalOr: "bool_or",
     exp.Pow: "power",
