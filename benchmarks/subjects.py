@@ -160,6 +160,29 @@ def ordinary(place: Place) -> Answer:
     return Answer(len(_workbench(place).item_history(TABLE, {"pk": place.log.ordinary}).df))
 
 
+@_subject("`query`: items and sums by city, of the state", layouts=("raw",), aims={1_000_000: 0.35})
+def query(place: Place) -> Answer:
+    asked = f"select person.city, count(*), sum(balance) from {TABLE} group by 1"
+    return Answer(len(_workbench(place).query(asked).df))
+
+
+@_subject('`query`: `"$versions"` counted', layouts=("raw",), aims={1_000_000: 0.3})
+def versions(place: Place) -> Answer:
+    return Answer(
+        int(_workbench(place).query(f'select count(*) as versions from "{TABLE}$versions"').df["versions"].iloc[0])
+    )
+
+
+@_subject("`transitions` of an attribute", layouts=("raw",), aims={1_000_000: 0.4})
+def transitions(place: Place) -> Answer:
+    return Answer(len(_workbench(place).transitions(TABLE, "active").df))
+
+
+@_subject("`trend` of a sum, by day", layouts=("raw",), aims={1_000_000: 0.4})
+def trend(place: Place) -> Answer:
+    return Answer(len(_workbench(place).trend(TABLE, "sum(balance)", every="1d").df))
+
+
 @_subject("`diff` of two instants", layouts=("raw",), aims={1_000_000: 0.7})
 def diff(place: Place) -> Answer:
     return Answer(len(_workbench(place).diff(TABLE, *place.log.instants).df))

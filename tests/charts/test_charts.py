@@ -253,6 +253,25 @@ def legend(ax) -> list[str]:
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
+def moved(*rows: tuple[str | None, str | None, int]) -> pd.DataFrame:
+    """What transitions gives."""
+    return pd.DataFrame(rows, columns=["from", "to", "moves"])
+
+
+def trended(groups: int, buckets: int) -> pd.DataFrame:
+    """What trend gives, by groups, one of which is none."""
+    bucket = pd.date_range("2026-03-02", periods=buckets, freq="1D", tz="UTC").as_unit("us")
+    parts = [
+        pd.DataFrame({"bucket": bucket, "belongs_to": f"city $_{at}" if at else None, "value": at + np.arange(buckets)})
+        for at in range(groups)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+FEW_MOVES = moved(
+    (None, "new", 9), ("new", "paid_$x$", 7), ("paid_$x$", "sent", 5), ("sent", "paid_$x$", 1), ("sent", None, 2)
+)
+MANY_MOVES = moved(*((f"a long state, number {n}", f"a long state, number {n * 7 % 40}", n + 1) for n in range(40)))
 NAMES = ["person.address.city", "phones[0]", "名前.住所", "$cost_$x", "a_b^2", 'person."first.name"', "bucket"]
 MANY = {f"readings.sensor.number_{n}": [n % 5] * 3000 for n in range(60)}
 DRAWN = {
@@ -267,6 +286,18 @@ DRAWN = {
     "intervals: none": (charts.intervals, between([0] * 8)),
     "intervals: one": (charts.intervals, between([1, 0, 0, 0, 0, 0, 0, 0])),
     "intervals: many": (charts.intervals, between([10**n for n in range(8)])),
+    "matrix: none": (charts.transitions_matrix, moved()),
+    "matrix: one": (charts.transitions_matrix, moved((None, "new", 1))),
+    "matrix: few": (charts.transitions_matrix, FEW_MOVES),
+    "matrix: many": (charts.transitions_matrix, MANY_MOVES),
+    "flows: none": (charts.transitions_flows, moved()),
+    "flows: one": (charts.transitions_flows, moved((None, "new", 1))),
+    "flows: few": (charts.transitions_flows, FEW_MOVES),
+    "flows: many": (charts.transitions_flows, MANY_MOVES),
+    "trend: none": (charts.trend, trended(1, 0)),
+    "trend: one": (charts.trend, trended(1, 1).drop(columns="belongs_to")),
+    "trend: few": (charts.trend, trended(3, 90)),
+    "trend: many": (charts.trend, trended(60, 400)),
     "lag: none": (charts.delivery_lag, lags(0)),
     "lag: one": (charts.delivery_lag, lags(1)),
     "lag: few": (charts.delivery_lag, lags(30)),
@@ -567,3 +598,40 @@ def test_an_answer_without_a_chart_says_which_have_one():
         answer(frequency(2), by="event").plot("pie")
     with pytest.raises(ParameterError, match="over time: ask with every="):
         answer(attributes({"age": [1]}).drop(columns="bucket"), by="attribute").plot()
+
+
+def test_the_matrix_of_transitions_has_every_move_once_in_the_order_that_most_go():
+    ax = charts.transitions_matrix(FEW_MOVES, subject="orders")
+    assert said(ax) == "orders: (not there) → new is most frequent, 9 of 24 moves"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["new", "paid_$x$", "sent", "(not there)"]
+    assert ax.collections[0].get_array().sum() == 24
+    many = charts.transitions_matrix(MANY_MOVES)
+    assert many.collections[0].get_array().sum() == MANY_MOVES["moves"].sum()
+    assert len(many.get_yticks()) <= charts.moves.MOST_VALUES + 1
+
+
+def test_flows_say_how_often_each_value_was_left_and_come_to():
+    written = texts(charts.transitions_flows(FEW_MOVES))
+    assert {
+        "new  9",
+        "new  7",
+        "paid_$x$  5",
+        "paid_$x$  8",
+        "sent  3",
+        "sent  5",
+        "(not there)  9",
+        "(not there)  2",
+    } <= {*written}
+
+
+def test_a_trend_names_its_largest_groups_and_counts_the_others():
+    ax = charts.trend(trended(10, 30), subject="persons", aggregate="count(*)")
+    assert said(ax) == "persons: city $_9 is largest of 10 groups, 38 at the end"
+    assert "grey: 3 other groups" in ax.get_xlabel()
+    assert "count(*)" in ax.get_ylabel()
+    assert len(ax.lines) == 10
+
+
+def test_a_trend_of_texts_says_that_there_are_no_numbers():
+    df = trended(1, 3).assign(value=["a", "b", "c"])
+    assert "No numbers in this window" in texts(charts.trend(df))

@@ -63,7 +63,7 @@ def weekday_hour(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None 
     ax.set_xticks(range(0, 25, 3), [f"{hour:02}:00" for hour in range(0, 25, 3)])
     many = mean.max() >= 10
     spec = ",.0f" if many else ",.2g"
-    _scale(ax, mesh, "Changes per hour (mean)", MaxNLocator(5, integer=many), spec)
+    scale(ax, mesh, "Changes per hour (mean)", MaxNLocator(5, integer=many), spec)
     finding = f"{'busiest' if subject else 'Busiest'} {WEEKDAYS[day]} {at:02}:00–{at + 1:02}:00"
     return titled(ax, f"{finding} ({mean.max():{spec}} changes on average)", title, subject)
 
@@ -117,7 +117,7 @@ def attribute_heatmap(df: pd.DataFrame, *, ax: Axes | None = None, title: str | 
     ax.set(ylim=(rows, 0), xlim=(edges[0], edges[-1]), facecolor=NONE)
     ax.grid(False)
     steps = LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)) if logarithmic else MaxNLocator(5, integer=True)
-    _scale(ax, mesh, f"Changes per {unit}" if unit else "Changes", steps, beyond=grid.max() > high)
+    scale(ax, mesh, f"Changes per {unit}" if unit else "Changes", steps, beyond=grid.max() > high)
     finding = f"{names[0]} changes most, {count(total.iloc[0], 'time')}"
     if len(wide) > 1:
         busiest = int(wide[0].argmax())
@@ -126,7 +126,8 @@ def attribute_heatmap(df: pd.DataFrame, *, ax: Axes | None = None, title: str | 
     return titled(ax, finding, title, subject)
 
 
-def _scale(ax: Axes, mesh: QuadMesh, label: str, steps: Locator, spec: str = ",.0f", *, beyond: bool = False) -> None:
+def scale(ax: Axes, mesh: QuadMesh, label: str, steps: Locator, spec: str = ",.0f", *, beyond: bool = False) -> None:
+    """Draw what the colours of a heat map mean beside it."""
     figure = ax.get_figure()
     assert figure is not None
     ax.spines[:].set_visible(False)

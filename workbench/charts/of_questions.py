@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from workbench.charts.changes import change_frequency, hot_keys, live_items
 from workbench.charts.distributions import concentration, delivery_lag, intervals
 from workbench.charts.heatmaps import attribute_heatmap, weekday_hour
+from workbench.charts.moves import transitions_flows, transitions_matrix, trend
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class ChartOf:
         The frame of the answer that is drawn: an attribute of the result.
     every
         The widths of buckets it can show, as `every` has them; any where there are none.
+    tells
+        What was asked that it tells, by the names of its parameters.
     """
 
     question: str
@@ -38,6 +41,7 @@ class ChartOf:
     needs: frozenset[str] = frozenset()
     frame: str = "df"
     every: tuple[str, ...] = ()
+    tells: tuple[str, ...] = ()
 
 
 CHARTS = (
@@ -48,6 +52,9 @@ CHARTS = (
     ChartOf("change_frequency", "key", hot_keys),
     ChartOf("change_frequency", "concentration", concentration),
     ChartOf("change_frequency", "interval", intervals),
+    ChartOf("transitions", "", transitions_matrix),
+    ChartOf("transitions", "", transitions_flows),
+    ChartOf("trend", "", trend, tells=("aggregate",)),
     ChartOf("data_quality", "", delivery_lag, frame="lag"),
 )
 """Every chart, by the question it shows the answer to; of several, the first is drawn where none is named."""
@@ -63,4 +70,4 @@ def charts_of(question: str, by: str = "") -> dict[str, ChartOf]:
     >>> charts_of("latest_state")
     {}
     """
-    return {chart.draw.__name__: chart for chart in CHARTS if (chart.question, chart.by) == (question, by)}
+    return {chart.draw.__name__: chart for chart in CHARTS if chart.question == question and chart.by in ("", by)}

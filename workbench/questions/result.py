@@ -171,7 +171,7 @@ class Result:
         drawable = charts.charts_of(question, by)
         if not drawable:
             raise ParameterError(
-                f"there is no chart of {self._title}: change_frequency and data_quality have one; "
+                f"there is no chart of {self._title}: change_frequency, transitions, trend and data_quality have one; "
                 "for one of your own take .df.plot()"
             )
         if kind is not None and kind not in drawable:
@@ -182,7 +182,8 @@ class Result:
             raise ParameterError("the chart of attributes is over time: ask with every=, such as every='1d'")
         if chart.every and (every := str(self.asked.get("every") or "1h")) not in chart.every:
             raise ParameterError(f"{kind} needs every= of {', '.join(chart.every)}, and this answer is by {every}")
-        return chart.draw(frame, **{"subject": self.asked["table"], **options})
+        told = {name: self.asked[name] for name in chart.tells}
+        return chart.draw(frame, **{"subject": self.asked["table"], **told, **options})
 
     @property
     def within(self) -> Sequence[str]:

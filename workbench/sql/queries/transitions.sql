@@ -90,7 +90,7 @@ ranked as (  -- by how long it took, and, of items that are there, since when
         moved_at,
         by_ttl,
         cast(seconds * 1000000 as bigint) as micros,
-        row_number() over (partition by from_value, to_value, is_there order by seconds, item) as place,
+        row_number() over (partition by from_value, to_value, is_there order by seconds, case when is_there then item end) as place,
         count(seconds) over (partition by from_value, to_value, is_there) as known
     from moves
     where is_there or moved_at >= :start
