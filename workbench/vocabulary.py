@@ -20,6 +20,7 @@ QUESTIONS = (
     "change_frequency",
     "transitions",
     "trend",
+    "lifetimes",
     "data_quality",
     "reconcile",
 )

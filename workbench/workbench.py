@@ -28,11 +28,13 @@ from workbench.questions import (
     two_logs,
     versions,
 )
+from workbench.questions import lifetimes as questions_lifetimes
 from workbench.questions import transitions as questions_transitions
 from workbench.questions import trend as questions_trend
 from workbench.questions.asking import Asking
 from workbench.questions.by_name import TEXTS, ask_by_method, ask_by_name, text_by_name
 from workbench.questions.history import Comparison, History
+from workbench.questions.lifetimes import Lifetimes
 from workbench.questions.one_item import Item
 from workbench.questions.quality import Quality
 from workbench.questions.result import Result
@@ -800,6 +802,42 @@ class Workbench:
             end=end,
             timezone=timezone,
         )
+
+    def lifetimes(
+        self,
+        table: str,
+        *,
+        by: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        timezone: str = "UTC",
+    ) -> Lifetimes:
+        """Tell how long items live; one that comes back after it was gone lives again.
+
+        Parameters
+        ----------
+        by
+            An expression over attributes, such as ``person.address.city``: what it was in the first state of a life is
+            the life's group.
+        start, end
+            Only lives that began in this window; what lives at its end is living.
+        timezone
+            In which the window is read, and months begin.
+
+        Returns
+        -------
+        Lifetimes
+            One row a group: belongs_to (missing without `by`), items (lives), living, deleted, by_ttl (of these),
+            median and p90: the ages (timedelta) to which half of them live, and one in ten, by the estimate of Kaplan
+            and Meier, which counts living ones for as long as they have lived; NaT while too few have ended.
+            ``.survival`` has the curves, ``.cohorts`` the same by the month in which they came.
+
+        Examples
+        --------
+        >>> wb.lifetimes("persons", end="2025-11-21")[["items", "living", "deleted", "by_ttl"]].to_dict("records")
+        [{'items': 12, 'living': 5, 'deleted': 7, 'by_ttl': 0}]
+        """
+        return questions_lifetimes.lifetimes(self._asking, table, by=by, start=start, end=end, timezone=timezone)
 
     def data_quality(
         self,

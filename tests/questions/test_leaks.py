@@ -170,6 +170,7 @@ VERBS: dict[str, list[list[str]]] = {
     ],
     "get": [["things"], ["things", *KEY], ["things", "--key", "sk=GEHEIMwrong"]],
     "stale": [["things", "2026-11-30"], ["things", "2026-11-30", "--where", WHERE]],
+    "lifetimes": [["things"]],
     "versions": [["things"], ["things", *KEY], ["things", "--where", WHERE], ["things", "--names", "dbt"]],
     "changes": [
         ["things"],

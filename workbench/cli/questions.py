@@ -268,6 +268,21 @@ def trend(
 
 @main.verb(QUESTIONS)
 @click.argument("table")
+@click.option("--by", metavar="EXPRESSION", help="What groups lives, by their first state: an attribute.")
+@window_options
+@click.option("--timezone", default="UTC", show_default=True, help="Zone of months and window, like Europe/Berlin.")
+@result_options
+def lifetimes(table: str, by: str | None, start: str | None, end: str | None, timezone: str, **options: Any) -> None:
+    """Tell how long items of TABLE live: median, and how many still do, TTL told apart.
+
+    \b
+    Example: workbench lifetimes orders --by status
+    """
+    answer("lifetimes", table, {"by": by, "start": start, "end": end, "timezone": timezone}, options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
 @window_options
 @click.option("--late-arrival", default="24h", show_default=True, help="How late changes may arrive.")
 @click.option("--max-age", metavar="LENGTH", help="How old the newest change may be, like 1h; an older log fails.")

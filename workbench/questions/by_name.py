@@ -10,7 +10,7 @@ from typing import Any
 from workbench.engines.base import Over, as_question
 from workbench.errors import ParameterError, did_you_mean
 from workbench.model.times import END_OF_TIME, window
-from workbench.questions import transitions, trend
+from workbench.questions import lifetimes, transitions, trend
 from workbench.questions.asking import Asking
 from workbench.questions.frames import answer_frame
 from workbench.questions.masking import names_masked
@@ -37,7 +37,11 @@ def ask_by_method(method: Callable[..., Result], table: str, values: Mapping[str
     return method(table, **values)
 
 
-TEXTS: Mapping[str, Callable[..., ComposedText]] = {"transitions": transitions.text_of, "trend": trend.text_of}
+TEXTS: Mapping[str, Callable[..., ComposedText]] = {
+    "lifetimes": lifetimes.text_of,
+    "transitions": transitions.text_of,
+    "trend": trend.text_of,
+}
 """The questions that are queries over the relations of a log: what gives their texts."""
 
 

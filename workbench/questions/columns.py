@@ -155,6 +155,23 @@ STAYS = MappingProxyType(
 """An item that has been at a value for long."""
 TREND = MappingProxyType({"bucket": "datetime64[us, UTC]", "belongs_to": "object", "value": "object", "items": "int64"})
 """An aggregate at the end of a bucket of time, in the time zone that was asked for."""
+_LIVES = {
+    **dict.fromkeys(("items", "living", "deleted", "by_ttl"), "int64"),
+    **dict.fromkeys(("median", "p90"), "timedelta64[us]"),
+}
+LIFETIMES = MappingProxyType({"belongs_to": "object", **_LIVES})
+"""How long the items of a group live."""
+COHORTS = MappingProxyType({"belongs_to": "object", "month": "month", **_LIVES})
+"""How long those live that came in a month; that is its begin in the time zone that was asked for."""
+SURVIVAL = MappingProxyType(
+    {
+        "belongs_to": "object",
+        "age": "timedelta64[us]",
+        **dict.fromkeys(("at_risk", "ended", "by_ttl"), "int64"),
+        "survival": "float64",
+    }
+)
+"""Which share of a group lives longer than an age."""
 ANSWERS: tuple[Mapping[str, str], ...] = (
     CHANGE,
     VERSION,
@@ -174,5 +191,6 @@ ANSWERS: tuple[Mapping[str, str], ...] = (
     TRANSITIONS,
     STAYS,
     TREND,
+    LIFETIMES,
 )
 """The columns of every answer by their types."""
