@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws.athena import Athena, RunningQuery
@@ -279,7 +280,7 @@ class AthenaEngine(Engine):
         origin = self._identity(log, table, reading).origin
         seen = self._schemas.find(self._about(log, table, origin))
         if checkpoint and checkpoint.held and not checkpoint.objects <= seen.objects:
-            seen = Seen(checkpoint.objects, checkpoint.held)
+            seen = Seen(checkpoint.objects, checkpoint.held, 1)  # which a checkpoint does not tell
         there = stamps(reading.listed)
         new = [item for item in reading.listed if (item.path, item.size, item.modified) not in seen.objects]
         gone = checkpoint.objects - there - seen.objects if checkpoint else frozenset()
@@ -302,11 +303,16 @@ class AthenaEngine(Engine):
                     return self._schema_of_log(table)
             found = Held()
             found.merge(seen.held)
+            unknown = seen.unknown
             for query in queries[: len(texts)]:
-                found.merge(shapes_to_schema(self._whole(query)))
+                rows = self._whole(query)
+                found.merge(shapes_to_schema(rows))
+                unknown += (
+                    pc.sum(pc.if_else(pc.equal(rows.column("position"), 1), rows.column("unknown"), 0)).as_py() or 0
+                )
         finally:
             self._clean(queries)
-        seen = Seen(seen.objects | stamps(new) | gone, found)
+        seen = Seen(seen.objects | stamps(new) | gone, found, unknown)
         self._schemas.keep(self._about(log, table, origin), seen)
         return seen
 
@@ -529,9 +535,8 @@ class AthenaEngine(Engine):
         return sorted(log.only or log.name for log in self.catalog.tables())
 
     def views(self, table: str) -> list[View]:
-        """Tell which images the records of a log hold, where some have none; where all have, none is asked about."""
-        images, changes = self.schema(table).count, sum(part.changes for part in self._contents.get(table, ()))
-        return [] if images >= changes > 0 else super().views(table)
+        """Tell which images the records of a log hold, where some do not say what they left; else nothing."""
+        return super().views(table) if self._schema_of_log(table).unknown else []
 
     def query(self, plan: Plan, masks: Masks = NO_MASKS) -> Answer:
         """Answer a person's own query over the relations of logs: all of it runs on Athena."""

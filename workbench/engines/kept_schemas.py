@@ -36,6 +36,8 @@ class Seen:
 
     objects: frozenset[Stamp]
     held: Held
+    unknown: int
+    """How many changes do not say what they left, as often as they were delivered."""
 
 
 class KeptSchemas:
@@ -55,12 +57,12 @@ class KeptSchemas:
         """Return what is known of a log, which `about` tells from all others: with no object, where nothing is."""
         path = self._path(about)
         if path not in self._seen:
-            self._seen[path] = Seen(frozenset(), Held())
+            self._seen[path] = Seen(frozenset(), Held(), 0)
             with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged, or another version's
                 told = orjson.loads(gzip.decompress(path.read_bytes()))
                 if self._home and told["about"] == json.loads(json.dumps(dict(about))):
                     objects = zip(told["paths"], told["sizes"], told["times"], strict=True)
-                    self._seen[path] = Seen(frozenset(objects), Held.from_json(told["held"]))
+                    self._seen[path] = Seen(frozenset(objects), Held.from_json(told["held"]), told["unknown"])
         return self._seen[path]
 
     def keep(self, about: Mapping[str, Any], seen: Seen) -> None:
@@ -70,7 +72,8 @@ class KeptSchemas:
         if self._home is None:
             return
         paths, sizes, times = zip(*sorted(seen.objects), strict=True) if seen.objects else ((), (), ())
-        told = {"about": about, "paths": paths, "sizes": sizes, "times": times, "held": seen.held.to_json()}
+        told: dict[str, Any] = {"about": about, "paths": paths, "sizes": sizes, "times": times}
+        told |= {"held": seen.held.to_json(), "unknown": seen.unknown}
         with suppress(OSError):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with write_atomically(path) as part:

@@ -20,7 +20,7 @@ ASKED = {name: ask for name, ask in QUESTIONS.items() if not name.startswith("qu
     "diff": lambda wb: wb.diff("things", AT, AT + timedelta(seconds=4)).df,
 }
 del ASKED["changes of an item"]  # by a key that these items do not have
-REFUSED = {"before it began", "latest", "as of", "with deleted", "diff", "latest where"}
+REFUSED = {"before it began", "latest", "as of", "with deleted", "diff", "latest where", "latest with members"}
 
 
 def answered(ask, wb: Workbench) -> pd.DataFrame | str:

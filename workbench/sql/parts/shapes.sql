@@ -1,10 +1,11 @@
 -- Which shapes the images of changes have, and how long the numbers in them are.
--- {deliveries}: canonical keys, new_image and old_image; {wanted}: a condition on them.
+-- {deliveries}: event_name, canonical keys, new_image and old_image; {wanted}: a condition on them.
 -- A shape is an image without its values: texts, numbers and binary '', sets empty, booleans true. So all images of a
 -- shape have as many numbers, and sets of numbers, in the same order.
 -- Rows: one a shape and position: 1 tells of the shape itself how many images have it; 2, 3, … of its numbers, and sets of
 -- them, in their order, `digits` and `scale`, the most digits before and after the decimal point, and `int64`, 1 where
--- all are integers of 64 bits. `of_keys` tells the shapes of keys, which are there once more.
+-- all are integers of 64 bits. `of_keys` tells the shapes of keys, which are there once more; `unknown` counts, among them,
+-- the changes that do not say what they left.
 select
     of_keys,
     shape,
@@ -12,10 +13,12 @@ select
     count(*) as images,
     max(digits) as digits,
     max(scale) as scale,
-    min(int64) as int64
+    min(int64) as int64,
+    sum(case when is_unknown then 1 else 0 end) as unknown
 from (
     select
         of_keys,
+        is_unknown,
         shape,
         position,
         array_max(transform(extents, extent -> extent[1])) as digits,
@@ -24,6 +27,7 @@ from (
     from (
         select
             of_keys,
+            is_unknown,
             shape,
             position,
             transform(
@@ -49,6 +53,7 @@ from (
         from (
             select
                 which = 3 as of_keys,
+                which = 3 and event_name <> 'REMOVE' and new_image is null as is_unknown,
                 regexp_replace(
                     regexp_replace(
                         regexp_replace(image, '("[SNB]S":)\[(?:"(?:[^"\\]|\\.)*",?)*\]', '$1[]'),
