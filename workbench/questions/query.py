@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,12 +20,13 @@ from workbench.model.attributes import Numbers
 from workbench.model.stream_views import have_states, missing_images
 from workbench.model.typed_columns import number_column
 from workbench.questions.asking import Asking
-from workbench.questions.masking import masked_paths
+from workbench.questions.masking import REDACTED, masked_paths, names_masked
 from workbench.questions.result import Result
-from workbench.sql.literals import identifier
+from workbench.sql.literals import identifier, literal
 from workbench.sql.query import Plan, plan
 from workbench.sql.query.composed import ComposedText, Expression
 from workbench.sql.query.functions import family
+from workbench.sql.query.source_text import texts_in
 from workbench.sql.questions import load_query
 from workbench.sql.typed_attributes import Masks
 
@@ -73,6 +75,9 @@ def query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Result:
 
     planned, answer = asking.retrying("", ask)
     notes = [*planned.notes, *_what_is_unknown(asking.engine, planned)]
+    if texts := _not_shown(asking.settings, sql, parameters):
+        parameters = dict.fromkeys(parameters, REDACTED)
+        answer = replace(answer, sql=_without(texts, answer.sql))
     df = frame(planned, answer.rows, asking.settings.numbers)
     tables = list(dict.fromkeys(relation.table for relation in planned.relations))
     asked = {"sql": sql, **{f":{name}": value for name, value in parameters.items()}}
@@ -109,7 +114,25 @@ def estimate(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Estimat
 
 def planned_query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Plan:
     """Read a query, and bind it to the tables there are."""
-    return plan(sql, parameters, Tables(asking.engine), masks=masks_of(asking.settings))
+    try:
+        return plan(sql, parameters, Tables(asking.engine), masks=masks_of(asking.settings))
+    except ParameterError as error:
+        texts = _not_shown(asking.settings, sql, parameters)
+        raise (ParameterError(_without(texts, str(error))) if texts else error) from None
+
+
+def _not_shown(settings: Settings, sql: str, parameters: Mapping[str, Any]) -> list[str]:
+    """Return the texts in a query that names a masked attribute: they may be its values."""
+    if not (settings.mask and names_masked(sql, settings.mask)):
+        return []
+    return texts_in(sql) + [str(value) for value in parameters.values()]
+
+
+def _without(texts: Sequence[str], shown: str) -> str:
+    for text in sorted(texts, key=len, reverse=True):
+        for quoted in (literal(text), repr(text), f'"{text}"'):
+            shown = shown.replace(quoted, f"'{REDACTED}'")
+    return shown
 
 
 def own_text(

@@ -298,6 +298,7 @@ class Binder(Expressions):
                 scope.merged.append(old)
             if not comparable(old.kind, kind):
                 raise self.error(identifier, f"it is {in_words(old.kind)} here, and {in_words(kind)} there")
+            self._tells_apart(old.columns[-1], right_column, identifier)
             conditions.append(exp.EQ(this=merged_column(old), expression=right_column.copy()))
             old.columns.append(right_column)
             if side in ("RIGHT", "FULL"):

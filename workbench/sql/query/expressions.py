@@ -95,6 +95,7 @@ _CAST_FROM = {
 }
 _INTERVALS = frozenset({"SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "YEAR"})
 _DAY, _NUMBER = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}", r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
+_ALL_ALIKE = "it is masked, and all its values are shown alike: mask_with = 'hash' shows which differ"
 _WRITTEN = {
     "bigint": r"^ *[+-]?[0-9]+ *\z",
     "decimal": rf"^ *{_NUMBER} *\z",
@@ -118,6 +119,8 @@ class Expressions(ABC):
         """By the ids of keys of ORDER BY, their types."""
         self._sources = self._queries = self._depth = 0
         self._attributes: dict[tuple[str, str], tuple[Relation, str, Path | str]] = {}
+        self._redacted: set[tuple[str, str]] = set()
+        """The columns of relations that show a mask, by what stands in FROM and their names."""
 
     @abstractmethod
     def query(self, node: exp.Expr, outer: Scope | None, ctes: Ctes) -> Sequence[OutColumn]:
@@ -247,6 +250,7 @@ class Expressions(ABC):
         kinds = self._all(parts, scope)
         kinds = self._as_meant([node.this, node.expression], kinds)
         shared = self._comparable(kinds, places, at, arrays=isinstance(node, exp.NullSafeEQ | exp.NullSafeNEQ))
+        self._tells_apart(node.this, node.expression, at)
         if shared == "varbinary" and isinstance(node, _ORDERED):
             raise self.error(at, f"{in_words(kinds[0])} is neither less nor greater than another")
         return "boolean"
@@ -271,6 +275,13 @@ class Expressions(ABC):
         if not arrays and "array" in map(family, kinds):
             raise self.error(at, "arrays are compared by IS [NOT] DISTINCT FROM, or as texts by array_join")
         return comparable(kinds[0], kinds[-1])
+
+    def _tells_apart(self, one: exp.Expr, other: exp.Expr, at: exp.Expr) -> None:
+        """Refuse to compare two columns that a mask shows alike, whatever they hold."""
+        if self._masks.how == "redact" and all(
+            isinstance(each, exp.Column) and (each.table, each.name) in self._redacted for each in (one, other)
+        ):
+            raise self.error(at, _ALL_ALIKE)
 
     def _as_meant(self, nodes: Sequence[exp.Expr], kinds: Sequence[str]) -> list[str]:
         """Read parameters of the command line as what they are compared with is."""
@@ -752,6 +763,11 @@ class Expressions(ABC):
                 continue
             tests = list[exp.Expr]()
             whats: Sequence[Asked] = ("value", "type")
+            names = tuple(step for step in path if isinstance(step, str))
+            if any(names[: len(mask)] == mask for mask in self._masks.paths):
+                if self._masks.how == "redact":
+                    raise self.error(node, _ALL_ALIKE)
+                whats = ("value",)  # whose hash is of its type too
             for what in whats:
                 sides = [self._attribute(relation, image, path, what, node)[0] for image in ("new_image", "old_image")]
                 one, other = (exp.column(quoted(each), table=quoted(source.inner)) for each in sides)
@@ -910,6 +926,8 @@ class Expressions(ABC):
         else:
             name, kind = self._attribute(relation, hit.image, hit.path, "value", at)
             self._attributes[source.inner, name] = relation, hit.image, hit.path
+            if is_masked(relation.columns[hit.image, hit.path, "value"], self._masks):
+                self._redacted.add((source.inner, name))
         return placed(exp.column(quoted(name), table=quoted(source.inner)), at), kind
 
     def _attribute(self, relation: Relation, image: str, path: Path, what: Asked, at: exp.Expr) -> tuple[str, str]:

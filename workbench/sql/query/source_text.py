@@ -136,6 +136,15 @@ class SourceText:
         return min(place + shift, max(len(self.written) - 1, 0))
 
 
+def texts_in(sql: str) -> list[str]:
+    """Return the texts that are written in a query, but the empty one.
+
+    >>> texts_in("select 'it''s' from t where a = 'x'")
+    ["it's", 'x']
+    """
+    return [each[0][1:-1].replace("''", "'") for each in TOKEN.finditer(sql) if each[0][0] == "'" and each[0] != "''"]
+
+
 def _literal(value: object, before: str) -> str:
     if _AS_OF.search(before):
         return literal(instant(value))  # type: ignore[arg-type]
