@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
+
+from workbench.engines.unload import with_times_as_text
 from workbench.model.attribute_schema import Held
 from workbench.model.records import canonical_json
+from workbench.questions.query import frame
 from workbench.sql.literals import literal
 from workbench.sql.query import Plan, Relation, plan
 from workbench.sql.typed_attributes import NO_MASKS, Dialect, Masks
@@ -55,6 +61,13 @@ class Images:
         relations = [each.projected(self._rows(each), dialect, masks) for each in planned.relations]
         return planned.compose(relations, dialect)
 
+    def unloaded(self, planned: Plan) -> str:
+        """Write a plan as Athena's engine runs it."""
+        kinds = [
+            (name, pa.timestamp("us") if kind == "timestamp" else pa.null()) for name, kind in planned.inside.items()
+        ]
+        return with_times_as_text(self.text(planned, "athena"), pa.schema(kinds))
+
     def _rows(self, relation: Relation) -> str:
         rows = []
         for image in self.items[relation.table]:
@@ -66,3 +79,21 @@ class Images:
         return (
             f"select {columns} from (select image, keys, {moment} from (values {values}) as given(image, keys)) as log"
         )
+
+
+def values_of(planned: Plan, rows: pa.Table) -> list[list[object]]:
+    """Return the rows of an answer in its order, to be compared: doubles to twelve digits, what is missing as None."""
+    df = frame(planned, planned.in_order(rows)).astype(object)
+    return [[_value(cell) for cell in row] for row in df.itertuples(index=False, name=None)]
+
+
+def _value(cell: Any) -> object:
+    if isinstance(cell, list):
+        return [_value(each) for each in cell]
+    if isinstance(cell, bytes):
+        return cell
+    if cell is None or cell is pd.NA or cell is pd.NaT:
+        return None
+    if isinstance(cell, float):
+        return "NaN" if math.isnan(cell) else f"{cell:.12g}"
+    return str(cell)

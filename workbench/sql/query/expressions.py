@@ -269,7 +269,7 @@ class Expressions(ABC):
             elif "varchar" in pair and pair & {"bigint", "decimal", "double"}:
                 advice = "write a number without quotes, or use cast(… as …)"
             raise self.error(
-                at if len(kinds) == 2 else places[number],
+                at if len(kinds) == 2 or "start" not in places[number].meta else places[number],
                 f"{in_words(kinds[0])} is compared with {in_words(kind)}: {advice}",
             )
         if not arrays and "array" in map(family, kinds):
@@ -451,7 +451,8 @@ class Expressions(ABC):
     def _of_one_kind(self, kinds: Sequence[str], places: Sequence[exp.Expr]) -> str:
         for kind, at in zip(kinds[1:], places[1:], strict=True):
             if not comparable(kinds[0], kind):
-                raise self.error(at, f"it is {in_words(kinds[0])} in one case, and {in_words(kind)} in this")
+                where = at if "start" in at.meta else places[0]
+                raise self.error(where, f"it is {in_words(kinds[0])} in one case, and {in_words(kind)} in this")
         return common(kinds)
 
     def _interval(self, node: exp.Expr, scope: Scope) -> str:
