@@ -268,6 +268,35 @@ def trended(groups: int, buckets: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def lived(groups: int, ages: int) -> pd.DataFrame:
+    """What the survival of lifetimes gives, by groups, one of which is none; TTL ends every third life."""
+    age = pd.to_timedelta(np.arange(1, ages + 1), unit="h").as_unit("us")
+    left = 1 - np.arange(1, ages + 1) / (ages + 1)
+    parts = [
+        pd.DataFrame(
+            {
+                "belongs_to": f"city $_{at}" if at else None,
+                "age": age * (at + 1),
+                "at_risk": np.arange(ages, 0, -1),
+                "ended": 1,
+                "by_ttl": (np.arange(ages) % 3 == 2).astype(int),
+                "survival": left,
+            }
+        )
+        for at in range(groups)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def came(months: int) -> pd.DataFrame:
+    """What the cohorts of lifetimes give."""
+    month = pd.date_range("2026-01-01", periods=months, freq="MS", tz="Europe/Berlin")
+    items = np.arange(months) * 7 + 10
+    return pd.DataFrame(
+        {"month": month, "items": items, "living": items // 2, "deleted": items - items // 2, "by_ttl": 1}
+    )
+
+
 FEW_MOVES = moved(
     (None, "new", 9), ("new", "paid_$x$", 7), ("paid_$x$", "sent", 5), ("sent", "paid_$x$", 1), ("sent", None, 2)
 )
@@ -298,6 +327,14 @@ DRAWN = {
     "trend: one": (charts.trend, trended(1, 1).drop(columns="belongs_to")),
     "trend: few": (charts.trend, trended(3, 90)),
     "trend: many": (charts.trend, trended(60, 400)),
+    "survival: none": (charts.survival, lived(1, 0)),
+    "survival: one": (charts.survival, lived(1, 1)),
+    "survival: few": (charts.survival, lived(3, 40)),
+    "survival: many": (charts.survival, lived(60, 1000)),
+    "cohorts: none": (charts.cohorts, came(0)),
+    "cohorts: one": (charts.cohorts, came(1)),
+    "cohorts: few": (charts.cohorts, came(7)),
+    "cohorts: many": (charts.cohorts, came(200)),
     "lag: none": (charts.delivery_lag, lags(0)),
     "lag: one": (charts.delivery_lag, lags(1)),
     "lag: few": (charts.delivery_lag, lags(30)),
@@ -635,3 +672,20 @@ def test_a_trend_names_its_largest_groups_and_counts_the_others():
 def test_a_trend_of_texts_says_that_there_are_no_numbers():
     df = trended(1, 3).assign(value=["a", "b", "c"])
     assert "No numbers in this window" in texts(charts.trend(df))
+
+
+def test_survival_says_how_long_half_of_them_live_and_which_group_lives_shortest():
+    assert (
+        said(charts.survival(lived(1, 3))) == "Half of the items live longer than 2 h; 33.3% of those that went, by TTL"
+    )
+    assert said(charts.survival(lived(2, 3))).startswith(
+        "Of 2 groups no value lives shortest: half of it longer than 2 h"
+    )
+    one_of_many = lived(1, 3).assign(survival=[0.9, 0.8, 0.7], by_ttl=0)
+    assert said(charts.survival(one_of_many)) == "More than half of the items still live"
+
+
+def test_cohorts_puts_groups_together_and_says_which_month_has_fewest_left():
+    months = came(2).assign(living=[10, 0], deleted=[0, 17])
+    both = pd.concat([months.assign(belongs_to="a"), months.assign(belongs_to="b")], ignore_index=True)
+    assert said(charts.cohorts(both)) == "54 items came in 2 months; 20 still live, 0% of those of Feb 2026"

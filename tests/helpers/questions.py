@@ -45,6 +45,7 @@ QUESTIONS: dict[str, Callable[[Workbench], pd.DataFrame]] = {
     "changes of an item": lambda wb: wb.changes("things", key={"pk": "p-1", "sk": 1}).df,
     "one item": lambda wb: wb.get("things", {"pk": "p-1", "sk": 1}).df,
     "one item then": lambda wb: wb.get("things", {"pk": "p-1", "sk": 1}, as_of=LATER).df,
+    "lifetimes": lambda wb: wb.lifetimes("things", end="2026-11-19").df,
     "stale": lambda wb: wb.stale("things", LATER, where="age > 3").df.drop(columns="age", errors="ignore"),
     "versions": lambda wb: wb.versions("things").df,
     "versions in a window": lambda wb: wb.versions("things", start=LATER, where="age > 10 and version > 1").df,

@@ -98,3 +98,9 @@ def test_a_curve_is_the_product_of_what_is_left_at_each_age(lives, seed):
         left *= 1 - number / sum(other >= each for other, _ in lives)
         expected.append((pd.Timedelta(hours=each), round(left, 9)))
     assert list(zip(curve["age"], curve["survival"].round(9), strict=True)) == expected
+
+
+def test_its_charts_are_the_curves_and_the_cohorts(wb):
+    by_city = wb.lifetimes("things", by="city")
+    assert "lives shortest" in by_city.plot().get_title("left")
+    assert "5 items came in" in by_city.plot("cohorts").get_title("left")

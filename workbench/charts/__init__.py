@@ -15,6 +15,7 @@ figure of its own, and its Axes shows that figure when it is the last line of a 
 from workbench.charts.changes import change_frequency, hot_keys, live_items
 from workbench.charts.distributions import concentration, delivery_lag, intervals
 from workbench.charts.heatmaps import attribute_heatmap, weekday_hour
+from workbench.charts.lifetimes import cohorts, survival
 from workbench.charts.moves import transitions_flows, transitions_matrix, trend
 from workbench.charts.of_questions import charts_of
 
@@ -22,11 +23,13 @@ __all__ = [
     "attribute_heatmap",
     "change_frequency",
     "charts_of",
+    "cohorts",
     "concentration",
     "delivery_lag",
     "hot_keys",
     "intervals",
     "live_items",
+    "survival",
     "transitions_flows",
     "transitions_matrix",
     "trend",

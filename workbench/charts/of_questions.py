@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from workbench.charts.changes import change_frequency, hot_keys, live_items
 from workbench.charts.distributions import concentration, delivery_lag, intervals
 from workbench.charts.heatmaps import attribute_heatmap, weekday_hour
+from workbench.charts.lifetimes import cohorts, survival
 from workbench.charts.moves import transitions_flows, transitions_matrix, trend
 
 
@@ -56,6 +57,8 @@ CHARTS = (
     ChartOf("transitions", "", transitions_flows),
     ChartOf("trend", "", trend, tells=("aggregate",)),
     ChartOf("data_quality", "", delivery_lag, frame="lag"),
+    ChartOf("lifetimes", "", survival, frame="survival"),
+    ChartOf("lifetimes", "", cohorts, frame="cohorts"),
 )
 """Every chart, by the question it shows the answer to; of several, the first is drawn where none is named."""
 
