@@ -32,6 +32,10 @@ QUESTIONS = {
     "export_baseline": "baseline",
     "connect": "export_db",
     "estimate_query": "query",
+    "create_views": "view",
+    "views": "view",
+    "drop_views": "view",
+    "view_ddl": "view",
 }
 HEAVY = {"awswrangler", "matplotlib", "papermill", "faker", "boto3", "nbconvert"}
 

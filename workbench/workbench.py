@@ -977,6 +977,83 @@ class Workbench:
         """
         return self._engine.catalog.register(name, location, first_year=first_year)
 
+    def create_views(self, table: str, *, replace: bool = False) -> pd.DataFrame:
+        """Make views of Athena's over a log, for BI tools and the console: an attribute a column.
+
+        ``T_latest`` is what is in the table, ``T_changes`` what changed, ``T_versions`` every state an item was in.
+        Their columns are those the log has now, in lower case: make them again when attributes have come. They read
+        all of the log, and what comes after; times have milliseconds, and microseconds as text beside, ``ts_text``.
+        Masks hold in them.
+
+        Parameters
+        ----------
+        replace
+            Replace views of these names also where somebody else made them.
+
+        Returns
+        -------
+        pandas.DataFrame
+            view, table, relation (latest, changes, versions), columns (how many).
+
+        Raises
+        ------
+        ParameterError
+            Where a name is taken, or a setting has no meaning for a view.
+
+        Examples
+        --------
+        >>> wb.create_views("persons")
+        Traceback (most recent call last):
+        workbench.errors.ConfigError: the embedded lake has no catalog, its folders are the tables: set engine=athena
+        """
+        from workbench.questions import views
+
+        return views.create(self._asking, table, replace=replace)
+
+    def views(self, table: str | None = None) -> pd.DataFrame:
+        """List the views that `create_views` made, of one table or all, as it does.
+
+        Examples
+        --------
+        >>> wb.views()
+        Traceback (most recent call last):
+        workbench.errors.ConfigError: the embedded lake has no views: use connect() or export_db, or set engine=athena
+        """
+        from workbench.questions import views
+
+        return views.made(self._asking, table)
+
+    def drop_views(self, table: str) -> pd.DataFrame:
+        """Remove the views of a table that `create_views` made, and list them.
+
+        Raises
+        ------
+        ParameterError
+            Where there are none.
+
+        Examples
+        --------
+        >>> wb.drop_views("persons")
+        Traceback (most recent call last):
+        workbench.errors.ConfigError: the embedded lake has no views: use connect() or export_db, or set engine=athena
+        """
+        from workbench.questions import views
+
+        return views.drop(self._asking, table)
+
+    def view_ddl(self, table: str) -> str:
+        """Return the statements that `create_views` runs, without running them.
+
+        Examples
+        --------
+        >>> wb.view_ddl("persons")
+        Traceback (most recent call last):
+        workbench.errors.ConfigError: the embedded lake has no catalog, its folders are the tables: set engine=athena
+        """
+        from workbench.questions import views
+
+        return views.ddl(self._asking, table)
+
     def table_ddl(self, name: str) -> str:
         """Return the statement that makes a table of the Glue catalog, in Athena's DDL.
 

@@ -54,6 +54,8 @@ class RunningQuery:
     sql: str
     target: str
     """The prefix, ``s3://…/``, under which its result is."""
+    unloads: bool = True
+    """Whether it is a query, whose result is written; else a statement, which leaves none."""
     stays: bool = False
     """Whether its target was asked for, and is not temporary."""
     id: str = ""
@@ -163,6 +165,25 @@ class Athena:
             raise
         return running
 
+    def execute(self, statement: str) -> None:
+        """Run a statement that leaves no rows, such as one that makes a view.
+
+        Raises
+        ------
+        QueryError
+            With Athena's own words and what to do next.
+        """
+        output, enforced = self._result_location()
+        running = RunningQuery(statement, "", unloads=False, stays=True)
+        try:
+            self._start(running, None if enforced else output)
+            self._follow([running], None if enforced else output)
+        except BaseException:
+            self._stop(running)
+            raise
+        finally:
+            self.clean(running)
+
     def batches(self, query: RunningQuery, rows: int | None = None) -> Iterator[pa.Table]:
         """Read what a query left, as a whole or so many rows at a time; nothing where it has no rows."""
         try:
@@ -242,16 +263,17 @@ class Athena:
 
     def _start(self, query: RunningQuery, output: str | None) -> None:
         unload = f"UNLOAD (\n{query.sql}\n) TO '{query.target}' WITH (format = 'PARQUET', compression = 'SNAPPY')"
-        if len(unload.encode()) > LONGEST_TEXT:
+        text = unload if query.unloads else query.sql
+        if len(text.encode()) > LONGEST_TEXT:
             raise QueryError(
-                f"the query's text has {len(unload.encode()):,} bytes, more than the {LONGEST_TEXT:,} "
+                f"the query's text has {len(text.encode()):,} bytes, more than the {LONGEST_TEXT:,} "
                 "Athena takes: ask for fewer keys, or a narrower window"
             )
         token = uuid.uuid4().hex
 
         def start() -> str:
             started = wr.athena.start_query_execution(  # type: ignore[call-overload]  # its stubs lag behind
-                unload,
+                text,
                 database=self._settings.database,
                 s3_output=output,
                 workgroup=self._settings.workgroup,

@@ -26,7 +26,7 @@ from workbench.aws.partition_values import Values
 from workbench.aws.partitions import Partitions, partitions_of
 from workbench.aws.registration import options_of
 from workbench.aws.session import Session
-from workbench.aws.table_definitions import CHECKPOINTS, ddl, table_input
+from workbench.aws.table_definitions import CHECKPOINTS, VIEW, ddl, table_input
 from workbench.config import Settings
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, WorkbenchError, did_you_mean
 from workbench.sql import layouts
@@ -115,7 +115,7 @@ class Catalog(LogObjects):
         parameters = table.get("Parameters", {})
         projected = parameters.get("projection.enabled", "").lower() == "true"
         location, layout = stored.get("Location", ""), layouts.layout_of_columns(columns)
-        layout = None if CHECKPOINTS in parameters else layout
+        layout = None if CHECKPOINTS in parameters or table.get("TableType") == VIEW else layout
         template = parameters.get("storage.location.template", "") if projected else ""
         if template and not template.startswith(location):
             location = template.partition("${")[0].rpartition("/")[0] + "/"

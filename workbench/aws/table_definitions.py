@@ -49,6 +49,8 @@ _COLUMNS: dict[str, dict[str, str]] = {
     },
     "checkpoint": {name: _CHANGE[name] for name in _CHECKPOINT},
 }
+VIEW = "VIRTUAL_VIEW"
+"""The type of a table of Glue's that is a view."""
 CHECKPOINTS = "workbench.log.checkpoints"
 """Parameter of a table that holds the checkpoints of a log, and no log."""
 _READ_BY: dict[Stored, tuple[str, str, dict[str, str]]] = {

@@ -261,4 +261,65 @@ def show(name: str) -> None:
     say(open_workbench().table_ddl(name))
 
 
-main.sections[LOGS] += ["store", "baseline", "table"]
+@main.group()
+def view() -> None:
+    """Make views of Athena's over a log, for BI tools; list and remove them.
+
+    \b
+    Example: workbench view create persons
+    """
+
+
+@view.command(name="create")
+@click.argument("table")
+@click.option("--replace", is_flag=True, help="Replace views of these names also where somebody else made them.")
+@mask_options
+@log_options
+def create_view(table: str, replace: bool, as_json: bool, **where: Any) -> None:
+    """Make the views TABLE_latest, TABLE_changes and TABLE_versions, with a column for every attribute of the log.
+
+    \b
+    Example: workbench view create persons
+    """
+    print_table(open_workbench(**where).create_views(table, replace=replace), as_json)
+
+
+@view.command(name="list")
+@click.argument("table", required=False)
+@as_json
+def list_views(table: str | None, as_json: bool) -> None:
+    """List the views that were made, of TABLE or of all.
+
+    \b
+    Example: workbench view list
+    """
+    print_table(open_workbench().views(table), as_json)
+
+
+@view.command(name="drop")
+@click.argument("table")
+@as_json
+def drop_view(table: str, as_json: bool) -> None:
+    """Remove the views of TABLE that were made.
+
+    \b
+    Example: workbench view drop persons
+    """
+    print_table(open_workbench().drop_views(table), as_json)
+
+
+@view.command(name="show")
+@click.argument("table")
+@mask_options
+@log_options
+def show_view(table: str, as_json: bool, **where: Any) -> None:
+    """Print the statements that make the views of TABLE.
+
+    \b
+    Example: workbench view show persons
+    """
+    statements = open_workbench(**where).view_ddl(table)
+    say(json.dumps(statements) if as_json else statements)
+
+
+main.sections[LOGS] += ["store", "baseline", "table", "view"]

@@ -30,6 +30,7 @@ from workbench.aws.partitions import Partitions
 from workbench.aws.result_order import in_order
 from workbench.aws.session import Session, open_session
 from workbench.aws.table_definitions import table_input
+from workbench.aws.views import Views
 from workbench.config import Settings
 from workbench.engines.base import (
     AFTER_BASELINE,
@@ -537,6 +538,25 @@ class AthenaEngine(Engine):
     def views(self, table: str) -> list[View]:
         """Tell which images the records of a log hold, where some do not say what they left; else nothing."""
         return super().views(table) if self._schema_of_log(table).unknown else []
+
+    @property
+    def made_views(self) -> Views:
+        """The views over logs that were made in the catalog."""
+        return Views(self.session, self.catalog.database, self._queries)
+
+    def view_text(self, plan: Plan, masks: Masks = NO_MASKS) -> str:
+        """Write a query of a relation for a view, which reads all partitions there will be."""
+        texts = []
+        for relation in plan.relations:
+            table, window = relation.table, Window()
+            self.keys(table, whole=True)  # which tell what else is in the log
+            reading = Reading(self._listing(self.catalog.table(table), window), window)
+            origin = self._identity(reading.log, table, reading).origin
+            deliveries = reading.log.deliveries(keys=self._settings.keys, origin=origin)
+            question = relation.question
+            rows = question.compose(question.bind(relation.values), deliveries=deliveries)
+            texts.append(relation.projected(rows, "athena", masks))
+        return plan.compose(texts, "athena")
 
     def query(self, plan: Plan, masks: Masks = NO_MASKS) -> Answer:
         """Answer a person's own query over the relations of logs: all of it runs on Athena."""

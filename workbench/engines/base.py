@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import boto3
 
     from workbench.aws.catalog import Catalog
+    from workbench.aws.views import Views
     from workbench.config import Settings
     from workbench.engines.snapshots import Snapshot
     from workbench.log.checkpoints import Checkpoint
@@ -227,6 +228,21 @@ class Engine(ABC):
             Where there is none.
         """
         raise ConfigError("the embedded lake has no catalog, its folders are the tables: set engine=athena")
+
+    @property
+    def made_views(self) -> Views:
+        """The views over logs that were made in the catalog.
+
+        Raises
+        ------
+        ConfigError
+            Where there is no catalog.
+        """
+        raise ConfigError("the embedded lake has no views: use connect() or export_db, or set engine=athena")
+
+    def view_text(self, plan: Plan, masks: Masks = NO_MASKS) -> str:
+        """Write a query of a relation for a view, which reads all that the log will hold."""
+        raise ConfigError(f"the engine {self._settings.engine} has no views")
 
     def tables(self) -> pd.DataFrame:
         """List the tables there are: a row a table, Region and account, with the columns of `TABLES`."""

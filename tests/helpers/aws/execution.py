@@ -7,6 +7,7 @@ import random
 import re
 import time
 import uuid
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,15 +18,17 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlglot
+from moto.glue.models import glue_backends
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from tests.helpers.aws.dialect import java_double, translated
 from tests.helpers.aws.serde import Unreadable
-from tests.helpers.aws.storage import listed, save
+from tests.helpers.aws.storage import ACCOUNT, listed, save
 from tests.helpers.aws.tables import Table, find
 
 _UNLOAD = re.compile(r"\s*unload\s*\((.*)\)\s*to\s*'([^']*)'(?:\s*with\s*\((.*)\))?\s*;?\s*", re.I | re.S)
+_VIEW = re.compile(r'\s*create\s+(or\s+replace\s+)?view\s+"(.*?)"\."(.*?)"\s+as\s+(.*?);?\s*', re.I | re.S)
 _FILES = 3
 _COMPRESSIONS = {"SNAPPY", "GZIP", "ZSTD", "LZ4", "NONE"}
 
@@ -54,7 +57,10 @@ def parse(sql: str) -> tuple[Any, dict[str, str] | None]:
         As StartQueryExecution does.
     """
     options: dict[str, str] | None = None
-    if found := _UNLOAD.fullmatch(sql):
+    if found := _VIEW.fullmatch(sql):
+        options = {"database": found[2], "view": found[3], "replace": found[1] or "", "text": found[4]}
+        sql = re.sub(r"[^\n]", " ", sql[: found.start(4)]) + found[4]
+    elif found := _UNLOAD.fullmatch(sql):
         pairs = re.findall(r"(\w+)\s*=\s*(?:'([^']*)'|([^,\s]+))", found[3] or "")
         options = {name.lower(): text or bare for name, text, bare in pairs} | {"to": found[2]}
         sql = re.sub(r"[^\n]", " ", sql[: found.start(1)]) + found[1]  # places in it stay what they are
@@ -95,6 +101,7 @@ class Execution:
         tree, options = parse(sql)
         if options:
             self._check_unload(tree, options)
+        tree = self._without_views(tree)
         try:
             bound = self._bind_tables(tree)
             if "duckdb" not in tree.meta:  # what it is written as does not depend on what lies in the tables
@@ -115,11 +122,49 @@ class Execution:
             raise
         except (duckdb.Error, ValueError) as error:
             raise Failed(_said(error, tree)) from error
-        if options:
+        if options and "view" in options:
+            self._create_view(options, names)
+        elif options:
             self._unload(rows, options)
         else:
             self._results(rows, kinds, output)
         return self.outcome
+
+    def _without_views(self, tree: Any) -> Any:
+        """Put the text of each view where its name is."""
+        tables = glue_backends[ACCOUNT][self.region]
+        for node in list(tree.find_all(exp.Table)):
+            database = (node.db or self.database).lower()
+            found = getattr(tables.databases.get(database), "tables", {}).get(node.name.lower())
+            if found and found.as_dict().get("TableType") == "VIRTUAL_VIEW":
+                view = _tree(b64decode(found.as_dict()["ViewOriginalText"]).decode())
+                tree = tree.copy() if node.root() is tree and "copied" not in tree.meta else tree
+                tree.meta["copied"] = True
+                for each in tree.find_all(exp.Table):
+                    if (each.db, each.name) == (node.db, node.name):
+                        named = each.alias_or_name
+                        each.replace(
+                            exp.Subquery(this=view.copy(), alias=exp.TableAlias(this=exp.to_identifier(named, True)))
+                        )
+        return tree
+
+    def _create_view(self, options: dict[str, str], names: list[str]) -> None:
+        """Register a view, its text as it was given; Athena's own has more in it."""
+        database = glue_backends[ACCOUNT][self.region].databases[options["database"]]
+        if options["view"] in database.tables and not options["replace"]:
+            raise Failed(f"View already exists: '{options['database']}.{options['view']}'")
+        definition = {
+            "Name": options["view"],
+            "TableType": "VIRTUAL_VIEW",
+            "ViewOriginalText": b64encode(options["text"].encode()).decode(),
+            "ViewExpandedText": "/* Presto View */",
+            "StorageDescriptor": {"Columns": [{"Name": name, "Type": "string"} for name in names], "Location": ""},
+            "Parameters": {"presto_view": "true"},
+        }
+        glue = glue_backends[ACCOUNT][self.region]
+        if options["view"] in database.tables:
+            glue.delete_table(options["database"], options["view"])
+        glue.create_table(options["database"], options["view"], definition)
 
     def _bind_tables(self, whole: exp.Expression) -> exp.Expression:
         """Give each table in the query its partitions' rows, as a relation of its own; return the query over them."""
@@ -198,6 +243,8 @@ class Execution:
             if name in names:
                 raise Failed(f"DUPLICATE_COLUMN_NAME: line 1:1: Column name '{name}' specified more than once")
             names |= {name} - {"*"}
+        if "view" in options:
+            return
         if options.get("format", "").upper() != "PARQUET":
             raise Failed(f"NOT_SUPPORTED: this server unloads Parquet only, not {options.get('format')!r}")
         compression = options.get("compression", "GZIP").upper()

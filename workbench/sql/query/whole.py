@@ -99,6 +99,29 @@ def table(name: str, sql: str, *, shuffled: bool = False) -> str:
     return f"create table {identifier(name)} as\n{sql}{order}"
 
 
+def on_athena(sql: str, plan: Plan) -> str:
+    """Write the query of a plan's columns as a view of Athena's has them: in lower case, of types that it can have.
+
+    Views have no times finer than a millisecond: what is finer is cut off, and is in a text beside, ``ts_text``.
+    """
+    cells = list[tuple[str, str]]()
+    for column, name in zip(plan.columns, plan.names, strict=True):
+        value = identifier(column.name)
+        if column.kind == "timestamp":
+            cells.append((f"cast(date_trunc('millisecond', {value}) as timestamp(3))", name.lower()))
+            cells.append((f"cast({value} as varchar)", f"{name.lower()}_text"))
+        else:
+            cells.append((f"cast({value} as {column.kind})", name.lower()))
+    names = distinct([name for _, name in cells])
+    listed = [f"{value} as {identifier(name)}" for (value, _), name in zip(cells, names, strict=True)]
+    return f"select\n    {_listed(listed)}\nfrom (\n{sql}\n) as relation"
+
+
+def athena_view(database: str, name: str, sql: str) -> str:
+    """Write the statement of Athena's that makes a view, or replaces it."""
+    return f"create or replace view {identifier(database)}.{identifier(name)} as\n{sql}"
+
+
 def as_of(name: str, versions: str) -> str:
     """Write the macro of DuckDB that tells the items there were at an instant, its argument, in UTC or with a zone.
 
