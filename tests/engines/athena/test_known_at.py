@@ -45,7 +45,8 @@ def test_every_question_is_answered_from_what_had_arrived(empty, tmp_path, monke
     folder = lake(empty, tmp_path / "whole", layout, scheme)
     times = [*arrivals(folder).values()]
     known_at = times[len(times) // 2]
-    monkeypatch.setattr("workbench.questions.examination.now", lambda: known_at)
+    for clock in ("workbench.questions.examination.now", "workbench.model.times.now"):
+        monkeypatch.setattr(clock, lambda: known_at)
     then = Workbench(only(folder, tmp_path / "then", known_at))
     now = Workbench(folder)
     on_athena, on_files = athena(empty, known_at=known_at), Workbench(folder, known_at=known_at)
@@ -55,6 +56,11 @@ def test_every_question_is_answered_from_what_had_arrived(empty, tmp_path, monke
             answers = [df[df["finding"] != "large records"] for df in answers]
         for found in answers[1:]:
             same(found, answers[0])
+    for relation in ("things", "things$changes", "things$items"):
+        text = f'select * from "{relation}" order by pk, sk' + ", event_id" * relation.endswith("changes")
+        expected = then.query(text).df
+        same(on_files.query(text).df, expected)
+        same(on_athena.query(text).df, expected)
     result = on_athena.latest_state("things")
     assert result.stats.objects == len([each for each in times if each <= known_at]) < len(times)
     assert result.stats.last_arrival == result.stats.known_at == known_at
