@@ -7,16 +7,16 @@ from dataclasses import replace
 from infra_cdk.config import Config
 from infra_cdk.named_query import named_query
 from workbench.sql.literals import identifier, literal
+from workbench.sql.query.whole import athena_view
 
 
 def extra_queries(config: Config) -> dict[str, tuple[str, str]]:
     """Name what is asked beside the package's own questions: a description and the SQL of each."""
     made: dict[str, tuple[str, str]] = {}
     if config.view:
-        name = f"{identifier(config.database)}.{identifier(config.log_name + '_latest')}"
         made["flattened view"] = (
             "Run once, it makes the view that BI tools read: what is the latest state, a column an attribute?",
-            f"create or replace view {name} as\n{flattened(config)}",
+            athena_view(config.database, f"{config.log_name}_latest", flattened(config)),
         )
     if config.generator == "persons":
         names = replace(config, view="pk:S,person.firstname:S,person.lastname:S")
