@@ -21,6 +21,7 @@ QUESTIONS = (
     "transitions",
     "trend",
     "lifetimes",
+    "profile",
     "data_quality",
     "reconcile",
 )

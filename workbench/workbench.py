@@ -29,6 +29,7 @@ from workbench.questions import (
     versions,
 )
 from workbench.questions import lifetimes as questions_lifetimes
+from workbench.questions import profile as questions_profile
 from workbench.questions import transitions as questions_transitions
 from workbench.questions import trend as questions_trend
 from workbench.questions.asking import Asking
@@ -36,6 +37,7 @@ from workbench.questions.by_name import TEXTS, ask_by_method, ask_by_name, text_
 from workbench.questions.history import Comparison, History
 from workbench.questions.lifetimes import Lifetimes
 from workbench.questions.one_item import Item
+from workbench.questions.profile import Profile
 from workbench.questions.quality import Quality
 from workbench.questions.result import Result
 from workbench.questions.transitions import Transitions
@@ -735,7 +737,7 @@ class Workbench:
         --------
         >>> moves = wb.transitions("persons", "active").df
         >>> moves.loc[moves["from"].notna() & moves["to"].notna(), ["from", "to", "moves"]].values.tolist()
-        [[True, False, 1]]
+        [[False, True, 3], [True, False, 2]]
         """
         return questions_transitions.transitions(self._asking, table, path, start=start, end=end, limit=limit)
 
@@ -789,7 +791,7 @@ class Workbench:
         Examples
         --------
         >>> wb.trend("persons", "count(*)")["value"].tolist()
-        [3, 4, 7, 8]
+        [1, 4, 5, 5]
         """
         return questions_trend.trend(
             self._asking,
@@ -838,6 +840,54 @@ class Workbench:
         [{'items': 12, 'living': 5, 'deleted': 7, 'by_ttl': 0}]
         """
         return questions_lifetimes.lifetimes(self._asking, table, by=by, start=start, end=end, timezone=timezone)
+
+    def profile(
+        self,
+        table: str,
+        paths: str | Sequence[str] | None = None,
+        *,
+        as_of: Moment | None = None,
+        against: Moment | None = None,
+        limit: int = 5,
+    ) -> Profile:
+        """Tell how the values of each attribute are distributed, and what moved most since another instant.
+
+        Of a masked attribute only whether it is there is told; of binary, sets, lists and maps taken whole no values.
+
+        Parameters
+        ----------
+        paths
+            Attributes, such as ``person.age``; without them, all.
+        as_of
+            An instant, UTC where it names no zone; without it, now.
+        against
+            Another instant; every column has one beside it that ends with ``_before``, and the first rows moved most.
+        limit
+            So many of the most frequent values of each attribute, at either instant, are told.
+
+        Returns
+        -------
+        Profile
+            One row an attribute: path, items (of the table), there, null and absent (shares of all items, 0 to 1),
+            types (of DynamoDB, the most frequent first), true (share of all items), different (values), shortest and
+            longest (characters of its texts), least, p25, median, p75 and most (of its numbers, each one that an item
+            has); with `against`, moved: from 0 (as it was) to 1, half the sum of what shares of values, or of being
+            absent, differ by, of numbers the most that the shares up to any number do. And the frame ``values``, of the
+            frequent ones: path, type, value (as text), share, share_before.
+
+        Raises
+        ------
+        TableNotFound
+            Naming the tables there are.
+        ParameterError
+            Where no item ever had an attribute.
+
+        Examples
+        --------
+        >>> wb.profile("persons", "active").values[["value", "share"]].to_dict("list")["value"]
+        ['true', 'false']
+        """
+        return questions_profile.profile(self._asking, table, paths, as_of=as_of, against=against, limit=limit)
 
     def data_quality(
         self,

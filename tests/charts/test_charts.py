@@ -301,6 +301,14 @@ FEW_MOVES = moved(
     (None, "new", 9), ("new", "paid_$x$", 7), ("paid_$x$", "sent", 5), ("sent", "paid_$x$", 1), ("sent", None, 2)
 )
 MANY_MOVES = moved(*((f"a long state, number {n}", f"a long state, number {n * 7 % 40}", n + 1) for n in range(40)))
+
+
+def shares(attributes: int, values: int) -> pd.DataFrame:
+    """The values of profile, of attributes in order."""
+    rows = [(f"a{at}", f"$v_{n}", 0.5 / (n + 1), 0.4 / (n + 1)) for at in range(attributes) for n in range(values)]
+    return pd.DataFrame(rows, columns=["path", "value", "share", "share_before"])
+
+
 NAMES = ["person.address.city", "phones[0]", "名前.住所", "$cost_$x", "a_b^2", 'person."first.name"', "bucket"]
 MANY = {f"readings.sensor.number_{n}": [n % 5] * 3000 for n in range(60)}
 DRAWN = {
@@ -335,6 +343,9 @@ DRAWN = {
     "cohorts: one": (charts.cohorts, came(1)),
     "cohorts: few": (charts.cohorts, came(7)),
     "cohorts: many": (charts.cohorts, came(200)),
+    "profile: none": (charts.profile, shares(0, 0)),
+    "profile: one": (charts.profile, shares(1, 1).drop(columns="share_before")),
+    "profile: many": (charts.profile, shares(30, 30)),
     "lag: none": (charts.delivery_lag, lags(0)),
     "lag: one": (charts.delivery_lag, lags(1)),
     "lag: few": (charts.delivery_lag, lags(30)),

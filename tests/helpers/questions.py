@@ -68,6 +68,8 @@ QUESTIONS: dict[str, Callable[[Workbench], pd.DataFrame]] = {
     "trend by": lambda wb: wb.trend("things", "avg(length(note))", every="6h", by="name", where="note <> 'n'").df,
     "trend of values": lambda wb: wb.trend("things", "median(length(note))", every="1h", start=LATER).df,
     "trend of texts": lambda wb: wb.trend("things", "count(distinct name)", every="1d", by="age").df,
+    "profile": lambda wb: wb.profile("things", against=LATER).df,
+    "profile's values": lambda wb: wb.profile("things", ["name", "age"], as_of=LATER, limit=3).values,
     "quality": lambda wb: _quality(wb).df.copy(),
     "quality's lag": lambda wb: _quality(wb).lag,
     "quality's drift": lambda wb: _quality(wb).drift,

@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 import pandas as pd
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -221,3 +222,51 @@ def grouped(images: list[str], by: str | None, where: str | None) -> dict[str | 
     for image in filter(holds[where], map(json.loads, images)):
         groups[None if by is None else text_of(image, by)].append(image)
     return groups
+
+
+@given(**HISTORY)
+@examples(25)
+def test_a_profile_counts_what_the_replayed_states_hold_then_and_now(steps, pool, seed):
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        wb, _, states = written(folder, steps, pool, rng)
+        moment, before = rng.choice(states)
+        result = wb.profile("things", ["status", "amount"], against=when(moment), limit=100)
+        df = result.df.set_index("path")
+        for side, images in (("", states[-1][1]), ("_before", before)):
+            items = list(map(json.loads, images))
+            for name in ("status", "amount"):
+                row, kinds = df.loc[name], Counter(kind for each in items for kind in each.get(name, {"": 0}))
+                assert row[f"items{side}"] == len(items)
+                assert row[f"absent{side}"] == pytest.approx(kinds[""] / len(items))
+                assert row[f"null{side}"] == pytest.approx(kinds["NULL"] / len(items))
+                assert set(filter(None, row[f"types{side}"].split(", "))) == set(kinds) - {"", "NULL"}
+                cells = Counter((next(iter(each[name])), text_of(each, name)) for each in items if name in each)
+                told = result.values[result.values["path"] == name]
+                found = {
+                    (each["type"], Fraction(each["value"]) if name == "amount" else each["value"]): each[f"share{side}"]
+                    for each in told.to_dict("records")
+                    if each[f"share{side}"]
+                }
+                wanted = {
+                    (kind, Fraction(value) if name == "amount" else value): many / len(items)
+                    for (kind, value), many in cells.items()
+                    if value is not None
+                }
+                assert found == pytest.approx(wanted)
+                assert row[f"different{side}"] == len(wanted)
+            numbers = sorted(Fraction(value) for each in items if (value := text_of(each, "amount")) is not None)
+            places = {"least": 0, "median": (len(numbers) - 1) // 2, "most": -1}
+            for each, place in places.items():
+                cell = df.loc["amount", f"{each}{side}"]
+                assert (None if pd.isna(cell) else Fraction(str(cell))) == (numbers[place] if numbers else None)
+        shares = [
+            Counter(json.dumps(json.loads(image).get("status")) for image in images)
+            for images in (states[-1][1], before)
+        ]
+        sizes = [sum(each.values()) for each in shares]
+        apart = (
+            sum(abs(shares[0][each] / sizes[0] - shares[1][each] / sizes[1]) for each in {*shares[0], *shares[1]}) / 2
+        )
+        assert df.loc["status", "moved"] == pytest.approx(apart)
+        wb.close()

@@ -18,6 +18,7 @@ from workbench.charts.heatmaps import attribute_heatmap, weekday_hour
 from workbench.charts.lifetimes import cohorts, survival
 from workbench.charts.moves import transitions_flows, transitions_matrix, trend
 from workbench.charts.of_questions import charts_of
+from workbench.charts.profiles import profile
 
 __all__ = [
     "attribute_heatmap",
@@ -29,6 +30,7 @@ __all__ = [
     "hot_keys",
     "intervals",
     "live_items",
+    "profile",
     "survival",
     "transitions_flows",
     "transitions_matrix",

@@ -12,6 +12,7 @@ from workbench.charts.distributions import concentration, delivery_lag, interval
 from workbench.charts.heatmaps import attribute_heatmap, weekday_hour
 from workbench.charts.lifetimes import cohorts, survival
 from workbench.charts.moves import transitions_flows, transitions_matrix, trend
+from workbench.charts.profiles import profile
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ CHARTS = (
     ChartOf("transitions", "", transitions_matrix),
     ChartOf("transitions", "", transitions_flows),
     ChartOf("trend", "", trend, tells=("aggregate",)),
+    ChartOf("profile", "", profile, frame="values"),
     ChartOf("data_quality", "", delivery_lag, frame="lag"),
     ChartOf("lifetimes", "", survival, frame="survival"),
     ChartOf("lifetimes", "", cohorts, frame="cohorts"),

@@ -283,6 +283,26 @@ def lifetimes(table: str, by: str | None, start: str | None, end: str | None, ti
 
 @main.verb(QUESTIONS)
 @click.argument("table")
+@click.option("--paths", "--path", "paths", multiple=True, metavar="PATH", help="Only this attribute; may repeat.")
+@click.option(
+    "--as-of", metavar="TIME", help="An instant: ISO 8601, UTC where it names no zone, -7d or yesterday; else now."
+)
+@click.option("--against", metavar="TIME", help="Another instant, that it is compared with.")
+@click.option("--limit", type=int, default=5, show_default=True, help="Frequent values of each attribute.")
+@result_options
+def profile(
+    table: str, paths: tuple[str, ...], as_of: str | None, against: str | None, limit: int, **options: Any
+) -> None:
+    """Tell how the values of each attribute of TABLE are distributed, and what moved most since another instant.
+
+    \b
+    Example: workbench profile persons --against -30d
+    """
+    answer("profile", table, {"paths": paths, "as_of": as_of, "against": against, "limit": limit}, options)
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
 @window_options
 @click.option("--late-arrival", default="24h", show_default=True, help="How late changes may arrive.")
 @click.option("--max-age", metavar="LENGTH", help="How old the newest change may be, like 1h; an older log fails.")

@@ -279,7 +279,9 @@ class Asking:
     def _without_masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Return what was asked without what may hold values of masked attributes."""
         hidden = {
-            name for name in ("where", "key", "sql") if names_masked(str(asked.get(name) or ""), self.settings.mask)
+            name
+            for name in ("where", "key", "sql", "path", "aggregate")
+            if names_masked(str(asked.get(name) or ""), self.settings.mask)
         }
         return {
             **asked,

@@ -10,7 +10,7 @@ from typing import Any
 from workbench.engines.base import Over, as_question
 from workbench.errors import ParameterError, did_you_mean
 from workbench.model.times import END_OF_TIME, window
-from workbench.questions import lifetimes, transitions, trend
+from workbench.questions import lifetimes, profile, transitions, trend
 from workbench.questions.asking import Asking
 from workbench.questions.frames import answer_frame
 from workbench.questions.masking import names_masked
@@ -39,6 +39,7 @@ def ask_by_method(method: Callable[..., Result], table: str, values: Mapping[str
 
 TEXTS: Mapping[str, Callable[..., ComposedText]] = {
     "lifetimes": lifetimes.text_of,
+    "profile": profile.text_of,
     "transitions": transitions.text_of,
     "trend": trend.text_of,
 }
@@ -55,14 +56,15 @@ def text_by_name(asking: Asking, name: str, table: str, values: Mapping[str, Any
     """
     parameters = dict(list(inspect.signature(TEXTS[name]).parameters.items())[1:])
     for each in values:
-        if each not in parameters:
+        if each not in parameters or each == "asking":
             raise ParameterError(f"{name} has no parameter {each!r}.{did_you_mean(each, parameters)}")
     for each, parameter in parameters.items():
-        if parameter.default is parameter.empty and each not in values:
+        if parameter.default is parameter.empty and each not in (*values, "asking"):
             raise ParameterError(f"{name} needs a value for {each!r}: {each}=…")
     if any(names_masked(value, asking.settings.mask) for value in values.values() if isinstance(value, str)):
         raise ParameterError("the SQL of what is masked would show its values: ask the question itself")
-    return TEXTS[name](table, **values).sql
+    needs = {"asking": asking} if "asking" in parameters else {}
+    return TEXTS[name](table, **values, **needs).sql
 
 
 def ask_by_name(asking: Asking, name: str, table: str, values: Mapping[str, Any]) -> Result:

@@ -171,7 +171,8 @@ class Result:
         drawable = charts.charts_of(question, by)
         if not drawable:
             raise ParameterError(
-                f"there is no chart of {self._title}: change_frequency, transitions, trend and data_quality have one; "
+                f"there is no chart of {self._title}: change_frequency, transitions, trend, profile "
+                "and data_quality have one; "
                 "for one of your own take .df.plot()"
             )
         if kind is not None and kind not in drawable:
