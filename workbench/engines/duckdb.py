@@ -324,7 +324,9 @@ class DuckDBEngine(Engine):
             for relation in plan.relations:
                 question, table = relation.question, relation.table
                 values = question.bind(relation.values)
-                answer, sql = self._begun(question, table, relation.only, relation.kind.over, None, values)
+                answer, sql = self._begun(
+                    question, table, relation.only, relation.kind.over, None, values, images=relation.reads_images
+                )
                 answers.setdefault(table, answer)
                 shown.append(relation.projected(answer.sql, "athena", replace(masks, salt="")))
                 texts.append(relation.projected(sql, "duckdb", masks))
@@ -381,11 +383,15 @@ class DuckDBEngine(Engine):
         over: Over,
         after: datetime | None,
         values: Mapping[str, object],
+        *,
+        images: bool = True,
     ) -> tuple[Answer, str]:
         """Return the answer to a question without its rows, and the SQL that gives them."""
         asking, self._asking = self._asking, True  # what is asked on the way is asked again with this
         try:
-            sql, log = self._prepared(question, table, where=where, over=over, after=after, values=values)
+            sql, log = self._prepared(
+                question, table, where=where, over=over, after=after, values=values, images=images
+            )
             text = self.sql(question, table, where=where, **values)
             answer = self._answer(pa.table({}), text, table, log, time.perf_counter())
         finally:
@@ -500,6 +506,7 @@ class DuckDBEngine(Engine):
         over: Over = "log",
         after: datetime | None = None,
         values: Mapping[str, object],
+        images: bool = True,
     ) -> tuple[str, StagedLog]:
         """Bring the log up to date and return the text of a question in DuckDB's dialect, and what it reads."""
         at = resumed_at(over, after, values)
@@ -521,6 +528,7 @@ class DuckDBEngine(Engine):
             alive="true" if one_key else None,
             items=where.of_items.sql(),
             row="row_id",
+            images=images,
         )
         return to_duckdb(text), log
 

@@ -14,14 +14,14 @@ from workbench import Workbench
 from workbench.errors import WorkbenchError
 
 AT = datetime.fromtimestamp(MICROS / 1e6, UTC)
-ASKED = {name: ask for name, ask in QUESTIONS.items() if not name.startswith("quality")} | {
+ASKED = {name: ask for name, ask in QUESTIONS.items() if not name.startswith(("quality", "transitions", "trend"))} | {
     "as of": lambda wb: wb.latest_state("things", as_of=AT + timedelta(seconds=2)).df,
     "history of an item": lambda wb: wb.item_history("things", "pk=a").df,
     "diff": lambda wb: wb.diff("things", AT, AT + timedelta(seconds=4)).df,
 }
 for name in ("changes of an item", "one item", "one item then", "versions as dbt"):  # by a key that these items do not have
     del ASKED[name]
-REFUSED = {"before it began", "latest", "as of", "with deleted", "diff", "latest where", "latest with members"}
+REFUSED = {"before it began", "latest", "as of", "with deleted", "diff", "latest where", "latest with members", "stale"}
 
 
 def answered(ask, wb: Workbench) -> pd.DataFrame | str:

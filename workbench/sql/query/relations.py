@@ -152,6 +152,11 @@ class Relation:
         return load_question(self.kind.question)
 
     @property
+    def reads_images(self) -> bool:
+        """Whether it is asked for an attribute that its keys do not tell."""
+        return any(column.image != "keys" for column in self.columns.values())
+
+    @property
     def values(self) -> dict[str, object]:
         """The parameters of its question."""
         given = {"as_of": self.as_of or END_OF_TIME, "start": self.start, "end": self.end}
