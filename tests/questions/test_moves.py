@@ -1,0 +1,89 @@
+"""What a person writes in a question over versions cannot leave its place, and a mask holds in its answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers.logs import chain, micros, write_log
+from workbench import Workbench
+from workbench.errors import ParameterError, TableNotFound
+
+KEY = {"pk": {"S": "secret-key"}}
+NOON = micros("2026-01-01T12:00:00")
+STATES = [
+    (NOON + 60_000_000 * at, KEY | {"status": {"S": status}, "version": {"N": str(at)}, "total": {"N": "2.50"}})
+    for at, status in enumerate(["new!", "paid!", "paid!", "sent!"])
+]
+
+
+@pytest.fixture
+def log(tmp_path):
+    return write_log(tmp_path / "log", chain(KEY, STATES))
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("statsu", r"path: column 1, at 'statsu': there is no statsu in things. Did you mean 'status'"),
+        ("total + statsu", r"path: column 9, at 'statsu'"),
+        ("version + statsu", r"path: column 11, at 'statsu'"),
+        ("status) as x, (status", r"path: column 7, at '\)'"),
+        ("(select status)", "no query can stand here"),
+        ("exists (select 1 from things)", "no query can stand here"),
+        ("status; drop table things", "without a semicolon"),
+        ("status -- and more", "without a semicolon or a comment"),
+        ("status /* and more", "never closed"),
+        ("max(status)", "an aggregate is of many items"),
+        ("lag(status) over (order by version)", "no window function"),
+        ("status, total", "cannot be read as"),
+        ("status as x", "cannot be read as"),
+        ("", "must be an expression"),
+        ("read_text('/etc/passwd')", "there is no function 'read_text'"),
+    ],
+)
+def test_a_path_is_one_expression_and_errors_are_about_what_was_written(log, path, said):
+    with pytest.raises(ParameterError, match=said):
+        Workbench(log).transitions("things", path)
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "said"),
+    [
+        ("total", "it is one of sum"),
+        ("sum(total) + 1", "it is one of sum"),
+        ("sum(status)", "at 'status': sum takes numbers"),
+        ("sum(distinct total)", "it is one of sum"),
+        ("sum(max(total))", "an aggregate cannot stand in another"),
+        ("sum((select 1))", "no query can stand here"),
+        ("sum(toal)", "column 5, at 'toal'"),
+    ],
+)
+def test_an_aggregate_is_one_that_there_is(log, aggregate, said):
+    with pytest.raises(ParameterError, match=said):
+        Workbench(log).trend("things", aggregate)
+
+
+def test_an_attribute_that_is_called_like_metadata_is_meant(log):
+    wb = Workbench(log)
+    assert sorted(wb.transitions("things", "version").df["to"].dropna()) == [0, 1, 2, 3]
+    assert wb.trend("things", "sum(version)").df["value"].tolist() == [3]
+    with pytest.raises(TableNotFound):
+        wb.trend("nothing", "count(*)")
+
+
+def test_a_mask_holds_in_values_keys_and_texts(log):
+    wb = Workbench(log, mask=("pk", "status"), mask_with="redact")
+    moved, trend = wb.transitions("things", "status"), wb.trend("things", "count(*)", by="status")
+    profile = wb.profile("things")
+    for df in (moved.df, moved.longest, trend.df, profile.df, profile.values):
+        text = df.to_string()
+        assert not any(each in text for each in ("secret-key", "new!", "paid!", "sent!"))
+    assert profile.df.set_index("path").loc["status", "there"] == 1
+    with pytest.raises(ParameterError, match="masked"):
+        wb.sql("transitions", "things", path="case when status = 'sent!' then 1 end")
+
+
+def test_the_text_of_a_question_is_a_query_that_anybody_can_ask(log):
+    wb = Workbench(log)
+    for name, asked in (("transitions", {"path": "status"}), ("trend", {"aggregate": "sum(total)"}), ("profile", {})):
+        assert len(wb.query(wb.sql(name, "things", **asked)).df)
