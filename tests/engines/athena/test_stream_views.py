@@ -19,7 +19,12 @@ ASKED = {name: ask for name, ask in QUESTIONS.items() if not name.startswith(("q
     "history of an item": lambda wb: wb.item_history("things", "pk=a").df,
     "diff": lambda wb: wb.diff("things", AT, AT + timedelta(seconds=4)).df,
 }
-for name in ("changes of an item", "one item", "one item then", "versions as dbt"):  # by a key that these items do not have
+for name in (
+    "changes of an item",
+    "one item",
+    "one item then",
+    "versions as dbt",
+):  # by a key that these items do not have
     del ASKED[name]
 REFUSED = {"before it began", "latest", "as of", "with deleted", "diff", "latest where", "latest with members", "stale"}
 
