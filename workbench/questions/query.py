@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -75,7 +76,7 @@ def query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Result:
 
     planned, answer = asking.retrying("", ask)
     notes = [*planned.notes, *_what_is_unknown(asking.engine, planned)]
-    if texts := _not_shown(asking.settings, sql, parameters):
+    if (texts := _not_shown(asking.settings, sql, parameters)) is not None:
         parameters = dict.fromkeys(parameters, REDACTED)
         answer = replace(answer, sql=_without(texts, answer.sql))
     df = frame(planned, answer.rows, asking.settings.numbers)
@@ -118,21 +119,27 @@ def planned_query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Pl
         return plan(sql, parameters, Tables(asking.engine), masks=masks_of(asking.settings))
     except ParameterError as error:
         texts = _not_shown(asking.settings, sql, parameters)
-        raise (ParameterError(_without(texts, str(error))) if texts else error) from None
+        raise (_told_without(texts, error) if texts is not None else error) from None
 
 
-def _not_shown(settings: Settings, sql: str, parameters: Mapping[str, Any]) -> list[str]:
-    """Return the texts in a query that names a masked attribute: they may be its values."""
+def _not_shown(settings: Settings, sql: str, parameters: Mapping[str, Any]) -> list[str] | None:
+    """Return the texts in a query that names a masked attribute: they may be its values; None where it names none."""
     if not (settings.mask and names_masked(sql, settings.mask)):
-        return []
+        return None
     return texts_in(sql) + [str(value) for value in parameters.values()]
 
 
 def _without(texts: Sequence[str], shown: str) -> str:
+    """Return SQL, or an error, without texts, however they are quoted in it."""
     for text in sorted(texts, key=len, reverse=True):
-        for quoted in (literal(text), repr(text), f'"{text}"'):
-            shown = shown.replace(quoted, f"'{REDACTED}'")
+        shown = shown.replace(literal(text), f"'{REDACTED}'").replace(repr(text), f"'{REDACTED}'")
     return shown
+
+
+def _told_without(texts: Sequence[str], error: ParameterError) -> ParameterError:
+    """Return an error without texts and numbers that were in the query."""
+    place, at, told = str(error).partition(", at ")
+    return ParameterError(_without(texts, place + at + re.sub(r"(?<!\w)\d+(?:\.\d+)?(?!\w)", "…", told)))
 
 
 def own_text(

@@ -1,0 +1,92 @@
+"""Queries of a person's own, end to end: a public repository's truth, and masks that hold wherever a value is seen."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.helpers.logs import chain, write_log
+from workbench import Workbench
+from workbench.errors import ParameterError
+
+NOON = 1_767_268_800_000_000
+
+
+def test_a_public_repository_is_right_at_all_five_instants(public_history, tmp_path):
+    truth = json.loads((public_history / "truth.json").read_text())
+    wb = Workbench(public_history / "data", home=tmp_path)
+    versions = 'select path, blob from "git-files$versions" where '
+    then = "valid_from <= timestamp '{0}' and (valid_to > timestamp '{0}' or valid_to is null)"
+    for at, blobs in [(None, truth["latest"]), *truth["as_of"]]:
+        as_of = "for timestamp as of :at" if at else ""
+        state = wb.query(f'select path, blob from "git-files" {as_of}', **({"at": at} if at else {})).df
+        assert dict(zip(state["path"], state["blob"], strict=True)) == blobs
+        wall = at and at.replace("T", " ").removesuffix("Z").removesuffix("+00:00")
+        held = wb.query(versions + (then.format(wall) if at else "is_current")).df
+        assert dict(zip(held["path"], held["blob"], strict=True)) == blobs
+        assert len(held) == len(blobs)
+    wb.close()
+
+
+@pytest.fixture(params=["redact", "hash"])
+def masked(request, tmp_path):
+    states = [
+        {"secret": {"S": text}, "open": {"N": str(number)}} for number, text in enumerate(["hidden one", "hidden two"])
+    ]
+    key = {"pk": {"S": "a"}}
+    write_log(tmp_path / "log", chain(key, [(NOON + at, key | state) for at, state in enumerate(states)]))
+    other = {"pk": {"S": "b"}}
+    write_log(tmp_path / "log", chain(other, [(NOON, other | states[0])]), name="other")
+    salt = {"mask_salt": "pepper"} if request.param == "hash" else {}
+    with_mask = Workbench(tmp_path / "log", home=tmp_path / "home", mask=["secret"], mask_with=request.param, **salt)
+    yield with_mask
+    with_mask.close()
+
+
+def test_a_mask_holds_in_every_part_of_a_query(masked):
+    for sql in (
+        "select * from things",
+        "select secret, count(*) as n from things group by secret",
+        "select pk from things order by secret",
+        "select min(secret), max(secret) from things",
+        "select array_agg(secret) as x from things",
+        "select case when secret = 'hidden one' then 'yes' else 'no' end as x from things",
+        'select new.secret, old.secret as before from "things$changes"',
+        'select secret from "things$versions"',
+        "with t as (select secret as s from things) select s from t where s like 'hidden%'",
+        "select length(secret) as n from things where secret = :value",
+    ):
+        given = {"value": "hidden one"} if ":value" in sql else {}
+        result = masked.query(sql, **given)
+        seen = " ".join([str(result.df.to_numpy().tolist()), result.sql, str(result.asked), repr(result)])
+        assert "hidden" not in seen, sql
+        assert "pepper" not in seen, sql
+    assert masked.query("select pk from things where secret = 'hidden one'").df.empty
+
+
+def test_an_error_of_a_query_tells_no_value(masked, tmp_path):
+    for sql in (
+        "select nope from things where secret = 'hidden one'",
+        "select secret from things where cast('hidden one' as bigint) = 1",
+        "select secret from things where secret > 4711",
+        "select secret from things where secret in ('hidden one', 4711)",
+    ):
+        with pytest.raises(ParameterError) as refused:
+            masked.query(sql)
+        assert "hidden" not in str(refused.value)
+        assert "4711" not in str(refused.value)
+
+
+def test_what_is_shown_alike_is_not_compared(tmp_path, masked):
+    compared = (
+        'select count(*) as n from "things$changes" where changed(secret) and old.pk is not null',
+        'select count(*) as n from "things$changes" where old.secret <> new.secret',
+    )
+    for sql in compared:
+        sql = sql.replace("old.pk", "old.open")
+        if masked.query("select secret from things").df["secret"].nunique() > 1:
+            assert list(masked.query(sql).df["n"]) == [1]
+        else:
+            with pytest.raises(ParameterError, match="shown alike"):
+                masked.query(sql)
