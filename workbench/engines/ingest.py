@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -21,6 +22,7 @@ import pyarrow as pa
 from workbench.errors import RecordRefused, causes
 from workbench.log.objects import SCHEMA, Object, Unreadable
 from workbench.log.reader import Layout, envelope_columns, layout_of, read_changes
+from workbench.model.canonical import PYTHON_TYPES, canonical_number
 from workbench.model.masked_values import hashed
 from workbench.model.records import COLUMN_TYPES, COLUMNS, ORIGIN, canonical_json, canonical_keys
 from workbench.sql.literals import identifier
@@ -40,6 +42,7 @@ _BATCH = 20_000  # rows read line by line before they are handed to DuckDB
 _INTERRUPT = re.compile("^Query interrupted$|executing the UDF: KeyboardInterrupt:? *$")
 _LONGEST = 4 << 20  # bytes of a line DuckDB reads: longer ones are left to the slow reader, and its own limit
 _SAMPLE = 8  # objects looked into, spread over the log, before the rest is taken to be of their layouts
+_CANONICAL_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,37}|-?(?:0|[1-9][0-9]{0,29})\.[0-9]{0,7}[1-9]")
 _DAMAGED = (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException)
 
 
@@ -276,11 +279,47 @@ def register_functions(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def canonical_image(text: str) -> str:
-    """Return a staged image in canonical form; a space before it says that binary is encoded twice."""
+    """Return a staged image in canonical form; a space before it says that binary is encoded twice.
+
+    >>> canonical_image('{"b": {"NS": ["10", "9.0"]}, "a": {"S": ""}}')
+    '{"a":{"S":""},"b":{"NS":["9","10"]}}'
+    """
     try:
-        return canonical_json(orjson.loads(text), twice=text.startswith(" "))
+        image = orjson.loads(text)
+        if not text.startswith(" ") and type(image) is dict and _settled(image):
+            return orjson.dumps(image, option=orjson.OPT_SORT_KEYS).decode()
+        return canonical_json(image, twice=text.startswith(" "))
     except (RecordRefused, ValueError):
         return text  # noticed where it is used: it cannot be read into a frame, and the log is read line by line
+
+
+def _settled(attributes: dict[str, Any]) -> bool:
+    """Make the values of attributes canonical where they are; return whether they all are of kinds it knows.
+
+    It is `workbench.model.canonical.canonical_json` for what most images hold, in a third of the time. What it leaves half
+    settled has the same canonical form.
+    """
+    return all(map(_is_settled, attributes.values()))
+
+
+def _is_settled(value: Any) -> bool:
+    if type(value) is not dict or len(value) != 1:
+        return False
+    ((kind, inner),) = value.items()
+    if type(inner) is not PYTHON_TYPES.get(kind):
+        return False
+    if kind == "N":
+        if not _CANONICAL_NUMBER.fullmatch(inner):
+            value[kind] = canonical_number(inner)
+    elif kind == "M":
+        return _settled(inner)
+    elif kind == "L":
+        return all(map(_is_settled, inner))
+    elif kind in ("SS", "NS"):
+        if not all(type(element) is str for element in inner):
+            return False
+        value[kind] = sorted({*inner}) if kind == "SS" else sorted({*map(canonical_number, inner)}, key=Decimal)
+    return kind not in ("B", "BS")
 
 
 def _canonical_members(text: str, twice: bool) -> str:
