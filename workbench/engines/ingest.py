@@ -296,8 +296,8 @@ def canonical_image(text: str) -> str:
 def _settled(attributes: dict[str, Any]) -> bool:
     """Make the values of attributes canonical where they are; return whether they all are of kinds it knows.
 
-    It is `workbench.model.canonical.canonical_json` for what most images hold, in a third of the time. What it leaves half
-    settled has the same canonical form.
+    It is `workbench.model.canonical.canonical_json` for what most images hold, in a third of the time. What it leaves
+    half settled has the same canonical form.
     """
     return all(map(_is_settled, attributes.values()))
 
