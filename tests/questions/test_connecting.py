@@ -36,7 +36,11 @@ def rows(answer: Any) -> list[str]:
 def queried(wb: Workbench, sql: str) -> list[str]:
     """The rows of a query, as Arrow has them."""
     planned = plan(sql, {}, Tables(wb._engine), masks=masks_of(wb.settings))
-    return rows(wb._engine.query(planned, masks_of(wb.settings)).rows)
+    found = wb._engine.query(planned, masks_of(wb.settings)).rows
+    for at, column in enumerate(planned.columns):
+        if column.kind == "bigint":  # a sum comes wider
+            found = found.set_column(at, column.name, found.column(at).cast("int64"))
+    return rows(found)
 
 
 @pytest.fixture
@@ -58,6 +62,7 @@ def test_views_and_files_hold_what_queries_answer(tmp_path, seed, layout):
         assert rows(con.sql(asked).to_arrow_table()) == expected, suffix
         assert rows(file.sql(asked).to_arrow_table()) == expected, suffix
         assert con.sql(asked).types == file.sql(asked).types
+        assert "HUGEINT" not in map(str, con.sql(asked).types)
     instants = [change["dynamodb"]["ApproximateCreationDateTime"] for _, change in made[:: len(made) // 6]]
     for at in [*instants, instants[0] - 1]:
         moment = f"make_timestamp({at}::bigint)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import awswrangler as wr
+import duckdb
 import pytest
 import sqlglot
 from click.testing import CliRunner
@@ -187,3 +188,22 @@ def test_the_verbs_make_list_show_and_remove(empty, tmp_path, monkeypatch):
     assert json.loads(run("drop", "things", "--json")) == made
     assert json.loads(run("list", "--json")) == []
     assert not wr.s3.list_objects("s3://results/athena/", boto3_session=session_of(empty)), "nothing is left behind"
+
+
+def test_a_file_of_duckdbs_holds_what_athena_answers(empty, tmp_path):
+    folder = lake(empty, tmp_path / "log")
+    wb, here = athena(empty, home=tmp_path / "home"), Workbench(folder, home=tmp_path / "here")
+    ours = here.connect()
+    with duckdb.connect(str(wb.export_db(tmp_path / "things.duckdb")), read_only=True) as theirs:
+        for asked in ("from things", 'from "things$changes"', 'from "things$versions"', 'from "things$items"'):
+            assert theirs.sql(asked).types == ours.sql(asked).types
+            found = [sorted(map(repr, con.sql(asked).fetchall())) for con in (theirs, ours)]
+            assert found[0] == found[1], asked
+            assert found[0]
+        assert theirs.sql("select count(*) from things_as_of('2026-11-18 12:00:00')").fetchall() == (
+            ours.sql("select count(*) from things_as_of('2026-11-18 12:00:00')").fetchall()
+        )
+        assert theirs.sql("select newest_change from workbench_tables").fetchall() == (
+            ours.sql("select newest_change from workbench_tables").fetchall()
+        )
+    wb.close()

@@ -70,16 +70,16 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def called(sql: str, plan: Plan) -> str:
-    """Write the query of a plan's columns by the names that people see, those alike but for capitals told apart."""
+    """Write the query in DuckDB's dialect of a plan's columns by the names that people see, and of the types they have.
+
+    Names that are alike but for capitals are told apart. Sums come wider than they are, and times from files as texts.
+    """
     names = distinct(plan.names)
-    cells = [f"{identifier(each.name)} as {identifier(name)}" for each, name in zip(plan.columns, names, strict=True)]
-    return f"select\n    {_listed(cells)}\nfrom (\n{sql}\n) as relation"
-
-
-def cast(rows: str, plan: Plan) -> str:
-    """Write the query in DuckDB's dialect of rows that have lost types on their way, such as times, of a plan."""
-    cells = [f"cast({identifier(each.name)} as {each.kind}) as {identifier(each.name)}" for each in plan.columns]
-    return to_duckdb(f"select\n    {_listed(cells)}\nfrom {identifier(rows)} as answer")
+    cells = [
+        f"cast({identifier(each.name)} as {each.kind}) as {identifier(name)}"
+        for each, name in zip(plan.columns, names, strict=True)
+    ]
+    return f"{to_duckdb(f'select {_listed(cells)}')}\nfrom (\n{sql}\n) as relation"
 
 
 def view(name: str, sql: str) -> str:
