@@ -45,7 +45,8 @@ class Item(Result):
         """The attributes, maps as dicts; None where the item is not there. An absent attribute is not in it."""
         if self.df.empty or self.df["_deleted_at"].notna().any():
             return None
-        return {str(name): value for name, value in self._attributes.iloc[0].items() if not is_absent(value)}
+        values = self._attributes.astype(object).iloc[0]  # numbers of Python's own, not of the frame's
+        return {str(name): value for name, value in values.items() if not is_absent(value)}
 
     @property
     def _outcome(self) -> str:
