@@ -87,3 +87,26 @@ def test_the_text_of_a_question_is_a_query_that_anybody_can_ask(log):
     wb = Workbench(log)
     for name, asked in (("transitions", {"path": "status"}), ("trend", {"aggregate": "sum(total)"}), ("profile", {})):
         assert len(wb.query(wb.sql(name, "things", **asked)).df)
+
+
+@pytest.mark.parametrize("path", ['"$key"', 'things."$key"', "case when things.\"$key\" like '%secret%' then 1 end"])
+def test_the_whole_key_is_no_way_around_a_mask(log, path):
+    wb = Workbench(log, mask=("pk",))
+    asked = (
+        lambda: wb.transitions("things", path),
+        lambda: wb.lifetimes("things", by=path),
+        lambda: wb.trend("things", f"max({path})"),
+        lambda: wb.trend("things", "count(*)", by=path),
+        lambda: wb.trend("things", "count(*)", where=f"({path}) is not null"),
+    )
+    for ask in asked:
+        with pytest.raises(ParameterError, match="holds pk, which is masked"):
+            ask()
+    assert len(wb.transitions("things", "status").longest)
+    assert len(Workbench(log).lifetimes("things", by='"$key"').df) == 1
+
+
+@pytest.mark.parametrize("path", [":shown", "status = :start", "total + ?"])
+def test_an_expression_cannot_take_the_parameters_of_the_query_around_it(log, path):
+    with pytest.raises(ParameterError, match="there are no parameters here"):
+        Workbench(log).transitions("things", path)

@@ -189,6 +189,7 @@ def _read(name: str, written: str) -> Expression:
         raise whole.error(0, len(written) - 1, "this cannot be read as SQL here")
     read = replace(whole, tree=tree)
     read.refuse((exp.Query, exp.Subquery), "no query can stand here")
+    read.refuse((exp.Placeholder, exp.Parameter), "there are no parameters here: write the value itself")
     read.refuse(exp.Window, "no window function can stand here")
     return read
 
@@ -219,8 +220,6 @@ class ComposedText(SourceText):
         By name.
     """
 
-    own = True
-
     def __init__(
         self,
         template: str,
@@ -243,6 +242,11 @@ class ComposedText(SourceText):
                 text += names[name]
             last = token.end()
         super().__init__(text + template[last:], values)
+
+    def is_own(self, at: exp.Expr) -> bool:
+        """Return whether the workbench itself wrote something: not so in the expressions, and where no place is known."""
+        begin, _ = self.written_at(at)
+        return begin is not None and not any(first <= begin < end for first, end, _ in self._spans)
 
     def error(self, at: exp.Expr | int | None, message: str) -> ParameterError:
         """Return an error that says at which place of what a person wrote something is."""

@@ -920,7 +920,7 @@ class Expressions(ABC):
             return placed(exp.column(quoted(hit.column.name), table=quoted(source.inner)), at), hit.column.kind
         if hit.metadata:
             hidden = [mask for mask in self._masks.paths if hit.metadata == KEY and mask[0] in relation.keys]
-            if hidden and not self._text.own:
+            if hidden and not self._text.is_own(at):
                 raise self.error(at, f"it holds {label_text(hidden[0])}, which is masked: name the key's attributes")
             name, kind = relation.metadata(hit.metadata)
             self._attributes[source.inner, name] = relation, "", hit.metadata

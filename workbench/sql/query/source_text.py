@@ -43,9 +43,6 @@ class SourceText:
     "select 1 from t where a = 'it''s'"
     """
 
-    own = False
-    """Whether it is one of the workbench's own, whose answers are masked afterwards."""
-
     def __init__(self, sql: str, parameters: Mapping[str, Any]) -> None:
         self.written = sql
         self.untyped: set[int] = set()
@@ -111,6 +108,10 @@ class SourceText:
         if begin is None or last is None:
             return None, None
         return self._in_written(begin), self._in_written(last)
+
+    def is_own(self, at: exp.Expr) -> bool:
+        """Return whether the workbench itself wrote something, and masks the answer to it afterwards."""
+        return False
 
     def unread(self, error: ParseError | TokenError) -> ParameterError:
         """Return the error of a text that is no SQL."""
