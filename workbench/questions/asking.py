@@ -22,6 +22,7 @@ from workbench.engines.base import as_question
 from workbench.errors import EngineLost, ParameterError, RecordRefused
 from workbench.log.contents import alive_at, remade
 from workbench.log.exports import others
+from workbench.model import times
 from workbench.model.attribute_paths import column_name
 from workbench.model.conditions import CHANGES, LATEST, VERSIONS, Condition, parse
 from workbench.model.keys import Key, read_keys
@@ -64,6 +65,11 @@ class Asking:
         s = self.settings
         folder = s.home if s.home.is_dir() and os.access(s.home, os.W_OK) else None  # else where the system has such
         return {"numbers": s.numbers, "threads": s.threads, "folder": folder}
+
+    @property
+    def present(self) -> datetime:
+        """The instant that ages are told at: now, or what the log is asked as it was known at."""
+        return self.settings.known_at or times.now()
 
     # What is asked.
 

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from workbench.engines import Answer
-from workbench.model import times
 from workbench.model.times import Moment, window, zone_of
 from workbench.questions.asking import Asking
 from workbench.questions.columns import COHORTS, LIFETIMES, SURVIVAL
@@ -59,7 +58,7 @@ def lifetimes(
         return planned, asking.engine.query(planned, masks_of(asking.settings))
 
     planned, answer = asking.retrying(table, ask)
-    lives = lives_of(frame(planned, answer.rows, asking.settings.numbers), min(until, times.now()))
+    lives = lives_of(frame(planned, answer.rows, asking.settings.numbers), min(until, asking.present))
     lives["month"] = months(lives["began"], timezone)
     asked = {"by": by, "start": start and begin, "end": end and until, "timezone": timezone}
     return asking.result(

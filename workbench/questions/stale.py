@@ -25,7 +25,7 @@ def stale(asking: Asking, table: str, older_than: Moment, *, where: str | None) 
     given = asking.read_condition(where, LATEST)
     answer, found, ambiguous = items_at(asking, table, END_OF_TIME, False, And((old, given)) if given else old)
     df = whole_of(found).sort_values("_changed_at", kind="stable", ignore_index=True)
-    df["age"] = (pd.Timestamp(times.now()) - df["_changed_at"]).astype("timedelta64[us]")
+    df["age"] = (pd.Timestamp(asking.present) - df["_changed_at"]).astype("timedelta64[us]")
     notes = [*asking.notes(table, END_OF_TIME), *hints(asking, table, df, given, LATEST)]
     asked = {"older_than": before, "where": where}
     return asking.result(Result, df, answer, "stale", table, asked, ambiguous=ambiguous, notes=notes)

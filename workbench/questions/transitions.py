@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from workbench.engines import Answer
 from workbench.errors import ParameterError
-from workbench.model import times
 from workbench.model.times import Moment, window
 from workbench.questions.asking import Asking
 from workbench.questions.columns import STAYS, TRANSITIONS
@@ -72,7 +71,7 @@ def transitions(
         masked=True,
         longest=asking.masked(
             table,
-            stays(df[~moved], asking.key_names(table), min(until, asking.settings.known_at or times.now())),
+            stays(df[~moved], asking.key_names(table), min(until, asking.present)),
             within=("value", "since"),
         ),
     )

@@ -244,7 +244,7 @@ class ComposedText(SourceText):
         super().__init__(text + template[last:], values)
 
     def is_own(self, at: exp.Expr) -> bool:
-        """Return whether the workbench itself wrote something: not so in the expressions, and where no place is known."""
+        """Return whether the workbench itself wrote something: not what stands in expressions, nor at no place."""
         begin, _ = self.written_at(at)
         return begin is not None and not any(first <= begin < end for first, end, _ in self._spans)
 
