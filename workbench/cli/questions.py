@@ -64,7 +64,7 @@ def stale(table: str, older_than: str, where: str | None, **options: Any) -> Non
     """Show the items of TABLE that have not changed since OLDER_THAN, an instant or a length of time such as 365d.
 
     \b
-    Example: workbench stale persons 2025-11-20 --where "active = true"
+    Example: workbench stale persons yesterday --where "active = true"
     """
     answer("stale", table, {"older_than": older_than, "where": where}, options)
 
@@ -355,7 +355,7 @@ def query(select: str | None, file: TextIO | None, parameters: tuple[str, ...], 
     """Ask the tables themselves by one SELECT, now, then and over time.
 
     \b
-    Example: workbench query "select city, count(*) from persons for timestamp as of :day group by city" -p day=-7d
+    Example: workbench query "select active, count(*) from persons for timestamp as of :day group by active" -p day=-2d
     """
     if (select is None) == (file is None):
         raise click.UsageError("give a query, as SQL or by --file")
