@@ -438,3 +438,13 @@ def test_a_window_of_frequency_is_of_its_time_zone(tmp_path):
     assert [(row["bucket"], row["changes"]) for row in json.loads(ran.stdout)] == [("2026-11-20T00:00:00+01:00", 2)]
     printed = run(*asked[:-1], "--start", "2026-11-19 23:00:00 UTC")
     assert "2026-11-20 00:00:00+0100" in printed.stdout
+
+
+def test_a_query_is_read_from_a_file_as_editors_write_it(tmp_path):
+    log = str(write_log(tmp_path / "log", chain(KEY, [(NOON, A)])))
+    query = tmp_path / "q.sql"
+    query.write_bytes(b"\xef\xbb\xbfselect count(*) as items\r\nfrom things; -- all of them\r\n")
+    assert "items\n    1" in run("query", "--file", str(query), "--from", log).stdout
+    for text in ("select 1 where 'é' = 'é'".encode("latin-1"), "select 1".encode("utf-16")):
+        query.write_bytes(text)
+        assert "it is no text in UTF-8 (at byte" in run("query", "--file", str(query), "--from", log, code=2).stderr

@@ -100,6 +100,14 @@ def test_a_curve_is_the_product_of_what_is_left_at_each_age(lives, seed):
     assert list(zip(curve["age"], curve["survival"].round(9), strict=True)) == expected
 
 
+@pytest.mark.parametrize(
+    ("by", "said"), [("array[1]", "by: column 1, at 'array.1.': .*an array"), (":end", "no parameter")]
+)
+def test_what_lives_are_grouped_by_is_one_value_of_their_own(wb, by, said):
+    with pytest.raises(ParameterError, match=said):
+        wb.lifetimes("things", by=by)
+
+
 def test_its_charts_are_the_curves_and_the_cohorts(wb):
     by_city = wb.lifetimes("things", by="city")
     assert "lives shortest" in by_city.plot().get_title("left")

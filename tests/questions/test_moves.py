@@ -39,6 +39,8 @@ def log(tmp_path):
         ("status as x", "cannot be read as"),
         ("", "must be an expression"),
         ("read_text('/etc/passwd')", "there is no function 'read_text'"),
+        ("status || :start", "no parameter can stand here"),
+        ("array[status]", r"path: column 1, at 'array\[status\]': arrays are compared by"),
     ],
 )
 def test_a_path_is_one_expression_and_errors_are_about_what_was_written(log, path, said):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import click
 from click.shell_completion import CompletionItem
@@ -347,11 +347,13 @@ def reconcile(
 
 @main.verb(QUESTIONS)
 @click.argument("select", metavar="[SQL]", required=False)
-@click.option("--file", type=click.File(encoding="utf-8"), metavar="Q.sql", help="The query, or - for standard input.")
+@click.option("--file", type=click.File("rb"), metavar="Q.sql", help="The query, or - for standard input.")
 @parameters
 @click.option("--estimate", is_flag=True, help="Print what it would read, and cost, instead.")
 @result_options
-def query(select: str | None, file: TextIO | None, parameters: tuple[str, ...], estimate: bool, **options: Any) -> None:
+def query(
+    select: str | None, file: BinaryIO | None, parameters: tuple[str, ...], estimate: bool, **options: Any
+) -> None:
     """Ask the tables themselves by one SELECT, now, then and over time.
 
     \b
@@ -361,7 +363,10 @@ def query(select: str | None, file: TextIO | None, parameters: tuple[str, ...], 
         raise click.UsageError("give a query, as SQL or by --file")
     from workbench.sql.query.source_text import Written
 
-    text = file.read() if file else str(select)
+    try:
+        text = file.read().decode("utf-8") if file else str(select)
+    except UnicodeDecodeError as error:
+        raise click.BadParameter(f"it is no text in UTF-8 (at byte {error.start})", param_hint="--file") from None
     given = {name: Written(value) for name, value in pairs(parameters).items()}
     if estimate:
         say(open_workbench(**{name: options[name] for name in SETTINGS}).estimate_query(text, **given))

@@ -134,6 +134,9 @@ def test_only_what_is_named_is_read(sql, paths):
         ("select null from orders union all select null from orders", "cannot be a column"),
         ("select array_agg(_changed_at) as x from orders", "x is array(timestamp), which cannot be a column"),
         ("select changed(pk) from persons", 'of a "T$changes"'),
+        ("select to_utf8(pk) from persons", "there is no function 'to_utf8'"),
+        ("select arbitrary (pk) from persons", "there is no function 'arbitrary'"),
+        ("\ufeffselect agee from persons", "line 1, column 8, at 'agee'"),
     ],
 )
 def test_errors_point_at_the_place(sql, told):
@@ -283,7 +286,15 @@ def test_anything_else_is_refused_in_a_line(sql):
 
 
 @pytest.mark.parametrize(
-    "sql", ["select pk from persons;", "select /* hm */ pk -- why\nfrom persons", "(select pk from persons)"]
+    "sql",
+    [
+        "select pk from persons;",
+        "select pk from persons; -- hm",
+        "select pk from persons; /* hm */ ; -- hm\n",
+        "select /* hm */ pk -- why\nfrom persons",
+        "(select pk from persons)",
+        "\ufeffselect pk\r\nfrom persons\r\n",
+    ],
 )
 def test_comments_and_a_last_semicolon_are_no_matter(sql):
     planned = TABLES.plan(sql)
@@ -295,7 +306,9 @@ def test_parameters():
         return TABLES.text(TABLES.plan(f"select pk from orders where {sql}", **given), "athena").rpartition("WHERE")[2]
 
     assert "'it''s'" in where("customer = :x", x="it's")
-    assert "IN (1, 2)" in where("total in :x", x=[1, 2])
+    for written in ("total in :x", "total in (:x)", "total in ( :x )"):
+        assert "IN (1, 2)" in where(written, x=[1, 2])
+    assert "IN (1, 2, 3)" in where("total in (:x, 3)", x=[1, 2])
     assert "1.50" in where("total = :x", x=Decimal("1.50"))
     assert "= 7" in where("total = :x", x=Written("7"))
     assert "'7'" in where("customer = :x", x=Written("7"))
@@ -312,6 +325,11 @@ def test_parameters():
             where(sql, **given)
     with pytest.raises(ParameterError, match="line 1, column 50"):
         where("customer = :long and nope = 1", long="a very long text, which moves what comes after it")
+    with pytest.raises(ParameterError, match="at 'total = :long'"):
+        where("total = :long", long="abc")
+    for sql in (None, 5, b"select 1"):
+        with pytest.raises(ParameterError, match="a query is a text"):
+            TABLES.plan(sql)
 
 
 def asked_of(sql: str, masks: Masks = Masks()) -> list:  # noqa: B008 - is frozen

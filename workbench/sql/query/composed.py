@@ -188,6 +188,7 @@ def _read(name: str, written: str) -> Expression:
     if tree is None:
         raise whole.error(0, len(written) - 1, "this cannot be read as SQL here")
     read = replace(whole, tree=tree)
+    read.refuse((exp.Placeholder, exp.Parameter), "no parameter can stand here: write the value")
     read.refuse((exp.Query, exp.Subquery), "no query can stand here")
     read.refuse((exp.Placeholder, exp.Parameter), "there are no parameters here: write the value itself")
     read.refuse(exp.Window, "no window function can stand here")
@@ -255,4 +256,6 @@ class ComposedText(SourceText):
             if begin is not None and last is not None and first <= begin < end:
                 last = min(last, end - 1)
                 return expression.error(expression.place(begin - first), expression.place(last - first), message)
+        if len(self.expressions) == 1:  # its type does not fit what the query does with it
+            return next(iter(self.expressions.values())).about_all(message)
         return super().error(at, message)

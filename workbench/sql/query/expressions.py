@@ -148,7 +148,7 @@ class Expressions(ABC):
             return "a parameter is written :name here"
         if not isinstance(node, exp.Func):
             return f"{node.key.upper()} is not supported here"
-        name = str(node.meta.get("name") or called(node)).lower()
+        name = str(node.meta.get("name") or self._text.function_at(node) or called(node)).lower()
         known = [*NAMED, *(called(each) for each in (*AGGREGATES, *SCALARS, *WINDOW_FUNCTIONS))]
         return (
             f"there is no function {name!r} here: docs/time-travel.md lists those there are.{did_you_mean(name, known)}"

@@ -110,6 +110,8 @@ def plan(
     ParameterError
         Where it is anything else, or names what is not there; it says where in the text.
     """
+    if not isinstance(sql, str | SourceText):
+        raise ParameterError(f"a query is a text, and this is of the type {type(sql).__name__}")
     if isinstance(sql, str) and len(sql) > _LONGEST:
         raise ParameterError(f"the query has {len(sql):,} characters, more than {_LONGEST:,}")
     text = SourceText(sql, parameters) if isinstance(sql, str) else sql
@@ -140,7 +142,8 @@ def _parsed(text: SourceText) -> exp.Expr:
     """Return the one statement of a text."""
     try:
         with _silent():
-            statements = [each for each in sqlglot.parse(text.sql, read="athena") if each is not None]
+            parsed = sqlglot.parse(text.sql, read="athena")
+            statements = [each for each in parsed if each is not None and not isinstance(each, exp.Semicolon)]
     except (ParseError, TokenError) as error:
         raise text.unread(error) from None
     if len(statements) != 1:

@@ -44,6 +44,7 @@ class SourceText:
     """
 
     def __init__(self, sql: str, parameters: Mapping[str, Any]) -> None:
+        sql = sql.removeprefix("\ufeff")  # which editors on Windows put first
         self.written = sql
         self.untyped: set[int] = set()
         """Where literals stand whose type what they are compared with tells."""
@@ -107,7 +108,13 @@ class SourceText:
         begin, last = (at, at) if isinstance(at, int) else span_of(at)
         if begin is None or last is None:
             return None, None
-        return self._in_written(begin), self._in_written(last)
+        return self._in_written(begin), self._in_written(last, end=True)
+
+    def function_at(self, node: exp.Expr) -> str:
+        """Return how the function of a call was written, which may have other names; empty where it is none."""
+        begin, _ = span_of(node)
+        found = None if begin is None else re.match(r"(\w+)\s*\(", self.sql[begin:])
+        return found[1] if found else ""
 
     def is_own(self, at: exp.Expr) -> bool:
         """Return whether the workbench itself wrote something, and masks the answer to it afterwards."""
@@ -126,14 +133,17 @@ class SourceText:
             return self.error(begin, "this cannot be read as SQL here" if highlight else "the query ends too early")
         return ParameterError("the query cannot be read: a quote or a comment in it is never closed")
 
-    def _in_written(self, place: int) -> int:
-        """Return where a place of the text with its parameters filled in is, in the text as it was written."""
+    def _in_written(self, place: int, *, end: bool = False) -> int:
+        """Return where a place of the text with its parameters filled in is, in the text as it was written.
+
+        Of a parameter it is the first sign of its name, or, with `end`, the last.
+        """
         shift = 0
-        for (first, last, token), (_, _, end) in zip(self._moved, self._ends, strict=True):
+        for (first, last, token), (_, _, after) in zip(self._moved, self._ends, strict=True):
             if place >= last:
-                shift = end - last
+                shift = after - last
             elif place >= first:
-                return token
+                return after - 1 if end else token
         return min(place + shift, max(len(self.written) - 1, 0))
 
 
@@ -151,6 +161,8 @@ def _literal(value: object, before: str) -> str:
         return literal(instant(value))  # type: ignore[arg-type]
     if isinstance(value, datetime) and _TYPED.search(before):
         return literal(value).removeprefix("timestamp ")
+    if isinstance(value, list | tuple) and value and before.rstrip().endswith("("):  # in (:names)
+        return ", ".join(map(literal, value))
     return literal(value)
 
 
