@@ -83,6 +83,14 @@ def test_a_state_that_no_image_tells_is_refused_by_the_streams_type(kind, tmp_pa
             ask("things")
     with pytest.raises(ParameterError, match=rf"the log holds .* \(StreamViewType .*{kind}"):
         wb.latest_state("things", as_of=pd.Timestamp(MICROS, unit="us", tz="UTC").to_pydatetime())
+    for own in (
+        wb.lifetimes,
+        wb.profile,
+        lambda table: wb.trend(table, "count(*)"),
+        lambda table: wb.transitions(table, "pk"),
+    ):
+        with pytest.raises(ParameterError, match=rf"cannot be told: the log holds .* \(StreamViewType {kind}\)"):
+            own("things")
     told = wb.item_history("things", "pk=a")
     assert LACK[kind] in told.summary
     assert not told.df["missing"].any()

@@ -164,8 +164,15 @@ def own_text(
 
 
 def own_plan(asking: Asking, text: ComposedText) -> Plan:
-    """Bind one of the workbench's own queries to the tables there are."""
-    return plan(text, {}, Tables(asking.engine), masks=masks_of(asking.settings))
+    """Bind one of the workbench's own queries to the tables there are.
+
+    Raises
+    ------
+    ParameterError
+        Where no state of a table is known; where some are not, the plan has a note.
+    """
+    planned = plan(text, {}, Tables(asking.engine), masks=masks_of(asking.settings))
+    return replace(planned, notes=[*planned.notes, *_what_is_unknown(asking.engine, planned)])
 
 
 def masks_of(settings: Settings) -> Masks:
