@@ -396,6 +396,16 @@ def test_a_mask_of_the_command_line_holds_on_the_terminal_too_and_beside_the_set
 def test_a_mask_that_applies_to_nothing_is_said_and_one_that_applies_is_not(tmp_path):
     log = write_log(tmp_path, chain({"pk": {"S": "a"}}, [(T0, {"pk": {"S": "a"}, "email": {"S": "x"}})]))
     wb = Workbench(log, mask=("emial", "email"), home=tmp_path / "home")
-    for told in (wb.latest_state("things"), wb.changes("things"), wb.data_quality("things")):
-        assert [note for note in told.stats.notes if "mask" in note] == ["the mask emial applies to nothing here"]
+    for told in (
+        wb.latest_state("things"),
+        wb.changes("things"),
+        wb.data_quality("things"),
+        wb.versions("things"),
+        wb.query("select count(*) from things"),
+        wb.transitions("things", "pk"),
+        wb.trend("things", "count(*)"),
+        wb.lifetimes("things"),
+        wb.profile("things"),
+    ):
+        assert [note for note in told.stats.notes if "mask " in note] == ["the mask emial applies to nothing here"]
     assert "mask" not in wb.latest_state("things", where="email = 'none'").summary, "which holds of no item"

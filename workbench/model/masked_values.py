@@ -8,6 +8,7 @@ from typing import Literal
 
 How = Literal["hash", "redact"]
 REDACTED = "[masked]"
+UNMATCHED = "the mask {} applies to nothing here"
 
 
 def hashed(value: bytes, salt: str) -> str:

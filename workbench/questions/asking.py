@@ -26,6 +26,7 @@ from workbench.model import times
 from workbench.model.attribute_paths import column_name
 from workbench.model.conditions import CHANGES, LATEST, VERSIONS, Condition, parse
 from workbench.model.keys import Key, read_keys
+from workbench.model.masked_values import UNMATCHED
 from workbench.model.times import END_OF_TIME, START_OF_TIME, instant
 from workbench.questions.arrivals_read import note_arrival
 from workbench.questions.large import Frame, whole_of
@@ -44,7 +45,6 @@ T = TypeVar("T")
 # Whose rows are ordered by key.
 _BY_KEY = frozenset({"latest_state", "stale", "changes", "versions", "item_history", "diff", "reconcile"})
 _BY_OF = {"hot_keys": "key"}  # the file of `change_frequency` by key, asked by its own name
-UNMATCHED = "the mask {} applies to nothing here"
 
 
 @dataclass(frozen=True)

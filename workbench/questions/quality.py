@@ -8,8 +8,9 @@ from functools import partial
 import pandas as pd
 
 from workbench.model.attribute_paths import column_name
+from workbench.model.masked_values import UNMATCHED
 from workbench.model.times import Moment, duration, window
-from workbench.questions.asking import UNMATCHED, Asking
+from workbench.questions.asking import Asking
 from workbench.questions.examination import examine
 from workbench.questions.findings import FINDINGS
 from workbench.questions.html import fragment

@@ -147,6 +147,16 @@ def _holds(held: Held, path: Sequence[str]) -> bool:
     return bool((below and _holds(below, path[1:])) or (held.elements and _holds(held.elements, path)))
 
 
+def unmatched(masks: Masks, logs: Sequence[Held]) -> list[str]:
+    """Return the attributes that are masked, and in none of some logs.
+
+    >>> unmatched(Masks((("email",), ("person", "emial"))), [Held(members={"email": Held({"S": 1})})])
+    ['person.emial']
+    """
+    known = [log for log in logs if log.members]
+    return [column_name(path) for path in masks.paths if known and not any(_holds(log, path) for log in known)]
+
+
 class _Writer(ABC):
     """Writes columns in one dialect."""
 

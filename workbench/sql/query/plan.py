@@ -21,13 +21,14 @@ from sqlglot.errors import ParseError, TokenError
 
 from workbench.errors import ParameterError
 from workbench.model import times
+from workbench.model.masked_values import UNMATCHED
 from workbench.sql.dialects import written
 from workbench.sql.query.binding import Binder, is_whole, ordered_by
 from workbench.sql.query.functions import family
 from workbench.sql.query.names import OutColumn, label_text, quoted
 from workbench.sql.query.relations import Catalog, Relation
 from workbench.sql.query.source_text import SourceText
-from workbench.sql.typed_attributes import NO_MASKS, Dialect, Masks
+from workbench.sql.typed_attributes import NO_MASKS, Dialect, Masks, unmatched
 
 _UNORDERED = frozenset({"array", "null"})
 _LONGEST = 100_000  # characters; more are no text that a person wrote
@@ -135,7 +136,9 @@ def _bound(text: SourceText, catalog: Catalog, now: datetime, masks: Masks) -> P
     order, ordered = _order(tree, columns, text, binder.keys)
     _without_null_types(tree, columns)
     written(tree, "athena")  # what is nested too deep is refused here
-    return Plan(text.written, binder.relations, columns, _names(columns, text), order, (*binder.notes, *ordered), tree)
+    unheld = [UNMATCHED.format(path) for path in unmatched(masks, [each.schema for each in binder.relations])]
+    notes = (*binder.notes, *ordered, *unheld)
+    return Plan(text.written, binder.relations, columns, _names(columns, text), order, notes, tree)
 
 
 def _parsed(text: SourceText) -> exp.Expr:
