@@ -102,6 +102,10 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+TOO_LARGE = "a number is too large for its type: take it as a double, as in sum(cast(x as double))"
+"""What to do where an engine says that a number is out of its type's range."""
+
+
 def without_values(error: Exception) -> str:
     """Return the first line of what a database says, without the values it quotes where they are the trouble.
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers.logs import chain, micros, write_log
 from workbench import Workbench
-from workbench.errors import ParameterError, TableNotFound
+from workbench.errors import ParameterError, QueryError, TableNotFound
 
 KEY = {"pk": {"S": "secret-key"}}
 NOON = micros("2026-01-01T12:00:00")
@@ -112,3 +112,14 @@ def test_the_whole_key_is_no_way_around_a_mask(log, path):
 def test_an_expression_cannot_take_the_parameters_of_the_query_around_it(log, path):
     with pytest.raises(ParameterError, match="there are no parameters here"):
         Workbench(log).transitions("things", path)
+
+
+def test_a_sum_that_is_too_large_for_its_type_says_what_to_do(tmp_path):
+    states = [(NOON, {"pk": {"S": pk}, "total": {"N": "9" * 38}}) for pk in "abc"]
+    wb = Workbench(
+        write_log(tmp_path / "log", [each for state in states for each in chain({"pk": state[1]["pk"]}, [state])])
+    )
+    for ask in (lambda of: wb.trend("things", of), lambda of: wb.query(f"select {of} from things")):
+        with pytest.raises(QueryError, match=r"take it as a double, as in sum\(cast\(x as double\)\)"):
+            ask("sum(total)")
+        assert ask("sum(cast(total as double))").df.iloc[0, -2 if "value" in ask("count(*)").df else -1] == 3e38

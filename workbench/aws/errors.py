@@ -31,7 +31,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from workbench.errors import StoreError, WorkbenchError
+from workbench.errors import TOO_LARGE, StoreError, WorkbenchError
 
 THROTTLED = ("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded")
 """Codes of requests that DynamoDB takes when they are made again later."""
@@ -88,6 +88,7 @@ _BY_WORDS = {
     "HIVE_BAD_DATA": "a column's type is not what the objects hold: register the log by `workbench table create`",
     "HIVE_CURSOR_ERROR": "an object cannot be read: look at the one named, or register the log by "
     "`workbench table create`, which counts bad lines instead",
+    "NUMERIC_VALUE_OUT_OF_RANGE": TOO_LARGE,
     "EXCEEDED_MEMORY_LIMIT": "ask for a narrower window, or fewer items",
     "exhausted resources": "ask for a narrower window, or try again when the service is less busy",
     "Bytes scanned limit": "the workgroup's cutoff stopped it: ask for a narrower window, or raise the cutoff",

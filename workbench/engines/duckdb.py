@@ -43,6 +43,7 @@ from workbench.engines.schemas import schema_of_rows
 from workbench.engines.snapshots import Snapshot
 from workbench.engines.staging import StagedLog
 from workbench.errors import (
+    TOO_LARGE,
     ConfigError,
     EngineLost,
     ParameterError,
@@ -332,7 +333,8 @@ class DuckDBEngine(Engine):
                 texts.append(relation.projected(sql, "duckdb", masks))
             rows = self._con.sql(plan.compose(texts, "duckdb")).to_arrow_table()
         except duckdb.Error as error:
-            raise QueryError(f"the query failed: {without_values(error)}") from error
+            to_do = f"; {TOO_LARGE}" if isinstance(error, duckdb.OutOfRangeException) else ""
+            raise QueryError(f"the query failed: {without_values(error)}{to_do}") from error
         whole = combined(answers)
         return replace(whole, rows=rows, sql=plan.compose(shown, "athena"), seconds=time.perf_counter() - began)
 
