@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +285,15 @@ def test_the_verb_writes_a_file_and_says_so(things, tmp_path, monkeypatch):
         main, ["export-db", "t.duckdb", "--source", str(things), "--tables", "things", "--overwrite", "--json"]
     )
     assert json.loads(told.stdout) == {"file": "t.duckdb", "bytes": os.path.getsize("t.duckdb")}
+
+
+def test_columns_of_metadata_keep_their_names_beside_attributes_that_differ_by_capitals(tmp_path):
+    item = KEY | {"Valid_From": {"N": "3"}, "VALID_TO": {"S": "soon"}, "_Changed_At": {"S": "never"}}
+    wb = Workbench(write_log(tmp_path / "log", chain(KEY, [(NOON, item), (NOON + 60_000_000, None)])))
+    con, file = wb.connect(), duckdb.connect(str(wb.export_db(tmp_path / "file.duckdb")), read_only=True)
+    for each in (con, file):
+        shown = each.sql('select "Valid_From_2", "VALID_TO_2", valid_to - valid_from from "things$versions"').fetchall()
+        assert shown == [(3, "soon", timedelta(minutes=1))]
+        assert len(each.sql("select * from things_as_of('2026-01-01 12:00:30')").fetchall()) == 1
+        assert not each.sql("select * from things_as_of('2026-01-01 12:01:30')").fetchall()
+        assert str(each.sql("select _changed_at from things").types[0]) == "TIMESTAMP"

@@ -143,6 +143,17 @@ def test_names_and_times_are_those_that_views_can_have(empty, tmp_path):
     wb.close()
 
 
+def test_columns_of_metadata_keep_their_names_beside_attributes_that_are_called_so(empty, tmp_path):
+    item = KEY | {"Valid_From": {"N": "3"}, "VALID_FROM_text": {"S": "soon"}}
+    lake(empty, tmp_path / "log", made=[(lakes.START, each) for each in chain(KEY, [(NOON, item)])])
+    wb = athena(empty, home=tmp_path / "home")
+    wb.create_views("things")
+    (row,) = read(wb, "things_versions")
+    assert (row["valid_from_2"], row["valid_from_text_2"]) == (3, "soon")
+    assert row["valid_from_text"] == "2026-11-18 12:00:00.123456"
+    wb.close()
+
+
 def test_masks_hold_in_views_or_are_refused(empty, tmp_path):
     lake(empty, tmp_path / "log")
     wb = athena(empty, home=tmp_path / "home", mask=("name", "address.city"), mask_with="redact")

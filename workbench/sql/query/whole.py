@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -53,20 +53,31 @@ def _columns(relation: Relation, masks: Masks) -> Iterable[tuple[tuple[str | int
         yield hit.label, kind, f"o{number}", column
 
 
-def distinct(names: Sequence[str]) -> list[str]:
+def distinct(names: Sequence[str], kept: Collection[int] = ()) -> list[str]:
     """Return names that differ otherwise than by capitals, as those of tables and columns must: counted from 2.
 
-    >>> distinct(["Id", "id", "ID", "id_2"])
-    ['Id', 'id_3', 'ID_4', 'id_2']
+    Parameters
+    ----------
+    kept
+        The places of names that stay as they are; else the first of each does.
+
+    >>> distinct(["Id", "id", "ID", "id_2"]), distinct(["Id", "id"], kept=[1])
+    (['Id', 'id_3', 'ID_4', 'id_2'], ['Id_2', 'id'])
     """
-    taken, seen, made = {name.lower() for name in names}, set[str](), list[str]()
-    for name in names:
+    taken, seen, made = {name.lower() for name in names}, set[str](), dict[int, str]()
+    for at in sorted(range(len(names)), key=lambda at: at not in kept):
+        name = names[at]
         if name.lower() in seen:
             name += next(ending for number in count(2) if (name + (ending := f"_{number}")).lower() not in taken)
         taken.add(name.lower())
         seen.add(name.lower())
-        made.append(name)
-    return made
+        made[at] = name
+    return [made[at] for at in range(len(names))]
+
+
+def _of_metadata(plan: Plan) -> list[bool]:
+    """Tell which columns are no attributes: people count on their names, whatever attributes there are."""
+    return [any(each.label == (name,) for name in plan.relations[0].kind.metadata) for each in plan.columns]
 
 
 def called(sql: str, plan: Plan) -> str:
@@ -74,7 +85,7 @@ def called(sql: str, plan: Plan) -> str:
 
     Names that are alike but for capitals are told apart. Sums come wider than they are, and times from files as texts.
     """
-    names = distinct(plan.names)
+    names = distinct(plan.names, [at for at, metadata in enumerate(_of_metadata(plan)) if metadata])
     cells = [
         f"cast({identifier(each.name)} as {each.kind}) as {identifier(name)}"
         for each, name in zip(plan.columns, names, strict=True)
@@ -104,16 +115,16 @@ def on_athena(sql: str, plan: Plan) -> str:
 
     Views have no times finer than a millisecond: what is finer is cut off, and is in a text beside, ``ts_text``.
     """
-    cells = list[tuple[str, str]]()
-    for column, name in zip(plan.columns, plan.names, strict=True):
+    cells = list[tuple[str, str, bool]]()
+    for column, name, metadata in zip(plan.columns, plan.names, _of_metadata(plan), strict=True):
         value = identifier(column.name)
         if column.kind == "timestamp":
-            cells.append((f"cast(date_trunc('millisecond', {value}) as timestamp(3))", name.lower()))
-            cells.append((f"cast({value} as varchar)", f"{name.lower()}_text"))
+            cells.append((f"cast(date_trunc('millisecond', {value}) as timestamp(3))", name.lower(), metadata))
+            cells.append((f"cast({value} as varchar)", f"{name.lower()}_text", metadata))
         else:
-            cells.append((f"cast({value} as {column.kind})", name.lower()))
-    names = distinct([name for _, name in cells])
-    listed = [f"{value} as {identifier(name)}" for (value, _), name in zip(cells, names, strict=True)]
+            cells.append((f"cast({value} as {column.kind})", name.lower(), metadata))
+    names = distinct([name for _, name, _ in cells], [at for at, (*_, metadata) in enumerate(cells) if metadata])
+    listed = [f"{value} as {identifier(name)}" for (value, *_), name in zip(cells, names, strict=True)]
     return f"select\n    {_listed(listed)}\nfrom (\n{sql}\n) as relation"
 
 
