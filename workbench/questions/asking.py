@@ -7,6 +7,7 @@ asked, asks, makes a frame of the rows, and says what to know about it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -44,6 +45,8 @@ R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 # Whose rows are ordered by key.
 _BY_KEY = frozenset({"latest_state", "stale", "changes", "versions", "item_history", "diff", "reconcile"})
+_VALUE = re.compile(r"'|(?<![\w.])\d")
+"""What an expression has that holds a value, and not attributes alone."""
 _BY_OF = {"hot_keys": "key"}  # the file of `change_frequency` by key, asked by its own name
 
 
@@ -289,6 +292,9 @@ class Asking:
             for name in ("where", "key", "sql", "path", "aggregate")
             if names_masked(str(asked.get(name) or ""), self.settings.mask)
         }
+        by = str(asked.get("by") or "")
+        if _VALUE.search(by) and names_masked(by, self.settings.mask):  # and no mere attribute, nor a fixed word
+            hidden.add("by")
         return {
             **asked,
             **dict.fromkeys(hidden, REDACTED),

@@ -14,7 +14,7 @@ from workbench.engines import Answer
 from workbench.model.times import Moment, window, zone_of
 from workbench.questions.asking import Asking
 from workbench.questions.columns import COHORTS, LIFETIMES, SURVIVAL
-from workbench.questions.query import frame, masks_of, own_plan, own_text
+from workbench.questions.query import frame, own_answer, own_plan, own_text, told_without_masked
 from workbench.questions.result import Result
 from workbench.questions.transitions import refuse_arrays
 from workbench.sql.query import Plan
@@ -48,16 +48,16 @@ def lifetimes(
 ) -> Lifetimes:
     """Tell how long items live; see `Workbench.lifetimes`."""
     begin, until = window(start, end, timezone)
-    text = text_of(table, by=by, start=begin, end=until)
 
     def ask() -> tuple[Plan, Answer]:
         asking.engine.keys(table)  # which names the tables there are where there is none of this name
-        planned = own_plan(asking, text)
+        planned = own_plan(asking, text_of(table, by=by, start=begin, end=until))
         if by is not None:
             refuse_arrays(Expression.read("by", by), planned.columns[0].kind)
-        return planned, asking.engine.query(planned, masks_of(asking.settings))
+        return planned, own_answer(asking, planned, by)
 
-    planned, answer = asking.retrying(table, ask)
+    with told_without_masked(asking, by):
+        planned, answer = asking.retrying(table, ask)
     lives = lives_of(frame(planned, answer.rows, asking.settings.numbers), min(until, asking.present))
     lives["month"] = months(lives["began"], timezone)
     asked = {"by": by, "start": start and begin, "end": end and until, "timezone": timezone}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.config import Settings
-from workbench.engines import Engine, Estimate
+from workbench.engines import Answer, Engine, Estimate
 from workbench.errors import ParameterError
 from workbench.model.attribute_schema import Held
 from workbench.model.attributes import Numbers
@@ -173,6 +174,29 @@ def own_plan(asking: Asking, text: ComposedText) -> Plan:
     """
     planned = plan(text, {}, Tables(asking.engine), masks=masks_of(asking.settings))
     return replace(planned, notes=[*planned.notes, *_what_is_unknown(asking.engine, planned)])
+
+
+def own_answer(asking: Asking, planned: Plan, *written: str | None) -> Answer:
+    """Answer one of the workbench's own queries; its text is without values of masked attributes.
+
+    Parameters
+    ----------
+    written
+        What a person wrote in it.
+    """
+    answer = asking.engine.query(planned, masks_of(asking.settings))
+    texts = _not_shown(asking.settings, "\n".join(filter(None, written)), {})
+    return answer if texts is None else replace(answer, sql=_without(texts, answer.sql))
+
+
+@contextmanager
+def told_without_masked(asking: Asking, *written: str | None) -> Iterator[None]:
+    """Have errors show no value of a masked attribute that a person wrote in one of the workbench's own queries."""
+    try:
+        yield
+    except ParameterError as error:
+        texts = _not_shown(asking.settings, "\n".join(filter(None, written)), {})
+        raise (error if texts is None else _told_without(texts, error)) from None
 
 
 def masks_of(settings: Settings) -> Masks:

@@ -15,7 +15,7 @@ from workbench.model.times import Moment, window
 from workbench.questions.asking import Asking
 from workbench.questions.columns import STAYS, TRANSITIONS
 from workbench.questions.frames import key_frame
-from workbench.questions.query import frame, masks_of, own_plan, own_text
+from workbench.questions.query import frame, own_answer, own_plan, own_text, told_without_masked
 from workbench.questions.result import Result
 from workbench.questions.state import at_most
 from workbench.sql.query import Plan
@@ -48,15 +48,16 @@ def transitions(
 ) -> Transitions:
     """Count the moves of an attribute between its values; see `Workbench.transitions`."""
     begin, until = window(start, end)
-    text = text_of(table, path, start=begin, end=until, limit=limit)
 
     def ask() -> tuple[Plan, Answer]:
         asking.engine.keys(table)  # which names the tables there are where there is none of this name
+        text = text_of(table, path, start=begin, end=until, limit=limit)
         planned = own_plan(asking, text)
         refuse_arrays(text.expressions["path"], planned.columns[0].kind)
-        return planned, asking.engine.query(planned, masks_of(asking.settings))
+        return planned, own_answer(asking, planned, path)
 
-    planned, answer = asking.retrying(table, ask)
+    with told_without_masked(asking, path):
+        planned, answer = asking.retrying(table, ask)
     df = frame(planned, answer.rows, asking.settings.numbers)
     moved = ~df["is_there"].astype(bool)
     asked = {"path": path, "start": start and begin, "end": end and until, "limit": limit}

@@ -19,7 +19,7 @@ from workbench.model.times import Moment, window
 from workbench.model.typed_columns import number_column
 from workbench.questions import time_buckets
 from workbench.questions.asking import Asking
-from workbench.questions.query import frame, masks_of, own_plan, own_text
+from workbench.questions.query import frame, own_answer, own_plan, own_text, told_without_masked
 from workbench.questions.result import Result
 from workbench.questions.transitions import refuse_arrays
 from workbench.sql.literals import literal
@@ -48,7 +48,9 @@ def trend(
 ) -> Result:
     """Tell how an aggregate moves; see `Workbench.trend`."""
     begin, until = window(start, end, timezone)
-    of = Aggregate.read("aggregate", aggregate)
+    written = aggregate, by, where
+    with told_without_masked(asking, *written):
+        of = Aggregate.read("aggregate", aggregate)
     given: dict[str, Any] = {"every": every, "by": by, "where": where, "start": begin, "end": until}
 
     def planned_as(*, told_by_steps: bool) -> Plan:
@@ -64,9 +66,10 @@ def trend(
         _refuse(of, value)
         if of.is_told_by_steps and (of.function == "count" or family(value) != "double"):
             planned = planned_as(told_by_steps=True)
-        return planned, asking.engine.query(planned, masks_of(asking.settings))
+        return planned, own_answer(asking, planned, *written)
 
-    planned, answer = asking.retrying(table, ask)
+    with told_without_masked(asking, *written):
+        planned, answer = asking.retrying(table, ask)
     steps = frame(planned, answer.rows, "decimal")
     ends = begin if start else None, until if end else None
     buckets, places = _buckets(steps["at"], every, timezone, *ends)

@@ -190,7 +190,6 @@ def _read(name: str, written: str) -> Expression:
     read = replace(whole, tree=tree)
     read.refuse((exp.Placeholder, exp.Parameter), "no parameter can stand here: write the value")
     read.refuse((exp.Query, exp.Subquery), "no query can stand here")
-    read.refuse((exp.Placeholder, exp.Parameter), "there are no parameters here: write the value itself")
     read.refuse(exp.Window, "no window function can stand here")
     return read
 
