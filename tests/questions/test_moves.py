@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from tests.helpers.logs import chain, micros, write_log
@@ -144,3 +146,18 @@ def test_a_value_that_a_mask_hides_is_not_shown_of_what_was_asked(log, how, writ
             refused()
         assert "sent!" not in str(error.value)
         assert "4711" not in str(error.value)
+
+
+def test_groups_by_numbers_are_numbers_as_in_every_frame(log):
+    trend, lives = (
+        answer.df["belongs_to"]
+        for answer in (
+            Workbench(log).trend("things", "count(*)", by="total"),
+            Workbench(log).lifetimes("things", by="total"),
+        )
+    )
+    assert trend.tolist() == [2.5]
+    assert str(trend.dtype) == "float64"
+    assert lives.tolist() == [2.5]
+    exact = Workbench(log, numbers="decimal").trend("things", "count(*)", by="total").df["belongs_to"]
+    assert list(map(type, exact)) == [Decimal]

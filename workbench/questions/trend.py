@@ -279,6 +279,8 @@ def _long(
     many, number = len(walked), np.arange(len(buckets) * len(walked))
     df = pd.DataFrame({"bucket": buckets["bucket"].take(number // max(many, 1)).array})
     if groups is not None:
+        if any(isinstance(group, Decimal) for group in groups):
+            groups = _cells(np.array([None if pd.isna(group) else group for group in groups], dtype=object), numbers)
         df["belongs_to"] = groups.take(number % max(many, 1)).array
     told = np.stack([each for _, each in walked], axis=1).ravel() if many else np.array([], dtype=object)
     items = np.stack([each for each, _ in walked], axis=1).ravel() if many else np.array([], dtype="int64")
