@@ -90,3 +90,16 @@ def test_what_is_shown_alike_is_not_compared(tmp_path, masked):
         else:
             with pytest.raises(ParameterError, match="shown alike"):
                 masked.query(sql)
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_tables_that_share_a_log_have_keys_of_their_own(store, tmp_path):
+    ours, theirs = {"pk": {"S": "a"}}, {"id": {"N": "1"}, "sort": {"S": "b"}}
+    records = [*chain(ours, [(NOON, ours)]), *chain(theirs, [(NOON, theirs)], table="others")]
+    wb = Workbench(write_log(tmp_path / "log", records), home=tmp_path / "home", store=store)
+    assert list(wb.query("select * from things").df) == ["pk", "_changed_at"]
+    assert list(wb.query("select * from others").df) == ["id", "sort", "_changed_at"]
+    assert wb.profile("others").df["path"].tolist() == ["id", "sort"]
+    with pytest.raises(ParameterError, match="there is no pk in others"):
+        wb.query("select pk from others")
+    wb.close()

@@ -218,7 +218,7 @@ class DuckDBEngine(Engine):
         if checkpoint and checkpoint.held and (gone or not log.is_stored()):
             log = self._log(self._source_of(table), checkpoint)
         self._refresh(log)
-        found = log.held(self._within(log, table) or "true")
+        found = log.held(self._within(log, table) or "true", table)
         if checkpoint and log.after and checkpoint.held:
             found.merge(checkpoint.held)
         elif checkpoint and gone:

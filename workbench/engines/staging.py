@@ -283,25 +283,27 @@ class StagedLog:
         files = [folder / each.name for each in self._stored]
         return f"({_read_segments([*files, *([memory] if memory else [])], self._live(self._stored))})"
 
-    def held(self, within: str) -> Held:
+    def held(self, within: str, table: str) -> Held:
         """Return what the images of changes hold, and their keys, of the objects that are read.
 
         Parameters
         ----------
         within
             A condition on changes, as SQL.
+        table
+            Whose keys they are; where the log has none of this name, they are those of all.
 
         Raises
         ------
         RecordRefused
             Where an image is not DynamoDB JSON.
         """
-        found = Held()
+        found, tables = Held(), {part.table for part in self.contents}
         for segment in self._segments:
-            found.merge(self._held_in(segment, within, found))
+            found.merge(self._held_in(segment, within, {table} if table in tables else tables, found))
         return found
 
-    def _held_in(self, segment: Segment, within: str, known: Held) -> Held:
+    def _held_in(self, segment: Segment, within: str, tables: Collection[str], known: Held) -> Held:
         """Return what a segment holds, and note it where that is all that was ever in it."""
         objects = segment.objects & self._wanted
         whole = len(objects) == len(segment.objects)
@@ -312,7 +314,7 @@ class StagedLog:
         stored = segment.name and self.store
         relation = self._of_store([segment]) if stored else f"select * from {self._memory} where {self._only(objects)}"
         changes = f"(select keys, new_image, old_image from ({relation}) as log where {within})"
-        keys = [json.loads(each.keys) for each in self._contents_of(segment)]
+        keys = [json.loads(each.keys) for each in self._contents_of(segment) if each.table in tables]
         held = self._held[objects, within] = schema_of(self._con, changes, keys, known)
         if whole and stored and self.store:
             with suppress(StoreUnavailable):  # then it is computed again, another time
