@@ -448,3 +448,11 @@ def test_a_query_is_read_from_a_file_as_editors_write_it(tmp_path):
     for text in ("select 1 where 'é' = 'é'".encode("latin-1"), "select 1".encode("utf-16")):
         query.write_bytes(text)
         assert "it is no text in UTF-8 (at byte" in run("query", "--file", str(query), "--from", log, code=2).stderr
+
+
+def test_a_query_may_begin_with_a_comment_which_is_no_option(log):
+    for comment in ("-- how many?", "--how many = all?"):
+        asked = ["query", f"{comment}\nselect count(*) as items from things", "--from", log]
+        assert "items\n    1" in run(*asked).stdout
+    assert "line 2, column 8, at 'nope'" in failed("query", "-- what?\nselect nope from things", "--from", log)
+    assert "No such option" in run("query", "--nope", "--from", log, code=2).stderr

@@ -345,7 +345,15 @@ def reconcile(
     answer("reconcile", table, asked, options)
 
 
-@main.verb(QUESTIONS)
+class Commented(click.Command):
+    """A command whose argument is SQL, which may begin with a comment, that is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments: what has a space where an option has its name is a value."""
+        return super().parse_args(ctx, [f" {each}" if re.match(r"--[^=]*\s", each) else each for each in args])
+
+
+@main.verb(QUESTIONS, cls=Commented)
 @click.argument("select", metavar="[SQL]", required=False)
 @click.option("--file", type=click.File("rb"), metavar="Q.sql", help="The query, or - for standard input.")
 @parameters
