@@ -6,8 +6,10 @@ import duckdb
 import pytest
 
 from tests.helpers.expressions import ITEMS, QUERIES
-from tests.helpers.queries import Images, values_of
+from tests.helpers.queries import NOW, Images, values_of
 from workbench.engines.ingest import register_functions
+from workbench.questions import lifetimes, transitions, trend
+from workbench.sql.query import plan
 
 pytestmark = [pytest.mark.trino, pytest.mark.timeout(1500)]
 LOG = Images({"e": ITEMS})
@@ -27,3 +29,30 @@ def test_trino_answers_as_duckdb_does(trino, con, sql):
     theirs = trino.query(LOG.unloaded(planned))
     ours = con.sql(LOG.text(planned, "duckdb")).to_arrow_table()
     assert values_of(planned, theirs) == values_of(planned, ours)
+
+
+OWN = {
+    **{f"transitions of {path}": transitions.text_of("e", path) for path in ("s", "n", "d", "f", "b", "n > 1")},
+    **{f"lifetimes by {by}": lifetimes.text_of("e", by=by) for by in (None, "s", "d", "f", "b")},
+    **{
+        f"trend of {aggregate} by {by}": trend.text_of("e", aggregate, by=by, where=where, told_by_steps=told_by_steps)
+        for aggregate, by, where, told_by_steps in (
+            ("count(*)", None, None, True),
+            ("sum(n)", "s", "n > 0 or b", True),
+            ("sum(d)", "b", None, True),
+            ("avg(big)", "d", None, True),
+            ("sum(f)", "f", None, False),
+            ("max(s)", "s", None, False),
+            ("count(distinct b)", None, None, False),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_trino_answers_the_queries_of_questions_as_duckdb_does(trino, con, name):
+    planned = plan(OWN[name], {}, LOG, now=NOW)
+    theirs = trino.query(LOG.unloaded(planned))
+    ours = con.sql(LOG.text(planned, "duckdb")).to_arrow_table()
+    assert len(ours)
+    assert sorted(map(str, values_of(planned, theirs))) == sorted(map(str, values_of(planned, ours)))
