@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.helpers.logs import chain, write_log
+from tests.log.test_exports import items, write_export
 from workbench import Workbench
 from workbench.errors import ParameterError
 
@@ -103,3 +105,31 @@ def test_tables_that_share_a_log_have_keys_of_their_own(store, tmp_path):
     with pytest.raises(ParameterError, match="there is no pk in others"):
         wb.query("select pk from others")
     wb.close()
+
+
+def test_what_states_stand_on_is_said_of_queries_and_questions_as_of_latest_state(tmp_path):
+    one, other = {"pk": {"S": "a"}}, {"id": {"N": "1"}}
+    records = [*chain(one, [(NOON, one)]), *chain(other, [(NOON + 3_600_000_000, other)])]
+    wb = Workbench(write_log(tmp_path / "log", records), home=tmp_path / "home")
+    expected = wb.latest_state("things").stats.notes
+    assert expected[0].startswith("made again with another key")
+    for told in (
+        wb.query("select count(*) as n from things"),
+        wb.query('select count(*) as n from "things$versions"'),
+        wb.transitions("things", "pk"),
+        wb.trend("things", "count(*)"),
+        wb.lifetimes("things"),
+        wb.profile("things"),
+    ):
+        assert told.stats.notes[-len(expected) :] == expected, told
+    assert not wb.query('select count(*) as n from "things$changes"').stats.notes
+
+
+def test_a_baseline_that_is_not_used_is_said(tmp_path):
+    key, made = {"pk": {"S": "a"}}, datetime(2025, 12, 1, tzinfo=UTC)
+    log = write_log(tmp_path / "log", chain(key, [(NOON, key)]))
+    arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/others"
+    write_export(tmp_path / "exports", [items({"pk": "a"})], made, tableArn=arn)
+    wb = Workbench(log, home=tmp_path / "home", baseline=str(tmp_path / "exports"))
+    for told in (wb.latest_state("things"), wb.query("select pk from things"), wb.trend("things", "count(*)")):
+        assert "the baseline is not used" in " ".join(told.stats.notes)

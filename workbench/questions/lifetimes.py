@@ -14,7 +14,7 @@ from workbench.engines import Answer
 from workbench.model.times import Moment, window, zone_of
 from workbench.questions.asking import Asking
 from workbench.questions.columns import COHORTS, LIFETIMES, SURVIVAL
-from workbench.questions.query import frame, own_answer, own_plan, own_text, told_without_masked
+from workbench.questions.query import frame, own_answer, own_plan, own_text, stands_on, told_without_masked
 from workbench.questions.result import Result
 from workbench.questions.transitions import refuse_arrays
 from workbench.sql.query import Plan
@@ -68,7 +68,7 @@ def lifetimes(
         "lifetimes",
         table,
         asked,
-        notes=planned.notes,
+        notes=[*planned.notes, *stands_on(asking, planned)],
         masked=True,
         survival=curves(lives),
         cohorts=told(lives, ["belongs_to", "month"], COHORTS),

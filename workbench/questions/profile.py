@@ -17,7 +17,7 @@ from workbench.model.attribute_schema import Held
 from workbench.model.times import Moment, instant
 from workbench.model.typed_columns import number_column
 from workbench.questions.asking import Asking
-from workbench.questions.query import Tables, frame, masks_of, own_plan, own_text
+from workbench.questions.query import Tables, frame, masks_of, own_plan, own_text, stands_on
 from workbench.questions.result import Result
 from workbench.questions.state import at_most
 from workbench.sql.profiles import MASKED, states_text
@@ -70,7 +70,17 @@ def profile(
     rows = frame(planned, answer.rows, "decimal")
     df, values = _told(rows, [column_name(path) for path in held], against=before is not None)
     asked: dict[str, Any] = {"paths": paths, "as_of": at, "against": before, "limit": limit}
-    return asking.result(Profile, df, answer, "profile", table, asked, notes=planned.notes, masked=True, values=values)
+    return asking.result(
+        Profile,
+        df,
+        answer,
+        "profile",
+        table,
+        asked,
+        notes=[*planned.notes, *stands_on(asking, planned)],
+        masked=True,
+        values=values,
+    )
 
 
 def text_of(

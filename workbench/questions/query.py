@@ -20,6 +20,7 @@ from workbench.errors import ParameterError
 from workbench.model.attribute_schema import Held
 from workbench.model.attributes import Numbers
 from workbench.model.stream_views import have_states, missing_images
+from workbench.model.times import END_OF_TIME
 from workbench.model.typed_columns import number_column
 from workbench.questions.asking import Asking
 from workbench.questions.masking import REDACTED, masked_paths, names_masked
@@ -76,7 +77,7 @@ def query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Result:
         return planned, asking.engine.query(planned, masks_of(asking.settings))
 
     planned, answer = asking.retrying("", ask)
-    notes = [*planned.notes, *_what_is_unknown(asking.engine, planned)]
+    notes = [*planned.notes, *_what_is_unknown(asking.engine, planned), *stands_on(asking, planned)]
     if (texts := _not_shown(asking.settings, sql, parameters)) is not None:
         parameters = dict.fromkeys(parameters, REDACTED)
         answer = replace(answer, sql=_without(texts, answer.sql))
@@ -107,6 +108,16 @@ def _what_is_unknown(engine: Engine, planned: Plan) -> list[str]:
         if lacking:
             notes.append(f"{table}: left out is what changes do not tell: the log holds {lacking}")
     return notes
+
+
+def stands_on(asking: Asking, planned: Plan) -> list[str]:
+    """Say, once it is answered, what the states that a query reads stand on: see `Asking.notes`."""
+    several = len({relation.table for relation in planned.relations}) > 1
+    instants = dict.fromkeys(
+        (each.table, each.as_of or END_OF_TIME) for each in planned.relations if each.kind.over != "log"
+    )
+    told = [(table, note) for table, at in instants for note in asking.notes(table, at)]
+    return list(dict.fromkeys(f"{table}: {note}" if several else note for table, note in told))
 
 
 def estimate(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Estimate:

@@ -15,7 +15,7 @@ from workbench.model.times import Moment, window
 from workbench.questions.asking import Asking
 from workbench.questions.columns import STAYS, TRANSITIONS
 from workbench.questions.frames import key_frame
-from workbench.questions.query import frame, own_answer, own_plan, own_text, told_without_masked
+from workbench.questions.query import frame, own_answer, own_plan, own_text, stands_on, told_without_masked
 from workbench.questions.result import Result
 from workbench.questions.state import at_most
 from workbench.sql.query import Plan
@@ -68,7 +68,7 @@ def transitions(
         "transitions",
         table,
         asked,
-        notes=planned.notes,
+        notes=[*planned.notes, *stands_on(asking, planned)],
         masked=True,
         longest=asking.masked(
             table,

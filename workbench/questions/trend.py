@@ -19,7 +19,7 @@ from workbench.model.times import Moment, window
 from workbench.model.typed_columns import number_column
 from workbench.questions import time_buckets
 from workbench.questions.asking import Asking
-from workbench.questions.query import frame, own_answer, own_plan, own_text, told_without_masked
+from workbench.questions.query import frame, own_answer, own_plan, own_text, stands_on, told_without_masked
 from workbench.questions.result import Result
 from workbench.questions.transitions import refuse_arrays
 from workbench.sql.literals import literal
@@ -76,7 +76,7 @@ def trend(
     groups, codes = _groups(steps["belongs_to"], by)
     walk = _walked_values if "value" in steps else _walked_sums
     walked = [walk(of, steps[codes == code], places[codes == code], len(buckets)) for code in range(len(groups))]
-    notes = [*planned.notes, *time_buckets.left_out(buckets)]
+    notes = [*planned.notes, *stands_on(asking, planned), *time_buckets.left_out(buckets)]
     df = _long(buckets, groups if by else None, walked, asking.settings.numbers)
     asked: dict[str, Any] = {
         "aggregate": aggregate,
