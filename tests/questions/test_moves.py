@@ -161,3 +161,15 @@ def test_groups_by_numbers_are_numbers_as_in_every_frame(log):
     assert lives.tolist() == [2.5]
     exact = Workbench(log, numbers="decimal").trend("things", "count(*)", by="total").df["belongs_to"]
     assert list(map(type, exact)) == [Decimal]
+
+
+def test_an_attribute_that_holds_a_masked_one_now_and_then_has_a_profile_without_values(tmp_path):
+    mixed = [{"S": "text"}, {"L": [{"M": {"email": {"S": "secret!"}}}]}]
+    records = [
+        each
+        for pk, value in zip("ab", mixed, strict=True)
+        for each in chain({"pk": {"S": pk}}, [(NOON, {"pk": {"S": pk}, "mixed": value})])
+    ]
+    found = Workbench(write_log(tmp_path / "log", records), mask=("mixed.email",)).profile("things")
+    assert found.df.set_index("path").loc["mixed", "types"] == "L, S"
+    assert set(found.values["path"]) == {"pk"}

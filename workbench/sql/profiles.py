@@ -46,7 +46,7 @@ def states_text(
             numbers.append(f"when {at} then cast({name} as {number})")
         elif of == "boolean":
             texts.append(f"when {at} then case when {name} then 'true' when not {name} then 'false' end")
-        elif of == "varchar" and "M" not in held.kinds:
+        elif of == "varchar" and "M" not in held.kinds and not any(mask[: len(path)] == path for mask in masks.paths):
             texts.append(f"when {at} then {name}")
     listed = ", ".join(f"({at})" for at in range(1, len(attributes) + 1))
     selects = []
