@@ -173,3 +173,20 @@ def test_an_attribute_that_holds_a_masked_one_now_and_then_has_a_profile_without
     found = Workbench(write_log(tmp_path / "log", records), mask=("mixed.email",)).profile("things")
     assert found.df.set_index("path").loc["mixed", "types"] == "L, S"
     assert set(found.values["path"]) == {"pk"}
+
+
+@pytest.mark.parametrize(
+    "aggregate", ["count(*)", "sum(total)", "max(total)", "median(total)", "count(distinct total)"]
+)
+def test_a_trend_is_told_until_the_last_change_whichever_values_moved(aggregate, tmp_path):
+    day = 86_400_000_000
+    item, guest = {"pk": {"S": "a"}, "total": {"N": "1"}}, {"pk": {"S": "b"}, "total": {"N": "2"}}
+    records = chain({"pk": {"S": "a"}}, [(NOON, item), (NOON + 2 * day, item | {"status": {"S": "new"}})])
+    records += chain({"pk": {"S": "b"}}, [(NOON - 3 * day, guest), (NOON - 3 * day + 1, None)])
+    records += chain({"pk": {"S": "c"}}, [(NOON + 4 * day, guest), (NOON + 4 * day + 1, None)])
+    df = Workbench(write_log(tmp_path / "log", records)).trend("things", aggregate).df
+    assert df["bucket"].dt.strftime("%m-%d").tolist() == [
+        *("12-29", "12-30", "12-31", "01-01", "01-02", "01-03", "01-04", "01-05")
+    ]
+    assert df["items"].tolist() == [0, 0, 0, 1, 1, 1, 1, 1]
+    assert df["value"][3:].tolist() == [1] * 5

@@ -3,7 +3,8 @@
 -- Parameters:
 --   :start timestamp = beginning    steps before it are put together at it, UTC
 --   :end timestamp = end            steps before here, UTC
--- Rows: one a unit of time, group and value that more or fewer items have at the unit's end.
+-- Rows: one a unit of time, group and value that more or fewer items have at the unit's end; of the first and the last
+--   unit also what as many have as before, so that what they are is known.
 -- Columns:
 --   at timestamp                    the unit's begin, UTC
 --   belongs_to any                  the group
@@ -28,9 +29,19 @@ steps as (  -- each version comes, and goes
     from versions
     cross join (values (true), (false)) as sides (comes)
     where comes or valid_to < :end
+),
+
+units as (
+    select at, belongs_to, "value", sum(sign) as items
+    from steps
+    group by 1, 2, 3
+),
+
+bounded as (
+    select at, belongs_to, "value", items, min(at) over () as first_at, max(at) over () as last_at
+    from units
 )
 
-select at, belongs_to, "value", sum(sign) as items
-from steps
-group by 1, 2, 3
-having sum(sign) <> 0
+select at, belongs_to, "value", items
+from bounded
+where items <> 0 or at = first_at or at = last_at
