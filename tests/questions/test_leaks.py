@@ -20,6 +20,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from tests.helpers.logs import chain, micros, write_log
 from workbench import workbench as face
 from workbench.cli import main
+from workbench.questions.result import Result
 from workbench.sandbox import ItemStore
 from workbench.sql.questions import questions
 from workbench.vocabulary import QUESTIONS
@@ -157,6 +158,12 @@ FAILS = "wb.latest_state('things', where=where + ' ><')"
 KEY = ["--key", f"pk={TEXTS[0]}", "--key", f"sk={NUMBERS[0]}"]
 WHERE = f"email like 'GEHEIM%' or salary > {NUMBERS[3]}"
 # Every verb there is, and how it is tried: arguments that succeed, and some that fail. A new verb must be put here.
+NEEDED = {
+    "diff": ["-p", "before=2026-11-01T10:01Z"],
+    "stale": ["-p", "older_than=2026-11-30"],
+    "transitions": ["-p", "path=email"],
+    "trend": ["-p", "aggregate=max(email)"],
+}
 VERBS: dict[str, list[list[str]]] = {
     "check": [[]],
     "tables": [[], ["--json"]],
@@ -170,7 +177,23 @@ VERBS: dict[str, list[list[str]]] = {
     ],
     "get": [["things"], ["things", *KEY], ["things", "--key", "sk=GEHEIMwrong"]],
     "stale": [["things", "2026-11-30"], ["things", "2026-11-30", "--where", WHERE]],
-    "lifetimes": [["things"]],
+    "lifetimes": [["things"], ["things", "--by", "email"]],
+    "transitions": [["things", "email"], ["things", "case when salary > 1 then 'GEHEIMwrong' end"]],
+    "trend": [["things", "count(*)"], ["things", "max(email)", "--by", "address.city"], ["things", "sum(salary)"]],
+    "profile": [["things"], ["things", "--against", "2026-11-01T10:01Z"]],
+    "query": [
+        ["select * from things"],
+        [f"select count(*) as n from things where email = '{TEXTS[3]}'"],
+        ["select email from things where emial = :e", "-p", f"e={TEXTS[3]}"],
+        ['select * from "things$changes"'],
+        ['select * from "things$versions" order by pk'],
+        ['select * from "things$items"'],
+    ],
+    "export_db": [["things.json", "--overwrite"]],
+    "view create": [["things"]],
+    "view list": [[]],
+    "view show": [["things"]],
+    "view drop": [["things"]],
     "versions": [["things"], ["things", *KEY], ["things", "--where", WHERE], ["things", "--names", "dbt"]],
     "changes": [
         ["things"],
@@ -195,9 +218,7 @@ VERBS: dict[str, list[list[str]]] = {
         [name, "things", "exported.csv", "--overwrite"]
         for name in ("latest", "changes", "history", "quality", "frequency")
     ],
-    "ask": [
-        [name, "things"] + ["-p", "before=2026-11-01T10:01Z"] * (name == "diff") for name in (*QUESTIONS, *questions())
-    ],
+    "ask": [[name, "things", *NEEDED.get(name, [])] for name in (*QUESTIONS, *questions())],
     "checkpoint": [["things"]],
     "store verify": [[], ["--json"]],
     "store clear": [["nowhere"], []],
@@ -216,6 +237,15 @@ VERBS: dict[str, list[list[str]]] = {
     "demo": [],  # counts only; its notebooks are tried below
 }
 PLURAL = set(QUESTIONS)
+GIVEN = {
+    "diff": ["2026-11-01T10:01Z"],
+    "changes": ["--where", WHERE],
+    "item_history": KEY,
+    "get": KEY,
+    "stale": ["2026-11-30"],
+    "transitions": ["email"],
+    "trend": ["max(email)"],
+}
 
 
 def verbs(group: click.Group = main, above: str = "") -> Iterator[str]:
@@ -231,14 +261,14 @@ def test_every_verb_is_tried():
 
 
 def test_every_question_of_the_workbench_is_a_verb_that_is_tried():
+    kinds = {kind.__name__ for kind in (Result, *Result.__subclasses__())}
     answering = {
         name
         for name, each in vars(face.Workbench).items()
-        if not name.startswith("_")
-        and callable(each)
-        and str(each.__annotations__.get("return")) in ("Result", "History", "Comparison", "Quality")
+        if not name.startswith("_") and callable(each) and str(each.__annotations__.get("return")) in kinds
     }
-    assert answering - {"ask"} == set(QUESTIONS), "and each of these is in VERBS; ask takes any of them by name"
+    others = {"ask", "query"}  # which take any of them by name, and SQL
+    assert answering - others == set(QUESTIONS), "and each of these is in VERBS"
     assert set(QUESTIONS) <= set(VERBS)
 
 
@@ -286,7 +316,7 @@ def test_no_verb_shows_a_masked_value(project, monkeypatch, verb):
 def test_no_file_holds_a_masked_value_nor_does_the_one_beside_it(project, monkeypatch, tmp_path, kind, how):
     monkeypatch.chdir(project / "notebooks")
     for verb in sorted(PLURAL - {"reconcile"}):
-        arguments = {"diff": ["2026-11-01T10:01Z"], "changes": ["--where", WHERE], "item_history": KEY}.get(verb, [])
+        arguments = GIVEN.get(verb, [])
         out = tmp_path / f"{verb}.{kind}"
         more = ["--nested"] if verb == "latest_state" else []
         clean(ran(verb, "things", *arguments, "--out", str(out), "--mask-with", how, *more), verb)

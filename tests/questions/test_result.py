@@ -117,7 +117,7 @@ def test_there_is_a_chart_of_what_can_be_drawn(wb):
 
 
 def test_what_has_no_chart_says_so_in_one_line(wb):
-    with pytest.raises(ParameterError, match=r"there is no chart of changes\('things'\): change_frequency and data_qu"):
+    with pytest.raises(ParameterError, match=r"there is no chart of changes\('things'\): change_frequency, .* and "):
         wb.changes("things").plot()
     with pytest.raises(ParameterError, match="the chart of attributes is over time: ask with every="):
         wb.change_frequency("things", by="attribute").plot()

@@ -153,7 +153,9 @@ STAYS = MappingProxyType(
     {"value": "object", "since": "datetime64[us, UTC]", "age": "timedelta64[us]", "items": "int64"}
 )
 """An item that has been at a value for long."""
-TREND = MappingProxyType({"bucket": "datetime64[us, UTC]", "belongs_to": "object", "value": "object", "items": "int64"})
+TREND = MappingProxyType({"bucket": "datetime64[us, UTC]", "value": "object", "items": "int64"})
+"""By an attribute, `TREND_BY`; values are of the aggregate's type."""
+TREND_BY = MappingProxyType({**TREND, "belongs_to": "object"})
 """An aggregate at the end of a bucket of time, in the time zone that was asked for."""
 _LIVES = {
     **dict.fromkeys(("items", "living", "deleted", "by_ttl"), "int64"),
@@ -191,6 +193,7 @@ ANSWERS: tuple[Mapping[str, str], ...] = (
     TRANSITIONS,
     STAYS,
     TREND,
+    TREND_BY,
     LIFETIMES,
 )
 """The columns of every answer by their types."""
