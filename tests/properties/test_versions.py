@@ -106,7 +106,13 @@ def replayed(records: list[dict]) -> dict[str, list[dict[str, Any]]]:
             left, moment = group[-1]["new_image"] or "", datetime.fromisoformat(ts).replace(tzinfo=None)
             ttl = any(change["by_ttl"] for change in group)
             seen = {change[side] for change in group for side in ("new_image", "old_image")}
-            if (rows or life > 1) and left == image and (left == "" or len(seen) > 1):
+            came_to_nothing = (
+                all(  # as an item does that comes and goes in its first instant, and not one that only goes
+                    sum((change["new_image"] == each) - (change["old_image"] == each) for change in group) == 0
+                    for each in seen
+                )
+            )
+            if left == image and (left == "" or len(seen) > 1) and (rows or life > 1 or came_to_nothing):
                 continue
             if image:
                 ended = "modify" if left else "ttl" if ttl else "remove"

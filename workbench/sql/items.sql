@@ -22,8 +22,11 @@ with states as (
         kind,
         changes,
         by_ttl,
-        made and kind <> 'gone' and lag(kind) over (partition by keys order by ts) = 'gone' as came_back
+        made and kind <> 'gone' and lag(kind) over by_time = 'gone' and max(case when made then 1 else 0 end) over (
+            partition by keys order by ts rows between unbounded preceding and 1 preceding
+        ) = 1 as came_back  -- what came and went in its first instant had no life, as it had no version
     from ({settled_instants}) as instants
+    window by_time as (partition by keys order by ts)
 ),
 
 items as (
