@@ -170,9 +170,9 @@ class Result:
         question, by = (str(self.asked.get(name, "")) for name in ("question", "by"))
         drawable = charts.charts_of(question, by)
         if not drawable:
+            *drawn, last = dict.fromkeys(chart.question for chart in charts.of_questions.CHARTS)
             raise ParameterError(
-                f"there is no chart of {self._title}: change_frequency, transitions, trend, profile "
-                "and data_quality have one; "
+                f"there is no chart of {self._title}: {', '.join(drawn)} and {last} have one; "
                 "for one of your own take .df.plot()"
             )
         if kind is not None and kind not in drawable:
