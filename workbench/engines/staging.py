@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -94,9 +94,8 @@ class StagedLog:
         self._failed: set[Stamp] = set()
         self._unstored, self._refused, self._lost, self._grown = "", False, False, False
         self._vanished: list[Unreadable] = []
-        self._views: dict[tuple[frozenset[Stamp], str], list[tuple[Any, ...]]] = {}
         self._looked_into: dict[tuple[str, frozenset[Stamp]], tuple[Part, ...]] = {}
-        self._held: dict[tuple[frozenset[Stamp], str], Held] = {}
+        self._facts: dict[tuple[str, frozenset[Stamp], str], Any] = {}
         columns = ", ".join(f"{column} {COLUMN_TYPES[column]}" for column in SCHEMA.names)
         con.execute(f"create or replace temp table {self._memory} ({columns}, object BIGINT)")
 
@@ -304,22 +303,33 @@ class StagedLog:
         return found
 
     def _held_in(self, segment: Segment, within: str, tables: Collection[str], known: Held) -> Held:
-        """Return what a segment holds, and note it where that is all that was ever in it."""
+        def read(relation: str) -> dict[str, Any]:
+            changes = f"(select keys, new_image, old_image from ({relation}) as log where {within})"
+            keys = [json.loads(each.keys) for each in self._contents_of(segment) if each.table in tables]
+            return schema_of(self._con, changes, keys, known).to_json()
+
+        return Held.from_json(self._noted(segment, _HELD, within, read))
+
+    def _noted(self, segment: Segment, fact: str, within: str, read: Callable[[str], Any]) -> Any:
+        """Return a fact of a segment's changes of which a condition holds; note it where that is all there is in it.
+
+        Parameters
+        ----------
+        read
+            Tells it, as JSON has it, of a query of the changes.
+        """
         objects = segment.objects & self._wanted
         whole = len(objects) == len(segment.objects)
-        if whole and (noted := segment.facts.get(_HELD, {}).get(within)):
-            return Held.from_json(noted)
-        if (objects, within) in self._held:
-            return self._held[objects, within]
-        stored = segment.name and self.store
-        relation = self._of_store([segment]) if stored else f"select * from {self._memory} where {self._only(objects)}"
-        changes = f"(select keys, new_image, old_image from ({relation}) as log where {within})"
-        keys = [json.loads(each.keys) for each in self._contents_of(segment) if each.table in tables]
-        held = self._held[objects, within] = schema_of(self._con, changes, keys, known)
-        if whole and stored and self.store:
-            with suppress(StoreUnavailable):  # then it is computed again, another time
-                self.store.note(segment.name, {_HELD: {**segment.facts.get(_HELD, {}), within: held.to_json()}})
-        return held
+        if whole and (noted := segment.facts.get(fact, {}).get(within)) is not None:
+            return noted
+        if (fact, objects, within) not in self._facts:
+            stored = bool(segment.name) and self.store
+            in_memory = f"select * from {self._memory} where {self._only(objects)}"
+            told = self._facts[fact, objects, within] = read(self._of_store([segment]) if stored else in_memory)
+            if whole and stored:
+                with suppress(StoreUnavailable):  # then it is computed again, another time
+                    stored.note(segment.name, {fact: {**segment.facts.get(fact, {}), within: told}})
+        return self._facts[fact, objects, within]
 
     def views(self, within: str) -> list[dict[str, Any]]:
         """Tell which images changes have, by event, and from when to when, as `stream_views.sql` counts them.
@@ -329,27 +339,13 @@ class StagedLog:
         within
             A condition on changes, as SQL.
         """
-        return [
-            dict(zip(_VIEW, row, strict=True)) for segment in self._segments for row in self._views_in(segment, within)
-        ]
 
-    def _views_in(self, segment: Segment, within: str) -> list[tuple[Any, ...]]:
-        objects = segment.objects & self._wanted
-        whole = len(objects) == len(segment.objects)
-        if whole and (noted := segment.facts.get(_VIEWS, {}).get(within)) is not None:
-            return [(*row[:3], *map(datetime.fromisoformat, row[3:])) for row in noted]
-        if (objects, within) not in self._views:
-            stored = segment.name and self.store
-            relation = (
-                self._of_store([segment]) if stored else f"select * from {self._memory} where {self._only(objects)}"
-            )
+        def read(relation: str) -> list[list[Any]]:
             rows = self._con.execute(part("views", deliveries=f"({relation})", within=within)).fetchall()
-            self._views[objects, within] = rows
-            if whole and stored and self.store:
-                told = [(*row[:3], *map(datetime.isoformat, row[3:])) for row in rows]
-                with suppress(StoreUnavailable):  # then it is computed again, another time
-                    self.store.note(segment.name, {_VIEWS: {**segment.facts.get(_VIEWS, {}), within: told}})
-        return self._views[objects, within]
+            return [[*row[:3], *map(datetime.isoformat, row[3:])] for row in rows]
+
+        told = [row for segment in self._segments for row in self._noted(segment, _VIEWS, within, read)]
+        return [dict(zip(_VIEW, [*row[:3], *map(datetime.fromisoformat, row[3:])], strict=True)) for row in told]
 
     def arrivals(self) -> str:
         """Return a relation of the objects: object, their number, and arrival (UTC, null where not known)."""

@@ -73,11 +73,11 @@ def query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Result:
     """Answer a query; see `Workbench.query`."""
 
     def ask() -> tuple[Plan, Any]:
-        planned = planned_query(asking, sql, parameters)
+        planned = _of_known_states(asking, planned_query(asking, sql, parameters))
         return planned, asking.engine.query(planned, masks_of(asking.settings))
 
     planned, answer = asking.retrying("", ask)
-    notes = [*planned.notes, *_what_is_unknown(asking.engine, planned), *stands_on(asking, planned)]
+    notes = [*planned.notes, *stands_on(asking, planned)]
     if (texts := _not_shown(asking.settings, sql, parameters)) is not None:
         parameters = dict.fromkeys(parameters, REDACTED)
         answer = replace(answer, sql=_without(texts, answer.sql))
@@ -87,18 +87,18 @@ def query(asking: Asking, sql: str, parameters: Mapping[str, Any]) -> Result:
     return asking.result(Result, df, answer, "query", ", ".join(tables), asked, notes=notes, masked=True)
 
 
-def _what_is_unknown(engine: Engine, planned: Plan) -> list[str]:
-    """Say of which tables states are left out, as no image tells them.
+def _of_known_states(asking: Asking, planned: Plan) -> Plan:
+    """Return a plan, before it is paid for, that says of which tables states are left out, as no image tells them.
 
     Raises
     ------
     ParameterError
         Where no state of a table is known.
     """
-    notes = []
+    notes = list(planned.notes)
     states = [each for each in planned.relations if "image" in each.kind.images.values()]
     for table in dict.fromkeys(each.table for each in states):
-        views = engine.views(table)
+        views = asking.engine.views(table)
         lacking = missing_images(views)
         if views and not have_states(views):
             raise ParameterError(
@@ -107,7 +107,7 @@ def _what_is_unknown(engine: Engine, planned: Plan) -> list[str]:
             )
         if lacking:
             notes.append(f"{table}: left out is what changes do not tell: the log holds {lacking}")
-    return notes
+    return replace(planned, notes=notes)
 
 
 def stands_on(asking: Asking, planned: Plan) -> list[str]:
@@ -183,8 +183,7 @@ def own_plan(asking: Asking, text: ComposedText) -> Plan:
     ParameterError
         Where no state of a table is known; where some are not, the plan has a note.
     """
-    planned = plan(text, {}, Tables(asking.engine), masks=masks_of(asking.settings))
-    return replace(planned, notes=[*planned.notes, *_what_is_unknown(asking.engine, planned)])
+    return _of_known_states(asking, plan(text, {}, Tables(asking.engine), masks=masks_of(asking.settings)))
 
 
 def own_answer(asking: Asking, planned: Plan, *written: str | None) -> Answer:
