@@ -252,7 +252,7 @@ class AthenaEngine(Engine):
     def schema(self, table: str) -> Held:
         """Return what all images of a log hold: only objects that came since are asked about, by a query of their own.
 
-        Objects that were removed from the log still count.
+        Objects that were removed from the log still count, unless none of those looked through is there any more.
 
         Raises
         ------
@@ -280,9 +280,11 @@ class AthenaEngine(Engine):
             raise TableNotFound(f"{log.location} holds no objects of change records")
         origin = self._identity(log, table, reading).origin
         seen = self._schemas.find(self._about(log, table, origin))
+        there = stamps(reading.listed)
+        if seen.objects.isdisjoint(there | (checkpoint.objects if checkpoint else frozenset())):
+            seen = Seen(frozenset(), Held(), 0)  # another log, made anew in the same place
         if checkpoint and checkpoint.held and not checkpoint.objects <= seen.objects:
             seen = Seen(checkpoint.objects, checkpoint.held, 1)  # which a checkpoint does not tell
-        there = stamps(reading.listed)
         new = [item for item in reading.listed if (item.path, item.size, item.modified) not in seen.objects]
         gone = checkpoint.objects - there - seen.objects if checkpoint else frozenset()
         asked = Reading(replace(reading.listing, objects=new), Window(), checkpoint if gone else None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.helpers import lakes
@@ -47,6 +49,18 @@ def test_only_objects_that_came_since_are_asked_about_also_by_the_next_process(e
     assert asked(again) == 2
     assert sql_type(new.find(("sk",))) == "decimal(18,1)"
     assert new.find(("age",)).kinds["NS"] == 1
+
+
+def test_a_log_that_was_made_anew_in_its_place_has_a_schema_of_its_own(empty, tmp_path):
+    lake(empty, tmp_path / "before")
+    assert athena(empty, home=tmp_path / "home")._engine.schema("things").find(("age",))
+    empty.reset()
+    changes = chain(KEY, [(NOON, KEY | {"colour": {"S": "red"}})])
+    made = [(datetime(2026, 11, 17, 21, 5, tzinfo=UTC), change) for change in changes]
+    folder = lake(empty, tmp_path / "after", made=made)
+    new = athena(empty, home=tmp_path / "home")._engine.schema("things")
+    assert new == Workbench(folder, home=tmp_path / "home")._engine.schema("things")
+    assert sorted(new.members) == ["colour", "pk", "sk"]
 
 
 def test_a_scan_that_is_too_large_is_refused_and_one_that_was_made_is_not_made_again(empty, tmp_path):

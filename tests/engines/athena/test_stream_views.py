@@ -24,9 +24,11 @@ for name in (
     "one item",
     "one item then",
     "versions as dbt",
-):  # by a key that these items do not have
+    "profile's values",
+):  # by a key, or of an attribute, that these items do not have
     del ASKED[name]
 REFUSED = {"before it began", "latest", "as of", "with deleted", "diff", "latest where", "latest with members", "stale"}
+REFUSED |= {"lifetimes", "profile"}
 
 
 def answered(ask, wb: Workbench) -> pd.DataFrame | str:
