@@ -23,6 +23,8 @@ FILLED: dict[str, object] = {
     "include_deleted": True,
     "start": AT,
     "end": AT,
+    "until": AT,
+    "first": False,
     "unit": "hour",
     "limit": 5,
     "examples": 3,

@@ -42,6 +42,7 @@ _PLAIN = frozenset({"keys", "event_id", "event_name"})  # columns that a mask fi
 _COUNTS = frozenset({"bigint", "decimal", "double", "boolean", "timestamp"})
 _FEW = {  # of questions that have a text in parts/rows: the deliveries that their own text has to look at
     "latest_state": "tied_changes",
+    "chosen_chains": "",
     "changes": "(select * from {deliveries} as log where event_id in (select event_id from repeated))",
     "delivery": "",
     "record_sizes": "",
