@@ -21,8 +21,8 @@ from tests.helpers.profiles import examples
 from workbench.errors import StoreError
 from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_change, canonical_json
+from workbench.model.sizes import item_size
 from workbench.sandbox import ItemStore
-from workbench.sandbox.stream_records import item_size
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

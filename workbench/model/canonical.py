@@ -101,6 +101,23 @@ def canonical_json(image: Mapping[str, Any], *, twice: bool = False) -> str:
         raise RecordRefused("nested too deeply") from error
 
 
+def canonical_image(image: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an image's values in canonical form, binary encoded once; what is null is left out.
+
+    Raises
+    ------
+    RecordRefused
+        Where the image is not DynamoDB JSON; the message names the attribute.
+
+    >>> canonical_image({"b": {"NS": ["10", "9.0"]}, "a": None})
+    {'b': {'NS': ['9', '10']}}
+    """
+    try:
+        return _canonical_attributes(image, _canonical_binary)
+    except RecursionError as error:
+        raise RecordRefused("nested too deeply") from error
+
+
 def binary_once(image: str) -> str:
     """Return an image whose binary is base64-encoded twice with binary encoded once, and else as it is written.
 

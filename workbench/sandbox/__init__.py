@@ -1,7 +1,7 @@
 """DynamoDB, Kinesis and Firehose in small, on this machine; and generated tables, here or in DynamoDB.
 
 - `item_store`: tables of items with DynamoDB's writes, limits, TTL and change capture; `database` is its SQLite file
-- `stream_records`: change records as Kinesis Data Streams for DynamoDB writes them, and DynamoDB's sizes
+- `stream_records`: change records as Kinesis Data Streams for DynamoDB writes them
 - `delivery`: what Firehose does: captured changes become objects in the lake, with duplicates and delays on demand
 - `table_export`: what DynamoDB's export to S3 does
 - `datasets`: what the items of the generated tables are like, and their next versions

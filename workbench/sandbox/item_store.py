@@ -19,13 +19,10 @@ import orjson
 
 from workbench.errors import StoreError
 from workbench.model.items import from_dynamodb, to_dynamodb
+from workbench.model.sizes import DEEPEST, LARGEST_ITEM, LONGEST_KEYS, item_size, value_size
 from workbench.sandbox.database import Database
-from workbench.sandbox.stream_records import change_record, item_size, value_size
+from workbench.sandbox.stream_records import change_record
 
-# Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
-_LARGEST_ITEM = 400 * 1024
-_DEEPEST = 32
-_LONGEST_KEYS = (2048, 1024)  # bytes of the partition key, and of the sort key
 _BATCH = 25
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -250,16 +247,16 @@ class ItemStore(Database):
             size, depth = item_size(image)
         except (ValueError, RecursionError) as error:  # ValueError: also a text that is not valid Unicode
             raise StoreError(f"table {table!r}: {error}") from error
-        if size > _LARGEST_ITEM or depth > _DEEPEST:
+        if size > LARGEST_ITEM or depth > DEEPEST:
             raise StoreError(
                 f"table {table!r}: the item has {size:,} bytes and {depth} levels; at most "
-                f"{_LARGEST_ITEM:,} and {_DEEPEST} are allowed"
+                f"{LARGEST_ITEM:,} and {DEEPEST} are allowed"
             )
         return _Image(image, size)
 
     def _key_text(self, table: str, image: Mapping[str, Any]) -> bytes:
         key, _ = self._key_and_ttl(table)
-        for (name, kind), longest in zip(key.items(), _LONGEST_KEYS, strict=False):
+        for (name, kind), longest in zip(key.items(), LONGEST_KEYS, strict=False):
             value = image.get(name, {})
             if kind not in value or not 1 <= value_size(kind, value[kind])[0] <= longest:
                 raise StoreError(
