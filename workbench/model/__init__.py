@@ -9,6 +9,7 @@
 - `conditions`: conditions on attributes: their grammar, their tree, and where they hold
 - `differences`: what changed between two images of an item, and applying it
 - `ordering`: the changes of one item in the order their images follow on
+- `merging`: what an item is to be when changes of it are taken back
 - `stream_views`: which images the records of a stream have
 - `times`: instants, windows and lengths of time as people write them
 

@@ -73,6 +73,8 @@ def same(one: Value | None, other: Value | None) -> bool:
         return False
     if "N" in one:
         return canonical_number(one["N"]) == canonical_number(other["N"])
+    if "M" in one:
+        return one["M"].keys() == other["M"].keys() and all(same(one["M"][name], other["M"][name]) for name in one["M"])
     return canonical_json({"": one}) == canonical_json({"": other})
 
 
