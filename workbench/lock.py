@@ -30,14 +30,25 @@ def alone(lake: Path, doing: str, what: str, patience: int | None = None) -> Ite
     >>> with TemporaryDirectory() as folder, alone(Path(folder, "lake"), "delivering", "delivering into the lake"):
     ...     pass
     """
-    beside = lake.with_name(f".{lake.name}.{doing}")  # not in it: a lake holds objects only
+    lake.mkdir(parents=True, exist_ok=True)
+    with locked(lake.with_name(f".{lake.name}.{doing}"), what, patience):  # not in it: a lake holds objects only
+        yield
+
+
+@contextmanager
+def locked(file: Path, what: str, patience: int | None = None) -> Iterator[None]:
+    """Hold a lock that is a file of its own, which stays; see `alone`.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, locked(Path(folder, ".plan.lock"), "applying the plan", 1):
+    ...     pass
+    """
     try:
-        lake.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(beside, isolation_level=None, timeout=1)) as lock:
+        with closing(sqlite3.connect(file, isolation_level=None, timeout=1)) as lock:
             _hold(lock, f"another process is {what}: try again when it has ended", patience or _PATIENCE)
             yield
     except sqlite3.Error as error:
-        raise StoreError(f"{beside} cannot be locked: {error}") from error
+        raise StoreError(f"{file} cannot be locked: {error}") from error
 
 
 def _hold(lock: sqlite3.Connection, busy: str, patience: int) -> None:

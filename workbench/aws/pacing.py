@@ -73,9 +73,14 @@ class Pace:
     def __init__(self, rate: float | None) -> None:
         self.rate, self._due, self._lock = rate, 0.0, Lock()
 
+    @property
+    def ahead(self) -> float:
+        """Seconds until what was spent so far is due; nothing, or less, where it was."""
+        return self._due - time.monotonic()
+
     def wait(self) -> None:
         """Wait until what was spent so far was due."""
-        while (ahead := self._due - time.monotonic()) > 0:
+        while (ahead := self.ahead) > 0:
             time.sleep(ahead)
 
     def spend(self, amount: float) -> None:

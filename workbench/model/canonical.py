@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -167,6 +168,15 @@ def canonical_text(text: str) -> str:
     except (ValueError, RecursionError):
         raise RecordRefused("an image is not JSON") from None  # which would show it
     return canonical_json(image)
+
+
+def image_digest(image: Mapping[str, Any] | None) -> str:
+    """Return the SHA-256 of an image's canonical form, by which images are told apart; '' of an item that is not there.
+
+    >>> image_digest({"n": {"N": "1.50"}}) == image_digest({"n": {"N": "1.5"}}), image_digest(None)
+    (True, '')
+    """
+    return "" if image is None else hashlib.sha256(canonical_json(image).encode()).hexdigest()
 
 
 def canonical_keys(keys: Mapping[str, Any], *, twice: bool = False) -> str:

@@ -19,13 +19,14 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import orjson
 
 from workbench.errors import ParameterError
 from workbench.model.canonical import canonical_image, canonical_number
 from workbench.model.differences import same
+from workbench.model.merging import Rules
 from workbench.model.sizes import item_size, value_size
 from workbench.model.write_limits import LONGEST_EXPRESSION, MOST_OPERATORS
 
@@ -43,22 +44,6 @@ _BATCH_BYTES = 15_000_000  # of a BatchWriteItem as it is sent, which may be of 
 _SETS = frozenset({"SS", "NS", "BS"})
 _NOWHERE: Final[Value] = {}  # what is at a path whose maps are not there: no value is empty
 _UPDATE = re.compile(r"(?:SET (?P<set>.*?))?(?: ?REMOVE (?P<remove>.*))?")
-
-
-class Following(Protocol):
-    """The rules of an undo that matter when an item has changed meanwhile, see `workbench.model.merging.Rules`."""
-
-    @property
-    def bump(self) -> Collection[Path]:
-        """Paths of versions: what is there plus one."""
-
-    @property
-    def delta(self) -> Collection[Path]:
-        """Paths of numbers that are taken back by their difference."""
-
-    @property
-    def mark(self) -> Mapping[Path, Value]:
-        """What every write of the undo sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +301,7 @@ def writes_of(table: str, key_names: Sequence[str], now: Image | None, after: Im
     return _updates(table, key, changes)
 
 
-def again(write: Write, live: Image | None, rules: Following, *, perhaps_sent: bool = False) -> list[Write] | Conflict:
+def again(write: Write, live: Image | None, rules: Rules, *, perhaps_sent: bool = False) -> list[Write] | Conflict:
     """Return what is left to write where a write's condition did not hold, since the item has changed meanwhile.
 
     Of an update, what another has changed stays: see `moved`. Numbers that are taken back by their difference, versions
@@ -358,7 +343,7 @@ def again(write: Write, live: Image | None, rules: Following, *, perhaps_sent: b
     return _updates(write.table, write.key, left)
 
 
-def moved(write: Write, live: Image | None, rules: Following, *, perhaps_sent: bool = False) -> tuple[Path, ...]:
+def moved(write: Write, live: Image | None, rules: Rules, *, perhaps_sent: bool = False) -> tuple[Path, ...]:
     """Return the paths of an update that another has changed meanwhile, and that `again` leaves as they are.
 
     >>> from types import SimpleNamespace
@@ -520,7 +505,7 @@ def _with(image: Image, path: Path, value: Value | None) -> Image:
 
 
 def _merged_again(
-    write: Write, live: Image, rules: Following, perhaps_sent: bool
+    write: Write, live: Image, rules: Rules, perhaps_sent: bool
 ) -> tuple[tuple[PathChange, ...], tuple[Path, ...]]:
     """Return the changes that are left, expecting what is there now, and the paths that another has changed."""
     counted = {*rules.bump, *rules.delta}

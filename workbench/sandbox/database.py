@@ -26,6 +26,10 @@ create table if not exists changes (
 );
 create index if not exists pending on changes (name, seq);
 create table if not exists arrivals (name text not null, seq integer not null, micros integer not null);
+create table if not exists identities (name text primary key, id text not null);
+create table if not exists conditional_writes (
+    source text not null, id text not null, old blob, new blob, primary key (source, id)
+) without rowid;
 """
 
 

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from workbench.errors import StoreError
+from workbench.model.canonical import image_digest
+from workbench.model.item_writes import Write
 from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.sizes import DEEPEST, LARGEST_ITEM, LONGEST_KEYS, item_size, value_size
 from workbench.sandbox.database import Database
@@ -31,6 +33,19 @@ class _Image(NamedTuple):
     attributes: dict[str, Any]
     size: int
     """In bytes, as DynamoDB counts it."""
+
+
+class Conditional(NamedTuple):
+    """What came of a conditional write: images are DynamoDB JSON, None where there is no item."""
+
+    written: bool
+    """Whether it is written, now or before."""
+    before: bool
+    """Whether it was written before, under the same id."""
+    old: dict[str, Any] | None
+    """The item it found; where it is not written, the item there is."""
+    new: dict[str, Any] | None
+    """The item it left."""
 
 
 class ItemStore(Database):
@@ -58,12 +73,14 @@ class ItemStore(Database):
             raise StoreError(f"table {table!r}: a key is one or two attributes of type S, N or B, not {dict(key)}")
         if table in self.tables():
             raise StoreError(f"table {table!r} exists already")
-        self.connection.execute("insert into tables values (?, ?, ?, null)", (table, json.dumps(dict(key)), ttl))
+        with self.transaction():
+            self.connection.execute("insert into tables values (?, ?, ?, null)", (table, json.dumps(dict(key)), ttl))
+            self.connection.execute("insert or replace into identities values (?, ?)", (table, str(uuid.uuid4())))
 
     def drop_table(self, table: str) -> None:
         """Remove a table with its items and what was not delivered yet."""
         with self.transaction():
-            for relation in ("items", "changes", "arrivals", "tables"):
+            for relation in ("items", "changes", "arrivals", "tables", "identities"):
                 self.connection.execute(f"delete from {relation} where name = ?", (table,))
         self._tables.pop(table, None)
 
@@ -74,6 +91,28 @@ class ItemStore(Database):
     def key_names(self, table: str) -> list[str]:
         """Return the names of a table's key attributes, the partition key first."""
         return list(self._key_and_ttl(table)[0])
+
+    def key_types(self, table: str) -> dict[str, str]:
+        """Return the key attributes of a table and their types (S, N, B), the partition key first."""
+        return dict(self._key_and_ttl(table)[0])
+
+    def identity(self, table: str) -> str | None:
+        """Return what tells a table from one of its name that was made before; None of one made before there was that.
+
+        It is what DynamoDB's TableId is.
+        """
+        row = self.connection.execute("select id from identities where name = ?", (table,)).fetchone()
+        return row[0] if row else None
+
+    def count_items(self, table: str) -> int:
+        """Count the items of a table."""
+        self._key_and_ttl(table)
+        return int(self.connection.execute("select count(*) from items where name = ?", (table,)).fetchone()[0])
+
+    def image(self, table: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the image of an item by its key, both DynamoDB JSON; None where there is none."""
+        image, _ = self._stored_image(table, self._only_key(table, from_dynamodb(key)))
+        return orjson.loads(image) if image else None
 
     def note(self, table: str, text: str | None = None) -> str | None:
         """Read the note kept with a table, or replace it."""
@@ -159,6 +198,48 @@ class ItemStore(Database):
         text = self._only_key(table, key)
         with self.transaction():
             self._write(table, text, None, now)
+
+    def write_conditionally(
+        self, write: Write, *, source: str, id: str, whole: str | None = None, now: datetime | None = None
+    ) -> Conditional:
+        """Make a conditional write, and note that it is made, in one transaction: once, however often it is asked for.
+
+        Parameters
+        ----------
+        source, id
+            Name the write: what asks for it, and which of its writes. `forget_writes` removes what is noted.
+        whole
+            Of a Delete: the digest (`workbench.model.canonical.image_digest`) of the whole item that is removed.
+
+        Returns
+        -------
+        Conditional
+            Of a write whose condition does not hold the item there is; nothing is written then.
+        """
+        table, text = write.table, self._only_key(write.table, from_dynamodb(write.key))
+        with self.transaction():
+            row = self.connection.execute(
+                "select old, new from conditional_writes where source = ? and id = ?", (source, id)
+            ).fetchone()
+            if row:
+                return Conditional(True, True, *(orjson.loads(image) if image else None for image in row))
+            stored, _ = self._stored_image(table, text)
+            old = orjson.loads(stored) if stored else None
+            if not write.holds(old) or (whole is not None and image_digest(old) != whole):
+                return Conditional(False, False, old, None)
+            done = write.done(old)
+            image = None if done is None else self._checked_image(table, from_dynamodb(done))
+            if image and self._key_text(table, image.attributes) != text:
+                raise StoreError(f"table {table!r}: a write cannot change an item's key")
+            self._write(table, text, image, now)
+            new = None if image is None else orjson.dumps(image.attributes, option=orjson.OPT_SORT_KEYS)
+            self.connection.execute("insert into conditional_writes values (?, ?, ?, ?)", (source, id, stored, new))
+        return Conditional(True, False, old, image.attributes if image else None)
+
+    def forget_writes(self, source: str) -> None:
+        """Forget which conditional writes were made for this source."""
+        with self.transaction():
+            self.connection.execute("delete from conditional_writes where source = ?", (source,))
 
     def batch_write(
         self,
