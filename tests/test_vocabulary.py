@@ -25,10 +25,13 @@ ARGUMENTS = {
     "stale": {"older_than": "2026-01-01T13:00:00Z"},
     "transitions": {"path": "n"},
     "trend": {"aggregate": "count(*)"},
+    "undo": {"to": "2026-01-01T12:00:00Z"},
 }
 """What questions need beside the table."""
 NAMES = [*QUESTIONS, *ALIASES, *(name.replace("_", "-") for name in QUESTIONS if "_" in name)]
 OPTIONS_OF_RESULTS = {"out", "overwrite", "nested", "excel", "mask", "mask_with", "as_json"}
+OF_PLANS = {"form", "plan"} | set(inspect.signature(Workbench.apply).parameters) - {"self", "journal"}
+"""What the verb `undo` takes to write and to apply plans."""
 OPTIONS_OF_LOGS = {"source", "keys", "baseline", "log_region", "log_account", "actor"}
 
 
@@ -65,9 +68,10 @@ def test_the_questions_are_the_methods_that_answer_with_a_result():
 def test_options_are_called_what_the_parameters_are(question):
     parameters = set(inspect.signature(getattr(Workbench, question)).parameters) - {"self"}
     options = {each.name for each in main.commands[question].params}
-    assert options - OPTIONS_OF_RESULTS - OPTIONS_OF_LOGS == parameters
+    of_plans = OF_PLANS if question == "undo" else set()
+    assert options - OPTIONS_OF_RESULTS - OPTIONS_OF_LOGS - of_plans == parameters
     for each in main.commands[question].params:
-        if each.param_type_name == "option" and each.name != "as_json":
+        if each.param_type_name == "option" and each.name not in ("as_json", *of_plans & {"form", "plan"}):
             assert each.opts[0] == f"--{each.name}".replace("_", "-")
 
 
@@ -79,8 +83,9 @@ def test_each_name_is_good_as_a_verb_and_in_export(log, name):
     if question == "reconcile":  # which looks into the item store too
         Workbench().generate("persons", items=5, changes=10, progress=False)
         where, table = [], "persons"
-    rows = json.loads(run(name, table, *needed.values(), *where, "--json"))
-    assert rows == json.loads(run(question, table, *needed.values(), *where, "--json"))
+    given = [f"--{each}={value}" for each, value in needed.items()] if question == "undo" else [*needed.values()]
+    rows = json.loads(run(name, table, *given, *where, "--json"))
+    assert rows == json.loads(run(question, table, *given, *where, "--json"))
     run("export", name, table, "out.json", *options(needed), *where)
     assert json.loads(Path("out.json.meta.json").read_text())["question"] == question
 
@@ -89,7 +94,7 @@ def test_each_name_is_good_as_a_verb_and_in_export(log, name):
 def test_each_name_is_good_in_sql_in_python_and_on_the_command_line(log, name):
     wb = Workbench(log)
     question = ALIASES.get(name, name.replace("-", "_"))
-    needed = {} if question in ("diff", "stale") else ARGUMENTS.get(question, {})
+    needed = {} if question in ("diff", "stale", "undo") else ARGUMENTS.get(question, {})
     text = wb.sql(name, "things", **needed)
     assert text == wb.sql(question, "things", **needed)
     ran = CliRunner(env={"WORKBENCH_SOURCE": log}).invoke(main, ["sql", name, "things", *options(needed)])

@@ -153,6 +153,8 @@ class Settings(BaseSettings):
     """Athena queries that would scan more are refused before they start, such as ``10GB``."""
     price_per_tb: float = 5.0
     """Dollars a terabyte scanned costs, https://aws.amazon.com/athena/pricing/."""
+    price_per_million_writes: float = 0.625
+    """Dollars a million write units of a table on demand cost, https://aws.amazon.com/dynamodb/pricing/on-demand/."""
     query_timeout: Length = "30min"
     """How long an Athena query may take; then it is stopped."""
     result_reuse: Length = "0min"

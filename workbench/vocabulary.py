@@ -24,6 +24,7 @@ QUESTIONS = (
     "profile",
     "data_quality",
     "reconcile",
+    "undo",
 )
 """The questions of `Workbench`, each the name of its method."""
 ALIASES: Mapping[str, str] = {
@@ -42,6 +43,7 @@ _TEXT_OF: Mapping[str, str] = {
     "stale": "latest_state",
     "reconcile": "latest_state",
     "data_quality": "chain_gaps",
+    "undo": "chosen_chains",
 }
 _TEXT_BY: Mapping[str, str] = {
     "event": "change_frequency",

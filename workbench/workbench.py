@@ -32,6 +32,7 @@ from workbench.questions import lifetimes as questions_lifetimes
 from workbench.questions import profile as questions_profile
 from workbench.questions import transitions as questions_transitions
 from workbench.questions import trend as questions_trend
+from workbench.questions import undo as questions_undo
 from workbench.questions.asking import Asking
 from workbench.questions.by_name import TEXTS, ask_by_method, ask_by_name, text_by_name
 from workbench.questions.history import Comparison, History
@@ -41,6 +42,7 @@ from workbench.questions.profile import Profile
 from workbench.questions.quality import Quality
 from workbench.questions.result import Result
 from workbench.questions.transitions import Transitions
+from workbench.questions.undo import Mark, OnConflict, Undo
 from workbench.questions.versions import Names
 from workbench.sandbox.generate import Generated
 from workbench.text import plain
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
     from workbench.log.checkpoints import Checkpoint
     from workbench.sandbox.dynamodb_writer import Written
+    from workbench.undo.applying import Applied
 
 _PARAMETERS = ("source", "baseline", "engine", "database", "workgroup", "max_scan_bytes", "known_at")
 Kind = Literal["event", "attribute", "key", "concentration", "interval"]
@@ -925,6 +928,179 @@ class Workbench:
         """
         return quality.data_quality(
             self._asking, table, start=start, end=end, late_arrival=late_arrival, max_age=max_age
+        )
+
+    def undo(
+        self,
+        table: str,
+        *,
+        to: Moment | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        key: Key | Sequence[Key] | None = None,
+        prefix: bool = False,
+        where: str | None = None,
+        events: str | Sequence[str] = (),
+        actor_is: str | None = None,
+        on_conflict: OnConflict = "keep",
+        kept: str | Sequence[str] = (),
+        bump: str | Sequence[str] = (),
+        delta: str | Sequence[str] = (),
+        ttl: str | None = None,
+        lists: Literal["whole", "index"] = "whole",
+        mark: Mark | None = None,
+        live: bool | None = None,
+        journal: str | Path | None = None,
+    ) -> Undo:
+        """Plan the writes that take items back, to what they were at an instant or before some changes.
+
+        Nothing is written: the plan is looked at, saved, and applied; see `apply`. The page *Undo* tells what can be
+        promised.
+
+        Parameters
+        ----------
+        to
+            Go back to an instant, inclusive: items become what they were, those made since are deleted, those deleted
+            since are put back. With `key`, `prefix` and `where` (a condition that holds of them now or held then) only
+            some items.
+        start, end, key, prefix, where, events
+            Take back the changes that `changes` would list, and keep what happened to their items after them,
+            attribute by attribute.
+        actor_is
+            Only changes by which this name was written into the attribute that the setting `actor` names, or
+            ``updated_by=job-17``. A REMOVE names nobody.
+        on_conflict
+            Where a change that stays wrote to an attribute after one that is taken back: ``"keep"`` it as it is now,
+            put what was there ``"before"``, or ``"fail"``.
+        kept, bump, delta
+            Attributes that stay as they are, without a conflict, such as ``updated_at``; versions, which become one
+            more than now; and counters, from which what was added wrongly is subtracted.
+        ttl
+            What to do with items that have expired, which are left out else: ``keep`` their time to live, ``drop`` it,
+            or set it to so long from now, ``+7d``. ``expires:+7d`` says which attribute it is, where the table cannot
+            be asked.
+        lists
+            A list is one value, or goes by ``"index"`` where all versions of it have one length.
+        mark
+            An attribute that every write sets, so that what listens to the table can tell: ``undone_by``,
+            ``undone_by=job 17 of 18 November``, or a mapping.
+        live
+            Whether the items are read in the table itself, which may be ahead of the log. Without it, the embedded item
+            store's are where it has the table, and DynamoDB's are not. False does not even look what the table is.
+        journal
+            Take back an undo that was applied, by the file in which it was written down; nothing else is given then.
+
+        Returns
+        -------
+        Undo
+            One row an item, ordered by key: the key attributes, action (put back, update, delete, unchanged, gone,
+            conflict, unknown), attributes (a list of paths), before (what was taken back came upon), now, after (each
+            a dict by these paths), note. Its `paths` has a row an attribute, `conflicts` those in conflict, `actions`
+            counts, `units` and `about` what it costs and stands on; `save`, `apply` and `to_html` go on with it.
+
+        Raises
+        ------
+        ParameterError
+            Where it is not said what to take back, or several kinds of it at once; with ``on_conflict="fail"`` where
+            there are conflicts.
+
+        Examples
+        --------
+        >>> undone = wb.undo("persons", to="2025-11-19", key="pk=p-000004")
+        >>> undone.df[["pk", "action"]].to_dict("list")
+        {'pk': ['p-000004'], 'action': ['update']}
+        """
+        return questions_undo.undo(
+            self._asking,
+            table,
+            to=to,
+            start=start,
+            end=end,
+            key=key,
+            prefix=prefix,
+            where=where,
+            events=events,
+            actor_is=actor_is,
+            on_conflict=on_conflict,
+            kept=kept,
+            bump=bump,
+            delta=delta,
+            ttl=ttl,
+            lists=lists,
+            mark=mark,
+            live=live,
+            journal=journal,
+            open=lambda: self,
+        )
+
+    def apply(
+        self,
+        plan: str | Path,
+        *,
+        rate: float | None = None,
+        limit: int | None = None,
+        max_changed: float | None = None,
+        sha: str | None = None,
+        yes: bool = False,
+        why: str | None = None,
+        journal: str | Path | None = None,
+    ) -> Applied:
+        """Apply a plan that was saved: each write by itself, on its condition, and written down in a journal.
+
+        It is written to the embedded item store or, with ``engine="athena"``, to DynamoDB. An item that changed
+        meanwhile is merged again, or left alone and told of. Applied again after it was stopped, also by a kill or a
+        lost connection, it goes on: every item is written once. `undo` with ``journal=`` takes it back.
+
+        Parameters
+        ----------
+        plan
+            The file of `Undo.save`.
+        rate
+            Write units a second, at most.
+        limit
+            Only the next so many writes: a canary.
+        max_changed
+            Stop when more items than so many, or below 1 than such a share, have changed meanwhile.
+        sha
+            The SHA-256 of the plan that was reviewed, or its beginning: another is refused.
+        yes
+            That it is to be written.
+        why
+            A reason, for the journal.
+        journal
+            Its file; without it ``PLAN.journal`` beside the plan.
+
+        Returns
+        -------
+        Applied
+            How many writes were made, what was left, and why.
+
+        Raises
+        ------
+        ParameterError
+            Where it is refused: another plan, another table, or changes that it takes back still arrive.
+        StoreError
+            Where the table takes nothing more.
+
+        Examples
+        --------
+        >>> wb = Workbench(home="undone")
+        >>> made = wb.generate("persons", items=12, changes=60, seed=7, start="2025-11-17", end="2025-11-21")
+        >>> file = wb.undo("persons", to="2025-11-19", key="pk=p-000004").save("undo.jsonl")
+        >>> applied = wb.apply(file, yes=True, why="as an example")
+        >>> applied.written, applied.left
+        (1, 0)
+        """
+        return questions_undo.apply(
+            self._asking,
+            plan,
+            rate=rate,
+            limit=limit,
+            max_changed=max_changed,
+            sha=sha,
+            yes=yes,
+            why=why,
+            journal=journal,
         )
 
     def ask(self, question: str, table: str, /, **values: Any) -> Result:

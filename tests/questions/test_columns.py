@@ -30,6 +30,7 @@ def wb(tmp_path_factory) -> Workbench:
 
 def answers(wb: Workbench) -> dict[str, tuple[pd.DataFrame, object]]:
     quality, moves = wb.data_quality("things"), wb.transitions("things", "n")
+    undone = wb.undo("things", start="2026-01-01T14:30Z")
     frequency = {by: wb.change_frequency("things", by=by).df for by in ("event", "key", "concentration", "interval")}
     return {
         "changes": (wb.changes("things").df.drop(columns=["new.pk", "new.n", "old.pk", "old.n"]), columns.CHANGE),
@@ -52,6 +53,8 @@ def answers(wb: Workbench) -> dict[str, tuple[pd.DataFrame, object]]:
         "trend": (wb.trend("things", "count(*)", every="1d").df, columns.TREND),
         "trend by": (wb.trend("things", "max(n)", every="1d", by="n").df, columns.TREND_BY),
         "lifetimes": (wb.lifetimes("things").df, columns.LIFETIMES),
+        "undo": (undone.df, columns.UNDO),
+        "undo, by attribute": (undone.paths, columns.UNDO_PATHS),
     }
 
 

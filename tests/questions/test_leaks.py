@@ -163,6 +163,7 @@ NEEDED = {
     "stale": ["-p", "older_than=2026-11-30"],
     "transitions": ["-p", "path=email"],
     "trend": ["-p", "aggregate=max(email)"],
+    "undo": ["-p", "to=2026-11-01T10:02Z"],
 }
 VERBS: dict[str, list[list[str]]] = {
     "check": [[]],
@@ -214,6 +215,18 @@ VERBS: dict[str, list[list[str]]] = {
     ],
     "data_quality": [["things"]],
     "reconcile": [["things"], ["things", "--against", "exports"]],
+    "undo": [
+        ["things", "--to", "2026-11-01T10:02Z"],
+        ["things", "--start", "2026-11-01T10:02Z", "--end", "2026-11-01T10:04Z"],
+        ["things", "--where", WHERE, "--on-conflict", "before", "--lists", "index"],
+        ["things", "--to", "2026-11-01T10:02Z", *KEY, "--out", "plan.html", "--overwrite"],
+        ["things", "--key", "sk=GEHEIMwrong"],
+        ["things", "--actor", TEXTS[3]],
+        ["things", "--actor", f"email={TEXTS[3]}1"],
+        ["things", "--to", "2026-11-01T10:02Z", "--live"],
+        ["things", "--journal", "nowhere.journal"],
+    ],
+    "apply": [["nowhere.jsonl"], ["nowhere.jsonl", "--yes"]],
     "export": [
         [name, "things", "exported.csv", "--overwrite"]
         for name in ("latest", "changes", "history", "quality", "frequency")
@@ -245,6 +258,7 @@ GIVEN = {
     "stale": ["2026-11-30"],
     "transitions": ["email"],
     "trend": ["max(email)"],
+    "undo": ["--start", "2026-11-01T10:02Z"],
 }
 
 

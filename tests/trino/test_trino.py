@@ -44,6 +44,7 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
     "change_intervals": [ALL, SOME],
     "chain_gaps": [ALL | {"examples": 2}, SOME | {"examples": 100}],
     "changes": [ALL, SOME],
+    "chosen_changes": [ALL, SOME],
     "chosen_chains": [ALL | {"examples": 2}, SOME | {"examples": 100}, SOME | {"first": True}],
     "delivery": [
         ALL | {"late_arrival": 3600, "examples": 3, "present": END_OF_TIME},

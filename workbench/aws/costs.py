@@ -49,3 +49,12 @@ def spent(queries: Iterable[FinishedQuery]) -> Spent:
     """Add up what queries took; of none it is nothing."""
     listed = list(queries)
     return Spent(len(listed), sum(query.scanned for query in listed), sum(query.cost for query in listed))
+
+
+def price_of_writes(units: int, per_million: float) -> float:
+    """Return what write units of a table on demand cost, in dollars, by the setting `price_per_million_writes`.
+
+    >>> price_of_writes(2_000_000, 0.625)
+    1.25
+    """
+    return units / 1e6 * per_million

@@ -212,6 +212,19 @@ def describe(session: boto3.Session, table: str) -> TableDescriptionTypeDef | No
             return None
 
 
+def time_to_live(session: boto3.Session, table: str) -> str | None:
+    """Name the attribute that tells when items of a table expire; None where they do not, or it may not be asked."""
+    from workbench.aws.errors import is_aws_error
+
+    try:
+        told = session.client("dynamodb").describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    except Exception as error:
+        if not is_aws_error(error):
+            raise
+        return None
+    return told.get("AttributeName") if told.get("TimeToLiveStatus") in ("ENABLED", "ENABLING") else None
+
+
 def explained_table(
     table: str, *permissions: str, when: Mapping[str, str | StoreError] | None = None, note: str = ""
 ) -> AbstractContextManager[None]:

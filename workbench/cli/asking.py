@@ -63,7 +63,7 @@ def show(ask: Callable[[Workbench], Result], options: Mapping[str, Any]) -> Resu
     from workbench.questions import writers
 
     options = dict(options)
-    wb = open_workbench(**{name: options.pop(name) for name in SETTINGS})
+    wb = open_workbench(**{name: options.pop(name) for name in SETTINGS if name in options})
     out, as_json = options.pop("out"), options.pop("as_json")
     if out is not None:  # refuse what could not be written before the question is asked, which may take long
         writers.destination(out, overwrite=options["overwrite"], sidecar=True, session=wb.session)
@@ -75,10 +75,10 @@ def show(ask: Callable[[Workbench], Result], options: Mapping[str, Any]) -> Resu
         for note in warned:
             say(f"note: {note.message}", err=True)
     if as_json:
-        _print_text_of_json(result.as_json)
+        print_json_text(result.as_json)
     elif not out:
         result.show()
-    say(_with_age(result.summary, result.stats.newest_change) + (f" → {out}" if out else ""), err=True)
+    say(with_age(result.summary, result.stats.newest_change) + (f" → {out}" if out else ""), err=True)
     kinds = grouped(result.stats.unreadable)
     for each in kinds[:5] + [f"and {len(kinds) - 5:,} more kinds"] * (len(kinds) > 5):
         say(f"unreadable: {each}", err=True)
@@ -99,10 +99,11 @@ def print_json(df: pd.DataFrame) -> None:
     """Print a frame as JSON, all its rows; what would act on a terminal is escaped."""
     from workbench.questions import writers
 
-    _print_text_of_json("".join(writers.to_json(df)))
+    print_json_text("".join(writers.to_json(df)))
 
 
-def _print_text_of_json(text: str) -> None:
+def print_json_text(text: str) -> None:
+    """Print a text of JSON; what would act on a terminal is escaped."""
     ascii_only = "utf" not in str(sys.stdout.encoding).lower()
     click.echo(plain_json(text, ascii_only=ascii_only), file=sys.stdout)
 
@@ -148,7 +149,7 @@ def parameters_of(question: str, given: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _with_age(summary: str, newest: datetime | None) -> str:
+def with_age(summary: str, newest: datetime | None) -> str:
     """Say in a summary how long ago the newest change was made."""
     from datetime import timedelta
 

@@ -37,8 +37,8 @@ def log_options(command: Verb) -> Verb:
     return command
 
 
-def result_options(command: Verb) -> Verb:
-    """Say which log is asked, what is hidden in the answer, and where that is written."""
+def file_options(command: Verb) -> Verb:
+    """Say where an answer is written."""
     for option in (
         click.option("--out", metavar="FILE", help="Write all rows to FILE.(parquet|csv|xlsx|json)."),
         click.option("--overwrite", is_flag=True, help="Replace FILE where it exists."),
@@ -50,11 +50,15 @@ def result_options(command: Verb) -> Verb:
             is_flag=True,
             help="Write FILE.csv for Excel: marked as UTF-8, and without what it would run as a formula.",
         ),
-        mask_options,
-        click.option("--actor", metavar="PATH", help="Attribute that tells who wrote: shown beside every change."),
     ):
         command = option(command)
-    return log_options(command)
+    return command
+
+
+def result_options(command: Verb) -> Verb:
+    """Say which log is asked, what is hidden in the answer, and where that is written."""
+    actor = click.option("--actor", metavar="PATH", help="Attribute that tells who wrote: shown beside every change.")
+    return log_options(actor(mask_options(file_options(command))))
 
 
 def mask_options(command: Verb) -> Verb:

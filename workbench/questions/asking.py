@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 # Whose rows are ordered by key.
-_BY_KEY = frozenset({"latest_state", "stale", "changes", "versions", "item_history", "diff", "reconcile"})
+_BY_KEY = frozenset({"latest_state", "stale", "changes", "versions", "item_history", "diff", "reconcile", "undo"})
 _VALUE = re.compile(r"'|(?<![\w.])\d")
 """What an expression has that holds a value, and not attributes alone."""
 _BY_OF = {"hot_keys": "key"}  # the file of `change_frequency` by key, asked by its own name
@@ -289,7 +289,7 @@ class Asking:
         """Return what was asked without what may hold values of masked attributes."""
         hidden = {
             name
-            for name in ("where", "key", "sql", "path", "aggregate")
+            for name in ("where", "key", "sql", "path", "aggregate", "actor_is")
             if names_masked(str(asked.get(name) or ""), self.settings.mask)
         }
         by = str(asked.get("by") or "")

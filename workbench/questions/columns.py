@@ -174,6 +174,24 @@ SURVIVAL = MappingProxyType(
     }
 )
 """Which share of a group lives longer than an age."""
+UNDO = MappingProxyType(
+    {
+        "action": "str",
+        **dict.fromkeys(("attributes", "conflicts", "before", "bad", "now", "after"), "object"),
+        "note": "str",
+    }
+)
+"""An item that an undo is planned for; before, bad, now and after are values by the paths of attributes."""
+UNDO_PATHS = MappingProxyType(
+    {
+        "path": "str",
+        "member": "object",
+        "status": "str",
+        "why": "str",
+        **dict.fromkeys(("before", "bad", "now", "after"), "object"),
+    }
+)
+"""An attribute of an item, or a member of a set, that an undo is planned for."""
 ANSWERS: tuple[Mapping[str, str], ...] = (
     CHANGE,
     VERSION,
@@ -195,5 +213,7 @@ ANSWERS: tuple[Mapping[str, str], ...] = (
     TREND,
     TREND_BY,
     LIFETIMES,
+    UNDO,
+    UNDO_PATHS,
 )
 """The columns of every answer by their types."""

@@ -19,12 +19,13 @@ from workbench.model.masked_values import How as How
 from workbench.model.masked_values import hashed
 from workbench.model.records import canonical_json
 from workbench.questions.cells import is_absent
-from workbench.questions.columns import ACTOR, ANSWERS
+from workbench.questions.columns import ACTOR, ANSWERS, UNDO
 from workbench.questions.large import Frame, LargeFrame, parts
 
 AttributePath = tuple[str, ...]
 _UNQUOTED = re.compile(r"[\"'\\]")
 _INDEX = re.compile(r'("(?:[^"]|"")*")|\[\d*\](?=[.\[]|\Z)')
+_VALUES = frozenset({"before", "bad", "now", "after", "member"})  # columns of values of attributes that others name
 _IMAGES = frozenset({"keys", "image", "new_image", "old_image"})  # columns of DynamoDB JSON text
 
 
@@ -71,8 +72,10 @@ def mask(
     for at, name in enumerate(map(str, df.columns) if masked else ()):
         column = df.iloc[:, at]
         hidden = column
-        if not items and name in ("before", "after") and {"path", "before", "after"} <= names:
+        if not items and name in _VALUES and {"path", "before", "after"} <= names:
             hidden = _differences(hidden, df["path"], masked, hide)
+        elif not items and name in _VALUES and UNDO.keys() <= names:
+            hidden = _by_paths(hidden, masked, hide)
         if actor and name == ACTOR:
             hidden = _attribute(hidden, masked_paths(actor), masked, hide)
         elif name not in own:
@@ -250,6 +253,20 @@ def _differences(
     if not any(below.values()):
         return column
     return _replaced(column, [_inside(value, below.get(path), hide) for path, value in zip(paths, column, strict=True)])
+
+
+def _by_paths(column: pd.Series, masked: Sequence[AttributePath], hide: Callable[[Any], Any]) -> pd.Series:
+    """Mask values that each row has by the paths of their attributes."""
+
+    def hidden(values: Mapping[str, Any]) -> Mapping[str, Any]:
+        below = {
+            path: [part for place in _places(path, prefixed=False) for part in _below(place, masked)] for path in values
+        }
+        if not any(below.values()):
+            return values
+        return {path: _inside(value, below[path], hide) for path, value in values.items()}
+
+    return _replaced(column, [hidden(values) for values in column])
 
 
 def _images(column: pd.Series, masked: Sequence[AttributePath], hide: Callable[[Any], Any]) -> pd.Series:

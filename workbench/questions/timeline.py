@@ -253,6 +253,15 @@ def _value(text: str, other: str) -> _Value | None:
     return _Value("… " * (begin > 0) + shown + " …" * (end < len(text)), whole)
 
 
+def shown_value(value: Any) -> str:
+    """Write a value for people, shortened where it is long.
+
+    >>> shown_value("Ann"), shown_value(frozenset({2, 1}))
+    ('"Ann"', '{1, 2}')
+    """
+    return "absent" if value is pd.NA else _shortened(_text(value))
+
+
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONG else f"{text[:_LONG]} …"
 

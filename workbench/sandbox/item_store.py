@@ -114,6 +114,10 @@ class ItemStore(Database):
         image, _ = self._stored_image(table, self._only_key(table, from_dynamodb(key)))
         return orjson.loads(image) if image else None
 
+    def time_to_live(self, table: str) -> str | None:
+        """Return the name of the attribute that tells when items expire; None where they do not."""
+        return self._key_and_ttl(table)[1]
+
     def note(self, table: str, text: str | None = None) -> str | None:
         """Read the note kept with a table, or replace it."""
         if text is not None:

@@ -118,6 +118,16 @@ def about_file(plan: Path) -> Path:
     return plan.with_name(f"{plan.name}.meta.json")
 
 
+def sha_of(plan: Path) -> str:
+    """Return the SHA-256 of a plan, in hex."""
+    digest = hashlib.sha256()
+    for file in (plan, about_file(plan)):
+        with open(file, "rb") as part:
+            for block in iter(lambda: part.read(1 << 20), b""):
+                digest.update(block)
+    return digest.hexdigest()
+
+
 class Lines:
     """What lines are added to; `writing` makes it."""
 

@@ -1,0 +1,206 @@
+"""The verbs that take back: `undo` plans the writes, `apply` makes them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench.cli.asking import items, open_workbench, print_json_text, show, with_age
+from workbench.cli.options import (
+    SETTINGS,
+    as_json,
+    file_options,
+    item_options,
+    log_options,
+    mask_options,
+    window_options,
+)
+from workbench.cli.program import QUESTIONS, main, say
+from workbench.exit_codes import LEFT
+from workbench.model.records import EVENTS
+
+if TYPE_CHECKING:
+    from workbench.questions.undo import Undo
+    from workbench.undo.applying import Applied
+    from workbench.workbench import Workbench
+
+_APPLYING = ("rate", "limit", "max_changed", "sha", "yes", "why", "journal")
+_PAGE = (".html", ".htm")
+
+
+def applying_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Say how a plan is applied."""
+    for option in (
+        click.option("--rate", type=float, metavar="UNITS", help="Write units a second, at most."),
+        click.option("--limit", type=int, metavar="N", help="Only the next N writes: a canary."),
+        click.option(
+            "--max-changed",
+            metavar="N|SHARE",
+            help="Stop when more items than N, or such a share as 1%, have changed meanwhile.",
+        ),
+        click.option("--sha", metavar="SHA256", help="Of the plan that was reviewed; another is refused."),
+        click.option("--yes", is_flag=True, help="Do not ask: it is to be written."),
+        click.option("--why", metavar="TEXT", help="A reason, for the journal."),
+    ):
+        command = option(command)
+    return command
+
+
+@main.verb(QUESTIONS)
+@click.argument("table")
+@click.option("--to", metavar="TIME", help="Back to this instant: ISO 8601, UTC where it names no zone, or -2h.")
+@window_options
+@click.option("--where", metavar="CONDITION", help="Only changes, or with --to items, of which it holds.")
+@click.option("--events", "--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only this; may repeat.")
+@click.option(
+    "--actor-is", "--actor", "actor_is", metavar="NAME", help="Only what this one wrote; ATTRIBUTE=NAME says where."
+)
+@item_options
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["keep", "before", "fail"]),
+    default="keep",
+    show_default=True,
+    help="Where a change that stays wrote after one taken back.",
+)
+@click.option("--kept", multiple=True, metavar="PATH", help="Attribute that stays as it is; may repeat.")
+@click.option("--bump", multiple=True, metavar="PATH", help="A version: becomes one more than now; may repeat.")
+@click.option("--delta", multiple=True, metavar="PATH", help="A counter: taken back by its difference; may repeat.")
+@click.option("--ttl", metavar="HOW", help="Items that have expired: keep, drop, or +7d; ATTRIBUTE:HOW says where.")
+@click.option(
+    "--lists",
+    type=click.Choice(["whole", "index"]),
+    default="whole",
+    show_default=True,
+    help="As one value, or by index.",
+)
+@click.option("--mark", metavar="ATTRIBUTE[=TEXT]", help="Attribute that every write sets.")
+@click.option("--live/--no-live", default=None, help="Whether items are read in the table itself.")
+@click.option(
+    "--journal", metavar="FILE", help="Take back the undo that this journal is of; with --apply, its journal."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["elements", "batch"]),
+    default="elements",
+    show_default=True,
+    help="Of --out PLAN.jsonl; batch is unconditional.",
+)
+@click.option("--apply", "plan", metavar="PLAN", help="Apply this plan; see `workbench apply`.")
+@applying_options
+@file_options
+@mask_options
+@log_options
+def undo(table: str, plan: str | None, form: str, key: tuple[str, ...], prefix: bool, **options: Any) -> None:
+    """Plan the writes that take items of TABLE back, to an instant or before some changes; nothing is written.
+
+    --out PLAN.jsonl keeps the plan to be applied, --out PLAN.html shows it to whoever decides, and other endings are
+    those of any answer.
+
+    \b
+    Example: workbench undo persons --start -1h --where "new.balance < 0" --out plan.jsonl
+    """
+    how = {name: options.pop(name) for name in _APPLYING if name != "journal"}
+    settings = {name: options.pop(name) for name in SETTINGS if name in options}
+    if plan is not None:
+        applied(lambda: open_workbench(**settings), plan, {**how, "journal": options["journal"]}, options["as_json"])
+        return
+    if given := [name for name, value in how.items() if value]:
+        raise click.UsageError(f"--{given[0].replace('_', '-')} is of --apply PLAN")
+    out, as_json = options.pop("out"), options.pop("as_json")
+    written = {name: options.pop(name) for name in ("overwrite", "nested", "excel")}
+    asked = options | items(key, prefix)
+    kind = Path(str(out or "")).suffix.lower()
+    if form == "batch" and kind != ".jsonl":
+        raise click.UsageError("--format is of --out PLAN.jsonl")
+    if out is None or kind not in (".jsonl", *_PAGE):
+        show(lambda wb: wb.undo(table, **asked), {**settings, **written, "out": out, "as_json": as_json})
+        return
+    planned = open_workbench(**settings).undo(table, **asked)
+    if as_json:
+        print_json_text(planned.as_json)
+    else:
+        planned.show()
+    _keep(planned, out, kind, form, written["overwrite"])
+    say(with_age(planned.summary, planned.stats.newest_change) + f" → {out}", err=True)
+
+
+def _keep(planned: Undo, out: str, kind: str, form: Any, overwrite: bool) -> None:
+    """Write a plan to a file, and say what whoever applies it has to know."""
+    if kind in _PAGE:
+        planned.to_html(out, overwrite=overwrite)
+        return
+    place = planned.save(out, format=form, overwrite=overwrite)
+    if form == "batch":
+        say(
+            f"warning: the writes in {out} are unconditional: what was changed since the plan is overwritten; "
+            "leave --format out, and `workbench apply` makes them on their conditions",
+            err=True,
+        )
+        return
+    from workbench.undo.plan_file import sha_of
+
+    say(f"its SHA-256 is {sha_of(place)}: workbench apply {out} --sha {sha_of(place)[:16]}", err=True)
+
+
+@main.verb(QUESTIONS)
+@click.argument("plan")
+@applying_options
+@click.option("--journal", metavar="FILE", help="Where it is written down; else PLAN.journal.")
+@click.option("--source", "--from", "source", metavar="PATH", help="The log that the plan is of; else the lake.")
+@as_json
+def apply(plan: str, source: str | None, as_json: bool, **how: Any) -> None:
+    """Make the writes of a PLAN, each on its condition; again, it goes on where it was stopped.
+
+    The exit code is 4 where some are left, or were not made since their items have changed.
+
+    \b
+    Example: workbench apply plan.jsonl --limit 10
+    """
+    applied(lambda: open_workbench(source), plan, how, as_json)
+
+
+def applied(opened: Callable[[], Workbench], plan: str, how: Mapping[str, Any], as_json: bool) -> None:
+    """Apply a plan, having asked on a terminal whether it is to be, and say what came of it."""
+    wb = opened()
+    if not how["yes"]:
+        from workbench.questions.undo import outlook
+
+        said = outlook(plan)
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise click.UsageError(f"{said}: look at it, and say --yes")
+        say(said, err=True)
+        click.confirm("Write it?", abort=True, err=True)
+    result: Applied = wb.apply(plan, **{**how, "max_changed": share(how["max_changed"]), "yes": True})
+    if as_json:
+        import json
+
+        told = {"table": result.table, "plan": result.plan, **result.counts, "lines": result.lines, "left": result.left}
+        told |= {"units": result.units, "journal": str(result.journal), "stopped": result.stopped}
+        print_json_text(json.dumps(told, indent=2))
+    else:
+        say(result)
+        for report in result.reports:
+            say(f"  {report}", err=True)
+        say(f"written down in {result.journal}: workbench undo {result.table} --journal {result.journal}", err=True)
+    if not result.done:
+        sys.exit(LEFT)
+
+
+def share(text: str | None) -> float | None:
+    """Read a number, or a share such as 1%.
+
+    >>> share("1%"), share("20")
+    (0.01, 20.0)
+    """
+    if text is None:
+        return None
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no number, and no share like 1%", param_hint="--max-changed") from None

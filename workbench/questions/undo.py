@@ -1,0 +1,877 @@
+"""The writes that take items, or a whole table, back: chosen, planned and shown; nothing is written by planning."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workbench import paths
+from workbench.aws.costs import price_of_writes
+from workbench.engines import Answer
+from workbench.errors import ExportError, ParameterError, StoreError, did_you_mean
+from workbench.model.attribute_paths import column_path
+from workbench.model.canonical import image_digest
+from workbench.model.conditions import CHANGES, And, Condition, Equals, Name, Not, holds
+from workbench.model.item_writes import batch_requests
+from workbench.model.items import from_dynamodb, typed_value
+from workbench.model.keys import Key
+from workbench.model.merging import Image, Merged, PathOutcome, Rules, Value, back_to
+from workbench.model.records import EVENTS
+from workbench.model.times import END_OF_TIME, Moment, duration, instant, now, window
+from workbench.questions.asking import Asking
+from workbench.questions.frames import shown
+from workbench.questions.result import Result
+from workbench.questions.state import holding, state_at
+from workbench.questions.undo_items import (
+    WRITTEN,
+    Planned,
+    dollars,
+    found_by,
+    frame_of,
+    from_first,
+    in_order,
+    paths_of,
+    planned_chains,
+    settled_apart,
+)
+from workbench.sandbox import ItemStore
+from workbench.sql.filters import Filter
+from workbench.text import count
+from workbench.undo.journal import OwnWrite, journal_of, own_writes, plan_of, reversed_writes, write_id
+from workbench.undo.plan_file import About, reading, writing
+from workbench.undo.targets import Description, DynamoTarget, StoreTarget, Target
+
+if TYPE_CHECKING:
+    from workbench.undo.applying import Applied
+
+_FEW = 1_000  # items that a question names; of more, all are asked about
+_EXAMPLES = 3
+_MICROSECOND = timedelta(microseconds=1)
+_PAGE_ITEMS = 200
+OnConflict = Literal["keep", "before", "fail"]
+Mark = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Undo(Result):
+    """The plan of an undo, a row an item; nothing is written before it is applied.
+
+    Attributes
+    ----------
+    paths
+        The same, a row an attribute: the key attributes, then path, member (of a set), status (taken back, conflict,
+        settled, kept, bumped, delta, unknown), why, and its values before, bad (as the last change taken back left
+        it), now, and after the undo.
+    about
+        What a file of the plan says beside the writes.
+    """
+
+    paths: pd.DataFrame
+    about: About
+    planned: Sequence[Planned] = field(repr=False)
+    """With exact values, also of masked attributes."""
+    home: Path
+    open: Callable[[], Any] = field(repr=False)
+    """Opens the workbench that applies it."""
+
+    @property
+    def actions(self) -> Mapping[str, int]:
+        """How many items there are of each action."""
+        found = Counter[str](each.merged.action for each in self.planned)
+        return {action: found[action] for action in _ORDER if found[action]}
+
+    @property
+    def conflicts(self) -> pd.DataFrame:
+        """The attributes in conflict, with all their values: rows of `paths`."""
+        return self.paths[self.paths["status"] == "conflict"].reset_index(drop=True)
+
+    @property
+    def units(self) -> int:
+        """Write units that applying takes, indexes and replicas not counted."""
+        return self.about.units
+
+    @property
+    def writes(self) -> int:
+        """How many items are written."""
+        return sum(self.actions.get(action, 0) for action in WRITTEN)
+
+    @property
+    def verdict(self) -> str:
+        """One line: what is to be done with how many items, and what that costs."""
+        kinds = [f"{number:,} {_AS_SAID[action]}" for action, number in self.actions.items()]
+        said = ", ".join(kinds) or "there is nothing to take back"
+        conflicts = len(self.conflicts)
+        apart = f"; {count(conflicts, 'conflict')}, see .conflicts" if conflicts else ""
+        price = f"; {count(self.units, 'write unit')}, {dollars(self.about.cost)}" if self.units else ""
+        return f"{self.asked['table']}: {said}{apart}{price}"
+
+    @property
+    def _outcome(self) -> str:
+        return self.verdict
+
+    def save(
+        self, path: str | Path, *, format: Literal["elements", "batch"] = "elements", overwrite: bool = False
+    ) -> Path:
+        """Write the plan to a file, ``PLAN.jsonl``, with ``PLAN.jsonl.meta.json`` beside it.
+
+        Both hold exact values, also of masked attributes, and only their user may read them.
+
+        Parameters
+        ----------
+        format
+            ``"elements"``: a line an element of `TransactWriteItems`, each with its condition; what `apply` takes.
+            ``"batch"``: a line a request of `BatchWriteItem`, **unconditional**: what was changed since is overwritten.
+
+        Raises
+        ------
+        ExportError
+            Where a file exists and `overwrite` is not set, or cannot be written.
+        ParameterError
+            Where there is nothing to write, or DynamoDB would not take a write.
+        """
+        place = paths.local_path(path, ExportError, "write it to a file of this machine")
+        if not self.writes:
+            raise ParameterError(f"there is nothing to write to {path}: {self.verdict}")
+        names = tuple(self.about.key)
+        if format == "batch":
+            return self._save_batch(place, names, overwrite)
+        back = self.about.kind == "to"
+        with writing(place, self.about, overwrite=overwrite) as lines:
+            for each in self.planned:
+                takes_back = sorted(each.merged.takes_back) or ([self.about.asked["to"].isoformat()] if back else [])
+                for write, whole in each.writes(self.about.table, names):
+                    lines.add(write, each.merged.action, takes_back, whole=whole)
+        return place
+
+    def _save_batch(self, place: Path, names: Sequence[str], overwrite: bool) -> Path:
+        if place.exists() and not overwrite:
+            raise paths.already_there(place)
+        if any(each.reversals for each in self.planned):
+            raise ParameterError("an undo is taken back by conditional writes only: leave the format out")
+        items = (
+            ({name: _image_of(each)[name] for name in names}, each.merged.after)
+            for each in self.planned
+            if each.merged.action in WRITTEN
+        )
+        try:
+            with paths.write_atomically(place) as part:
+                part.touch(0o600)
+                with part.open("wb") as file:
+                    for request in batch_requests(self.about.table, items):
+                        file.write(orjson.dumps(request) + b"\n")
+        except OSError as error:
+            raise ExportError(f"{place} could not be written: {error.strerror or error}") from error
+        return place
+
+    def apply(self, path: str | Path | None = None, **options: Any) -> Applied:
+        """Write the plan to a file, and apply it; see `Workbench.apply`, which also takes the file later.
+
+        Parameters
+        ----------
+        path
+            The file; without one, one in `home`/undo.
+        """
+        if path is None:
+            named = f"{self.about.table}-{self.about.made_at:%Y%m%dT%H%M%S%f}.jsonl"
+            path = self.home / "undo" / "plans" / named
+        applied: Applied = self.open().apply(self.save(path), **options)
+        return applied
+
+    def to_html(self, path: str | Path | None = None, *, limit: int = _PAGE_ITEMS, overwrite: bool = False) -> str:
+        """Return the plan as a page for whoever decides, which needs nothing outside itself; or write it to a file.
+
+        Parameters
+        ----------
+        limit
+            The most items shown.
+
+        Returns
+        -------
+        str
+            The page; with `path`, the file.
+        """
+        from workbench.questions.undo_page import page
+
+        text = page(self, limit)
+        if path is None:
+            return text
+        place = paths.local_path(path, ExportError, "write it to a file of this machine")
+        if place.exists() and not overwrite:
+            raise paths.already_there(place)
+        try:
+            with paths.write_atomically(place) as part:
+                part.write_text(text, "utf-8")
+        except OSError as error:
+            raise ExportError(f"{place} could not be written: {error.strerror or error}") from error
+        return str(place)
+
+    def _print(self) -> None:
+        from workbench.questions import undo_page
+        from workbench.terminal import print_lines, print_verdict
+
+        print_verdict(self.verdict)
+        print_lines([undo_page.to_text(self)])
+
+    def _repr_html_(self) -> str:
+        from workbench.questions import undo_page
+
+        return undo_page.to_html(self, limit=20)
+
+
+_ORDER = ("put back", "update", "delete", "conflict", "unknown", "gone", "unchanged")
+_AS_SAID = {
+    "put back": "to put back",
+    "update": "to update",
+    "delete": "to delete",
+    "conflict": "in conflict",
+    "unknown": "unknown",
+    "gone": "gone",
+    "unchanged": "unchanged",
+}
+
+
+def _image_of(planned: Planned) -> Image:
+    return planned.merged.after or planned.now or {}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which changes are to be taken back."""
+
+    start: datetime
+    end: datetime
+    matching: Filter
+    condition: Condition | None
+    """What of it has to be asked of each change again."""
+    carrying: Filter | None = None
+    """The changes that merely carry the actor."""
+
+
+def undo(
+    asking: Asking,
+    table: str,
+    *,
+    to: Moment | None,
+    start: Moment | None,
+    end: Moment | None,
+    key: Key | Sequence[Key] | None,
+    prefix: bool,
+    where: str | None,
+    events: str | Sequence[str],
+    actor_is: str | None,
+    on_conflict: OnConflict,
+    kept: str | Sequence[str],
+    bump: str | Sequence[str],
+    delta: str | Sequence[str],
+    ttl: str | None,
+    lists: Literal["whole", "index"],
+    mark: Mark | None,
+    live: bool | None,
+    journal: str | Path | None,
+    open: Callable[[], Any],
+) -> Undo:
+    """Plan the writes that take items back; see `Workbench.undo`."""
+    asking.refuse_known("an undo is of the table as it is")
+    events = [events] if isinstance(events, str) else list(events)
+    asked = {"to": to, "start": start, "end": end, "key": key, "prefix": prefix, "where": where}
+    if actor_is and asking.settings.actor:
+        actor_is = f"{asking.settings.actor}={actor_is.removeprefix(f'{asking.settings.actor}=')}"
+    asked |= {"events": events, "actor_is": actor_is, "journal": str(journal) if journal else None}
+    _refuse_mixed(asked)
+    moment = now()
+    types = asking.engine.keys(table)[0].types
+    with _table(asking, table, live) as (target, about_table):
+        if about_table and sorted(about_table.key) != sorted(types):
+            raise ParameterError(
+                f"the log of {table!r} has the key {', '.join(types)}, and the table {', '.join(about_table.key)}: is "
+                "it another table of that name? --no-live (live=False) plans without looking at it"
+            )
+        names = tuple(about_table.key if about_table else types)
+        how = {"on_conflict": on_conflict, "lists": lists, "kept": _paths(kept), "bump": _paths(bump)}
+        rules = Rules(
+            at=moment,
+            delta=_paths(delta),
+            mark=_marked(mark, moment),
+            **_expiry(ttl, lambda: _ttl_name(asking, table, target)),
+            **how,  # type: ignore[arg-type]
+        )
+        rules.refuse_keys(frozenset(names))
+        planning = _Planning(asking, table, names, rules, target if live is not False else None, about_table, live)
+        if journal:
+            outcome = planning.reversal(Path(journal))
+        elif to is not None:
+            asked["to"] = at = instant(to)
+            outcome = planning.back_to(at, key, prefix, where)
+        else:
+            chosen = _chosen(asking, table, asked)
+            asked |= {"start": start and chosen.start, "end": end and chosen.end}
+            outcome = planning.take_back(chosen)
+        return planning.result(outcome, asked, ttl, open)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What is planned, and the answer it stands on."""
+
+    planned: Sequence[Planned]
+    answer: Answer
+    kind: Literal["to", "changes", "journal"]
+    notes: Sequence[str] = ()
+    matched: int = 0
+    """How many changes the log was found to hold of those that are taken back."""
+    ambiguous: int = 0
+
+
+class _Planning:
+    """Plans for one table by one set of rules."""
+
+    def __init__(
+        self,
+        asking: Asking,
+        table: str,
+        names: Sequence[str],
+        rules: Rules,
+        target: Target | None,
+        described: Description | None,
+        live: bool | None,
+    ) -> None:
+        self.asking, self.table, self.names, self.rules = asking, table, names, rules
+        self.target, self.described = target, described
+        self.reads_live = target is not None and (live or not asking.engine.tables_in_dynamodb)
+
+    # Taking changes back.
+
+    def take_back(self, chosen: Chosen) -> _Outcome:
+        """Plan what takes chosen changes back, and keeps what happened after them."""
+        asking, table = self.asking, self.table
+
+        def ask() -> tuple[Answer, pa.Table, np.ndarray]:
+            span = {"start": chosen.start, "end": chosen.end}
+            answer = asking.ask("chosen_chains", table, where=chosen.matching, **span, examples=_EXAMPLES)
+            rows = in_order(answer.rows)
+            return answer, rows, _exactly(rows, chosen, asking.settings.threads)
+
+        answer, rows, bad = asking.retrying(table, ask)
+        matched = int(pc.sum(rows.column("chosen")).as_py() or 0)
+        notes = self._of_others(answer.rows)
+        kept, older = _of_this_key(rows, self.names)
+        rows, bad = from_first(rows.filter(pa.array(kept)), bad[kept])
+        notes += [f"left out: {count(older, 'item')} of the table before it was made again"] if older else []
+        keys = pc.unique(rows.column("keys")).to_pylist()
+        live = self._live(keys)
+        states: dict[str, str | None] = {}
+        ambiguous = 0
+        if live is None and (tied := settled_apart(rows)):
+            states, ambiguous = self._states(tied)
+        planned = planned_chains(
+            rows, bad, self.rules, frozenset(self.names), states=states, live=live, own=self._own_writes()
+        )
+        if differing := sum(each.ahead for each in planned):
+            notes.append(
+                f"{count(differing, 'item')} differ in the table from what the log tells, as by changes on their way: "
+                "these count as changes that stay"
+            )
+        if chosen.carrying:
+            carried = asking.ask(
+                "chosen_changes", table, where=chosen.carrying, start=chosen.start, end=chosen.end
+            ).rows.to_pylist()[0]["changes"]
+            if carried:
+                notes.append(
+                    f"{count(carried, 'change')} carry the actor's name and did not write it: these are not taken back"
+                )
+        return _Outcome(planned, answer, "changes", notes, matched, ambiguous)
+
+    def _of_others(self, rows: pa.Table) -> list[str]:
+        """Say which other items changed at the same instants, as one transaction's do."""
+        named = rows.filter(pc.is_valid(rows.column("others"))).sort_by([("ts", "ascending"), ("keys", "ascending")])
+        if not len(named):
+            return []
+        number = named.column("others")[0].as_py()
+        texts = [self._shown_key(key) for key in named.column("keys").to_pylist()]
+        such_as = "; ".join(dict.fromkeys(texts))
+        return [f"{count(number, 'other item')} changed at the same instants, and stay as they are: {such_as}"]
+
+    def _shown_key(self, text: str) -> str:
+        """Write a key for people, masked."""
+        hidden = self.asking.masked(self.table, pd.DataFrame({"keys": [text]}))["keys"][0]
+        return " ".join(f"{name}={shown(value)}" for name, value in from_dynamodb(json.loads(hidden)).items())
+
+    # Back to an instant.
+
+    def back_to(self, at: datetime, key: Key | Sequence[Key] | None, prefix: bool, where: str | None) -> _Outcome:
+        """Plan what makes items what they were at an instant."""
+        asking, table = self.asking, self.table
+        of_items = Filter(asking.read_keys(table, key, prefix))
+        condition = asking.read_condition(where, {})
+
+        def ask() -> tuple[Answer, Answer, Answer]:
+            since = asking.ask("chosen_chains", table, where=of_items, start=at + _MICROSECOND, first=True)
+            changed = pc.unique(in_order(since.rows).column("keys")).to_pylist()
+            only = Filter(tuple(changed), nothing=not changed) if len(changed) <= _FEW else of_items
+            then, last = (
+                state_at(asking, table, moment, include_deleted=True, where=only) for moment in (at, END_OF_TIME)
+            )
+            return since, then, last
+
+        since, then, last = asking.retrying(table, ask)
+        rows = in_order(since.rows)
+        kept, older = _of_this_key(rows, self.names)
+        rows = rows.filter(pa.array(kept))
+        states, ends = (_images(answer.rows) for answer in (then, last))
+        by_ttl = set(last.rows.filter(last.rows.column("by_ttl")).column("keys").to_pylist())
+        ambiguous = sum(pc.sum(answer.rows.column("ambiguous")).as_py() or 0 for answer in (then, last))
+        began = asking.engine.keys_seen(table)[-1].first.replace(tzinfo=UTC)
+        reaches = at >= began or asking.engine.baseline(table, at) is not None
+        live = self._live(pc.unique(rows.column("keys")).to_pylist())
+        planned, same = [], 0
+        for item, group in groupby(rows.to_pylist(), key=lambda row: row["keys"]):
+            changes = list(group)
+            # Of an item without a change until then, the first one since tells, where the log had begun by then.
+            known = item in states
+            is_told, text = found_by(changes, states.get(item), known=known)
+            if live is None and item not in ends:
+                planned.append(Planned(item, None, _UNKNOWN, "what the item is now is not in the log"))
+                continue
+            if not (is_told and (known or reaches)):
+                planned.append(Planned(item, None, _UNKNOWN, _why_not_told(began, reaches or known)))
+                continue
+            before = orjson.loads(text) if text else None
+            current = live.get(item) if live is not None else orjson.loads(ends[item] or "null")
+            if condition and not holds(condition, current, before, {}):
+                continue
+            if _alike(before, current):
+                same += 1
+                continue
+            expired = current is None and item in by_ttl
+            merged = back_to(before, current, self.rules, frozenset(self.names), by_ttl=expired)
+            planned.append(Planned(item, current, merged))
+        notes = [f"{count(same, 'item')} changed since and are again as they were"] if same else []
+        notes += [f"left out: {count(older, 'item')} of the table as it was made again"] if older else []
+        notes += [note for note in last.notes if note.startswith("left out")]
+        notes += asking.notes(table, at)
+        return _Outcome(planned, since, "to", notes, 0, ambiguous)
+
+    # Taking an undo back.
+
+    def reversal(self, journal: Path) -> _Outcome:
+        """Plan what takes an undo back, by what it wrote; the log is not needed."""
+        with reading(plan_of(journal)) as plan:
+            if plan.about.table != self.table:
+                raise ParameterError(f"{journal} is the journal of an undo of {plan.about.table!r}, not {self.table!r}")
+            writes: dict[str, list[Any]] = defaultdict(list)
+            for line, write, whole in reversed_writes(journal, plan):
+                writes[_key_of(write.key)].append((line, write, whole))
+            planned = []
+            for item, each in writes.items():
+                outcomes = tuple(outcome for _, write, _ in each for outcome in _reversed_outcomes(write))
+                kinds = {write.kind for _, write, _ in each}
+                action: Any = (
+                    {"Put": "put back", "Delete": "delete"}.get(kinds.pop(), "update") if len(kinds) == 1 else "update"
+                )
+                back = frozenset(write_id(plan.sha, line.number) for line, _, _ in each)
+                merged = Merged(action, None, outcomes, back)
+                planned.append(Planned(item, None, merged, "", tuple((write, whole) for _, write, whole in each)))
+        nothing = Answer(pa.table({}), f"-- of the journal {journal.name}: the log is not asked", 0.0, 0, 0, ())
+        return _Outcome(planned, nothing, "journal")
+
+    # What it stands on.
+
+    def _states(self, keys: Sequence[str]) -> tuple[dict[str, str | None], int]:
+        """Return what items are by the log, and how many of them only event_id tells."""
+        only = Filter(tuple(keys)) if len(keys) <= _FEW else Filter()
+        wanted = pa.array(keys)
+        rows = self.asking.retrying(
+            self.table,
+            lambda: state_at(self.asking, self.table, END_OF_TIME, include_deleted=True, where=only),
+        ).rows
+        rows = rows.filter(pc.is_in(rows.column("keys"), wanted))
+        return _images(rows), pc.sum(rows.column("ambiguous")).as_py() or 0
+
+    def _live(self, keys: Sequence[str]) -> dict[str, Image] | None:
+        """Return items as they are in the table; None where that is not looked at."""
+        if self.target is None or not self.reads_live:
+            return None
+        return self.target.read([orjson.loads(key) for key in keys])
+
+    def _own_writes(self) -> Mapping[str, Sequence[OwnWrite]]:
+        """Return the writes of undos before, by item."""
+        found: dict[str, list[OwnWrite]] = defaultdict(list)
+        table_id = self.described.table_id if self.described else None
+        for write in own_writes(self.asking.settings.home, self.table, table_id):
+            found[write.key].append(write)
+        return found
+
+    def result(self, outcome: _Outcome, asked: Mapping[str, Any], ttl: str | None, open: Callable[[], Any]) -> Undo:
+        """Wrap what is planned, with what it takes and what to know about it."""
+        asking, rules, planned = self.asking, self.rules, outcome.planned
+        if rules.on_conflict == "fail":
+            _refuse_conflicts(planned)
+        units = sum(each.units(self.table, self.names) for each in planned if each.merged.action in WRITTEN)
+        cost = price_of_writes(units, asking.settings.price_per_million_writes)
+        notes = [*outcome.notes, *_left_out(planned)]
+        if outcome.kind != "journal":
+            notes += self._of_freshness(outcome.answer)
+        if self.target and planned:
+            notes += [f"every write sets off {each}" for each in self.target.listens()]
+        types = asking.engine.keys(self.table)[0].types
+        about = About(
+            table=self.table,
+            key={name: (self.described.key if self.described else types)[name] for name in self.names},
+            kind=outcome.kind,
+            made_at=rules.at,
+            asked={name: value for name, value in asked.items() if value not in (None, (), [], False)}
+            | {"matched": outcome.matched},
+            rules=rules,
+            arn=self.described.arn if self.described else None,
+            table_id=self.described.table_id if self.described else None,
+            newest_change=outcome.answer.newest_change,
+            units=units,
+            cost=cost,
+            counts={},
+            notes=tuple(notes),
+        )
+        shown_rules = {"on_conflict": rules.on_conflict, "lists": rules.lists, "ttl": ttl}
+        plain_rules = {name: value for name, value in shown_rules.items() if value not in ("keep", "whole", None)}
+        return asking.result(
+            Undo,
+            frame_of(planned, self.names),
+            outcome.answer,
+            "undo",
+            self.table,
+            {**asked, **plain_rules},
+            ambiguous=outcome.ambiguous,
+            notes=notes,
+            paths=asking.masked(self.table, paths_of(planned, self.names)),
+            about=about,
+            planned=planned,
+            home=asking.settings.home,
+            open=open,
+        )
+
+    def _of_freshness(self, answer: Answer) -> list[str]:
+        """Say what may have happened that the plan does not know."""
+        if self.reads_live:
+            return []
+        newest = f"{answer.newest_change:%Y-%m-%d %H:%M:%S} UTC" if answer.newest_change else "an unknown instant"
+        return [
+            f"planned from the log, whose newest change is of {newest}: what is on its way, or was changed since, is "
+            "noticed when the plan is applied, and left as it is"
+        ]
+
+
+_UNKNOWN = Merged("unknown", None, (), frozenset())
+
+
+def _refuse_mixed(asked: Mapping[str, Any]) -> None:
+    """Refuse what asks for nothing, or for several kinds of undo at once."""
+    given = [name for name, value in asked.items() if value not in (None, [], (), "", False)]
+    if asked["journal"] and given != ["journal"]:
+        raise ParameterError("journal= takes back one undo, all of it: leave out what else chooses")
+    if asked["to"] is not None and (more := [name for name in ("start", "end", "events", "actor_is") if name in given]):
+        raise ParameterError(
+            f"to= is a state to go back to, and {more[0]}= chooses changes to take back: give the one or the other"
+        )
+    if not set(given) - {"prefix"}:
+        raise ParameterError(
+            "say what to take back: --to TIME (to=) goes back to an instant; --start, --end, --where, --events, --key, "
+            "--actor choose changes; --journal takes an undo back"
+        )
+    if unknown := [event for event in asked["events"] if event not in EVENTS]:
+        raise ParameterError(
+            f"{unknown[0]!r} is no event: use {', '.join(EVENTS)}.{did_you_mean(str(unknown[0]), EVENTS)}"
+        )
+
+
+def _chosen(asking: Asking, table: str, asked: Mapping[str, Any]) -> Chosen:
+    """Read which changes are to be taken back."""
+    start, end = window(asked["start"], asked["end"])
+    condition = asking.read_condition(asked["where"], CHANGES)
+    carrying: Condition | None = None
+    if asked["actor_is"]:
+        wrote, carries = _by_actor(asking, asked["actor_is"])
+        condition, carrying = (And((condition, each)) if condition else each for each in (wrote, carries))
+    keys, events = asking.read_keys(table, asked["key"], asked["prefix"]), tuple(asked["events"])
+    matching = Filter(keys, events, condition)
+    return Chosen(start, end, matching, condition, replace(matching, condition=carrying) if carrying else None)
+
+
+def _by_actor(asking: Asking, text: str) -> tuple[Condition, Condition]:
+    """Return the conditions that somebody wrote a change, and that it merely carries the name."""
+    path = asking.settings.actor
+    name = text.removeprefix(f"{path}=")
+    if path is None:
+        path, equals, name = text.partition("=")
+        if not equals:
+            raise ParameterError(
+                f"actor_is={text!r}: say which attribute tells who wrote, as ATTRIBUTE={text}, or by the setting actor"
+            )
+    values: tuple[Any, ...] = (name,)
+    try:
+        number = typed_value(_decimal(name)) if name.strip("-").replace(".", "", 1).isdigit() else None
+    except ParameterError:
+        number = None
+    if number:
+        values += (_decimal(name),)
+    left, found = (Equals(Name(side, column_path(path)), values) for side in ("new", "old"))
+    return And((left, Not(found))), And((left, found))
+
+
+def _decimal(text: str) -> Any:
+    from decimal import Decimal
+
+    return Decimal(text)
+
+
+def _exactly(rows: pa.Table, chosen: Chosen, threads: int | None) -> np.ndarray:
+    """Tell which changes are chosen, exactly: SQL lets through what equals a number but for its last digits."""
+    found: np.ndarray = rows.column("chosen").to_numpy(zero_copy_only=False).astype(bool)
+    if chosen.condition is None or not found.any():
+        return found
+    numbered = rows.append_column("number", pa.array(np.arange(len(rows)))).filter(pa.array(found))
+    held = holding(numbered, chosen.condition, "new_image", "old_image", threads=threads).column("number").to_numpy()
+    exactly = np.zeros(len(rows), dtype=bool)
+    exactly[held] = True
+    return exactly
+
+
+def _of_this_key(rows: pa.Table, names: Sequence[str]) -> tuple[np.ndarray, int]:
+    """Tell which rows are of items with the key that the table has now, and how many items are not."""
+    keys = rows.column("keys").combine_chunks().dictionary_encode()
+    own = np.array([set(orjson.loads(text)) == set(names) for text in keys.dictionary.to_pylist()], dtype=bool)
+    return own[keys.indices.to_numpy()] if len(rows) else np.zeros(0, dtype=bool), int((~own).sum())
+
+
+def _images(rows: pa.Table) -> dict[str, str | None]:
+    return dict(zip(rows.column("keys").to_pylist(), rows.column("image").to_pylist(), strict=True))
+
+
+def _alike(one: Image | None, other: Image | None) -> bool:
+    return one == other or image_digest(one) == image_digest(other)
+
+
+def _why_not_told(began: datetime, reaches: bool) -> str:
+    if not reaches:
+        return f"the log begins after that instant, at {began:%Y-%m-%d %H:%M:%S} UTC; an export tells (baseline=)"
+    return "a change is missing from the log: the first one since did not find what the log says was there"
+
+
+def _left_out(planned: Sequence[Planned]) -> list[str]:
+    """Say what is not known, and not written."""
+    unknown = sum(each.merged.action == "unknown" for each in planned)
+    notes = (
+        [f"left out: {count(unknown, 'item')} of which it cannot be known what they were, or are"] if unknown else []
+    )
+    some = sum(
+        each.merged.action != "unknown" and any(outcome.status == "unknown" for outcome in each.merged.outcomes)
+        for each in planned
+    )
+    return notes + ([f"of {count(some, 'item')} not all can be known: see .paths"] if some else [])
+
+
+def _refuse_conflicts(planned: Sequence[Planned]) -> None:
+    number = sum(any(outcome.status == "conflict" for outcome in each.merged.outcomes) for each in planned)
+    if number:
+        raise ParameterError(
+            f"{count(number, 'item')} are in conflict, and on_conflict=fail: look at them with on_conflict=keep"
+        )
+
+
+def _paths(given: str | Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple(column_path(each) for each in ([given] if isinstance(given, str) else given))
+
+
+def _marked(given: Mark | None, moment: datetime) -> dict[tuple[str | int, ...], Value]:
+    """Read what every write is to be marked with: ``ATTRIBUTE``, or ``ATTRIBUTE=TEXT``."""
+    if not given:
+        return {}
+    if isinstance(given, str):
+        name, equals, text = given.partition("=")
+        given = {name: text if equals else f"undo of {moment:%Y-%m-%dT%H:%M:%SZ}"}
+    return {column_path(name): typed_value(value) for name, value in given.items()}
+
+
+def _expiry(given: str | None, name_of: Callable[[], str | None]) -> dict[str, Any]:
+    """Read what is to be done with expired items: ``keep``, ``drop`` or ``+7d``, perhaps after ``ATTRIBUTE:``."""
+    name, separate, how = (given or "").rpartition(":")
+    attribute = name if separate else name_of()
+    if not how:
+        return {"ttl": attribute} if attribute else {}
+    if how not in ("keep", "drop", "skip") and not how.startswith("+"):
+        raise ParameterError(f"ttl={given!r} is none of keep, drop, skip and a length of time from now, like +7d")
+    if attribute is None:
+        raise ParameterError(f"ttl={given!r}: say which attribute it is, as ATTRIBUTE:{how}")
+    return {"ttl": attribute, "expired": duration(how[1:]).to_pytimedelta() if how.startswith("+") else how}
+
+
+def apply(
+    asking: Asking,
+    plan: str | Path,
+    *,
+    rate: float | None,
+    limit: int | None,
+    max_changed: float | None,
+    sha: str | None,
+    yes: bool,
+    why: str | None,
+    journal: str | Path | None,
+) -> Applied:
+    """Apply a plan that was saved; see `Workbench.apply`."""
+    from workbench.undo.applying import How, apply_plan
+
+    asking.refuse_known("a plan is applied to the table as it is")
+    place = paths.local_path(plan, ParameterError, "a plan is a file of this machine")
+    if not yes:
+        raise ParameterError(f"{outlook(place)}: look at it, and say yes=True")
+    with reading(place) as read:
+        how = How(rate, limit, max_changed, sha, why, lambda: still_arriving(asking, read.about))
+        book = journal_of(place) if journal is None else paths.local_path(journal, ParameterError, "name a file")
+        with target_of(asking, read.about, read.sha) as target:
+            return apply_plan(read, target, book, asking.settings.home, how)
+
+
+def outlook(plan: str | Path) -> str:
+    """Say in a line what applying a plan does."""
+    with reading(paths.local_path(plan, ParameterError, "a plan is a file of this machine")) as read:
+        about = read.about
+        kinds = ", ".join(f"{number:,} {action}" for action, number in about.counts.items())
+        where = f" ({about.arn})" if about.arn else ""
+        return f"{plan} makes {count(len(read), 'write')} in {about.table!r}{where}: {kinds}"
+
+
+@contextmanager
+def target_of(asking: Asking, about: About, source: str) -> Iterator[Target]:
+    """Open the table that a plan is for."""
+    settings, session = asking.settings, asking.engine.session
+    if asking.engine.tables_in_dynamodb and session:
+        yield DynamoTarget(session, about.table)
+        return
+    if settings.source and about.arn is None:
+        raise ParameterError(
+            f"the plan is of the log in {settings.source}, and names no table: apply it where the table is, with "
+            "engine=athena, or plan with --live (live=True) for the item store of this machine"
+        )
+    with ItemStore(settings.item_store) as store:
+        yield StoreTarget(store, settings.item_store, about.table, source)
+
+
+def still_arriving(asking: Asking, about: About) -> str | None:
+    """Say whether changes that a plan takes back have come since it was made; None where none have."""
+    if about.kind != "changes":
+        return None
+    table = about.table
+    asked: dict[str, Any] = {
+        "start": None,
+        "end": None,
+        "key": None,
+        "prefix": False,
+        "where": None,
+        "events": [],
+        "actor_is": None,
+    }
+    chosen = _chosen(asking, table, {**asked, **{name: about.asked[name] for name in asked if name in about.asked}})
+    known = about.newest_change
+    if known is None:
+        return None
+    until = min(known + _MICROSECOND, chosen.end)
+    if until > chosen.start:
+        counted = asking.ask("chosen_changes", table, where=chosen.matching, start=chosen.start, end=until).rows
+        late = counted.to_pylist()[0]["changes"] - int(about.asked.get("matched", 0))
+        if late > 0:
+            return f"{count(late, 'change')} that match have come late since the plan was made; plan again"
+    begin = max(until, chosen.start)
+    if begin >= chosen.end:
+        return None
+    rows = asking.ask("changes", table, where=chosen.matching, start=begin, end=chosen.end).rows
+    rows = holding(rows, chosen.condition, "new_image", "old_image", threads=asking.settings.threads)
+    if not len(rows):
+        return None
+    own = defaultdict(list)
+    for write in own_writes(asking.settings.home, table, about.table_id):
+        own[write.key].append(write)
+    others = [row for row in rows.to_pylist() if not _is_own(row, own)]
+    newest = max((row["ts"] for row in others), default=None)
+    return newest and f"{count(len(others), 'change')} that match were made since the plan, the last at {newest} UTC"
+
+
+def _is_own(row: Mapping[str, Any], own: Mapping[str, Sequence[OwnWrite]]) -> bool:
+    digest = image_digest(orjson.loads(row["new_image"]) if row["new_image"] else None)
+    return any(write.made(row["keys"], digest, row["ts"].replace(tzinfo=UTC)) for write in own.get(row["keys"], ()))
+
+
+@contextmanager
+def _table(asking: Asking, table: str, live: bool | None) -> Iterator[tuple[Target | None, Description | None]]:
+    """Open the table itself, where there is one, and describe it."""
+    if live is False:
+        yield None, None
+        return
+    if asking.engine.tables_in_dynamodb and asking.engine.session:
+        target: Target = DynamoTarget(asking.engine.session, table)
+        try:
+            described = target.describe()
+        except StoreError:
+            if live:
+                raise
+            yield None, None
+            return
+        yield target, described
+        return
+    settings = asking.settings
+    if (settings.source and not live) or not settings.item_store.is_file():
+        if live:
+            raise StoreError(f"there is no table {table!r} in the item store of this machine: leave out live")
+        yield None, None
+        return
+    with ItemStore(settings.item_store) as store:
+        if table not in store.tables():
+            if live:
+                raise StoreError(f"there is no table {table!r} in the item store, but: {', '.join(store.tables())}")
+            yield None, None
+            return
+        target = StoreTarget(store, settings.item_store, table)
+        yield target, target.describe()
+
+
+def _ttl_name(asking: Asking, table: str, target: Target | None) -> str | None:
+    """Name the attribute that holds the time to live of a table; None where there is none, or it may not be asked."""
+    if isinstance(target, StoreTarget):
+        with ItemStore(asking.settings.item_store) as store:
+            return store.time_to_live(table)
+    if isinstance(target, DynamoTarget) and asking.engine.session:
+        from workbench.aws import dynamodb
+
+        return dynamodb.time_to_live(asking.engine.session, table)
+    return None
+
+
+def _key_of(key: Image) -> str:
+    from workbench.model.canonical import canonical_keys
+
+    return canonical_keys(key)
+
+
+def _reversed_outcomes(write: Any) -> Iterator[PathOutcome]:
+    """Tell what a write changes, where no chain does."""
+    if write.kind == "Update":
+        for change in write.changes:
+            yield PathOutcome(
+                change.path, None, "taken back", "", change.wanted, change.expected, change.expected, change.wanted
+            )
+        return
+    for name, value in (write.item or {}).items():
+        if name not in write.key:
+            put = write.kind == "Put"
+            sides = (value, None, None, value) if put else (None, value, value, None)
+            yield PathOutcome((name,), None, "taken back", "", *sides)
