@@ -27,6 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra_cdk.synth import Synthesised, synthesise
 from infra_cdk.variants import VARIANTS
+from workbench.model.item_writes import writes_of
 
 MINISTACK = "ministack==1.5.33"
 # Types it does not have; alarms it has, but not of metric math. Everything else is deployed as it is.
@@ -324,8 +325,8 @@ def test_the_transform_function_may_not_touch_the_data_it_is_sent(aws, stack):
 
 @pytest.fixture(scope="module")
 def reporting(aws: Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The deployed `reports` variant."""
-    context = VARIANTS["reports"] | {"name": "Reporting"}
+    """The deployed `reports` variant, with the policy of who applies undos."""
+    context = VARIANTS["reports"] | {"name": "Reporting", "undo": "true"}
     return deploy(aws, synthesise(context, tmp_path_factory.mktemp("reports")))
 
 
@@ -476,6 +477,38 @@ def test_who_exports_may_store_below_exports_alone(aws, reporting):
             lambda: s3.put_object(Bucket=lake, Key="data/items/x", Body=b"x"),
         )
         == [False] * 2
+    )
+
+
+def test_who_applies_undos_may_write_items_of_the_one_table_and_nothing_else(aws, reporting, stack):
+    me = user(aws, "undoer", arns=(reporting["UndoPolicy"],))
+    table, other, dynamodb = reporting["TableName"], stack["TableName"], aws("dynamodb", **me)
+    key = {"pk": {"S": "p-1"}}
+    now, after = {**key, "age": {"N": "41"}, "gone": {"S": ""}}, {**key, "age": {"N": "40"}}
+    for before, wanted in ((None, now), (now, after), (after, None)):
+        (write,) = writes_of(table, ["pk"], before, wanted)
+        ask = getattr(dynamodb, f"{write.kind.lower()}_item")
+        assert allowed(lambda ask=ask, write=write: ask(**write.element()[write.kind])) == [True]
+        assert dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item") == wanted
+    assert (
+        allowed(
+            lambda: dynamodb.batch_get_item(RequestItems={table: {"Keys": [key]}}),
+            lambda: dynamodb.describe_table(TableName=table),
+        )
+        == [True] * 2
+    )
+    assert (
+        allowed(
+            lambda: dynamodb.scan(TableName=table),
+            lambda: dynamodb.batch_write_item(RequestItems={table: [{"DeleteRequest": {"Key": key}}]}),
+            lambda: dynamodb.delete_table(TableName=table),
+            lambda: dynamodb.put_item(TableName=other, Item=key),
+            lambda: dynamodb.get_item(TableName=other, Key=key),
+            lambda: aws("s3", **me).list_objects_v2(Bucket=reporting["LakeBucket"]),
+            lambda: aws("athena", **me).start_query_execution(QueryString="select 1", WorkGroup=reporting["WorkGroup"]),
+            lambda: aws("kms", **me).describe_key(KeyId=physical(reporting, "Key")),
+        )
+        == [False] * 8
     )
 
 
