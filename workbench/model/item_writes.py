@@ -25,7 +25,7 @@ import orjson
 
 from workbench.errors import ParameterError
 from workbench.model.canonical import canonical_image, canonical_number
-from workbench.model.differences import same
+from workbench.model.differences import AttributePath, same
 from workbench.model.merging import Rules
 from workbench.model.sizes import item_size, value_size
 from workbench.model.write_limits import LONGEST_EXPRESSION, MOST_OPERATORS
@@ -509,7 +509,7 @@ def _merged_again(
 ) -> tuple[tuple[PathChange, ...], tuple[Path, ...]]:
     """Return the changes that are left, expecting what is there now, and the paths that another has changed."""
     counted = {*rules.bump, *rules.delta}
-    done, others = set(), []
+    done, others = set[AttributePath](), []
     for change in write.changes:
         there = _at(live, change.path)
         written = same(None if there is _NOWHERE else there, change.wanted)

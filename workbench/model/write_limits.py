@@ -45,6 +45,11 @@ _ACTION = {
     "SET": re.compile(rf"({_PLACE}) ?= ?(:\w+)", re.ASCII),
     "REMOVE": re.compile(rf"({_PLACE})", re.ASCII),
 }
+_PLACES = re.compile(_PLACE, re.ASCII)
+_USED = re.compile(r"[#:]\w+", re.ASCII)
+_OPERATOR = re.compile(r"=| AND |attribute_\w+\(", re.ASCII)
+_PLACEHOLDER = {sign: re.compile(rf"{sign}\w{{1,{_LONGEST_PLACEHOLDER - 1}}}", re.ASCII) for sign in "#:"}
+_PLAIN_NUMBER = re.compile(r"-?[1-9]\d{0,37}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -103,20 +108,19 @@ def _faults(kind: str, body: Mapping[str, Any]) -> Iterator[str]:
     if kind == "Update":
         yield from _expression_faults("UpdateExpression", update)
         yield from _update_faults(update, names, values, image)
-    used = set(re.findall(r"[#:]\w+", f"{condition} {update}", re.ASCII))
-    if used - names.keys() - values.keys():
+    used, given = {*_USED.findall(condition), *_USED.findall(update)}, {*names, *values}
+    if not used <= given:
         yield "an expression uses a name or a value that is not given"
-    if (names.keys() | values.keys()) - used:
+    if not given <= used:
         yield "a name or a value is given that no expression uses"
 
 
 def _expression_faults(name: str, text: str) -> Iterator[str]:
     if (length := len(text.encode())) > LONGEST_EXPRESSION:
         yield f"its {name} has {length:,} bytes, of {LONGEST_EXPRESSION:,} that are allowed"
-    operators = len(re.findall(r"=| AND |attribute_\w+\(", text))
-    if operators > MOST_OPERATORS:
+    if len(text) > MOST_OPERATORS and (operators := len(_OPERATOR.findall(text))) > MOST_OPERATORS:
         yield f"its {name} has {operators:,} operators, of {MOST_OPERATORS} that are allowed"
-    if any(place.count(".") >= DEEPEST for place in re.findall(_PLACE, text, re.ASCII)):
+    if text.count(".") >= DEEPEST and any(place.count(".") >= DEEPEST for place in _PLACES.findall(text)):
         yield f"its {name} has a path of more than {DEEPEST} names"
 
 
@@ -152,7 +156,7 @@ def _update_faults(
 def _placeholder_faults(names: Mapping[str, str], values: Mapping[str, Any]) -> Iterator[str]:
     for sign, given in (("#", names), (":", values)):
         for placeholder in given:
-            if not re.fullmatch(rf"{sign}\w+", placeholder, re.ASCII) or len(placeholder) > _LONGEST_PLACEHOLDER:
+            if not _PLACEHOLDER[sign].fullmatch(placeholder):
                 yield "a placeholder is not # or : and letters, digits or _, of up to 255 bytes"
     size = sum(len(placeholder) for placeholder in (*names, *values))
     for name in names.values():
@@ -248,6 +252,8 @@ def _text_faults(text: str) -> str:
 
 
 def _number_faults(text: str) -> str:
+    if _PLAIN_NUMBER.fullmatch(text):
+        return ""
     if not _NUMBER.fullmatch(text):
         return "is not a number"
     number = Decimal(text)
