@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -23,12 +23,18 @@ from workbench.model.item_writes import (
     moved,
     writes_of,
 )
+from workbench.model.merging import Rules
 from workbench.model.sizes import item_size
 from workbench.model.write_limits import faults
 
 KEY = {"pk": {"S": "p-1"}}
 BOTH = {"sk": {"N": "7"}, **KEY}
-RULES = SimpleNamespace(bump=(("version",),), delta=(("visits",),), mark={("undone_by",): {"S": "undo 7"}})
+RULES = Rules(
+    at=datetime(2026, 11, 18, 12, tzinfo=UTC),
+    bump=(("version",),),
+    delta=(("visits",),),
+    mark={("undone_by",): {"S": "undo 7"}},
+)
 
 
 def text(image: Any) -> str | None:
@@ -351,6 +357,23 @@ def test_a_difference_is_not_taken_twice_where_a_write_may_have_been_done():
     assert again(both, {**KEY, "age": {"N": "7"}, "visits": {"N": "10"}}, RULES, perhaps_sent=True) == [update(visits)]
     assert again(both, {**KEY, "age": {"N": "9"}, "visits": {"N": "8"}}, RULES, perhaps_sent=True) == [update(AGE)]
     assert moved(both, {**KEY, "age": {"N": "9"}, "visits": {"N": "8"}}, RULES, perhaps_sent=True) == (("visits",),)
+
+
+@pytest.mark.parametrize("signature", ["aws_dbe_foot", "*amzn-ddb-map-sig*"])
+def test_an_item_that_is_signed_is_changed_as_a_whole_or_not_at_all(signature):
+    now = {**KEY, "age": {"N": "9"}, "name": {"S": "x"}, signature: {"B": "AA=="}}
+    after = {**KEY, "age": {"N": "7"}, "name": {"S": "y"}, signature: {"B": "AQ=="}}
+    (write,) = writes_of("things", ["pk"], now, after)
+    assert again(write, now, RULES) == [write]
+    assert again(write, after, RULES) == []
+    for live in (
+        {**now, "age": {"N": "8"}, signature: {"B": "Ag=="}},
+        {**now, signature: {"B": "Ag=="}},
+        {**now, "name": after["name"]},
+        {name: value for name, value in now.items() if name != signature},
+    ):
+        assert isinstance(again(write, live, RULES), Conflict)
+        assert moved(write, live, RULES)
 
 
 def test_puts_and_deletes_are_merged_again_whole():

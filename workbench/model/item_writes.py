@@ -25,15 +25,11 @@ import orjson
 
 from workbench.errors import ParameterError
 from workbench.model.canonical import canonical_image, canonical_number
-from workbench.model.differences import AttributePath, same
-from workbench.model.merging import Rules
+from workbench.model.differences import same
+from workbench.model.merging import Image, Rules, Value, is_signed
 from workbench.model.sizes import item_size, value_size
 from workbench.model.write_limits import LONGEST_EXPRESSION, MOST_OPERATORS
 
-Image = Mapping[str, Any]
-"""An item, or its key, as DynamoDB JSON with binary encoded once."""
-Value = Mapping[str, Any]
-"""One value by its type, such as ``{"S": "Ann"}``."""
 Path = tuple[str, ...]
 """Names of an attribute and of what is in its maps; a list is whole."""
 
@@ -305,7 +301,8 @@ def again(write: Write, live: Image | None, rules: Rules, *, perhaps_sent: bool 
     """Return what is left to write where a write's condition did not hold, since the item has changed meanwhile.
 
     Of an update, what another has changed stays: see `moved`. Numbers that are taken back by their difference, versions
-    and members of sets follow what is there now. An item that was deleted meanwhile has nothing to take back.
+    and members of sets follow what is there now. An item that was deleted meanwhile has nothing to take back, and one
+    that is signed is changed as a whole or not at all.
 
     Parameters
     ----------
@@ -320,8 +317,8 @@ def again(write: Write, live: Image | None, rules: Rules, *, perhaps_sent: bool 
     list of Write or Conflict
         Nothing where all is as it was to be, or the item is gone.
 
-    >>> from types import SimpleNamespace
-    >>> rules = SimpleNamespace(bump=(), delta=(("visits",),), mark={})
+    >>> from datetime import UTC, datetime
+    >>> rules = Rules(at=datetime(2026, 11, 18, tzinfo=UTC), delta=(("visits",),))
     >>> write = Write("t", "Update", {"pk": {"S": "p"}}, None, (PathChange(("visits",), {"N": "9"}, {"N": "7"}),))
     >>> again(write, {"pk": {"S": "p"}, "visits": {"N": "12"}}, rules)[0].changes[0].wanted
     {'N': '10'}
@@ -346,9 +343,9 @@ def again(write: Write, live: Image | None, rules: Rules, *, perhaps_sent: bool 
 def moved(write: Write, live: Image | None, rules: Rules, *, perhaps_sent: bool = False) -> tuple[Path, ...]:
     """Return the paths of an update that another has changed meanwhile, and that `again` leaves as they are.
 
-    >>> from types import SimpleNamespace
+    >>> from datetime import UTC, datetime
     >>> write = Write("t", "Update", {"pk": {"S": "p"}}, None, (PathChange(("age",), {"N": "9"}, {"N": "7"}),))
-    >>> moved(write, {"pk": {"S": "p"}, "age": {"N": "8"}}, SimpleNamespace(bump=(), delta=(), mark={}))
+    >>> moved(write, {"pk": {"S": "p"}, "age": {"N": "8"}}, Rules(at=datetime(2026, 11, 18, tzinfo=UTC)))
     (('age',),)
     """
     if write.kind != "Update" or live is None:
@@ -509,7 +506,7 @@ def _merged_again(
 ) -> tuple[tuple[PathChange, ...], tuple[Path, ...]]:
     """Return the changes that are left, expecting what is there now, and the paths that another has changed."""
     counted = {*rules.bump, *rules.delta}
-    done, others = set[AttributePath](), []
+    done, others = set[Path](), []
     for change in write.changes:
         there = _at(live, change.path)
         written = same(None if there is _NOWHERE else there, change.wanted)
@@ -517,6 +514,10 @@ def _merged_again(
             done.add(change.path)
         else:
             others.append((change, there))
+    if is_signed(live) or is_signed(dict.fromkeys(change.path[0] for change in write.changes)):
+        changed = [change.path for change, there in others if not same(there, change.expected)]
+        whole = not (done or changed)  # else the item would be one that was never signed
+        return (write.changes, ()) if whole else ((), tuple(changed or (change.path for change, _ in others)))
     aside = {*rules.bump, *rules.mark}  # these go along with other changes
     sent = perhaps_sent and bool(done - counted - aside)
     left: list[PathChange] = []

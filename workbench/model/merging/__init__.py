@@ -34,7 +34,7 @@ from workbench.model.merging.changes import (
     Unknown,
     Value,
 )
-from workbench.model.merging.taking_back import back_to, take_back
+from workbench.model.merging.taking_back import back_to, is_signed, take_back
 
 __all__ = [
     "UNKNOWN",
@@ -49,5 +49,6 @@ __all__ = [
     "Unknown",
     "Value",
     "back_to",
+    "is_signed",
     "take_back",
 ]

@@ -68,7 +68,7 @@ def take_back(changes: Sequence[ItemChange], now: Image | None, rules: Rules, ke
     if any(change.bad and UNKNOWN in (change.before, change.after) for change in changes):
         return _unknown(now, takes_back)
     steps = steps_of(changes, now) if takes_back else []
-    signed = any(_signed(image) for change in changes for image in (change.before, change.after)) or _signed(now)
+    signed = any(is_signed(image) for change in changes for image in (change.before, change.after)) or is_signed(now)
     outcomes: list[PathOutcome] = []
     if now is None and (gone := _gone(changes, steps)):
         return Merged("gone", None, (gone,), takes_back)
@@ -112,7 +112,7 @@ def back_to(
     if by_ttl and now is None and then is not None and rules.expired == "skip":
         gone = PathOutcome((), None, "kept", "it has expired since", found, None, None, None)
         return Merged("gone", None, (gone,), frozenset())
-    signed = _signed(then) or _signed(now)
+    signed = is_signed(then) or is_signed(now)
     outcomes: list[PathOutcome] = []
     value = Nodes(rules, keys, whole=signed).merge((), [Step(found, is_now, bad=True)], is_now, outcomes)
     return _finished(value, now, outcomes, [then], rules, frozenset(), signed=signed)
@@ -159,7 +159,12 @@ def _gone(changes: Sequence[ItemChange], steps: Sequence[Step]) -> PathOutcome |
     return PathOutcome((), None, status, why, first.before, final.after, None, None)
 
 
-def _signed(image: Image | Unknown | None) -> bool:
+def is_signed(image: Image | Unknown | None) -> bool:
+    """Return whether an item is signed by the AWS Database Encryption SDK: it can only be what it was as a whole.
+
+    >>> is_signed({"pk": {"S": "p-1"}, "aws_dbe_foot": {"B": "AA=="}})
+    True
+    """
     return image is not None and not isinstance(image, Unknown) and any(map(_SIGNATURE.fullmatch, image))
 
 
