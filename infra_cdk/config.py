@@ -35,6 +35,7 @@ _OF_LOG = (
     "replica_region",
     "view",
     "exports",
+    "undo",
 )
 _OF_STREAM = ("stream_shards", "stream_retention_hours", "search_rotation", "search_backup")
 
@@ -218,6 +219,13 @@ class Config:
         example="pk:S,person.age:N,paid:BOOL",
     )
     exports: bool = option(False, "A policy to export the table to exports/ of the bucket, for baselines")
+    undo: bool = option(False, "A policy to write the table's items back, for whoever applies undos; nobody has it")
+    table_key: str = option(
+        "",
+        "undo: ARN of the customer's own key that an existing table is encrypted with, where it is",
+        pattern=r"|arn:aws[\w-]*:kms:[\w-]+:\d{12}:key/[\w-]{1,128}",
+        example="arn:aws:kms:eu-central-1:123456789012:key/1a2b3c4d-0000-0000-0000-000000000000",
+    )
 
     producer_account: str = option(
         "", "cross-account: account of the table and its stream", pattern=r"|\d{12}", example="123456789012"
@@ -291,6 +299,10 @@ class Config:
             ),
             (self.search != "none" and self.variant != "single", f"search={self.search} needs variant=single"),
             (self.exports and self.variant != "single", "exports needs variant=single"),
+            (
+                bool(self.table_key) and not (self.undo and self.table),
+                "table_key is an existing table's, for undo: give table and undo, or leave it out",
+            ),
             (
                 self.search == "lambda" and bool(self.table) != bool(self.table_stream),
                 "search=lambda needs the existing table's table_stream, and a new table has its own",

@@ -32,6 +32,7 @@ WHOLE: dict[str, Any] = {
     "search": "firehose",
     "reports": "true",
     "exports": "true",
+    "undo": "true",
     "replica_region": "eu-west-1",
     "lake_formation": "arn:aws:iam::123456789012:role/Analyst",
 }

@@ -48,6 +48,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "table_stream": _STREAM,
         "network": "private",
     },
+    "undo": {"undo": "true"},
+    "undo-existing": {
+        "undo": "true",
+        "table": "arn:aws:dynamodb:eu-central-1:123456789012:table/orders",
+        "table_key": "arn:aws:kms:eu-central-1:123456789012:key/1a2b3c4d-0000-0000-0000-000000000000",
+    },
+    "cross-account-undo": _ACCOUNTS | {"undo": "true"},
     "reports": {"reports": "true", "timezone": "Europe/Berlin", "exports": "true", "production": "true"},
     "cross-account-reports": _ACCOUNTS | {"reports": "true", "network": "private"},
     "governed": {

@@ -1,4 +1,4 @@
-"""Who governs the lake, each where it is asked for: Lake Formation, a replica in a second Region, and exports."""
+"""Who governs the lake and the table, each where it is asked for: Lake Formation, a replica, exports, undos."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from constructs import Construct
 
 from infra_cdk.config import Config
 from infra_cdk.stacks.catalog import Catalog
-from infra_cdk.stacks.encryption import bucket_key_use, encryption_key
+from infra_cdk.stacks.encryption import bucket_key_use, encryption_key, table_key_use
+from infra_cdk.stacks.source import Source
 from infra_cdk.stacks.storage import private_bucket, tidy
 
 
@@ -199,6 +200,34 @@ def export_policy(
                 sid="Find", actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[lake.bucket_arn]
             ),
             bucket_key_use(scope, key.key_arn, lake.bucket_arn, "Decrypt", "GenerateDataKey"),
+        ],
+    )
+
+
+def undo_policy(config: Config, key: kms.IKey, source: Source) -> iam.ManagedPolicy:
+    """Make the policy of who applies undos: to read and write items of the one table. It is attached to nobody."""
+    table_key = config.table_key if config.table else key.key_arn
+    return iam.ManagedPolicy(
+        source,
+        "Undo",
+        description=f"{config.name}: write items of the table back",
+        statements=[
+            iam.PolicyStatement(
+                sid="WriteItems",
+                resources=[source.table.table_arn],
+                actions=["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            ),
+            iam.PolicyStatement(
+                sid="ReadItems",
+                resources=[source.table.table_arn],
+                actions=[
+                    "dynamodb:BatchGetItem",
+                    "dynamodb:DescribeKinesisStreamingDestination",
+                    "dynamodb:DescribeTable",
+                    "dynamodb:GetItem",
+                ],
+            ),
+            *([table_key_use(source, table_key)] if table_key else []),
         ],
     )
 

@@ -17,7 +17,7 @@ from infra_cdk.stacks.cross_account import Names, let_producer_write, shared_lak
 from infra_cdk.stacks.delivery import Delivery, Destination
 from infra_cdk.stacks.encryption import bucket_key_use, encryption_key
 from infra_cdk.stacks.generator import generator_function
-from infra_cdk.stacks.governance import LakeFormation, export_policy, replicate
+from infra_cdk.stacks.governance import LakeFormation, export_policy, replicate, undo_policy
 from infra_cdk.stacks.network import Network
 from infra_cdk.stacks.reports import Reports
 from infra_cdk.stacks.search import Search
@@ -69,6 +69,7 @@ class Pipeline(cdk.Stack):
             watch_lake(self.watch, self.reports)
             if self.search:
                 self.watch.search(self.search, self.storage.lake)
+        let_undo(self, config, self.key, self.source)
         tell_source(self, self.source, self.delivery, self.generator)
         tell_lake(self, self.storage, self.athena, config)
 
@@ -99,6 +100,7 @@ class Producer(cdk.Stack):
         self.watch = Watch(self, "Watch", config=config, key=self.key) if config.alarms else None
         if self.watch:
             watch_source(self.watch, self.source, self.delivery, self.transform, self.generator)
+        let_undo(self, config, self.key, self.source)
         tell_source(self, self.source, self.delivery, self.generator)
 
 
@@ -209,6 +211,13 @@ def schema_table(stack: cdk.Stack, config: Config, bucket_name: str, catalog: Ca
         return catalog.table
     catalog = catalog or Catalog(stack, "Catalog", config=config, bucket_name=bucket_name)
     return catalog.table or explicit_table(catalog, catalog.database, config, bucket_name)
+
+
+def let_undo(stack: cdk.Stack, config: Config, key: kms.IKey, source: Source) -> None:
+    """Make the policy of who applies undos, where it is asked for."""
+    if config.undo:
+        policy = undo_policy(config, key, source)
+        cdk.CfnOutput(stack, "UndoPolicy", value=policy.managed_policy_arn, description="Who applies undos")
 
 
 def tell_source(stack: cdk.Stack, source: Source, delivery: Delivery, generator: lambda_.Function | None) -> None:

@@ -165,6 +165,7 @@ def test_an_account_where_all_is_well_is_ok_line_by_line(account):
         "stream of persons",
         "point-in-time recovery of persons",
         "replication of persons",
+        "undo of persons",
         "Firehose to-lake",
         "delivery by to-lake",
         "errors of to-lake",
@@ -515,6 +516,60 @@ def test_a_table_of_another_account_is_a_warning_only(account):
     found = account.check()
     assert found.loc["stream of persons", "status"] == "warning"
     assert "table_names=" in found.loc["stream of persons", "remedy"]
+
+
+def test_who_may_apply_an_undo_is_told_by_writes_that_are_never_made(account):
+    client = account.session.client("dynamodb")
+    line = account.check().loc["undo of persons"]
+    assert (line["status"], line["remedy"]) == ("ok", "")
+    assert line["detail"] == "this identity may apply one: it may put, update and delete items"
+    assert client.scan(TableName="persons")["Items"] == []
+    mine = {"pk": {"S": "workbench check"}, "kept": {"S": "x"}}  # nor where an item has the key that is tried
+    client.put_item(TableName="persons", Item=mine)
+    assert account.check().loc["undo of persons", "detail"].startswith("this identity may apply one")
+    assert client.scan(TableName="persons")["Items"] == [mine]
+
+
+@pytest.mark.parametrize(
+    ("key", "kinds"), [({"pk": "N"}, "N"), ({"pk": "B", "sk": "S"}, "BS"), ({"pk": "S", "sk": "N"}, "SN")]
+)
+def test_who_may_apply_an_undo_is_told_of_tables_of_all_keys(account, key, kinds):
+    client = account.session.client("dynamodb")
+    client.delete_table(TableName="persons")
+    client.create_table(
+        TableName="persons",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": n, "KeyType": t} for n, t in zip(key, ("HASH", "RANGE"), strict=False)],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in key.items()],
+    )
+    assert account.check().loc["undo of persons", "detail"].startswith("this identity may apply one")
+    assert client.scan(TableName="persons")["Items"] == []
+
+
+def test_it_is_no_fault_that_an_analyst_may_not_apply_an_undo(account):
+    for operation in ("PutItem", "UpdateItem", "DeleteItem"):
+        account.deny("dynamodb", operation)
+    line = account.check().loc["undo of persons"]
+    assert (line["status"], line["remedy"]) == ("ok", "")
+    assert line["detail"].startswith(
+        "this identity may plan one and not apply it, "
+        "without dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:DeleteItem; "
+    )
+    account.deny(
+        "dynamodb",
+        "DeleteItem",
+        "User: a is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-central-1:123456789012:key/1",
+    )
+    assert "UpdateItem, kms:Decrypt on arn:aws:kms:" in account.check().loc["undo of persons", "detail"]
+    account.deny("dynamodb", "DescribeTable")
+    assert "without dynamodb:DescribeTable; " in account.check().loc["undo of persons", "detail"]
+
+
+def test_that_an_undo_could_not_be_tried_is_told(account):
+    account.answer("dynamodb", "PutItem", lambda: ("ProvisionedThroughputExceededException", "slow down"))
+    line = account.check().loc["undo of persons"]
+    assert line["status"] == "warning"
+    assert "slow down" in line["detail"]
 
 
 def test_point_in_time_recovery_that_is_off_is_told(account):

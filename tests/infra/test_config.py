@@ -114,6 +114,14 @@ def test_a_config_cannot_be_changed():
             {"schedules": "daily report x"},
             "schedules=daily report x: give something like quality: cron(30 6 ? * MON *) quality {table} --start=-8d",
         ),
+        (
+            {"table": "orders", "table_key": "arn:aws:kms:eu-central-1:123456789012:key/1"},
+            "table_key is an existing table's, for undo: give table and undo, or leave it out",
+        ),
+        (
+            {"undo": "true", "table_key": "arn:aws:kms:eu-central-1:123456789012:key/1"},
+            "table_key is an existing table's, for undo: give table and undo, or leave it out",
+        ),
         ({"alarms": "false", "alarm_email": "a@example.com"}, "alarm_email needs alarms=true"),
         (
             {"transform": "flat", "catalog": "crawler", "view": "pk:S"},
@@ -179,6 +187,7 @@ def test_a_bad_value_is_one_line_that_says_what_would_do(context, message):
         {"view": "pk:S"},
         {"lake_formation": "arn:aws:iam::123456789012:role/Analyst"},
         {"exports": "true"},
+        {"undo": "true"},
     ],
     ids=lambda context: next(iter(context)),
 )

@@ -1,4 +1,4 @@
-"""Lake Formation, the replica, the flattened view, exports, and the examples beside the package's own questions."""
+"""Lake Formation, the replica, the flattened view, exports, undos, and the examples beside the package's own questions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import pytest
 pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
 
 from infra_cdk.config import Config
+from infra_cdk.synth import synthesise
+from infra_cdk.variants import VARIANTS
 from infra_cdk.views import extra_queries, flattened
 from tests.helpers.aws.server import AwsServer
 from tests.helpers.logs import chain, micros
@@ -89,6 +91,51 @@ def test_who_exports_may_export_the_table_below_one_prefix(variants):
     (store,) = [each for each in policy if each["Sid"] == "Store"]
     assert written(store["Resource"]).endswith("/exports/*")
     assert not resources(variants["single"], "AWS::IAM::ManagedPolicy").keys() & {"Exporter"}
+
+
+@pytest.mark.parametrize("variant", ["undo", "undo-existing", "cross-account-undo"])
+def test_who_applies_undos_may_read_and_write_items_of_the_one_table_and_is_nobody_by_default(variants, variant):
+    made = variants[variant]
+    (policy,) = [each for name, each in resources(made, "AWS::IAM::ManagedPolicy").items() if "SourceUndo" in name]
+    assert not policy["Properties"].keys() & {"Users", "Groups", "Roles"}
+    statements = {each["Sid"]: each for each in policy["Properties"]["PolicyDocument"]["Statement"]}
+    assert set(statements) == {"WriteItems", "ReadItems", "KeyOfTable"}
+    assert statements["WriteItems"]["Action"] == ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    assert statements["ReadItems"]["Action"] == [
+        "dynamodb:BatchGetItem",
+        "dynamodb:DescribeKinesisStreamingDestination",
+        "dynamodb:DescribeTable",
+        "dynamodb:GetItem",
+    ]
+    table, key = written(statements["WriteItems"]["Resource"]), written(statements["KeyOfTable"]["Resource"])
+    assert written(statements["ReadItems"]["Resource"]) == table
+    if variant == "undo-existing":
+        assert (table, key) == (VARIANTS[variant]["table"], VARIANTS[variant]["table_key"])
+    else:
+        assert (table, key) == tuple(
+            "${" + name.rpartition("/")[2] + ".Arn}"
+            for kind in ("AWS::DynamoDB::Table", "AWS::KMS::Key")
+            for name in resources(made, kind)
+            if "Consumer" not in name
+        )
+    (via,) = statements["KeyOfTable"]["Condition"]["StringEquals"].values()
+    assert written(via).startswith("dynamodb.")
+
+
+def test_nobody_may_write_items_where_it_is_not_asked_for(variants):
+    for name, made in variants.items():
+        if "undo" not in name:
+            assert not {right.action for right in rights(made)} & {
+                "dynamodb:DeleteItem",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+            }
+
+
+def test_an_existing_table_without_a_key_of_its_own_needs_none(tmp_path):
+    made = synthesise({"undo": "true", "table": "orders"}, tmp_path)
+    policy = only(made, "AWS::IAM::ManagedPolicy", "SourceUndo")["PolicyDocument"]["Statement"]
+    assert [each["Sid"] for each in policy] == ["WriteItems", "ReadItems"]
 
 
 @pytest.fixture(scope="module")

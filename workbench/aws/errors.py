@@ -74,7 +74,14 @@ _ACTIONS = {
     "ListDeliveryStreams": "firehose:ListDeliveryStreams",
     "DescribeDeliveryStream": "firehose:DescribeDeliveryStream",
 }
-_SERVICES = {"Object": "s3", "Bucket": "s3", "Database": "glue", "Table": "glue", "Partition": "glue"}
+_SERVICES = {
+    "Object": "s3",
+    "Bucket": "s3",
+    "Database": "glue",
+    "Table": "glue",
+    "Partition": "glue",
+    "Item": "dynamodb",
+}
 
 _LOG_IN = "aws sso login (or aws configure), then again; profile= or AWS_PROFILE chooses another profile"
 _LOOK_AT_THE_NETWORK = "look at the network: proxy (HTTPS_PROXY), VPC endpoint, region=, endpoint="

@@ -38,7 +38,8 @@ _DEPENDENT = ("workgroup", "results", "database", "change log", "pipeline")
 def check_aws(settings: Settings, catalog: Callable[[Session, Settings], Catalog] = Catalog) -> list[Check]:
     """Try every part that a question on Athena needs, and the pipeline that fills the log.
 
-    A small object is written to where results go, and removed.
+    A small object is written to where results go, and removed. Whether items of a table may be written, for an undo, is
+    tried by writes on a condition that no item can meet.
     """
     try:
         session = open_session(settings)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workbench.aws.errors import is_unauthenticated
+from workbench.aws.errors import error_code, is_denied, is_unauthenticated, missing_permission
 from workbench.checks.check import Check, Status
 from workbench.checks.clients import Clients
 from workbench.checks.refusal import refusal
@@ -74,6 +74,7 @@ def check_pipeline(
         yield from _destinations(name, table, destinations)
     yield from _tried(f"point-in-time recovery of {table}", f"table/{table}", lambda: _recovery(clients, table))
     yield from _tried(f"replication of {table}", "*", lambda: _replication(clients, table))
+    yield from _tried(f"undo of {table}", f"table/{table}", lambda: _undo(clients, table))
     if not arns:
         return
     if isinstance(delivery, Exception):
@@ -135,6 +136,48 @@ def _recovery(clients: Clients, table: str) -> Iterator[Check]:
             f"backups --table-name {table} --point-in-time-recovery-specification "
             "PointInTimeRecoveryEnabled=true",
         )
+
+
+def _undo(clients: Clients, table: str) -> Iterator[Check]:
+    """Tell whether this identity may apply an undo, which few should: it is no fault where it may not.
+
+    AWS tells by trying only. What is tried are writes on a condition that no item meets: none is ever made.
+    """
+    client, missing = clients.dynamodb, list[str]()
+
+    def denied(ask: Callable[..., Any], **request: Any) -> Any:
+        try:
+            return ask(TableName=table, **request)
+        except ClientError as error:
+            if is_denied(error):
+                needed = missing_permission(error)
+                missing.append(needed if needed.startswith("kms:") else needed.partition(" on ")[0])
+            elif error_code(error) != "ConditionalCheckFailedException":
+                raise
+            return None
+
+    if described := denied(client.describe_table):
+        kinds = {each["AttributeName"]: each["AttributeType"] for each in described["Table"]["AttributeDefinitions"]}
+        names = [each["AttributeName"] for each in described["Table"]["KeySchema"]]
+        values = {"S": {"S": "workbench check"}, "N": {"N": "0"}, "B": {"B": b"workbench check"}}
+        key = {name: values[kinds[name]] for name in names}
+        never: dict[str, Any] = {
+            "ConditionExpression": "attribute_exists(#0) AND attribute_not_exists(#0)",
+            "ExpressionAttributeNames": {"#0": names[0]},
+        }
+        denied(client.get_item, Key=key)
+        denied(client.put_item, Item=key, **never)
+        denied(client.update_item, Key=key, **never)
+        denied(client.delete_item, Key=key, **never)
+    if not missing:
+        yield Check(f"undo of {table}", "ok", "this identity may apply one: it may put, update and delete items")
+        return
+    yield Check(
+        f"undo of {table}",
+        "ok",
+        f"this identity may plan one and not apply it, without {', '.join(dict.fromkeys(missing))}; "
+        "where it should, give it the policy that infra_cdk makes with -c undo=true",
+    )
 
 
 def _replication(clients: Clients, table: str) -> Iterator[Check]:

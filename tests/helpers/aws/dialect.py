@@ -29,8 +29,8 @@ from workbench.sql.dialects import in_duckdb
 _MACROS = r"""
 create macro trino_json_parse(x) as cast(trino_json_sorted(x) as json);
 create macro trino_json_format(x) as cast(x as varchar);
-create macro trino_to_json(x) as cast(trino_json_written(
-    case typeof(x) when 'JSON' then cast(x as varchar) else cast(to_json(x) as varchar) end) as json);
+create macro trino_to_json(x) as cast(trino_json_written(list_transform([x], lambda v:
+    case typeof(v) when 'JSON' then cast(v as varchar) else cast(to_json(v) as varchar) end)[1]) as json);
 create macro trino_varchar(x) as list_transform([x], lambda v: case typeof(v)
     when 'VARCHAR' then cast(v as varchar)
     when 'TIMESTAMP' then strftime(try_cast(cast(v as varchar) as timestamp), '%Y-%m-%d %H:%M:%S.%f')
@@ -83,7 +83,8 @@ create macro trino_date(x) as list_transform([x], lambda v: case typeof(v)
     else cast(v as varchar)
 end)[1];
 create macro trino_array_distinct(a) as list_filter(a, lambda each, place: list_position(a, each) = place);
-create macro trino_array_join(a, d) as case when a is not null then coalesce(array_to_string(a, d), '') end;
+create macro trino_array_join(a, d) as list_transform([a], lambda v:
+    case when v is not null then coalesce(array_to_string(v, d), '') end)[1];
 create macro trino_contains(a, x) as case
     when list_contains(a, x) then true when len(list_filter(a, lambda each: each is null)) > 0 then null
     when a is not null and x is not null then false end;
@@ -98,6 +99,7 @@ create macro trino_array_min(a) as case when list_count(a) = len(a) then list_mi
 create macro trino_upper(s) as array_to_string(list_transform(string_split(s, 'ß'), lambda part: upper(part)), 'ß');
 create macro trino_substr(s, b, n) as case when b = 0 or b > length(s) or b < -length(s) or n <= 0 then left(s, 0)
     else substr(s, b, case when n > 4294967295 then 4294967295 else n end) end;
+create macro trino_length(n) as case when n <= 0 then 0 when n > 4294967295 then 4294967295 else n end;
 create macro with_timezone(t, zone) as timezone(zone, cast(t as timestamp));
 create macro at_timezone(t, zone) as timezone(zone, t);
 create macro from_iso8601_timestamp_nanos(x) as cast(x as timestamp with time zone);
@@ -162,8 +164,7 @@ def _mended(node: Any) -> Any:
         case exp.Upper():
             return exp.Anonymous(this="trino_upper", expressions=[node.this])
         case exp.Substring():
-            length = node.args.get("length") or exp.Literal.number(2**31)
-            return exp.Anonymous(this="trino_substr", expressions=[node.this, node.args["start"], length])
+            return _substr(node.this, node.args["start"], node.args.get("length") or exp.Literal.number(2**31))
         case exp.ArrayDistinct():
             return exp.Anonymous(this="trino_array_distinct", expressions=[node.this])
         case exp.ArrayContains():
@@ -202,6 +203,15 @@ def _mended(node: Any) -> Any:
         case exp.AtTimeZone():
             return exp.AtTimeZone(this=exp.cast(node.this, "timestamptz"), zone=node.args["zone"])
     return node
+
+
+def _substr(text: Any, start: Any, length: Any) -> Any:
+    """Write a part of a text: from a place that is known, as nearly all are, with the text written once, not thrice."""
+    if not (isinstance(start, exp.Literal) and start.is_int and int(start.this) > 0):
+        return exp.Anonymous(this="trino_substr", expressions=[text, start, length])
+    if not (isinstance(length, exp.Literal) and length.is_int and int(length.this) < 2**32):
+        length = exp.Anonymous(this="trino_length", expressions=[length])
+    return exp.Anonymous(this="substr", expressions=[text, start, length])
 
 
 def _cast(node: Any) -> Any:
