@@ -297,14 +297,19 @@ def _steps(path: Any) -> Any:
 
 
 def _by_rows(function: Callable[..., Any]) -> Callable[..., pa.Array]:
-    """Run a function by row, which is given no NULL; its results' type is that of what it returns."""
+    """Run a function by row, which is given no NULL; its results' type is that of what it returns.
+
+    What it made of a value is remembered: most queries look at the same images, and at one of them several times.
+    """
     kinds = {"int": pa.int64(), "bytes": pa.binary(), "bool": pa.bool_()}
     back = kinds.get(function.__annotations__["return"].partition(" ")[0], pa.string())
+
+    known = functools.lru_cache(maxsize=16_384)(function)
 
     @functools.wraps(function)
     def whole(*columns: Any) -> pa.Array:
         rows = zip(*(column.to_pylist() for column in columns), strict=True)
-        return pa.array([None if None in row else function(*row) for row in rows], back)
+        return pa.array([None if None in row else known(*row) for row in rows], back)
 
     return whole
 
@@ -438,7 +443,6 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"(\\[^z])|\\z", lambda found: found[1] or r"\Z", text), re.ASCII)
 
 
-@functools.lru_cache(maxsize=65536)
 def regexp_extract(text: str, pattern: str, group: int) -> str | None:
     """Return a group of the first match; None where there is no match, or the group has no part in it."""
     found = _pattern(pattern).search(text)
