@@ -1333,6 +1333,81 @@ class Workbench:
         """
         return self._engine.export_status(table)
 
+    def replay(
+        self,
+        table: str,
+        to_table: str,
+        *,
+        as_of: Moment | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        rate: float | None = None,
+        limit: int | None = None,
+        why: str | None = None,
+        out: str | Path | None = None,
+        journal: str | Path | None = None,
+    ) -> Applied:
+        """Write a state of a table, or the changes of a window in their order, into another table.
+
+        The other one is of the embedded item store, where it is made if it is not there, or, with ``engine="athena"``,
+        of DynamoDB, where it must be, with the same key. What is written is planned in a file first, and every write
+        has its condition: a state is put where no such item is, a change is made of an item that is as the log says it
+        was. What else is there is left alone, and reported. Masks hold in what is written.
+
+        Parameters
+        ----------
+        to_table
+            The other table's name.
+        as_of
+            The state at an instant, inclusive; without it, and without a window, the state now.
+        start, end
+            The changes of this window of event time, `start` inclusive, `end` exclusive, in their order. The other
+            table is to hold the state at its start.
+        rate
+            At most so many write units a second.
+        limit
+            Only so many writes; `apply`, given the plan, goes on.
+        why
+            A reason, for the journal.
+        out
+            The file of the plan; else one in `home`/undo. `apply` with it goes on, whatever ended this.
+        journal
+            The file in which is written down what was written; else the plan's name and ``.journal``.
+
+        Returns
+        -------
+        Applied
+            What came of it; see `workbench.undo.applying.Applied`.
+
+        Raises
+        ------
+        ParameterError
+            Where it is the table itself, or the other one has another key, or other items.
+        StoreError
+            Where nothing more can be written.
+
+        Examples
+        --------
+        >>> then = wb.replay("persons", "persons_then", as_of="2025-11-19")
+        >>> then.written, then.left
+        (4, 0)
+        """
+        from workbench.questions import replay
+
+        return replay.replay(
+            self._asking,
+            table,
+            to_table,
+            as_of=as_of,
+            start=start,
+            end=end,
+            rate=rate,
+            limit=limit,
+            why=why,
+            out=out,
+            journal=journal,
+        )
+
     def checkpoint(self, table: str, *, keep: int = 14) -> Checkpoint:
         """Keep what the log has come to, so that later answers read it and the new objects only.
 

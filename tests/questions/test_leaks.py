@@ -191,6 +191,7 @@ VERBS: dict[str, list[list[str]]] = {
         ['select * from "things$items"'],
     ],
     "export_db": [["things.json", "--overwrite"]],
+    "replay": [["things", "--to-table", "copy", "--mask-with", "hash"], ["things", "--to-table", "things"]],
     "view create": [["things"]],
     "view list": [[]],
     "view show": [["things"]],

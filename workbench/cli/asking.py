@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import warnings
@@ -12,7 +13,7 @@ import click
 
 from workbench.cli.options import SETTINGS
 from workbench.cli.program import say
-from workbench.exit_codes import DISAGREES
+from workbench.exit_codes import DISAGREES, LEFT, STOPPED, TERMINATED
 from workbench.text import plain_json
 from workbench.vocabulary import QUESTIONS
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from workbench.questions.result import Result
+    from workbench.undo.applying import Applied
     from workbench.workbench import Workbench
 
 
@@ -83,6 +85,24 @@ def show(ask: Callable[[Workbench], Result], options: Mapping[str, Any]) -> Resu
     for each in kinds[:5] + [f"and {len(kinds) - 5:,} more kinds"] * (len(kinds) > 5):
         say(f"unreadable: {each}", err=True)
     return result
+
+
+def say_applied(applied: Applied, as_json: bool) -> None:
+    """Say what came of a plan; end with `LEFT` where some of it is left or was not written as planned."""
+    if as_json:
+        print_json_text(json.dumps(applied.as_json(), indent=2, ensure_ascii=False))
+    else:
+        say(applied)
+    for note in applied.notes:
+        say(f"note: {note}", err=True)
+    for report in applied.reports:
+        say(f"  {report}", err=True)
+    journal, plan = (shlex.quote(str(path)) for path in (applied.journal, applied.plan_file))
+    say(f"written down in {journal}: workbench undo {applied.table} --journal {journal}", err=True)
+    if not applied.done:
+        if applied.left:
+            say(f"to go on: workbench apply {plan}", err=True)
+        sys.exit({"Ctrl-C": STOPPED, "SIGTERM": TERMINATED}.get(str(applied.stopped), LEFT))
 
 
 def print_table(df: pd.DataFrame, as_json: bool) -> None:

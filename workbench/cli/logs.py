@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.asking import open_workbench, print_json, print_table
-from workbench.cli.options import as_json, log_options, mask_options
+from workbench.cli.asking import open_workbench, print_json, print_table, say_applied
+from workbench.cli.options import as_json, log_options, mask_options, window_options
 from workbench.cli.program import LOGS, SETUP, main, say
 from workbench.exit_codes import DISAGREES, ERROR
 from workbench.text import size
@@ -117,6 +117,54 @@ def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
         "unreadable": len(checkpoint.unreadable),
     }
     say(json.dumps(about) if as_json else str(checkpoint))
+
+
+@main.verb(LOGS)
+@click.argument("table")
+@click.option("--to-table", required=True, metavar="NAME", help="The other table.")
+@click.option("--as-of", metavar="TIME", help="The state at this instant; without it and a window, the state now.")
+@window_options
+@click.option("--rate", type=float, metavar="UNITS", help="Write units a second at most.")
+@click.option("--limit", type=int, help="Only so many writes; `workbench apply` goes on.")
+@click.option("--why", metavar="TEXT", help="A reason, for the journal.")
+@click.option("--out", metavar="FILE", help="Of the plan; else in the setting home.")
+@click.option("--journal", metavar="FILE", help="Of what was written; else the plan's name and .journal.")
+@mask_options
+@log_options
+def replay(
+    table: str,
+    to_table: str,
+    as_of: str | None,
+    start: str | None,
+    end: str | None,
+    rate: float | None,
+    limit: int | None,
+    why: str | None,
+    out: str | None,
+    journal: str | None,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Write a state of TABLE, or the changes of a window in their order, into another table.
+
+    The exit code is 4 where something is left, or was not written as planned.
+
+    \b
+    Example: workbench replay persons --to-table persons_then --as-of -2d
+    """
+    applied = open_workbench(**where).replay(
+        table,
+        to_table,
+        as_of=as_of,
+        start=start,
+        end=end,
+        rate=rate,
+        limit=limit,
+        why=why,
+        out=out,
+        journal=journal,
+    )
+    say_applied(applied, as_json)
 
 
 @main.verb(LOGS)

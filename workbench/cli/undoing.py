@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.asking import items, open_workbench, print_json_text, show, with_age
+from workbench.cli.asking import items, open_workbench, print_json_text, say_applied, show, with_age
 from workbench.cli.options import (
     SETTINGS,
     as_json,
@@ -20,12 +20,10 @@ from workbench.cli.options import (
     window_options,
 )
 from workbench.cli.program import QUESTIONS, main, say
-from workbench.exit_codes import LEFT
 from workbench.model.records import EVENTS
 
 if TYPE_CHECKING:
     from workbench.questions.undo import Undo
-    from workbench.undo.applying import Applied
     from workbench.workbench import Workbench
 
 _APPLYING = ("rate", "limit", "max_changed", "sha", "yes", "why", "journal")
@@ -176,20 +174,7 @@ def applied(opened: Callable[[], Workbench], plan: str, how: Mapping[str, Any], 
             raise click.UsageError(f"{said}: look at it, and say --yes")
         say(said, err=True)
         click.confirm("Write it?", abort=True, err=True)
-    result: Applied = wb.apply(plan, **{**how, "max_changed": share(how["max_changed"]), "yes": True})
-    if as_json:
-        import json
-
-        told = {"table": result.table, "plan": result.plan, **result.counts, "lines": result.lines, "left": result.left}
-        told |= {"units": result.units, "journal": str(result.journal), "stopped": result.stopped}
-        print_json_text(json.dumps(told, indent=2))
-    else:
-        say(result)
-        for report in result.reports:
-            say(f"  {report}", err=True)
-        say(f"written down in {result.journal}: workbench undo {result.table} --journal {result.journal}", err=True)
-    if not result.done:
-        sys.exit(LEFT)
+    say_applied(wb.apply(plan, **{**how, "max_changed": share(how["max_changed"]), "yes": True}), as_json)
 
 
 def share(text: str | None) -> float | None:

@@ -163,6 +163,33 @@ def _runs(columns: Sequence[pd.Series], rows: int) -> np.ndarray:
     return np.cumsum(begins)
 
 
+class ImageMask:
+    """Masks images as `mask` does columns of them, and knows which of its paths were in one.
+
+    Attributes
+    ----------
+    unmatched
+        The paths that were in no image so far.
+
+    >>> hidden = ImageMask(["person.email", "phone"], "redact")
+    >>> hidden('{"person":{"M":{"email":{"S":"ann@example.com"}}}}'), hidden.unmatched
+    ('{"person":{"M":{"email":{"S":"[masked]"}}}}', ['phone'])
+    """
+
+    def __init__(self, paths: Sequence[str], how: How = "hash", salt: str = "") -> None:
+        self.unmatched, self._hide = [*paths], _hider(how, salt)
+        self._paths = dict(zip(paths, masked_paths(paths), strict=True))
+
+    def __call__(self, text: str) -> str:
+        """Return an image, given as DynamoDB JSON text, without the values that are masked."""
+        for path, names in self._paths.items():
+            hidden = _image(text, [names], self._hide)
+            if path in self.unmatched and hidden is not text:
+                self.unmatched.remove(path)
+            text = hidden
+        return text
+
+
 def unmatched(df: Frame, paths: Sequence[str]) -> list[str]:
     """Return the paths at which a frame of items or of changes holds nothing to mask.
 
@@ -272,21 +299,23 @@ def _by_paths(column: pd.Series, masked: Sequence[AttributePath], hide: Callable
 def _images(column: pd.Series, masked: Sequence[AttributePath], hide: Callable[[Any], Any]) -> pd.Series:
     """Mask inside texts of DynamoDB JSON; a text that is none stays."""
 
-    def image(text: Any) -> Any:
-        with suppress(ValueError, TypeError, AttributeError):  # RecordRefused is a ValueError
-            item = from_dynamodb(json.loads(text))
-            changed = _inside(item, masked, hide)
-            return text if changed is item else canonical_json(to_dynamodb(changed))
-        return text
-
     texts = (
-        {text: image(text) for text in column.dropna().unique() if isinstance(text, str)}
+        {text: _image(text, masked, hide) for text in column.dropna().unique() if isinstance(text, str)}
         if column.dtype == object or isinstance(column.dtype, pd.StringDtype)
         else {}
     )
     if all(text is hidden for text, hidden in texts.items()):
         return column
     return column.map(lambda value: texts.get(value, value)).astype(column.dtype)
+
+
+def _image(text: str, masked: Sequence[AttributePath], hide: Callable[[Any], Any]) -> str:
+    """Mask inside a text of DynamoDB JSON; the same text where nothing is."""
+    with suppress(ValueError, TypeError, AttributeError):  # RecordRefused is a ValueError
+        item = from_dynamodb(json.loads(text))
+        changed = _inside(item, masked, hide)
+        return text if changed is item else canonical_json(to_dynamodb(changed))
+    return text
 
 
 def _inside(value: Any, below: Sequence[AttributePath] | None, hide: Callable[[Any], Any]) -> Any:

@@ -1,6 +1,6 @@
 """A plan applied: batch by batch, each write on its condition, written down before and after.
 
->>> applied = Applied("persons", "9f86d081…", {"written": 2}, 3, 2.0, 0.5, Path("plan.jsonl.journal"), "limit", ())
+>>> applied = Applied("persons", "9f86d081…", {"written": 2}, 3, 2.0, 0.5, Path("p"), Path("p.journal"), "limit", ())
 >>> applied.left, str(applied)
 (1, 'persons: 2 of 3 writes made, 1 left (limit); 2 units in 0.5 s')
 """
@@ -65,12 +65,16 @@ class Applied:
         Write units it took.
     seconds
         Of this process.
+    plan_file
+        Where the plan is: applying it again goes on.
     journal
         Where all of it is written down: ``workbench undo TABLE --journal FILE`` takes it back.
     stopped
         Why something was left; None where nothing was.
     reports
         What was not written as planned, and why: the first of these.
+    notes
+        The plan's: what it left out, and what else to know.
     """
 
     table: str
@@ -79,9 +83,11 @@ class Applied:
     lines: int
     units: float
     seconds: float
+    plan_file: Path
     journal: Path
     stopped: str | None
     reports: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def written(self) -> int:
@@ -97,6 +103,14 @@ class Applied:
     def done(self) -> bool:
         """Whether all of the plan is as it was to be."""
         return self.written + self.counts.get("already so", 0) == self.lines
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as programs read it."""
+        told: dict[str, Any] = {"table": self.table, "plan": self.plan, "plan_file": str(self.plan_file)}
+        told |= {"lines": self.lines, "counts": dict(self.counts), "written": self.written, "left": self.left}
+        told |= {"done": self.done, "stopped": self.stopped, "units": self.units, "seconds": self.seconds}
+        told |= {"journal": str(self.journal), "notes": [*self.notes]}
+        return told | {"reports": [*self.reports]}
 
     def __str__(self) -> str:
         """Write it in a line."""
@@ -220,6 +234,11 @@ def _refuse_stale(plan: Plan, target: Target, book: Journal) -> None:
     for line in sample:
         image = live.get(canonical_keys(line.write.key))
         other += not (line.write.holds(image) or _is_as_wanted(line.write, image))
+    if plan.about.kind == "state" and other:
+        raise ParameterError(
+            f"of {count(len(sample), 'item')} looked at, {other} are in {plan.about.table!r} already, and are others: "
+            "nothing is written; name a table without them"
+        )
     if len(sample) >= 5 and other > len(sample) / 2 and not plan.about.in_order:
         raise ParameterError(
             f"of {len(sample)} items looked at, {other} are not as they are in the log that the plan was made from, "
@@ -315,9 +334,11 @@ class _Applying:
             len(plan),
             round(book.units, 1),
             seconds,
+            plan.path,
             book.path,
             self._why_stopped if left else None,
             tuple(self._reports),
+            tuple(about.notes),
         )
 
     def _batch(self, numbers: Sequence[int], pool: ThreadPoolExecutor) -> None:

@@ -129,10 +129,16 @@ def sha_of(plan: Path) -> str:
 
 
 class Lines:
-    """What lines are added to; `writing` makes it."""
+    """What lines are added to; `writing` makes it.
 
-    def __init__(self, plan: IO[bytes], facts: IO[bytes]) -> None:
-        self._plan, self._facts = plan, facts
+    Attributes
+    ----------
+    about
+        What to know about the plan, which may be replaced by what is known at its end.
+    """
+
+    def __init__(self, plan: IO[bytes], facts: IO[bytes], about: About) -> None:
+        self._plan, self._facts, self.about = plan, facts, about
         self.count, self.units = 0, 0
         self.counts: Counter[str] = Counter()
 
@@ -194,9 +200,10 @@ def writing(plan: Path, about: About, *, overwrite: bool = False) -> Iterator[Li
     try:
         with write_atomically(plan) as part, tempfile.TemporaryFile() as facts:
             with _private(part) as file:
-                lines = Lines(file, facts)
+                lines = Lines(file, facts, about)
                 yield lines
-            whole = replace(about, counts=about.counts or dict(lines.counts), units=about.units or lines.units)
+            told = lines.about
+            whole = replace(told, counts=told.counts or dict(lines.counts), units=told.units or lines.units)
             with write_atomically(beside) as other, _private(other) as file:
                 file.write(_head(whole, lines.count)[:-1] + b',"lines":[')
                 facts.seek(0)
