@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from workbench.model.item_writes import PathChange, Write
-from workbench.model.write_limits import faults
+from workbench.model.write_limits import faults, item_faults
 
 KEY = {"pk": {"S": "p-1"}}
 UPDATE = Write(
@@ -287,6 +287,32 @@ def test_updates_are_those_that_dynamodb_takes(update, fault):
 def test_expressions_names_and_values_fit_each_other(change, fault):
     found = changed(DELETE, change)
     assert (fault in found) if fault else (found == [])
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (None, ""),
+        ({"S": "x"}, ""),
+        ({"S": "x" * 2_048}, ""),
+        ({"S": "x" * 2_049}, "the attribute v, which an index is made by, has more than 2,048 bytes"),
+        ({"S": ""}, "the attribute v is empty, and an index is made by it"),
+        ({"NULL": True}, "the attribute v is not of type S, which an index is made by"),
+        ({"N": "1"}, "the attribute v is not of type S, which an index is made by"),
+        ({"SS": []}, "the attribute v is an empty set"),
+    ],
+)
+def test_an_item_fits_the_keys_of_indexes(value, fault):
+    found = item_faults({**KEY, **({"v": value} if value else {})}, {"v": "S", "w": "N"})
+    assert (fault in found) if fault else (found == [])
+
+
+def test_an_item_that_is_merged_is_at_most_400_kb():
+    half = {"S": "x" * 204_790}
+    assert item_faults({**KEY, "a": half}) == []
+    assert item_faults({**KEY, "a": half, "b": half}) == []
+    (fault,) = item_faults({**KEY, "a": half, "b": half, "another": half})
+    assert fault.startswith("the item has ")
 
 
 def test_a_put_is_conditioned_on_no_item_and_the_others_on_one():

@@ -84,6 +84,34 @@ def faults(element: Mapping[str, Any]) -> list[str]:
         return ["it is not made as DynamoDB's requests are"]
 
 
+def item_faults(image: Mapping[str, Any], indexed: Mapping[str, str] | None = None) -> list[str]:
+    """Return why a table would refuse an item, as it is to be after a write; none, if it is good.
+
+    An update's element cannot tell this: it holds what changes, not the item.
+
+    Parameters
+    ----------
+    indexed
+        Types S, N or B of the attributes that are keys of the table's indexes, by their names. An item without such
+        an attribute is not in the index; one in which it is empty, or of another type, is refused.
+
+    >>> item_faults({"pk": {"S": "p-1"}, "city": {"NULL": True}}, {"city": "S"})
+    ['the attribute city is not of type S, which an index is made by']
+    """
+    found = list(_image_faults(image, "the item"))
+    for name, kind in (indexed or {}).items():
+        value = image.get(name)
+        if value is None:
+            continue
+        if kind not in value:
+            found.append(f"the attribute {name} is not of type {kind}, which an index is made by")
+        elif not (size := _size(value)):
+            found.append(f"the attribute {name} is empty, and an index is made by it")
+        elif size > LONGEST_KEYS[0]:
+            found.append(f"the attribute {name}, which an index is made by, has more than {LONGEST_KEYS[0]:,} bytes")
+    return found
+
+
 def _faults(kind: str, body: Mapping[str, Any]) -> Iterator[str]:
     if not _TABLE.fullmatch(body["TableName"]):
         yield "its TableName is no name of a table, nor an ARN"
