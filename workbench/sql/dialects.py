@@ -9,10 +9,29 @@ from typing import Any, Literal
 import sqlglot
 from sqlglot import exp
 
+_INSTANT = re.compile(r"(?<=timestamp ')\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}(?=')")
+"""An instant in a query, as `workbench.sql.literals.literal` writes it."""
+_STAND_IN = "7777-07-07 07:07:07."
+
+
+def to_duckdb(sql: str) -> str:
+    """Write a query of Athena's in DuckDB's dialect; queries that differ by instants alone are translated once.
+
+    >>> to_duckdb("select ts < timestamp '2026-01-02 03:04:05.000006' from log")
+    "SELECT ts < CAST('2026-01-02 03:04:05.000006' AS TIMESTAMP(6)) FROM log"
+    """
+    if _STAND_IN in sql:
+        return _in_duckdb(sql)
+    stand_ins: dict[str, str] = {}
+    text = _INSTANT.sub(lambda found: stand_ins.setdefault(found[0], f"{_STAND_IN}{len(stand_ins):06}"), sql)
+    written = _in_duckdb(text)
+    for instant, stand_in in stand_ins.items():
+        written = written.replace(stand_in, instant)
+    return written
+
 
 @lru_cache(maxsize=512)
-def to_duckdb(sql: str) -> str:
-    """Write a query of Athena's in DuckDB's dialect."""
+def _in_duckdb(sql: str) -> str:
     return str(sqlglot.parse_one(sql, read="athena").transform(in_duckdb).sql(dialect="duckdb"))
 
 
