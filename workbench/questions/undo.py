@@ -46,6 +46,7 @@ from workbench.questions.undo_items import (
     paths_of,
     planned_chains,
     settled_apart,
+    without_refused,
 )
 from workbench.sandbox import ItemStore
 from workbench.sql.filters import Filter
@@ -516,12 +517,14 @@ class _Planning:
 
     def result(self, outcome: _Outcome, asked: Mapping[str, Any], ttl: str | None, open: Callable[[], Any]) -> Undo:
         """Wrap what is planned, with what it takes and what to know about it."""
-        asking, rules, planned = self.asking, self.rules, outcome.planned
+        asking, rules = self.asking, self.rules
+        planned, refused = without_refused(outcome.planned, self.described.indexed if self.described else {})
         if rules.on_conflict == "fail":
             _refuse_conflicts(planned)
         units = sum(each.units(self.table, self.names) for each in planned if each.merged.action in WRITTEN)
         cost = price_of_writes(units, asking.settings.price_per_million_writes)
         notes = [*outcome.notes, *_left_out(planned)]
+        notes += [f"left alone: {count(refused, 'item')} that the table would refuse as planned"] if refused else []
         if outcome.kind != "journal":
             notes += self._of_freshness(outcome.answer)
         if self.target and planned:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any
@@ -21,6 +21,8 @@ from workbench.model.item_writes import Write, writes_of
 from workbench.model.items import plain_value
 from workbench.model.merging import UNKNOWN, Image, ItemChange, Merged, PathOutcome, Rules, Unknown, Value, take_back
 from workbench.model.ordering import ABSENT, Link, follow
+from workbench.model.sizes import LARGEST_ITEM
+from workbench.model.write_limits import item_faults
 from workbench.questions.columns import UNDO, UNDO_PATHS
 from workbench.questions.frames import key_frame
 from workbench.undo.journal import SLACK, OwnWrite, write_id
@@ -71,6 +73,31 @@ class Planned:
     def units(self, table: str, key_names: Sequence[str]) -> int:
         """Return how many write units that takes."""
         return sum(write.units(self.now) for write, _ in self.writes(table, key_names))
+
+
+def without_refused(planned: Iterable[Planned], indexed: Mapping[str, str]) -> tuple[list[Planned], int]:
+    """Leave alone the items that the table would refuse as they are to be, and count them.
+
+    What was in the table can have become too large by what stays, or has no place in an index that was made since.
+
+    Parameters
+    ----------
+    indexed
+        Types of the attributes that are keys of the table's indexes, by their names.
+    """
+    kept, refused = [], 0
+    for each in planned:
+        after = each.merged.after
+        if after and each.merged.action in ("put back", "update"):
+            # The text is never shorter than what DynamoDB counts: most items need not be measured.
+            large = len(orjson.dumps(after)) > LARGEST_ITEM
+            wrong = item_faults(after if large else {name: after[name] for name in indexed if name in after}, indexed)
+            if wrong:
+                refused += 1
+                left = replace(each.merged, action="conflict", after=each.now, takes_back=_NOTHING)
+                each = replace(each, merged=left, note=f"left alone, for the table would refuse it: {wrong[0]}")
+        kept.append(each)
+    return kept, refused
 
 
 def in_order(rows: pa.Table) -> pa.Table:

@@ -1,0 +1,54 @@
+"""Items that a table would refuse as an undo would leave them are left alone, and told of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.helpers.logs import chain, micros, write_log
+from workbench import Workbench
+from workbench.model.merging import Merged
+from workbench.questions.undo_items import Planned, without_refused
+
+NOON = micros("2026-11-18T12:00:00")
+MINUTE = 60_000_000
+KEY = {"pk": {"S": "p-1"}}
+
+
+def planned(after: dict[str, Any] | None, action: Any = "update") -> Planned:
+    return Planned('{"pk":{"S":"p-1"}}', KEY, Merged(action, after, (), frozenset({"e-1"})))
+
+
+@pytest.mark.parametrize(
+    ("city", "refused"), [(None, False), ({"S": "Kiel"}, False), ({"S": ""}, True), ({"N": "1"}, True)]
+)
+def test_an_item_keeps_to_the_keys_of_indexes(city, refused):
+    each = planned({**KEY, "note": {"S": ""}, **({"city": city} if city else {})})
+    (kept,), number = without_refused([each], {"city": "S"})
+    assert number == refused
+    assert (kept == each) is not refused
+    if refused:
+        assert (kept.merged.action, kept.merged.after, kept.merged.takes_back) == ("conflict", KEY, frozenset())
+        assert kept.note.startswith("left alone, for the table would refuse it: the attribute city is ")
+    assert without_refused([each], {}) == ([each], 0)
+
+
+@pytest.mark.parametrize("action", ["delete", "unchanged", "gone", "unknown", "conflict"])
+def test_what_is_not_written_is_not_looked_at(action):
+    each = planned(None if action in ("delete", "gone") else {**KEY, "city": {"N": "1"}}, action)
+    assert without_refused([each], {"city": "S"}) == ([each], 0)
+
+
+def test_an_item_that_would_be_too_large_by_what_stays_is_left_alone(tmp_path):
+    long = {"S": "x" * 250_000}
+    states = [{**KEY, "a": long}, KEY, {**KEY, "b": long}]  # a went by mistake, and b came after that
+    log = chain(KEY, [(NOON + at * MINUTE, state) for at, state in enumerate(states)])
+    write_log(tmp_path / "log", log)
+    wb = Workbench(tmp_path / "log", home=tmp_path / "home")
+    bad = {"start": "2026-11-18T12:01Z", "end": "2026-11-18T12:02Z"}
+    undone = wb.undo("things", **bad)
+    assert undone.df["action"].tolist() == ["conflict"]
+    assert undone.df["note"][0].startswith("left alone, for the table would refuse it: the item has 500,")
+    assert "left alone: 1 item that the table would refuse as planned" in undone.stats.notes
+    assert (undone.units, undone.writes) == (0, 0)
