@@ -22,6 +22,7 @@ from workbench import paths
 from workbench.aws.costs import price_of_writes
 from workbench.engines import Answer
 from workbench.errors import ExportError, ParameterError, StoreError, did_you_mean
+from workbench.model import times
 from workbench.model.attribute_paths import column_path
 from workbench.model.canonical import image_digest
 from workbench.model.conditions import CHANGES, And, Condition, Equals, Name, Not, holds
@@ -30,7 +31,7 @@ from workbench.model.items import from_dynamodb, typed_value
 from workbench.model.keys import Key
 from workbench.model.merging import Image, Merged, PathOutcome, Rules, Value, back_to
 from workbench.model.records import EVENTS
-from workbench.model.times import END_OF_TIME, Moment, duration, instant, now, window
+from workbench.model.times import END_OF_TIME, Moment, duration, instant, window
 from workbench.questions.asking import Asking
 from workbench.questions.frames import shown
 from workbench.questions.result import Result
@@ -51,7 +52,7 @@ from workbench.questions.undo_items import (
 from workbench.sandbox import ItemStore
 from workbench.sql.filters import Filter
 from workbench.text import count
-from workbench.undo.journal import OwnWrite, journal_of, own_writes, plan_of, reversed_writes, write_id
+from workbench.undo.journal import OwnWrite, applied_to, journal_of, own_writes, plan_of, reversed_writes, write_id
 from workbench.undo.plan_file import About, reading, writing
 from workbench.undo.targets import Description, DynamoTarget, StoreTarget, Target
 
@@ -292,7 +293,7 @@ def undo(
         actor_is = f"{asking.settings.actor}={actor_is.removeprefix(f'{asking.settings.actor}=')}"
     asked |= {"events": events, "actor_is": actor_is, "journal": str(journal) if journal else None}
     _refuse_mixed(asked)
-    moment = now()
+    moment = times.now()
     types = asking.engine.keys(table)[0].types
     with _table(asking, table, live) as (target, about_table):
         if about_table and sorted(about_table.key) != sorted(types):
@@ -334,6 +335,8 @@ class _Outcome:
     matched: int = 0
     """How many changes the log was found to hold of those that are taken back."""
     ambiguous: int = 0
+    of_table: tuple[str | None, str | None] | None = None
+    """The ARN and the TableId of the table, where a journal tells."""
 
 
 class _Planning:
@@ -382,8 +385,8 @@ class _Planning:
         )
         if differing := sum(each.ahead for each in planned):
             notes.append(
-                f"{count(differing, 'item')} differ in the table from what the log tells, as by changes on their way: "
-                "these count as changes that stay"
+                f"not in the table what the log tells, as by changes on their way: {count(differing, 'item')}; these "
+                "count as changes that stay"
             )
         if chosen.carrying:
             carried = asking.ask(
@@ -391,7 +394,7 @@ class _Planning:
             ).rows.to_pylist()[0]["changes"]
             if carried:
                 notes.append(
-                    f"{count(carried, 'change')} carry the actor's name and did not write it: these are not taken back"
+                    f"the actor's name stands in {count(carried, 'change')} that did not write it: not taken back"
                 )
         return _Outcome(planned, answer, "changes", notes, matched, ambiguous)
 
@@ -403,7 +406,7 @@ class _Planning:
         number = named.column("others")[0].as_py()
         texts = [self._shown_key(key) for key in named.column("keys").to_pylist()]
         such_as = "; ".join(dict.fromkeys(texts))
-        return [f"{count(number, 'other item')} changed at the same instants, and stay as they are: {such_as}"]
+        return [f"changed at the same instants, and not taken back: {count(number, 'other item')}, such as {such_as}"]
 
     def _shown_key(self, text: str) -> str:
         """Write a key for people, masked."""
@@ -486,7 +489,7 @@ class _Planning:
                 merged = Merged(action, None, outcomes, back)
                 planned.append(Planned(item, None, merged, "", tuple((write, whole) for _, write, whole in each)))
         nothing = Answer(pa.table({}), f"-- of the journal {journal.name}: the log is not asked", 0.0, 0, 0, ())
-        return _Outcome(planned, nothing, "journal")
+        return _Outcome(planned, nothing, "journal", of_table=applied_to(journal))
 
     # What it stands on.
 
@@ -530,6 +533,8 @@ class _Planning:
         if self.target and planned:
             notes += [f"every write sets off {each}" for each in self.target.listens()]
         types = asking.engine.keys(self.table)[0].types
+        there = (self.described.arn, self.described.table_id) if self.described else (None, None)
+        arn, table_id = outcome.of_table or there
         about = About(
             table=self.table,
             key={name: (self.described.key if self.described else types)[name] for name in self.names},
@@ -538,8 +543,8 @@ class _Planning:
             asked={name: value for name, value in asked.items() if value not in (None, (), [], False)}
             | {"matched": outcome.matched},
             rules=rules,
-            arn=self.described.arn if self.described else None,
-            table_id=self.described.table_id if self.described else None,
+            arn=arn,
+            table_id=table_id,
             newest_change=outcome.answer.newest_change,
             units=units,
             cost=cost,
@@ -688,7 +693,7 @@ def _refuse_conflicts(planned: Sequence[Planned]) -> None:
     number = sum(any(outcome.status == "conflict" for outcome in each.merged.outcomes) for each in planned)
     if number:
         raise ParameterError(
-            f"{count(number, 'item')} are in conflict, and on_conflict=fail: look at them with on_conflict=keep"
+            f"{count(number, 'item')} in conflict, and on_conflict is fail: look at what on_conflict=keep plans"
         )
 
 
@@ -793,7 +798,7 @@ def still_arriving(asking: Asking, about: About) -> str | None:
         counted = asking.ask("chosen_changes", table, where=chosen.matching, start=chosen.start, end=until).rows
         late = counted.to_pylist()[0]["changes"] - int(about.asked.get("matched", 0))
         if late > 0:
-            return f"{count(late, 'change')} that match have come late since the plan was made; plan again"
+            return f"{count(late, 'change')} of before the plan came after it was made"
     begin = max(until, chosen.start)
     if begin >= chosen.end:
         return None
@@ -806,7 +811,7 @@ def still_arriving(asking: Asking, about: About) -> str | None:
         own[write.key].append(write)
     others = [row for row in rows.to_pylist() if not _is_own(row, own)]
     newest = max((row["ts"] for row in others), default=None)
-    return newest and f"{count(len(others), 'change')} that match were made since the plan, the last at {newest} UTC"
+    return newest and f"{count(len(others), 'change')} since the plan was made, the last at {newest} UTC"
 
 
 def _is_own(row: Mapping[str, Any], own: Mapping[str, Sequence[OwnWrite]]) -> bool:

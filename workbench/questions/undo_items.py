@@ -294,7 +294,7 @@ def frame_of(planned: Sequence[Planned], key_names: Sequence[str]) -> pd.DataFra
 
 def paths_of(planned: Sequence[Planned], key_names: Sequence[str]) -> pd.DataFrame:
     """Return a frame of one row an attribute, or a member of a set: the item's key, and the columns of `UNDO_PATHS`."""
-    told = [(each.key, outcome) for each in planned for outcome in each.merged.outcomes]
+    told = [(each.key, outcome) for each in planned for outcome in outcomes_of(each.merged)]
     columns: dict[str, Sequence[Any]] = {
         "path": [path_text(outcome) for _, outcome in told],
         "member": [pd.NA if outcome.member is None else outcome.member for _, outcome in told],
@@ -306,6 +306,11 @@ def paths_of(planned: Sequence[Planned], key_names: Sequence[str]) -> pd.DataFra
         },
     }
     return _frame([key for key, _ in told], key_names, columns, UNDO_PATHS)
+
+
+def outcomes_of(merged: Merged) -> list[PathOutcome]:
+    """Return what becomes of each attribute, in the order of their paths, whatever the order in the images."""
+    return sorted(merged.outcomes, key=lambda outcome: (path_text(outcome), outcome.member or ""))
 
 
 def path_text(outcome: PathOutcome) -> str:
@@ -321,7 +326,7 @@ def plain_or_absent(value: Value | None) -> Any:
 def note_of(planned: Planned) -> str:
     """Say what to know about what is planned for an item, without a value."""
     said: dict[str, None] = {planned.note: None} if planned.note else {}
-    for outcome in planned.merged.outcomes:
+    for outcome in outcomes_of(planned.merged):
         if outcome.status != "taken back" and outcome.why:
             path = path_text(outcome)
             said[f"{path}: {outcome.why}" if path else outcome.why] = None
@@ -329,13 +334,13 @@ def note_of(planned: Planned) -> str:
     return "; ".join([*notes[:_NOTES], *([f"{len(notes) - _NOTES:,} more"] if len(notes) > _NOTES else [])])
 
 
-def _cells(planned: Planned, keys: Collection[str]) -> dict[str, Any]:
+def _cells(planned: Planned, keys: set[str]) -> dict[str, Any]:
     """Return the attributes of an item that are told of, and their values by their paths."""
     merged, now, after = planned.merged, planned.now, planned.merged.after
     if merged.action in ("put back", "delete") and not planned.reversals:
         put = merged.action == "put back"
         image = (after if put else now) or {}
-        values = {column_name((name,)): plain_value(value) for name, value in image.items() if name not in keys}
+        values = {column_name((name,)): plain_value(image[name]) for name in sorted(image.keys() - keys)}
         told = {
             "before": values if put else {},
             "bad": {},
@@ -344,14 +349,14 @@ def _cells(planned: Planned, keys: Collection[str]) -> dict[str, Any]:
         }
         return {"attributes": [*values], "conflicts": [], **told}
     cells: dict[str, dict[str, Any]] = {"before": {}, "bad": {}, "now": {}, "after": {}}
-    for path, group in groupby(sorted(merged.outcomes, key=path_text), key=path_text):
+    for path, group in groupby(outcomes_of(merged), key=path_text):
         outcomes = [*group]
         for name in cells if path else ():
             value = _whole(outcomes, name, now, after)
             if value is not pd.NA:
                 cells[name][path] = value
-    paths = [*dict.fromkeys(path for outcome in merged.outcomes if (path := path_text(outcome)))]
-    return {"attributes": paths, "conflicts": _in_conflict(merged.outcomes), **cells}
+    paths = [*dict.fromkeys(path for outcome in outcomes_of(merged) if (path := path_text(outcome)))]
+    return {"attributes": paths, "conflicts": _in_conflict(outcomes_of(merged)), **cells}
 
 
 def _in_conflict(outcomes: Iterable[PathOutcome]) -> list[str]:

@@ -429,17 +429,33 @@ def plan_of(path: Path) -> Path:
     StoreError
         Where there is no such journal, or no plan any more.
     """
-    try:
-        with open(path, "rb") as file:
-            head = next(_records(path, file), {})
-    except FileNotFoundError as error:
-        raise StoreError(f"there is no journal {path}") from error
+    head = _head(path)
     beside = path.with_name(path.name.removesuffix(".journal"))
     named = Path(str(head.get("plan_file", beside)))
     for plan in (beside, named):
         if plan != path and plan.is_file():
             return plan
     raise StoreError(f"{path} is of the plan {named}, which is not there any more: put it beside its journal")
+
+
+def applied_to(path: Path) -> tuple[str | None, str | None]:
+    """Return the ARN and the TableId of the table that a journal's plan was applied to.
+
+    Raises
+    ------
+    StoreError
+        Where there is no such journal.
+    """
+    head = _head(path)
+    return head.get("arn"), head.get("table_id")
+
+
+def _head(path: Path) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            return next(_records(path, file), {})
+    except FileNotFoundError as error:
+        raise StoreError(f"there is no journal {path}") from error
 
 
 def _not_written(path: Path, error: OSError) -> StoreError:
