@@ -81,10 +81,11 @@ class Table:
         kinds = {**self.columns, **self.keys, "$path": pa.string()}
         schema = pa.schema([(name, kinds[name]) for name in (*names, *self.keys, "$path")])
         parts = []
+        read_as = str((self.stored, sorted(self.options.items()), [*map(str, self.columns.items())]))
         for read in reads:
             values = [self._value(value, kind) for value, kind in zip(read.values, self.keys.values(), strict=True)]
             for item in read.objects:
-                found = _read(item, self)
+                found = _read(item, self, read_as)
                 for name in names:
                     if isinstance(found[name], Unreadable):
                         raise found[name]
@@ -205,22 +206,25 @@ def find(database: str, name: str, region: str) -> Table | None:
     )
 
 
-_cache: OrderedDict[Any, serde.Columns] = OrderedDict()
+_cache: OrderedDict[tuple[StoredObject, str], serde.Columns] = OrderedDict()
 _lock = Lock()
+_cached_rows = 0
 
 
-def _read(item: StoredObject, table: Table) -> serde.Columns:
-    """Read an object, once for as long as neither it nor the table changes."""
-    known = (item, table.stored, tuple(table.columns.items()), tuple(sorted(table.options.items())))
+def _read(item: StoredObject, table: Table, read_as: str) -> serde.Columns:
+    """Read an object, once for as long as neither it nor what `read_as` tells of the table changes."""
+    global _cached_rows
+    known = (item, read_as)
     with _lock:  # queries run side by side
         if known in _cache:
             _cache.move_to_end(known)
             return _cache[known]
     found = serde.read(load(item.path), item.path, table.stored, table.columns, table.options)
     with _lock:
+        _cached_rows += found.rows - (_cache[known].rows if known in _cache else 0)
         _cache[known] = found
-        while sum(each.rows for each in _cache.values()) > _KEPT and len(_cache) > 1:
-            _cache.popitem(last=False)
+        while _cached_rows > _KEPT and len(_cache) > 1:
+            _cached_rows -= _cache.popitem(last=False)[1].rows
     return found
 
 
