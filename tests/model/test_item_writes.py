@@ -349,7 +349,10 @@ def test_what_has_changed_meanwhile_is_merged_again(case):
 
 def test_a_difference_is_not_taken_twice_where_a_write_may_have_been_done():
     visits = ("visits", {"N": "10"}, {"N": "7"})
-    both = update(AGE, visits)
+    both, marked = update(AGE, visits), update(visits, ("undone_by", None, {"S": "undo 7"}))
+    there = {**KEY, "visits": {"N": "8"}, "undone_by": {"S": "undo 7"}}
+    assert again(marked, there, RULES, perhaps_sent=True) == []  # the mark tells that it was done
+    assert isinstance(again(marked, {**KEY, "visits": {"N": "8"}}, RULES, perhaps_sent=True), Conflict)
     assert again(update(visits), {**KEY, "visits": {"N": "7"}}, RULES, perhaps_sent=True) == []
     found = again(update(visits), {**KEY, "visits": {"N": "8"}}, RULES, perhaps_sent=True)
     assert isinstance(found, Conflict)  # 10 - 2 by another, or 7 + 1 after the write

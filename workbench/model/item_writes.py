@@ -519,7 +519,7 @@ def _merged_again(
         whole = not (done or changed)  # else the item would be one that was never signed
         return (write.changes, ()) if whole else ((), tuple(changed or (change.path for change, _ in others)))
     aside = {*rules.bump, *rules.mark}  # these go along with other changes
-    sent = perhaps_sent and bool(done - counted - aside)
+    sent = perhaps_sent and bool(done - counted)  # the mark, too, is of this undo
     left: list[PathChange] = []
     stays: list[Path] = []
     for change, there in others:
