@@ -19,6 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.helpers.profiles import examples
 from workbench.errors import StoreError
+from workbench.model.canonical import image_digest
+from workbench.model.item_writes import PathChange, Write
 from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.records import canonical_change, canonical_json
 from workbench.model.sizes import item_size
@@ -494,3 +496,49 @@ def images(items: Any) -> list[str]:
 
 TestTable = Table.TestCase
 TestTable.settings = examples(25, stateful_step_count=20)
+
+
+def test_a_conditional_write_is_made_once_under_its_name(store):
+    store.put_item("things", {"pk": "a", "n": 1})
+    key = {"pk": {"S": "a"}}
+    write = Write("things", "Update", key, None, (PathChange(("n",), {"N": "1"}, {"N": "2"}),))
+    made = store.write_conditionally(write, source="plan", id="1")
+    assert (made.written, made.before, made.new) == (True, False, key | {"n": {"N": "2"}})
+    again = store.write_conditionally(write, source="plan", id="1")
+    assert (again.written, again.before, again.old, again.new) == (True, True, made.old, made.new)
+    failed = store.write_conditionally(write, source="plan", id="2")
+    assert (failed.written, failed.old) == (False, key | {"n": {"N": "2"}})
+    events = [json.loads(each)["eventName"] for each in store.records([n for n, _ in store.pending("things")])]
+    assert events == ["INSERT", "MODIFY"]
+    store.forget_writes("plan")
+    assert not store.write_conditionally(write, source="plan", id="1").written
+
+
+def test_an_item_is_deleted_as_a_whole_or_not(store):
+    store.put_item("things", {"pk": "a", "n": 1, "more": 2})
+    key = {"pk": {"S": "a"}}
+    write = Write("things", "Delete", key, {"n": {"N": "1"}})
+    whole = image_digest(key | {"n": {"N": "1"}})
+    assert not store.write_conditionally(write, source="plan", id="1", whole=whole).written
+    there = store.image("things", key)
+    assert store.write_conditionally(write, source="plan", id="2", whole=image_digest(there)).old == there
+    assert store.image("things", key) is None
+
+
+def test_a_table_made_again_is_another_one(store):
+    first = store.identity("things")
+    assert first
+    assert store.identity("things") == first
+    store.drop_table("things")
+    assert store.identity("things") is None
+    store.create_table("things", {"pk": "S"})
+    assert store.identity("things") not in (None, first)
+
+
+def test_what_is_refused_conditionally_is_what_is_refused_else(store):
+    store.put_item("things", {"pk": "a", "n": 1})
+    large = {"S": "x" * 500_000}
+    write = Write("things", "Update", {"pk": {"S": "a"}}, None, (PathChange(("n",), {"N": "1"}, large),))
+    with pytest.raises(StoreError, match="bytes"):
+        store.write_conditionally(write, source="plan", id="1")
+    assert store.get_item("things", {"pk": "a"}) == {"pk": "a", "n": 1}

@@ -311,8 +311,12 @@ def opened(path: Path, plan: Plan) -> Iterator[Journal]:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise _not_written(path, error) from error
-        with os.fdopen(descriptor, "r+b") as file:
-            yield Journal(path, plan, file)
+        try:
+            with os.fdopen(descriptor, "r+b") as file:
+                yield Journal(path, plan, file)
+        finally:
+            if path.stat().st_size == 0:  # it was refused, and the plan may be written anew
+                path.unlink()
 
 
 def register(home: Path, table: str, journal: Path, plan: str) -> None:
@@ -472,6 +476,8 @@ def _records(path: Path, file: IO[bytes], *, cut: bool = False) -> Iterator[dict
     torn = 0
     while line := file.readline():
         at += 1
+        if not line.endswith(b"\n"):  # torn, or being written
+            break
         if (record := _record(line)) is None:
             torn = torn or at
             continue
