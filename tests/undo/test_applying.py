@@ -487,6 +487,35 @@ class TestFaults:
         assert "secret" not in str(result.reports)
         assert result.reports[0].endswith("DynamoDB refused it: ValidationException")
 
+    def test_what_an_index_cannot_hold_is_refused_before_anything_is_written(self, place, tmp_path):
+        client = place.session.client("dynamodb")
+        client.update_table(
+            TableName=TABLE,
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "by", "AttributeType": "S"},
+            ],
+            GlobalSecondaryIndexUpdates=[
+                {
+                    "Create": {
+                        "IndexName": "by_writer",
+                        "KeySchema": [{"AttributeName": "by", "KeyType": "HASH"}],
+                        "Projection": {"ProjectionType": "KEYS_ONLY"},
+                    }
+                }
+            ],
+        )
+        pairs = some_of_each(place)
+        assert applied(place, planned(tmp_path, pairs)).done
+        for number, wrong in enumerate(({"N": "7"}, {"S": ""})):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            now = item(100)
+            path = planned(folder, [(now, {**now, "by": wrong}), (None, item(200))])
+            with pytest.raises(ParameterError, match="line 1 of the plan writes 'by', which is the key of an index"):
+                applied(place, path)
+        assert key_of(200) not in place.items()
+
     def test_a_missing_permission_is_named(self, place, server, tmp_path):
         path = planned(tmp_path, some_of_each(place))
         server.faults.refuse("PutItem", "AccessDeniedException", "denied", times=1)

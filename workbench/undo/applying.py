@@ -175,6 +175,7 @@ def apply_plan(plan: Plan, target: Target, journal: Path, home: Path, how: How |
         )
     there = target.describe()
     _refuse_another_table(plan.about, there)
+    _refuse_indexed(plan, there)
     with journals.opened(journal, plan) as book:
         if book.table_id is not None and there.table_id != book.table_id:
             raise ParameterError(_MADE_AGAIN.format(plan.about.table))
@@ -220,6 +221,25 @@ def _refuse_another_table(about: About, there: Description) -> None:
         )
     if about.table_id is not None and about.table_id != there.table_id:
         raise ParameterError(_MADE_AGAIN.format(about.table))
+
+
+def _refuse_indexed(plan: Plan, there: Description) -> None:
+    """Refuse a plan that writes what a key of an index of the table cannot be: DynamoDB refuses such an item."""
+    if not there.indexed:
+        return
+    for line in plan.lines(range(1, len(plan) + 1)):
+        wanted = {change.path[0]: change.wanted for change in line.write.changes if len(change.path) == 1}
+        for name, value in {
+            **wanted,
+            **(line.write.item if line.write.kind == "Put" and line.write.item else {}),
+        }.items():
+            kind = there.indexed.get(str(name))
+            if kind and value is not None and value.get(kind) in (None, ""):
+                raise ParameterError(
+                    f"line {line.number} of the plan writes {name!r}, which is the key of an index of "
+                    f"{there.table!r}, as {'an empty text' if kind in value else next(iter(value))}, and it must be of "
+                    f"type {kind}: nothing is written. Plan without that item, or mend it by hand"
+                )
 
 
 def _key(types: Mapping[str, str]) -> str:
