@@ -49,7 +49,7 @@ _PLACES = re.compile(_PLACE, re.ASCII)
 _USED = re.compile(r"[#:]\w+", re.ASCII)
 _OPERATOR = re.compile(r"=| AND |attribute_\w+\(", re.ASCII)
 _PLACEHOLDER = {sign: re.compile(rf"{sign}\w{{1,{_LONGEST_PLACEHOLDER - 1}}}", re.ASCII) for sign in "#:"}
-_PLAIN_NUMBER = re.compile(r"-?[1-9]\d{0,37}", re.ASCII)
+_PLAIN_NUMBER = re.compile(r"-?\d{1,19}(?:\.\d{1,19})?", re.ASCII)  # of 38 digits at most
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -175,7 +175,7 @@ def _update_faults(
                 yield "its UpdateExpression has paths that overlap"
             paths.add(path)
             above |= over
-            if clause == "SET" and (wrong := _value_faults(values[match[2]], len(path))):
+            if clause == "SET" and over and (wrong := _value_faults(values[match[2]], len(path))):
                 yield f"what its UpdateExpression sets {wrong}"
             if path[0] in key:
                 yield f"its UpdateExpression changes the key attribute {path[0]}"
@@ -234,7 +234,7 @@ def _key_faults(image: Mapping[str, Any], first: list[str], *, whole: bool) -> I
 
 def _value_faults(value: Any, level: int) -> str:
     """Return what is wrong with a value, as the end of a sentence; nothing, if it is good."""
-    if not isinstance(value, Mapping) or len(value) != 1:
+    if (type(value) is not dict and not isinstance(value, Mapping)) or len(value) != 1:
         return "is not of one type"
     ((kind, inner),) = value.items()
     if kind not in PYTHON_TYPES or not isinstance(inner, PYTHON_TYPES[kind]):
