@@ -185,7 +185,7 @@ def _mask(asking: Asking, types: Mapping[str, str]) -> ImageMask:
 def _place(asking: Asking, table: str, to_table: str, out: str | Path | None, at: datetime) -> Path:
     if out is not None:
         return paths.local_path(out, ParameterError, "the plan is a file of this machine")
-    name = file_name(f"{table} to {to_table} {at:%Y-%m-%dT%H%M%S.%f}Z")
+    name = file_name(f"{table}-to-{to_table}-{at:%Y%m%dT%H%M%S.%f}Z")
     return asking.settings.home / "undo" / f"{name}.jsonl"
 
 
