@@ -147,9 +147,23 @@ def test_what_was_made_wrongly_and_written_into_is_one_conflict(wrap):
     assert [*told(merged).values()] == ["conflict"]
 
 
-def test_in_what_was_made_wrongly_a_good_value_overwritten_wrongly_is_restored_as_anywhere():
-    merged = taken(item(), item(m=m(a=n(1))), item(m=m(a=n(1), b=n(2))), item(m=m(a=n(9), b=n(9))), bad={0, 2})
-    assert (attributes(merged), told(merged)) == ({"m": m(a=n(9), b=n(2))}, {("m",): "conflict"})
+def test_what_was_made_wrongly_and_written_into_is_left_alone_whatever_was_wrong_in_it_since():
+    states = [item(), item(m=m(a=n(1))), item(m=m(a=n(1), b=n(2))), item(m=m(a=n(9), b=n(9)))]
+    merged = taken(*states, bad={0, 2})
+    assert (merged.action, told(merged)) == ("conflict", {("m",): "conflict"})
+    assert taken(*states, item(), bad={0, 2, 3}).action == "conflict", "nor is it put back"
+    merged = taken(*states, None, bad={0, 2, 3})
+    assert (merged.action, merged.after, told(merged)) == (
+        "put back",
+        item(),
+        {(): "taken back", ("m",): "conflict"},
+    )
+
+
+def test_in_what_was_made_again_since_bad_changes_are_taken_back():
+    states = [item(m=m(a=n(1), b=n(1))), item(), item(m=m(b=n(2))), item(m=m(b=n(3), c=n(3)))]
+    merged = taken(*states, bad={0, 2})
+    assert (attributes(merged), told(merged)) == ({"m": m(b=n(2))}, {("m",): "conflict"})
 
 
 def test_removed_made_again_and_removed_again_gives_what_was_made_again_and_a_conflict():

@@ -40,42 +40,61 @@ class Nodes:
         self._whole = whole
 
     def merge(
-        self, path: Path, steps: Sequence[Step], now: Value | None, outcomes: Outcomes, member: str | None = None
+        self,
+        path: Path,
+        steps: Sequence[Step],
+        now: Value | None,
+        outcomes: Outcomes,
+        member: str | None = None,
+        *,
+        restoring: bool = False,
     ) -> Value | None:
-        """Return what a node is to be, and add what is to be said of it and of those below to `outcomes`."""
+        """Return what a node is to be, and add what is to be said of it and of those below to `outcomes`.
+
+        Parameters
+        ----------
+        restoring
+            What is around it is put back: `now` is what was there last, not what is there now.
+        """
         steps = [step for step in steps if step.all_below or not same(step.before, step.after)]
         steps = self._uncancelled(steps)
         if not any(step.bad for step in steps):
             return now
-        by_index = self._by_index(path, steps, now, outcomes)
+        by_index = self._by_index(path, steps, now, outcomes, restoring)
         if by_index is not None:
             return by_index
         replacing = [n for n, step in enumerate(steps) if step.bad and self._replaces(step)]
         if not replacing:
-            return self._below(path, steps, now, outcomes)
+            return self._below(path, steps, now, outcomes, restoring)
         last_good = max((n for n, step in enumerate(steps) if not step.bad and not step.own), default=-1)
         run = next((n for n in replacing if n > last_good), None)
         conflict = replacing[0] < last_good
         below: Outcomes = []
         status: Status
         if not conflict and run is not None:
-            value = before = self.merge(path, steps[:run], steps[run].before, below)
+            value = before = self.merge(path, steps[:run], steps[run].before, below, restoring=True)
             status, why = "taken back", "what was there before"
         else:
-            before = self.merge(path, steps[: replacing[0]], steps[replacing[0]].before, [])
+            before = self.merge(path, steps[: replacing[0]], steps[replacing[0]].before, [], restoring=True)
             counted = _without_added(steps, now) if path in self._rules.delta and member is None else None
             if counted is not None:
                 value, status, why = counted, "delta", "what was added wrongly is subtracted from it"
             else:
-                value, why = self._in_conflict(path, steps, replacing[0], run, last_good, now)
-                value = before if self._rules.on_conflict == "before" else value
-                status = "settled" if same(now, value) and same(now, before) else "conflict"
+                value, why = now, self._why(steps, run is not None)
+                if self._rules.on_conflict == "before":
+                    value = before
+                elif restoring or run is not None or self._container(now) is not None:
+                    value = self._left(path, steps, run, now, before, restoring)
+                settled = run is None and same(now, value) and same(now, before)
+                status = "settled" if settled else "conflict"
         bad = next(step.after for step in reversed(steps) if step.bad)
         outcomes.append(PathOutcome(path, member, status, why, before, bad, now, value))
-        outcomes += [_seen_now(each, path, now) for each in below if each.status == "conflict"]
+        outcomes += [_seen_now(each, path, now) for each in below if each.status in ("conflict", "settled")]
         return value
 
-    def _below(self, path: Path, steps: Sequence[Step], now: Value | None, outcomes: Outcomes) -> Value | None:
+    def _below(
+        self, path: Path, steps: Sequence[Step], now: Value | None, outcomes: Outcomes, restoring: bool
+    ) -> Value | None:
         """Merge a map or set that no bad step replaced, by what it holds."""
         kind_now = _kind(now)
         merged = now
@@ -98,7 +117,7 @@ class Nodes:
                     if everything or before.get(name) != after.get(name)
                 ]
                 place, member = (path, name) if holds.members else ((*path, name), None)
-                child = self.merge(place, child_steps, had.get(name), outcomes, member)
+                child = self.merge(place, child_steps, had.get(name), outcomes, member, restoring=restoring)
                 if child is None:
                     has.pop(name, None)
                 else:
@@ -107,7 +126,9 @@ class Nodes:
                 merged = holds.value(has)
         return merged
 
-    def _by_index(self, path: Path, steps: Sequence[Step], now: Value | None, outcomes: Outcomes) -> Value | None:
+    def _by_index(
+        self, path: Path, steps: Sequence[Step], now: Value | None, outcomes: Outcomes, restoring: bool
+    ) -> Value | None:
         """Merge a list element by element, where that is asked for and can be: None where it is one leaf."""
         if self._rules.lists == "whole" or now is None or "L" not in now or (self._whole and not path):
             return None
@@ -121,51 +142,39 @@ class Nodes:
                 step._replace(before=step.before["L"][index], after=step.after["L"][index])  # type: ignore[index]
                 for step in steps
             ]
-            elements.append(self.merge((*path, index), child_steps, element, found))
+            elements.append(self.merge((*path, index), child_steps, element, found, restoring=restoring))
         if any(each.status in ("conflict", "settled") for each in found):
             return None  # all or nothing
         outcomes += found
         return {"L": elements}
 
-    def _in_conflict(
-        self, path: Path, steps: Sequence[Step], first: int, run: int | None, last_good: int, now: Value | None
-    ) -> tuple[Value | None, str]:
-        """Return what is left of a node in conflict, and why: what is there now, without bad steps since good ones."""
-        if run is not None:
-            base = steps[last_good].after if steps[last_good].unordered else steps[run].before
-            value = self.merge(path, steps[:run], base, [])
-            return value, "a change that stays lies between wrong ones: what it left, which may rest on a wrong one"
-        value, why = now, self._why(steps, first, now)
-        made = max(n for n, step in enumerate(steps) if not step.own and self._replaces(step))
-        since = steps[made + 1 :]
-        if self._container(now) is None or not any(step.bad for step in since):
-            return value, why
-        return (self._written_into if steps[made].bad else self._quietly)(path, since, now), why
+    def _left(
+        self,
+        path: Path,
+        steps: Sequence[Step],
+        run: int | None,
+        now: Value | None,
+        before: Value | None,
+        restoring: bool,
+    ) -> Value | None:
+        """Return what is left of a node in conflict: what the changes that stay left, without bad ones since.
 
-    def _written_into(self, path: Path, steps: Sequence[Step], now: Value | None) -> Value | None:
-        """Return what is left of a map or set that a bad step made: nothing is as it was, but what others wrote."""
-        good = [n for n, step in enumerate(steps) if not step.bad and not step.own]
-        kind = self._container(now)
-        if not good or not any(step.bad for step in steps[good[0] :]):
-            return now
-        if kind is None or any(self._replaces(step) for step in steps if not step.own):
-            return self._quietly(path, steps[good[0] :], now)
-        holds = _Holds(kind)
-        has = holds.of(now)
-        sides = [(step, holds.of(step.before), holds.of(step.after)) for step in steps]
-        for name in sorted({name for _, before, after in sides for name in before.keys() | after.keys()}):
-            child_steps = [
-                step._replace(before=before.get(name), after=after.get(name))
-                for step, before, after in sides
-                if not same(before.get(name), after.get(name))
-            ]
-            place = path if holds.members else (*path, name)
-            child = self._written_into(place, child_steps, has.get(name))
-            has = {**has, name: child} if child is not None else {key: has[key] for key in has if key != name}
-        return holds.value(has)
+        Nothing can be told of a map that was made wrongly and written into: it is left as it is there now, and what is
+        put back around it has what was there before.
 
-    def _quietly(self, path: Path, steps: Sequence[Step], now: Value | None) -> Value | None:
-        return self.merge(path, steps, now, [])
+        Parameters
+        ----------
+        run
+            The first bad step that replaced the node after those that stay; None where they come last.
+        """
+        base = now if run is None else steps[run].before
+        last_good = next(step for step in reversed(steps) if not step.bad and not step.own)
+        made = max(n for n, step in enumerate(steps[:run]) if not step.own and self._replaces(step))
+        if self._container(base) is None:
+            return last_good.after if last_good.unordered else base
+        if steps[made].bad or steps[made].unordered:
+            return before if restoring else now
+        return self.merge(path, steps[made + 1 : run], base, [], restoring=restoring or run is not None)
 
     def _uncancelled(self, steps: list[Step]) -> list[Step]:
         """Return the steps without those that an earlier undo took back at this node, and those it took back with it.
@@ -201,8 +210,10 @@ class Nodes:
         kind = _kind(value)
         return kind if not self._whole and (kind == "M" or kind in _SETS) else None
 
-    def _why(self, steps: Sequence[Step], first: int, now: Value | None) -> str:
-        made, found = steps[first].after, steps[first].before
+    def _why(self, steps: Sequence[Step], between: bool) -> str:
+        if between:
+            return "a change that stays lies between wrong ones, and what it left may rest on a wrong one"
+        found, made = next((step.before, step.after) for step in steps if step.bad and self._replaces(step))
         if self._container(made) is not None and found is None:
             return "what was made wrongly has been written into since"
         if self._container(found) is not None and made is None:
@@ -210,7 +221,7 @@ class Nodes:
         unseen = next(step for step in reversed(steps) if not step.bad and not step.own)
         if not unseen.event_id:
             return "it has changed since, by a change that the log does not show"
-        return "it has been removed since" if now is None else "it has been written since"
+        return "it has been removed since" if unseen.after is None else "it has been written since"
 
 
 class _Holds:
