@@ -286,9 +286,10 @@ class DuckDBEngine(Engine):
                 with self._alive(), _failing(question.name, table):
                     answer, sql = self._begun(question, table, where, over, after, values)
                     resumes = self._resumes
-                    nothing = self._con.sql(sql).limit(0).to_arrow_table()
+                    asked = self._con.sql(sql)
+                    nothing = asked.limit(0).to_arrow_table()
                     yield replace(answer, rows=nothing, seconds=time.perf_counter() - began)
-                    for batch in self._con.sql(sql).to_arrow_reader(_BATCH):
+                    for batch in asked.to_arrow_reader(_BATCH):
                         rows = _decoded(pa.Table.from_batches([batch]))
                         yield replace(answer, rows=rows, seconds=time.perf_counter() - began)
                         handed_over = True
