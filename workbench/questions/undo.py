@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,21 +35,12 @@ from workbench.model.records import EVENTS
 from workbench.model.times import END_OF_TIME, Moment, duration, instant, window
 from workbench.questions.asking import Asking
 from workbench.questions.frames import shown
+from workbench.questions.large import whole_of
+from workbench.questions.masking import names_masked
 from workbench.questions.result import Result
 from workbench.questions.state import holding, state_at
-from workbench.questions.undo_items import (
-    WRITTEN,
-    Planned,
-    dollars,
-    found_by,
-    frame_of,
-    from_first,
-    in_order,
-    paths_of,
-    planned_chains,
-    settled_apart,
-    without_refused,
-)
+from workbench.questions.undo_chains import found_by, from_first, in_order, planned_chains, settled_apart
+from workbench.questions.undo_items import WRITTEN, Planned, PlannedItem, dollars, frame_of, paths_of, without_refused
 from workbench.sandbox import ItemStore
 from workbench.sql.filters import Filter
 from workbench.text import count
@@ -73,18 +65,14 @@ class Undo(Result):
 
     Attributes
     ----------
-    paths
-        The same, a row an attribute: the key attributes, then path, member (of a set), status (taken back, conflict,
-        settled, kept, bumped, delta, unknown), why, and its values before, bad (as the last change taken back left
-        it), now, and after the undo.
     about
         What a file of the plan says beside the writes.
     """
 
-    paths: pd.DataFrame
     about: About
-    planned: Sequence[Planned] = field(repr=False)
+    planned: Sequence[PlannedItem] = field(repr=False)
     """With exact values, also of masked attributes."""
+    hide: Callable[[pd.DataFrame], pd.DataFrame] = field(repr=False)
     home: Path
     open: Callable[[], Any] = field(repr=False)
     """Opens the workbench that applies it."""
@@ -92,13 +80,32 @@ class Undo(Result):
     @property
     def actions(self) -> Mapping[str, int]:
         """How many items there are of each action."""
-        found = Counter[str](each.merged.action for each in self.planned)
+        found = Counter[str](each.action for each in self.planned)
         return {action: found[action] for action in _ORDER if found[action]}
+
+    @cached_property
+    def paths(self) -> pd.DataFrame:
+        """Tell the same, a row an attribute.
+
+        The key attributes, then path, member (of a set), status (taken back, conflict, settled, kept, bumped, delta,
+        unknown), why, and its values before, bad (as the last change taken back left it), now, and after the undo.
+        """
+        return self.hide(paths_of(self.planned, tuple(self.about.key)))
 
     @property
     def conflicts(self) -> pd.DataFrame:
         """The attributes in conflict, with all their values: rows of `paths`."""
-        return self.paths[self.paths["status"] == "conflict"].reset_index(drop=True)
+        paths = self.hide(paths_of([each for each in self.planned if each.count("conflict")], tuple(self.about.key)))
+        return paths[paths["status"] == "conflict"].reset_index(drop=True)
+
+    def first(self, rank: Mapping[str, int], limit: int) -> pd.DataFrame:
+        """Return the rows of the first items, by the rank of their actions."""
+        names = tuple(self.about.key)
+        if not any(names_masked(name, self.asked.get("mask", ())) for name in names):
+            by_rank = sorted(range(len(self.planned)), key=lambda at: rank[self.planned[at].action])
+            return self.hide(whole_of(frame_of([self.planned[at] for at in by_rank[:limit]], names)))
+        order = self.df["action"].map(rank).sort_values(kind="stable").index  # as masked: the order tells nothing
+        return self.df.loc[order[:limit]].reset_index(drop=True)
 
     @property
     def units(self) -> int:
@@ -115,7 +122,7 @@ class Undo(Result):
         """One line: what is to be done with how many items, and what that costs."""
         kinds = [f"{number:,} {_AS_SAID[action]}" for action, number in self.actions.items()]
         said = ", ".join(kinds) or "there is nothing to take back"
-        conflicts = len(self.conflicts)
+        conflicts = sum(each.count("conflict") for each in self.planned)
         apart = f"; {count(conflicts, 'conflict')}, see .conflicts" if conflicts else ""
         price = f"; {count(self.units, 'write unit')}, {dollars(self.about.cost)}" if self.units else ""
         return f"{self.asked['table']}: {said}{apart}{price}"
@@ -155,7 +162,7 @@ class Undo(Result):
             for each in self.planned:
                 takes_back = sorted(each.merged.takes_back) or ([self.about.asked["to"].isoformat()] if back else [])
                 for write, whole in each.writes(self.about.table, names):
-                    lines.add(write, each.merged.action, takes_back, whole=whole)
+                    lines.add(write, each.action, takes_back, whole=whole)
         return place
 
     def _save_batch(self, place: Path, names: Sequence[str], overwrite: bool) -> Path:
@@ -166,7 +173,7 @@ class Undo(Result):
         items = (
             ({name: _image_of(each)[name] for name in names}, each.merged.after)
             for each in self.planned
-            if each.merged.action in WRITTEN
+            if each.action in WRITTEN
         )
         try:
             with paths.write_atomically(place) as part:
@@ -245,7 +252,7 @@ _AS_SAID = {
 }
 
 
-def _image_of(planned: Planned) -> Image:
+def _image_of(planned: PlannedItem) -> Image:
     return planned.merged.after or planned.now or {}
 
 
@@ -328,7 +335,7 @@ def undo(
 class _Outcome:
     """What is planned, and the answer it stands on."""
 
-    planned: Sequence[Planned]
+    planned: Sequence[PlannedItem]
     answer: Answer
     kind: Literal["to", "changes", "journal"]
     notes: Sequence[str] = ()
@@ -440,7 +447,7 @@ class _Planning:
         began = asking.engine.keys_seen(table)[-1].first.replace(tzinfo=UTC)
         reaches = at >= began or asking.engine.baseline(table, at) is not None
         live = self._live(pc.unique(rows.column("keys")).to_pylist())
-        planned, same = [], 0
+        planned, same = list[PlannedItem](), 0
         for item, group in groupby(rows.to_pylist(), key=lambda row: row["keys"]):
             changes = list(group)
             # Of an item without a change until then, the first one since tells, where the log had begun by then.
@@ -524,7 +531,7 @@ class _Planning:
         planned, refused = without_refused(outcome.planned, self.described.indexed if self.described else {})
         if rules.on_conflict == "fail":
             _refuse_conflicts(planned)
-        units = sum(each.units(self.table, self.names) for each in planned if each.merged.action in WRITTEN)
+        units = sum(each.units(self.table, self.names) for each in planned if each.action in WRITTEN)
         cost = price_of_writes(units, asking.settings.price_per_million_writes)
         notes = [*outcome.notes, *_left_out(planned)]
         notes += [f"left alone: {count(refused, 'item')} that the table would refuse as planned"] if refused else []
@@ -562,7 +569,7 @@ class _Planning:
             {**asked, **plain_rules},
             ambiguous=outcome.ambiguous,
             notes=notes,
-            paths=asking.masked(self.table, paths_of(planned, self.names)),
+            hide=lambda df: asking.masked(self.table, df),
             about=about,
             planned=planned,
             home=asking.settings.home,
@@ -676,21 +683,18 @@ def _why_not_told(began: datetime, reaches: bool) -> str:
     return "a change is missing from the log: the first one since did not find what the log says was there"
 
 
-def _left_out(planned: Sequence[Planned]) -> list[str]:
+def _left_out(planned: Sequence[PlannedItem]) -> list[str]:
     """Say what is not known, and not written."""
-    unknown = sum(each.merged.action == "unknown" for each in planned)
+    unknown = sum(each.action == "unknown" for each in planned)
     notes = (
         [f"left out: {count(unknown, 'item')} of which it cannot be known what they were, or are"] if unknown else []
     )
-    some = sum(
-        each.merged.action != "unknown" and any(outcome.status == "unknown" for outcome in each.merged.outcomes)
-        for each in planned
-    )
+    some = sum(each.action != "unknown" and each.count("unknown") > 0 for each in planned)
     return notes + ([f"of {count(some, 'item')} not all can be known: see .paths"] if some else [])
 
 
-def _refuse_conflicts(planned: Sequence[Planned]) -> None:
-    number = sum(any(outcome.status == "conflict" for outcome in each.merged.outcomes) for each in planned)
+def _refuse_conflicts(planned: Sequence[PlannedItem]) -> None:
+    number = sum(each.count("conflict") > 0 for each in planned)
     if number:
         raise ParameterError(
             f"{count(number, 'item')} in conflict, and on_conflict is fail: look at what on_conflict=keep plans"

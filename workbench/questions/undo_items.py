@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from itertools import groupby, pairwise
-from typing import Any
+from itertools import groupby
+from typing import Any, ClassVar
 
 import numpy as np
 import orjson
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from workbench.model.attribute_paths import column_name
-from workbench.model.canonical import canonical_text, image_digest
-from workbench.model.item_writes import Write, writes_of
+from workbench.model.canonical import image_digest
+from workbench.model.item_writes import MOST_COMPARED, Write, writes_of
 from workbench.model.items import plain_value
-from workbench.model.merging import UNKNOWN, Image, ItemChange, Merged, PathOutcome, Rules, Unknown, Value, take_back
-from workbench.model.ordering import ABSENT, Link, follow
+from workbench.model.merging import Action, Image, Merged, PathOutcome, Status, Value
 from workbench.model.sizes import LARGEST_ITEM
-from workbench.model.write_limits import item_faults
+from workbench.model.write_limits import LONGEST_EXPRESSION, item_faults
 from workbench.questions.columns import UNDO, UNDO_PATHS
 from workbench.questions.frames import key_frame
-from workbench.undo.journal import SLACK, OwnWrite, write_id
+from workbench.questions.gathering import PART
+from workbench.questions.large import Frame, LargeFrame
 
 WRITTEN = ("put back", "update", "delete")
 """The actions that write."""
+_UNIT = 1024  # bytes that a write unit is for
 _NOTES = 3  # that an item shows
 _TOLD = ("attributes", "conflicts", "before", "bad", "now", "after")
 _NOTHING = frozenset[str]()
@@ -61,21 +58,104 @@ class Planned:
     reversals: tuple[tuple[Write, str | None], ...] = ()
     ahead: bool = False
 
+    @property
+    def action(self) -> Action:
+        """What is done with the item."""
+        return self.merged.action
+
+    def count(self, status: Status) -> int:
+        """Count the attributes of which this comes."""
+        return sum(outcome.status == status for outcome in self.merged.outcomes)
+
     def writes(self, table: str, key_names: Sequence[str]) -> Iterator[tuple[Write, str | None]]:
         """Yield the writes, each with the digest of the whole item where that is removed."""
-        if self.reversals or self.merged.action not in WRITTEN:
+        if self.reversals or self.action not in WRITTEN:
             yield from self.reversals
             return
-        whole = image_digest(self.now) if self.merged.action == "delete" else None
-        for write in writes_of(table, key_names, self.now, self.merged.after):
-            yield write, whole
+        yield from _writes(table, key_names, self.now, self.merged.after)
 
     def units(self, table: str, key_names: Sequence[str]) -> int:
         """Return how many write units that takes."""
         return sum(write.units(self.now) for write, _ in self.writes(table, key_names))
 
 
-def without_refused(planned: Iterable[Planned], indexed: Mapping[str, str]) -> tuple[list[Planned], int]:
+@dataclass(frozen=True, slots=True)
+class PlainRun:
+    """What is planned for an item of which all that happened is taken back: it is as it was before.
+
+    That is told by its images' texts, and they are not looked into before somebody asks. It is what a `Planned` is.
+
+    Attributes
+    ----------
+    key, action
+        As of `Planned`.
+    before_text, now_text
+        The item as it was, and as it is, as DynamoDB JSON texts; None where it was or is not there.
+    merge
+        Says what is to be done, attribute by attribute.
+    """
+
+    key: str
+    action: Action
+    before_text: str | None
+    now_text: str | None
+    merge: Callable[[], Merged]
+    note = ""
+    reversals: ClassVar[tuple[tuple[Write, str | None], ...]] = ()
+    ahead = False
+
+    @property
+    def now(self) -> Image | None:
+        """The item as it is."""
+        return orjson.loads(self.now_text) if self.now_text else None
+
+    @property
+    def merged(self) -> Merged:
+        """What is to be done, and why."""
+        return self.merge()
+
+    def count(self, status: Status) -> int:
+        """Count the attributes of which this comes, other than those taken back."""
+        return 0
+
+    def writes(self, table: str, key_names: Sequence[str]) -> Iterator[tuple[Write, str | None]]:
+        """Yield the writes, each with the digest of the whole item where that is removed."""
+        yield from _writes(table, key_names, self.now, orjson.loads(self.before_text) if self.before_text else None)
+
+    def units(self, table: str, key_names: Sequence[str]) -> int:
+        """Return how many write units that takes."""
+        if takes_one_unit(self.before_text or "", self.now_text or ""):
+            return 1
+        return sum(write.units(self.now) for write, _ in self.writes(table, key_names))
+
+
+PlannedItem = Planned | PlainRun
+
+
+def takes_one_unit(one: str, other: str) -> bool:
+    """Tell of two images, as texts, whether to make one of the other surely takes one write, of one unit.
+
+    An item is never larger than its text. An attribute has 12 characters of it or more, and each level of maps 8; in an
+    expression it is named twice, by 5 characters a level.
+
+    >>> takes_one_unit('{"pk":{"S":"p"}}', '{"pk":{"S":"p"},"n":{"N":"2"}}'), takes_one_unit("", "x" * 1025)
+    (True, False)
+    """
+    if not (one.isascii() and other.isascii() and len(one) <= _UNIT and len(other) <= _UNIT):
+        return False
+    attributes, levels = (len(one) + len(other)) // 12, 1 + max(one.count('"M":{'), other.count('"M":{'))
+    return attributes < MOST_COMPARED and attributes * 2 * (5 * levels + 12) < LONGEST_EXPRESSION
+
+
+def _writes(
+    table: str, key_names: Sequence[str], now: Image | None, after: Image | None
+) -> Iterator[tuple[Write, str | None]]:
+    whole = image_digest(now) if after is None else None
+    for write in writes_of(table, key_names, now, after):
+        yield write, whole
+
+
+def without_refused(planned: Iterable[PlannedItem], indexed: Mapping[str, str]) -> tuple[list[PlannedItem], int]:
     """Leave alone the items that the table would refuse as they are to be, and count them.
 
     What was in the table can have become too large by what stays, or has no place in an index that was made since.
@@ -85,8 +165,13 @@ def without_refused(planned: Iterable[Planned], indexed: Mapping[str, str]) -> t
     indexed
         Types of the attributes that are keys of the table's indexes, by their names.
     """
-    kept, refused = [], 0
+    kept, refused = list[PlannedItem](), 0
     for each in planned:
+        if isinstance(each, PlainRun):
+            if not indexed and len(each.before_text or "") <= LARGEST_ITEM // 4:  # of characters of up to 4 bytes
+                kept.append(each)
+                continue
+            each = Planned(each.key, each.now, each.merged)
         after = each.merged.after
         if after and each.merged.action in ("put back", "update"):
             # The text is never shorter than what DynamoDB counts: most items need not be measured.
@@ -100,199 +185,27 @@ def without_refused(planned: Iterable[Planned], indexed: Mapping[str, str]) -> t
     return kept, refused
 
 
-def in_order(rows: pa.Table) -> pa.Table:
-    """Return the changes of `chosen_chains.sql`, without the other items it names, by item and time."""
-    changes = rows.filter(pc.is_null(rows.column("others")))
-    return changes.sort_by([(name, "ascending") for name in ("keys", "ts", "event_id")])
+def frame_of(planned: Sequence[PlannedItem], key_names: Sequence[str]) -> Frame:
+    """Return a frame of one row an item: its key, and the columns of `UNDO`; a large one is made when looked at."""
+    keys = key_frame([each.key for each in planned], key_names, UNDO)
+
+    def part(begin: int, end: int) -> pd.DataFrame:
+        some = planned[begin:end]
+        cells = [_cells(each, set(key_names)) for each in some]
+        columns: dict[str, Sequence[Any]] = {
+            "action": [each.action for each in some],
+            **{name: [cell[name] for cell in cells] for name in _TOLD},
+            "note": [note_of(each) for each in some],
+        }
+        return _frame(keys.iloc[begin:end].reset_index(drop=True), columns, UNDO)
+
+    if len(planned) <= PART:
+        return part(0, len(planned))
+    starts = range(0, len(planned), PART)
+    return LargeFrame(lambda: (part(start, start + PART) for start in starts), len(planned), part(0, 0))
 
 
-def from_first(rows: pa.Table, bad: np.ndarray) -> tuple[pa.Table, np.ndarray]:
-    """Keep what happened to each item since its first bad change, that instant included; rows are in order."""
-    if not len(rows):
-        return rows, bad
-    items = rows.column("keys").combine_chunks().dictionary_encode().indices.to_numpy()
-    micros = rows.column("ts").cast(pa.int64()).to_numpy()
-    since = np.full(items.max() + 1, np.iinfo("int64").max)
-    np.minimum.at(since, items[bad], micros[bad])
-    kept = micros >= since[items]
-    return (rows, bad) if kept.all() else (rows.filter(pa.array(kept)), bad[kept])
-
-
-def settled_apart(rows: pa.Table) -> list[str]:
-    """Return the items whose last instant has several changes: what these left, their order alone does not tell."""
-    keys, times = rows.column("keys").to_pylist(), rows.column("ts").to_pylist()
-    ends = [at for at, (one, other) in enumerate(pairwise([*keys, None])) if one != other]
-    return [keys[at] for at in ends if at and keys[at - 1] == keys[at] and times[at - 1] == times[at]]
-
-
-def planned_chains(
-    rows: pa.Table,
-    bad: np.ndarray,
-    rules: Rules,
-    key_names: Collection[str],
-    *,
-    states: Mapping[str, str | None],
-    live: Mapping[str, Image] | None,
-    own: Mapping[str, Sequence[OwnWrite]],
-) -> list[Planned]:
-    """Plan what takes the bad changes of items back.
-
-    Parameters
-    ----------
-    rows
-        All changes of items since their first bad one, in order.
-    bad
-        Which of them are bad.
-    states
-        The images, as texts, of items whose last instant does not tell it, None of one that is gone; one that is not
-        in it is not known.
-    live
-        The items as they are in the table; without it, as the log's last change left them.
-    own
-        The writes of undos before, by item.
-    """
-    names = ("keys", "ts", "event_id", "event_name", "by_ttl", "new_image", "old_image")
-    keys, *columns = (rows.column(name).to_pylist() for name in names)
-    ends = [at for at, (one, other) in enumerate(pairwise([*keys, None]), 1) if one != other]
-    planned, begin = [], 0
-    for end in ends:
-        key, changes, before = keys[begin], list[ItemChange](), begin
-        undone = _Undone(own[key]) if key in own else None
-        for ts, event_id, event_name, by_ttl, new, old, is_bad in zip(
-            *(column[begin:end] for column in columns), bad[begin:end].tolist(), strict=True
-        ):
-            found: Image | Unknown | None = orjson.loads(old) if old else None if event_name == "INSERT" else UNKNOWN
-            left: Image | Unknown | None = orjson.loads(new) if new else None if event_name == "REMOVE" else UNKNOWN
-            at = ts.replace(tzinfo=UTC)
-            undoes = undone.by(event_id, left, at, changes) if undone else None
-            changes.append(ItemChange(at, event_id, found, left, is_bad, bool(by_ttl), None if is_bad else undoes))
-        begin = end
-        now: Image | Unknown | None = changes[-1].after
-        ahead = False
-        if live is not None:
-            last, now = now, live.get(key)
-            if undone and (own_change := undone.on_its_way(changes, now)):
-                changes.append(own_change)
-            else:
-                ahead = not isinstance(last, Unknown) and last != now and image_digest(last) != image_digest(now)
-        elif end - before > 1 and changes[-2].ts == changes[-1].ts:
-            text = states.get(key, "?")
-            now = UNKNOWN if text == "?" else None if text is None else orjson.loads(text)
-        if isinstance(now, Unknown):
-            why = "what the item is now is not in the log; give the table itself, --live (live=True)"
-            planned.append(Planned(key, None, Merged("unknown", None, (), _NOTHING), why))
-            continue
-        planned.append(Planned(key, now, take_back(changes, now, rules, key_names), ahead=ahead))
-    return planned
-
-
-class _Undone:
-    """Which changes of an item are the own writes of undos before; each write is one change."""
-
-    def __init__(self, own: Sequence[OwnWrite]) -> None:
-        self._left = sorted(own, key=lambda write: write.ended)
-        self._event_ids: dict[str, str] = {}
-
-    def by(
-        self, event_id: str, left: Image | Unknown | None, ts: datetime, before: Sequence[ItemChange]
-    ) -> frozenset[str] | None:
-        """Return which changes one took back that left an image at an instant; None where it is no own write."""
-        if isinstance(left, Unknown):
-            return None
-        digest = image_digest(left)
-        for write in self._left:
-            if write.made(write.key, digest, ts):
-                self._left.remove(write)
-                self._event_ids[write_id(write.plan, write.line)] = event_id
-                return frozenset(self._told(write, before))
-        return None
-
-    def on_its_way(self, changes: Sequence[ItemChange], now: Image | None) -> ItemChange | None:
-        """Return the own write that left an item as it is now, where the log does not have it yet."""
-        last, digest = changes[-1], image_digest(now)
-        if not self._left or isinstance(last.after, Unknown) or image_digest(last.after) == digest:
-            return None
-        for write in reversed(self._left):
-            if write.left == digest and write.ended + SLACK >= last.ts:
-                undoes = frozenset(self._told(write, changes))
-                ts = max(write.ended, last.ts + timedelta(microseconds=1))
-                return ItemChange(ts, write_id(write.plan, write.line), last.after, now, undoes=undoes)
-        return None
-
-    def _told(self, write: OwnWrite, before: Sequence[ItemChange]) -> Iterator[str]:
-        """Yield the event ids of what a write took back: of changes, of a write before, or of all since an instant."""
-        for name in write.takes_back:
-            if name in self._event_ids:
-                yield self._event_ids[name]
-            elif (since := _instant_of(name)) is not None:
-                yield from (change.event_id for change in before if change.ts > since)
-            else:
-                yield name
-
-
-def _instant_of(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
-
-
-def found_by(changes: Sequence[Mapping[str, Any]], state: str | None, *, known: bool) -> tuple[bool, str | None]:
-    """Tell what an item was before the first instant since, by the changes of that instant.
-
-    Parameters
-    ----------
-    changes
-        All distinct changes of that instant, as `chosen_chains.sql` answers them.
-    state
-        What the log says the item was, as a text; None is not there.
-    known
-        Whether the log says so.
-
-    Returns
-    -------
-    tuple
-        Whether that is known, and what it was. It is not where these changes did not find what the log says: a change
-        is missing between.
-    """
-    links = [
-        Link(
-            row["ts"],
-            row["event_id"],
-            canonical_text(row["old_image"]) if row["old_image"] else ABSENT if row["event_name"] == "INSERT" else None,
-            canonical_text(row["new_image"]) if row["new_image"] else ABSENT,
-        )
-        for row in changes
-    ]
-    if any(link.before is None for link in links):  # none of them tells: the log's word
-        return known, state
-    if known:
-        before = canonical_text(state) if state else ABSENT
-        first = Link(min(link.ts for link in links).replace(year=1), "", ABSENT, before)
-        if before == ABSENT:
-            return not any(missing for _, missing in follow(links)), None
-        return not any(missing for _, missing in follow([first, *links])), state
-    surplus = Counter(link.before for link in links)
-    surplus.subtract(link.after for link in links)
-    begins = [image for image, count in surplus.items() if count > 0]
-    if len(begins) != 1:
-        return False, None
-    return True, begins[0] or None
-
-
-def frame_of(planned: Sequence[Planned], key_names: Sequence[str]) -> pd.DataFrame:
-    """Return a frame of one row an item: its key, and the columns of `UNDO`."""
-    cells = [_cells(each, set(key_names)) for each in planned]
-    columns: dict[str, Sequence[Any]] = {
-        "action": [each.merged.action for each in planned],
-        **{name: [cell[name] for cell in cells] for name in _TOLD},
-        "note": [note_of(each) for each in planned],
-    }
-    return _frame([each.key for each in planned], key_names, columns, UNDO)
-
-
-def paths_of(planned: Sequence[Planned], key_names: Sequence[str]) -> pd.DataFrame:
+def paths_of(planned: Sequence[PlannedItem], key_names: Sequence[str]) -> pd.DataFrame:
     """Return a frame of one row an attribute, or a member of a set: the item's key, and the columns of `UNDO_PATHS`."""
     told = [(each.key, outcome) for each in planned for outcome in outcomes_of(each.merged)]
     columns: dict[str, Sequence[Any]] = {
@@ -305,7 +218,7 @@ def paths_of(planned: Sequence[Planned], key_names: Sequence[str]) -> pd.DataFra
             for name in ("before", "bad", "now", "after")
         },
     }
-    return _frame([key for key, _ in told], key_names, columns, UNDO_PATHS)
+    return _frame(key_frame([key for key, _ in told], key_names, UNDO_PATHS), columns, UNDO_PATHS)
 
 
 def outcomes_of(merged: Merged) -> list[PathOutcome]:
@@ -323,7 +236,7 @@ def plain_or_absent(value: Value | None) -> Any:
     return pd.NA if value is None else plain_value(value)
 
 
-def note_of(planned: Planned) -> str:
+def note_of(planned: PlannedItem) -> str:
     """Say what to know about what is planned for an item, without a value."""
     said: dict[str, None] = {planned.note: None} if planned.note else {}
     for outcome in outcomes_of(planned.merged):
@@ -334,7 +247,7 @@ def note_of(planned: Planned) -> str:
     return "; ".join([*notes[:_NOTES], *([f"{len(notes) - _NOTES:,} more"] if len(notes) > _NOTES else [])])
 
 
-def _cells(planned: Planned, keys: set[str]) -> dict[str, Any]:
+def _cells(planned: PlannedItem, keys: set[str]) -> dict[str, Any]:
     """Return the attributes of an item that are told of, and their values by their paths."""
     merged, now, after = planned.merged, planned.now, planned.merged.after
     if merged.action in ("put back", "delete") and not planned.reversals:
@@ -391,12 +304,9 @@ def value_at(image: Image | None, path: Sequence[str | int]) -> Value | None:
     return value
 
 
-def _frame(
-    keys: Sequence[str], key_names: Sequence[str], columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, str]
-) -> pd.DataFrame:
-    df = key_frame(keys, key_names, kinds)
+def _frame(df: pd.DataFrame, columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, str]) -> pd.DataFrame:
     for name, kind in kinds.items():
-        cells = np.empty(len(keys), dtype=object)
+        cells = np.empty(len(df), dtype=object)
         cells[:] = columns[name]
         df[name] = pd.Series(cells, df.index, dtype=object).astype(kind)  # type: ignore[call-overload]
     return df

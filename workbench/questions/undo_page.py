@@ -64,14 +64,14 @@ class _Item:
 def to_text(undo: Undo, *, limit: int = ROWS) -> Group:
     """Return the plan for a terminal: an item with what changes of it, ``balance 672 → 288``."""
     lines: list[RenderableType] = []
-    for item in _items(undo.df, limit):
+    for item in _items(undo, limit):
         lines.append(Text.assemble((f"{item.action:10}", f"bold {item.colour}"), (item.key, "bold"), *_dim(item.note)))
         for each in item.attributes[:_FOLD]:
             lines.append(Text(f"          {_in_words(each)}", overflow="fold"))
         if len(item.attributes) > _FOLD:
             lines.append(printable(f"          … {count(len(item.attributes) - _FOLD, 'more attribute')}", style="dim"))
-    if len(undo.df) > limit:
-        lines.append(printable(f"… {count(len(undo.df) - limit, 'more item')}", style="dim"))
+    if len(undo) > limit:
+        lines.append(printable(f"… {count(len(undo) - limit, 'more item')}", style="dim"))
     lines += [printable(f"note: {note}", style="cyan") for note in undo.stats.notes]
     return Group(*lines)
 
@@ -108,9 +108,9 @@ def to_html(undo: Undo, *, limit: int) -> str:
         facts={name: plain(value) for name, value in facts.items()},
         counts=[(action, number, _CLASSES.get(action, "")) for action, number in undo.actions.items()],
         notes=s.notes,
-        items=[*_items(undo.df, limit)],
+        items=[*_items(undo, limit)],
         fold=_FOLD,
-        more=max(len(undo.df) - limit, 0),
+        more=max(len(undo) - limit, 0),
         summary=undo.summary,
     )
 
@@ -121,11 +121,11 @@ def page(undo: Undo, limit: int) -> str:
     return fragment("undo_page", title=title, body=to_html(undo, limit=limit))
 
 
-def _items(df: pd.DataFrame, limit: int) -> Iterator[_Item]:
+def _items(undo: Undo, limit: int) -> Iterator[_Item]:
     """Yield the first items, those first that somebody has to decide on."""
+    df = undo.first({action: number for number, action in enumerate(_SHOWN_FIRST)}, limit)
     names = list(df.columns[: list(df.columns).index("action")])
-    rank = df["action"].map({action: number for number, action in enumerate(_SHOWN_FIRST)})
-    for row in df.loc[rank.sort_values(kind="stable").index[:limit]].to_dict("records"):
+    for row in df.sort_values("action", key=_ranks, kind="stable").to_dict("records"):
         key = ", ".join(f"{plain(name)} = {shown_value(row[name])}" for name in names if not pd.isna(row[name]))
         yield _Item(
             key,
@@ -135,6 +135,10 @@ def _items(df: pd.DataFrame, limit: int) -> Iterator[_Item]:
             plain(row["note"]),
             [*_attributes(row)],
         )
+
+
+def _ranks(actions: pd.Series[str]) -> pd.Series[int]:
+    return actions.map({action: number for number, action in enumerate(_SHOWN_FIRST)})
 
 
 def _attributes(row: Mapping[Any, Any]) -> Iterator[_Attribute]:
