@@ -437,6 +437,7 @@ def test_on_conflict_fail_leaves_the_whole_item():
     states = [item(a=n(1), b=n(1)), item(a=n(2), b=n(2)), item(a=n(3), b=n(2))]
     merged = taken(*states, bad={0}, on_conflict="fail")
     assert (merged.action, merged.after, merged.conflicts) == ("conflict", states[-1], 1)
+    assert told(merged) == {("a",): "conflict", ("b",): "kept"}
     assert taken(*states[:2], bad={0}, on_conflict="fail").action == "update"
 
 

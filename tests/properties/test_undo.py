@@ -407,6 +407,43 @@ def own_write(merged: Merged, changes: Sequence[ItemChange], now: Image) -> list
     return [ItemChange(AT + timedelta(seconds=1), "own", now, merged.after, undoes=merged.takes_back)]
 
 
+@given(histories(most=14), RULES)
+@examples(150)
+def test_what_is_told_of_a_node_is_what_is_there_now_and_what_is_to_be_there(history, rules):
+    _, whole = history
+    changes = from_first_bad(whole)
+    assume(changes)
+    now: Any = changes[-1].after
+    merged = taken(changes, now, **rules)
+    for each in merged.outcomes if merged.action != "gone" else ():
+        for told, image in [(each.now, now), (each.after, merged.after)]:
+            found = found_at(image, each.path, each.member)
+            added = {"undone", "b"} if each.path == () else set()
+            assert without(told, added) == without(found, added), (each, image)
+
+
+def found_at(image: Image, path: Node, member: str | None) -> Any:
+    """The value at a path of an item, or its member where it is there."""
+    held: Any = None if image is None else {"M": image}
+    for step in path:
+        inner = (held or {}).get("L" if isinstance(step, int) else "M")
+        held = inner[step] if isinstance(step, int) and inner else (inner or {}).get(step) if inner else None
+    if member is None or held is None:
+        return held
+    ((kind, members),) = held.items()
+    return {kind[0]: member} if kind in SETS and member in canonical(members, kind) else None
+
+
+def without(value: Any, names: set[str]) -> Any:
+    """An item without what a mark or a kept attribute added to it."""
+    held = (
+        value
+        if value is None or "M" not in value or not names
+        else {"M": {n: v for n, v in value["M"].items() if n not in names}}
+    )
+    return None if held is None else canonical_json({"": held})
+
+
 @given(histories(), RULES)
 @examples(150)
 def test_undoing_the_undo_gives_the_state_before_it_without_a_conflict(history, rules):

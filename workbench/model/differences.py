@@ -74,7 +74,10 @@ def same(one: Value | None, other: Value | None) -> bool:
     if "N" in one:
         return canonical_number(one["N"]) == canonical_number(other["N"])
     if "M" in one:
-        return one["M"].keys() == other["M"].keys() and all(same(one["M"][name], other["M"][name]) for name in one["M"])
+        held, others = one["M"], other["M"]
+        if held.keys() != others.keys():
+            return False
+        return all(same(value, others[name]) for name, value in held.items() if value != others[name])
     return canonical_json({"": one}) == canonical_json({"": other})
 
 

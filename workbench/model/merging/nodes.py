@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -102,6 +103,7 @@ class Nodes:
             holds = _Holds(str(kind))
             had = holds.of(now)
             has = dict(had)
+            told: Outcomes = []
             names: set[str] = set()
             sides = [
                 (step, holds.of(step.before), holds.of(step.after), not step.own and self._replaces(step))
@@ -117,13 +119,16 @@ class Nodes:
                     if everything or before.get(name) != after.get(name)
                 ]
                 place, member = (path, name) if holds.members else ((*path, name), None)
-                child = self.merge(place, child_steps, had.get(name), outcomes, member, restoring=restoring)
+                child = self.merge(place, child_steps, had.get(name), told, member, restoring=restoring)
                 if child is None:
                     has.pop(name, None)
                 else:
                     has[name] = child
-            if kind == kind_now and has != had:
+            if kind != kind_now:  # a change that stays removed or replaced it: nothing can be put into it
+                told = [replace(each, after=None) for each in told]
+            elif has != had:
                 merged = holds.value(has)
+            outcomes += told
         return merged
 
     def _by_index(
@@ -286,6 +291,4 @@ def _seen_now(outcome: PathOutcome, path: Path, now: Value | None) -> PathOutcom
     if outcome.member is not None:
         kind = _kind(outcome.after) or _kind(outcome.bad) or _kind(outcome.before)
         found = {kind: outcome.member} if outcome.member in _Holds(f"{kind}S").of(found) else None
-    return PathOutcome(
-        outcome.path, outcome.member, outcome.status, outcome.why, outcome.before, outcome.bad, found, outcome.after
-    )
+    return replace(outcome, now=found)

@@ -29,7 +29,7 @@ from workbench.model.merging.changes import (
 )
 from workbench.model.merging.nodes import Nodes
 
-_SIGNATURE = re.compile(r"aws_dbe_head|aws_dbe_foot|.*amzn-ddb-map-sig.*", re.DOTALL)
+_SIGNATURE = re.compile(r"aws_dbe_head|aws_dbe_foot|.*amzn-ddb-map-sig.*", re.DOTALL).fullmatch
 _TOO_LONG_AGO = timedelta(days=5 * 365)  # DynamoDB's TTL deletes nothing that has expired longer ago
 
 
@@ -165,7 +165,7 @@ def is_signed(image: Image | Unknown | None) -> bool:
     >>> is_signed({"pk": {"S": "p-1"}, "aws_dbe_foot": {"B": "AA=="}})
     True
     """
-    return image is not None and not isinstance(image, Unknown) and any(map(_SIGNATURE.fullmatch, image))
+    return image is not None and not isinstance(image, Unknown) and any(map(_SIGNATURE, image))
 
 
 def _finished(
@@ -181,12 +181,12 @@ def _finished(
     """Return the answer, having seen to what applies to an item as a whole."""
     after: Image | None = None if value is None else value["M"]
     if rules.on_conflict == "fail" and any(outcome.status == "conflict" for outcome in outcomes):
-        return Merged("conflict", now, tuple(outcomes), takes_back)
+        return Merged("conflict", now, tuple(map(_left_alone, outcomes)), takes_back)
     if after is not None and rules.ttl is not None:
         after = _unexpired(after, now, outcomes, rules, signed=signed)
         if after is None and now is None:
             return Merged("gone", None, tuple(outcomes), takes_back)
-    if not signed:  # else it would be a state that never existed
+    if not signed and (rules.kept or rules.bump or rules.mark):  # signed, it would be a state that never existed
         for path in [*rules.kept, *rules.bump, *rules.mark]:
             after = _kept(path, after, now, outcomes)
         if after is not None and not _equal(after, now):
@@ -200,6 +200,12 @@ def _finished(
     else:
         action = "put back" if now is None else "delete" if after is None else "update"
     return Merged(action, after, tuple(outcomes), takes_back)
+
+
+def _left_alone(outcome: PathOutcome) -> PathOutcome:
+    if outcome.status in ("conflict", "settled"):
+        return replace(outcome, after=outcome.now)
+    return replace(outcome, status="kept", why="something else of the item is in conflict", after=outcome.now)
 
 
 def _equal(one: Image | None, other: Image | None) -> bool:
