@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError
+from botocore.utils import parse_timestamp
 
 from workbench.config import Settings
 from workbench.errors import ConfigError
@@ -45,6 +47,8 @@ class Session(boto3.Session):
 
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
+            parsers = self._session.get_component("response_parser_factory")
+            parsers.set_parser_defaults(timestamp_parser=_instant)
             self._clients = {}
             self._making = Lock()  # a session makes one client at a time
 
@@ -67,6 +71,20 @@ class Session(boto3.Session):
             given = options.get("config")
             config = _RETRIES.merge(given) if given else _RETRIES
             return options | {"config": config, "endpoint_url": options.get("endpoint_url") or self.endpoint}
+
+
+def _instant(value: Any) -> datetime:
+    """Read a time in an answer of AWS, those in ISO 8601 without dateutil: a listing has one an object.
+
+    >>> _instant("2026-11-18T09:30:00.000Z").isoformat(), _instant(1).isoformat()
+    ('2026-11-18T09:30:00+00:00', '1970-01-01T00:00:01+00:00')
+    """
+    if isinstance(value, str) and "T" in value and value.endswith("Z"):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:  # botocore reads more, or says what is wrong
+            pass
+    return parse_timestamp(value)
 
 
 def open_session(settings: Settings) -> Session:
