@@ -965,7 +965,8 @@ class Workbench:
             some items.
         start, end, key, prefix, where, events
             Take back the changes that `changes` would list, and keep what happened to their items after them,
-            attribute by attribute.
+            attribute by attribute. Where a condition names attributes of ``new.``, only changes that wrote one of them
+            count: a later write of something else carries a bad value along, and stays.
         actor_is
             Only changes by which this name was written into the attribute that the setting `actor` names, or
             ``updated_by=job-17``. A REMOVE names nobody.

@@ -515,3 +515,32 @@ def test_a_frame_of_nothing_has_its_columns(tmp_path):
     assert isinstance(undone.paths, pd.DataFrame)
     assert "nothing to take back" in undone.verdict
     assert "No item." in undone.to_html()
+
+
+def test_what_carries_a_bad_value_along_is_no_bad_change(tmp_path):
+    """Good writes after it have the bad price in their new image, and did not write it."""
+    good, bad = item(price=5), item(price=-1)
+    wb = of(tmp_path, good, bad, bad | item(note="mine"), bad | item(note="mine", seen=1))
+    undone = wb.undo("things", where="new.price < 0")
+    assert row(undone)["action"] == "update"
+    (element,) = elements(undone, tmp_path)
+    after = Write.read(element).done(bad | item(note="mine", seen=1))
+    assert from_dynamodb(after or {}) == {"pk": "p-1", "price": 5, "note": "mine", "seen": 1}
+    assert [note for note in undone.stats.notes if "carry along" in note] == [
+        "not taken back: 2 changes, which carry along what where says of new., and did not write it; "
+        "leave out new. for them too"
+    ]
+    whole = wb.undo("things", where="price < 0")
+    assert from_dynamodb(Write.read(elements(whole, tmp_path)[0]).done(bad | item(note="mine", seen=1)) or {}) == {
+        "pk": "p-1",
+        "price": 5,
+    }
+    assert not any("carry along" in note for note in whole.stats.notes)
+    again = of(tmp_path / "again", good, bad, item(price=-2), item(price=-2, note="mine"))
+    twice = again.undo("things", where="new.price < 0")
+    assert row(twice)["after"] == {"price": 5}, "a second bad value is one too"
+    made = of(tmp_path / "made", bad, bad | item(note="mine"))
+    assert row(made.undo("things", where="new.price < 0"))["action"] == "conflict", "made by bad, written into by good"
+    assert (
+        row(made.undo("things", where="new.email is absent", start=minute(0), end=minute(0.5)))["action"] == "conflict"
+    )

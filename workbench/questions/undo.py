@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
@@ -26,7 +26,7 @@ from workbench.errors import ExportError, ParameterError, StoreError, did_you_me
 from workbench.model import times
 from workbench.model.attribute_paths import column_path
 from workbench.model.canonical import image_digest
-from workbench.model.conditions import CHANGES, And, Condition, Equals, Name, Not, holds
+from workbench.model.conditions import CHANGES, And, Changed, Condition, Equals, Name, Not, Or, holds, names
 from workbench.model.item_writes import batch_requests
 from workbench.model.items import from_dynamodb, typed_value
 from workbench.model.keys import Key
@@ -265,8 +265,8 @@ class Chosen:
     matching: Filter
     condition: Condition | None
     """What of it has to be asked of each change again."""
-    carrying: Filter | None = None
-    """The changes that merely carry the actor."""
+    carrying: tuple[tuple[Filter, str], ...] = ()
+    """Changes that merely carry along what is chosen by, and what is said of so many of them."""
 
 
 def undo(
@@ -395,14 +395,10 @@ class _Planning:
                 f"not in the table what the log tells, as by changes on their way: {count(differing, 'item')}; these "
                 "count as changes that stay"
             )
-        if chosen.carrying:
-            carried = asking.ask(
-                "chosen_changes", table, where=chosen.carrying, start=chosen.start, end=chosen.end
-            ).rows.to_pylist()[0]["changes"]
-            if carried:
-                notes.append(
-                    f"the actor's name stands in {count(carried, 'change')} that did not write it: not taken back"
-                )
+        for carrying, what in chosen.carrying:
+            counted = asking.ask("chosen_changes", table, where=carrying, start=chosen.start, end=chosen.end).rows
+            if carried := counted.to_pylist()[0]["changes"]:
+                notes.append(what.format(count(carried, "change")))
         return _Outcome(planned, answer, "changes", notes, matched, ambiguous)
 
     def _of_others(self, rows: pa.Table) -> list[str]:
@@ -614,13 +610,33 @@ def _chosen(asking: Asking, table: str, asked: Mapping[str, Any]) -> Chosen:
     """Read which changes are to be taken back."""
     start, end = window(asked["start"], asked["end"])
     condition = asking.read_condition(asked["where"], CHANGES)
-    carrying: Condition | None = None
+    keys, events = asking.read_keys(table, asked["key"], asked["prefix"]), tuple(asked["events"])
+    carrying: list[tuple[Condition, str]] = []
+    if condition and (wrote := _writing(condition, asking.engine.keys(table)[0].types)):
+        carrying.append((And((condition, Not(wrote))), _CARRIED))
+        condition = And((condition, wrote))
     if asked["actor_is"]:
         wrote, carries = _by_actor(asking, asked["actor_is"])
-        condition, carrying = (And((condition, each)) if condition else each for each in (wrote, carries))
-    keys, events = asking.read_keys(table, asked["key"], asked["prefix"]), tuple(asked["events"])
-    matching = Filter(keys, events, condition)
-    return Chosen(start, end, matching, condition, replace(matching, condition=carrying) if carrying else None)
+        carrying.append((And((condition, carries)) if condition else carries, _NAMED))
+        condition = And((condition, wrote)) if condition else wrote
+    merely = tuple((Filter(keys, events, each), what) for each, what in carrying)
+    return Chosen(start, end, Filter(keys, events, condition), condition, merely)
+
+
+_CARRIED = (
+    "not taken back: {}, which carry along what where says of new., and did not write it; leave out new. for them too"
+)
+_NAMED = "the actor's name stands in {} that did not write it: not taken back"
+
+
+def _writing(condition: Condition, keys: Iterable[str]) -> Condition | None:
+    """Return the condition that a change wrote what a condition reads from its new image; None where it reads nothing.
+
+    A later write of the whole item carries a bad value along, and is not to be taken back for that.
+    """
+    paths = {name.path: Name("new", name.path) for name in names(condition) if name.image == "new"}
+    made = Name("new", (next(iter(keys)),))  # which is written where the item is made, and only there
+    return Or(tuple(map(Changed, (*paths.values(), made)))) if paths else None
 
 
 def _by_actor(asking: Asking, text: str) -> tuple[Condition, Condition]:
