@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from benchmarks.logs import LAYOUTS, TABLE, Log
+from benchmarks.logs import DAYS, LAYOUTS, START, TABLE, Log
 
 SCAN = "scan"
 """The subject all others are compared with."""
@@ -186,6 +187,12 @@ def trend(place: Place) -> Answer:
 @_subject("`diff` of two instants", layouts=("raw",), aims={1_000_000: 0.7})
 def diff(place: Place) -> Answer:
     return Answer(len(_workbench(place).diff(TABLE, *place.log.instants).df))
+
+
+@_subject("`undo` of the last 5½ days, planned", layouts=("raw",), aims={1_000_000: 2.0})
+def undo(place: Place) -> Answer:
+    since = START + timedelta(days=DAYS - 5.5)
+    return Answer(len(_workbench(place).undo(TABLE, start=since)))
 
 
 @_subject("`changes` with a condition, nine in ten, to Parquet", layouts=("raw",), aims={1_000_000: 2.0})

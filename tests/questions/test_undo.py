@@ -7,25 +7,31 @@ import json
 import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from tests.helpers import lakes
 from tests.helpers.logs import chain, micros, record, write_log
+from tests.helpers.questions import same
 from tests.questions.test_stream_views import changes as of_views
 from workbench import Workbench
 from workbench.errors import ExportError, ParameterError, StoreError
 from workbench.model import times
 from workbench.model.canonical import canonical_json, canonical_keys
-from workbench.model.item_writes import Write
+from workbench.model.item_writes import Write, writes_of
 from workbench.model.items import from_dynamodb
 from workbench.model.write_limits import faults
 from workbench.questions import undo_page
+from workbench.questions.large import LargeFrame
 from workbench.questions.undo import Undo
+from workbench.questions.undo_items import PlainRun, Planned, takes_one_unit
 from workbench.sandbox import ItemStore
 
 NOON = micros("2026-11-18T12:00:00")
@@ -544,3 +550,74 @@ def test_what_carries_a_bad_value_along_is_no_bad_change(tmp_path):
     assert (
         row(made.undo("things", where="new.email is absent", start=minute(0), end=minute(0.5)))["action"] == "conflict"
     )
+
+
+# ---- items of which all is taken back
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_items_that_are_not_looked_into_are_planned_as_those_that_are(tmp_path, monkeypatch, seed):
+    wb = Workbench(lakes.write(tmp_path / "log", lakes.records(seed, 240), "envelope"), home=tmp_path / "home")
+    at = lakes.START + timedelta(hours=20)
+    plain = wb.undo("things", start=at, ttl="expires:keep")
+    runs = [each for each in plain.planned if isinstance(each, PlainRun)]
+    assert runs
+    monkeypatch.setattr(PlainRun, "units", lambda *given: Planned.units(*given))
+    monkeypatch.setattr("workbench.questions.undo_chains._Chains.plain_run", lambda *given: None)
+    looked_into = wb.undo("things", start=at, ttl="expires:keep")
+    assert (plain.actions, plain.units) == (looked_into.actions, looked_into.units)
+    same(plain.df, looked_into.df)
+    same(plain.paths, looked_into.paths)
+    assert elements(plain, tmp_path) == elements(looked_into, tmp_path)
+    by_key = {each.key: each.merged for each in looked_into.planned}
+    assert all(by_key[each.key] == each.merged and by_key[each.key].action == each.action for each in runs)
+
+
+leaves = st.sampled_from([{"N": "1"}, {"N": "-12.5"}, {"S": ""}, {"S": "x" * 40}, {"BOOL": True}, {"SS": ["a"]}])
+values = st.recursive(
+    leaves,
+    lambda inner: st.dictionaries(st.text("abc", min_size=1, max_size=2), inner).map(lambda held: {"M": held}),
+    max_leaves=8,
+)
+images = st.one_of(
+    st.dictionaries(st.text("abcdef", min_size=1, max_size=3), values, max_size=25),
+    st.integers(60, 100).map(lambda number: {f"{at:x}": {"N": "1"} for at in range(number)}),
+    st.integers(2, 30).map(
+        lambda depth: reduce(
+            lambda inner, _: {"a": {"M": inner}}, range(depth), {f"{at:x}": {"S": ""} for at in range(40)}
+        )
+    ),
+)
+
+
+@given(images, images)
+def test_what_takes_one_unit_is_told_by_texts_only_where_it_is_so(one, other):
+    now, after = ({**KEY, **{name: value for name, value in image.items() if name != "pk"}} for image in (one, other))
+    texts = [json.dumps(image, separators=(",", ":")) for image in (now, after)]
+    if takes_one_unit(*texts):
+        for sides in ((now, after), (None, after), (now, None)):
+            writes = writes_of("things", ["pk"], *sides)
+            assert sum(write.units(sides[0]) for write in writes) == len(writes)
+            assert len(writes) <= 1
+
+
+def test_a_large_plan_is_made_when_it_is_looked_at(tmp_path, monkeypatch):
+    records = []
+    for number in range(30):
+        key = {"pk": {"S": f"p-{number:02}"}}
+        records += chain(key, [(NOON + at * MINUTE, key | {"n": {"N": str(number + at)}}) for at in range(2)])
+    wb = Workbench(write_log(tmp_path / "log", records))
+    whole = wb.undo("things", start=minute(1)).df
+    monkeypatch.setattr("workbench.questions.undo_items.PART", 7)
+    undone = wb.undo("things", start=minute(1))
+    assert isinstance(undone._frame, LargeFrame)
+    assert len(undone) == 30
+    shown = io.StringIO()
+    Console(file=shown, width=200).print(undo_page.to_text(undone, limit=5))
+    assert "p-04" in shown.getvalue()
+    assert "25 more items" in shown.getvalue()
+    assert isinstance(undone._frame, LargeFrame), "which is not made to show its first items"
+    same(undone.df, whole)
+    masked = Workbench(tmp_path / "log", mask=["pk", "n"]).undo("things", start=minute(1))
+    assert not masked.df["pk"].str.startswith("p-").any()
+    assert "p-0" not in masked.to_html()

@@ -69,7 +69,7 @@ def same(one: Value | None, other: Value | None) -> bool:
     """
     if one == other:
         return True
-    if one is None or other is None or one.keys() != other.keys() or {"S", "BOOL"} & one.keys():
+    if one is None or other is None or one.keys() != other.keys() or "S" in one or "BOOL" in one:
         return False
     if "N" in one:
         return canonical_number(one["N"]) == canonical_number(other["N"])

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.model.canonical import canonical_text, image_digest
+from workbench.model.differences import same
 from workbench.model.merging import UNKNOWN, Image, ItemChange, Merged, Rules, Unknown, take_back
 from workbench.model.ordering import ABSENT, Link, follow
 from workbench.questions.undo_items import PlainRun, Planned, PlannedItem
@@ -141,7 +142,7 @@ class _Chains:
         for at in range(begin + 1, end):
             if self._times[at] <= self._times[at - 1] or self._olds[at] != self._news[at - 1]:
                 return None
-        if end - begin > 1 and before and now and canonical_text(before) == canonical_text(now):
+        if end - begin > 1 and before and now and same({"M": orjson.loads(before)}, {"M": orjson.loads(now)}):
             return None
         if live is not None and live.get(self.keys[begin]) != (orjson.loads(now) if now else None):
             return None

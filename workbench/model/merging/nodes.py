@@ -243,7 +243,11 @@ class _Holds:
         if not self.members:
             held: Mapping[str, Value] = value["M"]
             return held
-        (members,) = json.loads(canonical_json({"": value}))[""].values()
+        members = value[self._kind]
+        if self._kind == "NS":
+            members = map(canonical_number, members)
+        elif self._kind == "BS":
+            (members,) = json.loads(canonical_json({"": value}))[""].values()
         return {member: {self._kind[0]: member} for member in members}
 
     def value(self, held: Mapping[str, Value]) -> Value | None:
