@@ -178,14 +178,17 @@ def applied(opened: Callable[[], Workbench], plan: str, how: Mapping[str, Any], 
 
 
 def share(text: str | None) -> float | None:
-    """Read a number, or a share such as 1%.
+    """Read a number, or a share such as 1%; of all or more it is none.
 
-    >>> share("1%"), share("20")
-    (0.01, 20.0)
+    >>> share("1%"), share("20"), share("100%")
+    (0.01, 20.0, None)
     """
     if text is None:
         return None
     try:
-        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        number = float(text.removesuffix("%"))
+        if text.endswith("%"):
+            return number / 100 if number < 100 else None
+        return number
     except ValueError:
         raise click.BadParameter(f"{text!r} is no number, and no share like 1%", param_hint="--max-changed") from None
