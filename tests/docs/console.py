@@ -121,6 +121,8 @@ def may_end_with(command: Command) -> int:
     """Return the exit code that what is shown tells of, besides 0."""
     if re.search(r"^Error: ", command.output, re.MULTILINE):
         return 1
+    if re.search(r" writes made, .*\d left", command.output):
+        return 4
     return 3 if set(command.text.split()) & _DISAGREE else 0
 
 

@@ -84,7 +84,8 @@ def test_the_notebooks_run_in_order_and_again(elsewhere):
 
 
 @pytest.mark.parametrize(
-    "stem", ["02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality", "06_time_travel"]
+    "stem",
+    ["02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality", "06_time_travel", "07_undo"],
 )
 def test_without_data_a_notebook_says_in_one_line_what_to_do(elsewhere, stem):
     report = run_report(FOLDER / f"{stem}.ipynb", {}, elsewhere / "reports")

@@ -99,12 +99,13 @@ class Undo(Result):
         return paths[paths["status"] == "conflict"].reset_index(drop=True)
 
     def first(self, rank: Mapping[str, int], limit: int) -> pd.DataFrame:
-        """Return the rows of the first items, by the rank of their actions."""
+        """Return the rows of the first items: those with a conflict, then by the rank of their actions."""
         names = tuple(self.about.key)
         if not any(names_masked(name, self.asked.get("mask", ())) for name in names):
-            by_rank = sorted(range(len(self.planned)), key=lambda at: rank[self.planned[at].action])
+            ranks = [(not each.count("conflict"), rank[each.action]) for each in self.planned]
+            by_rank = sorted(range(len(ranks)), key=ranks.__getitem__)
             return self.hide(whole_of(frame_of([self.planned[at] for at in by_rank[:limit]], names)))
-        order = self.df["action"].map(rank).sort_values(kind="stable").index  # as masked: the order tells nothing
+        order = by_decision(self.df, rank).index  # as masked: the order tells nothing
         return self.df.loc[order[:limit]].reset_index(drop=True)
 
     @property
@@ -123,7 +124,7 @@ class Undo(Result):
         kinds = [f"{number:,} {_AS_SAID[action]}" for action, number in self.actions.items()]
         said = ", ".join(kinds) or "there is nothing to take back"
         conflicts = sum(each.count("conflict") for each in self.planned)
-        apart = f"; {count(conflicts, 'conflict')}, see .conflicts" if conflicts else ""
+        apart = f"; {count(conflicts, 'conflict')}" if conflicts else ""
         price = f"; {count(self.units, 'write unit')}, {dollars(self.about.cost)}" if self.units else ""
         return f"{self.asked['table']}: {said}{apart}{price}"
 
@@ -238,6 +239,12 @@ class Undo(Result):
         from workbench.questions import undo_page
 
         return undo_page.to_html(self, limit=20)
+
+
+def by_decision(df: pd.DataFrame, rank: Mapping[str, int]) -> pd.DataFrame:
+    """Order the rows of a plan: those with a conflict first, then by the rank of their actions."""
+    clean = df["conflicts"].map(len) == 0
+    return df.loc[(clean * len(rank) + df["action"].map(rank)).sort_values(kind="stable").index]
 
 
 _ORDER = ("put back", "update", "delete", "conflict", "unknown", "gone", "unchanged")

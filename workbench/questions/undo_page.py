@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -94,6 +95,7 @@ def to_html(undo: Undo, *, limit: int) -> str:
     if limit < 1:
         raise ParameterError(f"limit={limit}: a page shows at least one item")
     about, s = undo.about, undo.stats
+    conflicting = sum(each.count("conflict") > 0 for each in undo.planned)
     facts = {
         "table": about.table,
         "where": about.arn or "not looked at",
@@ -106,7 +108,10 @@ def to_html(undo: Undo, *, limit: int) -> str:
         "undo",
         verdict=undo.verdict,
         facts={name: plain(value) for name, value in facts.items()},
-        counts=[(action, number, _CLASSES.get(action, "")) for action, number in undo.actions.items()],
+        counts=[
+            *((action, number, _CLASSES.get(action, "")) for action, number in undo.actions.items()),
+            *([("with conflicts", conflicting, "failed")] if conflicting else []),
+        ],
         notes=s.notes,
         items=[*_items(undo, limit)],
         fold=_FOLD,
@@ -123,9 +128,12 @@ def page(undo: Undo, limit: int) -> str:
 
 def _items(undo: Undo, limit: int) -> Iterator[_Item]:
     """Yield the first items, those first that somebody has to decide on."""
-    df = undo.first({action: number for number, action in enumerate(_SHOWN_FIRST)}, limit)
+    from workbench.questions.undo import by_decision
+
+    rank = {action: number for number, action in enumerate(_SHOWN_FIRST)}
+    df = undo.first(rank, limit)
     names = list(df.columns[: list(df.columns).index("action")])
-    for row in df.sort_values("action", key=_ranks, kind="stable").to_dict("records"):
+    for row in by_decision(df, rank).to_dict("records"):
         key = ", ".join(f"{plain(name)} = {shown_value(row[name])}" for name in names if not pd.isna(row[name]))
         yield _Item(
             key,
@@ -135,10 +143,6 @@ def _items(undo: Undo, limit: int) -> Iterator[_Item]:
             plain(row["note"]),
             [*_attributes(row)],
         )
-
-
-def _ranks(actions: pd.Series[str]) -> pd.Series[int]:
-    return actions.map({action: number for number, action in enumerate(_SHOWN_FIRST)})
 
 
 def _attributes(row: Mapping[Any, Any]) -> Iterator[_Attribute]:
@@ -165,4 +169,8 @@ def _asked(asked: Mapping[str, Any]) -> str:
     else:
         what = "take back changes"
     left_out = {"question", "table", "to", "journal", "mask", "mask_with"}
-    return what + "".join(f", {name} {value}" for name, value in asked.items() if name not in left_out)
+    return what + "".join(f", {name} {_in_utc(value)}" for name, value in asked.items() if name not in left_out)
+
+
+def _in_utc(value: Any) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC" if isinstance(value, datetime) else str(value)
