@@ -439,6 +439,9 @@ def test_on_conflict_fail_leaves_the_whole_item():
     assert (merged.action, merged.after, merged.conflicts) == ("conflict", states[-1], 1)
     assert told(merged) == {("a",): "conflict", ("b",): "kept"}
     assert taken(*states[:2], bad={0}, on_conflict="fail").action == "update"
+    for rules in ({"kept": (("a",),)}, {"bump": (("a",),)}):
+        merged = taken(*states, bad={0}, on_conflict="fail", **rules)
+        assert (merged.action, merged.after) == ("update", item(a=n(4 if "bump" in rules else 3), b=n(1)))
 
 
 def test_kept_attributes_stay_without_a_conflict():
@@ -562,7 +565,8 @@ def test_an_item_is_not_made_to_expire_unless_asked():
 
 def test_what_expired_as_its_ttl_was_set_wrongly_is_put_back_where_asked():
     states = [item(t=FUTURE), item(t=PAST), None]
-    assert expiring(*states, bad={0}, by_ttl={1}).action == "gone"
+    merged = expiring(*states, bad={0}, by_ttl={1})
+    assert (merged.action, merged.outcomes[0].why) == ("gone", "it has expired since, by a TTL that was set wrongly")
     merged = expiring(*states, bad={0}, by_ttl={1}, expired="keep")
     assert (merged.action, merged.after, merged.takes_back) == ("put back", item(t=FUTURE), {"0", "1"})
     other = [item(t=PAST), item(t=PAST, a=n(1)), None]

@@ -70,7 +70,7 @@ def take_back(changes: Sequence[ItemChange], now: Image | None, rules: Rules, ke
     steps = steps_of(changes, now) if takes_back else []
     signed = any(is_signed(image) for change in changes for image in (change.before, change.after)) or is_signed(now)
     outcomes: list[PathOutcome] = []
-    if now is None and (gone := _gone(changes, steps)):
+    if now is None and (gone := _gone(changes, steps, rules)):
         return Merged("gone", None, (gone,), takes_back)
     value = Nodes(rules, keys, whole=signed).merge((), steps, as_value(now), outcomes)
     seen = [image for change in changes for image in (change.before, change.after)]
@@ -146,13 +146,15 @@ def _unknown(now: Image | None, takes_back: frozenset[str]) -> Merged:
     return Merged("unknown", now, (outcome,), takes_back)
 
 
-def _gone(changes: Sequence[ItemChange], steps: Sequence[Step]) -> PathOutcome | None:
+def _gone(changes: Sequence[ItemChange], steps: Sequence[Step], rules: Rules) -> PathOutcome | None:
     """Return what to say of an item that is not there, where a change that stays deleted it last."""
     last = next((step for step in reversed(steps) if (step.before is None) != (step.after is None)), None)
     if last is None or last.after is not None or last.bad or last.own or not any(step.bad for step in steps):
         return None
     expired = any(change.by_ttl and change.event_id == last.event_id for change in changes)
     why = "it has expired since" if expired else "it has been deleted since, by a change that stays"
+    if expired and any(change.bad and _touches_ttl(change, rules) for change in changes):
+        why = "it has expired since, by a TTL that was set wrongly"
     first = next(step for step in steps if step.bad)
     final = next(step for step in reversed(steps) if step.bad)
     status: Status = "settled" if first.before is None else "kept"
@@ -180,19 +182,19 @@ def _finished(
 ) -> Merged:
     """Return the answer, having seen to what applies to an item as a whole."""
     after: Image | None = None if value is None else value["M"]
-    if rules.on_conflict == "fail" and any(outcome.status == "conflict" for outcome in outcomes):
-        return Merged("conflict", now, tuple(map(_left_alone, outcomes)), takes_back)
     if after is not None and rules.ttl is not None:
         after = _unexpired(after, now, outcomes, rules, signed=signed)
         if after is None and now is None:
             return Merged("gone", None, tuple(outcomes), takes_back)
-    if not signed and (rules.kept or rules.bump or rules.mark):  # signed, it would be a state that never existed
-        for path in [*rules.kept, *rules.bump, *rules.mark]:
-            after = _kept(path, after, now, outcomes)
-        if after is not None and not _equal(after, now):
-            for path in rules.bump:
-                after = _bumped(path, after, now, seen, outcomes)
-            after = {**after, **{str(path[0]): marked for path, marked in rules.mark.items()}}
+    special = [*rules.kept, *rules.bump, *rules.mark] if not signed else []  # it would be a state that never existed
+    for path in special:
+        after = _kept(path, after, now, outcomes)
+    if rules.on_conflict == "fail" and any(outcome.status == "conflict" for outcome in outcomes):
+        return Merged("conflict", now, tuple(map(_left_alone, outcomes)), takes_back)
+    if special and after is not None and not _equal(after, now):
+        for path in rules.bump:
+            after = _bumped(path, after, now, seen, outcomes)
+        after = {**after, **{str(path[0]): marked for path, marked in rules.mark.items()}}
     action: Action
     if _equal(after, now):
         action = "conflict" if any(outcome.status == "conflict" for outcome in outcomes) else "unchanged"
@@ -282,9 +284,10 @@ def _bumped(
         wanted = typed_value(int(version) + 1 if version == version.to_integral_value() else version + 1)
     except ParameterError:
         return after
-    before = next((each.before for each in outcomes if each.path == path), _at(after, path))
+    told = next((each for each in outcomes if each.path == path and each.member is None), None)
+    before, bad = (told.before, told.bad) if told else (_at(after, path), None)
     why = "a version never goes back: one more than " + ("now" if _number(is_now) is not None else "it ever was")
-    _only(outcomes, PathOutcome(path, None, "bumped", why, before, None, is_now, wanted))
+    _only(outcomes, PathOutcome(path, None, "bumped", why, before, bad, is_now, wanted))
     return _with(after, path, wanted)
 
 
