@@ -116,21 +116,31 @@ def at(image: Mapping[str, Any], path: Sequence[str], kind: str) -> Any:
 
 
 @st.composite
-def histories(draw: Any, bad: float = 0.4, most: int = 9, ties: bool = True) -> tuple[Image, list[ItemChange]]:
+def repeated(draw: Any, most: int) -> list[Operation]:
+    """Operations that meet each other: few, in a row of many."""
+    few = draw(st.lists(operations, min_size=2, max_size=5))
+    return draw(st.lists(st.sampled_from(few), min_size=most // 2, max_size=most))
+
+
+@st.composite
+def histories(draw: Any, bad: float = 0.4, most: int = 12, ties: bool = True) -> tuple[Image, list[ItemChange]]:
     """An item's first image, and its changes in their order, each of which changed something."""
     first: Image = draw(st.none() | st.dictionaries(st.sampled_from("absmt"), values, max_size=4))
     image = first = None if first is None else KEY | first
     rng = random.Random(draw(st.integers(0, 2**31)))
     made: list[ItemChange] = []
     ts = NOON
-    for operation in draw(st.lists(operations, min_size=1, max_size=most)):
+    for operation in draw(repeated(most)):
         after = done(operation, image)
         if text(after) == text(image):
             continue
-        ts += timedelta(seconds=rng.choice([0, 0, 1]) if ties else 1)
+        ts += timedelta(seconds=rng.choice([0, 1, 1]) if ties else 1)
         expired = after is None and rng.random() < 0.3
         made.append(ItemChange(ts, f"{rng.random()}", image, after, rng.random() < bad, expired))
         image = after
+    if bad and made:  # one at least, that others follow
+        at_least = rng.randrange(max(1, len(made) // 2))
+        made[at_least] = replace(made[at_least], bad=True)
     return first, made
 
 
@@ -472,12 +482,12 @@ def visible_histories(draw: Any) -> tuple[Image, list[tuple[Operation, ItemChang
     image = first = None if first is None else KEY | first
     rng = random.Random(draw(st.integers(0, 2**31)))
     made: list[tuple[Operation, ItemChange]] = []
-    for number, operation in enumerate(draw(st.lists(operations, min_size=1, max_size=12))):
+    for number, operation in enumerate(draw(repeated(12))):
         if not visible(operation, image):
             continue
         after = done(operation, image)
         ts = NOON + timedelta(seconds=number)
-        made.append((operation, ItemChange(ts, str(number), image, after, rng.random() < 0.4)))
+        made.append((operation, ItemChange(ts, str(number), image, after, not made or rng.random() < 0.4)))
         image = after
     return first, made
 
