@@ -145,7 +145,7 @@ def state_in_parts(
     asked = {"over": over, "as_of": at, "include_deleted": include_deleted}
     for answer in asking.batches("latest_state", table, where=where, **asked):
         known = answer.rows.filter(pc.invert(answer.rows.column("unknown")))
-        unknown += len(answer.rows) - len(known)
+        unknown += 0 if where.nothing else len(answer.rows) - len(known)  # Athena tells these whatever is asked for
         ended.append(known.filter(known.column("ended")))
         yield replace(answer, rows=known.filter(pc.invert(known.column("ended"))))
     rows, notes = pa.concat_tables(ended), answer.notes
