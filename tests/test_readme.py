@@ -22,7 +22,7 @@ from workbench.demo import run_demo
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parents[1]
 README = HERE / "README.md"
-ELSEWHERE = ("table", "view", "baseline status", "demo", "generate", "sql latest_state persons --estimate")
+ELSEWHERE = ("apply", "table", "view", "baseline status", "demo", "generate", "sql latest_state persons --estimate")
 PYTHON = [block for _, block in blocks(README, "python")]
 
 
@@ -60,7 +60,7 @@ def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(home)
     yield home
     for path in home.glob("*.*"):  # what an example wrote
-        if path.suffix in (".parquet", ".xlsx", ".json"):
+        if path.suffix in (".parquet", ".xlsx", ".json", ".jsonl"):
             path.unlink()
 
 

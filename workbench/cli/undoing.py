@@ -101,7 +101,7 @@ def undo(table: str, plan: str | None, form: str, key: tuple[str, ...], prefix: 
     those of any answer.
 
     \b
-    Example: workbench undo persons --start -1h --where "new.balance < 0" --out plan.jsonl
+    Example: workbench undo persons --start -1d --where "new.balance < 500" --out plan.jsonl
     """
     how = {name: options.pop(name) for name in _APPLYING if name != "journal"}
     settings = {name: options.pop(name) for name in SETTINGS if name in options}
