@@ -480,6 +480,24 @@ def test_an_undo_is_applied_planned_for_nothing_again_and_taken_back(table, tmp_
         deliver(home, log)
 
 
+def test_an_undo_that_is_taken_back_lets_versions_go_on_and_counters_follow(table, tmp_path):
+    log, home = table
+    wb, rules = Workbench(log, home=home), {"bump": "v", "delta": "n"}
+    with ItemStore(home / "store.sqlite") as store:
+        store.update_item("things", {"pk": "p-1"}, put={"v": 5})
+    plan = wb.undo("things", start=minute(1), live=True, **rules).save(tmp_path / "plan.jsonl")
+    done = wb.apply(plan, yes=True)
+    assert stored(home) == {"pk": "p-1", "n": 1, "m": "a", "v": 6}
+    back = wb.undo("things", journal=done.journal)
+    assert row(back)["after"] == {"m": "b", "n": 2, "v": 7}
+    with ItemStore(home / "store.sqlite") as store:
+        store.update_item("things", {"pk": "p-1"}, add={"n": 10})
+    back.apply(tmp_path / "back.jsonl", yes=True)
+    assert stored(home) == {"pk": "p-1", "n": 12, "m": "b", "v": 7}
+    with pytest.raises(ParameterError, match="as it was made: leave out rules"):
+        wb.undo("things", journal=done.journal, kept="m")
+
+
 def deliver(home: Path, log: Path) -> None:
     """Let the log have what the item store has captured since."""
     with ItemStore(home / "store.sqlite") as store:

@@ -38,6 +38,7 @@ MOST_COMPARED: Final = MOST_OPERATORS // 2 - 1
 _BATCH = 25
 _BATCH_BYTES = 15_000_000  # of a BatchWriteItem as it is sent, which may be of 16 MB
 _SETS = frozenset({"SS", "NS", "BS"})
+_ONE_MORE: Final[tuple[Value, Value]] = ({"N": "1"}, {"N": "0"})
 _NOWHERE: Final[Value] = {}  # what is at a path whose maps are not there: no value is empty
 _UPDATE = re.compile(r"(?:SET (?P<set>.*?))?(?: ?REMOVE (?P<remove>.*))?")
 
@@ -239,6 +240,20 @@ class Write:
             if len(old) - len(self.key) >= MOST_COMPARED:
                 raise ParameterError("the item that was deleted has more attributes than a condition can compare")
         return Write(self.table, "Put", self.key, {**old})
+
+    def bumped(self, versions: Collection[tuple[str | int, ...]]) -> Write:
+        """Return an update that sets versions to one more than what it expects there, whatever it was to set.
+
+        >>> change = PathChange(("version",), {"N": "8"}, {"N": "7"})
+        >>> Write("t", "Update", {"pk": {"S": "p"}}, None, (change,)).bumped([("version",)]).changes[0].wanted
+        {'N': '9'}
+        """
+
+        def one_more(change: PathChange) -> PathChange:
+            wanted = _sum(change.expected, *_ONE_MORE) if change.path in versions else _NOWHERE
+            return change if wanted is _NOWHERE else replace(change, wanted=wanted)
+
+        return replace(self, changes=tuple(map(one_more, self.changes)))
 
     def units(self, old: Image | None = None) -> int:
         """Return the write units that the write costs on the table itself: 1 a KB of the larger of old and new.
@@ -526,7 +541,7 @@ def _merged_again(
         if same(there, change.expected) or (change.path in rules.mark and there is not _NOWHERE):
             wanted = change.wanted
         elif change.path in rules.bump:
-            wanted = _sum(there, {"N": "1"}, {"N": "0"})
+            wanted = _sum(there, *_ONE_MORE)
         elif change.path not in rules.delta:
             wanted = _members(there, change)
         elif sent:

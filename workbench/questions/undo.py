@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
@@ -325,6 +325,8 @@ def undo(
             **how,  # type: ignore[arg-type]
         )
         rules.refuse_keys(frozenset(names))
+        if journal and rules != Rules(at=moment, ttl=rules.ttl):
+            raise ParameterError("journal= takes back one undo, as it was made: leave out rules such as kept or mark")
         planning = _Planning(asking, table, names, rules, target if live is not False else None, about_table, live)
         if journal:
             outcome = planning.reversal(Path(journal))
@@ -485,6 +487,8 @@ class _Planning:
         with reading(plan_of(journal)) as plan:
             if plan.about.table != self.table:
                 raise ParameterError(f"{journal} is the journal of an undo of {plan.about.table!r}, not {self.table!r}")
+            of_undo = plan.about.rules
+            self.rules = replace(self.rules, bump=of_undo.bump, delta=of_undo.delta)  # as others count on
             writes: dict[str, list[Any]] = defaultdict(list)
             for line, write, whole in reversed_writes(journal, plan):
                 writes[_key_of(write.key)].append((line, write, whole))

@@ -409,7 +409,7 @@ def results(path: Path, plan: Plan, *, backwards: bool = False) -> Iterator[Ende
 
 
 def reversed_writes(path: Path, plan: Plan) -> Iterator[tuple[Line, Write, str | None]]:
-    """Yield what takes an undo back: each write it made, the last first, reversed.
+    """Yield what takes an undo back: each write it made, the last first, reversed; versions go on, and never back.
 
     Yields
     ------
@@ -422,6 +422,7 @@ def reversed_writes(path: Path, plan: Plan) -> Iterator[tuple[Line, Write, str |
             made = wrote.write or ended.line.write
             whole = {**made.key, **(made.item or {})}
             reverse = made.reversed(wrote.old or (whole if made.kind == "Delete" else None))
+            reverse = reverse.bumped(plan.about.rules.bump)
             yield ended.line, reverse, wrote.left if reverse.kind == "Delete" else None
 
 
