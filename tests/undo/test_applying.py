@@ -28,7 +28,7 @@ from workbench.model.merging import Rules
 from workbench.undo import applying
 from workbench.undo import journal as journals
 from workbench.undo.applying import Applied, How, apply_plan
-from workbench.undo.plan_file import About, Plan, reading, writing
+from workbench.undo.plan_file import About, Plan, about_file, reading, writing
 from workbench.undo.targets import Outcome, Target
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -389,6 +389,45 @@ def test_a_line_that_is_no_write_is_refused(tmp_path):
         pass
     path.unlink()
     with pytest.raises(ParameterError, match="there is no plan"), reading(path):
+        pass
+
+
+def two_plans(folder: Path) -> tuple[Path, Path]:
+    """Two plans of as many lines, one after the other."""
+    (folder / "other").mkdir()
+    return tuple(  # type: ignore[return-value]
+        planned(at, [(item(n), item(n, price={"N": "100"})) for n in some])
+        for at, some in ((folder, range(4)), (folder / "other", range(4, 8)))
+    )
+
+
+@pytest.mark.parametrize("what", ["a value", "lines swapped", "lines of another", "meta of another", "CRLF", "twice"])
+def test_a_plan_that_was_changed_by_hand_is_refused(tmp_path, what):
+    path, other = two_plans(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    changed = {
+        "a value": [lines[0].replace(b'{"N":"100"}', b'{"N":"101"}'), *lines[1:]],
+        "lines swapped": [lines[1], lines[0], *lines[2:]],
+        "lines of another": other.read_bytes().splitlines(keepends=True),
+        "CRLF": [line.replace(b"\n", b"\r\n") for line in lines],
+        "twice": [lines[0], lines[0], *lines[2:]],
+    }
+    assert changed.get(what) != lines
+    if what == "meta of another":
+        about_file(path).write_bytes(about_file(other).read_bytes())
+    else:
+        path.write_bytes(b"".join(changed[what]))
+    with pytest.raises(ParameterError, match="is not the file that"), reading(path):
+        pass
+
+
+def test_a_line_for_another_table_is_refused(tmp_path):
+    """Also where both files say so: what is known of the table would be of another one."""
+    path = tmp_path / "plan.jsonl"
+    with writing(path, About(TABLE, {"pk": "S"}, "changes", NOON)) as lines:
+        for table in (TABLE, "other"):
+            lines.add(Write(table, "Put", {"pk": {"S": "p"}}, {"pk": {"S": "p"}}), "put back")
+    with pytest.raises(ParameterError, match="writes to 'other', and is a plan for 'things'"), reading(path):
         pass
 
 

@@ -141,6 +141,7 @@ class Lines:
         self._plan, self._facts, self.about = plan, facts, about
         self.count, self.units = 0, 0
         self.counts: Counter[str] = Counter()
+        self.digest = hashlib.sha256()
 
     def add(
         self,
@@ -172,7 +173,9 @@ class Lines:
         element = write.element()
         if wrong := faults(element):
             raise ParameterError(f"the plan cannot be written: write {self.count + 1} {wrong[0]}")
-        self._plan.write(orjson.dumps(element) + b"\n")
+        line = orjson.dumps(element) + b"\n"
+        self._plan.write(line)
+        self.digest.update(line)
         facts: dict[str, Any] = {"action": action, "takes_back": [*takes_back]} | ({"whole": whole} if whole else {})
         self._facts.write((b",\n" if self.count else b"\n") + orjson.dumps(facts))
         self.count += 1
@@ -205,7 +208,7 @@ def writing(plan: Path, about: About, *, overwrite: bool = False) -> Iterator[Li
             told = lines.about
             whole = replace(told, counts=told.counts or dict(lines.counts), units=told.units or lines.units)
             with write_atomically(beside) as other, _private(other) as file:
-                file.write(_head(whole, lines.count)[:-1] + b',"lines":[')
+                file.write(_head(whole, lines)[:-1] + b',"lines":[')
                 facts.seek(0)
                 for block in iter(lambda: facts.read(1 << 20), b""):
                     file.write(block)
@@ -231,6 +234,7 @@ class Plan:
         self.path = path
         self._plan, self._facts = plan, facts
         self._at, self._facts_at, self._spread = array("q"), array("q"), array("L")
+        self._tables: set[str] = set()
         digest, wrong = hashlib.sha256(), list[str]()
         for number, line in enumerate(_each(plan, self._at), 1):
             digest.update(line)
@@ -239,17 +243,24 @@ class Plan:
                 break
         if wrong:
             raise ParameterError(f"{path} is no plan that can be applied: {'; '.join(wrong[:_MANY])}; plan again")
-        head = b""
+        own, head = digest.hexdigest(), b""
         for at, line in enumerate(_each(facts, self._facts_at)):
             digest.update(line)
             head = head or (line if not at else b"")
         self._facts_at = self._facts_at[1:-1]  # the first is the head, the last one the end
-        self.about, lines = _read_head(about_file(path), head)
+        self.about, lines, written = _read_head(about_file(path), head)
         if not len(self) == lines == len(self._facts_at):
             raise ParameterError(
                 f"{about_file(path)} tells of {lines:,} writes, and {path} has {len(self):,}: they are no longer the "
                 "files that were written; plan again"
             )
+        if own != written:
+            raise ParameterError(
+                f"{path} is not the file that {about_file(path).name} was written with: it was changed, or the two are "
+                "of different plans; plan again"
+            )
+        if others := sorted(self._tables - {self.about.table}):
+            raise ParameterError(f"{path} writes to {others[0]!r}, and is a plan for {self.about.table!r}: plan again")
         self.sha = digest.hexdigest()
 
     def __len__(self) -> int:
@@ -287,6 +298,7 @@ class Plan:
             key = canonical_keys(write.key)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return [f"line {number} is no write of a plan ({type(error).__name__})"]
+        self._tables.add(write.table)
         self._spread.append(int.from_bytes(hashlib.blake2b(f"{write.table} {key}".encode(), digest_size=4).digest()))
         return []
 
@@ -326,10 +338,11 @@ def _each(file: IO[bytes], at: array[int]) -> Iterator[bytes]:
         yield line
 
 
-def _head(about: About, lines: int) -> bytes:
+def _head(about: About, lines: Lines) -> bytes:
     """Write what to know about a plan as a JSON object."""
     told = {each.name: getattr(about, each.name) for each in fields(about) if each.name != "rules"}
-    head = {"format": FORMAT, "count": lines, **told, "rules": rules_as_json(about.rules)}
+    head = {"format": FORMAT, "count": lines.count, "sha256": lines.digest.hexdigest()}
+    head |= {**told, "rules": rules_as_json(about.rules)}
     return json.dumps(head, ensure_ascii=False, separators=(",", ":"), default=_as_json).encode()
 
 
@@ -338,11 +351,13 @@ def _as_json(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, bytes):
+        return f"0x{value.hex()}"  # as keys are written
     return [*value] if isinstance(value, Sequence | set | frozenset) else str(value)
 
 
-def _read_head(path: Path, head: bytes) -> tuple[About, int]:
-    """Read what to know about a plan, and how many lines it has."""
+def _read_head(path: Path, head: bytes) -> tuple[About, int, str]:
+    """Read what to know about a plan, how many lines it has, and the SHA-256 of its file of writes."""
     try:
         told = json.loads(head.rstrip(b"\n") + b"]}")
         if told["format"] != FORMAT:
@@ -354,7 +369,7 @@ def _read_head(path: Path, head: bytes) -> tuple[About, int]:
         for name in ("made_at", "newest_change"):
             values[name] = values[name] and datetime.fromisoformat(values[name])
         values |= {"rules": rules_of_json(told["rules"]), "notes": tuple(told["notes"])}
-        return About(**values), int(told["count"])
+        return About(**values), int(told["count"]), str(told["sha256"])
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, ParameterError):
             raise
