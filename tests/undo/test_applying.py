@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -302,6 +304,98 @@ def test_a_journal_that_is_cut_anywhere_goes_on(place, tmp_path):
         result = applied(place, path)
         assert result.done, cut
         assert (place.items(), place.changes()) == (after, changes)
+
+
+def test_a_journal_of_which_the_first_line_is_torn_goes_on(place, tmp_path):
+    path = planned(tmp_path, some_of_each(place, 6))
+    applied(place, path, How(limit=1))
+    journal = journals.journal_of(path)
+    head = journal.read_bytes().splitlines()[0]
+    for cut in range(0, len(head), 7):
+        journal.write_bytes(head[:cut])
+        with reading(path) as plan, journals.opened(journal, plan) as book:
+            assert book.fresh
+
+
+def test_a_file_that_is_no_journal_is_left_as_it_is(place, tmp_path):
+    path = planned(tmp_path, some_of_each(place))
+    before = place.items()
+    for name, text in (
+        ("plan.jsonl", path.read_bytes()),
+        ("note", b"to do: 2026\n"),
+        ("store", b"SQLite format 3\0" * 99),
+    ):
+        file = tmp_path / name
+        file.write_bytes(text)
+        with (
+            reading(path) as plan,
+            place.target(plan.sha) as target,
+            pytest.raises(StoreError, match="is no journal: it is left as it is"),
+        ):
+            apply_plan(plan, target, file, tmp_path)
+        assert file.read_bytes() == text
+    assert place.items() == before
+
+
+def test_a_plan_is_not_applied_again_without_its_journal(place, tmp_path):
+    """Its conditions may hold of good writes that came since, and what is counted back would be twice."""
+    rules = Rules(at=NOON, delta=(("visits",),))
+    path = tmp_path / "plan.jsonl"
+    with writing(path, About(TABLE, {"pk": "S"}, "changes", NOON, rules=rules)) as lines:
+        for number, name in enumerate(("visits", "price")):
+            now = item(number, visits={"N": "9"})
+            place.put(now)
+            for write in writes_of(TABLE, ["pk"], now, {**now, name: {"N": "7"}}):
+                lines.add(write, "update")
+    assert applied(place, path).done
+    place.put(item(0, visits={"N": "8"}))  # one more was counted
+    place.put(item(1, visits={"N": "9"}))  # somebody wants this price
+    since = place.items()
+    journal = journals.journal_of(path)
+    with (
+        reading(path) as plan,
+        place.target(plan.sha) as target,
+        pytest.raises(ParameterError, match=r"was applied before, and what came of it is in .*plan.jsonl.journal"),
+    ):
+        apply_plan(plan, target, tmp_path / "another", tmp_path)
+    journal.unlink()
+    with pytest.raises(ParameterError, match=r"was applied before, and its journal .* is not there any more"):
+        applied(place, path)
+    assert place.items() == since
+    assert not journal.exists()
+
+
+def test_a_full_disk_stops_it_with_a_line_and_it_goes_on(place, tmp_path, monkeypatch):
+    path = planned(tmp_path, some_of_each(place, 30))
+    before = place.changes()
+
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            if self.tell() + len(data) > 6_000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    def opened_full(descriptor: int, mode: str) -> Any:
+        return io.BufferedRandom(Full(descriptor, "r+"), 512)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(applying, "_BATCH", 10)
+        patch.setattr(journals.os, "fdopen", opened_full)
+        with pytest.raises(StoreError, match="cannot be written: No space left on device; make room"):
+            applied(place, path)
+    assert 0 < sum((place.changes() - before).values()) < 30
+    assert applied(place, path).done
+    assert set((place.changes() - before).values()) == {1}
+
+
+@pytest.mark.parametrize("how", [{"max_changed": -0.5}, {"max_changed": float("nan")}, {"rate": 0}, {"limit": -1}])
+def test_numbers_that_make_no_sense_are_refused(place, tmp_path, how):
+    path = planned(tmp_path, some_of_each(place))
+    before = place.items()
+    with pytest.raises(ParameterError, match="it must be"):
+        applied(place, path, How(**how))
+    assert place.items() == before
+    assert applied(place, path, How(rate=float("inf"), max_changed=0)).done
 
 
 def test_a_difference_is_taken_back_once_also_where_nobody_saw_it_written(place, tmp_path):

@@ -187,10 +187,13 @@ def apply_plan(plan: Plan, target: Target, journal: Path, home: Path, how: How |
             pass  # it goes on: what it left half done is no sign of a log that is behind
         else:
             _refuse_stale(plan, target, book)
-        if journal.absolute() not in journals.journals(home, plan.about.table):
-            journals.register(home, plan.about.table, journal, plan.sha)
+        noted = journals.noted(home, plan.about.table)
+        if book.fresh:
+            _refuse_applied(plan, journal.absolute(), [path for path, sha in noted if sha == plan.sha])
         session = {"who": _user(), "host": platform.node(), "why": how.why, "version": __version__}
-        book.begin(there.arn, there.table_id, session)
+        book.begin(there.arn, there.table_id, session)  # before it is noted: what is noted was begun
+        if (journal.absolute(), plan.sha) not in noted:
+            journals.register(home, plan.about.table, journal, plan.sha)
         return _Applying(plan, target, book, how).run()
 
 
@@ -201,10 +204,27 @@ _MADE_AGAIN = (
 
 
 def _refuse_numbers(how: How) -> None:
-    for name in ("rate", "limit", "max_changed"):
+    for name in ("rate", "limit"):
         value = getattr(how, name)
-        if value is not None and not value > (-1 if name == "max_changed" else 0):
+        if value is not None and not value > 0:
             raise ParameterError(f"{name}={value}: it must be above nothing")
+    if how.max_changed is not None and not how.max_changed >= 0:
+        raise ParameterError(f"max_changed={how.max_changed}: it must be nothing or more")
+
+
+def _refuse_applied(plan: Plan, fresh: Path, others: Sequence[Path]) -> None:
+    """Refuse a plan that was applied, and not by this new journal: its conditions may hold of what came since."""
+    if not others:
+        return
+    if there := [path for path in others if path.is_file() and path != fresh]:
+        raise ParameterError(
+            f"{plan.path} was applied before, and what came of it is in {there[-1]}: nothing is written; to go on with "
+            "it name that (--journal)"
+        )
+    raise ParameterError(
+        f"{plan.path} was applied before, and its journal {others[-1]} is not there any more: nothing is written, for "
+        "what others wrote since could be taken for what is to be taken back; plan again"
+    )
 
 
 def _refuse_another_table(about: About, there: Description) -> None:
@@ -322,7 +342,7 @@ class _Applying:
     def run(self) -> Applied:
         """Apply what is left, and tell what came of it."""
         began, book, plan = time.perf_counter(), self._book, self._plan
-        size = _BATCH if self._how.rate is None else max(1, min(_BATCH, int(self._how.rate)))
+        size = _BATCH if self._how.rate is None else max(1, int(min(_BATCH, self._how.rate)))
         numbers = islice(book.left(), self._how.limit)
         bar = tqdm(
             total=len(plan),
@@ -340,7 +360,8 @@ class _Applying:
         if left and self._why_stopped is None:
             self._why_stopped = f"limit of {self._how.limit:,} reached"
         book.end(self._why_stopped)
-        self._target.forget()
+        if not any(book.was_tried(number) for number in book.left()):
+            self._target.forget()
         if self._error:
             advice = f"{book.ended:,} of {count(len(plan), 'write')} are done: apply the same plan again to go on"
             raise type(self._error)(f"{self._error}; {advice}") from self._error

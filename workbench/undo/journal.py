@@ -48,6 +48,7 @@ STATUSES: tuple[Status, ...] = (
 """What comes of a line: written; seen to be written by a process that could not say so any more; written as far as
 nobody else had changed the same; as it is to be without us; left alone, since another has changed it; refused by the
 table."""
+_BEGINS = b' {"journal":'  # after its checksum, how the first line of a journal begins
 _UNTRIED, _TRIED, _ENDED = 0, 1, 2  # and from there on, the places of STATUSES
 
 
@@ -257,14 +258,20 @@ class Journal:
 
     def flush(self) -> None:
         """Wait until all that was noted is on disk."""
-        try:
+        with self._told():
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise _not_written(self.path, error) from error
 
     def _add(self, record: Mapping[str, Any]) -> None:
-        self._file.write(_checked(orjson.dumps(record)))
+        with self._told():
+            self._file.write(_checked(orjson.dumps(record)))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise _not_written(self.path, error, "make room for it, and apply the plan again to go on") from error
 
     def _replay(self, record: Mapping[str, Any]) -> None:
         """Take in a record that is there."""
@@ -312,11 +319,16 @@ def opened(path: Path, plan: Plan) -> Iterator[Journal]:
         except OSError as error:
             raise _not_written(path, error) from error
         try:
-            with os.fdopen(descriptor, "r+b") as file:
+            file = os.fdopen(descriptor, "r+b")
+            try:
                 yield Journal(path, plan, file)
+            finally:
+                with suppress(OSError):  # what could not be written was told when it was flushed
+                    file.close()
         finally:
-            if path.stat().st_size == 0:  # it was refused, and the plan may be written anew
-                path.unlink()
+            with suppress(FileNotFoundError):
+                if path.stat().st_size == 0:  # it was refused, and the plan may be written anew
+                    path.unlink()
 
 
 def register(home: Path, table: str, journal: Path, plan: str) -> None:
@@ -342,12 +354,17 @@ def register(home: Path, table: str, journal: Path, plan: str) -> None:
 
 def journals(home: Path, table: str) -> list[Path]:
     """Return the journals of a table that are noted and still there, each once, the oldest first."""
-    found: dict[Path, None] = {}
+    return [path for path in dict.fromkeys(path for path, _ in noted(home, table)) if path.is_file()]
+
+
+def noted(home: Path, table: str) -> list[tuple[Path, str]]:
+    """Return the journals of a table that were ever noted, and the SHA-256 of their plans, the oldest first."""
+    found: dict[tuple[Path, str], None] = {}
     with suppress(FileNotFoundError), open(_register(home, table), "rb") as file:
         for line in file:
             if (record := _record(line)) is not None:
-                found[Path(record["journal"])] = None
-    return [path for path in found if path.is_file()]
+                found[Path(record["journal"]), record["plan"]] = None
+    return [*found]
 
 
 def own_writes(home: Path, table: str, table_id: str | None = None) -> Iterator[OwnWrite]:
@@ -463,8 +480,8 @@ def _head(path: Path) -> dict[str, Any]:
         raise StoreError(f"there is no journal {path}") from error
 
 
-def _not_written(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"the journal {path} cannot be written: {error.strerror or error}; name another (--journal)")
+def _not_written(path: Path, error: OSError, advice: str = "name another (--journal)") -> StoreError:
+    return StoreError(f"the journal {path} cannot be written: {error.strerror or error}; {advice}")
 
 
 def _register(home: Path, table: str) -> Path:
@@ -485,15 +502,24 @@ def _records(path: Path, file: IO[bytes], *, cut: bool = False) -> Iterator[dict
         if torn:
             raise StoreError(
                 f"{path} is damaged in line {torn}: what came of the writes noted there is not known. Look at the "
-                "items in question, and plan again"
+                "items in question, move the journal away, and plan again"
             )
         if "journal" in record and record["journal"] != FORMAT:
             raise StoreError(f"{path} is of format {record['journal']}, and this version reads {FORMAT}")
         whole = file.tell()
         yield record
     if cut:
+        if not whole and not _begins(file):
+            raise StoreError(f"{path} is there and is no journal: it is left as it is; name another file (--journal)")
         file.truncate(whole)
         file.seek(whole)
+
+
+def _begins(file: IO[bytes]) -> bool:
+    """Return whether what a file begins with may be a part of a journal's first line, or nothing."""
+    file.seek(0)
+    head = file.read(8 + len(_BEGINS))
+    return not head[:8].strip(b"0123456789abcdef") and _BEGINS.startswith(head[8:])
 
 
 def _checked(text: bytes) -> bytes:
