@@ -8,10 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+from click.testing import CliRunner
+
 from workbench import Workbench
+from workbench.cli import main
 from workbench.model.canonical import canonical_json
 from workbench.sandbox import ItemStore
 from workbench.sandbox.delivery import deliver
+from workbench.undo.journal import Wrote
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
 
@@ -60,3 +65,56 @@ def test_a_binary_key_that_was_asked_for_is_asked_for_again_when_it_is_applied(t
     plan = table.plan(start=minute(1), key=key)
     assert table.workbench().apply(plan, yes=True).done
     assert table.items() == before
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_undo_that_removed_many_attributes_is_taken_back(tmp_path, nested):
+    """To say of an attribute that it is not there takes more of a condition than its value does."""
+    table = Table(tmp_path)
+    many = {f"a{n:03}": n for n in range(140)}
+    table.put(0, {"pk": "p", "x": 1, **({"m": {"k": 1}} if nested else {})})
+    table.put(1, {"pk": "p", "x": 1, **({"m": {"k": 1, **many}} if nested else many)})
+    wrong = table.items()
+    plan = table.plan(start=minute(1))
+    wb = table.workbench()
+    assert wb.apply(plan, yes=True).done
+    assert table.items() != wrong
+    back = wb.undo("things", journal=f"{plan}.journal").save(tmp_path / "back.jsonl")
+    assert wb.apply(back, yes=True).done
+    assert table.items() == wrong
+
+
+def test_what_was_deleted_and_is_not_known_is_left_out_of_what_is_put_back(tmp_path, monkeypatch):
+    table = Table(tmp_path)
+    table.put(0, {"pk": "other"})
+    table.put(1, {"pk": "p", **{f"a{n:03}": n for n in range(200)}})
+    plan = table.plan(start=minute(1))
+    wb = table.workbench()
+    monkeypatch.setattr(Wrote, "of_json", lambda told: Wrote(None, told["left"]))  # as where nobody could say it
+    assert wb.apply(plan, yes=True).done
+    back = wb.undo("things", journal=f"{plan}.journal")
+    assert (back.actions, back.writes) == ({"unknown": 1}, 0)
+    assert "the journal does not hold what was deleted" in back.df["note"][0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["orders", "--apply"], "is a plan for 'things', not 'orders'"),
+        (["things", "--key", "p", "--apply"], "--key is of planning, and --apply makes all of"),
+        (["things", "--no-live", "--apply"], "--live is of planning"),
+    ],
+)
+def test_a_plan_is_applied_as_it_is_and_to_its_own_table(tmp_path, monkeypatch, wrong, said):
+    table = Table(tmp_path)
+    table.put(0, {"pk": "p", "x": 1})
+    table.put(1, {"pk": "p", "x": 9})
+    plan = table.plan(start=minute(1))
+    before = table.items()
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    refused = CliRunner().invoke(main, ["undo", *wrong, str(plan), "--yes"])
+    assert refused.exit_code
+    assert said in refused.output
+    assert table.items() == before
+    assert CliRunner().invoke(main, ["undo", "things", "--apply", str(plan), "--yes"]).exit_code == 0
+    assert table.items() != before

@@ -448,6 +448,7 @@ def test_an_undo_is_taken_back_by_its_journal(place, tmp_path):
     back = tmp_path / "back.jsonl"
     with reading(path) as plan, writing(back, About(TABLE, {"pk": "S"}, "journal", NOON)) as lines:
         for line, write, whole in journals.reversed_writes(result.journal, plan):
+            assert write
             lines.add(write, write.kind, [journals.write_id(plan.sha, line.number)], whole=whole)
     assert applied(place, back).done
     assert place.items() == before
@@ -457,6 +458,25 @@ def test_an_undo_is_taken_back_by_its_journal(place, tmp_path):
     lines_of = {each.key: each.line for each in own[:12]}
     with reading(path) as plan:
         assert all(each.takes_back == {journals.write_id(plan.sha, lines_of[each.key])} for each in own[12:])
+
+
+def test_what_was_deleted_by_a_process_that_died_is_not_put_back_in_part(place, tmp_path):
+    """Its condition compares 149 attributes: of an item of more, the journal has no whole image."""
+    wide = item(1, **{f"a{n:03}": {"N": "1"} for n in range(200)})
+    place.put(wide)
+    path = tmp_path / "plan.jsonl"
+    with writing(path, About(TABLE, {"pk": "S"}, "changes", NOON)) as lines:
+        (write,) = writes_of(TABLE, ["pk"], wide, None)
+        lines.add(write, "delete", ["e-1"], whole=image_digest(wide))
+    result = applied(place, path)
+    text = result.journal.read_bytes()
+    result.journal.write_bytes(text[: text.index(b"\n", text.index(b'"try"')) + 1])
+    assert applied(place, path).counts == {"written before": 1}
+    with reading(path) as plan:
+        ((line, back, _),) = journals.reversed_writes(result.journal, plan)
+    if back is not None:
+        assert back.item == wide
+    assert line.number == 1
 
 
 def test_own_writes_are_known_by_key_image_and_time(place, tmp_path):

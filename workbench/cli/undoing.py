@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from workbench.cli.asking import items, open_workbench, print_json_text, say_applied, show, with_age
 from workbench.cli.options import (
@@ -106,6 +107,7 @@ def undo(table: str, plan: str | None, form: str, key: tuple[str, ...], prefix: 
     how = {name: options.pop(name) for name in _APPLYING if name != "journal"}
     settings = {name: options.pop(name) for name in SETTINGS if name in options}
     if plan is not None:
+        _refuse_choosing(plan, table)
         applied(lambda: open_workbench(**settings), plan, {**how, "journal": options["journal"]}, options["as_json"])
         return
     if given := [name for name, value in how.items() if value]:
@@ -126,6 +128,19 @@ def undo(table: str, plan: str | None, form: str, key: tuple[str, ...], prefix: 
         planned.show()
     _keep(planned, out, kind, form, written["overwrite"])
     say(with_age(planned.summary, planned.stats.newest_change) + f" → {out}", err=True)
+
+
+def _refuse_choosing(plan: str, table: str) -> None:
+    """Refuse what would choose among the writes of a plan, which is applied as it is, and another table's plan."""
+    from workbench.questions.undo import refuse_another_table
+
+    context = click.get_current_context()
+    taken = {"table", "plan", "as_json", *_APPLYING, *SETTINGS}
+    for option in context.command.params:
+        name = str(option.name)
+        if name not in taken and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option.opts[0]} is of planning, and --apply makes all of {plan}: leave it out")
+    refuse_another_table(plan, table)
 
 
 def _keep(planned: Undo, out: str, kind: str, form: Any, overwrite: bool) -> None:

@@ -241,6 +241,15 @@ class Write:
                 raise ParameterError("the item that was deleted has more attributes than a condition can compare")
         return Write(self.table, "Put", self.key, {**old})
 
+    def parts(self) -> list[Write]:
+        """Return the write as writes within DynamoDB's limits: that nothing is there takes more to say than its value.
+
+        >>> absent = tuple(PathChange((f"a{n}",), None, {"N": "1"}) for n in range(140))
+        >>> [len(part.changes) for part in Write("t", "Update", {"pk": {"S": "p"}}, None, absent).parts()]
+        [131, 9]
+        """
+        return _updates(self.table, self.key, self.changes) if self.kind == "Update" else [self]
+
     def bumped(self, versions: Collection[tuple[str | int, ...]]) -> Write:
         """Return an update that sets versions to one more than what it expects there, whatever it was to set.
 

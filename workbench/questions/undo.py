@@ -490,9 +490,13 @@ class _Planning:
             of_undo = plan.about.rules
             self.rules = replace(self.rules, bump=of_undo.bump, delta=of_undo.delta)  # as others count on
             writes: dict[str, list[Any]] = defaultdict(list)
-            for line, write, whole in reversed_writes(journal, plan):
-                writes[_key_of(write.key)].append((line, write, whole))
             planned = []
+            for line, write, whole in reversed_writes(journal, plan):
+                if write is None:
+                    why = "the journal does not hold what was deleted: its process was ended before it could say so"
+                    planned.append(Planned(_key_of(line.write.key), None, _UNKNOWN, why))
+                else:
+                    writes[_key_of(write.key)].append((line, write, whole))
             for item, each in writes.items():
                 outcomes = tuple(outcome for _, write, _ in each for outcome in _reversed_outcomes(write))
                 kinds = {write.kind for _, write, _ in each}
@@ -788,6 +792,13 @@ def outlook(plan: str | Path) -> str:
         kinds = ", ".join(f"{number:,} {action}" for action, number in about.counts.items())
         where = f" ({about.arn})" if about.arn else ""
         return f"{plan} makes {count(len(read), 'write')} in {about.table!r}{where}: {kinds}"
+
+
+def refuse_another_table(plan: str | Path, table: str) -> None:
+    """Raise ParameterError where a plan is of another table than somebody says."""
+    with reading(paths.local_path(plan, ParameterError, "a plan is a file of this machine")) as read:
+        if read.about.table != table:
+            raise ParameterError(f"{plan} is a plan for {read.about.table!r}, not {table!r}: nothing is written")
 
 
 @contextmanager

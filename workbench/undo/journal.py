@@ -25,7 +25,7 @@ from typing import IO, Any, Literal
 
 import orjson
 
-from workbench.errors import StoreError
+from workbench.errors import ParameterError, StoreError
 from workbench.lock import locked
 from workbench.model.canonical import canonical_keys
 from workbench.model.item_writes import Write
@@ -425,22 +425,26 @@ def results(path: Path, plan: Plan, *, backwards: bool = False) -> Iterator[Ende
         raise StoreError(f"there is no journal {path}: the plan was not applied from here") from error
 
 
-def reversed_writes(path: Path, plan: Plan) -> Iterator[tuple[Line, Write, str | None]]:
+def reversed_writes(path: Path, plan: Plan) -> Iterator[tuple[Line, Write | None, str | None]]:
     """Yield what takes an undo back: each write it made, the last first, reversed; versions go on, and never back.
 
     Yields
     ------
     tuple
-        The line of the plan it was made for, the write that takes it back, and of a Delete the digest of the whole
-        item it removes, None where that is not known.
+        The line of the plan it was made for, a write that takes it back, and of a Delete the digest of the whole item
+        it removes, None where that is not known. The write is None where what the undo deleted is not known: a delete
+        that was made by a process which could not say so any more, of more attributes than its condition compares.
     """
     for ended in results(path, plan, backwards=True):
         for wrote in reversed(ended.wrote):
             made = wrote.write or ended.line.write
-            whole = {**made.key, **(made.item or {})}
-            reverse = made.reversed(wrote.old or (whole if made.kind == "Delete" else None))
-            reverse = reverse.bumped(plan.about.rules.bump)
-            yield ended.line, reverse, wrote.left if reverse.kind == "Delete" else None
+            try:
+                reverse = made.reversed(wrote.old).bumped(plan.about.rules.bump)
+            except ParameterError:
+                yield ended.line, None, None
+                continue
+            for part in reverse.parts():
+                yield ended.line, part, wrote.left if part.kind == "Delete" else None
 
 
 def plan_of(path: Path) -> Path:
