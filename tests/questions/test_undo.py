@@ -449,6 +449,19 @@ def test_a_table_that_is_ahead_of_its_log_is_one_change_more_that_stays(table):
         Workbench(log, home=home / "other").undo("things", start=minute(1), live=True)
 
 
+def test_what_an_instant_left_is_no_change_on_its_way_though_its_changes_have_no_order(table):
+    log, home = table
+    made = chain(
+        KEY, [(NOON, item(n=1)), (NOON + MINUTE, item(n=3)), (NOON + MINUTE, item(n=2))], ["e-0", "e-2", "e-1"]
+    )
+    write_log(log, made)
+    with ItemStore(home / "store.sqlite") as store:
+        store.put_item("things", from_dynamodb(item(n=2)))
+    plan = Workbench(log, home=home).undo("things", start=minute(1), live=True)
+    assert (row(plan)["now"], row(plan)["after"], row(plan)["conflicts"]) == ({"n": 2}, {"n": 1}, [])
+    assert not any("on their way" in note for note in plan.stats.notes)
+
+
 def test_an_undo_is_applied_planned_for_nothing_again_and_taken_back(table, tmp_path):
     log, home = table
     wb = Workbench(log, home=home)

@@ -39,7 +39,7 @@ from workbench.questions.large import whole_of
 from workbench.questions.masking import names_masked
 from workbench.questions.result import Result
 from workbench.questions.state import holding, state_at
-from workbench.questions.undo_chains import found_by, from_first, in_order, planned_chains, settled_apart
+from workbench.questions.undo_chains import alike, found_by, from_first, in_order, planned_chains, settled_apart
 from workbench.questions.undo_items import WRITTEN, Planned, PlannedItem, dollars, frame_of, paths_of, without_refused
 from workbench.sandbox import ItemStore
 from workbench.sql.filters import Filter
@@ -243,8 +243,8 @@ class Undo(Result):
 
 def by_decision(df: pd.DataFrame, rank: Mapping[str, int]) -> pd.DataFrame:
     """Order the rows of a plan: those with a conflict first, then by the rank of their actions."""
-    clean = df["conflicts"].map(len) == 0
-    return df.loc[(clean * len(rank) + df["action"].map(rank)).sort_values(kind="stable").index]
+    clean, ranks = df["conflicts"].map(len) == 0, df["action"].map(rank).astype("int64")  # also where there is no row
+    return df.loc[(clean * len(rank) + ranks).sort_values(kind="stable").index]
 
 
 _ORDER = ("put back", "update", "delete", "conflict", "unknown", "gone", "unchanged")
@@ -468,7 +468,7 @@ class _Planning:
             current = live.get(item) if live is not None else orjson.loads(ends[item] or "null")
             if condition and not holds(condition, current, before, {}):
                 continue
-            if _alike(before, current):
+            if alike(before, current):
                 same += 1
                 continue
             expired = current is None and item in by_ttl
@@ -702,10 +702,6 @@ def _of_this_key(rows: pa.Table, names: Sequence[str]) -> tuple[np.ndarray, int]
 
 def _images(rows: pa.Table) -> dict[str, str | None]:
     return dict(zip(rows.column("keys").to_pylist(), rows.column("image").to_pylist(), strict=True))
-
-
-def _alike(one: Image | None, other: Image | None) -> bool:
-    return one == other or image_digest(one) == image_digest(other)
 
 
 def _why_not_told(began: datetime, reaches: bool) -> str:

@@ -86,11 +86,12 @@ def planned_chains(
         now: Image | Unknown | None = changes[-1].after
         ahead = False
         if live is not None:
-            last, now = now, live.get(key)
+            last = [change.after for change in changes if change.ts == changes[-1].ts]  # in an order that is not told
+            now = live.get(key)
             if undone and (own_change := undone.on_its_way(changes, now)):
                 changes.append(own_change)
             else:
-                ahead = not isinstance(last, Unknown) and last != now and image_digest(last) != image_digest(now)
+                ahead = not any(isinstance(left, Unknown) or alike(left, now) for left in last)
         elif len(changes) > 1 and changes[-2].ts == changes[-1].ts:
             text = states.get(key, "?")
             now = UNKNOWN if text == "?" else None if text is None else orjson.loads(text)
@@ -100,6 +101,15 @@ def planned_chains(
             continue
         planned.append(Planned(key, now, take_back(changes, now, rules, key_names), ahead=ahead))
     return planned
+
+
+def alike(one: Image | None, other: Image | None) -> bool:
+    """Return whether two images of an item are equal, None being one that is not there.
+
+    >>> alike({"n": {"N": "1"}}, {"n": {"N": "1.0"}}), alike({}, None)
+    (True, False)
+    """
+    return one == other or image_digest(one) == image_digest(other)
 
 
 class _Chains:
