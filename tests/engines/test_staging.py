@@ -305,6 +305,7 @@ def test_a_question_with_a_text_of_its_own_for_rows_answers_what_its_other_text_
     late = [(at + timedelta(hours=rng.choice([0, 0, 3, 50])), row) for at, row in rng.choices(made, k=40)]
     lakes.write(tmp_path / "log", [*made, *late], "raw")
     asked = {
+        "chosen_chains": [{"first": True}, {"start": LATER}, {"end": LATER}],
         "latest_state": [{}, {"include_deleted": True}, {"as_of": LATER, "include_deleted": True}],
         "changes": [{}, {"start": LATER}],
         "delivery": [{"late_arrival": 60}, {"end": LATER, "examples": 1}, {"start": END_OF_TIME}],
