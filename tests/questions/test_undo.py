@@ -552,6 +552,8 @@ def test_a_frame_of_nothing_has_its_columns(tmp_path):
     assert isinstance(undone.paths, pd.DataFrame)
     assert "nothing to take back" in undone.verdict
     assert "No item." in undone.to_html()
+    masked = Workbench(tmp_path / "log", mask=["pk"]).undo("things", where="n = 5")
+    assert "No item." in masked.to_html()
 
 
 def test_what_carries_a_bad_value_along_is_no_bad_change(tmp_path):
@@ -652,3 +654,12 @@ def test_a_large_plan_is_made_when_it_is_looked_at(tmp_path, monkeypatch):
     masked = Workbench(tmp_path / "log", mask=["pk", "n"]).undo("things", start=minute(1))
     assert not masked.df["pk"].str.startswith("p-").any()
     assert "p-0" not in masked.to_html()
+
+
+def test_a_flat_log_tells_no_types_so_nothing_is_written(tmp_path):
+    made = chain(KEY, [(NOON, item(n=1, m="7")), (NOON + MINUTE, item(n=2, m="8"))])
+    wb = Workbench(write_log(tmp_path / "log", made, "flat"))
+    undone = wb.undo("things", to=minute(0))
+    assert undone.actions == {"unknown": 1}
+    assert "does not tell the types" in row(undone)["note"]
+    assert wb.undo("things", start=minute(1)).actions == {"unknown": 1}, "there is no old image"

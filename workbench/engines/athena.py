@@ -226,6 +226,10 @@ class AthenaEngine(Engine):
             return {places[0] if places else (None, None): objects}
         return {each: [item for item in objects if each in looked_through.get(item, {each})] for each in places}
 
+    def layout(self, table: str) -> str:
+        """Name the layout of a table's log."""
+        return str(self.catalog.table(table).layout)
+
     def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
         """Name the keys a table has had, the newest first: those seen so far, else in the newest hour."""
         log = self.catalog.table(table)

@@ -309,6 +309,10 @@ class Engine(ABC):
         """Have a table's log in a folder too, as it is now, and tell how it is read there; None where it is far."""
         return None
 
+    def layout(self, table: str) -> str:
+        """Name the layout of a table's log; of several, all of them, joined by `` + ``."""
+        return next((each.layout for each in self.listed()[0] if each.table == table), "")
+
     def estimate_query(self, plan: Plan) -> Estimate:
         """Tell what `query` would read at most; nothing of it is run."""
         estimates = [self.estimate(each.question, each.table, **each.values) for each in plan.relations]

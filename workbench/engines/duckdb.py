@@ -183,6 +183,11 @@ class DuckDBEngine(Engine):
         return listed, [*grouped(log.unreadable), *log.notes]
 
     @_asked_again
+    def layout(self, table: str) -> str:
+        """Name the layouts of a table's log."""
+        return " + ".join(sorted(layouts(self._objects(self._source_of(table)))))
+
+    @_asked_again
     def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
         """Name the keys a table has had, the newest first."""
         return self._table(table).schemas

@@ -105,8 +105,7 @@ class Undo(Result):
             ranks = [(not each.count("conflict"), rank[each.action]) for each in self.planned]
             by_rank = sorted(range(len(ranks)), key=ranks.__getitem__)
             return self.hide(whole_of(frame_of([self.planned[at] for at in by_rank[:limit]], names)))
-        order = by_decision(self.df, rank).index  # as masked: the order tells nothing
-        return self.df.loc[order[:limit]].reset_index(drop=True)
+        return by_decision(self.df, rank).head(limit).reset_index(drop=True)  # as masked: the order tells nothing
 
     @property
     def units(self) -> int:
@@ -243,8 +242,8 @@ class Undo(Result):
 
 def by_decision(df: pd.DataFrame, rank: Mapping[str, int]) -> pd.DataFrame:
     """Order the rows of a plan: those with a conflict first, then by the rank of their actions."""
-    clean, ranks = df["conflicts"].map(len) == 0, df["action"].map(rank).astype("int64")  # also where there is no row
-    return df.loc[(clean * len(rank) + ranks).sort_values(kind="stable").index]
+    ranks = [(not conflicts, rank[action]) for conflicts, action in zip(df["conflicts"], df["action"], strict=True)]
+    return df.iloc[sorted(range(len(ranks)), key=ranks.__getitem__)]
 
 
 _ORDER = ("put back", "update", "delete", "conflict", "unknown", "gone", "unchanged")
@@ -451,6 +450,7 @@ class _Planning:
         ambiguous = sum(pc.sum(answer.rows.column("ambiguous")).as_py() or 0 for answer in (then, last))
         began = asking.engine.keys_seen(table)[-1].first.replace(tzinfo=UTC)
         reaches = at >= began or asking.engine.baseline(table, at) is not None
+        flat = "flat" in asking.engine.layout(table)
         live = self._live(pc.unique(rows.column("keys")).to_pylist())
         planned, same = list[PlannedItem](), 0
         for item, group in groupby(rows.to_pylist(), key=lambda row: row["keys"]):
@@ -460,6 +460,9 @@ class _Planning:
             is_told, text = found_by(changes, states.get(item), known=known)
             if live is None and item not in ends:
                 planned.append(Planned(item, None, _UNKNOWN, "what the item is now is not in the log"))
+                continue
+            if flat:
+                planned.append(Planned(item, None, _UNKNOWN, "a flat log does not tell the types of values"))
                 continue
             if not (is_told and (known or reaches)):
                 planned.append(Planned(item, None, _UNKNOWN, _why_not_told(began, reaches or known)))
