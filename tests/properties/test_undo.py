@@ -157,11 +157,13 @@ def histories(draw: Any, bad: float = 0.4, most: int = 12, ties: bool = True) ->
     rng = random.Random(draw(st.integers(0, 2**31)))
     made: list[ItemChange] = []
     ts = NOON
+    at_once = rng.choice([0.2, 0.8]) if ties else 0.0
     for operation in draw(repeated(most)):
         after = done(operation, image)
         if text(after) == text(image):
             continue
-        ts += timedelta(seconds=rng.choice([0, 1, 1]) if ties else 1)
+        full = len(made) > 3 and made[-4].ts == ts  # so many that all their orders can be tried
+        ts += timedelta(seconds=full or rng.random() >= at_once)
         expired = after is None and rng.random() < 0.3
         made.append(ItemChange(ts, f"{rng.random()}", image, after, rng.random() < bad, expired))
         image = after
@@ -316,10 +318,6 @@ def under(node: Node, told: set[Node]) -> bool:
     return any(node[:depth] in told for depth in range(len(node) + 1))
 
 
-def small_instants(changes: Sequence[ItemChange]) -> bool:
-    return all(len(group) <= 5 for group in by_instant(changes))
-
-
 # The laws
 
 
@@ -328,7 +326,7 @@ def small_instants(changes: Sequence[ItemChange]) -> bool:
 def test_conflicts_stand_where_the_rules_say_and_elsewhere_the_path_writes_of_good_changes_hold(history):
     _, whole = history
     changes = from_first_bad(whole)
-    assume(changes and small_instants(changes))
+    assume(changes)
     now: Any = changes[-1].after
     merged, slow = taken(changes, now, expired="keep"), Slow(changes, now)
     event(merged.action)
@@ -366,6 +364,7 @@ def hold(merged: Merged, slow: Slow, now: Image) -> None:
         elif after.get(node) != slow.now.get(node):
             assert after.get(node) in slow.good_values(node) or node_of_set(node, slow), node
     assert len({(each.path, each.member) for each in merged.outcomes}) == len(merged.outcomes), "each is told once"
+    assert all(any(each[:-1] == node for each in after) for node, kind in after.items() if kind in SETS)
     for outcome in merged.outcomes:
         assert (outcome.status == "settled") <= (flat_value(outcome.before) == flat_value(outcome.after))
     if all(each.status in ("conflict", "settled") and each.after == each.now for each in merged.outcomes):
