@@ -118,3 +118,18 @@ def test_a_plan_is_applied_as_it_is_and_to_its_own_table(tmp_path, monkeypatch, 
     assert table.items() == before
     assert CliRunner().invoke(main, ["undo", "things", "--apply", str(plan), "--yes"]).exit_code == 0
     assert table.items() != before
+
+
+@pytest.mark.parametrize("asked", [{"to": NOON}, {"start": minute(0.5)}])
+def test_what_the_table_has_and_the_log_has_not_is_told(tmp_path, asked):
+    table = Table(tmp_path)
+    table.put(0, {"pk": "p", "x": 1})
+    table.deliver()
+    assert not any("delivered" in note for note in table.workbench().undo("things", **asked).stats.notes)
+    table.put(1, {"pk": "p", "x": 9})
+    undone = table.workbench().undo("things", **asked)
+    assert not undone.writes
+    assert (
+        undone.stats.notes[-1]
+        == "1 change of the table waits to be delivered: what the log does not tell is not in the plan"
+    )

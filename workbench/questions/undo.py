@@ -592,9 +592,20 @@ class _Planning:
 
     def _of_freshness(self, answer: Answer) -> list[str]:
         """Say what may have happened that the plan does not know."""
-        if self.reads_live:
-            return []
         newest = f"{answer.newest_change:%Y-%m-%d %H:%M:%S} UTC" if answer.newest_change else "an unknown instant"
+        if self.target and self.reads_live:
+            waiting = self.target.undelivered()
+            if waiting is None:
+                return [
+                    f"which items changed is told by the log, whose newest change is of {newest}: what changed only "
+                    "since is not in the plan"
+                ]
+            told = "change of the table waits" if waiting == 1 else "changes of the table wait"
+            return (
+                [f"{waiting:,} {told} to be delivered: what the log does not tell is not in the plan"]
+                if waiting
+                else []
+            )
         return [
             f"planned from the log, whose newest change is of {newest}: what is on its way, or was changed since, is "
             "noticed when the plan is applied, and left as it is"

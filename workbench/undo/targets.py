@@ -109,6 +109,9 @@ class Target(Protocol):
     def listens(self) -> list[str]:
         """Say what every write sets off: streams, functions, replicas, indexes."""
 
+    def undelivered(self) -> int | None:
+        """Count the changes that the log does not have yet; None where that is not known."""
+
     def read(self, keys: Sequence[Image]) -> dict[str, Image]:
         """Return the items that are there, by their canonical keys, as they are now."""
 
@@ -158,6 +161,10 @@ class StoreTarget:
     def listens(self) -> list[str]:
         """Say nothing: only the log of changes does."""
         return []
+
+    def undelivered(self) -> int:
+        """Count the changes that wait to be delivered."""
+        return sum(1 for _ in self._store.pending(self._table))
 
     def read(self, keys: Sequence[Image]) -> dict[str, Image]:
         """Return the items that are there, by their canonical keys."""
@@ -226,6 +233,9 @@ class DynamoTarget:
 
         told = dynamodb.describe(self._session, self._table)
         return list(_listening(self._session, told)) if told else []
+
+    def undelivered(self) -> None:
+        """Say nothing: DynamoDB does not know what has come of its changes."""
 
     def read(self, keys: Sequence[Image]) -> dict[str, Image]:
         """Return the items that are there, by their canonical keys, read consistently."""
