@@ -133,3 +133,26 @@ def test_what_the_table_has_and_the_log_has_not_is_told(tmp_path, asked):
         undone.stats.notes[-1]
         == "1 change of the table waits to be delivered: what the log does not tell is not in the plan"
     )
+
+
+@pytest.mark.parametrize("how", ["hash", "redact"])
+def test_masked_values_of_whole_items_and_of_elements_of_lists_are_not_shown(tmp_path, how):
+    table = Table(tmp_path)
+    secret = {"ssn": "zorro", "m": {"ssn": "zorro"}, "l": [{"ssn": "zorro", "n": 1}], "tags": frozenset({"zorro"})}
+    table.put(0, {"pk": "a", **secret})
+    table.put(0, {"pk": "r", **secret})
+    table.put(1, {"pk": "a", **secret, "l": [{"ssn": "zorro 2", "n": 2}], "tags": frozenset({"zorro 2"})})
+    table.put(1, {"pk": "n", **secret})
+    with table.store() as store:
+        store.delete_item("things", {"pk": "r"}, now=minute(1))
+    table.put(2, {"pk": "n", **secret, "m": {"ssn": "zorro 3"}})
+    table.deliver()
+    masks = ["ssn", "m.ssn", "l.ssn", "tags"]
+    wb = table.workbench(mask=masks, mask_with=how, mask_salt="salt")
+    for asked in ({"to": NOON}, {"start": minute(1), "end": minute(2), "lists": "index"}):
+        undone = wb.undo("things", **asked)
+        assert "" in set(undone.paths["path"]), "an item as a whole"
+        assert (undone.paths["pk"] == "a").sum() > 1
+        for told in (undone.paths, undone.conflicts, undone.df):
+            assert "zorro" not in str(told.to_dict("records"))
+        assert "zorro" not in undone.to_html() + repr(undone) + undone.as_json

@@ -272,9 +272,9 @@ def _attribute(
 def _differences(
     column: pd.Series, paths: pd.Series, masked: Sequence[AttributePath], hide: Callable[[Any], Any]
 ) -> pd.Series:
-    """Mask the values before or after of attributes that are named in another column."""
+    """Mask the values before or after of attributes that are named in another column; without a path it is an item."""
     below = {
-        path: [part for place in _places(path, prefixed=False) for part in _below(place, masked)]
+        path: [part for place in (_places(path, prefixed=False) if path else [()]) for part in _below(place, masked)]
         for path in paths.dropna().unique()
     }
     if not any(below.values()):
