@@ -646,6 +646,22 @@ def test_what_an_undo_did_not_take_back_can_be_taken_back_later():
     assert undone(*states[:3], item(a=n(1)), bad={1}, undoes={2: [0]}).action == "unchanged"
 
 
+def test_what_an_undo_of_something_else_left_is_a_good_value():
+    """It cancels with what it took back, and with nothing else: else its value would be overwritten."""
+    states = [item(a=n(2)), item(a=n(-1)), item(a=n(5))]
+    merged = undone(*states, bad={0}, undoes={1: [9]})
+    assert (attributes(merged), told(merged)) == ({"a": n(5)}, {("a",): "conflict"})
+    counted = [item(a=n(2)), item(a=n(3)), item(a=n(2))]
+    assert attributes(undone(*counted, bad={0}, undoes={1: [9]}, delta=(("a",),))) == {"a": n(1)}
+    assert undone(item(a=n(2)), item(a=n(-1)), None, bad={0}, undoes={1: [9]}).action == "gone"
+
+
+def test_a_version_that_an_undo_counted_up_never_goes_back():
+    states = [item(a=n(1), v=n(5)), item(a=n(2), v=n(5)), item(a=n(2), v=n(6)), item(a=n(1), v=n(7))]
+    merged = undone(*states, bad={1}, undoes={2: [0]})
+    assert (attributes(merged), told(merged)) == ({"a": n(1), "v": n(7)}, {("v",): "conflict"})
+
+
 # Back to an instant
 
 

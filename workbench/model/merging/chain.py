@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
@@ -37,6 +37,14 @@ class Step(NamedTuple):
     def own(self) -> bool:
         """Whether it is an earlier undo's, and stays."""
         return self.undoes is not None and not self.bad
+
+    def took_back(self, event_ids: Collection[str]) -> bool:
+        """Return whether it is an earlier undo's that took back one of these.
+
+        >>> Step(None, {"S": ""}, undoes=frozenset({"e-1"})).took_back(["e-2"])
+        False
+        """
+        return self.undoes is not None and not self.undoes.isdisjoint(event_ids)
 
 
 def as_value(image: Image | None) -> Value | None:

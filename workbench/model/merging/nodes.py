@@ -184,10 +184,13 @@ class Nodes:
     def _uncancelled(self, steps: list[Step]) -> list[Step]:
         """Return the steps without those that an earlier undo took back at this node, and those it took back with it.
 
-        The undo's own stay, as they may take back something below; they touch nothing themselves.
+        The undo's own stay, as they may take back something below; they touch nothing themselves. One that took back
+        nothing of what touched this node, such as by a version it counted up, is a change that stays as any other.
         """
         if all(step.undoes is None for step in steps):
             return steps
+        ids = {step.event_id for step in steps}
+        steps = [step if step.bad or step.took_back(ids) else step._replace(undoes=None) for step in steps]
         gone: set[int] = set()
         for n in reversed(range(len(steps))):
             undo = steps[n]

@@ -149,7 +149,9 @@ def _unknown(now: Image | None, takes_back: frozenset[str]) -> Merged:
 def _gone(changes: Sequence[ItemChange], steps: Sequence[Step], rules: Rules) -> PathOutcome | None:
     """Return what to say of an item that is not there, where a change that stays deleted it last."""
     last = next((step for step in reversed(steps) if (step.before is None) != (step.after is None)), None)
-    if last is None or last.after is not None or last.bad or last.own or not any(step.bad for step in steps):
+    if last is None or last.after is not None or last.bad or not any(step.bad for step in steps):
+        return None
+    if last.took_back([step.event_id for step in steps]):
         return None
     expired = any(change.by_ttl and change.event_id == last.event_id for change in changes)
     why = "it has expired since" if expired else "it has been deleted since, by a change that stays"
