@@ -22,6 +22,7 @@ from workbench.errors import ParameterError
 from workbench.model.canonical import canonical_json
 from workbench.questions.masking import ImageMask
 from workbench.sandbox import ItemStore
+from workbench.undo.journal import own_writes
 
 NOON = micros("2026-01-01T12:00:00")
 KEY = {"pk": {"S": "x"}}
@@ -73,6 +74,8 @@ def test_a_state_and_the_changes_since_give_the_table_there_is(steps, pool, seed
 def test_it_goes_on_where_it_was_stopped(wb, tmp_path):
     first = wb.replay("persons", "copy", as_of="2025-11-19", limit=3, out=tmp_path / "copy.jsonl", why="a copy")
     assert (first.written, first.stopped) == (3, "limit of 3 reached")
+    own = [*own_writes(wb.settings.home, "copy")]
+    assert own == [], "it takes nothing back: an undo of the copy has nothing to cancel"
     with pytest.raises(ParameterError, match="are in 'copy' already, and are others"):
         wb.replay("persons", "copy")
     with ItemStore(wb.settings.item_store) as store:

@@ -33,6 +33,7 @@ from workbench.questions.large import LargeFrame
 from workbench.questions.undo import Undo
 from workbench.questions.undo_items import PlainRun, Planned, takes_one_unit
 from workbench.sandbox import ItemStore
+from workbench.undo.journal import Journal
 
 NOON = micros("2026-11-18T12:00:00")
 MINUTE = 60_000_000
@@ -536,6 +537,31 @@ def test_a_plan_is_refused_without_a_yes_for_another_plan_and_while_bad_changes_
     with pytest.raises(ParameterError, match="of before the plan came after it"):
         Workbench(log, home=home).apply(plan, yes=True)
     assert stored(home) == {"pk": "p-1", "n": 2, "m": "b"}
+
+
+def test_what_a_process_that_was_killed_wrote_is_no_bad_change_that_arrives(table, tmp_path, monkeypatch):
+    log, home = table
+    plan = Workbench(log, home=home).undo("things", start=minute(1), live=True).save(tmp_path / "plan.jsonl")
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "result", killed)
+        with pytest.raises(Killed):
+            Workbench(log, home=home).apply(plan, yes=True)
+    assert stored(home) == {"pk": "p-1", "n": 1, "m": "a"}
+    deliver(home, log)
+    assert Workbench(log, home=home).apply(plan, yes=True).counts == {"written before": 1}
+
+    with ItemStore(home / "store.sqlite") as store:
+        store.update_item("things", {"pk": "p-1"}, put={"m": "bad again"})
+    deliver(home, log)
+    with pytest.raises(ParameterError, match="1 change since the plan was made"):
+        Workbench(log, home=home).apply(plan, yes=True)
 
 
 def test_a_plan_of_a_copy_of_a_log_is_not_applied_to_whatever_is_here(table, tmp_path):

@@ -27,7 +27,7 @@ from workbench.model import times
 from workbench.model.attribute_paths import column_path
 from workbench.model.canonical import image_digest
 from workbench.model.conditions import CHANGES, And, Changed, Condition, Equals, Name, Not, Or, holds, names
-from workbench.model.item_writes import batch_requests
+from workbench.model.item_writes import Write, batch_requests
 from workbench.model.items import from_dynamodb, typed_value
 from workbench.model.keys import Key
 from workbench.model.merging import Image, Merged, PathOutcome, Rules, Value, back_to
@@ -44,8 +44,18 @@ from workbench.questions.undo_items import WRITTEN, Planned, PlannedItem, dollar
 from workbench.sandbox import ItemStore
 from workbench.sql.filters import Filter
 from workbench.text import count
-from workbench.undo.journal import OwnWrite, applied_to, journal_of, own_writes, plan_of, reversed_writes, write_id
-from workbench.undo.plan_file import About, reading, writing
+from workbench.undo.journal import (
+    SLACK,
+    OwnWrite,
+    applied_to,
+    journal_of,
+    own_writes,
+    plan_of,
+    reversed_writes,
+    unrecorded,
+    write_id,
+)
+from workbench.undo.plan_file import About, Plan, reading, writing
 from workbench.undo.targets import Description, DynamoTarget, StoreTarget, Target
 
 if TYPE_CHECKING:
@@ -789,8 +799,8 @@ def apply(
     if not yes:
         raise ParameterError(f"{outlook(place)}: look at it, and say yes=True")
     with reading(place) as read:
-        how = How(rate, limit, max_changed, sha, why, lambda: still_arriving(asking, read.about))
         book = journal_of(place) if journal is None else paths.local_path(journal, ParameterError, "name a file")
+        how = How(rate, limit, max_changed, sha, why, lambda: still_arriving(asking, read, book))
         with target_of(asking, read.about, read.sha) as target:
             return apply_plan(read, target, book, asking.settings.home, how)
 
@@ -827,8 +837,12 @@ def target_of(asking: Asking, about: About, source: str) -> Iterator[Target]:
         yield StoreTarget(store, settings.item_store, about.table, source)
 
 
-def still_arriving(asking: Asking, about: About) -> str | None:
-    """Say whether changes that a plan takes back have come since it was made; None where none have."""
+def still_arriving(asking: Asking, plan: Plan, journal: Path) -> str | None:
+    """Say whether changes that a plan takes back have come since it was made; None where none have.
+
+    The writes of undos are none of them, nor are those of this plan which a process that was ended did not note.
+    """
+    about = plan.about
     if about.kind != "changes":
         return None
     table = about.table
@@ -861,7 +875,10 @@ def still_arriving(asking: Asking, about: About) -> str | None:
     own = defaultdict(list)
     for write in own_writes(asking.settings.home, table, about.table_id):
         own[write.key].append(write)
-    others = [row for row in rows.to_pylist() if not _is_own(row, own)]
+    perhaps = defaultdict(list)
+    for since, made in unrecorded(journal, plan):
+        perhaps[_key_of(made.key)].append((since - SLACK, made))
+    others = [row for row in rows.to_pylist() if not (_is_own(row, own) or _may_be_own(row, perhaps))]
     newest = max((row["ts"] for row in others), default=None)
     return newest and f"{count(len(others), 'change')} since the plan was made, the last at {newest} UTC"
 
@@ -869,6 +886,14 @@ def still_arriving(asking: Asking, about: About) -> str | None:
 def _is_own(row: Mapping[str, Any], own: Mapping[str, Sequence[OwnWrite]]) -> bool:
     digest = image_digest(orjson.loads(row["new_image"]) if row["new_image"] else None)
     return any(write.made(row["keys"], digest, row["ts"].replace(tzinfo=UTC)) for write in own.get(row["keys"], ()))
+
+
+def _may_be_own(row: Mapping[str, Any], perhaps: Mapping[str, Sequence[tuple[datetime, Write]]]) -> bool:
+    from workbench.undo.applying import as_wanted
+
+    left = orjson.loads(row["new_image"]) if row["new_image"] else None
+    at = row["ts"].replace(tzinfo=UTC)
+    return any(since <= at and as_wanted(write, left) for since, write in perhaps.get(row["keys"], ()))
 
 
 @contextmanager

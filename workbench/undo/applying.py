@@ -27,7 +27,7 @@ from workbench.aws.pacing import Backoff, Pace
 from workbench.errors import ParameterError, StoreError, WorkbenchError
 from workbench.model.canonical import canonical_keys, image_digest
 from workbench.model.item_writes import Conflict, Write, again
-from workbench.model.merging import Rules
+from workbench.model.merging import Image, Rules
 from workbench.progress import tqdm_options
 from workbench.text import count
 from workbench.undo import journal as journals
@@ -273,7 +273,7 @@ def _refuse_stale(plan: Plan, target: Target, book: Journal) -> None:
     other = 0
     for line in sample:
         image = live.get(canonical_keys(line.write.key))
-        other += not (line.write.holds(image) or _is_as_wanted(line.write, image))
+        other += not (line.write.holds(image) or as_wanted(line.write, image))
     if plan.about.kind == "state" and other:
         raise ParameterError(
             f"of {count(len(sample), 'item')} looked at, {other} are in {plan.about.table!r} already, and are others: "
@@ -287,8 +287,12 @@ def _refuse_stale(plan: Plan, target: Target, book: Journal) -> None:
         )
 
 
-def _is_as_wanted(write: Write, image: Any) -> bool:
-    """Return whether an item is as a write was to leave it."""
+def as_wanted(write: Write, image: Image | None) -> bool:
+    """Return whether an item is as a write was to leave it.
+
+    >>> as_wanted(Write("persons", "Delete", {"pk": {"S": "p-1"}}, {"age": {"N": "41"}}), None)
+    True
+    """
     if write.kind == "Delete" or image is None:
         return write.kind == "Delete" and image is None
     if write.kind == "Put":
@@ -473,7 +477,7 @@ class _Applying:
                 state.wrote.append(Wrote(None if state.planned else write, None, outcome.old))
             state.ended = "refused", outcome.why
             return False
-        if _is_as_wanted(write, outcome.image):
+        if as_wanted(write, outcome.image):
             if state.uncertain:
                 self._wrote(state, image_digest(outcome.image), None)
                 state.before = True

@@ -185,6 +185,7 @@ class Journal:
                     "plan": self._plan.sha,
                     "plan_file": str(self._plan.path.absolute()),
                     "table": self._plan.about.table,
+                    "kind": self._plan.about.kind,
                     "arn": arn,
                     "table_id": table_id,
                     "lines": len(self._plan),
@@ -389,6 +390,8 @@ def own_writes(home: Path, table: str, table_id: str | None = None) -> Iterator[
                 if "journal" in record:
                     if table_id is not None and record["table_id"] not in (None, table_id):
                         break
+                    if record.get("kind") in ("state", "replay"):  # it took nothing back
+                        break
                     plan = record["plan"]
                 elif "wrote" in record and "result" in record:
                     tried, ended = (datetime.fromisoformat(record[name]) for name in ("tried", "at"))
@@ -423,6 +426,32 @@ def results(path: Path, plan: Plan, *, backwards: bool = False) -> Iterator[Ende
                 yield Ended(line, record["as"], record.get("why", ""), wrote, tried, ended, record["units"])
     except FileNotFoundError as error:
         raise StoreError(f"there is no journal {path}: the plan was not applied from here") from error
+
+
+def unrecorded(path: Path, plan: Plan) -> Iterator[tuple[datetime, Write]]:
+    """Yield the writes that may be made, for lines that were tried and have no result, and since when they may.
+
+    Of a journal that is not there they are none.
+
+    Raises
+    ------
+    StoreError
+        Where it is damaged.
+    """
+    tried: dict[int, str] = {}
+    again: dict[int, list[Write]] = {}
+    with suppress(FileNotFoundError), open(path, "rb") as file:
+        for record in _records(path, file):
+            if "try" in record:
+                tried |= dict.fromkeys(record["try"], record["at"])
+            elif "again" in record:
+                wrote = [each.write for each in map(Wrote.of_json, record["wrote"]) if each.write]
+                again[record["again"]] = [*wrote, *map(Write.read, record["writes"])]
+            for number in [record["result"]] if "result" in record else record.get("unsent", ()):
+                tried.pop(number, None)
+    for line in plan.lines(tried):
+        for write in (line.write, *again.get(line.number, ())):
+            yield datetime.fromisoformat(tried[line.number]), write
 
 
 def reversed_writes(path: Path, plan: Plan) -> Iterator[tuple[Line, Write | None, str | None]]:
