@@ -144,6 +144,22 @@ def test_what_is_as_it_is_to_be_is_not_written_again(place, tmp_path):
     assert (place.changes() - before).total() == 9
 
 
+def counting(folder: Path) -> Path:
+    """Write the plan that takes 2 wrong visits of 9 back."""
+    now = {"pk": {"S": "p-1"}, "visits": {"N": "9"}}
+    path, rules = folder / "plan.jsonl", Rules(at=NOON, delta=(("visits",),))
+    with writing(path, About(TABLE, {"pk": "S"}, "changes", NOON, rules=rules)) as lines:
+        for write in writes_of(TABLE, ["pk"], now, {**now, "visits": {"N": "7"}}):
+            lines.add(write, "update", ["e-1"])
+    return path
+
+
+def test_a_difference_is_taken_also_where_the_number_is_by_chance_as_planned(place, tmp_path):
+    place.put({"pk": {"S": "p-1"}, "visits": {"N": "7"}})  # two went by meanwhile
+    assert applied(place, counting(tmp_path)).counts == {"merged again": 1}
+    assert json.loads(place.items()[key_of(1)])["visits"] == {"N": "5"}
+
+
 def test_it_stops_when_too_many_have_changed_meanwhile(place, tmp_path, monkeypatch):
     monkeypatch.setattr(applying, "_BATCH", 2)
     now = [item(number) for number in range(10)]

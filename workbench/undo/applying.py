@@ -477,7 +477,9 @@ class _Applying:
                 state.wrote.append(Wrote(None if state.planned else write, None, outcome.old))
             state.ended = "refused", outcome.why
             return False
-        if as_wanted(write, outcome.image):
+        perhaps = state.uncertain and not self._target.remembers
+        counted = not perhaps and any(change.path in self._rules.delta for change in write.changes)
+        if as_wanted(write, outcome.image) and not counted:  # a number is so by chance: its difference is not taken
             if state.uncertain:
                 self._wrote(state, image_digest(outcome.image), None)
                 state.before = True
