@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers.logs import chain, micros, write_log
 from workbench import Workbench
+from workbench.errors import ParameterError
 from workbench.model.merging import Merged
 from workbench.questions.undo_items import Planned, without_refused
 
@@ -52,3 +53,9 @@ def test_an_item_that_would_be_too_large_by_what_stays_is_left_alone(tmp_path):
     assert undone.df["note"][0].startswith("left alone, for the table would refuse it: the item has 500,")
     assert "left alone: 1 item that the table would refuse as planned" in undone.stats.notes
     assert (undone.units, undone.writes) == (0, 0)
+    assert undone.conflicts[["path", "status", "why"]].values.tolist() == [
+        ["a", "conflict", "the table would refuse the item"]
+    ]
+    assert "a" not in undone.df["after"][0], "it stays as it is"
+    with pytest.raises(ParameterError, match="1 item in conflict, and on_conflict is fail"):
+        wb.undo("things", **bad, on_conflict="fail")

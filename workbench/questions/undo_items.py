@@ -13,6 +13,7 @@ import pandas as pd
 
 from workbench.model.attribute_paths import column_name
 from workbench.model.canonical import image_digest
+from workbench.model.differences import same
 from workbench.model.item_writes import MOST_COMPARED, Write, writes_of
 from workbench.model.items import plain_value
 from workbench.model.merging import Action, Image, Merged, PathOutcome, Status, Value
@@ -179,10 +180,17 @@ def without_refused(planned: Iterable[PlannedItem], indexed: Mapping[str, str]) 
             wrong = item_faults(after if large else {name: after[name] for name in indexed if name in after}, indexed)
             if wrong:
                 refused += 1
-                left = replace(each.merged, action="conflict", after=each.now, takes_back=_NOTHING)
+                told = tuple(map(_left_alone, each.merged.outcomes))
+                left = Merged("conflict", each.now, told, _NOTHING)
                 each = replace(each, merged=left, note=f"left alone, for the table would refuse it: {wrong[0]}")
         kept.append(each)
     return kept, refused
+
+
+def _left_alone(outcome: PathOutcome) -> PathOutcome:
+    if same(outcome.now, outcome.after):
+        return outcome
+    return replace(outcome, status="conflict", why="the table would refuse the item", after=outcome.now)
 
 
 def frame_of(planned: Sequence[PlannedItem], key_names: Sequence[str]) -> Frame:
