@@ -224,6 +224,7 @@ def undo_policy(config: Config, key: kms.IKey, source: Source) -> iam.ManagedPol
                     "dynamodb:BatchGetItem",
                     "dynamodb:DescribeKinesisStreamingDestination",
                     "dynamodb:DescribeTable",
+                    "dynamodb:DescribeTimeToLive",
                     "dynamodb:GetItem",
                 ],
             ),

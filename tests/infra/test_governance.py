@@ -105,6 +105,7 @@ def test_who_applies_undos_may_read_and_write_items_of_the_one_table_and_is_nobo
         "dynamodb:BatchGetItem",
         "dynamodb:DescribeKinesisStreamingDestination",
         "dynamodb:DescribeTable",
+        "dynamodb:DescribeTimeToLive",
         "dynamodb:GetItem",
     ]
     table, key = written(statements["WriteItems"]["Resource"]), written(statements["KeyOfTable"]["Resource"])

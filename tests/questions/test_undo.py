@@ -179,6 +179,9 @@ def test_what_expired_since_is_put_back_where_asked_for_only(tmp_path):
         assert row(undone)["action"] == "put back"
         (image,) = applied(undone, tmp_path, {}).values()
         assert from_dynamodb(json.loads(image)).get("expires") == expires
+    live = of(tmp_path / "deleted", item(expires=1_763_467_300), None)
+    assert any("put back, expired or not: 1 item" in note for note in live.undo("things", to=minute(0)).stats.notes)
+    assert row(live.undo("things", to=minute(0), ttl="expires:skip"))["action"] == "gone"
     with pytest.raises(ParameterError, match="say which attribute it is, as ATTRIBUTE:drop"):
         wb.undo("things", to=minute(0), ttl="drop")
     with pytest.raises(ParameterError, match="is none of keep, drop"):

@@ -213,15 +213,15 @@ def describe(session: boto3.Session, table: str) -> TableDescriptionTypeDef | No
 
 
 def time_to_live(session: boto3.Session, table: str) -> str | None:
-    """Name the attribute that tells when items of a table expire; None where they do not, or it may not be asked."""
-    from workbench.aws.errors import is_aws_error
+    """Name the attribute that tells when items of a table expire; None where they do not.
 
-    try:
+    Raises
+    ------
+    StoreError
+        Where it cannot be told.
+    """
+    with explained_table(table, "dynamodb:DescribeTimeToLive"):
         told = session.client("dynamodb").describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-    except Exception as error:
-        if not is_aws_error(error):
-            raise
-        return None
     return told.get("AttributeName") if told.get("TimeToLiveStatus") in ("ENABLED", "ENABLING") else None
 
 

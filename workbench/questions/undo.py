@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -326,17 +326,19 @@ def undo(
             )
         names = tuple(about_table.key if about_table else types)
         how = {"on_conflict": on_conflict, "lists": lists, "kept": _paths(kept), "bump": _paths(bump)}
+        attribute, is_known = _ttl_name(asking, table, target)
         rules = Rules(
             at=moment,
             delta=_paths(delta),
             mark=_marked(mark, moment),
-            **_expiry(ttl, lambda: _ttl_name(asking, table, target)),
+            **_expiry(ttl, attribute),
             **how,  # type: ignore[arg-type]
         )
         rules.refuse_keys(frozenset(names))
         if journal and rules != Rules(at=moment, ttl=rules.ttl):
             raise ParameterError("journal= takes back one undo, as it was made: leave out rules such as kept or mark")
         planning = _Planning(asking, table, names, rules, target if live is not False else None, about_table, live)
+        planning.knows_ttl = is_known or rules.ttl is not None
         if journal:
             outcome = planning.reversal(Path(journal))
         elif to is not None:
@@ -379,6 +381,7 @@ class _Planning:
     ) -> None:
         self.asking, self.table, self.names, self.rules = asking, table, names, rules
         self.target, self.described = target, described
+        self.knows_ttl = False
         self.reads_live = target is not None and (live or not asking.engine.tables_in_dynamodb)
 
     # Taking changes back.
@@ -561,6 +564,11 @@ class _Planning:
         notes += [f"left alone: {count(refused, 'item')} that the table would refuse as planned"] if refused else []
         if outcome.kind != "journal":
             notes += self._of_freshness(outcome.answer)
+            if not self.knows_ttl and (back := sum(each.action == "put back" for each in planned)):
+                notes.append(
+                    f"put back, expired or not: {count(back, 'item')}; which attribute tells when items expire is not "
+                    "known: --ttl ATTRIBUTE:skip (ttl=) leaves expired ones out"
+                )
         if self.target and planned:
             notes += [f"every write sets off {each}" for each in self.target.listens()]
         types = asking.engine.keys(self.table)[0].types
@@ -766,10 +774,10 @@ def _marked(given: Mark | None, moment: datetime) -> dict[tuple[str | int, ...],
     return {column_path(name): typed_value(value) for name, value in given.items()}
 
 
-def _expiry(given: str | None, name_of: Callable[[], str | None]) -> dict[str, Any]:
+def _expiry(given: str | None, known: str | None) -> dict[str, Any]:
     """Read what is to be done with expired items: ``keep``, ``drop`` or ``+7d``, perhaps after ``ATTRIBUTE:``."""
     name, separate, how = (given or "").rpartition(":")
-    attribute = name if separate else name_of()
+    attribute = name if separate else known
     if not how:
         return {"ttl": attribute} if attribute else {}
     if how not in ("keep", "drop", "skip") and not how.startswith("+"):
@@ -929,16 +937,17 @@ def _table(asking: Asking, table: str, live: bool | None) -> Iterator[tuple[Targ
         yield target, target.describe()
 
 
-def _ttl_name(asking: Asking, table: str, target: Target | None) -> str | None:
-    """Name the attribute that holds the time to live of a table; None where there is none, or it may not be asked."""
+def _ttl_name(asking: Asking, table: str, target: Target | None) -> tuple[str | None, bool]:
+    """Name the attribute that tells when items expire, None where there is none; and tell whether that is known."""
     if isinstance(target, StoreTarget):
         with ItemStore(asking.settings.item_store) as store:
-            return store.time_to_live(table)
+            return store.time_to_live(table), True
     if isinstance(target, DynamoTarget) and asking.engine.session:
         from workbench.aws import dynamodb
 
-        return dynamodb.time_to_live(asking.engine.session, table)
-    return None
+        with suppress(StoreError):  # which may be for want of a permission
+            return dynamodb.time_to_live(asking.engine.session, table), True
+    return None, False
 
 
 def _key_of(key: Image) -> str:

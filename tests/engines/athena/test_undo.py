@@ -51,11 +51,15 @@ def test_a_table_goes_back_to_an_instant_and_forward_again(empty, tmp_path):
     latest, then = state(on_files), state(on_files, LATER)
     stream = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}}
     table(empty, latest, **stream)
+    session_of(empty).client("dynamodb").update_time_to_live(
+        TableName="things", TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}
+    )
     with closing(athena(empty, home=tmp_path / "home")) as wb:
         undone = wb.undo("things", to=LATER, live=True)
         same(undone.df, on_files.undo("things", to=LATER).df)
         assert undone.about.arn.startswith("arn:aws:dynamodb:eu-central-1:")
         assert undone.about.table_id
+        assert undone.about.rules.ttl == "expires"
         assert tuple(undone.about.key) == ("pk", "sk")
         assert any("sets off a stream of its changes" in note for note in undone.stats.notes)
         gone = {each.key for each in undone.planned if each.action == "gone"}  # by TTL
