@@ -665,6 +665,17 @@ def test_a_version_that_an_undo_counted_up_never_goes_back():
 # Back to an instant
 
 
+def test_an_undo_of_what_lies_before_is_a_write_like_any_other():
+    """1, wrongly 99, wrongly 98, and an undo of the first alone, which was asked to write what was before: 1 stays."""
+    changes = [
+        *history(item(a=n(99)), item(a=n(98)), bad={0}),
+        ItemChange(AT, "undo", item(a=n(98)), item(a=n(1)), undoes=frozenset({"earlier"})),
+    ]
+    merged = take_back(changes, changes[-1].after, Rules(at=AT), ["pk"])
+    assert (merged.action, told(merged)) == ("conflict", {("a",): "conflict"})
+    assert attributes(merged) == {"a": n(1)}
+
+
 def test_back_to_what_an_item_was():
     rules = Rules(at=AT, kept=(("u",),), bump=(("v",),), mark={("by",): n(1)})
     then, now = item(a=n(1), m=m(x=n(1)), u=n(1), v=n(1)), item(a=n(2), m=m(y=n(1)), u=n(2), v=n(5))

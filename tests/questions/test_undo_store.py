@@ -156,3 +156,22 @@ def test_masked_values_of_whole_items_and_of_elements_of_lists_are_not_shown(tmp
         for told in (undone.paths, undone.conflicts, undone.df):
             assert "zorro" not in str(told.to_dict("records"))
         assert "zorro" not in undone.to_html() + repr(undone) + undone.as_json
+
+
+def test_what_was_replayed_into_a_table_is_a_change_that_stays(tmp_path):
+    """It takes nothing back, though its journal is found with those of undos."""
+    table = Table(tmp_path)
+    with table.store() as store:
+        store.create_table("copy", {"pk": "S"})
+        for name in ("things", "copy"):
+            store.put_item(name, {"pk": "p", "x": 1}, now=minute(0))
+            store.put_item(name, {"pk": "p", "x": 99}, now=minute(1))
+        store.put_item("things", {"pk": "p", "x": 5}, now=minute(2))
+        for name in ("things", "copy"):
+            deliver(store, tmp_path / "lake", name)
+    assert table.workbench().replay("things", "copy", start=minute(1.5)).written == 1
+    for _ in range(2):  # before and after the log has it
+        undone = table.workbench().undo("copy", start=minute(1), end=minute(1.5))
+        assert (undone.actions, len(undone.conflicts)) == ({"conflict": 1}, 1)
+        with table.store() as store:
+            deliver(store, tmp_path / "lake", "copy")
