@@ -1,12 +1,14 @@
 """Kills the applying of plans at random moments, resumes it, and looks whether every item was written once.
 
-``python -m tests.undo.kills --kills 300`` does it 300 times on each place; the tests do it a few times. A small process
-forks the ones that are killed: each is a process of its own, and none takes a second to start.
+``python -m tests.undo.kills --kills 300`` does it 300 times on each place, after some time; the tests do it a few times,
+after so many events (what is noted, flushed, sent and stored), whatever the speed of the machine. A small process forks
+the ones that are killed: each is a process of its own, and none takes a second to start.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -17,11 +19,12 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.undo.places import TABLE, DynamoPlace, Place, StorePlace
 from workbench.model.canonical import canonical_json, canonical_keys, image_digest
@@ -30,6 +33,7 @@ from workbench.model.merging import Rules
 from workbench.undo import applying, journal
 from workbench.undo.applying import How, apply_plan
 from workbench.undo.plan_file import About, reading, writing
+from workbench.undo.targets import DynamoTarget, StoreTarget
 
 _AT = datetime(2026, 11, 18, 12, tzinfo=UTC)
 _ITEMS = 30
@@ -48,24 +52,25 @@ class Killed:
     wrong: list[str] = field(default_factory=list)
 
 
-def kill_often(place: Place, folder: Path, kills: int, seed: int) -> Killed:
+def kill_often(place: Place, folder: Path, kills: int, seed: int, *, by_time: bool = False) -> Killed:
     """Apply plans that are killed until so many were; each is resumed until it is applied."""
     rng, seen, number = random.Random(seed), Killed(), 0
     with _Forks(place) as forks:
-        seconds = forks.apply(_plan(place, folder / "first", rng))[1]  # which the places of kills follow
+        _, seconds, events = forks.apply(_plan(place, folder / "first", rng))
         while seen.kills < kills:
             number += 1
             place.make()
             path = _plan(place, folder / str(number), rng)
             before, after = place.changes(), _after(path)
             for _ in range(min(_TRIES, kills - seen.kills)):
-                status, _ = forks.apply(path, rng.uniform(0, seconds))
-                seconds *= 1.02 if status == signal.SIGKILL else 0.9
+                after_all = rng.uniform(0, seconds) if by_time else rng.randrange(1, events)
+                status, *_ = forks.apply(path, after_all)
+                seconds *= 1.02 if status == signal.SIGKILL else 0.9  # the machine's speed varies
                 seen.kills += status == signal.SIGKILL
                 seen.ended += status != signal.SIGKILL
                 if status == 0:
                     break
-            status, _ = forks.apply(path)
+            status, *_ = forks.apply(path)
             with reading(path) as plan:
                 ended = list(journal.results(journal.journal_of(path), plan))
             seen.counts.update(each.status for each in ended)
@@ -133,14 +138,60 @@ class _Forks:
         self._process.wait()
         self._process.stdout.close()
 
-    def apply(self, path: Path, after: float | None = None) -> tuple[int, float]:
-        """Apply a plan in a process that is killed after so many seconds; return the signal, or code, and the time."""
+    def apply(self, path: Path, after: float | None = None) -> tuple[int, float, int]:
+        """Apply a plan in a process that is killed after so many seconds (a float) or events.
+
+        Returns
+        -------
+        tuple
+            The signal, or code, the time it took, and the events there were, if it was not killed.
+        """
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps([str(path), after]) + "\n")
         self._process.stdin.flush()
-        status, seconds = json.loads(self._process.stdout.readline())
-        return status, seconds
+        status, seconds, events = json.loads(self._process.stdout.readline())
+        return status, seconds, events
+
+
+class _Events:
+    """Counts what happens in a process, and kills it at the last event it is to see."""
+
+    def __init__(self, last: int | None) -> None:
+        self._numbers, self._last, self.count = itertools.count(1), last, 0
+
+    def __call__(self) -> None:
+        self.count = next(self._numbers)
+        if self.count == self._last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(self) -> None:
+        """Count what is noted, flushed, sent and stored."""
+        for kind, name in (
+            (journal.Journal, "_add"),
+            (journal.Journal, "flush"),
+            (StoreTarget, "send"),
+            (DynamoTarget, "send"),
+        ):
+            setattr(kind, name, self._around(getattr(kind, name)))
+        together = StoreTarget.together
+
+        @contextmanager
+        def stored(target: StoreTarget) -> Iterator[None]:
+            with together(target):
+                yield
+            self()
+
+        StoreTarget.together = stored  # type: ignore[method-assign]
+
+    def _around(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*arguments: Any, **more: Any) -> Any:
+            self()
+            answer = method(*arguments, **more)
+            self()
+            return answer
+
+        return watched
 
 
 def _serve(where: dict[str, str]) -> None:
@@ -152,26 +203,31 @@ def _serve(where: dict[str, str]) -> None:
     for line in sys.stdin:
         path, after = json.loads(line)
         began = time.perf_counter()
+        told, tell = os.pipe()
         child = os.fork()
         if child == 0:
-            if after is not None:
-                threading.Thread(target=lambda s=after: (time.sleep(s), os.kill(os.getpid(), 9)), daemon=True).start()
-            code = 1
-            try:
-                with reading(Path(path)) as plan, place.target(plan.sha) as target:
-                    done = apply_plan(
-                        plan, target, journal.journal_of(Path(path)), Path(path).parent, How(progress=False)
-                    )
-                code = 0 if done.done else 2
-            finally:
-                os._exit(code)
+            _apply(place, Path(path), after, tell)
+        os.close(tell)
         _, status = os.waitpid(child, 0)
-        print(
-            json.dumps(
-                [os.waitstatus_to_exitcode(status) * (-1 if os.WIFSIGNALED(status) else 1), time.perf_counter() - began]
-            ),
-            flush=True,
-        )
+        with os.fdopen(told, "rb") as pipe:
+            events = int(pipe.read() or 0)
+        code = os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        print(json.dumps([code, time.perf_counter() - began, events]), flush=True)
+
+
+def _apply(place: Place, path: Path, after: float | None, tell: int) -> NoReturn:
+    """Apply a plan in a process of its own, and end it."""
+    events, code = _Events(after if isinstance(after, int) else None), 1
+    events.watch()
+    if isinstance(after, float):
+        threading.Thread(target=lambda: (time.sleep(after), os.kill(os.getpid(), signal.SIGKILL)), daemon=True).start()
+    try:
+        with reading(path) as plan, place.target(plan.sha) as target:
+            done = apply_plan(plan, target, journal.journal_of(path), path.parent, How(progress=False))
+        code = 0 if done.done else 2
+    finally:
+        os.write(tell, str(events.count).encode())
+        os._exit(code)
 
 
 def main() -> None:
@@ -192,7 +248,7 @@ def main() -> None:
                 place: Place = StorePlace(Path(folder, "s.sqlite")) if name == "store" else DynamoPlace(server.endpoint)
                 place.make()
                 began = time.perf_counter()
-                seen = kill_often(place, Path(folder, "plans"), options.kills, options.seed)
+                seen = kill_often(place, Path(folder, "plans"), options.kills, options.seed, by_time=True)
                 print(
                     f"{name}: {seen.kills} kills, {seen.ended} ended before, {dict(seen.counts)}, wrong: {seen.wrong}, "
                     f"{time.perf_counter() - began:.0f} s"
