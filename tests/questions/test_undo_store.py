@@ -6,13 +6,15 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from workbench import Workbench
-from workbench.cli import main
+from workbench.cli import main, undoing
+from workbench.errors import ParameterError
 from workbench.model.canonical import canonical_json
 from workbench.sandbox import ItemStore
 from workbench.sandbox.delivery import deliver
@@ -175,3 +177,37 @@ def test_what_was_replayed_into_a_table_is_a_change_that_stays(tmp_path):
         assert (undone.actions, len(undone.conflicts)) == ({"conflict": 1}, 1)
         with table.store() as store:
             deliver(store, tmp_path / "lake", "copy")
+
+
+@pytest.mark.parametrize("actor", [None, "other", "by"])
+def test_changes_that_still_arrive_are_seen_whatever_the_setting_actor_is(tmp_path, actor):
+    table = Table(tmp_path)
+    table.put(0, {"pk": "p", "x": 1, "by": "ann"})
+    table.put(1, {"pk": "p", "x": 9, "by": "job"})
+    table.deliver()
+    plan = table.workbench(actor="by").undo("things", actor_is="job").save(tmp_path / "plan.jsonl")
+    table.put(2, {"pk": "q", "x": 9, "by": "job"})
+    table.deliver()
+    with pytest.raises(ParameterError, match="still goes on: 1 change since the plan was made"):
+        table.workbench(actor=actor).apply(plan, yes=True)
+
+
+def test_who_says_yes_says_it_to_the_plan_that_was_shown(tmp_path, monkeypatch):
+    table = Table(tmp_path)
+    table.put(0, {"pk": "p", "x": 1})
+    table.put(1, {"pk": "p", "x": 9})
+    plan = table.plan(start=minute(1))
+    before = table.items()
+    wb = table.workbench()
+
+    def meanwhile(*args: Any, **kwargs: Any) -> bool:
+        wb.undo("things", start=minute(0)).save(plan, overwrite=True)
+        return True
+
+    monkeypatch.setattr(undoing.sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(undoing.sys, "stderr", SimpleNamespace(isatty=lambda: True, write=len, flush=lambda: None))
+    monkeypatch.setattr(undoing.click, "confirm", meanwhile)
+    how = dict.fromkeys(("rate", "limit", "max_changed", "sha", "why", "journal"))
+    with pytest.raises(ParameterError, match="is not the plan that was reviewed"):
+        undoing.applied(table.workbench, str(plan), {**how, "yes": False}, as_json=True)
+    assert table.items() == before

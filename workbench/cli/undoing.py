@@ -187,8 +187,12 @@ def applied(opened: Callable[[], Workbench], plan: str, how: Mapping[str, Any], 
         said = outlook(plan)
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise click.UsageError(f"{said}: look at it, and say --yes")
+        from workbench.undo.plan_file import sha_of
+
+        seen = sha_of(Path(plan))
         say(said, err=True)
         click.confirm("Write it?", abort=True, err=True)
+        how = {**how, "sha": how["sha"] or seen}  # it may have been written anew while they thought about it
     say_applied(wb.apply(plan, **{**how, "max_changed": share(how["max_changed"]), "yes": True}), as_json)
 
 

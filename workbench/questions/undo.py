@@ -690,7 +690,7 @@ def _by_actor(asking: Asking, text: str) -> tuple[Condition, Condition]:
     """Return the conditions that somebody wrote a change, and that it merely carries the name."""
     path = asking.settings.actor
     name = text.removeprefix(f"{path}=")
-    if path is None:
+    if path is None or name == text:  # a plan says which attribute it was, whatever the setting is where it is applied
         path, equals, name = text.partition("=")
         if not equals:
             raise ParameterError(
