@@ -332,11 +332,25 @@ def test_changes_of_an_instant_that_take_each_other_back_are_settled_as_the_stat
         ({"start": minute(0), "bump": "pk"}, "is of the key"),
         ({"start": minute(0), "kept": "a..b"}, "is no attribute path"),
         ({"start": minute(1), "end": minute(0)}, "the window is empty"),
+        *(({"start": minute(0), name: ""}, f"{name} is empty") for name in ("where", "actor_is", "ttl", "mark")),
+        ({"start": minute(0), "journal": ""}, "journal is empty"),
+        ({"start": minute(0), "key": []}, "key is empty"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, asked, said):
     with pytest.raises(ParameterError, match=said):
         of(tmp_path, item(n=1)).undo("things", **asked)
+
+
+@pytest.mark.parametrize("rule", ["kept", "bump", "delta"])
+def test_a_rule_for_what_no_item_has_is_told(tmp_path, rule):
+    wb = of(tmp_path, item(n=1, m={"M": {"v": {"N": "1"}}}), item(n=2))
+
+    def told(name: str) -> bool:
+        notes = wb.undo("things", start=minute(1), **{rule: name}).stats.notes
+        return any("is it its name" in note for note in notes)
+
+    assert [told(name) for name in ("n", "m.v", "nn", "m.n")] == [False, False, True, True]
 
 
 def test_a_log_as_it_was_known_then_is_not_undone(tmp_path):

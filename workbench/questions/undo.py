@@ -24,7 +24,7 @@ from workbench.aws.costs import price_of_writes
 from workbench.engines import Answer
 from workbench.errors import ExportError, ParameterError, StoreError, did_you_mean
 from workbench.model import times
-from workbench.model.attribute_paths import column_path
+from workbench.model.attribute_paths import column_name, column_path
 from workbench.model.canonical import image_digest
 from workbench.model.conditions import CHANGES, And, Changed, Condition, Equals, Name, Not, Or, holds, names
 from workbench.model.item_writes import Write, batch_requests
@@ -40,7 +40,16 @@ from workbench.questions.masking import names_masked
 from workbench.questions.result import Result
 from workbench.questions.state import holding, state_at
 from workbench.questions.undo_chains import alike, found_by, from_first, in_order, planned_chains, settled_apart
-from workbench.questions.undo_items import WRITTEN, Planned, PlannedItem, dollars, frame_of, paths_of, without_refused
+from workbench.questions.undo_items import (
+    WRITTEN,
+    Planned,
+    PlannedItem,
+    dollars,
+    frame_of,
+    has_path,
+    paths_of,
+    without_refused,
+)
 from workbench.sandbox import ItemStore
 from workbench.sql.filters import Filter
 from workbench.text import count
@@ -310,6 +319,7 @@ def undo(
 ) -> Undo:
     """Plan the writes that take items back; see `Workbench.undo`."""
     asking.refuse_known("an undo is of the table as it is")
+    _refuse_empty({"key": key, "where": where, "actor_is": actor_is, "ttl": ttl, "mark": mark, "journal": journal})
     events = [events] if isinstance(events, str) else list(events)
     asked = {"to": to, "start": start, "end": end, "key": key, "prefix": prefix, "where": where}
     if actor_is and asking.settings.actor:
@@ -564,6 +574,7 @@ class _Planning:
         notes += [f"left alone: {count(refused, 'item')} that the table would refuse as planned"] if refused else []
         if outcome.kind != "journal":
             notes += self._of_freshness(outcome.answer)
+            notes += _in_nothing(planned, rules)
             if not self.knows_ttl and (back := sum(each.action == "put back" for each in planned)):
                 notes.append(
                     f"put back, expired or not: {count(back, 'item')}; which attribute tells when items expire is not "
@@ -631,6 +642,13 @@ class _Planning:
 
 
 _UNKNOWN = Merged("unknown", None, (), frozenset())
+
+
+def _refuse_empty(given: Mapping[str, Any]) -> None:
+    """Refuse what is given and says nothing, as a variable of a shell that is not set: more would be taken back."""
+    for name, value in given.items():
+        if isinstance(value, str | Sequence | Mapping) and not value:
+            raise ParameterError(f"{name} is empty: leave it out, or say what it is to be")
 
 
 def _refuse_mixed(asked: Mapping[str, Any]) -> None:
@@ -750,6 +768,13 @@ def _left_out(planned: Sequence[PlannedItem]) -> list[str]:
     )
     some = sum(each.action != "unknown" and each.count("unknown") > 0 for each in planned)
     return notes + ([f"of {count(some, 'item')} not all can be known: see .paths"] if some else [])
+
+
+def _in_nothing(planned: Sequence[PlannedItem], rules: Rules) -> Iterator[str]:
+    """Say which attributes of the rules none of the items has, as where a name is misspelled."""
+    for path in dict.fromkeys((*rules.kept, *rules.bump, *rules.delta)) if planned else ():
+        if not any(has_path(each, path) for each in planned):
+            yield f"no item here has {column_name(path)}, which is to be kept, bumped or counted back: is it its name?"
 
 
 def _refuse_conflicts(planned: Sequence[PlannedItem]) -> None:

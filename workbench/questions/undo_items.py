@@ -312,6 +312,26 @@ def value_at(image: Image | None, path: Sequence[str | int]) -> Value | None:
     return value
 
 
+def has_path(planned: PlannedItem, path: Sequence[str | int]) -> bool:
+    """Return whether an item has something at a path, as it is, is to be, or was between.
+
+    >>> has_path(Planned("{}", {"n": {"N": "1"}}, Merged("unchanged", None, (), frozenset())), ["m"])
+    False
+    """
+    if isinstance(planned, PlainRun):
+        return any(value_at(orjson.loads(text or "{}"), path) for text in (planned.before_text, planned.now_text))
+    merged, wanted = planned.merged, tuple(path)
+    if any(value_at(image, path) for image in (planned.now, merged.after)):
+        return True
+    for outcome in merged.outcomes:
+        depth = len(outcome.path)
+        if outcome.path[: len(wanted)] == wanted:
+            return True
+        if outcome.path == wanted[:depth] and value_at((outcome.before or {}).get("M"), wanted[depth:]):
+            return True
+    return False
+
+
 def _frame(df: pd.DataFrame, columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, str]) -> pd.DataFrame:
     for name, kind in kinds.items():
         cells = np.empty(len(df), dtype=object)
