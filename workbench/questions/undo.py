@@ -179,7 +179,7 @@ class Undo(Result):
         back = self.about.kind == "to"
         with writing(place, self.about, overwrite=overwrite) as lines:
             for each in self.planned:
-                takes_back = sorted(each.merged.takes_back) or ([self.about.asked["to"].isoformat()] if back else [])
+                takes_back = sorted(each.takes_back) or ([self.about.asked["to"].isoformat()] if back else [])
                 for write, whole in each.writes(self.about.table, names):
                     lines.add(write, each.action, takes_back, whole=whole)
         return place

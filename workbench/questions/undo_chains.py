@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from workbench.model.canonical import canonical_text, image_digest
 from workbench.model.differences import same
-from workbench.model.merging import UNKNOWN, Image, ItemChange, Merged, Rules, Unknown, take_back
+from workbench.model.merging import UNKNOWN, Action, Image, ItemChange, Merged, Rules, Unknown, take_back
 from workbench.model.ordering import ABSENT, Link, follow
 from workbench.questions.undo_items import PlainRun, Planned, PlannedItem
 from workbench.undo.journal import SLACK, OwnWrite, write_id
@@ -165,9 +165,8 @@ class _Chains:
         def merge() -> Merged:
             return take_back(self.changes(begin, end), orjson.loads(now) if now else None, self._rules, self._key_names)
 
-        return PlainRun(
-            self.keys[begin], "delete" if inserted else "put back" if removed else "update", before, now, merge
-        )
+        action: Action = "delete" if inserted else "put back" if removed else "update"
+        return PlainRun(self.keys[begin], action, before, now, frozenset(self._ids[begin:end]), merge)
 
 
 class _Undone:

@@ -64,6 +64,11 @@ class Planned:
         """What is done with the item."""
         return self.merged.action
 
+    @property
+    def takes_back(self) -> frozenset[str]:
+        """The event ids of the changes taken back."""
+        return self.merged.takes_back
+
     def count(self, status: Status) -> int:
         """Count the attributes of which this comes."""
         return sum(outcome.status == status for outcome in self.merged.outcomes)
@@ -92,6 +97,8 @@ class PlainRun:
         As of `Planned`.
     before_text, now_text
         The item as it was, and as it is, as DynamoDB JSON texts; None where it was or is not there.
+    takes_back
+        The event ids of what happened to it.
     merge
         Says what is to be done, attribute by attribute.
     """
@@ -100,6 +107,7 @@ class PlainRun:
     action: Action
     before_text: str | None
     now_text: str | None
+    takes_back: frozenset[str]
     merge: Callable[[], Merged]
     note = ""
     reversals: ClassVar[tuple[tuple[Write, str | None], ...]] = ()
