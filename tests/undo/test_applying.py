@@ -160,6 +160,15 @@ def test_a_difference_is_taken_also_where_the_number_is_by_chance_as_planned(pla
     assert json.loads(place.items()[key_of(1)])["visits"] == {"N": "5"}
 
 
+def test_writes_of_an_item_follow_one_that_is_merged_again(place, tmp_path):
+    """As those of a replay, of which each finds what the one before it left."""
+    states = [item(1, a={"N": str(number)}, b={"N": str(min(number, 1))}) for number in range(4)]
+    place.put({**states[0], "b": {"N": "9"}})
+    path = planned(tmp_path, list(itertools.pairwise(states)), in_order=True)
+    assert applied(place, path).counts == {"written": 2, "merged again": 1}
+    assert json.loads(place.items()[key_of(1)]) == {**states[3], "b": {"N": "9"}}
+
+
 def test_it_stops_when_too_many_have_changed_meanwhile(place, tmp_path, monkeypatch):
     monkeypatch.setattr(applying, "_BATCH", 2)
     now = [item(number) for number in range(10)]

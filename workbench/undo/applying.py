@@ -401,9 +401,10 @@ class _Applying:
                         self._send_each(group)
                 else:
                     list(pool.map(self._send_each, groups))
-            sending = [state for state in sending if state.failed is not None and not state.ended]
             pending: dict[int, Pending] = {}
             for state in sending:
+                if state.failed is None or state.ended:
+                    continue
                 self._merge_again(state)
                 if not state.ended:
                     pending[state.line.number] = Pending(state.round, tuple(state.wrote), tuple(state.writes))
@@ -430,7 +431,7 @@ class _Applying:
         return list(groups.values())
 
     def _send_each(self, states: Sequence[_State]) -> None:
-        """Send the writes of an item one after the other."""
+        """Send the writes of an item one after the other; after one that has to be merged again, the others wait."""
         for state in states:
             state.failed = None
             while state.writes and not (self._stop.is_set() or state.ended):
@@ -438,6 +439,8 @@ class _Applying:
                     break
             if not state.writes and not state.ended:
                 state.ended = self._status(state), ""
+            if state.failed is not None:
+                break
 
     def _send(self, state: _State) -> bool:
         """Send the next write of a line; return whether it is written."""

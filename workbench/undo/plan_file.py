@@ -71,7 +71,7 @@ class About:
     units, cost
         Write units, and dollars, that applying takes.
     in_order
-        Whether lines are to be applied in their order, and not only those of one item.
+        Whether batches are to be applied in the order of their lines. Within one, only those of one item are.
     counts
         How many lines there are of each action.
     notes
