@@ -359,6 +359,21 @@ def test_a_log_as_it_was_known_then_is_not_undone(tmp_path):
         Workbench(tmp_path / "log", known_at="2026-11-18").undo("things", to=minute(0))
 
 
+def test_a_key_of_two_attributes_is_that_of_the_table(tmp_path):
+    """A log has them in the order of their names."""
+    key = {"user": {"S": "ann"}, "at": {"N": "7"}}
+    write_log(tmp_path / "log", chain(key, [(NOON, key | {"n": {"N": "1"}}), (NOON + MINUTE, key | {"n": {"N": "2"}})]))
+    with ItemStore(tmp_path / "home" / "store.sqlite") as store:
+        store.create_table("things", {"user": "S", "at": "N"})
+        store.put_item("things", {"user": "ann", "at": 7, "n": 2})
+    wb = Workbench(tmp_path / "log", home=tmp_path / "home")
+    for live, names in ((True, ["user", "at"]), (False, ["at", "user"])):
+        undone = wb.undo("things", start=minute(1), live=live)
+        assert list(undone.df)[:2] == list(undone.paths)[:2] == list(undone.about.key) == list(undone.keys) == names
+        (element,) = elements(undone, tmp_path)
+        assert element["Update"]["Key"] == key
+
+
 # ---- masks
 
 
@@ -503,6 +518,8 @@ def test_an_undo_is_applied_planned_for_nothing_again_and_taken_back(table, tmp_
         {"m": "a", "n": 1},
         {"m": "b", "n": 2},
     )
+    blind = Workbench(home=home)  # whose lake is empty: the log is not needed
+    same(blind.undo("things", journal=tmp_path / "plan.jsonl.journal").df, back.df)
     assert back.apply(tmp_path / "back.jsonl", yes=True).done
     assert stored(home) == before
     for _ in range(2):  # before and after the log has it

@@ -219,6 +219,7 @@ class Asking:
         ambiguous: int = 0,
         notes: Iterable[str] = (),
         masked: bool = False,
+        key_names: Sequence[str] | None = None,
         **more: Any,
     ) -> R:
         """Wrap a frame with what was asked, what it took and what to know about it; masked values are gone.
@@ -231,6 +232,8 @@ class Asking:
             How many items' changes of one instant only event_id could settle.
         masked
             Whether the frame shows masked values as they are to be shown, since they were hidden before it was made.
+        key_names
+            The key attributes, where they need not be as the log has them.
         **more
             What `kind` has beside a `Result`.
         """
@@ -254,7 +257,7 @@ class Asking:
             asked = self._without_masked(asked)
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
         by_key = question in _BY_KEY or "key" in (asked.get("by"), _BY_OF.get(question))
-        keys = self._leading_keys(table, df) if len(df.columns) and by_key else ()
+        keys = self._leading_keys(table, df, key_names) if len(df.columns) and by_key else ()
         held: Any = df  # which may be a large one
         result = kind(
             held,
@@ -267,20 +270,23 @@ class Asking:
         )
         if masked or not self.settings.mask:
             return result
-        hidden: Any = self._masked(df, self._leading_keys(table, df), result.within, asked.get("actor"))
+        leading = self._leading_keys(table, df, key_names)
+        hidden: Any = self._masked(df, leading, result.within, asked.get("actor"))
         return replace(result, df=hidden)
 
-    def masked(self, table: str, df: pd.DataFrame, within: Sequence[str] = ()) -> pd.DataFrame:
+    def masked(
+        self, table: str, df: pd.DataFrame, within: Sequence[str] = (), key_names: Sequence[str] | None = None
+    ) -> pd.DataFrame:
         """Return a frame without the values of masked attributes, in an order that does not tell them."""
-        return whole_of(self._masked(df, self._leading_keys(table, df), within))
+        return whole_of(self._masked(df, self._leading_keys(table, df, key_names), within))
 
     def _masked(self, df: Frame, keys: Sequence[str], within: Sequence[str], actor: str | None = None) -> Frame:
         s = self.settings
         return hide(df, s.mask, s.mask_with, s.mask_salt, keys=len(keys), within=within, actor=actor)
 
-    def _leading_keys(self, table: str, df: Frame) -> Sequence[str]:
+    def _leading_keys(self, table: str, df: Frame, key_names: Sequence[str] | None = None) -> Sequence[str]:
         """Name the key attributes where a frame's first columns hold them."""
-        names = self.key_names(table)
+        names = self.key_names(table) if key_names is None else key_names
         pairs = zip(names, map(str, df.columns), strict=False)
         held = all(column in (column_name((name,)), column_name((name,), beside=(name,))) for name, column in pairs)
         return names if held and len(names) <= len(df.columns) else ()

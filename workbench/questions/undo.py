@@ -327,14 +327,14 @@ def undo(
     asked |= {"events": events, "actor_is": actor_is, "journal": str(journal) if journal else None}
     _refuse_mixed(asked)
     moment = times.now()
-    types = asking.engine.keys(table)[0].types
+    types = _key_in_plan(Path(journal)) if journal else asking.engine.keys(table)[0].types
     with _table(asking, table, live) as (target, about_table):
         if about_table and sorted(about_table.key) != sorted(types):
             raise ParameterError(
                 f"the log of {table!r} has the key {', '.join(types)}, and the table {', '.join(about_table.key)}: is "
                 "it another table of that name? --no-live (live=False) plans without looking at it"
             )
-        names = tuple(about_table.key if about_table else types)
+        own = dict(about_table.key if about_table else types)
         how = {"on_conflict": on_conflict, "lists": lists, "kept": _paths(kept), "bump": _paths(bump)}
         attribute, is_known = _ttl_name(asking, table, target)
         rules = Rules(
@@ -344,10 +344,10 @@ def undo(
             **_expiry(ttl, attribute),
             **how,  # type: ignore[arg-type]
         )
-        rules.refuse_keys(frozenset(names))
+        rules.refuse_keys(frozenset(own))
         if journal and rules != Rules(at=moment, ttl=rules.ttl):
             raise ParameterError("journal= takes back one undo, as it was made: leave out rules such as kept or mark")
-        planning = _Planning(asking, table, names, rules, target if live is not False else None, about_table, live)
+        planning = _Planning(asking, table, own, rules, target if live is not False else None, about_table, live)
         planning.knows_ttl = is_known or rules.ttl is not None
         if journal:
             outcome = planning.reversal(Path(journal))
@@ -383,13 +383,14 @@ class _Planning:
         self,
         asking: Asking,
         table: str,
-        names: Sequence[str],
+        key: Mapping[str, str],
         rules: Rules,
         target: Target | None,
         described: Description | None,
         live: bool | None,
     ) -> None:
-        self.asking, self.table, self.names, self.rules = asking, table, names, rules
+        self.asking, self.table, self.key, self.rules = asking, table, key, rules
+        self.names = tuple(key)
         self.target, self.described = target, described
         self.knows_ttl = False
         self.reads_live = target is not None and (live or not asking.engine.tables_in_dynamodb)
@@ -582,12 +583,11 @@ class _Planning:
                 )
         if self.target and planned:
             notes += [f"every write sets off {each}" for each in self.target.listens()]
-        types = asking.engine.keys(self.table)[0].types
         there = (self.described.arn, self.described.table_id) if self.described else (None, None)
         arn, table_id = outcome.of_table or there
         about = About(
             table=self.table,
-            key={name: (self.described.key if self.described else types)[name] for name in self.names},
+            key=self.key,
             kind=outcome.kind,
             made_at=rules.at,
             asked={name: value for name, value in asked.items() if value not in (None, (), [], False)}
@@ -612,7 +612,8 @@ class _Planning:
             {**asked, **plain_rules},
             ambiguous=outcome.ambiguous,
             notes=notes,
-            hide=lambda df: asking.masked(self.table, df),
+            key_names=self.names,
+            hide=lambda df: asking.masked(self.table, df, key_names=self.names),
             about=about,
             planned=planned,
             home=asking.settings.home,
@@ -649,6 +650,12 @@ def _refuse_empty(given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if isinstance(value, str | Sequence | Mapping) and not value:
             raise ParameterError(f"{name} is empty: leave it out, or say what it is to be")
+
+
+def _key_in_plan(journal: Path) -> Mapping[str, str]:
+    """Return the key that the plan of a journal tells, which needs no log."""
+    with reading(plan_of(journal)) as plan:
+        return plan.about.key
 
 
 def _refuse_mixed(asked: Mapping[str, Any]) -> None:
