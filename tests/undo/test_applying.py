@@ -560,6 +560,24 @@ def test_a_plan_that_was_changed_by_hand_is_refused(tmp_path, what):
         pass
 
 
+def test_notes_that_were_changed_or_damaged_are_refused(tmp_path):
+    path, _ = two_plans(tmp_path)
+    notes = about_file(path)
+    whole = notes.read_bytes()
+    assert json.loads(whole)["count"] == len(json.loads(whole)["lines"]) == 4
+    wrong = [whole.replace(b"e-1", b"e-2"), whole.replace(b'"takes_back"', b'"takes back"'), whole.replace(b"\n", b"")]
+    wrong += [whole.replace(b'"expired":"skip"', b'"expired":"keep"'), whole[:-9], whole + b"\n", b"", b"{}\n"]
+    rng = random.Random(7)
+    for _ in range(200):
+        at = rng.randrange(len(whole))
+        wrong.append(whole[:at] + bytes([rng.randrange(256)]) + whole[at + rng.randrange(3) :])
+    for text in wrong:
+        notes.write_bytes(text)
+        if text != whole:
+            with pytest.raises(ParameterError, match="plan again"), reading(path):
+                pass
+
+
 def test_a_line_for_another_table_is_refused(tmp_path):
     """Also where both files say so: what is known of the table would be of another one."""
     path = tmp_path / "plan.jsonl"

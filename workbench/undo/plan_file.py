@@ -28,6 +28,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,6 +42,7 @@ from workbench.model.write_limits import faults
 from workbench.paths import already_there, write_atomically
 
 FORMAT = 1
+_SEAL = b"sha256_until_here"  # at the end of the notes, of what is before its line
 _MANY = 10  # faults that are named
 
 
@@ -208,11 +210,12 @@ def writing(plan: Path, about: About, *, overwrite: bool = False) -> Iterator[Li
             told = lines.about
             whole = replace(told, counts=told.counts or dict(lines.counts), units=told.units or lines.units)
             with write_atomically(beside) as other, _private(other) as file:
-                file.write(_head(whole, lines)[:-1] + b',"lines":[')
+                head, digest = _head(whole, lines)[:-1] + b',"lines":[', hashlib.sha256()
                 facts.seek(0)
-                for block in iter(lambda: facts.read(1 << 20), b""):
+                for block in chain([head], iter(lambda: facts.read(1 << 20), b""), [b"\n"]):
                     file.write(block)
-                file.write(b"\n]}\n")
+                    digest.update(block)
+                file.write(b'],"%s":"%s"}\n' % (_SEAL, digest.hexdigest().encode()))
     except OSError as error:
         raise ExportError(f"the plan {plan} cannot be written: {error.strerror or error}") from error
 
@@ -243,10 +246,13 @@ class Plan:
                 break
         if wrong:
             raise ParameterError(f"{path} is no plan that can be applied: {'; '.join(wrong[:_MANY])}; plan again")
-        own, head = digest.hexdigest(), b""
+        own, notes, head, end = digest.hexdigest(), hashlib.sha256(), b"", b""
         for at, line in enumerate(_each(facts, self._facts_at)):
             digest.update(line)
-            head = head or (line if not at else b"")
+            notes.update(end)
+            head, end = head or (line if not at else b""), line
+        if end != b'],"%s":"%s"}\n' % (_SEAL, notes.hexdigest().encode()):
+            raise ParameterError(f"{about_file(path)} is not as it was written: it was changed, or damaged; plan again")
         self._facts_at = self._facts_at[1:-1]  # the first is the head, the last one the end
         self.about, lines, written = _read_head(about_file(path), head)
         if not len(self) == lines == len(self._facts_at):
