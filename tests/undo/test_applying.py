@@ -131,6 +131,16 @@ def test_what_another_changed_meanwhile_stays_and_the_rest_is_written(place, tmp
     assert not result.left
     assert len(result.reports) == 4
     assert not any("mine" in report or "55" in report for report in result.reports)
+    assert "line 1: merged again: what another has changed meanwhile stays: price" in result.reports
+
+
+def test_of_many_attributes_that_stay_the_first_are_named(place, tmp_path):
+    names = [f"a{number}" for number in range(5)]
+    now, after, live = (item(1, **{name: {"N": str(value)} for name in names}) for value in (1, 2, 3))
+    place.put(live)
+    result = applied(place, planned(tmp_path, [(now, after)]))
+    why = "all that is to be taken back has changed meanwhile: a0, a1, a2 and 2 more"
+    assert result.reports == (f"line 1: changed meanwhile: {why}",)
 
 
 def test_what_is_as_it_is_to_be_is_not_written_again(place, tmp_path):

@@ -104,11 +104,6 @@ class ItemStore(Database):
         row = self.connection.execute("select id from identities where name = ?", (table,)).fetchone()
         return row[0] if row else None
 
-    def count_items(self, table: str) -> int:
-        """Count the items of a table."""
-        self._key_and_ttl(table)
-        return int(self.connection.execute("select count(*) from items where name = ?", (table,)).fetchone()[0])
-
     def image(self, table: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the image of an item by its key, both DynamoDB JSON; None where there is none."""
         image, _ = self._stored_image(table, self._only_key(table, from_dynamodb(key)))

@@ -12,7 +12,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,8 +25,9 @@ from tqdm import tqdm
 
 from workbench.aws.pacing import Backoff, Pace
 from workbench.errors import ParameterError, StoreError, WorkbenchError
+from workbench.model.attribute_paths import column_name
 from workbench.model.canonical import canonical_keys, image_digest
-from workbench.model.item_writes import Conflict, Write, again
+from workbench.model.item_writes import Conflict, Write, again, moved
 from workbench.model.merging import Image, Rules
 from workbench.progress import tqdm_options
 from workbench.text import count
@@ -41,6 +42,7 @@ _ROUNDS = 5  # times that a line is merged again, when others go on changing its
 _PATIENCE = 120.0  # seconds for which a table may take nothing
 _SAMPLE = 50  # items that are looked at before anything is written
 _REPORTED = 20  # lines of which the result says why they were not written
+_NAMED = 3  # attributes that a report names
 WRITTEN: tuple[Status, ...] = ("written", "written before", "merged again")
 """What comes of a line that is written."""
 
@@ -301,6 +303,12 @@ def as_wanted(write: Write, image: Image | None) -> bool:
     return bool(reverse.holds(image))
 
 
+def _named(attributes: Collection[str]) -> str:
+    """Name attributes, the first few of them, after a colon."""
+    more = f" and {len(attributes) - _NAMED:,} more" if len(attributes) > _NAMED else ""
+    return f": {', '.join(islice(attributes, _NAMED))}{more}" if attributes else ""
+
+
 def _user() -> str:
     try:
         return getpass.getuser()
@@ -322,6 +330,8 @@ class _State:
     before: bool = False
     others: bool = False
     """Whether another has changed what it was to write."""
+    stays: dict[str, None] = field(default_factory=dict)
+    """Attributes that another has changed, and that are left as they are."""
     failed: Outcome | None = None
     sent: bool = False
     ended: tuple[Status, str] | None = None
@@ -511,8 +521,9 @@ class _Applying:
         else:
             perhaps = state.uncertain and not self._target.remembers
             writes = again(write, live, self._rules, perhaps_sent=perhaps)
+            state.stays |= {column_name(path): None for path in moved(write, live, self._rules, perhaps_sent=perhaps)}
             if isinstance(writes, Conflict):
-                state.ended = "changed meanwhile", writes.why
+                state.ended = "changed meanwhile", f"{writes.why}{_named(state.stays)}"
             elif not writes:
                 gone = "the item is gone" if live is None else "nothing is left to take back"
                 state.ended = "changed meanwhile", gone
@@ -533,7 +544,7 @@ class _Applying:
             return
         status, why = state.ended
         if status == "merged again" and not why:
-            why = "what another has changed meanwhile stays"
+            why = f"what another has changed meanwhile stays{_named(state.stays)}"
         self._book.result(state.line.number, state.line, status, why, state.wrote, state.units)
         if why and len(self._reports) < _REPORTED:
             self._reports.append(f"line {state.line.number}: {status}: {why}")

@@ -170,7 +170,7 @@ class Journal:
         self._states = bytearray(len(plan) + 1)
         self._tried: dict[int, str] = {}
         self.pending: dict[int, Pending] = {}
-        self.units, self.table_id, self.arn = 0.0, None, None
+        self.units, self.table_id = 0.0, None
         self.fresh = True
         for record in _records(path, file, cut=True):
             self._replay(record)
@@ -282,7 +282,7 @@ class Journal:
                     f"{self.path} is the journal of another plan ({record['plan'][:12]}…, {record['plan_file']}), not "
                     f"of {self._plan.path} ({self._plan.sha[:12]}…): was the plan changed? Name another journal"
                 )
-            self.arn, self.table_id = record["arn"], record["table_id"]
+            self.table_id = record["table_id"]
         elif "try" in record:
             for number in record["try"]:
                 self._states[number] = _TRIED

@@ -46,8 +46,6 @@ class Description:
         DynamoDB's; of the item store its file, and what tells the table from one of its name that was made before.
     key
         Its key attributes and their types (S, N, B), the partition key first.
-    items
-        About how many there are: DynamoDB counts them every six hours.
     indexed
         Key attributes of indexes and their types: an item may have no other type there.
     """
@@ -56,7 +54,6 @@ class Description:
     arn: str
     table_id: str | None
     key: Mapping[str, str]
-    items: int
     indexed: Mapping[str, str]
 
 
@@ -155,8 +152,7 @@ class StoreTarget:
     def describe(self) -> Description:
         """Tell what the table is."""
         store, name = self._store, self._table
-        key, items = store.key_types(name), store.count_items(name)
-        return Description(name, str(self._path.absolute()), store.identity(name), key, items, {})
+        return Description(name, str(self._path.absolute()), store.identity(name), store.key_types(name), {})
 
     def listens(self) -> list[str]:
         """Say nothing: only the log of changes does."""
@@ -223,7 +219,6 @@ class DynamoTarget:
             told["TableArn"],
             told.get("TableId") or f"made {told['CreationDateTime'].isoformat()}",
             key,
-            told.get("ItemCount", 0),
             {name: kind for name, kind in types.items() if name not in key},
         )
 
