@@ -54,8 +54,20 @@ def test_an_item_that_would_be_too_large_by_what_stays_is_left_alone(tmp_path):
     assert "left alone: 1 item that the table would refuse as planned" in undone.stats.notes
     assert (undone.units, undone.writes) == (0, 0)
     assert undone.conflicts[["path", "status", "why"]].values.tolist() == [
-        ["a", "conflict", "the table would refuse the item"]
+        ["a", "conflict", "the table would refuse it"]
     ]
     assert "a" not in undone.df["after"][0], "it stays as it is"
     with pytest.raises(ParameterError, match="1 item in conflict, and on_conflict is fail"):
         wb.undo("things", **bad, on_conflict="fail")
+
+
+@pytest.mark.parametrize(("attributes", "action"), [(100, "update"), (160, "conflict")])
+def test_a_signed_item_is_never_written_in_parts(tmp_path, attributes, action):
+    def state(value: str) -> dict[str, Any]:
+        return {**KEY, "aws_dbe_foot": {"S": value}, **{f"a{number}": {"N": value} for number in range(attributes)}}
+
+    log = chain(KEY, [(NOON + at * MINUTE, state(str(at))) for at in range(2)])
+    write_log(tmp_path / "log", log)
+    undone = Workbench(tmp_path / "log", home=tmp_path / "home").undo("things", start="2026-11-18T12:01Z")
+    assert (undone.df["action"].tolist(), undone.writes) == ([action], int(action == "update"))
+    assert undone.df["note"].str.contains("signed as a whole").tolist() == [action == "conflict"]

@@ -16,7 +16,7 @@ from workbench.model.canonical import image_digest
 from workbench.model.differences import same
 from workbench.model.item_writes import MOST_COMPARED, Write, writes_of
 from workbench.model.items import plain_value
-from workbench.model.merging import Action, Image, Merged, PathOutcome, Status, Value
+from workbench.model.merging import Action, Image, Merged, PathOutcome, Status, Value, is_signed
 from workbench.model.sizes import LARGEST_ITEM
 from workbench.model.write_limits import LONGEST_EXPRESSION, item_faults
 from workbench.questions.columns import UNDO, UNDO_PATHS
@@ -167,7 +167,8 @@ def _writes(
 def without_refused(planned: Iterable[PlannedItem], indexed: Mapping[str, str]) -> tuple[list[PlannedItem], int]:
     """Leave alone the items that the table would refuse as they are to be, and count them.
 
-    What was in the table can have become too large by what stays, or has no place in an index that was made since.
+    What was in the table can have become too large by what stays, or has no place in an index that was made since. Left
+    alone too, not counted, is what is signed as a whole and takes several writes: it would be what it never was.
 
     Parameters
     ----------
@@ -188,17 +189,21 @@ def without_refused(planned: Iterable[PlannedItem], indexed: Mapping[str, str]) 
             wrong = item_faults(after if large else {name: after[name] for name in indexed if name in after}, indexed)
             if wrong:
                 refused += 1
-                told = tuple(map(_left_alone, each.merged.outcomes))
-                left = Merged("conflict", each.now, told, _NOTHING)
-                each = replace(each, merged=left, note=f"left alone, for the table would refuse it: {wrong[0]}")
+                each = _left_alone(each, "the table would refuse it", f": {wrong[0]}")
+            elif is_signed(after) and len(writes_of("", [*orjson.loads(each.key)], each.now, after)) > 1:
+                each = _left_alone(each, "it is signed as a whole, and one write cannot change so many attributes")
         kept.append(each)
     return kept, refused
 
 
-def _left_alone(outcome: PathOutcome) -> PathOutcome:
-    if same(outcome.now, outcome.after):
-        return outcome
-    return replace(outcome, status="conflict", why="the table would refuse the item", after=outcome.now)
+def _left_alone(planned: Planned, why: str, more: str = "") -> Planned:
+    """Return what is planned for an item that has to stay as it is."""
+    outcomes = (
+        each if same(each.now, each.after) else replace(each, status="conflict", why=why, after=each.now)
+        for each in planned.merged.outcomes
+    )
+    merged = Merged("conflict", planned.now, tuple(outcomes), _NOTHING)
+    return replace(planned, merged=merged, note=f"left alone, for {why}{more}")
 
 
 def frame_of(planned: Sequence[PlannedItem], key_names: Sequence[str]) -> Frame:
