@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from tests.helpers.logs import chain, write_log
 from workbench import Workbench
 from workbench.cli import main, undoing
 from workbench.errors import ParameterError
@@ -19,6 +22,7 @@ from workbench.model.canonical import canonical_json
 from workbench.sandbox import ItemStore
 from workbench.sandbox.delivery import deliver
 from workbench.undo.journal import Wrote
+from workbench.undo.targets import StoreTarget
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
 
@@ -211,3 +215,26 @@ def test_who_says_yes_says_it_to_the_plan_that_was_shown(tmp_path, monkeypatch):
     with pytest.raises(ParameterError, match="is not the plan that was reviewed"):
         undoing.applied(table.workbench, str(plan), {**how, "yes": False}, as_json=True)
     assert table.items() == before
+
+
+@pytest.mark.parametrize(
+    ("arn", "said"),
+    [
+        (
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/things",
+            "the Region eu-central-1, and the one to be written to",
+        ),
+        ("arn:aws:dynamodb:eu-central-1:123456789012:table/things", ""),
+    ],
+)
+def test_a_log_of_one_region_is_not_planned_for_the_table_of_another(tmp_path, monkeypatch, arn, said):
+    key = {"pk": {"S": "p"}}
+    states = [(at, key | {"x": {"N": str(at)}}) for at in (1_795_000_000_000_000, 1_795_000_060_000_000)]
+    write_log(tmp_path / "log", chain(key, states))
+    table = Table(tmp_path)
+    table.put(1, {"pk": "p", "x": 1_795_000_060_000_000})
+    described = StoreTarget.describe
+    monkeypatch.setattr(StoreTarget, "describe", lambda self: replace(described(self), arn=arn))
+    wb = Workbench(tmp_path / "log", home=tmp_path)
+    with pytest.raises(ParameterError, match=said) if said else nullcontext():
+        assert wb.undo("things", events="MODIFY", live=True).writes == 1

@@ -74,6 +74,7 @@ _FEW = 1_000  # items that a question names; of more, all are asked about
 _EXAMPLES = 3
 _MICROSECOND = timedelta(microseconds=1)
 _PAGE_ITEMS = 200
+_EMBEDDED = "local"  # the Region of what the embedded item store made
 OnConflict = Literal["keep", "before", "fail"]
 Mark = str | Mapping[str, Any]
 
@@ -334,6 +335,8 @@ def undo(
                 f"the log of {table!r} has the key {', '.join(types)}, and the table {', '.join(about_table.key)}: is "
                 "it another table of that name? --no-live (live=False) plans without looking at it"
             )
+        if about_table and about_table.arn.startswith("arn:"):
+            _refuse_another_place(about_table.arn, {} if journal else asking.engine.place(table))
         own = dict(about_table.key if about_table else types)
         how = {"on_conflict": on_conflict, "lists": lists, "kept": _paths(kept), "bump": _paths(bump)}
         attribute, is_known = _ttl_name(asking, table, target)
@@ -658,6 +661,17 @@ def _key_in_plan(journal: Path) -> Mapping[str, str]:
         return plan.about.key
 
 
+def _refuse_another_place(arn: str, log: Mapping[str, str]) -> None:
+    """Refuse a table of another Region or account than the one whose log it is, as far as the log tells them."""
+    _, _, _, region, account, _ = arn.split(":", 5)
+    for what, told, there in (("Region", "aws_region", region), ("account", "account_id", account)):
+        if log.get(told, there) not in (there, _EMBEDDED):
+            raise ParameterError(
+                f"the log is that of a table in the {what} {log[told]}, and the one to be written to is {arn}: choose "
+                "the region or the profile of the log's; --no-live (live=False) plans without looking at it"
+            )
+
+
 def _refuse_mixed(asked: Mapping[str, Any]) -> None:
     """Refuse what asks for nothing, or for several kinds of undo at once."""
     given = [name for name, value in asked.items() if value not in (None, [], (), "", False)]
@@ -850,7 +864,7 @@ def outlook(plan: str | Path) -> str:
     with reading(paths.local_path(plan, ParameterError, "a plan is a file of this machine")) as read:
         about = read.about
         kinds = ", ".join(f"{number:,} {action}" for action, number in about.counts.items())
-        where = f" ({about.arn})" if about.arn else ""
+        where = f" ({about.arn})" if about.arn else " (which one was not looked at when it was planned)"
         return f"{plan} makes {count(len(read), 'write')} in {about.table!r}{where}: {kinds}"
 
 
