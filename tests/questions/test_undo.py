@@ -342,6 +342,22 @@ def test_what_makes_no_sense_is_refused(tmp_path, asked, said):
         of(tmp_path, item(n=1)).undo("things", **asked)
 
 
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("n < 0", True),
+        ("n < old.n", True),
+        ("new.n < 0 and old.n > 0", False),
+        ("changed(n)", False),
+        ("pk = 'p-1'", False),
+    ],
+)
+def test_a_condition_that_chooses_by_either_image_is_told(tmp_path, where, told):
+    """By "n < 0" what mended n is taken back as well."""
+    undone = of(tmp_path, item(n=1), item(n=-5), item(n=3)).undo("things", where=where, start=minute(1))
+    assert any("where reads n from either image" in note for note in undone.stats.notes) == told
+
+
 @pytest.mark.parametrize("rule", ["kept", "bump", "delta"])
 def test_a_rule_for_what_no_item_has_is_told(tmp_path, rule):
     wb = of(tmp_path, item(n=1, m={"M": {"v": {"N": "1"}}}), item(n=2))

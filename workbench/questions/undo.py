@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ from workbench.errors import ExportError, ParameterError, StoreError, did_you_me
 from workbench.model import times
 from workbench.model.attribute_paths import column_name, column_path
 from workbench.model.canonical import image_digest
-from workbench.model.conditions import CHANGES, And, Changed, Condition, Equals, Name, Not, Or, holds, names
+from workbench.model.conditions import CHANGES, And, Changed, Condition, Equals, Name, Not, Or, holds, leaves, names
 from workbench.model.item_writes import Write, batch_requests
 from workbench.model.items import from_dynamodb, typed_value
 from workbench.model.keys import Key
@@ -293,6 +293,8 @@ class Chosen:
     """What of it has to be asked of each change again."""
     carrying: tuple[tuple[Filter, str], ...] = ()
     """Changes that merely carry along what is chosen by, and what is said of so many of them."""
+    either: tuple[str, ...] = ()
+    """Attributes that the condition reads from either image."""
 
 
 def undo(
@@ -430,6 +432,8 @@ class _Planning:
                 f"not in the table what the log tells, as by changes on their way: {count(differing, 'item')}; these "
                 "count as changes that stay"
             )
+        if chosen.either and matched:
+            notes.append(_EITHER.format(*chosen.either[:1]))
         for carrying, what in chosen.carrying:
             counted = asking.ask("chosen_changes", table, where=carrying, start=chosen.start, end=chosen.end).rows
             if carried := counted.to_pylist()[0]["changes"]:
@@ -698,6 +702,7 @@ def _chosen(asking: Asking, table: str, asked: Mapping[str, Any]) -> Chosen:
     condition = asking.read_condition(asked["where"], CHANGES)
     keys, events = asking.read_keys(table, asked["key"], asked["prefix"]), tuple(asked["events"])
     carrying: list[tuple[Condition, str]] = []
+    either = _of_either_image(condition, asking.engine.keys(table)[0].types) if condition else ()
     if condition and (wrote := _writing(condition, asking.engine.keys(table)[0].types)):
         carrying.append((And((condition, Not(wrote))), _CARRIED))
         condition = And((condition, wrote))
@@ -706,11 +711,15 @@ def _chosen(asking: Asking, table: str, asked: Mapping[str, Any]) -> Chosen:
         carrying.append((And((condition, carries)) if condition else carries, _NAMED))
         condition = And((condition, wrote)) if condition else wrote
     merely = tuple((Filter(keys, events, each), what) for each, what in carrying)
-    return Chosen(start, end, Filter(keys, events, condition), condition, merely)
+    return Chosen(start, end, Filter(keys, events, condition), condition, merely, either)
 
 
 _CARRIED = (
     "not taken back: {}, which carry along what where says of new., and did not write it; leave out new. for them too"
+)
+_EITHER = (
+    "where reads {0} from either image of a change: one that mended it, or carried it along, is taken back too; "
+    "new.{0} is of those that wrote it"
 )
 _NAMED = "the actor's name stands in {} that did not write it: not taken back"
 
@@ -723,6 +732,13 @@ def _writing(condition: Condition, keys: Iterable[str]) -> Condition | None:
     paths = {name.path: Name("new", name.path) for name in names(condition) if name.image == "new"}
     made = Name("new", (next(iter(keys)),))  # which is written where the item is made, and only there
     return Or(tuple(map(Changed, (*paths.values(), made)))) if paths else None
+
+
+def _of_either_image(condition: Condition, keys: Collection[str]) -> tuple[str, ...]:
+    """Return the attributes that a condition reads without saying of which image; keys are the same in both."""
+    read = (name for leaf in leaves(condition) if not isinstance(leaf, Changed) for name in names(leaf))
+    found = (column_name(name.path) for name in read if not name.image and name.path[0] not in keys)
+    return tuple(dict.fromkeys(found))
 
 
 def _by_actor(asking: Asking, text: str) -> tuple[Condition, Condition]:
