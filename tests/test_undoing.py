@@ -87,4 +87,5 @@ def test_what_makes_no_sense_is_said(arguments, code, said):
 def test_a_share_is_a_number_or_a_percentage():
     assert [undoing.share(each) for each in (None, "5", "1%", "0.5")] == [None, 5, 0.01, 0.5]
     run(*SINCE, "--out", "plan.jsonl")
-    assert "no share" in run("apply", "plan.jsonl", "--yes", "--max-changed", "few", code=2).output
+    for text in ("few", "nan%", "-5%"):
+        assert "no share" in run("apply", "plan.jsonl", "--yes", f"--max-changed={text}", code=2).output

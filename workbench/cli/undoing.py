@@ -206,6 +206,8 @@ def share(text: str | None) -> float | None:
         return None
     try:
         number = float(text.removesuffix("%"))
+        if not number >= 0:
+            raise ValueError(text)
         if text.endswith("%"):
             return number / 100 if number < 100 else None
         return number
