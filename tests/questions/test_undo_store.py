@@ -25,6 +25,7 @@ from workbench.undo.journal import Wrote
 from workbench.undo.targets import StoreTarget
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
+KEY = '{"pk":{"S":"p"}}'
 
 
 def minute(number: float) -> datetime:
@@ -238,3 +239,20 @@ def test_a_log_of_one_region_is_not_planned_for_the_table_of_another(tmp_path, m
     wb = Workbench(tmp_path / "log", home=tmp_path)
     with pytest.raises(ParameterError, match=said) if said else nullcontext():
         assert wb.undo("things", events="MODIFY", live=True).writes == 1
+
+
+@pytest.mark.parametrize("asked", [{}, {"key": "pk=p"}, {"key": "pk=p", "prefix": True}])
+def test_what_an_undo_wrote_goes_back_to_a_later_instant_before_the_log_has_it(tmp_path, asked):
+    table = Table(tmp_path)
+    for at in range(3):
+        table.put(at, {"pk": "p", "x": at})
+        table.put(at, {"pk": "q", "x": at})
+    table.deliver()
+    states = [table.items()]
+    wb = table.workbench()
+    assert wb.apply(wb.undo("things", to=minute(0)).save(tmp_path / "first.jsonl"), yes=True).done
+    states.append(table.items())
+    later = wb.undo("things", to=minute(2), **asked)
+    assert later.actions == {"update": 1 if asked else 2}
+    assert wb.apply(later.save(tmp_path / "later.jsonl"), yes=True).done
+    assert table.items() == ({**states[1], KEY: states[0][KEY]} if asked else states[0])

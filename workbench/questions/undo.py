@@ -463,16 +463,20 @@ class _Planning:
         of_items = Filter(asking.read_keys(table, key, prefix))
         condition = asking.read_condition(where, {})
 
-        def ask() -> tuple[Answer, Answer, Answer]:
+        undone = {key for key, own in self._own_writes().items() if any(write.ended > at for write in own)}
+
+        def ask() -> tuple[Answer, Answer, Answer, set[str]]:
             since = asking.ask("chosen_chains", table, where=of_items, start=at + _MICROSECOND, first=True)
             changed = pc.unique(in_order(since.rows).column("keys")).to_pylist()
-            only = Filter(tuple(changed), nothing=not changed) if len(changed) <= _FEW else of_items
+            on_their_way = undone.difference(changed) if self.reads_live else set[str]()
+            few = len(changed) <= _FEW and not on_their_way
+            only = Filter(tuple(changed), nothing=not changed) if few else of_items
             then, last = (
                 state_at(asking, table, moment, include_deleted=True, where=only) for moment in (at, END_OF_TIME)
             )
-            return since, then, last
+            return since, then, last, on_their_way
 
-        since, then, last = asking.retrying(table, ask)
+        since, then, last, on_their_way = asking.retrying(table, ask)
         rows = in_order(since.rows)
         kept, older = _of_this_key(rows, self.names)
         rows = rows.filter(pa.array(kept))
@@ -482,13 +486,15 @@ class _Planning:
         began = asking.engine.keys_seen(table)[-1].first.replace(tzinfo=UTC)
         reaches = at >= began or asking.engine.baseline(table, at) is not None
         flat = "flat" in asking.engine.layout(table)
-        live = self._live(pc.unique(rows.column("keys")).to_pylist())
+        items = {item: list(group) for item, group in groupby(rows.to_pylist(), key=lambda row: row["keys"])}
+        # What an undo has written since, the log may not have yet.
+        items |= {item: [] for item in sorted(on_their_way & states.keys())}
+        live = self._live([*items])
         planned, same = list[PlannedItem](), 0
-        for item, group in groupby(rows.to_pylist(), key=lambda row: row["keys"]):
-            changes = list(group)
+        for item, changes in items.items():
             # Of an item without a change until then, the first one since tells, where the log had begun by then.
             known = item in states
-            is_told, text = found_by(changes, states.get(item), known=known)
+            is_told, text = found_by(changes, states.get(item), known=known) if changes else (True, states[item])
             if live is None and item not in ends:
                 planned.append(Planned(item, None, _UNKNOWN, "what the item is now is not in the log"))
                 continue
