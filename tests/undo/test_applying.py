@@ -570,6 +570,17 @@ def test_a_plan_that_was_changed_by_hand_is_refused(tmp_path, what):
         pass
 
 
+def test_a_plan_that_is_changed_while_it_is_applied_is_refused_from_there_on(tmp_path):
+    path = planned(tmp_path, [(None, item(n, note={"S": "x" * 20_000})) for n in range(4)])
+    with reading(path) as plan:
+        assert len(list(plan.lines([1, 2]))) == 2
+        whole = path.read_bytes()
+        with path.open("r+b") as same:  # in its place, as some editors do
+            same.write(whole.replace(b'"price":{"N":"3"}', b'"price":{"N":"7"}'))
+        with pytest.raises(ParameterError, match="was changed while it was read, in line 4: plan again"):
+            list(plan.lines([4]))
+
+
 def test_notes_that_were_changed_or_damaged_are_refused(tmp_path):
     path, _ = two_plans(tmp_path)
     notes = about_file(path)

@@ -22,6 +22,7 @@ import hashlib
 import json
 import os
 import tempfile
+import zlib
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -238,9 +239,14 @@ class Plan:
         self._plan, self._facts = plan, facts
         self._at, self._facts_at, self._spread = array("q"), array("q"), array("L")
         self._tables: set[str] = set()
+        self._sums, self._notes_sums = (
+            array("L"),
+            array("L"),
+        )  # of the lines of both files, which are read again when they are applied
         digest, wrong = hashlib.sha256(), list[str]()
         for number, line in enumerate(_each(plan, self._at), 1):
             digest.update(line)
+            self._sums.append(zlib.crc32(line))
             wrong += self._checked(number, line)
             if len(wrong) >= _MANY:
                 break
@@ -250,9 +256,11 @@ class Plan:
         for at, line in enumerate(_each(facts, self._facts_at)):
             digest.update(line)
             notes.update(end)
+            self._notes_sums.append(zlib.crc32(line))
             head, end = head or (line if not at else b""), line
         if end != b'],"%s":"%s"}\n' % (_SEAL, notes.hexdigest().encode()):
             raise ParameterError(f"{about_file(path)} is not as it was written: it was changed, or damaged; plan again")
+        self._notes_sums = self._notes_sums[1:-1]
         self._facts_at = self._facts_at[1:-1]  # the first is the head, the last one the end
         self.about, lines, written = _read_head(about_file(path), head)
         if not len(self) == lines == len(self._facts_at):
@@ -289,8 +297,11 @@ class Plan:
         for number in numbers:
             self._plan.seek(self._at[number - 1])
             self._facts.seek(self._facts_at[number - 1])
-            write = Write.read(orjson.loads(self._plan.readline()))
-            facts = orjson.loads(self._facts.readline().rstrip(b",\n"))
+            line, note = self._plan.readline(), self._facts.readline()
+            if (zlib.crc32(line), zlib.crc32(note)) != (self._sums[number - 1], self._notes_sums[number - 1]):
+                raise ParameterError(f"{self.path} was changed while it was read, in line {number}: plan again")
+            write = Write.read(orjson.loads(line))
+            facts = orjson.loads(note.rstrip(b",\n"))
             whole = facts.get("whole")
             yield Line(number, write, facts["action"], tuple(facts["takes_back"]), whole)
 
