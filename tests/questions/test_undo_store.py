@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -256,3 +257,12 @@ def test_what_an_undo_wrote_goes_back_to_a_later_instant_before_the_log_has_it(t
     assert later.actions == {"update": 1 if asked else 2}
     assert wb.apply(later.save(tmp_path / "later.jsonl"), yes=True).done
     assert table.items() == ({**states[1], KEY: states[0][KEY]} if asked else states[0])
+
+
+@pytest.mark.parametrize("key", [7, Decimal(7), b"\x07"])
+def test_a_key_that_is_a_mere_value_is_refused_with_a_line(tmp_path, key):
+    table = Table(tmp_path, id="N")
+    table.put(0, {"id": 7})
+    table.deliver()
+    with pytest.raises(ParameterError, match="is none: give its attributes"):
+        table.workbench().undo("things", start=NOON, key=key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Integral
@@ -56,7 +56,8 @@ def read_keys(
     ['{"pk":{"S":"p-1"}}']
     """
     schemas = [types] if isinstance(types, Mapping) else [*types]
-    keys: list[Any] = _split(given) if isinstance(given, str) else [given] if isinstance(given, Mapping) else [*given]
+    several = isinstance(given, Iterable) and not isinstance(given, Mapping)
+    keys: list[Any] = _split(given) if isinstance(given, str) else [*given] if several else [given]
     if not keys or not all(isinstance(key, Mapping) and key for key in keys):
         raise ParameterError(
             f"the key {given!r} is none: give its attributes, like {{{', '.join(map(repr, schemas[0]))}: …}}"
