@@ -664,16 +664,19 @@ def test_what_carries_a_bad_value_along_is_no_bad_change(tmp_path):
 # ---- items of which all is taken back
 
 
+@pytest.mark.parametrize("asked", [{"start": 20}, {"to": 20}])
 @pytest.mark.parametrize("seed", range(4))
-def test_items_that_are_not_looked_into_are_planned_as_those_that_are(tmp_path, monkeypatch, seed):
+def test_items_that_are_not_looked_into_are_planned_as_those_that_are(tmp_path, monkeypatch, seed, asked):
     wb = Workbench(lakes.write(tmp_path / "log", lakes.records(seed, 240), "envelope"), home=tmp_path / "home")
-    at = lakes.START + timedelta(hours=20)
-    plain = wb.undo("things", start=at, ttl="expires:keep")
+    asked = {name: lakes.START + timedelta(hours=hours) for name, hours in asked.items()} | {"ttl": "expires:keep"}
+    plain = wb.undo("things", **asked)
     runs = [each for each in plain.planned if isinstance(each, PlainRun)]
     assert runs
     monkeypatch.setattr(PlainRun, "units", lambda *given: Planned.units(*given))
-    monkeypatch.setattr("workbench.questions.undo_chains._Chains.plain_run", lambda *given: None)
-    looked_into = wb.undo("things", start=at, ttl="expires:keep")
+    for module in ("undo", "undo_chains"):
+        monkeypatch.setattr(f"workbench.questions.{module}.plain_change", lambda *given, **options: None)
+    looked_into = wb.undo("things", **asked)
+    assert not any(isinstance(each, PlainRun) for each in looked_into.planned)
     assert (plain.actions, plain.units) == (looked_into.actions, looked_into.units)
     same(plain.df, looked_into.df)
     same(plain.paths, looked_into.paths)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,7 +39,15 @@ from workbench.questions.large import whole_of
 from workbench.questions.masking import names_masked
 from workbench.questions.result import Result
 from workbench.questions.state import holding, state_at
-from workbench.questions.undo_chains import alike, found_by, from_first, in_order, planned_chains, settled_apart
+from workbench.questions.undo_chains import (
+    alike,
+    found_by,
+    from_first,
+    in_order,
+    plain_change,
+    planned_chains,
+    settled_apart,
+)
 from workbench.questions.undo_items import (
     WRITTEN,
     Planned,
@@ -493,8 +501,11 @@ class _Planning:
         planned, same = list[PlannedItem](), 0
         for item, changes in items.items():
             # Of an item without a change until then, the first one since tells, where the log had begun by then.
-            known = item in states
-            is_told, text = found_by(changes, states.get(item), known=known) if changes else (True, states[item])
+            known, state = item in states, states.get(item)
+            if not changes or (known and _found_as_text(changes, state)):
+                is_told, text = True, state
+            else:
+                is_told, text = found_by(changes, state, known=known)
             if live is None and item not in ends:
                 planned.append(Planned(item, None, _UNKNOWN, "what the item is now is not in the log"))
                 continue
@@ -504,6 +515,12 @@ class _Planning:
             if not (is_told and (known or reaches)):
                 planned.append(Planned(item, None, _UNKNOWN, _why_not_told(began, reaches or known)))
                 continue
+            ended = orjson.loads(ends.get(item) or "null") if live is not None or condition else None
+            if condition is None and item not in by_ttl and (live is None or live.get(item) == ended):
+                merge = partial(self._back, text, ends.get(item))
+                if run := plain_change(item, text, ends.get(item), self.rules, frozenset(), merge):
+                    planned.append(run)
+                    continue
             before = orjson.loads(text) if text else None
             current = live.get(item) if live is not None else orjson.loads(ends[item] or "null")
             if condition and not holds(condition, current, before, {}):
@@ -519,6 +536,10 @@ class _Planning:
         notes += [note for note in last.notes if note.startswith("left out")]
         notes += asking.notes(table, at)
         return _Outcome(planned, since, "to", notes, 0, ambiguous)
+
+    def _back(self, before: str | None, now: str | None) -> Merged:
+        then, current = (orjson.loads(text) if text else None for text in (before, now))
+        return back_to(then, current, self.rules, frozenset(self.names))
 
     # Taking an undo back.
 
@@ -795,6 +816,13 @@ def _of_this_key(rows: pa.Table, names: Sequence[str]) -> tuple[np.ndarray, int]
 
 def _images(rows: pa.Table) -> dict[str, str | None]:
     return dict(zip(rows.column("keys").to_pylist(), rows.column("image").to_pylist(), strict=True))
+
+
+def _found_as_text(changes: Sequence[Mapping[str, Any]], state: str | None) -> bool:
+    """Tell whether one change is all there is of an instant, and found a state as it is written."""
+    first, *others = changes
+    found: bool = first["old_image"] == state if state else first["event_name"] == "INSERT"
+    return found and not others
 
 
 def _why_not_told(began: datetime, reaches: bool) -> str:

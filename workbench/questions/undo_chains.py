@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -121,8 +121,6 @@ class _Chains:
         self.keys, self._times, self._ids, self._events, self._by_ttl, self._news, self._olds = columns
         self._bad: list[bool] = bad.tolist()
         self._rules, self._key_names = rules, frozenset(key_names)
-        self._plain = not (rules.kept or rules.bump or rules.mark)
-        self._ttl = f'"{rules.ttl}"' if rules.ttl else None
 
     def changes(self, begin: int, end: int, undone: _Undone | None = None) -> list[ItemChange]:
         """Return the changes of an item."""
@@ -143,7 +141,7 @@ class _Chains:
         It is not, where the texts do not tell that each change found what the one before it left, where the item is
         not what the last one left, or where there is a rule for something in it.
         """
-        if not (self._plain and all(self._bad[begin:end])) or any(self._by_ttl[begin:end]):
+        if not all(self._bad[begin:end]) or any(self._by_ttl[begin:end]):
             return None
         before, now = self._olds[begin], self._news[end - 1]
         inserted, removed = self._events[begin] == "INSERT", self._events[end - 1] == "REMOVE"
@@ -152,21 +150,45 @@ class _Chains:
         for at in range(begin + 1, end):
             if self._times[at] <= self._times[at - 1] or self._olds[at] != self._news[at - 1]:
                 return None
-        if end - begin > 1 and before and now and same({"M": orjson.loads(before)}, {"M": orjson.loads(now)}):
-            return None
         if live is not None and live.get(self.keys[begin]) != (orjson.loads(now) if now else None):
-            return None
-        texts = (before or "", now or "")
-        if any("aws_dbe_" in text or "amzn-ddb-map-sig" in text for text in texts):  # signed items
-            return None
-        if self._ttl and any(self._ttl in text for text in texts):
             return None
 
         def merge() -> Merged:
             return take_back(self.changes(begin, end), orjson.loads(now) if now else None, self._rules, self._key_names)
 
-        action: Action = "delete" if inserted else "put back" if removed else "update"
-        return PlainRun(self.keys[begin], action, before, now, frozenset(self._ids[begin:end]), merge)
+        ids = frozenset(self._ids[begin:end])
+        return plain_change(self.keys[begin], before, now, self._rules, ids, merge, certain=end - begin == 1)
+
+
+def plain_change(
+    key: str,
+    before: str | None,
+    now: str | None,
+    rules: Rules,
+    takes_back: frozenset[str],
+    merge: Callable[[], Merged],
+    *,
+    certain: bool = False,
+) -> PlainRun | None:
+    """Return what is planned for an item that is to be as it was; None where there is a rule for something in it.
+
+    Parameters
+    ----------
+    before, now
+        Its images, as texts; None where it was or is not there.
+    certain
+        Whether they are known to differ: texts of one image may.
+    """
+    if rules.kept or rules.bump or rules.mark or before == now:
+        return None
+    ttl = f'"{rules.ttl}"' if rules.ttl else None
+    for text in (before or "", now or ""):
+        if "aws_dbe_" in text or "amzn-ddb-map-sig" in text or (ttl and ttl in text):  # signed, or may expire
+            return None
+    if not certain and before and now and same({"M": orjson.loads(before)}, {"M": orjson.loads(now)}):
+        return None
+    action: Action = "delete" if before is None else "put back" if now is None else "update"
+    return PlainRun(key, action, before, now, takes_back, merge)
 
 
 class _Undone:
