@@ -265,7 +265,7 @@ def test_two_at_once_do_not_apply_one_plan(place, tmp_path):
 @pytest.mark.process
 @pytest.mark.slow
 def test_plans_that_are_killed_are_applied_once(place, tmp_path):
-    kills = int(os.environ.get("WORKBENCH_TEST_KILLS", "25"))
+    kills = int(os.environ.get("TEST_KILLS", "25"))
     seen = kill_often(place, tmp_path, kills, seed=20261126)
     assert not seen.wrong
     assert seen.kills >= kills
