@@ -589,6 +589,16 @@ def test_a_plan_is_refused_without_a_yes_for_another_plan_and_while_bad_changes_
     assert stored(home) == {"pk": "p-1", "n": 2, "m": "b"}
 
 
+def test_what_an_undo_of_an_undo_takes_is_told_by_the_items_there_are(table, tmp_path):
+    log, home = table
+    with ItemStore(home / "store.sqlite") as store:
+        store.update_item("things", {"pk": "p-1"}, put={"note": "x" * 2000})
+    plan = Workbench(log, home=home).undo("things", start=minute(1), live=True).save(tmp_path / "plan.jsonl")
+    made = Workbench(log, home=home).apply(plan, yes=True)
+    back = Workbench(log, home=home).undo("things", journal=made.journal, live=True)
+    assert (made.units, back.units) == (2, 2)
+
+
 def test_what_a_process_that_was_killed_wrote_is_no_bad_change_that_arrives(table, tmp_path, monkeypatch):
     log, home = table
     plan = Workbench(log, home=home).undo("things", start=minute(1), live=True).save(tmp_path / "plan.jsonl")

@@ -558,6 +558,7 @@ class _Planning:
                     planned.append(Planned(_key_of(line.write.key), None, _UNKNOWN, why))
                 else:
                     writes[_key_of(write.key)].append((line, write, whole))
+            live = self._live([*writes]) or {}  # tells what an update takes, which is by the size of the whole item
             for item, each in writes.items():
                 outcomes = tuple(outcome for _, write, _ in each for outcome in _reversed_outcomes(write))
                 kinds = {write.kind for _, write, _ in each}
@@ -566,7 +567,8 @@ class _Planning:
                 )
                 back = frozenset(write_id(plan.sha, line.number) for line, _, _ in each)
                 merged = Merged(action, None, outcomes, back)
-                planned.append(Planned(item, None, merged, "", tuple((write, whole) for _, write, whole in each)))
+                reversals = tuple((write, whole) for _, write, whole in each)
+                planned.append(Planned(item, live.get(item), merged, "", reversals))
         nothing = Answer(pa.table({}), f"-- of the journal {journal.name}: the log is not asked", 0.0, 0, 0, ())
         return _Outcome(planned, nothing, "journal", of_table=applied_to(journal))
 
