@@ -179,8 +179,7 @@ def test_writes_of_an_item_follow_one_that_is_merged_again(place, tmp_path):
     assert json.loads(place.items()[key_of(1)]) == {**states[3], "b": {"N": "9"}}
 
 
-def test_it_stops_when_too_many_have_changed_meanwhile(place, tmp_path, monkeypatch):
-    monkeypatch.setattr(applying, "_BATCH", 2)
+def test_it_stops_when_too_many_have_changed_meanwhile(place, tmp_path):
     now = [item(number) for number in range(10)]
     for each in now:
         place.put(each)
@@ -196,6 +195,14 @@ def test_it_stops_when_too_many_have_changed_meanwhile(place, tmp_path, monkeypa
     stopped = applied(place, path, How(max_changed=1))
     assert "max_changed" in str(stopped.stopped)
     assert stopped.left > 0
+    for each in now:
+        place.put(each)
+    path = tmp_path / "none"
+    path.mkdir()
+    path = planned(path, [(each, {**each, "price": {"N": "-1"}}) for each in now])
+    for number in range(4):
+        place.put(item(number, price={"N": "1000"}))
+    assert applied(place, path, How(max_changed=0)).counts["changed meanwhile"] == 1
 
 
 def test_a_log_that_is_behind_the_table_is_refused(place, tmp_path):

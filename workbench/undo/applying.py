@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 import platform
 import signal
 import threading
@@ -133,7 +134,8 @@ class How:
     limit
         How many lines are tried at most, of those that have no result.
     max_changed
-        How many items may have changed meanwhile before it is stopped: a number, or below 1 a share of the plan's.
+        How many items may have changed meanwhile before it is stopped: a number, or below 1 a share of the plan's. It
+        is looked at each time that one more could have.
     sha
         The plan's SHA-256, or its beginning, as whoever reviewed it knows it.
     why
@@ -356,7 +358,8 @@ class _Applying:
     def run(self) -> Applied:
         """Apply what is left, and tell what came of it."""
         began, book, plan = time.perf_counter(), self._book, self._plan
-        size = _BATCH if self._how.rate is None else max(1, int(min(_BATCH, self._how.rate)))
+        rate = self._how.rate or _BATCH
+        size = max(1, int(min(_BATCH, rate, self._may_change + 1)))  # so that it stops soon after one too many
         numbers = islice(book.left(), self._how.limit)
         bar = tqdm(
             total=len(plan),
@@ -549,13 +552,17 @@ class _Applying:
         if why and len(self._reports) < _REPORTED:
             self._reports.append(f"line {state.line.number}: {status}: {why}")
 
+    @property
+    def _may_change(self) -> float:
+        """How many items may have changed meanwhile."""
+        most = self._how.max_changed
+        return math.inf if most is None else most * len(self._plan) if most < 1 else most
+
     def _look_at_changed(self) -> None:
         """Stop where more items have changed meanwhile than may have."""
         most = self._how.max_changed
-        if most is None or self._stop.is_set():
-            return
         changed = self._book.count("merged again") + self._book.count("changed meanwhile")
-        if changed > (most * len(self._plan) if most < 1 else most):
+        if most is not None and changed > self._may_change and not self._stop.is_set():
             share = f"{most:.2%} of the plan" if most < 1 else f"{most:,.0f}"
             self._why_stopped = f"{changed:,} had changed meanwhile, and max_changed is {share}"
             self._stop.set()
