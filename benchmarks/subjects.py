@@ -189,10 +189,17 @@ def diff(place: Place) -> Answer:
     return Answer(len(_workbench(place).diff(TABLE, *place.log.instants).df))
 
 
-@_subject("`undo` of the last 5½ days, planned", layouts=("raw",), aims={1_000_000: 2.0})
+_SINCE = START + timedelta(days=DAYS - 5.5)  # in which 100,000 items of a million changes changed
+
+
+@_subject("`undo` of the changes of 5½ days, planned", layouts=("raw",), aims={1_000_000: 2.0})
 def undo(place: Place) -> Answer:
-    since = START + timedelta(days=DAYS - 5.5)
-    return Answer(len(_workbench(place).undo(TABLE, start=since)))
+    return Answer(len(_workbench(place).undo(TABLE, start=_SINCE)))
+
+
+@_subject("`undo` to 5½ days before, planned", layouts=("raw",), aims={1_000_000: 2.0})
+def undo_to(place: Place) -> Answer:
+    return Answer(len(_workbench(place).undo(TABLE, to=_SINCE)))
 
 
 @_subject("`changes` with a condition, nine in ten, to Parquet", layouts=("raw",), aims={1_000_000: 2.0})
