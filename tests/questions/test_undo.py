@@ -631,6 +631,19 @@ def test_a_plan_of_a_copy_of_a_log_is_not_applied_to_whatever_is_here(table, tmp
         Workbench(log, home=home).apply(plan, yes=True)
 
 
+def test_a_whole_item_in_conflict_is_shown_with_all_its_values(tmp_path):
+    """Removed wrongly and made again by others: nothing is mixed, and somebody has to decide."""
+    wb = of(tmp_path, item(n=1, m="a", same="x"), None, item(n=2, more="b", same="x"))
+    told = row(undone := wb.undo("things", events="REMOVE"))
+    assert (told["action"], told["attributes"]) == ("conflict", ["m", "more", "n", "same"])
+    assert told["conflicts"] == ["m", "more", "n"]
+    assert (told["before"], told["now"]) == ({"m": "a", "n": 1, "same": "x"}, {"more": "b", "n": 2, "same": "x"})
+    assert told["after"] == told["now"]
+    assert "conflict: before &#34;a&#34;, then wrongly absent" in undone.to_html()
+    (whole,) = undone.conflicts.to_dict("records")
+    assert whole["before"] == {"n": 1, "m": "a", "same": "x", "pk": "p-1"}
+
+
 def test_a_frame_of_nothing_has_its_columns(tmp_path):
     undone = of(tmp_path, item(n=1)).undo("things", where="n = 5")
     assert list(undone.df)[1:] == ["action", "attributes", "conflicts", "before", "bad", "now", "after", "note"]

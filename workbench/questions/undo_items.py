@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, ClassVar
@@ -244,7 +244,12 @@ def paths_of(planned: Sequence[PlannedItem], key_names: Sequence[str]) -> pd.Dat
 
 def outcomes_of(merged: Merged) -> list[PathOutcome]:
     """Return what becomes of each attribute, in the order of their paths, whatever the order in the images."""
-    return sorted(merged.outcomes, key=lambda outcome: (path_text(outcome), outcome.member or ""))
+    return _by_path(merged.outcomes)
+
+
+def _by_path(outcomes: Iterable[PathOutcome]) -> list[PathOutcome]:
+    """Order what becomes of attributes by their paths."""
+    return sorted(outcomes, key=lambda outcome: (path_text(outcome), outcome.member or ""))
 
 
 def path_text(outcome: PathOutcome) -> str:
@@ -283,14 +288,28 @@ def _cells(planned: PlannedItem, keys: set[str]) -> dict[str, Any]:
         }
         return {"attributes": [*values], "conflicts": [], **told}
     cells: dict[str, dict[str, Any]] = {"before": {}, "bad": {}, "now": {}, "after": {}}
-    for path, group in groupby(outcomes_of(merged), key=path_text):
+    outcomes_told = _by_path(each for outcome in merged.outcomes for each in _by_attribute(outcome, keys))
+    for path, group in groupby(outcomes_told, key=path_text):
         outcomes = [*group]
         for name in cells if path else ():
             value = _whole(outcomes, name, now, after)
             if value is not pd.NA:
                 cells[name][path] = value
-    paths = [*dict.fromkeys(path for outcome in outcomes_of(merged) if (path := path_text(outcome)))]
-    return {"attributes": paths, "conflicts": _in_conflict(outcomes_of(merged)), **cells}
+    paths = [*dict.fromkeys(path for outcome in outcomes_told if (path := path_text(outcome)))]
+    return {"attributes": paths, "conflicts": _in_conflict(outcomes_told), **cells}
+
+
+def _by_attribute(outcome: PathOutcome, keys: Collection[str]) -> Iterator[PathOutcome]:
+    """Yield what came of a whole item that is in conflict for each of its attributes, and any other as it is."""
+    if outcome.path or outcome.status != "conflict":
+        yield outcome
+        return
+    sides = ("before", "bad", "now", "after")
+    images = {side: (getattr(outcome, side) or {}).get("M", {}) for side in sides}
+    for name in {name for side in ("before", "now", "after") for name in images[side]} - set(keys):
+        values = {side: image.get(name) for side, image in images.items()}
+        status: Status = "settled" if same(values["before"], values["now"]) else "conflict"
+        yield replace(outcome, path=(name,), status=status, **values)
 
 
 def _in_conflict(outcomes: Iterable[PathOutcome]) -> list[str]:
