@@ -125,10 +125,13 @@ class _Chains:
     def changes(self, begin: int, end: int, undone: _Undone | None = None) -> list[ItemChange]:
         """Return the changes of an item."""
         found = list[ItemChange]()
+        after: Image | Unknown | None = None
         for at in range(begin, end):
             old, new, event, is_bad = self._olds[at], self._news[at], self._events[at], self._bad[at]
-            before: Image | Unknown | None = orjson.loads(old) if old else None if event == "INSERT" else UNKNOWN
-            after: Image | Unknown | None = orjson.loads(new) if new else None if event == "REMOVE" else UNKNOWN
+            before: Image | Unknown | None = None if event == "INSERT" else UNKNOWN
+            if old:  # mostly what the change before it left, which has been read
+                before = after if at > begin and old == self._news[at - 1] else orjson.loads(old)
+            after = orjson.loads(new) if new else None if event == "REMOVE" else UNKNOWN
             ts = self._times[at].replace(tzinfo=UTC)
             undoes = undone.by(self._ids[at], after, ts, found) if undone else None
             undoes = None if is_bad else undoes

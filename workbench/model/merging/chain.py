@@ -104,8 +104,17 @@ def _instants(changes: Sequence[ItemChange], now: Image | None) -> Iterator[tupl
     if all(one.ts != other.ts for one, other in pairwise(in_time)):
         yield from (([change], False) for change in in_time)
         return
-    end = _text(now)
-    links = [Link(change.ts, change.event_id, _before(change), _after(change)) for change in in_time]
+    texts: dict[int, str] = {}  # by image: one change finds what another has left
+
+    def text(image: Image | None) -> str:
+        return ABSENT if image is None else texts.get(id(image)) or texts.setdefault(id(image), canonical_json(image))
+
+    def link(change: ItemChange) -> Link:
+        before = None if isinstance(change.before, Unknown) else text(change.before)
+        after = f"?{change.event_id}" if isinstance(change.after, Unknown) else text(change.after)
+        return Link(change.ts, change.event_id, before, after)
+
+    end, links = text(now), [link(change) for change in in_time]
     links.append(Link(in_time[-1].ts + timedelta(microseconds=1), "", end, end))  # where the item is now
     by_id = {change.event_id: change for change in in_time}
     groups = [list(group) for _, group in groupby((link for link, _ in follow(links)), key=lambda link: link.ts)]
@@ -116,18 +125,6 @@ def _instants(changes: Sequence[ItemChange], now: Image | None) -> Iterator[tupl
         visible = [link for link in group if link.before != link.after]
         yield ordered, mixed and bool(visible) and _several_fit(visible, begin, following[0].before)
         begin = None if isinstance(ordered[-1].after, Unknown) else group[-1].after
-
-
-def _text(image: Image | None) -> str:
-    return ABSENT if image is None else canonical_json(image)
-
-
-def _before(change: ItemChange) -> str | None:
-    return None if isinstance(change.before, Unknown) else _text(change.before)
-
-
-def _after(change: ItemChange) -> str:
-    return f"?{change.event_id}" if isinstance(change.after, Unknown) else _text(change.after)
 
 
 def _several_fit(walk: Sequence[Link], begin: str | None, end: str | None) -> bool:
