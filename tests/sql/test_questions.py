@@ -57,10 +57,10 @@ def test_a_question_answers_with_the_columns_its_head_declares(name):
 
 @pytest.mark.parametrize("name", questions())
 def test_a_question_reads_what_its_head_says_it_reads(name):
-    """What it reads, by the columns of its text that come from deliveries: as a parser sees them."""
+    """What it reads, by the columns of its text and of its filter that come from deliveries: as a parser sees them."""
     asked = load_question(name)
     tree = sqlglot.parse_one(asked.compose({}, deliveries="deliveries", canonical="canonical(image)"), read="athena")
-    used = {column.name for column in tree.find_all(exp.Column)}
+    used = {column.name for column in tree.find_all(exp.Column)} | {*asked.filters}
     assert asked.images == bool(used & {"new_image", "old_image"})
     assert asked.arrivals == ("arrival" in used)
 
