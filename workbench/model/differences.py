@@ -8,7 +8,7 @@ member by member; a list, or an element of a list, that comes or goes is one dif
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -79,6 +79,39 @@ def same(one: Value | None, other: Value | None) -> bool:
             return False
         return all(same(value, others[name]) for name, value in held.items() if value != others[name])
     return canonical_json({"": one}) == canonical_json({"": other})
+
+
+def value_at(image: Mapping[str, Any] | None, path: Sequence[str | int]) -> Value | None:
+    """Return what an item has at a path; None where it has nothing there.
+
+    >>> value_at({"a": {"M": {"b": {"L": [{"S": "x"}]}}}}, ("a", "b", 0)), value_at(None, ("a",))
+    ({'S': 'x'}, None)
+    """
+    value: Value | None = {"M": image or {}}
+    for name in path:
+        inner = value or {}
+        if isinstance(name, int):
+            value = next(iter(inner.get("L", [])[name : name + 1]), None)
+        else:
+            value = inner.get("M", {}).get(name)
+    return value
+
+
+def with_value(image: Mapping[str, Any], path: Sequence[str | int], value: Value | None) -> dict[str, Any]:
+    """Return an image with another value at a path of names, whose map it has; None removes what is there.
+
+    >>> with_value({"a": {"M": {}}, "b": {"S": ""}}, ("a", "c"), {"N": "1"})
+    {'a': {'M': {'c': {'N': '1'}}}, 'b': {'S': ''}}
+    """
+    first, *rest = map(str, path)
+    changed = {**image}
+    if rest:
+        value = {"M": with_value(image[first]["M"], rest, value)}
+    if value is None:
+        changed.pop(first, None)
+    else:
+        changed[first] = value
+    return changed
 
 
 def _maps(old: Mapping[str, Any], new: Mapping[str, Any], path: AttributePath) -> Iterator[Difference]:

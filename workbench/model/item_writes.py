@@ -25,7 +25,7 @@ import orjson
 
 from workbench.errors import ParameterError
 from workbench.model.canonical import canonical_image, canonical_number
-from workbench.model.differences import same
+from workbench.model.differences import same, with_value
 from workbench.model.merging import Image, Rules, Value, is_signed
 from workbench.model.sizes import item_size, value_size
 from workbench.model.write_limits import LONGEST_EXPRESSION, MOST_OPERATORS
@@ -210,7 +210,7 @@ class Write:
             return self.item if self.kind == "Put" else None
         result = image or {}
         for change in self.changes:
-            result = _with(result, change.path, change.wanted)
+            result = with_value(result, change.path, change.wanted)
         return result
 
     def reversed(self, old: Image | None = None) -> Write:
@@ -511,18 +511,6 @@ def _at(image: Image, path: Path) -> Value | None:
             return _NOWHERE
         value = value["M"].get(name)
     return value
-
-
-def _with(image: Image, path: Path, value: Value | None) -> Image:
-    first, *rest = path
-    if rest:
-        value = {"M": _with(image[first]["M"], tuple(rest), value)}
-    changed = {**image}
-    if value is None:
-        changed.pop(first, None)
-    else:
-        changed[first] = value
-    return changed
 
 
 def _merged_again(

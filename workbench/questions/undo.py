@@ -25,7 +25,7 @@ from workbench.engines import Answer
 from workbench.errors import ExportError, ParameterError, StoreError, did_you_mean
 from workbench.model import times
 from workbench.model.attribute_paths import column_name, column_path
-from workbench.model.canonical import image_digest
+from workbench.model.canonical import canonical_keys, image_digest
 from workbench.model.conditions import CHANGES, And, Changed, Condition, Equals, Name, Not, Or, holds, leaves, names
 from workbench.model.item_writes import Write, batch_requests
 from workbench.model.items import from_dynamodb, typed_value
@@ -555,9 +555,9 @@ class _Planning:
             for line, write, whole in reversed_writes(journal, plan):
                 if write is None:
                     why = "the journal does not hold what was deleted: its process was ended before it could say so"
-                    planned.append(Planned(_key_of(line.write.key), None, _UNKNOWN, why))
+                    planned.append(Planned(canonical_keys(line.write.key), None, _UNKNOWN, why))
                 else:
-                    writes[_key_of(write.key)].append((line, write, whole))
+                    writes[canonical_keys(write.key)].append((line, write, whole))
             live = self._live([*writes]) or {}  # tells what an update takes, which is by the size of the whole item
             for item, each in writes.items():
                 outcomes = tuple(outcome for _, write, _ in each for outcome in _reversed_outcomes(write))
@@ -983,7 +983,7 @@ def still_arriving(asking: Asking, plan: Plan, journal: Path) -> str | None:
         own[write.key].append(write)
     perhaps = defaultdict(list)
     for since, made in unrecorded(journal, plan):
-        perhaps[_key_of(made.key)].append((since - SLACK, made))
+        perhaps[canonical_keys(made.key)].append((since - SLACK, made))
     others = [row for row in rows.to_pylist() if not (_is_own(row, own) or _may_be_own(row, perhaps))]
     newest = max((row["ts"] for row in others), default=None)
     return newest and f"{count(len(others), 'change')} since the plan was made, the last at {newest} UTC"
@@ -1046,12 +1046,6 @@ def _ttl_name(asking: Asking, table: str, target: Target | None) -> tuple[str | 
         with suppress(StoreError):  # which may be for want of a permission
             return dynamodb.time_to_live(asking.engine.session, table), True
     return None, False
-
-
-def _key_of(key: Image) -> str:
-    from workbench.model.canonical import canonical_keys
-
-    return canonical_keys(key)
 
 
 def _reversed_outcomes(write: Any) -> Iterator[PathOutcome]:

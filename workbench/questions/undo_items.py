@@ -13,7 +13,7 @@ import pandas as pd
 
 from workbench.model.attribute_paths import column_name
 from workbench.model.canonical import image_digest
-from workbench.model.differences import same
+from workbench.model.differences import same, value_at
 from workbench.model.item_writes import MOST_COMPARED, Write, writes_of
 from workbench.model.items import plain_value
 from workbench.model.merging import Action, Image, Merged, PathOutcome, Status, Value, is_signed
@@ -330,18 +330,6 @@ def _whole(outcomes: Sequence[PathOutcome], name: str, now: Image | None, after:
         if (value := getattr(outcome, name)) is not None:
             members.add(plain_value(value))
     return frozenset(members) if members else pd.NA
-
-
-def value_at(image: Image | None, path: Sequence[str | int]) -> Value | None:
-    """Return what an item has at a path; None where it has nothing there."""
-    value: Value | None = {"M": image or {}}
-    for name in path:
-        inner = value or {}
-        if isinstance(name, int):
-            value = next(iter(inner.get("L", [])[name : name + 1]), None)
-        else:
-            value = inner.get("M", {}).get(name)
-    return value
 
 
 def has_path(planned: PlannedItem, path: Sequence[str | int]) -> bool:

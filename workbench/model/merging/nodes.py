@@ -266,12 +266,12 @@ def _kind(value: Value | None) -> str | None:
 
 def _without_added(steps: Sequence[Step], now: Value | None) -> Value | None:
     """Return a number without what bad steps added to it; None where it was not always one, or would be too long."""
-    total = _number(now)
+    total = number_of(now)
     if total is None:
         return None
     with localcontext(prec=_EXACT):
         for step in steps:
-            before, after = (Decimal(0) if side is None else _number(side) for side in (step.before, step.after))
+            before, after = (Decimal(0) if side is None else number_of(side) for side in (step.before, step.after))
             if before is None or after is None or (not step.bad and not step.own and step.after is None):
                 return None
             if step.bad:
@@ -282,7 +282,12 @@ def _without_added(steps: Sequence[Step], now: Value | None) -> Value | None:
         return None
 
 
-def _number(value: Value | None) -> Decimal | None:
+def number_of(value: Value | None) -> Decimal | None:
+    """Return the number that a value is; None where it is none.
+
+    >>> number_of({"N": "41.0"}), number_of({"S": "41"})
+    (Decimal('41'), None)
+    """
     try:
         return None if value is None or "N" not in value else Decimal(canonical_number(value["N"]))
     except RecordRefused:

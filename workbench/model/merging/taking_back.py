@@ -7,11 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
-from workbench.errors import ParameterError, RecordRefused
-from workbench.model.canonical import canonical_number
-from workbench.model.differences import same
+from workbench.errors import ParameterError
+from workbench.model.differences import same, value_at, with_value
 from workbench.model.items import typed_value
 from workbench.model.merging.chain import Step, as_value, steps_of
 from workbench.model.merging.changes import (
@@ -27,7 +25,7 @@ from workbench.model.merging.changes import (
     Unknown,
     Value,
 )
-from workbench.model.merging.nodes import Nodes
+from workbench.model.merging.nodes import Nodes, number_of
 
 _SIGNATURE = re.compile(r"aws_dbe_head|aws_dbe_foot|.*amzn-ddb-map-sig.*", re.DOTALL).fullmatch
 _TOO_LONG_AGO = timedelta(days=5 * 365)  # DynamoDB's TTL deletes nothing that has expired longer ago
@@ -234,17 +232,17 @@ def _unexpired(
             outcomes[:] = [replace(each, status="kept", why=why, after=each.now) for each in outcomes]
             return now
         _only(outcomes, PathOutcome(path, None, "kept", why, expires, None, is_now, is_now))
-        return _with(after, path, is_now)
+        return with_value(after, path, is_now)
     wanted = None
     if isinstance(rules.expired, timedelta):
         wanted = {"N": str(int((rules.at + rules.expired).timestamp()))}
     why = "it would have expired already: it is to expire later" if wanted else "it would have expired already"
     _only(outcomes, PathOutcome(path, None, "taken back", why, expires, None, is_now, wanted))
-    return _with(after, path, wanted)
+    return with_value(after, path, wanted)
 
 
 def _expired(value: Value | None, rules: Rules) -> bool:
-    seconds = _number(value)
+    seconds = number_of(value)
     if seconds is None:
         return False
     at = Decimal(int(rules.at.timestamp()))
@@ -255,13 +253,13 @@ def _kept(path: Path, after: Image | None, now: Image | None, outcomes: list[Pat
     """Return an item in which an attribute stays as it is now, where there is a place for it both before and after."""
     if after is None or now is None or not (_has_place(now, path) and _has_place(after, path)):
         return after
-    is_now = _at(now, path)
-    if same(_at(after, path), is_now) and not any(each.path[: len(path)] == path for each in outcomes):
+    is_now = value_at(now, path)
+    if same(value_at(after, path), is_now) and not any(each.path[: len(path)] == path for each in outcomes):
         return after
     of_path = [each for each in outcomes if each.path == path and each.member is None]
-    before, bad = (of_path[0].before, of_path[0].bad) if of_path else (_at(after, path), None)
+    before, bad = (of_path[0].before, of_path[0].bad) if of_path else (value_at(after, path), None)
     _only(outcomes, PathOutcome(path, None, "kept", "it is to stay as it is", before, bad, is_now, is_now))
-    return _with(after, path, is_now)
+    return with_value(after, path, is_now)
 
 
 def _bumped(
@@ -274,11 +272,11 @@ def _bumped(
     """Return an item whose version is one more than now, or than the greatest it ever had where it has none now."""
     if not _has_place(after, path):
         return after
-    is_now = _at(now, path) if now is not None else None
-    version = _number(is_now)
+    is_now = value_at(now, path) if now is not None else None
+    version = number_of(is_now)
     if version is None:
         images = [image for image in seen if isinstance(image, Mapping)]
-        versions = [number for image in [*images, after] if (number := _number(_at(image, path))) is not None]
+        versions = [number for image in [*images, after] if (number := number_of(value_at(image, path))) is not None]
         if not versions:
             return after
         version = max(versions)
@@ -287,10 +285,10 @@ def _bumped(
     except ParameterError:
         return after
     told = next((each for each in outcomes if each.path == path and each.member is None), None)
-    before, bad = (told.before, told.bad) if told else (_at(after, path), None)
-    why = "a version never goes back: one more than " + ("now" if _number(is_now) is not None else "it ever was")
+    before, bad = (told.before, told.bad) if told else (value_at(after, path), None)
+    why = "a version never goes back: one more than " + ("now" if number_of(is_now) is not None else "it ever was")
     _only(outcomes, PathOutcome(path, None, "bumped", why, before, bad, is_now, wanted))
-    return _with(after, path, wanted)
+    return with_value(after, path, wanted)
 
 
 def _only(outcomes: list[PathOutcome], outcome: PathOutcome) -> None:
@@ -299,31 +297,5 @@ def _only(outcomes: list[PathOutcome], outcome: PathOutcome) -> None:
     outcomes[:] = [*(each for each in outcomes if each.path[: len(path)] != path), outcome]
 
 
-def _number(value: Value | None) -> Decimal | None:
-    try:
-        return Decimal(canonical_number(value["N"])) if value is not None and "N" in value else None
-    except RecordRefused:
-        return None
-
-
-def _at(image: Image, path: Path) -> Value | None:
-    found: Any = {"M": image}
-    for part in path:
-        inner = (found or {}).get("M")
-        found = inner.get(part) if inner is not None else None
-    return found  # type: ignore[no-any-return]
-
-
 def _has_place(image: Image, path: Path) -> bool:
-    return "M" in (_at(image, path[:-1]) or {})
-
-
-def _with(image: Image, path: Path, value: Value | None) -> Image:
-    """Return an image with another value in one place, whose map it has; None removes."""
-    name, *rest = path
-    if rest:
-        return {**image, str(name): {"M": _with(image[str(name)]["M"], tuple(rest), value)}}
-    return {
-        **{each: image[each] for each in image if each != name},
-        **({str(name): value} if value is not None else {}),
-    }
+    return "M" in (value_at(image, path[:-1]) or {})
