@@ -140,11 +140,15 @@ class Config:
     scan_cutoff_gb: int = option(100, "Athena cancels a query that scans more", between=(1, 7_000_000))
     results_days: int = option(7, "Query results expire after", between=(1, 3650))
 
-    noncurrent_days: int = option(30, "Overwritten and deleted versions of objects are kept", between=(1, 3650))
+    noncurrent_days: int = option(
+        30, "Overwritten and deleted versions of objects are kept; of results and checkpoints a day", between=(1, 3650)
+    )
     archive_days: int = option(0, "The log moves to S3 Standard-IA after; 0 is never", between=(0, 3650))
     log_days: int = option(30, "CloudWatch keeps logs; access logs of buckets are kept a year", between=(1, 3653))
     keep: bool = option(True, "`cdk destroy` leaves table, buckets and key; false empties and deletes them")
-    production: bool = option(False, "Refuses what loses data, such as keep=false")
+    production: bool = option(
+        False, "Refuses what loses data: keep=false, alarms that nobody reads, a stream that a weekend outlasts"
+    )
 
     network: str = option(
         "none",
@@ -273,6 +277,15 @@ class Config:
             ),
             (bool(self.table and self.generator), "generator writes into a new table: leave out table or generator"),
             (self.production and not self.keep, "keep=false would delete a production log: leave out one of the two"),
+            (
+                self.production and not self.alarm_email,
+                "production=true needs alarm_email: somebody has to be told before the stream forgets changes",
+            ),
+            (
+                self.production and self.streams and self.stream_retention_hours < 72,
+                f"production=true needs stream_retention_hours=72 or more, not {self.stream_retention_hours}: what is "
+                "not delivered over a weekend would be lost",
+            ),
             (
                 self.variant == "cross-account" and not all(accounts),
                 "variant=cross-account needs producer_account, consumer_account and region",

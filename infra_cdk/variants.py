@@ -55,7 +55,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "table_key": "arn:aws:kms:eu-central-1:123456789012:key/1a2b3c4d-0000-0000-0000-000000000000",
     },
     "cross-account-undo": _ACCOUNTS | {"undo": "true"},
-    "reports": {"reports": "true", "timezone": "Europe/Berlin", "exports": "true", "production": "true"},
+    "reports": {
+        "reports": "true",
+        "timezone": "Europe/Berlin",
+        "exports": "true",
+        "production": "true",
+        "alarm_email": "data@example.com",
+        "stream_retention_hours": "72",
+    },
     "cross-account-reports": _ACCOUNTS | {"reports": "true", "network": "private"},
     "governed": {
         "lake_formation": "arn:aws:iam::123456789012:role/Analyst, arn:aws:iam::123456789012:user/ada",

@@ -124,7 +124,9 @@ def _stored(schema: glue.CfnTable | None, role: iam.Role, stack: cdk.Stack) -> d
         "data_format_conversion_configuration": {
             "enabled": True,
             "inputFormatConfiguration": {"deserializer": {"openXJsonSerDe": {}}},
-            "outputFormatConfiguration": {"serializer": {"parquetSerDe": {"compression": "SNAPPY"}}},
+            # Athena bills compressed bytes, and Firehose knows no ZSTD:
+            # https://docs.aws.amazon.com/firehose/latest/APIReference/API_ParquetSerDe.html
+            "outputFormatConfiguration": {"serializer": {"parquetSerDe": {"compression": "GZIP"}}},
             "schemaConfiguration": {
                 "roleArn": role.role_arn,
                 "catalogId": stack.account,

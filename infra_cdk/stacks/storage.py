@@ -53,14 +53,19 @@ class Storage(Construct):
         return f"s3://{self.lake.bucket_name}/checkpoints/"
 
     def add_results(self) -> s3.Bucket:
-        """Add the bucket of Athena's results."""
+        """Add the bucket of Athena's results, and of baselines that are staged for a session and removed after it.
+
+        Both can be made again: what is removed of them, or left half-written, goes the next day.
+        """
         return private_bucket(
             self,
             "Results",
             self._config,
             server_access_logs_prefix="results/",
             **self.encrypted,
-            lifecycle_rules=[tidy(self._config, expiration=cdk.Duration.days(self._config.results_days))],
+            lifecycle_rules=[
+                tidy(self._config, expiration=cdk.Duration.days(self._config.results_days), gone=cdk.Duration.days(1))
+            ],
         )
 
 
@@ -107,11 +112,11 @@ def private_bucket(scope: Construct, id: str, config: Config, **more: Any) -> s3
     )
 
 
-def tidy(config: Config, expiration: cdk.Duration | None = None) -> s3.LifecycleRule:
-    """Remove what is left over: parts of uploads, and versions that are no longer current."""
+def tidy(config: Config, expiration: cdk.Duration | None = None, gone: cdk.Duration | None = None) -> s3.LifecycleRule:
+    """Remove what is left over: parts of uploads, and versions that are no longer current, both after `gone`."""
     return s3.LifecycleRule(
         id="tidy",
         expiration=expiration,
-        abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
-        noncurrent_version_expiration=cdk.Duration.days(config.noncurrent_days),
+        abort_incomplete_multipart_upload_after=gone or cdk.Duration.days(7),
+        noncurrent_version_expiration=gone or cdk.Duration.days(config.noncurrent_days),
     )

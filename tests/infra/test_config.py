@@ -71,6 +71,19 @@ def test_a_config_cannot_be_changed():
         ),
         ({"production": "true", "keep": "false"}, "keep=false would delete a production log: leave out one of the two"),
         (
+            {"production": "true", "stream_retention_hours": "72"},
+            "production=true needs alarm_email: somebody has to be told before the stream forgets changes",
+        ),
+        (
+            {"production": "true", "alarm_email": "a@example.com", "stream_retention_hours": "71"},
+            "production=true needs stream_retention_hours=72 or more, not 71: what is not delivered over a weekend would "
+            "be lost",
+        ),
+        (
+            {"production": "true", "alarm_email": "a@example.com", "stream_retention_hours": "72", "alarms": "false"},
+            "alarm_email needs alarms=true",
+        ),
+        (
             {"variant": "cross-account", "producer_account": "123456789012"},
             "variant=cross-account needs producer_account, consumer_account and region",
         ),

@@ -115,7 +115,7 @@ def test_objects_are_gzip_json_or_parquet_by_the_glue_tables_columns(variants):
     assert parquet["CompressionFormat"] == "UNCOMPRESSED"
     conversion = parquet["DataFormatConversionConfiguration"]
     assert conversion["Enabled"] is True
-    assert conversion["OutputFormatConfiguration"] == {"Serializer": {"ParquetSerDe": {"Compression": "SNAPPY"}}}
+    assert conversion["OutputFormatConfiguration"] == {"Serializer": {"ParquetSerDe": {"Compression": "GZIP"}}}
     assert conversion["SchemaConfiguration"]["DatabaseName"] == "workbench"
     assert "ReadSchema" in json.dumps(resources(variants["parquet"], "AWS::IAM::Policy"))
 
@@ -147,7 +147,9 @@ def test_every_bucket_is_versioned_encrypted_closed_tls_only_tidied_and_owns_its
         assert given["VersioningConfiguration"] == {"Status": "Enabled"}
         assert set(given["PublicAccessBlockConfiguration"].values()) == {True}
         assert given["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
-        assert given["LifecycleConfiguration"]["Rules"][0]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+        tidy = given["LifecycleConfiguration"]["Rules"][0]
+        assert tidy["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1 if "Results" in name else 30}
+        assert tidy["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1 if "Results" in name else 7}
         assert "AccessLogs" in name or given["LoggingConfiguration"]["LogFilePrefix"] in (
             "lake/",
             "results/",

@@ -16,6 +16,7 @@ from benchmarks.__main__ import changes_of, main
 from benchmarks.figures import FILE, PAGES, block, filled, in_text, write
 from benchmarks.logs import LAYOUTS, histories, made_log
 from benchmarks.measuring import measured
+from benchmarks.sizes import FORMS, shares
 from benchmarks.subjects import SUBJECTS, Answer, Place, Subject
 from workbench import Workbench
 from workbench.model.canonical import canonical_json
@@ -50,6 +51,14 @@ def test_a_log_is_made_once_and_the_same_by_the_same_seed(folder, tmp_path):
     assert [path.read_bytes() for path in again.paths] == [path.read_bytes() for path in log.paths]
     other = made_log(tmp_path, 2_000, seed=14)
     assert [path.read_bytes() for path in other.paths] != [path.read_bytes() for path in log.paths]
+
+
+def test_forms_of_a_log_are_told_by_their_bytes_with_and_without_images(folder):
+    found = shares(folder, 2_000)
+    assert tuple(found) == FORMS
+    assert found["in order, ZSTD"] < found["in order, SNAPPY"] < found["Parquet, SNAPPY"]
+    assert found["Parquet, GZIP"] < found["Parquet, SNAPPY"]
+    assert all(few < every for every, few in list(found.values())[1:])
 
 
 def test_histories_have_ties_cycles_and_lives():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from io import BytesIO
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers import lakes
@@ -91,6 +93,14 @@ def test_a_checkpoint_of_a_checkpoint_gives_the_same_states_and_scans_less(empty
     assert wb.estimate("latest_state", "things").objects == 2
     assert len(result.stats.queries) == 2  # the question, and whether the checkpoint is overtaken
     assert wb.tables()["table"].tolist() == ["things"]  # the table of checkpoints is no log
+
+
+def test_a_checkpoint_is_written_as_zstd(empty, grown):
+    s3 = session_of(empty).client("s3")
+    bodies = [s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in objects(empty, "checkpoints/")]
+    files = [pq.read_metadata(BytesIO(body)) for body in bodies if body[:4] == b"PAR1"]
+    columns = [each.row_group(0).column(number) for each in files for number in range(each.num_columns)]
+    assert {column.compression for column in columns} == {"ZSTD"}
 
 
 def test_an_instant_long_before_reads_the_log(grown):
