@@ -27,6 +27,7 @@ _OF_LOG = (
     "scan_cutoff_gb",
     "results_days",
     "archive_days",
+    "archive",
     "reports",
     "schedules",
     "timezone",
@@ -144,6 +145,11 @@ class Config:
         30, "Overwritten and deleted versions of objects are kept; of results and checkpoints a day", between=(1, 3650)
     )
     archive_days: int = option(0, "The log moves to S3 Standard-IA after; 0 is never", between=(0, 3650))
+    archive: str = option(
+        "none",
+        "Storage class that the log's objects move to once their day is compacted; GLACIER_IR is read without waiting",
+        choices=("none", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"),
+    )
     log_days: int = option(30, "CloudWatch keeps logs; access logs of buckets are kept a year", between=(1, 3653))
     keep: bool = option(True, "`cdk destroy` leaves table, buckets and key; false empties and deletes them")
     production: bool = option(
@@ -190,6 +196,7 @@ class Config:
 
     reports: bool = option(False, "Reports on a schedule, by a container of the workbench")
     schedules: str = option(
+        "compact: cron(0 4 * * ? *) compact {table}; "
         "checkpoint: cron(0 5 * * ? *) checkpoint {table}; "
         "changes: cron(0 6 * * ? *) report 03_change_frequency -p table={table} -p every=1d -p start=-7d; "
         "quality: cron(30 6 ? * MON *) quality {table} --start=-8d",
@@ -276,6 +283,11 @@ class Config:
                 f"sort_key={self.sort_key}: the partition key has this name",
             ),
             (bool(self.table and self.generator), "generator writes into a new table: leave out table or generator"),
+            (
+                self.archive != "none" and self.reports and not re.search(r"\)\s+compact\s", self.schedules),
+                f"archive={self.archive} moves what is compacted, and no schedule compacts: add "
+                "compact: cron(0 4 * * ? *) compact {table} to schedules, or leave out archive",
+            ),
             (self.production and not self.keep, "keep=false would delete a production log: leave out one of the two"),
             (
                 self.production and not self.alarm_email,

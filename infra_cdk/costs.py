@@ -53,6 +53,7 @@ PRICES: dict[str, Price] = {
     "S3 Standard": _tested(0.023, "a GB a month", "s3_bucket"),
     "S3 PUT, LIST": _tested(0.005, "a thousand", "s3_bucket"),
     "S3 GET": _tested(0.0004, "a thousand", "s3_bucket"),
+    "S3 Glacier Instant Retrieval": Price(0.004, "a GB a month; to move an object there is 20 millionths"),
     "Athena": Price(
         5.0,
         "a TB scanned, 10 MB at least a query",
@@ -85,6 +86,9 @@ _KEY_USERS = 4
 # A report of notebook 03 asks so much every day, `quality` every week; both of the whole log, as they are scheduled.
 _DAILY_QUESTIONS = 7  # of seven days; a week's check asks three of eight days, and two of them and a checkpoint
 _REPORT_MINUTES, _CHECKPOINT_MINUTES, _IMAGE_GB, _INSIGHTS = 10, 2, 0.5, 20
+# A compacted day to its objects in gzip JSON, with images: ZSTD Parquet, ordered by keys and time (docs/compaction.md);
+# and how many objects UNLOAD makes of it.
+_COMPACTED_SHARE, _COMPACTED_OBJECTS = 0.44, 10
 
 
 @dataclass(frozen=True)
@@ -164,8 +168,8 @@ def estimate(use: Use) -> dict[str, float]:
 
 def added(use: Use) -> dict[str, float]:
     """Estimate what settings add, and the table's own writes, to compare with: dollars a month."""
-    runs = DAYS + DAYS / 7 + DAYS  # a report a day, `quality` a week, a checkpoint a day
-    hours = ((DAYS + DAYS / 7) * _REPORT_MINUTES + DAYS * _CHECKPOINT_MINUTES) / 60
+    runs = DAYS + DAYS / 7 + 2 * DAYS  # a report a day, `quality` a week, a checkpoint and a compaction a day
+    hours = ((DAYS + DAYS / 7) * _REPORT_MINUTES + 2 * DAYS * _CHECKPOINT_MINUTES) / 60
     daily = _asked(7 * use.day_gb, 7, 7 * use.objects / DAYS)
     weekly = [_asked(8 * use.day_gb + state, 8, 8 * use.objects / DAYS) for state in (0, 0, 0, *[use.state_gb] * 2)]
     return {
@@ -173,11 +177,27 @@ def added(use: Use) -> dict[str, float]:
         + _IMAGE_GB * PRICE["ECR"]
         + runs / HOURS * _INSIGHTS * PRICE["CloudWatch metric"],
         "reports=true: checkpoint, a query a day": DAYS * _asked(use.day_gb + use.state_gb, 1, use.objects / DAYS),
+        "reports=true: compaction, a query a day, and a year of it": DAYS
+        * (_asked(use.day_gb, 1, use.objects / DAYS) + _COMPACTED_OBJECTS / 1000 * PRICE["S3 PUT, LIST"])
+        + use.log_gb * _COMPACTED_SHARE * PRICE["S3 Standard"],
         "reports=true: reports of 7 and 8 days": DAYS * _DAILY_QUESTIONS * daily + DAYS / 7 * sum(weekly),
         "format=parquet": _delivered_gb(use) * PRICE["Firehose to Parquet"],
         "search=firehose: a second reader and Firehose": use.raw_gb * PRICE["Kinesis on-demand out"]
         + _delivered_gb(use) * PRICE["Firehose"],
         "the table's own writes, to compare": use.changes * ceil(use.item_kb) / 1e6 * PRICE["DynamoDB write"],
+    }
+
+
+def after_a_year(use: Use) -> dict[str, float]:
+    """Say what compaction and the archive change of a log of `use.months`: dollars a question, or a month."""
+    days, objects = use.months * DAYS, use.objects * use.months
+    archived = use.log_gb if use.log_gb / objects * 2**20 >= 128 else 0.0  # S3 moves no object of less than 128 KB
+    return {
+        "a question of the whole log": _asked(use.log_gb, days, objects),
+        "the same, compacted": _asked(use.log_gb * _COMPACTED_SHARE, days / 24, days * _COMPACTED_OBJECTS),
+        "the log in S3, a month": use.log_gb * PRICE["S3 Standard"],
+        "the same and its compacted days, with archive=GLACIER_IR": archived * PRICE["S3 Glacier Instant Retrieval"]
+        + (use.log_gb - archived + use.log_gb * _COMPACTED_SHARE) * PRICE["S3 Standard"],
     }
 
 
@@ -232,6 +252,9 @@ def tables() -> str:
         for base, extra in ((small, more), (busy, much))
     )
     lines += ["| **all, with reports=true** | " + " | ".join(f"**${total:,.0f}**" for total in totals) + " |", ""]
+    few, many = after_a_year(SMALL), after_a_year(BUSY)
+    lines += ["| after a year | small | busy |", "|---|--:|--:|"]
+    lines += [f"| {name} | ${few[name]:,.2f} | ${many[name]:,.2f} |" for name in few] + [""]
     lines += ["| by the hour | a month | |", "|---|--:|---|"]
     lines += [f"| {name} | ${dollars:,.2f} | {about} |" for name, (dollars, about) in hourly().items()]
     lines += ["", "| assumed | $ | | as of |", "|---|--:|---|---|"]

@@ -46,7 +46,7 @@ REASONS: tuple[Reason, ...] = (
         "The other account's key may not be made yet: its alias, in a condition, tells which.",
     ),
     Reason(
-        r"AwsSolutions-IAM5\[Resource::.*/(data|errors|checkpoints|results)/\*\]",
+        r"AwsSolutions-IAM5\[Resource::.*/(data|errors|checkpoints|compacted|results)/\*\]",
         r"Athena/Analyst/Resource",
         "Queries read objects and write results whose names are not known before.",
     ),
@@ -72,7 +72,13 @@ REASONS: tuple[Reason, ...] = (
         "ecr:GetAuthorizationToken has no resource.",
     ),
     Reason(
-        r"AwsSolutions-IAM5\[Resource::.*(/(data|errors|checkpoints|results|reports)/\*|:glue:.*:table/\w+/\*)\]",
+        r"AwsSolutions-IAM5\[Resource::.*/((checkpoints|compacted)/|data/\w+/)\*\]",
+        r"Athena/Maintainer/Resource",
+        "UNLOAD names the objects it writes; the tag of one is put on objects of this log alone.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*(/(data|data/\w+|errors|checkpoints|compacted|results|reports)/\*"
+        r"|:glue:.*:table/\w+/\*)\]",
         r"Reports/TaskRole/DefaultPolicy/Resource",
         "Reports ask as analysts do, and write objects whose names have the time in them.",
     ),

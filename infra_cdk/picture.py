@@ -33,6 +33,7 @@ WHOLE: dict[str, Any] = {
     "reports": "true",
     "exports": "true",
     "undo": "true",
+    "alarm_email": "data@example.com",
     "replica_region": "eu-west-1",
     "lake_formation": "arn:aws:iam::123456789012:role/Analyst",
 }

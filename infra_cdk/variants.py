@@ -62,6 +62,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "production": "true",
         "alarm_email": "data@example.com",
         "stream_retention_hours": "72",
+        "archive": "GLACIER_IR",
     },
     "cross-account-reports": _ACCOUNTS | {"reports": "true", "network": "private"},
     "governed": {

@@ -12,15 +12,20 @@ from infra_cdk.config import Config
 from infra_cdk.named_query import named_query
 from infra_cdk.stacks.catalog import Catalog
 from infra_cdk.stacks.encryption import bucket_key_use
-from infra_cdk.stacks.storage import Storage
+from infra_cdk.stacks.storage import ARCHIVED, Storage
 from infra_cdk.views import extra_queries
 from workbench.sql.questions import load_question, questions
 
-_READ = ("data", "errors", "checkpoints")  # the lake's folders that are asked
+_READ = ("data", "errors", "checkpoints", "compacted")  # the lake's folders that are asked
+_MADE = ("checkpoints", "compacted")  # those whose contents are made of the log
 
 
 class Athena(Construct):
-    """`workgroup`, the named queries in it, and `analyst`, the policy of people and programs who ask them."""
+    """`workgroup`, the named queries in it, and two policies that are attached to nobody.
+
+    `analyst` is that of people and programs who ask; `maintainer` is what those need beside who make checkpoints and
+    compact days, by hand or on a machine of their own.
+    """
 
     def __init__(
         self, scope: Construct, id: str, *, config: Config, key: kms.IKey, storage: Storage, catalog: Catalog
@@ -51,6 +56,12 @@ class Athena(Construct):
             self._name_queries(config, catalog)
         self.analyst = iam.ManagedPolicy(
             self, "Analyst", description=f"{config.name}: ask the log of item changes", statements=self.rights()
+        )
+        self.maintainer = iam.ManagedPolicy(
+            self,
+            "Maintainer",
+            description=f"{config.name}: make checkpoints and compact days of the log",
+            statements=self.maintenance_rights(),
         )
 
     def _name_queries(self, config: Config, catalog: Catalog) -> None:
@@ -156,29 +167,44 @@ class Athena(Construct):
             )
         return rights
 
-    def checkpoint_rights(self) -> list[iam.PolicyStatement]:
-        """Return what who makes checkpoints of the log may do beside: write them, register them, and remove old ones.
+    def maintenance_rights(self) -> list[iam.PolicyStatement]:
+        """Return what who makes checkpoints and compacts days may do beside: write, register, and remove old ones.
 
         UNLOAD writes by the rights of who asks: https://docs.aws.amazon.com/athena/latest/ug/unload.html
         """
         config, key, lake, _ = self._given
-        return [
+        rights = [
             iam.PolicyStatement(
-                sid="WriteCheckpoints",
-                resources=[f"{lake}/checkpoints/*"],
+                sid="WriteMade",
+                resources=[f"{lake}/{folder}/*" for folder in _MADE],
                 actions=["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:PutObject"],
             ),
             iam.PolicyStatement(
-                sid="RegisterCheckpoints",
+                sid="RegisterMade",
                 actions=["glue:CreatePartition", "glue:CreateTable", "glue:DeletePartition"],
                 resources=[
                     cdk.Stack.of(self).format_arn(service="glue", resource=part)
                     for part in (
                         "catalog",
                         f"database/{config.database}",
-                        f"table/{config.database}/{config.log_name}_checkpoints",
+                        *(f"table/{config.database}/{config.log_name}_{folder}" for folder in _MADE),
                     )
                 ],
             ),
-            bucket_key_use(self, key.key_arn, lake, "GenerateDataKey", sid="KeyOfCheckpoints"),
+            bucket_key_use(self, key.key_arn, lake, "GenerateDataKey", sid="KeyOfMade"),
         ]
+        if config.archive != "none":
+            # Only this tag, so that nobody can be let in, or an object moved, by another one:
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging-and-policies.html
+            rights.append(
+                iam.PolicyStatement(
+                    sid="TagCompacted",
+                    actions=["s3:PutObjectTagging"],
+                    resources=[f"{lake}/data/{config.log_name}/*"],
+                    conditions={
+                        "StringEquals": {f"s3:RequestObjectTag/{tag}": value for tag, value in ARCHIVED.items()},
+                        "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": list(ARCHIVED)},
+                    },
+                )
+            )
+        return rights

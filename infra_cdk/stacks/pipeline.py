@@ -240,4 +240,11 @@ def tell_lake(stack: cdk.Stack, storage: Storage, athena: Athena, config: Config
         value=athena.analyst.managed_policy_arn,
         description="Attach to the roles of those who ask the log",
     )
+    cdk.CfnOutput(
+        stack,
+        "MaintenancePolicy",
+        value=athena.maintainer.managed_policy_arn,
+        description="Attach beside it to those who make checkpoints and compact days",
+    )
     cdk.CfnOutput(stack, "Checkpoints", value=storage.checkpoints, description="checkpoints = … in workbench.toml")
+    cdk.CfnOutput(stack, "Compacted", value=storage.compacted, description="compacted = … in workbench.toml")

@@ -1,4 +1,4 @@
-"""Reports and checkpoints on a schedule: a container of the workbench that asks Athena, and a bucket for reports."""
+"""Reports, checkpoints and compaction on a schedule: a container of the workbench, and a bucket for reports."""
 
 from __future__ import annotations
 
@@ -38,6 +38,15 @@ class Scheduled:
     when: str
     command: Sequence[str]
 
+    @property
+    def daily(self) -> bool:
+        """Whether it runs at least once every day: no day of month or week and no month is named, nor a longer rate."""
+        kind, _, given = self.when.rstrip(")").partition("(")
+        if kind == "cron":
+            return set(given.split()[2:]) <= {"*", "?"}
+        number, unit = given.split()
+        return {"minute": 1, "hour": 60, "day": 1440}[unit.rstrip("s")] * int(number) <= 1440
+
 
 def scheduled(config: Config) -> list[Scheduled]:
     """Read the setting `schedules`.
@@ -46,11 +55,20 @@ def scheduled(config: Config) -> list[Scheduled]:
     [Scheduled(name='daily', when='rate(1 day)', command=['quality', 'orders'])]
     """
     lines = re.findall(r"([a-z][a-z0-9-]*):\s*((?:cron|rate)\([^)]+\))\s+([^;]+)", config.schedules)
-    return [Scheduled(name, when, shlex.split(told.replace("{table}", config.log_name))) for name, when, told in lines]
+    return [
+        Scheduled(name, when, _archiving(shlex.split(told.replace("{table}", config.log_name)), config))
+        for name, when, told in lines
+    ]
+
+
+def _archiving(command: list[str], config: Config) -> list[str]:
+    """Have who compacts days tag their objects, where there is a storage class for them."""
+    archive = config.archive != "none" and command[0] == "compact" and "--archive" not in command
+    return [*command, "--archive"] if archive else command
 
 
 class Reports(Construct):
-    """`bucket`, `cluster`, `task`, a schedule each of `scheduled`, and `dead_letters`: tasks that could not begin."""
+    """`bucket`, `cluster`, `task`, its `log`, a schedule each of `scheduled`; `dead_letters`: what could not begin."""
 
     def __init__(
         self,
@@ -67,7 +85,7 @@ class Reports(Construct):
         self.bucket = _bucket(self, config, storage)
         rights = [
             *(right for right in athena.rights() if right.sid != "StageBaseline"),
-            *athena.checkpoint_rights(),
+            *athena.maintenance_rights(),
             iam.PolicyStatement(
                 sid="KeepReports", actions=["s3:PutObject"], resources=[self.bucket.arn_for_objects("reports/*")]
             ),
@@ -86,7 +104,7 @@ class Reports(Construct):
             ignore_mode=cdk.IgnoreMode.DOCKER,
             display_name="workbench",
         )
-        log = log_group(self, "Log", config, key)
+        self.log = log_group(self, "Log", config, key)
         self.cluster = ecs.Cluster(
             self,
             "Cluster",
@@ -108,7 +126,7 @@ class Reports(Construct):
         self.task.add_container(
             _CONTAINER,
             image=ecs.ContainerImage.from_docker_image_asset(image),
-            logging=ecs.LogDriver.aws_logs(stream_prefix="reports", log_group=log),
+            logging=ecs.LogDriver.aws_logs(stream_prefix="reports", log_group=self.log),
             environment={
                 "WORKBENCH_ENGINE": "athena",
                 "WORKBENCH_DATABASE": config.database,
@@ -125,7 +143,7 @@ class Reports(Construct):
                 actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
             ),
             iam.PolicyStatement(
-                sid="OwnLog", actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log.log_group_arn]
+                sid="OwnLog", actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[self.log.log_group_arn]
             ),
         ]
         for right in pull:

@@ -1,4 +1,4 @@
-"""The buckets: the lake with the change log and its checkpoints, the access logs, and Athena's results."""
+"""The buckets: the lake with the change log, its checkpoints and compacted days, the access logs, Athena's results."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from constructs import Construct
 from infra_cdk.config import Config
 from infra_cdk.stacks.encryption import removal
 
+ARCHIVED = {"workbench-archive": "compacted"}
+"""The tag that `workbench compact --archive` gives to objects whose day is compacted."""
+_ARCHIVED_AFTER = 7  # days: a day that late objects make new in its first week is read where it is cheap
+
 
 class Storage(Construct):
-    """`lake` (data/, errors/ and checkpoints/), and the `access_logs` of all buckets.
+    """`lake` (data/, errors/, checkpoints/ and compacted/), and the `access_logs` of all buckets.
 
     `encrypted` is what buckets here have in common: the key, and where their access logs go.
     """
@@ -52,6 +56,11 @@ class Storage(Construct):
         """Where checkpoints are kept: outside of data/, where neither the log's table nor a crawler sees them."""
         return f"s3://{self.lake.bucket_name}/checkpoints/"
 
+    @property
+    def compacted(self) -> str:
+        """Where compacted days are kept, outside of data/ too."""
+        return f"s3://{self.lake.bucket_name}/compacted/"
+
     def add_results(self) -> s3.Bucket:
         """Add the bucket of Athena's results, and of baselines that are staged for a session and removed after it.
 
@@ -70,20 +79,37 @@ class Storage(Construct):
 
 
 def _log_rules(config: Config) -> list[s3.LifecycleRule]:
-    """Say what becomes of the log with time, and of checkpoints that were replaced.
+    """Say what becomes of the log with time, and of checkpoints and compacted days that were replaced.
 
-    A checkpoint is removed by who makes newer ones, not by its age: the newest are used however old they are. What is
-    removed can be made again from the log, so its versions go the next day; the shorter of two rules holds:
+    They are removed by who makes newer ones, not by their age: they are used however old they are. What is removed
+    can be made again from the log, so its versions go the next day; the shorter of two rules holds:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-conflicts.html
     """
     rules = [
         s3.LifecycleRule(
-            id="checkpoints",
-            prefix="checkpoints/",
+            id=made,
+            prefix=f"{made}/",
             expired_object_delete_marker=True,
             noncurrent_version_expiration=cdk.Duration.days(1),
         )
+        for made in ("checkpoints", "compacted")
     ]
+    if config.archive != "none":
+        # S3 leaves objects of less than 128 KB where they are: moving one costs more than it saves.
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
+        rules.append(
+            s3.LifecycleRule(
+                id="archive-compacted",
+                prefix="data/",
+                tag_filters=ARCHIVED,
+                transitions=[
+                    s3.Transition(
+                        storage_class=s3.StorageClass(config.archive),
+                        transition_after=cdk.Duration.days(_ARCHIVED_AFTER),
+                    )
+                ],
+            )
+        )
     if config.archive_days:
         after = cdk.Duration.days(max(30, config.archive_days))
         rules.append(

@@ -12,6 +12,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -20,7 +21,7 @@ from constructs import Construct
 
 from infra_cdk.config import Config
 from infra_cdk.stacks.delivery import Delivery
-from infra_cdk.stacks.reports import Reports
+from infra_cdk.stacks.reports import Reports, Scheduled, scheduled
 from infra_cdk.stacks.search import Search
 from infra_cdk.stacks.source import Source
 
@@ -199,6 +200,40 @@ class Watch(Construct):
             "report say why",
         )
         self._row("Reports", [_matched(rule)], [self._letters("ReportLetters", reports.dead_letters)])
+        for each in scheduled(self.config):
+            if each.command[0] == "compact" and each.daily:
+                self._compaction(each, reports.log)
+
+    def _compaction(self, compact: Scheduled, log: logs.LogGroup) -> None:
+        """Tell where days stay as they are: none of a day's runs ended well, two days long, or none ran at all.
+
+        The metric is the exit code in the line that each run ends with (container/run.py). A new alarm begins in
+        INSUFFICIENT_DATA, and comes back to it, and tells, when nothing has ended in the days it looks at.
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+        """
+        ended = logs.MetricFilter(
+            self,
+            f"Ended-{compact.name}",
+            log_group=log,
+            metric_namespace="Workbench",
+            metric_name=f"{self.config.slug} {compact.name} exit code",
+            metric_value="$.exit_code",
+            filter_pattern=logs.FilterPattern.string_value("$.report", "=", compact.name),
+        ).metric(statistic="Minimum", period=cdk.Duration.days(1))
+        alarm = cloudwatch.Alarm(
+            self,
+            f"Behind-{compact.name}",
+            metric=ended,
+            threshold=0,
+            evaluation_periods=2,
+            alarm_description=f"Days have not been compacted for two days: the log of the task {compact.name} says "
+            "why. Answers stay right; what they read grows",
+            comparison_operator=_ABOVE,
+            treat_missing_data=cloudwatch.TreatMissingData.MISSING,
+        )
+        for tell in (alarm.add_alarm_action, alarm.add_insufficient_data_action, alarm.add_ok_action):
+            tell(actions.SnsAction(self.topic))
+        self._row(f"Compaction: {compact.name}", [ended])
 
     def errors(self, lake: s3.Bucket) -> None:
         """Tell of objects that come into ``errors/``."""

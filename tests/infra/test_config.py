@@ -69,6 +69,11 @@ def test_a_config_cannot_be_changed():
             {"table": "orders", "generator": "persons"},
             "generator writes into a new table: leave out table or generator",
         ),
+        (
+            {"reports": "true", "archive": "GLACIER_IR", "schedules": "a: rate(1 day) checkpoint {table}"},
+            "archive=GLACIER_IR moves what is compacted, and no schedule compacts: add "
+            "compact: cron(0 4 * * ? *) compact {table} to schedules, or leave out archive",
+        ),
         ({"production": "true", "keep": "false"}, "keep=false would delete a production log: leave out one of the two"),
         (
             {"production": "true", "stream_retention_hours": "72"},
@@ -192,6 +197,7 @@ def test_a_bad_value_is_one_line_that_says_what_would_do(context, message):
         {"scan_cutoff_gb": "5"},
         {"results_days": "1"},
         {"archive_days": "90"},
+        {"archive": "GLACIER_IR"},
         {"reports": "true"},
         {"schedules": "a: rate(1 day) tables"},
         {"timezone": "Europe/Berlin"},

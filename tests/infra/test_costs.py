@@ -63,8 +63,8 @@ def test_the_estimates_are_what_the_arithmetic_gives_by_hand(use, by_hand, total
 
 def test_what_reports_add_is_what_the_arithmetic_gives_by_hand():
     small, busy = costs.added(costs.SMALL), costs.added(costs.BUSY)
-    # 30.42 reports and 4.345 checks of 10 minutes, 30.42 checkpoints of 2: 6.808 hours of 1 vCPU and 4 GB
-    tasks = 6.808 * (0.04048 + 4 * 0.004445) + 0.5 * 0.10 + 65.18 / 730 * 20 * 0.30
+    # 30.42 reports and 4.345 checks of 10 minutes, 60.83 checkpoints and compactions of 2: 7.822 hours of 1 vCPU, 4 GB
+    tasks = 7.822 * (0.04048 + 4 * 0.004445) + 0.5 * 0.10 + 95.6 / 730 * 20 * 0.30
     assert small["reports=true: tasks, image, metrics"] == pytest.approx(tasks, rel=1e-3)
     assert busy["reports=true: tasks, image, metrics"] == pytest.approx(tasks, rel=1e-3)
     # a day's changes and 100,000 (10 M) states, of 2.5 KB at 13 %, once a day
@@ -73,6 +73,14 @@ def test_what_reports_add_is_what_the_arithmetic_gives_by_hand():
     )
     assert busy["reports=true: checkpoint, a query a day"] == pytest.approx(
         30.417 * ((3.0570 + 3.0994) / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004), rel=1e-3
+    )
+    # a day's objects read, and ten written, once a day; after a year 0.44 times the log is stored beside it
+    compaction = "reports=true: compaction, a query a day, and a year of it"
+    assert small[compaction] == pytest.approx(
+        30.417 * (0.010189 / 1024 * 5 + 0.024 * 0.005 + 0.288 * 0.0004 + 0.010 * 0.005) + 3.719 * 0.44 * 0.023, rel=1e-3
+    )
+    assert busy[compaction] == pytest.approx(
+        30.417 * (3.0570 / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004 + 0.010 * 0.005) + 1115.8 * 0.44 * 0.023, rel=1e-3
     )
     # 7 questions a day of 7 days, and 5 a week of 8: 212.92 and 21.726 of them a month; 8.690 begin with a checkpoint
     assert small["reports=true: reports of 7 and 8 days"] == pytest.approx(
@@ -87,6 +95,20 @@ def test_what_reports_add_is_what_the_arithmetic_gives_by_hand():
         + 8.690 * 3.0994 / 1024 * 5,
         rel=1e-3,
     )
+
+
+def test_what_compaction_and_the_archive_change_of_a_year_is_what_the_arithmetic_gives_by_hand():
+    assert list(costs.after_a_year(costs.BUSY).values()) == pytest.approx(
+        [
+            1115.8 / 1024 * 5 + 137.33 * 0.0004 + 8.760 * 0.005,  # objects; hours
+            1115.8 * 0.44 / 1024 * 5 + 3.650 * 0.0004 + 0.365 * 0.005,  # ten objects a day; days
+            1115.8 * 0.023,
+            1115.8 * 0.004 + 1115.8 * 0.44 * 0.023,  # objects of 8 MB
+        ],
+        rel=1e-3,
+    )
+    *_, in_s3, archived = costs.after_a_year(costs.SMALL).values()  # objects of 37 KB stay where they are
+    assert archived == pytest.approx(in_s3 * 1.44)
 
 
 def test_what_other_settings_add_is_what_the_arithmetic_gives_by_hand():
@@ -150,6 +172,7 @@ def test_what_is_counted_is_what_is_deployed(variants):
 
 def test_reports_are_estimated_as_they_are_scheduled():
     assert {each.command[0]: each.when for each in scheduled(Config())} == {
+        "compact": "cron(0 4 * * ? *)",
         "checkpoint": "cron(0 5 * * ? *)",
         "report": "cron(0 6 * * ? *)",
         "quality": "cron(30 6 ? * MON *)",

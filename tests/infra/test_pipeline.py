@@ -12,7 +12,7 @@ import sqlglot
 from infra_cdk.stacks.generator import FILES as GENERATOR
 from infra_cdk.variants import VARIANTS
 from tests.infra.conftest import only, resources
-from tests.infra.test_rules import rights, statements, written
+from tests.infra.test_rules import listed, rights, statements, written
 from workbench.aws.table_definitions import table_input
 from workbench.sql.questions import questions
 
@@ -162,8 +162,7 @@ def test_every_bucket_is_versioned_encrypted_closed_tls_only_tidied_and_owns_its
 
 
 def test_the_log_moves_to_cheaper_storage_where_that_is_asked_for(variants):
-    rules = only(variants["parquet"], "AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
-    assert rules[2] == {
+    assert lake_rules(variants["parquet"])["archive"] == {
         "Id": "archive",
         "Prefix": "data/",
         "Status": "Enabled",
@@ -171,27 +170,49 @@ def test_the_log_moves_to_cheaper_storage_where_that_is_asked_for(variants):
     }
 
 
+def lake_rules(made: Any) -> dict[str, dict[str, Any]]:
+    rules = only(made, "AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
+    return {rule["Id"]: rule for rule in rules}
+
+
+def test_only_what_is_tagged_as_compacted_moves_to_the_archive_and_nothing_is_deleted(variants):
+    rules = lake_rules(variants["reports"])
+    assert rules["archive-compacted"] == {
+        "Id": "archive-compacted",
+        "Prefix": "data/",
+        "Status": "Enabled",
+        "TagFilters": [{"Key": "workbench-archive", "Value": "compacted"}],
+        "Transitions": [{"StorageClass": "GLACIER_IR", "TransitionInDays": 7}],
+    }
+    assert set(rules) == {"tidy", "checkpoints", "compacted", "archive-compacted"}
+    assert set(lake_rules(variants["private"])) == {"tidy", "checkpoints", "compacted"}
+
+
 @pytest.mark.parametrize("variant", LOGS)
-def test_checkpoints_never_expire_and_the_versions_of_removed_ones_go_the_next_day(variants, variant):
-    tidy, rule, *_ = only(variants[variant], "AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
-    assert rule == {
-        "Id": "checkpoints",
-        "Prefix": "checkpoints/",
+@pytest.mark.parametrize("folder", ["checkpoints", "compacted"])
+def test_what_is_made_of_the_log_never_expires_and_the_versions_of_what_was_removed_go_the_next_day(
+    variants, variant, folder
+):
+    rules = lake_rules(variants[variant])
+    assert rules[folder] == {
+        "Id": folder,
+        "Prefix": f"{folder}/",
         "Status": "Enabled",
         "ExpiredObjectDeleteMarker": True,
         "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
     }
-    assert "ExpirationInDays" not in tidy
+    assert "ExpirationInDays" not in rules["tidy"]
 
 
 @pytest.mark.parametrize("variant", LOGS)
-def test_checkpoints_are_in_the_lake_beside_the_log(variants, variant):
+@pytest.mark.parametrize("output", ["Checkpoints", "Compacted"])
+def test_checkpoints_and_compacted_days_are_in_the_lake_beside_the_log(variants, variant, output):
     (told,) = [
-        template["Outputs"]["Checkpoints"]
+        template["Outputs"][output]
         for template in variants[variant].templates.values()
-        if "Checkpoints" in template.get("Outputs", {})
+        if output in template.get("Outputs", {})
     ]
-    assert re.fullmatch(r"s3://\$\{StorageLake\w+\}/checkpoints/", written(told["Value"]))
+    assert re.fullmatch(rf"s3://\$\{{StorageLake\w+\}}/{output.lower()}/", written(told["Value"]))
     for table in resources(variants[variant], "AWS::Glue::Table").values():
         assert "/data/" in written(table["Properties"]["TableInput"]["StorageDescriptor"]["Location"])
 
@@ -208,18 +229,51 @@ def test_an_analyst_reads_the_log_its_errors_and_its_checkpoints_and_lists_nothi
         "/data/*",
         "/errors/*",
         "/checkpoints/*",
+        "/compacted/*",
     }
+    folders = ["data", "errors", "checkpoints", "compacted"]
     assert may["ListLog"]["Condition"] == {
-        "StringLike": {"s3:prefix": ["data", "errors", "checkpoints", "data/*", "errors/*", "checkpoints/*"]}
+        "StringLike": {"s3:prefix": [*folders, *(f"{folder}/*" for folder in folders)]}
     }
     listing = {sid for sid, each in may.items() if "s3:ListBucket" in each["Action"]}
     assert listing == {"ListLog", "ListResults"}
     assert "StorageLake" not in json.dumps(may["ListResults"])
-    assert [
-        right.action
-        for right in rights(variants[variant])
-        if right.kind == "AWS::IAM::ManagedPolicy" and "checkpoints" in right.resource
-    ] == ["s3:GetObject"]
+    assert {
+        action
+        for each in policy["Statement"]
+        for action in listed(each["Action"])
+        if re.search("checkpoints|compacted", json.dumps(each["Resource"]))
+    } == {"s3:GetObject"}
+
+
+@pytest.mark.parametrize("variant", LOGS)
+def test_who_maintains_the_log_writes_what_is_made_of_it_and_may_tag_its_objects_where_there_is_an_archive(
+    variants, variant
+):
+    (policy,) = [
+        each["Properties"]
+        for name, each in resources(variants[variant], "AWS::IAM::ManagedPolicy").items()
+        if "Maintainer" in name
+    ]
+    may = {each["Sid"]: each for each in policy["PolicyDocument"]["Statement"]}
+    assert set(policy) & {"Roles", "Users", "Groups"} == set()  # it is attached to nobody
+    assert {written(each).partition("}")[2] for each in may["WriteMade"]["Resource"]} == {
+        "/checkpoints/*",
+        "/compacted/*",
+    }
+    assert ("TagCompacted" in may) == (VARIANTS[variant].get("archive", "none") != "none")
+    if "TagCompacted" in may:
+        tag = may["TagCompacted"]
+        assert tag["Action"] == "s3:PutObjectTagging"
+        assert written(tag["Resource"]).endswith("}/data/items/*")
+        assert tag["Condition"] == {
+            "StringEquals": {"s3:RequestObjectTag/workbench-archive": "compacted"},
+            "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": ["workbench-archive"]},
+        }
+        ((key, value),) = {
+            (each["Key"], each["Value"]) for each in lake_rules(variants[variant])["archive-compacted"]["TagFilters"]
+        }
+        assert tag["Condition"]["StringEquals"] == {f"s3:RequestObjectTag/{key}": value}
 
 
 @pytest.mark.parametrize(

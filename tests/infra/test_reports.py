@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
 
 from infra_cdk.config import Config
-from infra_cdk.stacks.reports import scheduled
+from infra_cdk.stacks.reports import Scheduled, scheduled
 from tests.helpers.aws.server import AwsServer
 from tests.helpers.logs import chain, micros
 from tests.infra.conftest import only, resources
@@ -69,6 +69,7 @@ def test_each_schedule_runs_the_workbench_in_its_time_zone_and_tries_again_befor
         commands.append((each["ScheduleExpression"], override["command"]))
     log = "persons" if variant == "private" else "items"
     assert commands == [
+        ("cron(0 4 * * ? *)", ["compact", "compact", log, *(["--archive"] if variant == "reports" else [])]),
         ("cron(0 5 * * ? *)", ["checkpoint", "checkpoint", log]),
         (
             "cron(0 6 * * ? *)",
@@ -86,6 +87,33 @@ def test_schedules_are_told_in_one_setting():
         ("a", "rate(1 hour)", ["checkpoint", "orders"]),
         ("b", "cron(0 1 * * ? *)", ["report", "x", "-p", "y=1 2"]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("archive", "more"), [("none", []), ("GLACIER_IR", ["--archive"]), ("DEEP_ARCHIVE", ["--archive"])]
+)
+def test_who_compacts_tags_for_the_archive_that_there_is_and_says_so_once(archive, more):
+    told = "a: rate(1 day) compact {table}; b: rate(1 day) compact {table} --archive; c: rate(1 day) quality {table}"
+    a, b, c = (each.command for each in scheduled(Config(table="Orders", archive=archive, schedules=told)))
+    assert (a, b, c) == (["compact", "orders", *more], ["compact", "orders", "--archive"], ["quality", "orders"])
+
+
+@pytest.mark.parametrize(
+    ("when", "daily"),
+    [
+        ("cron(0 4 * * ? *)", True),
+        ("cron(0 0/6 ? * * *)", True),
+        ("cron(0 4 ? * MON *)", False),
+        ("cron(0 4 1 * ? *)", False),
+        ("rate(1 day)", True),
+        ("rate(2 days)", False),
+        ("rate(24 hours)", True),
+        ("rate(36 hours)", False),
+        ("rate(30 minutes)", True),
+    ],
+)
+def test_which_schedules_run_every_day_is_told(when, daily):
+    assert Scheduled("compact", when, ["compact", "orders"]).daily is daily
 
 
 @pytest.mark.parametrize("variant", REPORTS)
@@ -117,22 +145,27 @@ def test_the_tasks_ask_athena_and_may_put_reports_but_neither_read_nor_replace_n
         "glue:CreateTable",
         "glue:CreatePartition",
         "glue:DeletePartition",
+        *(["s3:PutObjectTagging"] if variant == "reports" else []),  # which has an archive
     }
-    assert {where for action, where in writes if action == "s3:DeleteObject"} == {"/results/*", "/checkpoints/*"}
+    assert {where for action, where in writes if action == "s3:DeleteObject"} == {
+        "/results/*",
+        "/checkpoints/*",
+        "/compacted/*",
+    }
 
 
 @pytest.mark.parametrize("variant", REPORTS)
-def test_the_tasks_write_checkpoints_of_this_log_and_of_no_other_and_nobody_else_does(variants, variant):
+@pytest.mark.parametrize("folder", ["checkpoints"])
+def test_the_tasks_write_what_is_made_of_this_log_and_of_no_other_and_no_other_role_does(variants, variant, folder):
     made = variants[variant]
     (container,) = only(made, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
-    (place,) = [each["Value"] for each in container["Environment"] if each["Name"] == "WORKBENCH_CHECKPOINTS"]
-    (told,) = [
-        each["Outputs"]["Checkpoints"] for each in made.templates.values() if "Checkpoints" in each.get("Outputs", {})
-    ]
+    (place,) = [each["Value"] for each in container["Environment"] if each["Name"] == f"WORKBENCH_{folder.upper()}"]
+    output = folder.title()
+    (told,) = [each["Outputs"][output] for each in made.templates.values() if output in each.get("Outputs", {})]
     assert written(place) == written(told["Value"])
     log, database = ("persons", "private") if variant == "private" else ("items", "workbench")
     may = task_rights(made, "TaskRole")
-    assert {right.action for right in may if right.resource.endswith("/checkpoints/*")} == {
+    assert {right.action for right in may if right.resource.endswith(f"/{folder}/*")} == {
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",
         "s3:GetObject",
@@ -144,8 +177,9 @@ def test_the_tasks_write_checkpoints_of_this_log_and_of_no_other_and_nobody_else
         for right in may
         if right.action.startswith("glue:") and not right.action.startswith("glue:Get")
     }
-    assert registered == {"catalog", f"database/{database}", f"table/{database}/{log}_checkpoints"}
-    roles = {name for name, each in resources(made, "AWS::IAM::Policy").items() if "/checkpoints/*" in json.dumps(each)}
+    tables = {f"table/{database}/{log}_{made_of}" for made_of in ("checkpoints", "compacted")}
+    assert registered == {"catalog", f"database/{database}"} | tables
+    roles = {name for name, each in resources(made, "AWS::IAM::Policy").items() if f"/{folder}/*" in json.dumps(each)}
     assert all("ReportsTaskRole" in name for name in roles)
     assert len(roles) == 1
 
@@ -328,7 +362,7 @@ def test_a_checkpoint_is_made_by_the_tasks_rights_and_an_answer_begins_with_it_b
     (table,) = {
         right.resource.rpartition("/")[2]
         for right in may
-        if right.action == "glue:CreateTable" and ":table/" in right.resource
+        if right.action == "glue:CreateTable" and right.resource.endswith("_checkpoints")
     }
     (there,) = ran.glue.get_partitions(DatabaseName="workbench", TableName=table)["Partitions"]
     assert there["Values"] == [folder.rpartition("=")[2]]

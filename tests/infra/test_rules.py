@@ -26,7 +26,7 @@ WILDCARDS = {
     r"AWS::KMS::Key .*": "the statement of the account's root, which lets IAM decide; and in a key's policy * is the "
     "key itself",
     r"AWS::S3::BucketPolicy s3:(PutBucketPolicy|GetBucket\*|List\*|DeleteObject\*) on .*": "the CDK's emptying of buckets that are to be deleted: keep=false only",
-    r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) s3:\w+ on .*/(data|errors|checkpoints|results|reports|search|exports)/"
+    r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) s3:\w+ on .*/(data|errors|checkpoints|compacted|results|reports|search|exports)/"
     r"(\w+/)?\*": "objects, whose names are not known before, below one prefix",
     r"AWS::S3::BucketPolicy s3:\w+ on .*/(data/\w+/|errors/\w+/|lake/|results/|reports/|replica/)\*": "the same, by another account's Firehose, or by S3's access logs",
     r"AWS::EC2::VPCEndpoint s3:GetObject on .*:s3:::prod-.*-starport-layer-bucket/\*": "the layers of images are there",
@@ -67,6 +67,7 @@ INSIDE = {  # names within something that has one of these
     ("AWS::Logs::LogStream", "LogGroupName"),
     ("AWS::SNS::Topic", "DisplayName"),
     ("AWS::CloudWatch::Alarm", "MetricName"),
+    ("AWS::Logs::MetricFilter", "LogGroupName"),
     ("AWS::EC2::FlowLog", "LogGroupName"),
     ("AWS::EC2::VPCEndpoint", "ServiceName"),
     ("AWS::Lambda::Version", "FunctionName"),

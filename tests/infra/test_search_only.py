@@ -48,11 +48,21 @@ def test_no_output_alarm_dashboard_or_description_speaks_of_a_log(variants, vari
         "errors/",
         "reconcile",
         "checkpoints",
+        "compacted",
         "DeliveryToS3",
         "WORKBENCH_",
     ):
         assert word not in text, word
-    assert set(template["Outputs"]).isdisjoint({"LakeBucket", "Database", "WorkGroup", "AnalystPolicy", "Checkpoints"})
+    of_the_log = {
+        "LakeBucket",
+        "Database",
+        "WorkGroup",
+        "AnalystPolicy",
+        "MaintenancePolicy",
+        "Checkpoints",
+        "Compacted",
+    }
+    assert set(template["Outputs"]).isdisjoint(of_the_log)
 
 
 @pytest.mark.parametrize("variant", STREAMS)

@@ -51,11 +51,13 @@ def test_whatever_can_go_wrong_between_table_and_lake_has_an_alarm(variants, var
 def test_every_alarm_tells_the_topic_when_it_comes_and_when_it_goes_and_says_what_it_means(variants, variant):
     made = variants[variant]
     topics = {json.dumps({"Ref": name.partition("/")[2]}) for name in resources(made, "AWS::SNS::Topic")}
-    for alarm in alarms(made).values():
+    for name, alarm in alarms(made).items():
         assert {json.dumps(each) for each in alarm["AlarmActions"]} <= topics
         assert alarm["AlarmActions"] == alarm["OKActions"]
         assert len(alarm["AlarmDescription"]) > 20
-        assert alarm["TreatMissingData"] == "notBreaching"
+        behind = name.startswith("Behind")  # where nothing is heard, nothing is done
+        assert alarm["TreatMissingData"] == ("missing" if behind else "notBreaching")
+        assert alarm.get("InsufficientDataActions") == (alarm["AlarmActions"] if behind else None)
 
 
 def test_alarms_are_of_the_metrics_that_aws_has(variants):
@@ -86,6 +88,30 @@ def test_alarms_are_of_the_metrics_that_aws_has(variants):
         'SELECT SUM(ProcessedBytes) FROM SCHEMA("AWS/Athena", QueryState, QueryType, '
         "WorkGroup) WHERE WorkGroup = 'workbench'"
     )
+
+
+REPORTS = [name for name in WATCHED if VARIANTS[name].get("reports") == "true"]
+
+
+@pytest.mark.parametrize("variant", REPORTS)
+def test_compaction_that_fails_or_does_not_run_for_two_days_is_told_of(variants, variant):
+    made = variants[variant]
+    (behind,) = [alarm for name, alarm in alarms(made).items() if name.startswith("Behind")]
+    kept = only(made, "AWS::Logs::MetricFilter")
+    (metric,) = kept["MetricTransformations"]
+    assert (behind["Namespace"], behind["MetricName"]) == (metric["MetricNamespace"], metric["MetricName"])
+    assert metric["MetricValue"] == "$.exit_code"
+    assert kept["FilterPattern"] == '{ $.report = "compact" }'
+    assert "ReportsLog" in json.dumps(kept["LogGroupName"])
+    # the best run of each of two days ended otherwise than with 0
+    assert (behind["Statistic"], behind["Period"], behind["EvaluationPeriods"]) == ("Minimum", 86_400, 2)
+    assert (behind["Threshold"], behind["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+    (container,) = only(made, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    assert container["LogConfiguration"]["Options"]["awslogs-group"] == kept["LogGroupName"]
+
+
+def test_where_nothing_compacts_nothing_is_behind(variants):
+    assert not [name for name in alarms(variants["single"]) if name.startswith("Behind")]
 
 
 def test_limits_follow_what_is_set(variants):
