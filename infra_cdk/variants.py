@@ -10,6 +10,15 @@ _ACCOUNTS = {
     "consumer_account": "210987654321",
     "region": "eu-central-1",
 }
+# A network without internet, a column an attribute, a stream of ten shards, and an object after 1 MiB or two minutes.
+_PRIVATE_FLAT = {
+    "network": "private",
+    "transform": "flat",
+    "catalog": "crawler",
+    "stream_shards": "10",
+    "buffer_mb": "1",
+    "buffer_seconds": "120",
+}
 _STREAM = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000"
 VARIANTS: dict[str, dict[str, Any]] = {
     "single": {},
@@ -32,6 +41,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "search-firehose": {"search": "firehose", "search_rotation": "OneMonth", "search_backup": "all"},
     "search-lambda": {"search": "lambda", "alarm_email": "data@example.com"},
     "search-existing": {"search": "lambda", "table": "orders", "table_stream": _STREAM},
+    "private-flat": _PRIVATE_FLAT,
+    "cross-account-private-flat": _ACCOUNTS | _PRIVATE_FLAT,
     "private-search": {
         "network": "private",
         "search": "firehose",

@@ -16,6 +16,8 @@ ENDPOINTS = {
     "private": {"s3", "dynamodb", "athena", "glue", "ecr.api", "ecr.dkr", "logs"},
     "cross-account-reports": {"s3", "athena", "glue", "ecr.api", "ecr.dkr", "logs"},
     "private-transform": set(),
+    "private-flat": set(),
+    "cross-account-private-flat": set(),
     "private-search": set(),
     "private-search-lambda": set(),
     "search-only-existing": set(),
