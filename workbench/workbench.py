@@ -1481,14 +1481,62 @@ class Workbench:
             return stored_frame(self.settings, verified=verify)
         return cleared_frame(self.settings, None if clear is True else clear)
 
-    def check(self) -> pd.DataFrame:
+    def check(
+        self,
+        table: str | None = None,
+        *,
+        aws_smoke: bool = False,
+        wait: str = "20min",
+        removal: bool = False,
+        yes: bool = False,
+    ) -> pd.DataFrame:
         """Check that this machine and the lake are ready; see `workbench.checks.machine.run_checks`.
+
+        With `aws_smoke`, and ``engine="athena"``, also that the pipeline of a table works from end to end: an item with
+        a key of its own is put into the table of DynamoDB, waited for in the log, asked for by `item_history` and
+        `latest_state`, and deleted again, whatever happens meanwhile. One that a killed run has left is deleted by the
+        next one from the same `home`. This takes the rights of who applies undos (``infra_cdk``: ``-c undo=true``), and
+        sets off whatever listens to the table.
+
+        Parameters
+        ----------
+        table
+            The table that `aws_smoke` writes to.
+        aws_smoke
+            Write an item, and wait for it.
+        wait
+            How long, such as ``20min``: Firehose may keep a change for 15 minutes.
+        removal
+            Wait for the deletion of the item too.
+        yes
+            That an item is to be written.
+
+        Returns
+        -------
+        pandas.DataFrame
+            check, status ("ok", "warning", "failed"), detail (what it means), remedy (what mends it, '' when ok). With
+            `aws_smoke` a report that can be sent to somebody: also seconds (that a step took, else missing), and the
+            steps as checks called ``smoke: …``, the last of which is what it cost. It names no account, nobody who
+            asked, no key and no value of an item.
+
+        Raises
+        ------
+        ParameterError
+            Where `aws_smoke` names no table, is not given `yes`, or another option is given without it.
+        ConfigError
+            Where `aws_smoke` is asked of another engine than Athena.
 
         Examples
         --------
         >>> wb.check().columns.tolist()
         ['check', 'status', 'detail', 'remedy']
         """
+        if aws_smoke:
+            from workbench.questions import aws_smoke as smoke  # boto3, which takes its time to import
+
+            return smoke.aws_smoke(self._asking, table, wait=wait, removal=removal, yes=yes)
+        if table is not None or removal or yes:
+            raise ParameterError("table, removal and yes are of aws_smoke=True (--aws-smoke)")
         return run_checks(self.settings)
 
     def close(self) -> None:

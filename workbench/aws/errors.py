@@ -81,6 +81,7 @@ _SERVICES = {
     "Table": "glue",
     "Partition": "glue",
     "Item": "dynamodb",
+    "QueryExecution": "athena",
 }
 
 _LOG_IN = "aws sso login (or aws configure), then again; profile= or AWS_PROFILE chooses another profile"

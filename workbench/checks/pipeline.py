@@ -92,6 +92,21 @@ def check_pipeline(
         yield from _firehose(clients, table, location, stream)
 
 
+def error_places(clients: Clients, table: str) -> list[tuple[str, str]]:
+    """Name where the Firehose streams of a table's changes put what they do not deliver: the bucket, and the prefix."""
+    response = clients.dynamodb.describe_kinesis_streaming_destination(TableName=table)
+    arns = [each["StreamArn"] for each in response.get("KinesisDataStreamDestinations", [])]
+    targets = [
+        each["ExtendedS3DestinationDescription"]
+        for stream in delivery_streams(clients)
+        if _source(stream) in arns
+        for each in stream.get("Destinations", [])
+        if "ExtendedS3DestinationDescription" in each
+    ]
+    places = [(s3["BucketARN"].rpartition(":")[2], _static(s3.get("ErrorOutputPrefix", ""))) for s3 in targets]
+    return [(bucket, prefix) for bucket, prefix in places if prefix]
+
+
 def _source(stream: DeliveryStreamDescriptionTypeDef) -> str | None:
     return stream.get("Source", {}).get("KinesisStreamSourceDescription", {}).get("KinesisStreamARN")
 

@@ -19,14 +19,40 @@ if TYPE_CHECKING:
 
 
 @main.verb(SETUP)
+@click.argument("table", required=False)
+@click.option(
+    "--aws-smoke", is_flag=True, help="Put an item into TABLE, wait until it is in the log, ask for it, delete it."
+)
+@click.option("--wait", default="20min", show_default=True, metavar="LENGTH", help="Wait for it no longer.")
+@click.option("--removal", is_flag=True, help="Wait for its deletion too.")
+@click.option("--yes", is_flag=True, help="Write it, without asking.")
+@click.option("--out", metavar="FILE", help="Write the report to FILE.(json|csv|parquet|xlsx), to be sent.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE where it exists.")
 @as_json
-def check(as_json: bool) -> None:
-    """Check that this machine and the lake are ready.
+def check(table: str | None, out: str | None, overwrite: bool, as_json: bool, **how: Any) -> None:
+    """Check that this machine and the lake are ready; with --aws-smoke, that a pipeline works from end to end.
+
+    The report of --aws-smoke names no account, nobody who asked, no key and no value: it can be sent to somebody.
 
     \b
     Example: workbench check
     """
-    findings = open_workbench().check()
+    wb = open_workbench()
+    if out is not None:
+        from workbench.questions import writers
+
+        writers.destination(out, overwrite=overwrite, session=wb.session)
+    if how["aws_smoke"] and table and not how["yes"]:
+        from workbench.questions.aws_smoke import outlook
+
+        said = outlook(wb.session, table, wb.estimate)
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise click.UsageError(f"aws-smoke {said}: look at it, and say --yes")
+        say(f"This {said}.", err=True)
+        how["yes"] = click.confirm("Write it?", abort=True, err=True)
+    findings = wb.check(table, **how)
+    if out is not None:
+        writers.write(findings, out, overwrite=overwrite, session=wb.session)
     print_table(findings, as_json)
     if (findings["status"] == "failed").any():
         sys.exit(ERROR)
