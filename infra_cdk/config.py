@@ -34,9 +34,15 @@ _OF_LOG = (
     "scan_alarm_gb",
     "lake_formation",
     "replica_region",
+    "iceberg",
     "view",
     "exports",
     "undo",
+)
+_NO_ICEBERG_LOG = (
+    "format=iceberg: the log itself stays objects that nobody rewrites, for which object a change came in tells when "
+    "it arrived, and what came twice or cannot be read; Iceberg's optimizers join files and expire snapshots. "
+    "iceberg=true delivers the same changes into an Iceberg table beside it"
 )
 _OF_STREAM = ("stream_shards", "stream_retention_hours", "search_rotation", "search_backup")
 
@@ -223,6 +229,9 @@ class Config:
     replica_region: str = option(
         "", "A second Region the log is replicated to", pattern=r"|[a-z]{2}(-[a-z]+)+-\d", example="eu-west-1"
     )
+    iceberg: bool = option(
+        False, "The same changes into an Iceberg table too, for Redshift, EMR or Snowflake; answers come from the log"
+    )
     view: str = option(
         "",
         "Attributes, with types, that a flattened view for BI tools has",
@@ -247,6 +256,8 @@ class Config:
     )
 
     def __post_init__(self) -> None:
+        if self.format == "iceberg":
+            raise ConfigError(_NO_ICEBERG_LOG)
         for each in fields(self):
             _check(each, getattr(self, each.name))
         for wrong, why in self._contradictions():
@@ -324,6 +335,15 @@ class Config:
             ),
             (self.search != "none" and self.variant != "single", f"search={self.search} needs variant=single"),
             (self.exports and self.variant != "single", "exports needs variant=single"),
+            (
+                self.iceberg and self.variant != "single",
+                "iceberg needs variant=single: Firehose writes tables of its own account's catalog",
+            ),
+            (
+                self.iceberg and bool(self.lake_formation),
+                "iceberg and lake_formation: nothing grants Firehose and Glue's optimizers the Iceberg table; "
+                "leave out one of the two",
+            ),
             (
                 bool(self.table_key) and not (self.undo and self.table),
                 "table_key is an existing table's, for undo: give table and undo, or leave it out",

@@ -38,6 +38,8 @@ PRICES: dict[str, Price] = {
     "DynamoDB change data capture": Price(
         0.10, "a million units of 1 KB", "https://aws.amazon.com/dynamodb/pricing/on-demand/", "before 2024-11"
     ),
+    "DynamoDB point-in-time recovery": _tested(0.20, "a GB a month", "dynamodb_table"),
+    "DynamoDB export": Price(0.10, "a GB"),
     "Kinesis on-demand stream": _tested(0.04, "an hour", "kinesis_stream"),
     "Kinesis on-demand in": _tested(0.08, "a GB", "kinesis_stream"),
     "Kinesis on-demand out": _tested(0.04, "a GB, each reader", "kinesis_stream"),
@@ -46,6 +48,7 @@ PRICES: dict[str, Price] = {
         0.029, "a GB", "https://github.com/i05nagai/memorandum/blob/master/cloud/aws/kinesis_firehose.md", "no date"
     ),
     "Firehose to Parquet": Price(0.018, "a GB more"),
+    "Firehose to Iceberg": Price(0.075, "a GB, as it is"),
     "Firehose into a VPC": Price(0.01, "an hour, each zone"),
     "Firehose into a VPC, data": Price(0.01, "a GB"),
     "Lambda (ARM)": _tested(0.0000133334, "a GB-second", "lambda_function"),
@@ -54,6 +57,8 @@ PRICES: dict[str, Price] = {
     "S3 PUT, LIST": _tested(0.005, "a thousand", "s3_bucket"),
     "S3 GET": _tested(0.0004, "a thousand", "s3_bucket"),
     "S3 Glacier Instant Retrieval": Price(0.004, "a GB a month; to move an object there is 20 millionths"),
+    "S3 Tables": Price(0.0265, "a GB a month", "https://aws.amazon.com/s3/pricing/", "no date"),
+    "S3 Tables, compaction": Price(0.005, "a GB"),
     "Athena": Price(
         5.0,
         "a TB scanned, 10 MB at least a query",
@@ -61,6 +66,7 @@ PRICES: dict[str, Price] = {
         "2020-10",
     ),
     "Glue crawler": _tested(0.44, "a DPU-hour", "glue_crawler"),
+    "Glue optimizer": Price(0.44, "a DPU-hour"),
     "KMS key": _tested(1.0, "a month", "kms_key"),
     "KMS key, rotated": Price(1.0, "a month more after each of the first two rotations"),
     "KMS requests": _tested(0.03, "ten thousand", "kms_key"),
@@ -86,9 +92,9 @@ _KEY_USERS = 4
 # A report of notebook 03 asks so much every day, `quality` every week; both of the whole log, as they are scheduled.
 _DAILY_QUESTIONS = 7  # of seven days; a week's check asks three of eight days, and two of them and a checkpoint
 _REPORT_MINUTES, _CHECKPOINT_MINUTES, _IMAGE_GB, _INSIGHTS = 10, 2, 0.5, 20
-# A compacted day to its objects in gzip JSON, with images: ZSTD Parquet, ordered by keys and time (docs/compaction.md);
-# and how many objects UNLOAD makes of it.
-_COMPACTED_SHARE, _COMPACTED_OBJECTS = 0.44, 10
+# A compacted day to its objects in gzip JSON, with images: ZSTD Parquet, ordered by keys and time (benchmarks.sizes);
+# and how many objects UNLOAD makes of it, assumed.
+_COMPACTED_SHARE, _COMPACTED_OBJECTS = 0.65, 10
 
 
 @dataclass(frozen=True)

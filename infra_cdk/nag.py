@@ -32,7 +32,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "AwsSolutions-KDF1",
-        r"Delivery/Stream|Search/Delivery",
+        r"Delivery/Stream|(Search|Iceberg)/Delivery",
         "Firehose's own encryption cannot be set where the source is a Kinesis stream, which is encrypted.",
     ),
     Reason(
@@ -86,6 +86,16 @@ REASONS: tuple[Reason, ...] = (
         r"AwsSolutions-IAM5\[Resource::\*\]",
         r"(Athena/Analyst|Reports/TaskRole/DefaultPolicy)/Resource",
         "lakeformation:GetDataAccess has no resource.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*/iceberg(-errors)?/\w+/\*\]",
+        r"Iceberg/((OptimizerRole|DeliveryRole)/DefaultPolicy|Reader)/Resource",
+        "Firehose and Glue name the files of the table; the rights end at this log's folder.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::.*:log-group:/aws-glue/iceberg-[a-z-]+/logs:\*\]",
+        r"Iceberg/OptimizerRole/DefaultPolicy/Resource",
+        "The streams of the log groups that Glue has for its optimizers.",
     ),
     Reason("AwsSolutions-ECS2", r"Reports/Task/Resource", "Its variables are names of what is asked; no secret."),
     Reason("AwsSolutions-SQS3", r"(Reports|Search)/DeadLetters/Resource", "It is a dead-letter queue."),

@@ -37,6 +37,8 @@ WHOLE: dict[str, Any] = {
     "replica_region": "eu-west-1",
     "lake_formation": "arn:aws:iam::123456789012:role/Analyst",
 }
+BESIDE: dict[str, Any] = {"iceberg": "true"}
+"""What cannot be had together with the rest."""
 # Where parts stand: column and row, and what they are for. A part that is not here cannot be drawn, and says so.
 PLACES: dict[str, tuple[float, float, str]] = {
     "Generator": (0, 0, "writes generated items"),
@@ -45,6 +47,7 @@ PLACES: dict[str, tuple[float, float, str]] = {
     "Transform": (1, 0, "records to lines"),
     "Delivery": (1, 1, "Firehose, to the lake"),
     "Search": (1, 2, "latest state, searchable"),
+    "Iceberg": (1, 3, "the changes for other engines"),
     "Replica": (2, 0, "the log in a second Region"),
     "Storage": (2, 1, "lake, results, access logs"),
     "LakeFormation": (2, 2, "who may read, by grants"),
@@ -58,6 +61,7 @@ BELOW = {
     "Key": "encrypts all of it",
     "CDK": "the CDK's own, when the stack changes",
 }
+_LAST = 1 + max(row for _, row, _ in PLACES.values())
 _WIDTH, _HEIGHT, _ACROSS, _DOWN = 3.0, 2.55, 3.75, 3.1
 
 
@@ -82,10 +86,11 @@ class Architecture:
 def architecture() -> Architecture:
     """Read the architecture off the templates of the whole app, and of its default variant."""
     with tempfile.TemporaryDirectory() as folder:
-        whole, default = (
+        beside, whole, default = (
             _resources(synthesise(context, Path(folder, name)).templates)
-            for name, context in (("whole", WHOLE), ("default", {}))
+            for name, context in (("beside", BESIDE), ("whole", WHOLE), ("default", {}))
         )
+    whole = beside | whole
     parts: dict[str, Counter[str]] = {}
     for name, resource in whole.items():
         parts.setdefault(part(name), Counter())[resource["Type"]] += 1
@@ -114,9 +119,9 @@ def part(name: str) -> str:
 def draw(what: Architecture, target: Path) -> None:
     """Draw it; the same architecture makes the same file."""
     with mpl.rc_context({"svg.hashsalt": "architecture", "font.family": "DejaVu Sans"}):
-        figure = Figure(figsize=(15.2, 13.0))
+        figure = Figure(figsize=(15.2, 16.1))
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(-0.3, 4 * _ACROSS - 0.45), ylim=(-3 * _DOWN - _HEIGHT - 0.5, 0.75))
+        axes.set(xlim=(-0.3, 4 * _ACROSS - 0.45), ylim=(-_LAST * _DOWN - _HEIGHT - 0.5, 0.75))
         axes.axis("off")
         axes.text(-0.05, 0.32, "infra_cdk: from a DynamoDB table to answers about its past", fontsize=17, weight="bold")
         for left, right in sorted({tuple(sorted(pair, key=lambda name: PLACES[name][:2])) for pair in what.arrows}):
@@ -124,10 +129,10 @@ def draw(what: Architecture, target: Path) -> None:
         for name, (column, row, purpose) in PLACES.items():
             _box(axes, column * _ACROSS, -row * _DOWN, name, purpose, what.parts[name], name in what.default)
         for number, (name, purpose) in enumerate(BELOW.items()):
-            _box(axes, number * _ACROSS, -3 * _DOWN, name, purpose, what.parts[name], name in what.default)
+            _box(axes, number * _ACROSS, -_LAST * _DOWN, name, purpose, what.parts[name], name in what.default)
         axes.text(
             -0.05,
-            -3 * _DOWN - _HEIGHT - 0.3,
+            -_LAST * _DOWN - _HEIGHT - 0.3,
             "Solid: the default; dashed: where it is asked for. Boxes and "
             "arrows are read off the synthesised templates.",
             fontsize=9.5,

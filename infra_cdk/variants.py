@@ -82,5 +82,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "view": "pk:S,person.age:N",
         "reports": "true",
     },
+    "iceberg": {"iceberg": "true"},
     "no-alarms": {"alarms": "false"},
 }

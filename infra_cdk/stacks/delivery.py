@@ -20,7 +20,7 @@ from infra_cdk.config import Config
 from infra_cdk.stacks.encryption import stream_key_use
 from infra_cdk.stacks.functions import log_group
 
-_ARRIVAL = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
+ARRIVAL = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
 # Firehose fills this before it calls the function, and may add the record that does not fit. Of two MB come at most
 # 5.6: an image's text grows by half as JSON in JSON, twofold if it were all quotes, and then by a third as base64.
 # The response may have 6.
@@ -92,8 +92,8 @@ class Delivery(Construct):
                 firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty(
                     bucket_arn=destination.bucket_arn,
                     role_arn=self.role.role_arn,
-                    prefix=f"data/{config.log_name}/{_ARRIVAL}",
-                    error_output_prefix=f"errors/{config.log_name}/!{{firehose:error-output-type}}/{_ARRIVAL}",
+                    prefix=f"data/{config.log_name}/{ARRIVAL}",
+                    error_output_prefix=f"errors/{config.log_name}/!{{firehose:error-output-type}}/{ARRIVAL}",
                     buffering_hints={"intervalInSeconds": config.buffer_seconds, "sizeInMBs": config.buffer_mb},
                     cloud_watch_logging_options={
                         "enabled": True,

@@ -18,12 +18,13 @@ from infra_cdk.stacks.delivery import Delivery, Destination
 from infra_cdk.stacks.encryption import bucket_key_use, encryption_key
 from infra_cdk.stacks.generator import generator_function
 from infra_cdk.stacks.governance import LakeFormation, export_policy, replicate, undo_policy
+from infra_cdk.stacks.iceberg import Iceberg
 from infra_cdk.stacks.network import Network
 from infra_cdk.stacks.reports import Reports
 from infra_cdk.stacks.search import Search
 from infra_cdk.stacks.source import Source
 from infra_cdk.stacks.storage import Storage
-from infra_cdk.stacks.transform import transform_function
+from infra_cdk.stacks.transform import transform_function, writing_function
 from infra_cdk.stacks.watch import Watch
 
 
@@ -59,6 +60,11 @@ class Pipeline(cdk.Stack):
                 self, "Search", config=config, key=self.key, source=self.source, destination=lake, network=self.network
             )
         )
+        self.iceberg = (
+            second_delivery(self, config, self.key, self.source, self.storage, self.catalog, self.network)
+            if config.iceberg
+            else None
+        )
         if config.exports:
             policy = export_policy(self, config, self.key, self.source.table, self.storage.lake)
             cdk.CfnOutput(self, "ExportPolicy", value=policy.managed_policy_arn, description="Who exports baselines")
@@ -69,6 +75,8 @@ class Pipeline(cdk.Stack):
             watch_lake(self.watch, self.reports)
             if self.search:
                 self.watch.search(self.search, self.storage.lake)
+            if self.iceberg:
+                self.watch.iceberg(self.iceberg, self.storage.lake)
         let_undo(self, config, self.key, self.source)
         tell_source(self, self.source, self.delivery, self.generator)
         tell_lake(self, self.storage, self.athena, config)
@@ -123,6 +131,41 @@ class Consumer(cdk.Stack):
             self.watch.errors(self.storage.lake)
             watch_lake(self.watch, self.reports)
         tell_lake(self, self.storage, self.athena, config)
+
+
+def second_delivery(
+    stack: cdk.Stack,
+    config: Config,
+    key: kms.IKey,
+    source: Source,
+    storage: Storage,
+    catalog: Catalog,
+    network: Network | None,
+) -> Iceberg:
+    """Deliver the changes into an Iceberg table too, through the same function in its own mode."""
+    iceberg = Iceberg(
+        stack,
+        "Iceberg",
+        config=config,
+        key=key,
+        source=source.stream,
+        lake=storage.lake,
+        database=catalog.database,
+        transform=writing_function(
+            stack,
+            "IcebergTransform",
+            "iceberg",
+            "Turns change records into rows of the Iceberg table",
+            config=config,
+            key=key,
+            network=network,
+        ),
+    )
+    cdk.CfnOutput(stack, "IcebergTable", value=iceberg.name, description="Iceberg table of the changes, in Database")
+    cdk.CfnOutput(
+        stack, "IcebergReaderPolicy", value=iceberg.reader.managed_policy_arn, description="Who reads IcebergTable"
+    )
+    return iceberg
 
 
 def own_lake(stack: cdk.Stack, storage: Storage, key: kms.IKey) -> Destination:

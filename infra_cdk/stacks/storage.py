@@ -92,7 +92,7 @@ def _log_rules(config: Config) -> list[s3.LifecycleRule]:
             expired_object_delete_marker=True,
             noncurrent_version_expiration=cdk.Duration.days(1),
         )
-        for made in ("checkpoints", "compacted")
+        for made in ("checkpoints", "compacted", *(["iceberg"] if config.iceberg else []))
     ]
     if config.archive != "none":
         # S3 leaves objects of less than 128 KB where they are: moving one costs more than it saves.

@@ -21,16 +21,31 @@ def transform_function(
     """Make the function, or none where Firehose's own delimiter does. In a network, it reaches nothing."""
     if config.transform == "delimiter":
         return None
-    place = network.place(network.group("TransformGroup", "The transform function")) if network else {}
-    return function(
+    return writing_function(
         scope,
         "Transform",
+        config.transform,
+        "Turns change records into what the log stores",
+        config=config,
+        key=key,
+        network=network,
+    )
+
+
+def writing_function(
+    scope: Construct, id: str, mode: str, description: str, *, config: Config, key: kms.IKey, network: Network | None
+) -> lambda_.Function:
+    """Make a function that writes records in one of the handler's modes."""
+    place = network.place(network.group(f"{id}Group", f"The function {id}")) if network else {}
+    return function(
+        scope,
+        id,
         config=config,
         key=key,
         code=package(FILES),
         handler="handler.handler",
-        description="Turns change records into what the log stores",
-        environment={"MODE": config.transform},
+        description=description,
+        environment={"MODE": mode},
         memory=config.lambda_memory,
         timeout=cdk.Duration.minutes(3),  # Firehose waits for 5 minutes
         **place,

@@ -21,6 +21,7 @@ from constructs import Construct
 
 from infra_cdk.config import Config
 from infra_cdk.stacks.delivery import Delivery
+from infra_cdk.stacks.iceberg import Iceberg
 from infra_cdk.stacks.reports import Reports, Scheduled, scheduled
 from infra_cdk.stacks.search import Search
 from infra_cdk.stacks.source import Source
@@ -185,6 +186,18 @@ class Watch(Construct):
             age = search.function.metric("IteratorAge", statistic="Maximum", period=_MINUTES)
             self._alarm("SearchLate", age, _HOUR_MS, "Documents are an hour behind the table")
             self._row("Search lag", [age], [self._letters("SearchLetters", search.dead_letters)])
+
+    def iceberg(self, iceberg: Iceberg, lake: s3.Bucket) -> None:
+        """Watch the second delivery, into the Iceberg table, and what could not be written there."""
+        kind = "DeliveryToIceberg"
+        fresh, success = _firehose(iceberg.stream.ref, f"{kind}.DataFreshness", f"{kind}.Success")
+        late = max(900, 3 * self.config.buffer_seconds)
+        self._alarm("IcebergFreshness", fresh, late, f"Changes are not in the Iceberg table after {late} s", periods=2)
+        self._row("Iceberg delivery", [fresh], [success])
+        self.function(iceberg.transform, "IcebergTransform")
+        self._objects(
+            "IcebergErrors", lake, {"prefix": "iceberg-errors/"}, "changes that could not be put into Iceberg are in"
+        )
 
     def reports(self, reports: Reports) -> None:
         """Tell of tasks that did not begin, or ended with another exit code than 0."""

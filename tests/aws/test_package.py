@@ -16,8 +16,10 @@ from tests.helpers.aws.fixtures import credentials  # noqa: F401
 from tests.helpers.aws.lake import BUCKET, DATABASE, declare, place
 from workbench import aws
 from workbench.aws import Athena, Catalog, S3Files, open_session, spent
+from workbench.aws.table_definitions import table_input
 from workbench.config import Settings, load_settings
 from workbench.errors import ConfigError, ExportError, QueryError, StoreError, TableNotFound
+from workbench.model.records import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 ORDERS = [
@@ -65,6 +67,28 @@ def test_a_table_that_is_no_change_log_is_asked_by_the_package_alone(athena, set
     with pytest.raises(TableNotFound, match="holds no change log"):
         Catalog(open_session(settings), settings).table("orders")
     assert session_of(empty).client("s3").list_objects_v2(Bucket="results")["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("spelled", ["ICEBERG", "iceberg"])
+def test_an_iceberg_table_of_changes_is_no_log_and_what_to_ask_is_said(settings, empty, spelled):
+    columns = [{"Name": name, "Type": "string"} for name in COLUMNS]
+    changes = table_input("items", f"s3://{BUCKET}/data/items/")
+    iceberg = {
+        "Name": "items_iceberg",
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {"table_type": spelled, "metadata_location": f"s3://{BUCKET}/iceberg/items/metadata/0.json"},
+        "StorageDescriptor": {"Columns": columns, "Location": f"s3://{BUCKET}/iceberg/items"},
+    }
+    for table in (changes, iceberg):
+        declare(empty, table)
+    catalog = Catalog(open_session(settings), settings)
+    assert [log.name for log in catalog.tables()] == ["items"]
+    with pytest.raises(TableNotFound) as refused:
+        catalog.table("items_iceberg")
+    assert str(refused.value) == (
+        f"{DATABASE}.items_iceberg is an Iceberg table, whose files are rewritten: what arrived when, came twice or cannot "
+        "be read is not to be told from it. Ask the change log it was made beside, or of"
+    )
 
 
 def test_an_empty_text_stays_apart_from_null_and_a_semicolon_is_no_error(athena):

@@ -103,8 +103,10 @@ def invoke(variants: Mapping[str, Synthesised], tmp_path_factory: pytest.TempPat
     """Run the transform function of a variant on events: its responses, and the lines it logged."""
     folder = tmp_path_factory.mktemp("lambda")
 
-    def run(events: Iterable[dict[str, Any]], variant: str = "single") -> tuple[list[dict], list[dict]]:
-        function = only(variants[variant], "AWS::Lambda::Function", "Transform")
+    def run(
+        events: Iterable[dict[str, Any]], variant: str = "single", name: str = "Transform"
+    ) -> tuple[list[dict], list[dict]]:
+        function = only(variants[variant], "AWS::Lambda::Function", f"/{name}")
         digest = function["Code"]["S3Key"].removesuffix(".zip")
         unpacked = folder / digest
         if not unpacked.exists():

@@ -74,6 +74,17 @@ def test_a_config_cannot_be_changed():
             "archive=GLACIER_IR moves what is compacted, and no schedule compacts: add "
             "compact: cron(0 4 * * ? *) compact {table} to schedules, or leave out archive",
         ),
+        (
+            {"format": "iceberg"},
+            "format=iceberg: the log itself stays objects that nobody rewrites, for which object a change came in tells "
+            "when it arrived, and what came twice or cannot be read; Iceberg's optimizers join files and expire "
+            "snapshots. iceberg=true delivers the same changes into an Iceberg table beside it",
+        ),
+        (
+            {"iceberg": "true", "lake_formation": "arn:aws:iam::123456789012:role/Analyst"},
+            "iceberg and lake_formation: nothing grants Firehose and Glue's optimizers the Iceberg table; leave out one "
+            "of the two",
+        ),
         ({"production": "true", "keep": "false"}, "keep=false would delete a production log: leave out one of the two"),
         (
             {"production": "true", "stream_retention_hours": "72"},
@@ -198,6 +209,7 @@ def test_a_bad_value_is_one_line_that_says_what_would_do(context, message):
         {"results_days": "1"},
         {"archive_days": "90"},
         {"archive": "GLACIER_IR"},
+        {"iceberg": "true"},
         {"reports": "true"},
         {"schedules": "a: rate(1 day) tables"},
         {"timezone": "Europe/Berlin"},

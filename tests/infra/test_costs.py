@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra_cdk import costs
+from infra_cdk import alternatives, costs
 from infra_cdk.config import Config
 from infra_cdk.stacks.reports import scheduled
 from infra_cdk.variants import VARIANTS
@@ -74,13 +74,13 @@ def test_what_reports_add_is_what_the_arithmetic_gives_by_hand():
     assert busy["reports=true: checkpoint, a query a day"] == pytest.approx(
         30.417 * ((3.0570 + 3.0994) / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004), rel=1e-3
     )
-    # a day's objects read, and ten written, once a day; after a year 0.44 times the log is stored beside it
+    # a day's objects read, and ten written, once a day; after a year 0.65 times the log is stored beside it
     compaction = "reports=true: compaction, a query a day, and a year of it"
     assert small[compaction] == pytest.approx(
-        30.417 * (0.010189 / 1024 * 5 + 0.024 * 0.005 + 0.288 * 0.0004 + 0.010 * 0.005) + 3.719 * 0.44 * 0.023, rel=1e-3
+        30.417 * (0.010189 / 1024 * 5 + 0.024 * 0.005 + 0.288 * 0.0004 + 0.010 * 0.005) + 3.719 * 0.65 * 0.023, rel=1e-3
     )
     assert busy[compaction] == pytest.approx(
-        30.417 * (3.0570 / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004 + 0.010 * 0.005) + 1115.8 * 0.44 * 0.023, rel=1e-3
+        30.417 * (3.0570 / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004 + 0.010 * 0.005) + 1115.8 * 0.65 * 0.023, rel=1e-3
     )
     # 7 questions a day of 7 days, and 5 a week of 8: 212.92 and 21.726 of them a month; 8.690 begin with a checkpoint
     assert small["reports=true: reports of 7 and 8 days"] == pytest.approx(
@@ -101,14 +101,33 @@ def test_what_compaction_and_the_archive_change_of_a_year_is_what_the_arithmetic
     assert list(costs.after_a_year(costs.BUSY).values()) == pytest.approx(
         [
             1115.8 / 1024 * 5 + 137.33 * 0.0004 + 8.760 * 0.005,  # objects; hours
-            1115.8 * 0.44 / 1024 * 5 + 3.650 * 0.0004 + 0.365 * 0.005,  # ten objects a day; days
+            1115.8 * 0.65 / 1024 * 5 + 3.650 * 0.0004 + 0.365 * 0.005,  # ten objects a day; days
             1115.8 * 0.023,
-            1115.8 * 0.004 + 1115.8 * 0.44 * 0.023,  # objects of 8 MB
+            1115.8 * 0.004 + 1115.8 * 0.65 * 0.023,  # objects of 8 MB
         ],
         rel=1e-3,
     )
     *_, in_s3, archived = costs.after_a_year(costs.SMALL).values()  # objects of 37 KB stay where they are
-    assert archived == pytest.approx(in_s3 * 1.44)
+    assert archived == pytest.approx(in_s3 * 1.65)
+
+
+def test_alternatives_are_priced_as_the_arithmetic_gives_by_hand_and_are_in_the_readme():
+    found = {each.name: (each.small, each.busy) for each in alternatives.alternatives()}
+    # 10 minutes of 2 DPUs a day; rows are 1.02 times the log; 715.26 GB of records a month
+    optimized = 30.417 * 10 / 60 * 2 * 0.44
+    captured = 30.00 + 29.20 + 858.31 * 0.08 + 715.26 * 0.04 + 92_358 * 0.0000133334 + 0.7324 * 0.20
+    beside = 715.26 * (0.04 + 0.075) + 92_358 * 0.0000133334 + 0.7324 * 0.20 + 1115.8 * 1.02 * 0.023 + optimized
+    assert found["this pipeline"][1] == pytest.approx(captured + 1430.5 * 0.029 + 1115.8 * 0.023 + 0.0572, rel=1e-3)
+    assert found["`iceberg=true`, beside it"][1] == pytest.approx(beside, rel=1e-3)
+    upserts = captured + 715.26 * 0.075 + 3.0994 * 1.02 * 0.023 + optimized
+    assert found["Firehose upserts into Iceberg"][1] == pytest.approx(upserts, rel=1e-3)
+    tables = captured + 715.26 * 0.075 + 1115.8 * 1.02 * 0.0265 + 92.98 * 1.02 * 0.005
+    assert found["S3 Tables, appended to by Firehose"][1] == pytest.approx(tables, rel=1e-3)
+    # 10 M items of 1 KB are 9.54 GB; 300 M changes of 1 KB, 286.1
+    exports = 9.537 * 0.20 + 286.1 * 0.10
+    assert found["zero-ETL, or incremental exports"][1] == pytest.approx(exports, rel=1e-3)
+    assert all(0 < small < busy for small, busy in found.values())
+    assert alternatives.table() in README.read_text(encoding="utf-8")
 
 
 def test_what_other_settings_add_is_what_the_arithmetic_gives_by_hand():

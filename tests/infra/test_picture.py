@@ -63,6 +63,7 @@ def test_an_arrow_goes_both_ways_where_objects_are_put_too(drawn):
     assert drawn.puts == {
         ("Delivery", "Storage"),
         ("Search", "Storage"),
+        ("Iceberg", "Storage"),
         ("Exporter", "Storage"),
         ("Athena", "Storage"),
         ("Reports", "Storage"),

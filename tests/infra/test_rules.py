@@ -26,7 +26,7 @@ WILDCARDS = {
     r"AWS::KMS::Key .*": "the statement of the account's root, which lets IAM decide; and in a key's policy * is the "
     "key itself",
     r"AWS::S3::BucketPolicy s3:(PutBucketPolicy|GetBucket\*|List\*|DeleteObject\*) on .*": "the CDK's emptying of buckets that are to be deleted: keep=false only",
-    r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) s3:\w+ on .*/(data|errors|checkpoints|compacted|results|reports|search|exports)/"
+    r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) s3:\w+ on .*/(data|errors|checkpoints|compacted|results|reports|search|exports|iceberg|iceberg-errors)/"
     r"(\w+/)?\*": "objects, whose names are not known before, below one prefix",
     r"AWS::S3::BucketPolicy s3:\w+ on .*/(data/\w+/|errors/\w+/|lake/|results/|reports/|replica/)\*": "the same, by another account's Firehose, or by S3's access logs",
     r"AWS::EC2::VPCEndpoint s3:GetObject on .*:s3:::prod-.*-starport-layer-bucket/\*": "the layers of images are there",
@@ -44,6 +44,8 @@ WILDCARDS = {
     r"AWS::IAM::ManagedPolicy dynamodb:DescribeExport on .*/export/\*": "the exports of the one table",
     r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) glue:\w+ on .*:table/\w+/(workbench_baseline_)?\*": "the tables of this one database",
     r"AWS::IAM::Policy logs:\w+ on .*:log-group:/aws-glue/crawlers\*": "Glue names a crawler's log group",
+    r"AWS::IAM::Policy logs:\w+ on .*:log-group:/aws-glue/iceberg-[a-z-]+/logs:\*": "Glue names the streams of its "
+    "optimizers' logs",
     r"AWS::IAM::Policy kms:(Decrypt|GenerateDataKey) on .*:210987654321:key/\*": "the other account's key, by its alias",
 }
 
@@ -63,6 +65,9 @@ INSIDE = {  # names within something that has one of these
     ("AWS::Logs::LogStream", "LogStreamName"),
     ("AWS::IAM::Policy", "PolicyName"),
     ("AWS::Glue::Table", "DatabaseName"),
+    ("AWS::Glue::Table", "Name"),
+    ("AWS::Glue::TableOptimizer", "DatabaseName"),
+    ("AWS::Glue::TableOptimizer", "TableName"),
     ("AWS::Glue::Crawler", "DatabaseName"),
     ("AWS::Logs::LogStream", "LogGroupName"),
     ("AWS::SNS::Topic", "DisplayName"),

@@ -26,7 +26,7 @@ from workbench.aws.partition_values import Values
 from workbench.aws.partitions import Partitions, partitions_of
 from workbench.aws.registration import options_of
 from workbench.aws.session import Session
-from workbench.aws.table_definitions import CHECKPOINTS, VIEW, ddl, table_input
+from workbench.aws.table_definitions import CHECKPOINTS, ICEBERG, VIEW, ddl, table_input
 from workbench.config import Settings
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, WorkbenchError, did_you_mean
 from workbench.sql import layouts
@@ -86,6 +86,11 @@ class Catalog(LogObjects):
                 f"there is no table {glue!r} in the Glue database {self.database!r}, {there} "
                 "Register a bucket's change log by `workbench table create`"
             ) from error.__cause__
+        if _is_iceberg(description):
+            raise TableNotFound(
+                f"{self.database}.{glue} is an Iceberg table, whose files are rewritten: what arrived when, came twice "
+                "or cannot be read is not to be told from it. Ask the change log it was made beside, or of"
+            )
         log = self._log(description, name if name in self._names else None)
         if log.layout is None:
             raise TableNotFound(f"{self.database}.{glue} holds no change log: its columns are {', '.join(log.columns)}")
@@ -115,7 +120,7 @@ class Catalog(LogObjects):
         parameters = table.get("Parameters", {})
         projected = parameters.get("projection.enabled", "").lower() == "true"
         location, layout = stored.get("Location", ""), layouts.layout_of_columns(columns)
-        layout = None if CHECKPOINTS in parameters or table.get("TableType") == VIEW else layout
+        layout = None if CHECKPOINTS in parameters or table.get("TableType") == VIEW or _is_iceberg(table) else layout
         template = parameters.get("storage.location.template", "") if projected else ""
         if template and not template.startswith(location):
             location = template.partition("${")[0].rpartition("/")[0] + "/"
@@ -152,3 +157,8 @@ class Catalog(LogObjects):
             advice="`workbench check` tells which permission or credential is missing",
             when={"EntityNotFoundException": "see the databases by `aws glue get-databases`", **(when or {})},
         )
+
+
+def _is_iceberg(table: TableTypeDef) -> bool:
+    name, value = ICEBERG
+    return table.get("Parameters", {}).get(name, "").lower() == value

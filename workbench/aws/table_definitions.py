@@ -51,6 +51,8 @@ _COLUMNS: dict[str, dict[str, str]] = {
 }
 VIEW = "VIRTUAL_VIEW"
 """The type of a table of Glue's that is a view."""
+ICEBERG = ("table_type", "iceberg")
+"""Parameter of an Iceberg table, and its value in lower case: https://iceberg.apache.org/docs/latest/aws/#glue-catalog"""
 CHECKPOINTS = "workbench.log.checkpoints"
 """Parameter of a table that holds the checkpoints of a log, and no log."""
 _READ_BY: dict[Stored, tuple[str, str, dict[str, str]]] = {

@@ -4,7 +4,9 @@
 
 - ``envelope``: the columns of `workbench.model.records.COLUMNS`, keys and images as texts of canonical DynamoDB JSON;
 - ``newline``: the record as it came, once it is known to be one, and a line feed;
-- ``flat``: the event's metadata and one plain column an attribute, those of maps with dotted names.
+- ``flat``: the event's metadata and one plain column an attribute, those of maps with dotted names;
+- ``iceberg``: the columns of ``envelope``, the time in microseconds since 1970, as Firehose wants it for a table of
+  Iceberg, which takes one object a record: https://docs.aws.amazon.com/firehose/latest/dev/apache-iceberg-destination-supp.html
 
 A record that cannot be read is answered ProcessingFailed: Firehose stores it, as it came, under the error prefix, and
 the others go their way. Firehose allows 6 MB of response, and sends a batch that got a larger one again and again:
@@ -19,6 +21,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workbench.errors import RecordRefused
@@ -29,6 +32,7 @@ LARGEST_RESPONSE = 6_000_000
 NAMED_FAILURES = 20
 """So many failures, and reasons, are named in the log; the rest of a batch is counted."""
 LONGEST_REASON = 200
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Names of an attribute that would be read as a result's own, or as those of another layout, beside METADATA's.
 _TAKEN = frozenset({"_changed_at", "_deleted_at", "_by_ttl", "dynamodb", "new_image", "old_image"})
@@ -71,11 +75,19 @@ def transform(data: object, write: Any) -> bytes:
         raise RecordRefused("empty")
     if write is _newline:
         return text.strip().encode() + b"\n"
+    if write is _iceberg and len(lines) > 1:
+        raise RecordRefused(f"{len(lines)} changes in one record: a row of Iceberg is one")
     return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _envelope(value: Any, text: str) -> str:
     return _text(canonical_change(value))
+
+
+def _iceberg(value: Any, text: str) -> str:
+    change = canonical_change(value)
+    since = datetime.fromisoformat(f"{change['ts']}+00:00") - _EPOCH
+    return _text(change | {"ts": since // timedelta(microseconds=1)})
 
 
 def _newline(value: Any, text: str) -> str:
@@ -98,7 +110,7 @@ def _flat(value: Any, text: str) -> str:
     return "{" + ",".join(f"{_text(name)}:{written}" for name, written in columns.items()) + "}"
 
 
-LINES = {"envelope": _envelope, "newline": _newline, "flat": _flat}
+LINES = {"envelope": _envelope, "newline": _newline, "flat": _flat, "iceberg": _iceberg}
 
 
 def column_name(path: tuple[str, ...]) -> str:
