@@ -43,7 +43,10 @@ PRICES: dict[str, Price] = {
     "Kinesis on-demand stream": _tested(0.04, "an hour", "kinesis_stream"),
     "Kinesis on-demand in": _tested(0.08, "a GB", "kinesis_stream"),
     "Kinesis on-demand out": _tested(0.04, "a GB, each reader", "kinesis_stream"),
+    "Kinesis on-demand, kept longer": _tested(0.10, "a GB a month, of 24 hours to 7 days", "kinesis_stream"),
     "Kinesis shard": _tested(0.015, "an hour", "kinesis_stream"),
+    "Kinesis shard, kept longer": _tested(0.02, "an hour, of 24 hours to 7 days", "kinesis_stream"),
+    "Kinesis shard, PUT units": _tested(0.014, "a million of 25 KB", "kinesis_stream"),
     "Firehose": Price(
         0.029, "a GB", "https://github.com/i05nagai/memorandum/blob/master/cloud/aws/kinesis_firehose.md", "no date"
     ),
@@ -89,12 +92,46 @@ _LAMBDA_MB_A_GB_SECOND = 13.7 / 1769 * 1024  # README, "The transform function":
 # Who asks for the key every five minutes: DynamoDB and Firehose, for the stream, and S3, for two buckets with bucket
 # keys. https://docs.aws.amazon.com/streams/latest/dev/costs-performance.html
 _KEY_USERS = 4
-# A report of notebook 03 asks so much every day, `quality` every week; both of the whole log, as they are scheduled.
-_DAILY_QUESTIONS = 7  # of seven days; a week's check asks three of eight days, and two of them and a checkpoint
 _REPORT_MINUTES, _CHECKPOINT_MINUTES, _IMAGE_GB, _INSIGHTS = 10, 2, 0.5, 20
+
+
+@dataclass(frozen=True)
+class Queries:
+    """What one call is on Athena: its queries, and how often these read what is asked about.
+
+    tests/engines/athena/test_scans.py counts them on a server that executes them. A question's objects are read once
+    more, by the process that asks it first, to count lines that are no change record (`count_unreadable`); where a
+    checkpoint is begun with, whether later changes overtake it is asked beside, which reads its keys twice; and Athena
+    reads what a query names twice as often.
+    """
+
+    queries: int
+    log: int
+    """Times that the objects of the window are read."""
+    checkpoint: int = 0
+    """Times that the checkpoint is read, where there is one."""
+
+
+QUESTION = Queries(2, 2)
+SINCE_CHECKPOINT = Queries(3, 3, 3)
+"""What is in the table, by a checkpoint and what came since."""
+COMPACTED = Queries(1, 1)
+"""A question over compacted days, whose lines were counted when they were made."""
+REPORT = Queries(8, 8)
+"""Notebook 03: seven questions in one process."""
+QUALITY = Queries(8, 8, 6)
+"""Of a window with a checkpoint before it: five questions, of which two begin with it."""
+CHECKPOINT = Queries(3, 4, 4)
+COMPACTION = Queries(2, 2)
 # A compacted day to its objects in gzip JSON, with images: ZSTD Parquet, ordered by keys and time (benchmarks.sizes);
 # and how many objects UNLOAD makes of it, assumed.
 _COMPACTED_SHARE, _COMPACTED_OBJECTS = 0.65, 10
+# The same changes stored otherwise, to gzip JSON: README, "JSON or Parquet", by `python -m benchmarks.sizes`.
+_PARQUET_SHARE = {"SNAPPY": 1.88, "GZIP": 1.07}
+_CHECKPOINT_SHARE = {"SNAPPY": 1.24, "ZSTD": 0.65}
+# Folders that Athena lists for a query that names none, after a year: four columns of numbers over ten years, years of
+# 12 months of 31 days; and one of hours, from the first to now.
+COMBINED_FOLDERS, HOURLY_FOLDERS = 10 * 12 * 31 * 24, 365 * 24
 
 
 @dataclass(frozen=True)
@@ -110,6 +147,8 @@ class Use:
     """A stored change, compressed, to its record; measured on 20,000 changes of generated persons."""
     months: int = 12
     """So long has been logged."""
+    shards: int = 1
+    """Of a stream that is not on demand: each takes 1,000 records and 1 MB a second."""
 
     @property
     def record_kb(self) -> float:
@@ -133,8 +172,13 @@ class Use:
 
     @property
     def state_gb(self) -> float:
-        """Size of a checkpoint: a change an item."""
+        """Size of what is in the table: a change an item, as the log has it."""
         return self.items * self.record_kb * _KB * self.stored_share
+
+    @property
+    def checkpoint_gb(self) -> float:
+        """Size of a checkpoint."""
+        return self.state_gb * _CHECKPOINT_SHARE["ZSTD"]
 
     @property
     def objects(self) -> float:
@@ -143,13 +187,44 @@ class Use:
 
 
 SMALL = Use(changes=1_000_000, item_kb=1, items=100_000, queries=200)
-BUSY = Use(changes=300_000_000, item_kb=1, items=10_000_000, queries=1_000)
+BUSY = Use(changes=300_000_000, item_kb=1, items=10_000_000, queries=1_000, shards=2)
 
 
-def _asked(gb: float, days: float, objects: float) -> float:
-    """Price a query: what it scans, a GET an object, and a LIST an hour's partition."""
-    scanned = max(gb, 10 / 1024) / 1024 * PRICE["Athena"]
-    return scanned + objects / 1000 * PRICE["S3 GET"] + days * 24 / 1000 * PRICE["S3 PUT, LIST"]
+def _asked(
+    call: Queries, gb: float, days: float, objects: float, *, checkpoint_gb: float = 0.0, folders: float | None = None
+) -> float:
+    """Price a call: what its queries scan, 10 MB at least each, a GET an object, and a LIST a folder.
+
+    Parameters
+    ----------
+    gb, days, objects
+        Of the log, that are read once.
+    checkpoint_gb
+        Size of the checkpoint.
+    folders
+        Partitions that are listed; an hour's where not given.
+    """
+    scanned = max(call.log * gb + call.checkpoint * checkpoint_gb, call.queries * 10 / 1024) / 1024 * PRICE["Athena"]
+    listed = days * 24 if folders is None else folders
+    return scanned + call.log * (objects / 1000 * PRICE["S3 GET"] + listed / 1000 * PRICE["S3 PUT, LIST"])
+
+
+def streams(use: Use) -> dict[str, float]:
+    """Price the stream on demand and by the shard, kept for a day and for three: dollars a month."""
+    on_demand = (
+        HOURS * PRICE["Kinesis on-demand stream"]
+        + use.changes * ceil(use.record_kb) * _KB * PRICE["Kinesis on-demand in"]
+        + use.raw_gb * PRICE["Kinesis on-demand out"]
+    )
+    shards = use.shards * HOURS * PRICE["Kinesis shard"]
+    shards += use.changes * ceil(use.record_kb / 25) / 1e6 * PRICE["Kinesis shard, PUT units"]
+    return {
+        "on demand": on_demand,
+        "on demand, stream_retention_hours=72": on_demand
+        + use.raw_gb * (72 - 24) / HOURS * PRICE["Kinesis on-demand, kept longer"],
+        "stream_shards=1 (busy: 2)": shards,
+        "the same, stream_retention_hours=72": shards + use.shards * HOURS * PRICE["Kinesis shard, kept longer"],
+    }
 
 
 def estimate(use: Use) -> dict[str, float]:
@@ -158,13 +233,11 @@ def estimate(use: Use) -> dict[str, float]:
     seconds = use.raw_gb * 1024 / _LAMBDA_MB_A_GB_SECOND
     return {
         "change data capture": use.changes * ceil(use.item_kb) / 1e6 * PRICE["DynamoDB change data capture"],
-        "Kinesis stream": HOURS * PRICE["Kinesis on-demand stream"]
-        + use.changes * ceil(use.record_kb) * _KB * PRICE["Kinesis on-demand in"]
-        + use.raw_gb * PRICE["Kinesis on-demand out"],
+        "Kinesis stream": streams(use)["on demand"],
         "Firehose": _delivered_gb(use) * PRICE["Firehose"],
         "Lambda": seconds * PRICE["Lambda (ARM)"] + calls / 1e6 * PRICE["Lambda requests"],
         "S3, after a year": use.log_gb * PRICE["S3 Standard"] + use.objects / 1000 * PRICE["S3 PUT, LIST"],
-        "Athena, queries of a day": use.queries * _asked(use.day_gb, 1, use.objects / DAYS),
+        "Athena, queries of a day": use.queries * _asked(QUESTION, use.day_gb, 1, use.objects / DAYS),
         "KMS": PRICE["KMS key"]
         + min(2, use.months // 12) * PRICE["KMS key, rotated"]
         + _KEY_USERS * HOURS * 12 / 1e4 * PRICE["KMS requests"],
@@ -176,17 +249,18 @@ def added(use: Use) -> dict[str, float]:
     """Estimate what settings add, and the table's own writes, to compare with: dollars a month."""
     runs = DAYS + DAYS / 7 + 2 * DAYS  # a report a day, `quality` a week, a checkpoint and a compaction a day
     hours = ((DAYS + DAYS / 7) * _REPORT_MINUTES + 2 * DAYS * _CHECKPOINT_MINUTES) / 60
-    daily = _asked(7 * use.day_gb, 7, 7 * use.objects / DAYS)
-    weekly = [_asked(8 * use.day_gb + state, 8, 8 * use.objects / DAYS) for state in (0, 0, 0, *[use.state_gb] * 2)]
+    daily = _asked(REPORT, 7 * use.day_gb, 7, 7 * use.objects / DAYS)
+    weekly = _asked(QUALITY, 8 * use.day_gb, 8, 8 * use.objects / DAYS, checkpoint_gb=use.checkpoint_gb)
     return {
         "reports=true: tasks, image, metrics": hours * (PRICE["Fargate vCPU"] + 4 * PRICE["Fargate memory"])
         + _IMAGE_GB * PRICE["ECR"]
         + runs / HOURS * _INSIGHTS * PRICE["CloudWatch metric"],
-        "reports=true: checkpoint, a query a day": DAYS * _asked(use.day_gb + use.state_gb, 1, use.objects / DAYS),
-        "reports=true: compaction, a query a day, and a year of it": DAYS
-        * (_asked(use.day_gb, 1, use.objects / DAYS) + _COMPACTED_OBJECTS / 1000 * PRICE["S3 PUT, LIST"])
+        "reports=true: a checkpoint a day": DAYS
+        * _asked(CHECKPOINT, use.day_gb, 1, use.objects / DAYS, checkpoint_gb=use.checkpoint_gb),
+        "reports=true: compaction every day, and a year of it": DAYS
+        * (_asked(COMPACTION, use.day_gb, 1, use.objects / DAYS) + _COMPACTED_OBJECTS / 1000 * PRICE["S3 PUT, LIST"])
         + use.log_gb * _COMPACTED_SHARE * PRICE["S3 Standard"],
-        "reports=true: reports of 7 and 8 days": DAYS * _DAILY_QUESTIONS * daily + DAYS / 7 * sum(weekly),
+        "reports=true: reports of 7 and 8 days": DAYS * daily + DAYS / 7 * weekly,
         "format=parquet": _delivered_gb(use) * PRICE["Firehose to Parquet"],
         "search=firehose: a second reader and Firehose": use.raw_gb * PRICE["Kinesis on-demand out"]
         + _delivered_gb(use) * PRICE["Firehose"],
@@ -199,11 +273,48 @@ def after_a_year(use: Use) -> dict[str, float]:
     days, objects = use.months * DAYS, use.objects * use.months
     archived = use.log_gb if use.log_gb / objects * 2**20 >= 128 else 0.0  # S3 moves no object of less than 128 KB
     return {
-        "a question of the whole log": _asked(use.log_gb, days, objects),
-        "the same, compacted": _asked(use.log_gb * _COMPACTED_SHARE, days / 24, days * _COMPACTED_OBJECTS),
+        "a question of the whole log": _asked(QUESTION, use.log_gb, days, objects),
+        "the same, by a checkpoint of yesterday": _asked(
+            SINCE_CHECKPOINT, use.day_gb, 1, use.objects / DAYS, checkpoint_gb=use.checkpoint_gb
+        ),
+        "the same, compacted": _asked(COMPACTED, use.log_gb * _COMPACTED_SHARE, days / 24, days * _COMPACTED_OBJECTS),
         "the log in S3, a month": use.log_gb * PRICE["S3 Standard"],
         "the same and its compacted days, with archive=GLACIER_IR": archived * PRICE["S3 Glacier Instant Retrieval"]
         + (use.log_gb - archived + use.log_gb * _COMPACTED_SHARE) * PRICE["S3 Standard"],
+    }
+
+
+def before_and_after(use: Use) -> dict[str, tuple[float, float]]:
+    """Compare version 0.2 with what is deployed now, a year on, both reckoned as above: dollars."""
+    days, objects, month = use.months * DAYS, use.objects * use.months, use.log_gb * PRICE["S3 Standard"]
+    year, snappy = after_a_year(use), _CHECKPOINT_SHARE["SNAPPY"] / _CHECKPOINT_SHARE["ZSTD"]
+    console = Queries(1, 1)  # which nobody counts unreadable lines for
+    checkpoint = "the same, by a checkpoint of yesterday"
+    return {
+        "a query in Athena's console that names no time: its listings alone": (
+            COMBINED_FOLDERS / 1000 * PRICE["S3 PUT, LIST"],
+            HOURLY_FOLDERS / 1000 * PRICE["S3 PUT, LIST"],
+        ),
+        "the same, of the whole log": (
+            _asked(console, use.log_gb, days, objects, folders=COMBINED_FOLDERS),
+            _asked(console, use.log_gb, days, objects, folders=HOURLY_FOLDERS),
+        ),
+        "a question of the whole log; after: compacted": (
+            year["a question of the whole log"],
+            year["the same, compacted"],
+        ),
+        "what is in the table, by a checkpoint of yesterday; SNAPPY, ZSTD": (
+            _asked(SINCE_CHECKPOINT, use.day_gb, 1, use.objects / DAYS, checkpoint_gb=use.checkpoint_gb * snappy),
+            year[checkpoint],
+        ),
+        "format=parquet: the log in S3, a month; SNAPPY, GZIP": (
+            month * _PARQUET_SHARE["SNAPPY"],
+            month * _PARQUET_SHARE["GZIP"],
+        ),
+        "the stream, a month; on demand, by the shard": (
+            streams(use)["on demand"],
+            streams(use)["stream_shards=1 (busy: 2)"],
+        ),
     }
 
 
@@ -246,6 +357,11 @@ def hourly() -> dict[str, tuple[float, str]]:
     }
 
 
+def _written(dollars: float) -> str:
+    """Write dollars, of less than five cents with two more digits."""
+    return f"${dollars:,.2f}" if dollars >= 0.05 else f"${dollars:.4f}"
+
+
 def tables() -> str:
     """Write the tables of the README."""
     small, busy, more, much = estimate(SMALL), estimate(BUSY), added(SMALL), added(BUSY)
@@ -260,7 +376,13 @@ def tables() -> str:
     lines += ["| **all, with reports=true** | " + " | ".join(f"**${total:,.0f}**" for total in totals) + " |", ""]
     few, many = after_a_year(SMALL), after_a_year(BUSY)
     lines += ["| after a year | small | busy |", "|---|--:|--:|"]
-    lines += [f"| {name} | ${few[name]:,.2f} | ${many[name]:,.2f} |" for name in few] + [""]
+    lines += [f"| {name} | {_written(few[name])} | {_written(many[name])} |" for name in few] + [""]
+    lines += ["| before and after | small, before | after | busy, before | after |", "|---|--:|--:|--:|--:|"]
+    light, heavy = before_and_after(SMALL), before_and_after(BUSY)
+    lines += [f"| {name} | " + " | ".join(map(_written, (*light[name], *heavy[name]))) + " |" for name in light] + [""]
+    slow, fast = streams(SMALL), streams(BUSY)
+    lines += ["| the stream, a month | small | busy |", "|---|--:|--:|"]
+    lines += [f"| {name} | ${slow[name]:,.2f} | ${fast[name]:,.2f} |" for name in slow] + [""]
     lines += ["| by the hour | a month | |", "|---|--:|---|"]
     lines += [f"| {name} | ${dollars:,.2f} | {about} |" for name, (dollars, about) in hourly().items()]
     lines += ["", "| assumed | $ | | as of |", "|---|--:|---|---|"]

@@ -36,8 +36,8 @@ SMALL = {
     "Firehose": 4.768 * 0.029,  # 5 KB a record
     "Lambda": 307.9 * 0.0000133334 + 0.0438 * 0.20,  # 2,441 MB at 7.93 MB a GB-second; 43,800 minutes
     "S3, after a year": 3.719 * 0.023 + 8.76 * 0.005,  # 12 times 0.31 GB; 8,760 objects
-    # 200 queries of a day, 10.4 MB; each lists 24 hours and gets 288 objects
-    "Athena, queries of a day": 200 * (9.950e-6 * 5 + 0.024 * 0.005 + 0.288 * 0.0004),
+    # 200 questions of a day, 10.4 MB, which is read twice; each time 24 hours are listed and 288 objects got
+    "Athena, queries of a day": 400 * (9.950e-6 * 5 + 0.024 * 0.005 + 0.288 * 0.0004),
     "KMS": 2 + 3.504 * 0.03,  # once rotated; 4 users, 8,760 times five minutes each
     "alarms, dashboard, logs": 11 * 0.10 + 3 + 0.02089 * 0.50,  # half a KB for each of 43,800 calls
 }
@@ -48,13 +48,13 @@ BUSY = {
     "Firehose": 1430.5 * 0.029,
     "Lambda": 92_358 * 0.0000133334 + 0.7324 * 0.20,  # a call a MB
     "S3, after a year": 1115.8 * 0.023 + 11.444 * 0.005,
-    "Athena, queries of a day": 1000 * (3.0570 / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004),
+    "Athena, queries of a day": 2000 * (3.0570 / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004),
     "KMS": 2 + 3.504 * 0.03,
     "alarms, dashboard, logs": 11 * 0.10 + 3 + 0.34925 * 0.50,
 }
 
 
-@pytest.mark.parametrize(("use", "by_hand", "total"), [(costs.SMALL, SMALL, 36.18), (costs.BUSY, BUSY, 246.63)])
+@pytest.mark.parametrize(("use", "by_hand", "total"), [(costs.SMALL, SMALL, 36.24), (costs.BUSY, BUSY, 261.83)])
 def test_the_estimates_are_what_the_arithmetic_gives_by_hand(use, by_hand, total):
     estimated = costs.estimate(use)
     assert estimated == pytest.approx(by_hand, rel=1e-3)
@@ -67,32 +67,33 @@ def test_what_reports_add_is_what_the_arithmetic_gives_by_hand():
     tasks = 7.822 * (0.04048 + 4 * 0.004445) + 0.5 * 0.10 + 95.6 / 730 * 20 * 0.30
     assert small["reports=true: tasks, image, metrics"] == pytest.approx(tasks, rel=1e-3)
     assert busy["reports=true: tasks, image, metrics"] == pytest.approx(tasks, rel=1e-3)
-    # a day's changes and 100,000 (10 M) states, of 2.5 KB at 13 %, once a day
-    assert small["reports=true: checkpoint, a query a day"] == pytest.approx(
-        30.417 * ((0.010189 + 0.030994) / 1024 * 5 + 0.024 * 0.005 + 0.288 * 0.0004), rel=1e-3
+    # a day's changes, and 100,000 (10 M) states of 2.5 KB at 13 % and 0.65 of that, each four times, once a day
+    assert small["reports=true: a checkpoint a day"] == pytest.approx(
+        30.417 * 4 * ((0.010189 + 0.65 * 0.030994) / 1024 * 5 + 0.024 * 0.005 + 0.288 * 0.0004), rel=1e-3
     )
-    assert busy["reports=true: checkpoint, a query a day"] == pytest.approx(
-        30.417 * ((3.0570 + 3.0994) / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004), rel=1e-3
+    assert busy["reports=true: a checkpoint a day"] == pytest.approx(
+        30.417 * 4 * ((3.0570 + 0.65 * 3.0994) / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004), rel=1e-3
     )
-    # a day's objects read, and ten written, once a day; after a year 0.65 times the log is stored beside it
-    compaction = "reports=true: compaction, a query a day, and a year of it"
+    # a day's objects read twice, and ten written, once a day; after a year 0.65 times the log is stored beside it
+    compaction = "reports=true: compaction every day, and a year of it"
     assert small[compaction] == pytest.approx(
-        30.417 * (0.010189 / 1024 * 5 + 0.024 * 0.005 + 0.288 * 0.0004 + 0.010 * 0.005) + 3.719 * 0.65 * 0.023, rel=1e-3
+        30.417 * (2 * (0.010189 / 1024 * 5 + 0.024 * 0.005 + 0.288 * 0.0004) + 0.010 * 0.005) + 3.719 * 0.65 * 0.023,
+        rel=1e-3,
     )
     assert busy[compaction] == pytest.approx(
-        30.417 * (3.0570 / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004 + 0.010 * 0.005) + 1115.8 * 0.65 * 0.023, rel=1e-3
+        30.417 * (2 * (3.0570 / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004) + 0.010 * 0.005) + 1115.8 * 0.65 * 0.023,
+        rel=1e-3,
     )
-    # 7 questions a day of 7 days, and 5 a week of 8: 212.92 and 21.726 of them a month; 8.690 begin with a checkpoint
+    # 30.417 times 8 reads of 7 days, and 4.3452 times 8 of 8 days and 6 of a checkpoint
+    reads = {"daily": 30.417 * 8 * 7, "weekly": 4.3452 * 8 * 8, "checkpoints": 4.3452 * 6 * 0.65}
     assert small["reports=true: reports of 7 and 8 days"] == pytest.approx(
-        212.92 * (7 * 0.010189 / 1024 * 5 + 7 * 0.024 * 0.005 + 7 * 0.288 * 0.0004)
-        + 21.726 * (8 * 0.010189 / 1024 * 5 + 8 * 0.024 * 0.005 + 8 * 0.288 * 0.0004)
-        + 8.690 * 0.030994 / 1024 * 5,
+        (reads["daily"] + reads["weekly"]) * (0.010189 / 1024 * 5 + 0.024 * 0.005 + 0.288 * 0.0004)
+        + reads["checkpoints"] * 0.030994 / 1024 * 5,
         rel=1e-3,
     )
     assert busy["reports=true: reports of 7 and 8 days"] == pytest.approx(
-        212.92 * (7 * 3.0570 / 1024 * 5 + 7 * 0.024 * 0.005 + 7 * 0.3762 * 0.0004)
-        + 21.726 * (8 * 3.0570 / 1024 * 5 + 8 * 0.024 * 0.005 + 8 * 0.3762 * 0.0004)
-        + 8.690 * 3.0994 / 1024 * 5,
+        (reads["daily"] + reads["weekly"]) * (3.0570 / 1024 * 5 + 0.024 * 0.005 + 0.3762 * 0.0004)
+        + reads["checkpoints"] * 3.0994 / 1024 * 5,
         rel=1e-3,
     )
 
@@ -100,7 +101,8 @@ def test_what_reports_add_is_what_the_arithmetic_gives_by_hand():
 def test_what_compaction_and_the_archive_change_of_a_year_is_what_the_arithmetic_gives_by_hand():
     assert list(costs.after_a_year(costs.BUSY).values()) == pytest.approx(
         [
-            1115.8 / 1024 * 5 + 137.33 * 0.0004 + 8.760 * 0.005,  # objects; hours
+            2 * (1115.8 / 1024 * 5 + 137.33 * 0.0004 + 8.760 * 0.005),  # objects; hours; read twice
+            3 * ((3.0570 + 0.65 * 3.0994) / 1024 * 5 + 0.3762 * 0.0004 + 0.024 * 0.005),  # a day, and a checkpoint
             1115.8 * 0.65 / 1024 * 5 + 3.650 * 0.0004 + 0.365 * 0.005,  # ten objects a day; days
             1115.8 * 0.023,
             1115.8 * 0.004 + 1115.8 * 0.65 * 0.023,  # objects of 8 MB
@@ -128,6 +130,59 @@ def test_alternatives_are_priced_as_the_arithmetic_gives_by_hand_and_are_in_the_
     assert found["zero-ETL, or incremental exports"][1] == pytest.approx(exports, rel=1e-3)
     assert all(0 < small < busy for small, busy in found.values())
     assert alternatives.table() in README.read_text(encoding="utf-8")
+
+
+def test_before_and_after_are_what_the_arithmetic_gives_by_hand():
+    busy, small = (list(costs.before_and_after(use).values()) for use in (costs.BUSY, costs.SMALL))
+    scanned, got = 1115.8 / 1024 * 5, 137.33 * 0.0004
+    assert busy == [
+        pytest.approx(each, rel=1e-3)
+        for each in (
+            (89.280 * 0.005, 8.760 * 0.005),  # 10 years of 12 months of 31 days of 24 hours; 365 days
+            (scanned + got + 89.280 * 0.005, scanned + got + 8.760 * 0.005),
+            (2 * (scanned + got + 8.760 * 0.005), 0.65 * scanned + 3.650 * 0.0004 + 0.365 * 0.005),
+            tuple(
+                3 * ((3.0570 + share * 3.0994) / 1024 * 5 + 0.3762 * 0.0004 + 0.024 * 0.005) for share in (1.24, 0.65)
+            ),
+            (1115.8 * 1.88 * 0.023, 1115.8 * 1.07 * 0.023),
+            (126.47, 26.10),
+        )
+    ]
+    assert small == [
+        pytest.approx(each, rel=1e-3)
+        for each in (
+            (0.4464, 0.0438),
+            (0.018159 + 105.12 * 0.0004 + 0.4464, 0.018159 + 105.12 * 0.0004 + 0.0438),  # 3.719 GB
+            (2 * (0.018159 + 105.12 * 0.0004 + 0.0438), 0.65 * 0.018159 + 3.650 * 0.0004 + 0.365 * 0.005),
+            tuple(
+                3 * ((0.010189 + share * 0.030994) / 1024 * 5 + 0.288 * 0.0004 + 0.024 * 0.005)
+                for share in (1.24, 0.65)
+            ),
+            (3.719 * 1.88 * 0.023, 3.719 * 1.07 * 0.023),
+            (29.52, 10.964),
+        )
+    ]
+
+
+def test_streams_are_what_the_arithmetic_gives_by_hand_and_shards_have_room():
+    assert list(costs.streams(costs.SMALL).values()) == pytest.approx(
+        [
+            29.20 + 2.861 * 0.08 + 2.384 * 0.04,
+            29.20 + 2.861 * 0.08 + 2.384 * 0.04 + 2.384 * 48 / 730 * 0.10,
+            730 * 0.015 + 1 * 0.014,
+            730 * 0.015 + 1 * 0.014 + 730 * 0.02,
+        ],
+        rel=1e-3,
+    )
+    assert list(costs.streams(costs.BUSY).values()) == pytest.approx(
+        [126.47, 126.47 + 715.26 * 48 / 730 * 0.10, 2 * 10.95 + 300 * 0.014, 2 * 10.95 + 300 * 0.014 + 2 * 14.60],
+        rel=1e-3,
+    )
+    large = replace(costs.BUSY, item_kb=13)  # records of 26.5 KB are two PUT units
+    assert costs.streams(large)["stream_shards=1 (busy: 2)"] == pytest.approx(2 * 10.95 + 600 * 0.014)
+    for use in (costs.SMALL, costs.BUSY):  # ten times as much in a busy hour as in others
+        assert 10 * use.changes / (730 * 3600) < use.shards * 1000
+        assert 2 * use.raw_gb * 1024 / (730 * 3600) < use.shards
 
 
 def test_what_other_settings_add_is_what_the_arithmetic_gives_by_hand():
@@ -170,8 +225,8 @@ def test_sizes_are_rounded_up_as_aws_does():
         assert line(name, 0.1) == line(name, 1)
         assert line(name, 1.01) == 2 * line(name, 1)
     tiny = costs.estimate(replace(costs.SMALL, changes=1, queries=1024 * 1024))["Athena, queries of a day"]
-    # 10 MB a query at least, a list of each of 24 hours, and what there is to get: an object a month
-    assert tiny == pytest.approx(10 * 5 + 2**20 * (24 * 0.005 + 0.0004 / 30.417) / 1000, rel=1e-3)
+    # 10 MB a query at least, of which a question is two, a list of each of 24 hours, and what there is to get: an object a month
+    assert tiny == pytest.approx(2 * 10 * 5 + 2 * 2**20 * (24 * 0.005 + 0.0004 / 30.417) / 1000, rel=1e-3)
 
 
 def test_what_is_counted_is_what_is_deployed(variants):
@@ -199,4 +254,4 @@ def test_reports_are_estimated_as_they_are_scheduled():
     told = {each.command[0]: each.command[-1] for each in scheduled(Config())}
     assert (told["report"], told["quality"]) == ("start=-7d", "--start=-8d")
     notebook = Path("notebooks/03_change_frequency.ipynb").read_text(encoding="utf-8")
-    assert notebook.count("wb.change_frequency(") == costs._DAILY_QUESTIONS
+    assert notebook.count("wb.change_frequency(") == costs.REPORT.queries - 1
