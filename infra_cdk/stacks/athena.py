@@ -194,17 +194,18 @@ class Athena(Construct):
             bucket_key_use(self, key.key_arn, lake, "GenerateDataKey", sid="KeyOfMade"),
         ]
         if config.archive != "none":
-            # Only this tag, so that nobody can be let in, or an object moved, by another one:
+            # An object's tags are put all at once: those it has are read before, and may be put again beside this one.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging-and-policies.html
-            rights.append(
+            objects = [f"{lake}/data/{config.log_name}/*"]
+            rights += [
+                iam.PolicyStatement(sid="ReadTags", actions=["s3:GetObjectTagging"], resources=objects),
                 iam.PolicyStatement(
                     sid="TagCompacted",
                     actions=["s3:PutObjectTagging"],
-                    resources=[f"{lake}/data/{config.log_name}/*"],
+                    resources=objects,
                     conditions={
-                        "StringEquals": {f"s3:RequestObjectTag/{tag}": value for tag, value in ARCHIVED.items()},
-                        "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": list(ARCHIVED)},
+                        "StringEquals": {f"s3:RequestObjectTag/{tag}": value for tag, value in ARCHIVED.items()}
                     },
-                )
-            )
+                ),
+            ]
         return rights

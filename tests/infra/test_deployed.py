@@ -446,6 +446,52 @@ def test_a_task_may_keep_checkpoints_of_the_log_and_remove_old_ones_and_change_n
     assert aws("s3").get_object(Bucket=lake, Key=log)["Body"].read() == b"x"
 
 
+@pytest.mark.parametrize("who", ["task", "maintainer"])
+def test_who_compacts_keeps_days_reads_the_tags_of_the_log_and_replaces_no_object(aws, reporting, who):
+    inline = policies_of(aws, physical(reporting, "ReportsTaskRole")) if who == "task" else []
+    managed = () if who == "task" else (reporting["AnalystPolicy"], reporting["MaintenancePolicy"])
+    me = user(aws, f"compacts-{who}", *inline, arns=managed)
+    s3, glue = aws("s3", **me), aws("glue", **me)
+    lake, database = reporting["LakeBucket"], reporting["Database"]
+    day, log = "compacted/items/day=2026-01-01/made=1/", f"data/items/year=2026/of-{who}"
+    for key in (log, "data/others/there"):
+        aws("s3").put_object(Bucket=lake, Key=key, Body=b"x")
+    stored = {"Columns": [{"Name": "keys", "Type": "string"}], "Location": f"s3://{lake}/{day}"}
+    keys = [{"Name": name, "Type": "string"} for name in ("day", "made")]
+    table = {"Name": "items_compacted", "PartitionKeys": keys, "StorageDescriptor": stored}
+    names = {"DatabaseName": database, "TableName": "items_compacted"}
+
+    def make_table() -> None:
+        with suppress(glue.exceptions.AlreadyExistsException):
+            glue.create_table(DatabaseName=database, TableInput=table)
+
+    assert (
+        allowed(
+            lambda: s3.put_object(Bucket=lake, Key=f"{day}x.parquet", Body=b"x"),
+            lambda: s3.get_object(Bucket=lake, Key=f"{day}x.parquet"),
+            lambda: s3.list_objects_v2(Bucket=lake, Prefix="compacted/items/"),
+            make_table,
+            lambda: glue.create_partition(
+                **names, PartitionInput={"Values": ["2026-01-01", who], "StorageDescriptor": stored}
+            ),
+            lambda: glue.delete_partition(**names, PartitionValues=["2026-01-01", who]),
+            lambda: s3.delete_object(Bucket=lake, Key=f"{day}x.parquet"),
+            lambda: s3.get_object_tagging(Bucket=lake, Key=log),
+        )
+        == [True] * 8
+    )
+    assert (
+        allowed(
+            lambda: s3.get_object_tagging(Bucket=lake, Key="data/others/there"),
+            lambda: s3.put_object(Bucket=lake, Key=log, Body=b"y"),
+            lambda: s3.delete_object(Bucket=lake, Key=log),
+        )
+        == [False] * 3
+    )
+    writes = may_write(aws, f"compacts-{who}", f"{database}/items_compacted")
+    assert writes == {"CreateTable", "CreatePartition", "DeletePartition"}
+
+
 def test_who_starts_reports_may_give_up_into_its_queue_and_read_nothing(aws, reporting):
     me = user(aws, "starter", *policies_of(aws, physical(reporting, "ReportsStartRole")))
     queue = physical(reporting, "ReportsDeadLetters")
