@@ -18,7 +18,7 @@ import aws_cdk as cdk
 from infra_cdk.config import Config, read_config
 from infra_cdk.nag import REASONS, Reason, Rules
 from infra_cdk.stacks.governance import Replica
-from infra_cdk.stacks.pipeline import Consumer, Pipeline, Producer
+from infra_cdk.stacks.pipeline import Consumer, Pipeline, Producer, TablesPipeline, TablesProducer
 from infra_cdk.stacks.search_only import SearchOnly
 from workbench.errors import ConfigError
 
@@ -30,12 +30,13 @@ def build(
     app = cdk.App(context=dict(context or {}), outdir=outdir, analytics_reporting=False)
     config = read_config(app.node.get_all_context())
     if config.variant == "cross-account":
-        Producer(app, f"{config.name}Producer", config=config, env=_in(config.producer_account, config))
+        producer = TablesProducer if config.several else Producer
+        producer(app, f"{config.name}Producer", config=config, env=_in(config.producer_account, config))
         lake: cdk.Stack = Consumer(
             app, f"{config.name}Consumer", config=config, env=_in(config.consumer_account, config)
         )
     else:
-        stack = SearchOnly if config.search_only else Pipeline
+        stack = SearchOnly if config.search_only else TablesPipeline if config.several else Pipeline
         lake = stack(app, config.name, config=config, env=_place(config))
     if config.replica_region:  # replication cannot be switched on before its destination is there
         account = None if cdk.Token.is_unresolved(lake.account) else lake.account

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from workbench.errors import ConfigError, ParameterError, did_you_mean
 from workbench.model.attribute_paths import column_path
+from workbench.model.records import log_name
 from workbench.sandbox.datasets import DATASETS
 
 _TABLE_ARN = re.compile(r"arn:aws[\w-]*:dynamodb:([\w-]+):(\d{12}):table/([\w.-]{3,255})")
+_TABLE = rf"([\w.-]{{3,255}}|{_TABLE_ARN.pattern})"
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 # Settings that say something of the log, or of what reads it.
 _OF_LOG = (
@@ -44,6 +46,20 @@ _NO_ICEBERG_LOG = (
     "it arrived, and what came twice or cannot be read; Iceberg's optimizers join files and expire snapshots. "
     "iceberg=true delivers the same changes into an Iceberg table beside it"
 )
+# What is one table's own, and so is not given with several.
+_OF_ONE = (
+    "table",
+    "log",
+    "generator",
+    "partition_key",
+    "sort_key",
+    "ttl_attribute",
+    "search",
+    "table_stream",
+    "view",
+    "iceberg",
+)
+_MOST_TABLES = 200
 _OF_STREAM = ("stream_shards", "stream_retention_hours", "search_rotation", "search_backup")
 
 
@@ -100,6 +116,17 @@ class Config:
         "Name or ARN of an existing table whose changes are captured; without it a table is made",
         pattern=rf"|[\w.-]{{3,255}}|{_TABLE_ARN.pattern}",
         example="orders",
+    )
+    tables: str = option(
+        "",
+        "Several existing tables instead, by name or ARN, with commas between them: one lake for all",
+        pattern=rf"|{_TABLE}(,\s*{_TABLE})*",
+        example="orders,customers",
+    )
+    stream: str = option(
+        "shared",
+        "tables: one Kinesis and one Firehose stream for all of them, or one of each for every table",
+        choices=("shared", "each"),
     )
     log: str = option(
         "",
@@ -293,6 +320,7 @@ class Config:
                 len({name for name, _ in self.keys}) < len(self.keys),
                 f"sort_key={self.sort_key}: the partition key has this name",
             ),
+            *self._contradictions_of_several(),
             (bool(self.table and self.generator), "generator writes into a new table: leave out table or generator"),
             (
                 self.archive != "none" and self.reports and not re.search(r"\)\s+compact\s", self.schedules),
@@ -317,10 +345,12 @@ class Config:
                 self.variant == "cross-account" and self.producer_account == self.consumer_account,
                 "producer_account and consumer_account are the same: take variant=single",
             ),
-            (
-                self.variant == "cross-account"
-                and self.table_place not in (None, (self.region, self.producer_account)),
-                f"table={self.table}: not in region {self.region} of producer_account {self.producer_account}",
+            *(
+                (
+                    self.variant == "cross-account" and _place(arn) not in (None, (self.region, self.producer_account)),
+                    f"{kind}={arn}: not in region {self.region} of producer_account {self.producer_account}",
+                )
+                for kind, arn in [("table", self.table), *(("tables", table) for table in self._named)]
             ),
             (
                 self.variant == "single" and any(accounts),
@@ -345,7 +375,7 @@ class Config:
                 "leave out one of the two",
             ),
             (
-                bool(self.table_key) and not (self.undo and self.table),
+                bool(self.table_key) and not (self.undo and (self.table or self.tables)),
                 "table_key is an existing table's, for undo: give table and undo, or leave it out",
             ),
             (
@@ -373,7 +403,68 @@ class Config:
             (bool(self.alarm_email) and not self.alarms, "alarm_email needs alarms=true"),
             (bool(self.view) and self.layout == "flat", "view is for the other layouts: flat is a column an attribute"),
             (bool(self._view_twice), f"view={self.view}: {self._view_twice}"),
-            (not self.log_name[:1].isalpha(), f"table {self.table!r} makes no name for a Glue table: give log=…"),
+            (
+                not self.several and not self.log_name[:1].isalpha(),
+                f"table {self.table!r} makes no name for a Glue table: give log=…",
+            ),
+        ]
+
+    def _contradictions_of_several(self) -> list[tuple[bool, str]]:
+        if not self.several:
+            return [
+                (self.stream != "shared", f"stream={self.stream} is for several tables: give tables, or leave it out")
+            ]
+        names: dict[str, list[str]] = {}
+        for table in self._named:
+            names.setdefault(log_name(_table_name(table)), []).append(table)
+        twice = {name: both for name, both in names.items() if len(both) > 1}
+        nameless = [both[0] for name, both in names.items() if not name[:1].isalpha()]
+        places = {place for place in map(_place, self._named) if place}
+        return [
+            *(
+                (self._given(name), f"{name} is one table's: leave out {name}, or give one table by table=…")
+                for name in _OF_ONE
+            ),
+            *(
+                (
+                    True,
+                    f"tables: {' and '.join(both)} would both be the log {name}; deploy one of them "
+                    "on its own, by -c name=… -c table=…",
+                )
+                for name, both in twice.items()
+            ),
+            *(
+                (True, f"tables: {table!r} makes no name for a Glue table; deploy it on its own, by table=… and log=…")
+                for table in nameless
+            ),
+            # A table's Kinesis stream is of its own account and Region:
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds_gettingstarted.html
+            (
+                len(places) > 1,
+                "tables: a stream takes changes of its own account and Region alone; deploy once for each of "
+                + ", ".join(sorted("/".join(place) for place in places)),
+            ),
+            (
+                self.stream == "each" and self.variant != "single",
+                "stream=each needs variant=single: the other account knows Firehose by one role's name",
+            ),
+            (
+                len(self._named) > _MOST_TABLES,
+                f"tables: {len(self._named)} are too many for one deployment; give {_MOST_TABLES} at most",
+            ),
+            *(
+                (self.shared and wrong, why)
+                for wrong, why in (
+                    (
+                        self.transform == "delimiter",
+                        "transform=delimiter has nothing that tells tables apart in a shared stream: take "
+                        "transform=newline, which stores the same, or stream=each",
+                    ),
+                    # https://docs.aws.amazon.com/firehose/latest/dev/buffering.html
+                    (self.buffer_mb < 64, "a shared stream needs buffer_mb=64 or more"),
+                    (self.buffer_seconds < 60, "a shared stream needs buffer_seconds=60 or more"),
+                )
+            ),
         ]
 
     @cached_property
@@ -413,15 +504,50 @@ class Config:
 
     @cached_property
     def log_name(self) -> str:
-        """Name of the change log: the folder under ``data/`` and the table in Glue."""
-        existing = self.table.rpartition("/")[2]
-        return self.log or re.sub(r"[^a-z0-9_]", "_", existing.lower()) or self.generator or "items"
+        """Name of the one change log: the folder under ``data/`` and the table in Glue."""
+        assert not self.several, "each of `logs` has a name"
+        return self.log or log_name(_table_name(self.table)) or self.generator or "items"
+
+    @property
+    def several(self) -> bool:
+        """Whether several tables are captured (or one of `tables`, which others may join), each into its own log."""
+        return bool(self.tables)
+
+    @property
+    def shared(self) -> bool:
+        """Whether several tables share a stream, in which a record's table tells which log it belongs to."""
+        return self.several and self.stream == "shared"
+
+    @cached_property
+    def logs(self) -> list[Config]:
+        """The same settings for each of `tables` alone, in the order of their logs' names; of one table, itself.
+
+        >>> [each.log_name for each in Config(tables="Orders.eu, customers").logs]
+        ['customers', 'orders_eu']
+        """
+        if not self.several:
+            return [self]
+        alone = [replace(self, tables="", stream="shared", table=table) for table in self._named]
+        return sorted(alone, key=lambda each: each.log_name)
+
+    @cached_property
+    def any_log(self) -> str:
+        """The log's name as policies have it; of several it is ``*``, so that a table more changes no policy."""
+        return "*" if self.several else self.log_name
+
+    @cached_property
+    def what(self) -> str:
+        """What is captured, as descriptions call it; of several none is named, so that a table more changes none."""
+        return "several tables" if self.several else self.log_name
+
+    @property
+    def _named(self) -> list[str]:
+        return [table.strip() for table in self.tables.split(",") if table.strip()]
 
     @cached_property
     def table_place(self) -> tuple[str, str] | None:
-        """Region and account of an existing table that is named by its ARN."""
-        match = re.fullmatch(_TABLE_ARN, self.table)
-        return (match[1], match[2]) if match else None
+        """Region and account of existing tables, where one is named by its ARN."""
+        return next(filter(None, map(_place, [self.table, *self._named])), None)
 
     @cached_property
     def layout(self) -> str:
@@ -440,6 +566,15 @@ class Config:
             (name, kind)
             for name, _, kind in (key.rpartition(":") for key in (self.partition_key, self.sort_key) if key)
         ]
+
+
+def _table_name(table: str) -> str:
+    return table.rpartition("/")[2]
+
+
+def _place(table: str) -> tuple[str, str] | None:
+    match = re.fullmatch(_TABLE_ARN, table)
+    return (match[1], match[2]) if match else None
 
 
 def read_config(context: Mapping[str, Any]) -> Config:

@@ -36,7 +36,7 @@ REASONS: tuple[Reason, ...] = (
         "Firehose's own encryption cannot be set where the source is a Kinesis stream, which is encrypted.",
     ),
     Reason(
-        r"AwsSolutions-IAM5\[Resource::.*/(data|errors)/\w+/\*\]",
+        r"AwsSolutions-IAM5\[Resource::.*/(data|errors)/(\w+|\*)/\*\]",
         r"Delivery/Role/DefaultPolicy/Resource",
         "Firehose names the objects it writes; the rights end at this log's two folders.",
     ),
@@ -72,13 +72,13 @@ REASONS: tuple[Reason, ...] = (
         "ecr:GetAuthorizationToken has no resource.",
     ),
     Reason(
-        r"AwsSolutions-IAM5\[Resource::.*/((checkpoints|compacted)/|data/\w+/)\*\]",
+        r"AwsSolutions-IAM5\[Resource::.*(/((checkpoints|compacted)/|data/(\w+|\*)/)\*|:table/\w+/\*_(checkpoints|compacted))\]",
         r"Athena/Maintainer/Resource",
         "UNLOAD names the objects it writes; the tag of one is put on objects of this log alone.",
     ),
     Reason(
-        r"AwsSolutions-IAM5\[Resource::.*(/(data|data/\w+|errors|checkpoints|compacted|results|reports)/\*"
-        r"|:glue:.*:table/\w+/\*)\]",
+        r"AwsSolutions-IAM5\[Resource::.*(/(data|data/(\w+|\*)|errors|checkpoints|compacted|results|reports)/\*"
+        r"|:glue:.*:table/\w+/\*(_checkpoints|_compacted)?)\]",
         r"Reports/TaskRole/DefaultPolicy/Resource",
         "Reports ask as analysts do, and write objects whose names have the time in them.",
     ),
@@ -202,7 +202,7 @@ class Rules:
         return cdk.PolicyValidationPluginReport(success=not left, violations=left)
 
     def _has_reason(self, rule: str, path: str) -> bool:
-        below = path.partition("/")[2]
+        below = re.sub(r"^Log-\w+/", "", path.partition("/")[2])  # a nested stack's parts are those of a stack
         for reason in self._reasons:
             if re.fullmatch(reason.rule, rule) and re.fullmatch(reason.path, below):
                 self.used[reason] += 1

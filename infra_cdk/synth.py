@@ -37,7 +37,30 @@ def synthesise(context: Mapping[str, Any], folder: Path) -> Synthesised:
     app, rules = build({**FLAGS, **more, **context}, str(folder))
     assembly = app.synth()
     templates = {stack.stack_name: stack.template for stack in assembly.stacks}
+    for name, template in list(templates.items()):
+        templates |= _nested(template, folder, name)
     return Synthesised(folder, templates, rules.findings, rules.used)
+
+
+def _nested(template: Mapping[str, Any], folder: Path, stack: str) -> dict[str, dict[str, Any]]:
+    """Read the templates of a stack's nested stacks; what they are given as parameters is put where it is named."""
+    found = {}
+    assets = json.loads((folder / f"{stack}.assets.json").read_text())["files"]
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            properties = resource["Properties"]
+            (digest,) = [digest for digest in assets if digest in json.dumps(properties["TemplateURL"])]
+            path = folder / assets[digest]["source"]["path"]
+            found[path.name.partition(".")[0]] = _filled(json.loads(path.read_text()), properties.get("Parameters", {}))
+    return found
+
+
+def _filled(value: Any, given: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"Ref"} and value["Ref"] in given:
+            return given[value["Ref"]]
+        return {name: _filled(each, given) for name, each in value.items()}
+    return [_filled(each, given) for each in value] if isinstance(value, list) else value
 
 
 def unused(done: Iterable[Synthesised]) -> list[Reason]:

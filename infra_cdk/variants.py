@@ -19,6 +19,7 @@ _PRIVATE_FLAT = {
     "buffer_mb": "1",
     "buffer_seconds": "120",
 }
+_TABLES = {"tables": "Orders.eu, arn:aws:dynamodb:eu-central-1:123456789012:table/customers"}
 _STREAM = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000"
 VARIANTS: dict[str, dict[str, Any]] = {
     "single": {},
@@ -84,4 +85,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "iceberg": {"iceberg": "true"},
     "no-alarms": {"alarms": "false"},
+    "tables": _TABLES | {"format": "parquet", "catalog": "both", "reports": "true", "exports": "true", "undo": "true"},
+    "tables-each": _TABLES | {"stream": "each", "transform": "delimiter", "stream_shards": "1"},
+    "cross-account-tables": _ACCOUNTS | _TABLES | {"reports": "true", "transform": "newline"},
 }

@@ -37,7 +37,7 @@ class Athena(Construct):
             self,
             "WorkGroup",
             name=config.slug,
-            description=f"{config.name}: the log of {config.log_name}",
+            description=f"{config.name}: the log of {config.what}",
             recursive_delete_option=True,  # what it holds is the history of queries
             work_group_configuration={
                 "enforceWorkGroupConfiguration": True,
@@ -52,8 +52,8 @@ class Athena(Construct):
                 },
             },
         )
-        if config.layout != "flat":
-            self._name_queries(config, catalog)
+        if not config.several:
+            name_queries(self, config, self.workgroup, catalog)
         self.analyst = iam.ManagedPolicy(
             self, "Analyst", description=f"{config.name}: ask the log of item changes", statements=self.rights()
         )
@@ -63,26 +63,6 @@ class Athena(Construct):
             description=f"{config.name}: make checkpoints and compact days of the log",
             statements=self.maintenance_rights(),
         )
-
-    def _name_queries(self, config: Config, catalog: Catalog) -> None:
-        queries = {
-            name: (
-                load_question(name).title,
-                named_query(name, database=config.database, table=config.log_name, layout=config.layout),
-            )
-            for name in questions()
-        }
-        for name, (asked, sql) in {**queries, **extra_queries(config)}.items():
-            query = athena.CfnNamedQuery(
-                self,
-                name.title().replace("_", "").replace(" ", ""),
-                name=f"{config.log_name}: {name}",
-                description=asked,
-                database=config.database,
-                work_group=self.workgroup.name,
-                query_string=sql,
-            )
-            query.node.add_dependency(self.workgroup, catalog.database)
 
     def rights(self) -> list[iam.PolicyStatement]:
         """Return what who asks the log may do."""
@@ -187,7 +167,7 @@ class Athena(Construct):
                     for part in (
                         "catalog",
                         f"database/{config.database}",
-                        *(f"table/{config.database}/{config.log_name}_{folder}" for folder in _MADE),
+                        *(f"table/{config.database}/{config.any_log}_{folder}" for folder in _MADE),
                     )
                 ],
             ),
@@ -196,7 +176,7 @@ class Athena(Construct):
         if config.archive != "none":
             # An object's tags are put all at once: those it has are read before, and may be put again beside this one.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging-and-policies.html
-            objects = [f"{lake}/data/{config.log_name}/*"]
+            objects = [f"{lake}/data/{config.any_log}/*"]
             rights += [
                 iam.PolicyStatement(sid="ReadTags", actions=["s3:GetObjectTagging"], resources=objects),
                 iam.PolicyStatement(
@@ -209,3 +189,27 @@ class Athena(Construct):
                 ),
             ]
         return rights
+
+
+def name_queries(scope: Construct, config: Config, workgroup: athena.CfnWorkGroup, catalog: Catalog) -> None:
+    """Name the workbench's questions of one log; of `flat`, which they do not read, none."""
+    if config.layout == "flat":
+        return
+    queries = {
+        name: (
+            load_question(name).title,
+            named_query(name, database=config.database, table=config.log_name, layout=config.layout),
+        )
+        for name in questions()
+    }
+    for name, (asked, sql) in {**queries, **extra_queries(config)}.items():
+        query = athena.CfnNamedQuery(
+            scope,
+            name.title().replace("_", "").replace(" ", ""),
+            name=f"{config.log_name}: {name}",
+            description=asked,
+            database=config.database,
+            work_group=workgroup.name,
+            query_string=sql,
+        )
+        query.node.add_dependency(workgroup, catalog.database)

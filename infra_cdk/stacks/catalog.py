@@ -27,7 +27,10 @@ _CRAWLED = {
 
 
 class Catalog(Construct):
-    """`database`, `table` (None where only a crawler makes one) and `crawler` (None where there is none)."""
+    """`database`, `table` (None where only a crawler makes one) and `crawler` (None where there is none).
+
+    The tables of several logs are not here, but in a nested stack each: see `explicit_table`.
+    """
 
     def __init__(self, scope: Construct, id: str, *, config: Config, bucket_name: str) -> None:
         super().__init__(scope, id)
@@ -40,7 +43,7 @@ class Catalog(Construct):
         )
         self.crawler: glue.CfnCrawler | None = None
         self.table: glue.CfnTable | None = None
-        if config.catalog != "crawler":
+        if config.catalog != "crawler" and not config.several:
             self.table = explicit_table(self, self.database, config, bucket_name)
 
     def crawl(self, *, bucket_arn: str, bucket_name: str, key: kms.IKey) -> None:

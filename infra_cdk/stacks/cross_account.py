@@ -56,7 +56,7 @@ def let_producer_write(scope: Construct, names: Names, bucket: s3.Bucket, key: k
     The account is named as the principal, and the role as a condition: a policy that names a role which is not there
     yet is refused, and one that named a role which was deleted would not know it again.
     """
-    config, log = names.config, names.config.log_name
+    config, log = names.config, names.config.any_log
     account = iam.AccountPrincipal(config.producer_account)
     role = {"ArnEquals": {"aws:PrincipalArn": names.role_arn}}
     bucket.add_to_resource_policy(

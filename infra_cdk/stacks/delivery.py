@@ -21,6 +21,15 @@ from infra_cdk.stacks.encryption import stream_key_use
 from infra_cdk.stacks.functions import log_group
 
 ARRIVAL = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
+# Of a shared stream: the function tells each record's log; what fails has no log to tell, and goes where that of all
+# goes, as does what cannot be delivered for so long, which is the longest Firehose allows. It is switched on when a
+# Firehose stream is made, or never: https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-enable.html
+# https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-s3bucketprefix.html
+# https://docs.aws.amazon.com/firehose/latest/APIReference/API_RetryOptions.html
+_TOLD, _ALL = "!{partitionKeyFromLambda:log}", "_all"
+_PARTITIONED: dict[str, Any] = {
+    "dynamic_partitioning_configuration": {"enabled": True, "retryOptions": {"durationInSeconds": 7200}}
+}
 # Firehose fills this before it calls the function, and may add the record that does not fit. Of two MB come at most
 # 5.6: an image's text grows by half as JSON in JSON, twofold if it were all quotes, and then by a third as base64.
 # The response may have 6.
@@ -92,8 +101,9 @@ class Delivery(Construct):
                 firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty(
                     bucket_arn=destination.bucket_arn,
                     role_arn=self.role.role_arn,
-                    prefix=f"data/{config.log_name}/{ARRIVAL}",
-                    error_output_prefix=f"errors/{config.log_name}/!{{firehose:error-output-type}}/{ARRIVAL}",
+                    prefix=f"data/{_TOLD if config.shared else config.log_name}/{ARRIVAL}",
+                    error_output_prefix=f"errors/{_ALL if config.shared else config.log_name}/"
+                    f"!{{firehose:error-output-type}}/{ARRIVAL}",
                     buffering_hints={"intervalInSeconds": config.buffer_seconds, "sizeInMBs": config.buffer_mb},
                     cloud_watch_logging_options={
                         "enabled": True,
@@ -105,6 +115,7 @@ class Delivery(Construct):
                     if destination.key_arn is None
                     else {"kmsEncryptionConfig": {"awskmsKeyArn": destination.key_arn}},
                     **_stored(schema, self.role, stack),
+                    **_PARTITIONED if config.shared else {},
                 )
             ),
         )
@@ -178,7 +189,7 @@ def writing(destination: Destination, config: Config, *folders: str) -> Sequence
         iam.PolicyStatement(
             sid="WriteObjects",
             actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", *foreign],
-            resources=[f"{destination.bucket_arn}/{kind}/{config.log_name}/*" for kind in folders],
+            resources=[f"{destination.bucket_arn}/{kind}/{config.any_log}/*" for kind in folders],
         ),
         iam.PolicyStatement(
             sid="Bucket",

@@ -16,7 +16,7 @@ def encryption_key(scope: Construct, config: Config, alias: str) -> kms.Key:
     key = kms.Key(
         scope,
         "Key",
-        description=f"{config.name}: the changes of {config.log_name}",
+        description=f"{config.name}: the changes of {config.what}",
         alias=alias,
         enable_key_rotation=True,
         removal_policy=removal(config),

@@ -86,7 +86,7 @@ class Replica(cdk.Stack):
     """The bucket in the second Region that the log is replicated to, and its key."""
 
     def __init__(self, scope: Construct, id: str, *, config: Config, **more: object) -> None:
-        super().__init__(scope, id, description=f"A replica of the log of item changes of {config.log_name}", **more)  # type: ignore[arg-type]
+        super().__init__(scope, id, description=f"A replica of the log of item changes of {config.what}", **more)  # type: ignore[arg-type]
         key = encryption_key(self, config, alias=f"{config.slug}/replica")
         logs = private_bucket(
             self,

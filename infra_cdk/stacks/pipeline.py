@@ -24,15 +24,17 @@ from infra_cdk.stacks.reports import Reports
 from infra_cdk.stacks.search import Search
 from infra_cdk.stacks.source import Source
 from infra_cdk.stacks.storage import Storage
+from infra_cdk.stacks.tables import OneTable
 from infra_cdk.stacks.transform import transform_function, writing_function
 from infra_cdk.stacks.watch import Watch
+from workbench.aws.table_definitions import table_input
 
 
 class Pipeline(cdk.Stack):
     """All of it in one account, a part a line; the optional ones are None where they are not asked for."""
 
     def __init__(self, scope: Construct, id: str, *, config: Config, **more: Any) -> None:
-        super().__init__(scope, id, description=f"The log of item changes of {config.table or config.log_name}", **more)
+        super().__init__(scope, id, description=f"The log of item changes of {config.table or config.what}", **more)
         self.config = config
         self.key = encryption_key(self, config, alias=f"{config.slug}/log")
         self.network = private_network(self, config, self.key)
@@ -82,11 +84,112 @@ class Pipeline(cdk.Stack):
         tell_lake(self, self.storage, self.athena, config)
 
 
+class TablesPipeline(cdk.Stack):
+    """`Pipeline` for several tables: what they share is here, and `tables` has a nested stack for each.
+
+    Where they share a stream, `source` and `delivery` are here too; otherwise they are None.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, config: Config, **more: Any) -> None:
+        super().__init__(scope, id, description="The logs of item changes of several tables", **more)
+        self.config = config
+        self.key = encryption_key(self, config, alias=f"{config.slug}/log")
+        self.network = private_network(self, config, self.key)
+        self.source = Source(self, "Source", config=config, key=self.key) if config.shared else None
+        self.transform = transform_function(self, config, self.key, self.network)
+        self.storage = Storage(self, "Storage", config=config, key=self.key)
+        bucket_name = self.storage.lake.bucket_name
+        self.catalog = lake_catalog(self, config, self.storage, self.key)
+        lake = own_lake(self, self.storage, self.key)
+        self.delivery: Delivery | None = None
+        if self.source is not None:
+            self.delivery = Delivery(
+                self,
+                "Delivery",
+                config=config,
+                source=self.source.stream,
+                key=self.key,
+                transform=self.transform,
+                schema=shared_schema(self, config, bucket_name),
+                destination=lake,
+            )
+        self.athena = Athena(self, "Athena", config=config, key=self.key, storage=self.storage, catalog=self.catalog)
+        self.reports = govern(self, config, self.storage, self.catalog, self.athena, self.key, self.network)
+        self.watch = Watch(self, "Watch", config=config, key=self.key) if config.alarms else None
+        if self.watch:
+            watch_tables(self.watch, self.source, self.delivery, self.transform)
+            self.watch.errors(self.storage.lake)
+            watch_lake(self.watch, self.reports)
+        self.tables: dict[str, OneTable] = {}
+        for one in config.logs:
+            table = self.tables[one.log_name] = OneTable(self, config=one)
+            table.ask(
+                catalog=self.catalog,
+                bucket_name=bucket_name,
+                athena=self.athena,
+                reports=self.reports,
+                watch=self.watch,
+            )
+            source = table.capture(
+                key=self.key,
+                watch=self.watch,
+                stream=self.source.stream if self.source else None,
+                delivery=self.delivery,
+            )
+            if self.delivery is None:
+                table.deliver(
+                    source=source,
+                    key=self.key,
+                    watch=self.watch,
+                    transform=self.transform,
+                    destination=lake,
+                    bucket_name=bucket_name,
+                    database=self.catalog.database,
+                )
+            if config.exports:
+                table.export(source=source, key=self.key, lake=self.storage.lake)
+        if self.source and self.delivery:
+            tell_stream(self, self.source, self.delivery)
+        tell_lake(self, self.storage, self.athena, config)
+
+
+class TablesProducer(cdk.Stack):
+    """`Producer` for several tables, which share a stream: a nested stack each of `tables`."""
+
+    def __init__(self, scope: Construct, id: str, *, config: Config, **more: Any) -> None:
+        super().__init__(scope, id, description="Captures the changes of several tables", **more)
+        names = Names(config)
+        self.config = config
+        self.key = encryption_key(self, config, alias=f"{config.slug}/stream")
+        self.network = private_network(self, config, self.key)
+        self.source = Source(self, "Source", config=config, key=self.key)
+        self.transform = transform_function(self, config, self.key, self.network)
+        self.delivery = Delivery(
+            self,
+            "Delivery",
+            config=config,
+            source=self.source.stream,
+            key=self.key,
+            transform=self.transform,
+            schema=shared_schema(self, config, names.bucket),
+            role_name=names.role,
+            destination=shared_lake(self, names),
+        )
+        self.watch = Watch(self, "Watch", config=config, key=self.key) if config.alarms else None
+        if self.watch:
+            watch_tables(self.watch, self.source, self.delivery, self.transform)
+        self.tables: dict[str, OneTable] = {}
+        for one in config.logs:
+            table = self.tables[one.log_name] = OneTable(self, config=one)
+            table.capture(key=self.key, watch=self.watch, stream=self.source.stream, delivery=self.delivery)
+        tell_stream(self, self.source, self.delivery)
+
+
 class Producer(cdk.Stack):
     """Account A of two: the table, its stream, Firehose and the function. Writes into the `Consumer`'s bucket."""
 
     def __init__(self, scope: Construct, id: str, *, config: Config, **more: Any) -> None:
-        super().__init__(scope, id, description=f"Captures the changes of {config.table or config.log_name}", **more)
+        super().__init__(scope, id, description=f"Captures the changes of {config.table or config.what}", **more)
         names = Names(config)
         self.config = config
         self.key = encryption_key(self, config, alias=f"{config.slug}/stream")
@@ -116,7 +219,7 @@ class Consumer(cdk.Stack):
     """Account B of two: the bucket and its key, the catalog and the workgroup."""
 
     def __init__(self, scope: Construct, id: str, *, config: Config, **more: Any) -> None:
-        super().__init__(scope, id, description=f"Keeps the log of item changes of {config.log_name}", **more)
+        super().__init__(scope, id, description=f"Keeps the log of item changes of {config.what}", **more)
         names = Names(config)
         self.config = config
         self.key = encryption_key(self, config, alias=names.alias)
@@ -130,6 +233,16 @@ class Consumer(cdk.Stack):
         if self.watch:
             self.watch.errors(self.storage.lake)
             watch_lake(self.watch, self.reports)
+        self.tables: dict[str, OneTable] = {}
+        for one in config.logs if config.several else ():
+            table = self.tables[one.log_name] = OneTable(self, config=one)
+            table.ask(
+                catalog=self.catalog,
+                bucket_name=names.bucket,
+                athena=self.athena,
+                reports=self.reports,
+                watch=self.watch,
+            )
         tell_lake(self, self.storage, self.athena, config)
 
 
@@ -231,6 +344,19 @@ def watch_source(
         watch.errors(storage.lake)
 
 
+def watch_tables(
+    watch: Watch, source: Source | None, delivery: Delivery | None, transform: lambda_.Function | None
+) -> None:
+    """Watch what several tables share, and show what each has."""
+    watch.tables(shared=source is not None)
+    if source is not None and delivery is not None:
+        watch.shared(source.stream)
+        watch.delivery(delivery)
+        watch.folders(delivery)
+    if transform is not None:
+        watch.function(transform, "Transform")
+
+
 def watch_lake(watch: Watch, reports: Reports | None) -> None:
     """Watch who asks the log."""
     watch.queries()
@@ -256,6 +382,27 @@ def schema_table(stack: cdk.Stack, config: Config, bucket_name: str, catalog: Ca
     return catalog.table or explicit_table(catalog, catalog.database, config, bucket_name)
 
 
+def shared_schema(stack: cdk.Stack, config: Config, bucket_name: str) -> glue.CfnTable | None:
+    """Return the table whose columns Firehose converts a shared stream to: no log's, so that any may go.
+
+    It is in a database of its own, where nobody who asks the logs sees it, and has no objects.
+    """
+    if config.format != "parquet":
+        return None
+    scope = Construct(stack, "Schema")
+    database = glue.CfnDatabase(
+        scope,
+        "Database",
+        catalog_id=cdk.Aws.ACCOUNT_ID,
+        database_input={"name": f"{config.database}_schema", "description": f"{config.name}: columns of all logs"},
+    )
+    described = table_input("changes", f"s3://{bucket_name}/schema/", stored="parquet", partitions="none")
+    table = glue.CfnTable(scope, "Table", catalog_id=cdk.Aws.ACCOUNT_ID, database_name=f"{config.database}_schema")
+    table.add_property_override("TableInput", described)
+    table.add_resource_dependency(database)
+    return table
+
+
 def let_undo(stack: cdk.Stack, config: Config, key: kms.IKey, source: Source) -> None:
     """Make the policy of who applies undos, where it is asked for."""
     if config.undo:
@@ -266,10 +413,15 @@ def let_undo(stack: cdk.Stack, config: Config, key: kms.IKey, source: Source) ->
 def tell_source(stack: cdk.Stack, source: Source, delivery: Delivery, generator: lambda_.Function | None) -> None:
     """Output what captures the changes."""
     cdk.CfnOutput(stack, "TableName", value=source.table.table_name, description="DynamoDB table")
-    cdk.CfnOutput(stack, "StreamName", value=source.stream.stream_name, description="Kinesis stream")
-    cdk.CfnOutput(stack, "DeliveryName", value=delivery.name, description="Firehose stream")
+    tell_stream(stack, source, delivery)
     if generator is not None:
         cdk.CfnOutput(stack, "GeneratorName", value=generator.function_name, description="Function that writes items")
+
+
+def tell_stream(stack: cdk.Stack, source: Source, delivery: Delivery) -> None:
+    """Output what the changes go through."""
+    cdk.CfnOutput(stack, "StreamName", value=source.stream.stream_name, description="Kinesis stream")
+    cdk.CfnOutput(stack, "DeliveryName", value=delivery.name, description="Firehose stream")
 
 
 def tell_lake(stack: cdk.Stack, storage: Storage, athena: Athena, config: Config) -> None:

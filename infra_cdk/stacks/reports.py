@@ -28,6 +28,7 @@ from infra_cdk.stacks.storage import Storage, private_bucket, tidy
 
 _CPU, _MEMORY = 1024, 4096  # 1 vCPU, 4 GB: pandas holds answers, Athena does the work
 _CONTAINER = "workbench"
+_WINDOW = cdk.Duration.minutes(30)
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,21 @@ class Scheduled:
         return {"minute": 1, "hour": 60, "day": 1440}[unit.rstrip("s")] * int(number) <= 1440
 
 
-def scheduled(config: Config) -> list[Scheduled]:
-    """Read the setting `schedules`.
+def scheduled(config: Config, *, each: bool | None = None) -> list[Scheduled]:
+    """Read the setting `schedules`: all lines, those alone that are run for each of several tables, or the others.
 
     >>> scheduled(Config(table="Orders", schedules="daily: rate(1 day) quality {table}"))
     [Scheduled(name='daily', when='rate(1 day)', command=['quality', 'orders'])]
     """
     lines = re.findall(r"([a-z][a-z0-9-]*):\s*((?:cron|rate)\([^)]+\))\s+([^;]+)", config.schedules)
     return [
-        Scheduled(name, when, _archiving(shlex.split(told.replace("{table}", config.log_name)), config))
+        Scheduled(
+            f"{name}-{config.log_name}" if each else name,
+            when,
+            _archiving(shlex.split(told if config.several else told.replace("{table}", config.log_name)), config),
+        )
         for name, when, told in lines
+        if each in (None, "{table}" in told)
     ]
 
 
@@ -161,28 +167,41 @@ class Reports(Construct):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             retention_period=cdk.Duration.days(14),
         )
-        starts = self._starter(config, role, runs)
-        for each in scheduled(config):
-            scheduler.Schedule(
-                self,
-                f"At-{each.name}",
-                description=f"{config.name}: workbench {shlex.join(each.command)}"[:512],
-                schedule=scheduler.ScheduleExpression.expression(each.when, cdk.TimeZone.of(config.timezone)),
-                target=targets.EcsRunFargateTask(
-                    self.cluster,
-                    task_definition=self.task,
-                    vpc_subnets=network.subnets,
-                    security_groups=[group],
-                    assign_public_ip=not network.private,
-                    role=starts.without_policy_updates(),
-                    retry_attempts=3,
-                    max_event_age=cdk.Duration.hours(2),
-                    dead_letter_queue=self.dead_letters,
-                    input=scheduler.ScheduleTargetInput.from_object(
-                        {"containerOverrides": [{"name": _CONTAINER, "command": [each.name, *each.command]}]}
-                    ),
+        self._network, self._group, self._starts = network, group, self._starter(config, role, runs)
+        for line in scheduled(config, each=False if config.several else None):
+            self._schedule(self, config, line)
+
+    def schedule_each(self, scope: Construct, config: Config) -> None:
+        """Run for one of several tables what is run for each, in a scope of its own.
+
+        A task each, at some time within the window, so that those of twenty tables do not all start at once: a new
+        account may run six vCPUs. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
+        """
+        for line in scheduled(config, each=True):
+            self._schedule(scope, config, line, within=_WINDOW)
+
+    def _schedule(self, scope: Construct, config: Config, each: Scheduled, within: cdk.Duration | None = None) -> None:
+        scheduler.Schedule(
+            scope,
+            f"At-{each.name}",
+            description=f"{config.name}: workbench {shlex.join(each.command)}"[:512],
+            schedule=scheduler.ScheduleExpression.expression(each.when, cdk.TimeZone.of(config.timezone)),
+            time_window=scheduler.TimeWindow.flexible(within) if within else None,
+            target=targets.EcsRunFargateTask(
+                self.cluster,
+                task_definition=self.task,
+                vpc_subnets=self._network.subnets,
+                security_groups=[self._group],
+                assign_public_ip=not self._network.private,
+                role=self._starts.without_policy_updates(),
+                retry_attempts=3,
+                max_event_age=cdk.Duration.hours(2),
+                dead_letter_queue=self.dead_letters,
+                input=scheduler.ScheduleTargetInput.from_object(
+                    {"containerOverrides": [{"name": _CONTAINER, "command": [each.name, *each.command]}]}
                 ),
-            )
+            ),
+        )
 
     def _starter(self, config: Config, *roles: iam.Role) -> iam.Role:
         """Make the role by which the scheduler starts this task, with these roles, and nothing else."""

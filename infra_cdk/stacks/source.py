@@ -21,15 +21,28 @@ _TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER
 class Source(Construct):
     """`stream`, and `table`: a new one, or an existing one whose changes are made to go to the stream too.
 
+    A stream that others share is given. Of several tables, `config.logs` have one each, and `config` has none.
+
     Where `config.streams` is false there is no stream: what reads the changes takes them from DynamoDB's own.
     """
 
-    def __init__(self, scope: Construct, id: str, *, config: Config, key: kms.IKey) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, config: Config, key: kms.IKey, stream: kinesis.Stream | None = None
+    ) -> None:
         super().__init__(scope, id)
-        self._stream = self._kinesis(config, key) if config.streams else None
-        self.table = self._existing(config) if config.table else self._new(config, key)
+        self._stream = stream or (self._kinesis(config, key) if config.streams else None)
+        self._table: dynamodb.ITable | None = None
+        if not config.several:
+            self._table = self._existing(config) if config.table else self._new(config, key)
+        self.capture: custom.AwsCustomResource | None = None
         if config.table and self._stream:
-            self._capture(config, key, self._stream)
+            self.capture = self._captured(config, key, self._stream)
+
+    @property
+    def table(self) -> dynamodb.ITable:
+        """The DynamoDB table."""
+        assert self._table, "config.several is true"
+        return self._table
 
     @property
     def stream(self) -> kinesis.Stream:
@@ -83,7 +96,7 @@ class Source(Construct):
             self, "Table", table_arn=arn, table_stream_arn=config.table_stream or None
         )
 
-    def _capture(self, config: Config, key: kms.IKey, stream: kinesis.Stream) -> None:
+    def _captured(self, config: Config, key: kms.IKey, stream: kinesis.Stream) -> custom.AwsCustomResource:
         """Send the changes of a table that another stack, or nobody, manages to the stream.
 
         CloudFormation can say so of a table it makes only; for others there are two calls of DynamoDB's API.
@@ -129,7 +142,7 @@ class Source(Construct):
                 ),
             ]
         )
-        custom.AwsCustomResource(
+        return custom.AwsCustomResource(
             self,
             "Capture",
             resource_type="Custom::KinesisStreamingDestination",

@@ -45,7 +45,7 @@ def writing_function(
         code=package(FILES),
         handler="handler.handler",
         description=description,
-        environment={"MODE": mode},
+        environment={"MODE": mode} | ({"FOLDERS": "log"} if config.shared else {}),
         memory=config.lambda_memory,
         timeout=cdk.Duration.minutes(3),  # Firehose waits for 5 minutes
         **place,

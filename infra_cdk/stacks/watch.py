@@ -10,6 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -43,7 +44,7 @@ class Watch(Construct):
             "Topic",
             master_key=key,
             enforce_ssl=True,
-            display_name=f"{config.name}: the changes of {config.log_name}"[:100],
+            display_name=f"{config.name}: the changes of {config.what}"[:100],
         )
         # EventBridge asks without telling its account, so that no condition may name it:
         # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
@@ -80,7 +81,12 @@ class Watch(Construct):
         Its metrics have a second dimension whose value is not documented, hence queries, not metrics by name.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
         """
-        table = source.table.table_name
+        failed, lag, slowed = self.table(self, source.table.table_name)
+        age, full, slow = self.stream(self, source.stream)
+        self._row("Capture", [failed, slowed], [lag, age], [full, slow])
+
+    def table(self, scope: Construct, table: str) -> tuple[cloudwatch.IMetric, cloudwatch.IMetric, cloudwatch.IMetric]:
+        """Watch a table: what was not replicated, for how long, and how often replication was slowed down."""
         failed = _asked("AWS/DynamoDB", "SUM(FailedToReplicateRecordCount)", "TableName, DelegatedOperation", table)
         lag = _asked("AWS/DynamoDB", "MAX(AgeOfOldestUnreplicatedRecord)", "TableName, DelegatedOperation", table)
         slowed = _asked("AWS/DynamoDB", "SUM(ThrottledPutRecordCount)", "TableName, DelegatedOperation", table)
@@ -91,15 +97,23 @@ class Watch(Construct):
             0,
             "DynamoDB left changes out of the stream: what is made of it has a gap "
             f"there. Items of more than 34 KB may be too large{which}",
+            scope=scope,
         )
         self._alarm(
             "ReplicationLag",
             lag,
             _HOUR_MS,
             "Changes wait an hour for the stream; after 168 hours DynamoDB stops replicating",
+            scope=scope,
         )
+        return failed, lag, slowed
+
+    def stream(
+        self, scope: Construct, stream: kinesis.Stream
+    ) -> tuple[cloudwatch.IMetric, cloudwatch.IMetric, cloudwatch.IMetric]:
+        """Watch a stream: how late it is read, and where it or its readers are slowed down."""
         age, full, slow = (
-            source.stream.metric(name, statistic=statistic, period=_MINUTES)
+            stream.metric(name, statistic=statistic, period=_MINUTES)
             for name, statistic in (
                 ("GetRecords.IteratorAgeMilliseconds", "Maximum"),
                 ("WriteProvisionedThroughputExceeded", "Sum"),
@@ -112,22 +126,79 @@ class Watch(Construct):
             age,
             keeps * _HOUR_MS // 4,
             f"Records are read so late that a quarter of the time the stream keeps them, {keeps} h, is over",
+            scope=scope,
         )
-        self._alarm("StreamFull", full, 0, "The stream has too few shards for what is written", periods=3)
-        self._alarm("StreamRead", slow, 0, "The stream has more readers than its shards serve", periods=3)
-        self._row("Capture", [failed, slowed], [lag, age], [full, slow])
+        self._alarm("StreamFull", full, 0, "The stream has too few shards for what is written", periods=3, scope=scope)
+        self._alarm("StreamRead", slow, 0, "The stream has more readers than its shards serve", periods=3, scope=scope)
+        return age, full, slow
 
-    def delivery(self, delivery: Delivery) -> None:
-        """Watch Firehose."""
+    def shared(self, stream: kinesis.Stream) -> None:
+        """Watch a stream that several tables share."""
+        age, full, slow = self.stream(self, stream)
+        self._row("Stream", [age], [full, slow])
+
+    def delivery(self, delivery: Delivery, scope: Construct | None = None) -> None:
+        """Watch Firehose; what a scope of its own is given for, `tables` shows."""
         fresh, success, behind = _firehose(
             delivery.name, "DeliveryToS3.DataFreshness", "DeliveryToS3.Success", "KinesisMillisBehindLatest"
         )
         late = max(900, 3 * self.config.buffer_seconds)
         self._alarm(
-            "Freshness", fresh, late, f"The oldest record Firehose has not stored is older than {late} s", periods=2
+            "Freshness",
+            fresh,
+            late,
+            f"The oldest record Firehose has not stored is older than {late} s",
+            periods=2,
+            scope=scope,
         )
-        self._alarm("DeliveryFailed", success, 1, "Firehose could not write objects into the lake", below=True)
-        self._row("Delivery", [fresh], [success], [behind])
+        self._alarm(
+            "DeliveryFailed", success, 1, "Firehose could not write objects into the lake", below=True, scope=scope
+        )
+        if scope is None:
+            self._row("Delivery", [fresh], [success], [behind])
+
+    def folders(self, delivery: Delivery) -> None:
+        """Watch how many folders a shared stream writes to at a time: what is of more goes to ``errors/``.
+
+        https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
+        """
+        exceeded, count = _firehose(delivery.name, "PartitionCountExceeded", "PartitionCount")
+        self._alarm(
+            "TooManyFolders",
+            exceeded,
+            0,
+            "Firehose has more tables to write than it has room for: ask AWS for more active partitions",
+        )
+        self._row("Folders", [count, exceeded])
+
+    def tables(self, *, shared: bool) -> None:
+        """Show what several tables have each, by queries that need not know which: a table more changes nothing here.
+
+        Whatever else of the account goes to Kinesis is shown too. Alarms are made for each table (`table`).
+        """
+        by_table = [
+            _by("AWS/DynamoDB", value, "TableName, DelegatedOperation", "TableName")
+            for value in (
+                "SUM(FailedToReplicateRecordCount)",
+                "SUM(ThrottledPutRecordCount)",
+                "MAX(AgeOfOldestUnreplicatedRecord)",
+            )
+        ]
+        self._row("Capture, by table", *([metric] for metric in by_table))
+        if not shared:
+            self._row(
+                "Streams",
+                [_by("AWS/Kinesis", 'MAX("GetRecords.IteratorAgeMilliseconds")', *["StreamName"] * 2)],
+                [
+                    _by("AWS/Kinesis", f"SUM({slowed}ProvisionedThroughputExceeded)", *["StreamName"] * 2)
+                    for slowed in ("Write", "Read")
+                ],
+            )
+            self._row(
+                "Deliveries",
+                [_by("AWS/Firehose", 'MAX("DeliveryToS3.DataFreshness")', *["DeliveryStreamName"] * 2)],
+                [_by("AWS/Firehose", 'AVG("DeliveryToS3.Success")', *["DeliveryStreamName"] * 2)],
+            )
 
     def function(self, function: lambda_.Function, name: str) -> None:
         """Watch a function: its errors, its throttles, and how near it comes to its timeout."""
@@ -213,28 +284,64 @@ class Watch(Construct):
             "report say why",
         )
         self._row("Reports", [_matched(rule)], [self._letters("ReportLetters", reports.dead_letters)])
-        for each in scheduled(self.config):
-            if each.command[0] == "compact" and each.daily:
-                self._compaction(each, reports.log)
+        for each in _compacting(self.config, each=False if self.config.several else None):
+            ended = logs.MetricFilter(
+                self,
+                f"Ended-{each.name}",
+                log_group=reports.log,
+                metric_namespace="Workbench",
+                metric_name=f"{self.config.slug} {each.name} exit code",
+                metric_value="$.exit_code",
+                filter_pattern=logs.FilterPattern.string_value("$.report", "=", each.name),
+            ).metric(statistic="Minimum", period=cdk.Duration.days(1))
+            self._compaction(self, each, ended)
+            self._row(f"Compaction: {each.name}", [ended])
+        first = self.config.logs[0]
+        if self.config.several and (compacting := _compacting(first, each=True)):
+            # One filter for all, with a metric for each: a log group has a hundred filters at most.
+            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+            logs.MetricFilter(
+                self,
+                "Ended",
+                log_group=reports.log,
+                metric_namespace="Workbench",
+                metric_name=self._exit_code,
+                metric_value="$.exit_code",
+                filter_pattern=logs.FilterPattern.any(
+                    *(
+                        logs.FilterPattern.string_value("$.report", "=", each.name.removesuffix(first.log_name) + "*")
+                        for each in compacting
+                    )
+                ),
+                dimensions={"Report": "$.report"},
+            )
+            self._row("Compaction", [_by("Workbench", f'MIN("{self._exit_code}")', "Report", "Report")])
 
-    def _compaction(self, compact: Scheduled, log: logs.LogGroup) -> None:
+    def compaction(self, scope: Construct, config: Config) -> None:
+        """Watch the compaction of one of several tables, by its own metric of what `reports` finds in their log."""
+        for each in _compacting(config, each=True):
+            ended = cloudwatch.Metric(
+                namespace="Workbench",
+                metric_name=self._exit_code,
+                dimensions_map={"Report": each.name},
+                statistic="Minimum",
+                period=cdk.Duration.days(1),
+            )
+            self._compaction(scope, each, ended)
+
+    @property
+    def _exit_code(self) -> str:
+        return f"{self.config.slug} exit code"
+
+    def _compaction(self, scope: Construct, compact: Scheduled, ended: cloudwatch.IMetric) -> None:
         """Tell where days stay as they are: none of a day's runs ended well, two days long, or none ran at all.
 
         The metric is the exit code in the line that each run ends with (container/run.py). A new alarm begins in
         INSUFFICIENT_DATA, and comes back to it, and tells, when nothing has ended in the days it looks at.
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
         """
-        ended = logs.MetricFilter(
-            self,
-            f"Ended-{compact.name}",
-            log_group=log,
-            metric_namespace="Workbench",
-            metric_name=f"{self.config.slug} {compact.name} exit code",
-            metric_value="$.exit_code",
-            filter_pattern=logs.FilterPattern.string_value("$.report", "=", compact.name),
-        ).metric(statistic="Minimum", period=cdk.Duration.days(1))
         alarm = cloudwatch.Alarm(
-            self,
+            scope,
             f"Behind-{compact.name}",
             metric=ended,
             threshold=0,
@@ -246,7 +353,6 @@ class Watch(Construct):
         )
         for tell in (alarm.add_alarm_action, alarm.add_insufficient_data_action, alarm.add_ok_action):
             tell(actions.SnsAction(self.topic))
-        self._row(f"Compaction: {compact.name}", [ended])
 
     def errors(self, lake: s3.Bucket) -> None:
         """Tell of objects that come into ``errors/``."""
@@ -282,10 +388,18 @@ class Watch(Construct):
         return waiting
 
     def _alarm(
-        self, id: str, metric: cloudwatch.IMetric, threshold: float, why: str, *, periods: int = 1, below: bool = False
+        self,
+        id: str,
+        metric: cloudwatch.IMetric,
+        threshold: float,
+        why: str,
+        *,
+        periods: int = 1,
+        below: bool = False,
+        scope: Construct | None = None,
     ) -> None:
         alarm = cloudwatch.Alarm(
-            self,
+            scope or self,
             id,
             metric=metric,
             threshold=threshold,
@@ -312,6 +426,10 @@ class _Telling:
 
     def bind(self, rule: Any, id: str | None = None) -> events.RuleTargetConfig:
         return self._told
+
+
+def _compacting(config: Config, *, each: bool | None) -> list[Scheduled]:
+    return [line for line in scheduled(config, each=each) if line.command[0] == "compact" and line.daily]
 
 
 def _firehose(name: str, *metrics: str) -> list[cloudwatch.IMetric]:
@@ -341,6 +459,16 @@ def _asked(
         using_metrics={},
         period=period,
         label=value.partition("(")[2].rstrip(")"),
+    )
+
+
+def _by(namespace: str, value: str, dimensions: str, dimension: str) -> cloudwatch.IMetric:
+    """Make a metric of a Metrics Insights query with a line for each value of a dimension."""
+    return cloudwatch.MathExpression(
+        expression=f'SELECT {value} FROM SCHEMA("{namespace}", {dimensions}) GROUP BY {dimension}',
+        using_metrics={},
+        period=_MINUTES,
+        label="",
     )
 
 

@@ -186,6 +186,74 @@ def test_a_config_cannot_be_changed():
             "view=a..b:S: 'a..b' is no attribute path: quote a name that holds dots or quotes, like "
             'person."first.name"',
         ),
+        ({"stream": "each"}, "stream=each is for several tables: give tables, or leave it out"),
+        ({"tables": "orders,"}, "tables=orders,: give something like orders,customers"),
+        *(
+            (
+                {"tables": "orders,customers"} | one,
+                f"{name} is one table's: leave out {name}, or give one table by table=…",
+            )
+            for one in (
+                {"table": "orders"},
+                {"log": "sales"},
+                {"generator": "persons"},
+                {"sort_key": "at:N"},
+                {"search": "lambda"},
+                {"view": "pk:S"},
+            )
+            for name in one
+        ),
+        (
+            {"tables": "Orders, customers, orders"},
+            "tables: Orders and orders would both be the log orders; deploy one of them on its own, by -c name=… "
+            "-c table=…",
+        ),
+        (
+            {"tables": "orders,123"},
+            "tables: '123' makes no name for a Glue table; deploy it on its own, by table=… and log=…",
+        ),
+        (
+            {
+                "tables": "arn:aws:dynamodb:eu-central-1:123456789012:table/orders,"
+                "arn:aws:dynamodb:us-east-1:123456789012:table/customers"
+            },
+            "tables: a stream takes changes of its own account and Region alone; deploy once for each of "
+            "eu-central-1/123456789012, us-east-1/123456789012",
+        ),
+        (
+            {"tables": "orders,customers", "transform": "delimiter"},
+            "transform=delimiter has nothing that tells tables apart in a shared stream: take transform=newline, which "
+            "stores the same, or stream=each",
+        ),
+        ({"tables": "orders", "buffer_mb": "5"}, "a shared stream needs buffer_mb=64 or more"),
+        ({"tables": "orders", "buffer_seconds": "0"}, "a shared stream needs buffer_seconds=60 or more"),
+        (
+            {"tables": ",".join(f"table-{number}" for number in range(201))},
+            "tables: 201 are too many for one deployment; give 200 at most",
+        ),
+        *(
+            (
+                {
+                    "variant": "cross-account",
+                    "producer_account": "123456789012",
+                    "consumer_account": "210987654321",
+                    "region": "eu-central-1",
+                }
+                | more,
+                message,
+            )
+            for more, message in [
+                (
+                    {"tables": "orders,customers", "stream": "each"},
+                    "stream=each needs variant=single: the other account knows Firehose by one role's name",
+                ),
+                (
+                    {"tables": "customers,arn:aws:dynamodb:eu-west-1:123456789012:table/orders"},
+                    "tables=arn:aws:dynamodb:eu-west-1:123456789012:table/orders: not in region eu-central-1 of "
+                    "producer_account 123456789012",
+                ),
+            ]
+        ),
         ({"table": "123"}, "table '123' makes no name for a Glue table: give log=…"),
     ],
 )
@@ -270,6 +338,14 @@ def test_the_log_is_called_after_the_table():
     assert Config(table="arn:aws:dynamodb:eu-central-1:123456789012:table/Orders").log_name == "orders"
     assert Config(table="Orders", log="sales").log_name == "sales"
     assert Config(generator="heartrate").log_name == "heartrate"
+
+
+def test_several_tables_are_one_each_in_an_order_of_their_own():
+    config = Config(tables="old.eu, arn:aws:dynamodb:eu-central-1:123456789012:table/New", undo=True, stream="each")
+    assert config.logs == [Config(table=table, undo=True) for table in sorted(config.tables.split(", "))]
+    assert [each.log_name for each in config.logs] == ["new", "old_eu"]
+    assert config.table_place == ("eu-central-1", "123456789012")
+    assert Config(table="old").logs == [Config(table="old")]
 
 
 def test_the_readme_has_every_setting_with_its_default():

@@ -308,6 +308,22 @@ def table_name(record: Mapping[str, Any]) -> str:
     return arn[1] if arn and not _member(record, "tableName") else _required_text(record, "tableName")
 
 
+def log_name(table: str) -> str:
+    """Name the log of a table: in lower case, with ``_`` for what Glue and Athena do not have in names.
+
+    Parameters
+    ----------
+    table
+        DynamoDB's name of the table.
+
+    Examples
+    --------
+    >>> log_name("Orders-EU.v2")
+    'orders_eu_v2'
+    """
+    return re.sub(r"[^a-z0-9_]", "_", table.lower())
+
+
 def _checked_envelope(row: Mapping[str, Any]) -> dict[str, Any]:
     change: dict[str, Any] = {column: row.get(column) for column in COLUMNS}
     for name in ("keys", "new_image", "old_image"):

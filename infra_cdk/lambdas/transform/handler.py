@@ -8,6 +8,10 @@
 - ``iceberg``: the columns of ``envelope``, the time in microseconds since 1970, as Firehose wants it for a table of
   Iceberg, which takes one object a record: https://docs.aws.amazon.com/firehose/latest/dev/apache-iceberg-destination-supp.html
 
+With `FOLDERS` = ``log`` in the environment a record is answered with the name of its table's log, too: Firehose writes
+it to that log's folder, which needs nobody to have told of the table.
+https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-partitioning-keys.html
+
 A record that cannot be read is answered ProcessingFailed: Firehose stores it, as it came, under the error prefix, and
 the others go their way. Firehose allows 6 MB of response, and sends a batch that got a larger one again and again:
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html. Records that would not fit fail likewise.
@@ -25,7 +29,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workbench.errors import RecordRefused
-from workbench.model.records import METADATA, canonical_change, parse_objects, plain_name
+from workbench.model.records import METADATA, canonical_change, log_name, parse_objects, plain_name, table_name
 
 LARGEST_RESPONSE = 6_000_000
 """Bytes; Lambda's limit is 6 MB, as 6 * 1024 * 1024."""
@@ -39,20 +43,28 @@ _TAKEN = frozenset({"_changed_at", "_deleted_at", "_by_ttl", "dynamodb", "new_im
 _text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
+def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, Any]]]:
     """Answer every record of a batch, in its order, and log one line that says how many failed, and why."""
-    write = LINES[os.environ.get("MODE", "envelope")]
-    answers = [{"recordId": record["recordId"], "result": "ProcessingFailed"} for record in event["records"]]
+    write, by_log = LINES[os.environ.get("MODE", "envelope")], os.environ.get("FOLDERS") == "log"
+    answers: list[dict[str, Any]] = [
+        {"recordId": record["recordId"], "result": "ProcessingFailed"} for record in event["records"]
+    ]
     spare = LARGEST_RESPONSE - 20 - sum(len(_text(answer)) + 3 for answer in answers)
     failures: list[tuple[str, str]] = []
     for record, answer in zip(event["records"], answers, strict=True):
         try:
-            data = base64.b64encode(transform(record.get("data"), write)).decode()
-            spare -= len(data)
-            if spare < 0:
-                spare += len(data)
+            tables: set[str] | None = set() if by_log else None
+            done: dict[str, Any] = {
+                "result": "Ok",
+                "data": base64.b64encode(transform(record.get("data"), write, tables)).decode(),
+            }
+            if tables:
+                done["metadata"] = {"partitionKeys": {"log": _log_of(tables)}}
+            size = len(done["data"]) + (len(_text(done["metadata"])) + 12 if tables else 0)
+            if size > spare:
                 raise RecordRefused(f"no room for it in a response of {LARGEST_RESPONSE:,} bytes")
-            answer |= {"result": "Ok", "data": data}
+            spare -= size
+            answer |= done
         except Exception as error:  # whatever it is, the rest of the batch is not lost for it
             why = str(error) if isinstance(error, RecordRefused) else f"{type(error).__name__}: {error}"
             failures.append((record["recordId"], why[:LONGEST_REASON]))
@@ -60,8 +72,11 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
     return {"records": answers}
 
 
-def transform(data: object, write: Any) -> bytes:
-    """Write the lines of one record, which holds one change, or, where they were joined on the way, several."""
+def transform(data: object, write: Any, tables: set[str] | None = None) -> bytes:
+    """Write the lines of one record, which holds one change, or, where they were joined on the way, several.
+
+    The tables that the changes are of are added to `tables`, where that is given.
+    """
     try:
         text = base64.b64decode(str(data), validate=True).decode("utf-8")
     except (binascii.Error, ValueError) as error:
@@ -71,6 +86,8 @@ def transform(data: object, write: Any) -> bytes:
         if isinstance(value, RecordRefused):
             raise value
         lines.append(write(value, text))
+        if tables is not None:
+            tables.add(table_name(value))
     if not lines:
         raise RecordRefused("empty")
     if write is _newline:
@@ -78,6 +95,12 @@ def transform(data: object, write: Any) -> bytes:
     if write is _iceberg and len(lines) > 1:
         raise RecordRefused(f"{len(lines)} changes in one record: a row of Iceberg is one")
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _log_of(tables: set[str]) -> str:
+    if len(logs := {log_name(table) for table in tables}) > 1:
+        raise RecordRefused(f"changes of several tables in one record: {', '.join(sorted(tables))}")
+    return logs.pop()
 
 
 def _envelope(value: Any, text: str) -> str:
