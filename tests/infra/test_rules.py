@@ -29,6 +29,10 @@ WILDCARDS = {
     r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) s3:\w+ on .*/(data|errors|checkpoints|compacted|results|reports|search|exports|iceberg|iceberg-errors)/"
     r"(\w+/)?\*": "objects, whose names are not known before, below one prefix",
     r"AWS::S3::BucketPolicy s3:\w+ on .*/(data/\w+/|errors/\w+/|lake/|results/|reports/|replica/)\*": "the same, by another account's Firehose, or by S3's access logs",
+    r"AWS::(IAM::Policy|IAM::ManagedPolicy|S3::BucketPolicy|EC2::VPCEndpoint) s3:\w+ on .*/(data|errors)/\*/\*": "the "
+    "folders of several tables, so that one more changes no policy",
+    r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) glue:\w+ on .*:table/\w+/\*_(checkpoints|compacted)": "the "
+    "tables of what is made of the logs of several tables, so that one more changes no policy",
     r"AWS::EC2::VPCEndpoint s3:GetObject on .*:s3:::prod-.*-starport-layer-bucket/\*": "the layers of images are there",
     r"AWS::(IAM::Policy|EC2::VPCEndpoint) ecr:GetAuthorizationToken on \*": "has no resource",
     r"AWS::IAM::Policy ec2:((Create|Delete|Describe)NetworkInterfaces?|DescribeSubnets|(Una|A)ssignPrivateIpAddresses) on \*": "Lambda makes the interfaces of a function in a VPC by the function's role",

@@ -171,6 +171,26 @@ def test_each_is_watched_and_a_shared_stream_once(variants):
     assert "TooManyFolders" not in alarms["tables-each"]
 
 
+@pytest.mark.parametrize("variant", ["tables", "cross-account-tables"])
+def test_each_is_told_of_where_its_own_days_stay_as_they_are(variants, variant):
+    """One filter makes a metric for each, by the name its run has in the line that it ends with."""
+    kept = only(variants[variant], "AWS::Logs::MetricFilter")
+    (metric,) = kept["MetricTransformations"]
+    assert kept["FilterPattern"] == '{ $.report = "compact-*" }'
+    assert metric["Dimensions"] == [{"Key": "Report", "Value": "$.report"}]
+    assert metric["MetricValue"] == "$.exit_code"
+    behind = [
+        each["Properties"]
+        for name, each in resources(variants[variant], "AWS::CloudWatch::Alarm").items()
+        if "Behind" in name
+    ]
+    assert [each["Dimensions"] for each in behind] == [[{"Name": "Report", "Value": f"compact-{log}"}] for log in LOGS]
+    for each in behind:
+        assert (each["Namespace"], each["MetricName"]) == (metric["MetricNamespace"], metric["MetricName"])
+        assert (each["Statistic"], each["Period"], each["EvaluationPeriods"]) == ("Minimum", 86_400, 2)
+        assert each["InsufficientDataActions"] == each["AlarmActions"]
+
+
 def test_what_names_a_table_runs_for_each_at_times_of_their_own_and_what_names_none_once(variants):
     for log in LOGS:
         runs = of(nested(variants["tables"], log), "AWS::Scheduler::Schedule")
