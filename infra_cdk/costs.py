@@ -1,5 +1,7 @@
 """Estimates what the pipeline costs a month: ``python -m infra_cdk.costs`` prints the tables of the README.
 
+With ``first-run`` behind it, it prints that of docs/first-run-on-aws.md.
+
 Prices are on-demand list prices of us-east-1 in dollars, without free tiers, taxes or transfer. How sizes are rounded
 is AWS's: change data capture and writes to 1 KB of the item, Kinesis to 1 KB of the record on its way in, Firehose to
 5 KB of the record, Athena to 10 MB a query. A GB has 2**30 bytes.
@@ -7,6 +9,7 @@ is AWS's: change data capture and writes to 1 KB of the item, Kinesis to 1 KB of
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from math import ceil
 
@@ -395,5 +398,28 @@ def tables() -> str:
     return "\n".join(lines)
 
 
+def first_run() -> dict[str, tuple[float, str]]:
+    """Price the hour of docs/first-run-on-aws.md: dollars, and what they are for."""
+    queries, changes, hour = 60, 100, 1 / HOURS
+    scanned = queries * 10 / 1024 / 1024 * PRICE["Athena"]
+    kept = (PRICE["KMS key"] + _watching()) * hour
+    moved = changes * (PRICE["DynamoDB write"] + PRICE["DynamoDB change data capture"]) / 1e6
+    requests = queries * 200 / 1000 * PRICE["S3 GET"] + 1000 / 1000 * PRICE["S3 PUT, LIST"]
+    return {
+        "the Kinesis stream": (PRICE["Kinesis on-demand stream"], "an hour of a stream on demand"),
+        "the KMS key, alarms, dashboard": (kept, "an hour of what is paid by the month"),
+        "Athena": (scanned, f"{queries} queries of 10 MB, the least that is billed"),
+        "DynamoDB": (moved, f"{changes} changes of 1 KB, written and captured"),
+        "S3": (requests, "200 objects got by each query, and a thousand requests"),
+    }
+
+
+def first_run_table() -> str:
+    """Write the table of docs/first-run-on-aws.md."""
+    lines = ["| the hour | $ | |", "|---|--:|---|"]
+    lines += [f"| {name} | {dollars:.4f} | {what} |" for name, (dollars, what) in first_run().items()]
+    return "\n".join([*lines, f"| **all** | **{sum(dollars for dollars, _ in first_run().values()):.2f}** | |"])
+
+
 if __name__ == "__main__":
-    print(tables())
+    print(first_run_table() if sys.argv[1:] == ["first-run"] else tables())

