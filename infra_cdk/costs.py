@@ -10,7 +10,8 @@ is AWS's: change data capture and writes to 1 KB of the item, Kinesis to 1 KB of
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import ceil
 
 HOURS = 730
@@ -55,6 +56,8 @@ PRICES: dict[str, Price] = {
     ),
     "Firehose to Parquet": Price(0.018, "a GB more"),
     "Firehose to Iceberg": Price(0.075, "a GB, as it is"),
+    "Firehose, dynamic partitioning": Price(0.02, "a GB more"),
+    "Firehose, dynamic partitioning, objects": Price(0.005, "a thousand more"),
     "Firehose into a VPC": Price(0.01, "an hour, each zone"),
     "Firehose into a VPC, data": Price(0.01, "a GB"),
     "Lambda (ARM)": _tested(0.0000133334, "a GB-second", "lambda_function"),
@@ -92,6 +95,9 @@ PRICE = {name: price.dollars for name, price in PRICES.items()}
 
 ALARMS, QUERY_ALARMS, ENDPOINTS, ZONES = 8, 3, 5, 2  # tests/infra/test_costs.py counts them in what is deployed
 _LAMBDA_MB_A_GB_SECOND = 13.7 / 1769 * 1024  # README, "The transform function": 13.7 MiB/s on the core of 1,769 MB
+# Alarms of several tables that are not by a query: of all that share a stream; of all that have one each, and of each.
+# By a query there are two of each, and one of what all scan. tests/infra/test_tables.py counts them.
+SHARED_ALARMS, EACH_ALARMS, OWN_ALARMS = 9, 3, 5
 # Who asks for the key every five minutes: DynamoDB and Firehose, for the stream, and S3, for two buckets with bucket
 # keys. https://docs.aws.amazon.com/streams/latest/dev/costs-performance.html
 _KEY_USERS = 4
@@ -212,6 +218,9 @@ def _asked(
     return scanned + call.log * (objects / 1000 * PRICE["S3 GET"] + listed / 1000 * PRICE["S3 PUT, LIST"])
 
 
+_BY_SHARD = "stream_shards=1 (busy: 2)"
+
+
 def streams(use: Use) -> dict[str, float]:
     """Price the stream on demand and by the shard, kept for a day and for three: dollars a month."""
     on_demand = (
@@ -225,7 +234,7 @@ def streams(use: Use) -> dict[str, float]:
         "on demand": on_demand,
         "on demand, stream_retention_hours=72": on_demand
         + use.raw_gb * (72 - 24) / HOURS * PRICE["Kinesis on-demand, kept longer"],
-        "stream_shards=1 (busy: 2)": shards,
+        _BY_SHARD: shards,
         "the same, stream_retention_hours=72": shards + use.shards * HOURS * PRICE["Kinesis shard, kept longer"],
     }
 
@@ -316,9 +325,59 @@ def before_and_after(use: Use) -> dict[str, tuple[float, float]]:
         ),
         "the stream, a month; on demand, by the shard": (
             streams(use)["on demand"],
-            streams(use)["stream_shards=1 (busy: 2)"],
+            streams(use)[_BY_SHARD],
         ),
     }
+
+
+TWENTY = {"20 small tables": [SMALL] * 20, "a busy one and 19 small ones": [BUSY, *[SMALL] * 19]}
+
+
+def several(uses: Sequence[Use]) -> dict[str, tuple[float, float]]:
+    """Price the streams, keys, alarms and dashboards of several tables, by how these are deployed.
+
+    What their changes cost by themselves, in capture, Lambda, S3 and queries, is the same for all ways.
+
+    Returns
+    -------
+    dict
+        Dollars a month, with streams on demand and by the shard (`Use.shards` of them; shared, the most of any).
+    """
+    count, together = len(uses), replace(uses[0], changes=sum(each.changes for each in uses))
+    together = replace(together, shards=max(each.shards for each in uses))
+    reading = together.raw_gb * PRICE["Kinesis on-demand out"]
+    firehose = _delivered_gb(together) * PRICE["Firehose"]
+    telling = together.raw_gb * PRICE["Firehose, dynamic partitioning"]
+    telling += sum(each.objects for each in uses) / 1000 * PRICE["Firehose, dynamic partitioning, objects"]
+    asking = PRICE["CloudWatch dashboard"] + (1 + 2 * count) * PRICE["CloudWatch alarm by a query"]
+
+    def watched(alarms: int) -> float:
+        return asking + alarms * PRICE["CloudWatch alarm"]
+
+    def by_both(rest: float, parts: Iterable[Use], more_readers: float = 0.0) -> tuple[float, float]:
+        priced = [streams(each) for each in parts]
+        on_demand, by_shard = (sum(each[name] for each in priced) for name in ("on demand", _BY_SHARD))
+        return rest + more_readers + on_demand, rest + by_shard
+
+    return {
+        "a deployment each": by_both(firehose + count * (_key(_KEY_USERS) + _watching()), uses),
+        "tables, stream=each": by_both(
+            firehose + _key(2 + 2 * count) + watched(EACH_ALARMS + count * OWN_ALARMS), uses
+        ),
+        "tables, a stream for all (the default)": by_both(
+            firehose + telling + _key(_KEY_USERS) + watched(SHARED_ALARMS), [together]
+        ),
+        "not offered: a stream for all, that a Firehose stream each reads whole": by_both(
+            count * firehose + _key(3 + count) + watched(SHARED_ALARMS - 1 + (count - 1) * 2),
+            [together],
+            (count - 1) * reading,
+        ),
+    }
+
+
+def _key(users: int) -> float:
+    """Price a key after its first year, with so many who ask for it every five minutes."""
+    return PRICE["KMS key"] + PRICE["KMS key, rotated"] + users * HOURS * 12 / 1e4 * PRICE["KMS requests"]
 
 
 def _delivered_gb(use: Use) -> float:
@@ -386,6 +445,13 @@ def tables() -> str:
     slow, fast = streams(SMALL), streams(BUSY)
     lines += ["| the stream, a month | small | busy |", "|---|--:|--:|"]
     lines += [f"| {name} | ${slow[name]:,.2f} | ${fast[name]:,.2f} |" for name in slow] + [""]
+    lines += ["| streams, keys and alarms, a month | " + " | | ".join(TWENTY) + " | |", "|---|" + "--:|" * 4]
+    lines += ["| | " + " | ".join(["on demand", "by the shard"] * 2) + " |"]
+    little, mixed = map(several, TWENTY.values())
+    lines += [
+        f"| {name} | " + " | ".join(f"${dollars:,.0f}" for dollars in (*little[name], *mixed[name])) + " |"
+        for name in little
+    ] + [""]
     lines += ["| by the hour | a month | |", "|---|--:|---|"]
     lines += [f"| {name} | ${dollars:,.2f} | {about} |" for name, (dollars, about) in hourly().items()]
     lines += ["", "| assumed | $ | | as of |", "|---|--:|---|---|"]

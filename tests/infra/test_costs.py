@@ -229,6 +229,39 @@ def test_sizes_are_rounded_up_as_aws_does():
     assert tiny == pytest.approx(2 * 10 * 5 + 2 * 2**20 * (24 * 0.005 + 0.0004 / 30.417) / 1000, rel=1e-3)
 
 
+def test_several_tables_are_what_the_arithmetic_gives_by_hand():
+    """Of twenty small tables, 47.68 GB of records; on demand, and one shard each, or for all."""
+    stream, shard = 29.20 + 2.861 * 0.08 + 2.384 * 0.04, 730 * 0.015 + 0.014  # a PUT unit a change
+    firehose, key, users = 20 * 4.768 * 0.029, 2, 0.876 * 0.03  # of each, five minutes in a month
+    queries = 3 + 41 * 0.10  # a dashboard; two alarms of each, and one of what all scan
+    told = 47.68 * 0.02 + 20 * 8.76 * 0.005
+    by_hand = {
+        "a deployment each": [20 * (one + key + 4 * users + 3 + 11 * 0.10) + firehose for one in (stream, shard)],
+        "tables, stream=each": [
+            20 * one + firehose + key + 42 * users + queries + 103 * 0.10 for one in (stream, shard)
+        ],
+        "tables, a stream for all (the default)": [
+            one + firehose + told + key + 4 * users + queries + 9 * 0.10
+            for one in (29.20 + 57.22 * 0.08 + 47.68 * 0.04, 730 * 0.015 + 20 * 0.014)
+        ],
+        "not offered: a stream for all, that a Firehose stream each reads whole": [
+            one + 20 * firehose + key + 23 * users + queries + 46 * 0.10
+            for one in (29.20 + 57.22 * 0.08 + 20 * 47.68 * 0.04, 730 * 0.015 + 20 * 0.014)
+        ],
+    }
+    found = costs.several([costs.SMALL] * 20)
+    assert {name: pytest.approx(dollars, rel=1e-3) for name, dollars in by_hand.items()} == {
+        name: list(dollars) for name, dollars in found.items()
+    }
+    prose = README.read_text(encoding="utf-8").partition("\n## Several tables\n")[2].partition("\n## ")[0]
+    alone, each, shared, _ = (round(dollars) for dollars, _ in found.values())
+    assert (
+        f"cost ${shared} a month with one stream for all, ${each} with one each and\n${alone} in a deployment" in prose
+    )
+    *_, (mixed, _), (whole, _) = costs.several(costs.TWENTY["a busy one and 19 small ones"]).values()
+    assert f"that is ${whole:,.0f} instead of ${mixed:,.0f}." in prose
+
+
 def test_what_is_counted_is_what_is_deployed(variants):
     alarms = [each["Properties"] for each in resources(variants["single"], "AWS::CloudWatch::Alarm").values()]
     queries = [alarm for alarm in alarms if "SELECT" in str(alarm.get("Metrics", ""))]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from infra_cdk import costs
 from infra_cdk.config import Config
 from infra_cdk.stacks.reports import scheduled
 from infra_cdk.synth import Synthesised, synthesise
@@ -44,8 +45,9 @@ def of(found: Mapping[str, dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("variant", TABLES)
 def test_a_table_more_changes_no_resource_of_the_others_and_the_order_of_names_none(variants, variant, tmp_path):
-    context = VARIANTS[variant]
-    before, after = variants[variant], synthesise(context | {"tables": f"audit,{context['tables']}"}, tmp_path / "more")
+    before, context = variants[variant], VARIANTS[variant]
+    turned = ",".join(reversed(context["tables"].split(",")))
+    after = synthesise(context | {"tables": f"audit,{turned}"}, tmp_path)
     assert set(after.templates) - set(before.templates)
     for name, template in before.templates.items():
         grown = after.templates[name]["Resources"]
@@ -53,8 +55,6 @@ def test_a_table_more_changes_no_resource_of_the_others_and_the_order_of_names_n
         more = {each["Type"] for id, each in grown.items() if id not in template["Resources"]}
         assert more <= {"AWS::CloudFormation::Stack"}
         assert after.templates[name].get("Outputs") == template.get("Outputs")
-    turned = synthesise(context | {"tables": ",".join(reversed(context["tables"].split(",")))}, tmp_path / "turned")
-    assert turned.templates == before.templates
 
 
 @pytest.mark.parametrize("variant", TABLES)
@@ -189,6 +189,21 @@ def test_each_is_told_of_where_its_own_days_stay_as_they_are(variants, variant):
         assert (each["Namespace"], each["MetricName"]) == (metric["MetricNamespace"], metric["MetricName"])
         assert (each["Statistic"], each["Period"], each["EvaluationPeriods"]) == ("Minimum", 86_400, 2)
         assert each["InsufficientDataActions"] == each["AlarmActions"]
+
+
+def test_the_alarms_that_costs_counts_are_those_deployed(variants):
+    def counted(variant: str) -> tuple[int, int]:
+        found = [
+            each["Properties"]
+            for name, each in resources(variants[variant], "AWS::CloudWatch::Alarm").items()
+            if not re.search("Behind|Report", name)  # of reports=true
+        ]
+        queries = sum("SELECT" in str(each.get("Metrics", "")) for each in found)
+        return len(found) - queries, queries
+
+    assert counted("tables") == (costs.SHARED_ALARMS, 1 + 2 * 2)
+    functions = 3  # those of the transform function, which this variant has none of
+    assert counted("tables-each") == (costs.EACH_ALARMS - functions + 2 * costs.OWN_ALARMS, 1 + 2 * 2)
 
 
 def test_what_names_a_table_runs_for_each_at_times_of_their_own_and_what_names_none_once(variants):
