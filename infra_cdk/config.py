@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ _OF_LOG = (
     "catalog",
     "crawler_schedule",
     "first_year",
+    "first_day",
     "scan_cutoff_gb",
     "results_days",
     "archive_days",
@@ -170,7 +172,13 @@ class Config:
         pattern=r"|cron\(\S+( \S+){5}\)",
         example="cron(15 3 * * ? *)",
     )
-    first_year: int = option(2025, "First year the table's partitions are projected for", between=(2012, 2100))
+    first_year: int = option(2025, "First year whose folders a query looks into", between=(2012, 2100))
+    first_day: str = option(
+        "",
+        "First day whose folders a query looks into, in place of first_year: of the first deployment, never later",
+        pattern=r"|20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])",
+        example="2026-11-26",
+    )
     scan_cutoff_gb: int = option(100, "Athena cancels a query that scans more", between=(1, 7_000_000))
     results_days: int = option(7, "Query results expire after", between=(1, 3650))
 
@@ -400,6 +408,11 @@ class Config:
                 self.search != "none" and self.search_nodes > 1 and self.search_nodes % 2 == 1,
                 f"search_nodes={self.search_nodes}: give 1, or an even number, for two zones",
             ),
+            (bool(self.first_day) and self.begin is None, f"first_day={self.first_day}: there is no such day"),
+            (
+                bool(self.first_day) and self._given("first_year"),
+                "first_day and first_year say the same: leave out one of the two",
+            ),
             (bool(self.alarm_email) and not self.alarms, "alarm_email needs alarms=true"),
             (bool(self.view) and self.layout == "flat", "view is for the other layouts: flat is a column an attribute"),
             (bool(self._view_twice), f"view={self.view}: {self._view_twice}"),
@@ -491,6 +504,14 @@ class Config:
 
     def _given(self, name: str) -> bool:
         return any(each.name == name and getattr(self, name) != each.default for each in fields(self))
+
+    @cached_property
+    def begin(self) -> datetime | None:
+        """When the first folder that a query looks into begins, UTC; None where only its year is given."""
+        try:
+            return datetime.fromisoformat(self.first_day) if self.first_day else None
+        except ValueError:  # such as 2026-02-30
+            return None
 
     @cached_property
     def slug(self) -> str:

@@ -23,12 +23,13 @@ def extra_queries(config: Config) -> dict[str, tuple[str, str]]:
         made["names of persons"] = ("What are the persons called who are there now?", flattened(names))
     if config.generator == "heartrate":
         made["heart rates over 120"] = (
-            "Which changes left a heart rate of more than 120?",
+            "Which changes of the last 7 days left a heart rate of more than 120?",
             named_query(
                 "changes",
                 database=config.database,
                 table=config.log_name,
                 layout=config.layout,
+                crawled=config.catalog == "crawler",
                 where=f"{_value('new_image', ('HeartRate',), 'N')} > 120",
             ),
         )

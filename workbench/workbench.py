@@ -1187,7 +1187,13 @@ class Workbench:
         """Register the change log under a prefix of S3 in the Glue catalog, and return the statement that does it.
 
         The layout (envelope or raw), JSON or Parquet and how its folders tell the time are read off its objects; the
-        table has explicit columns and projected partitions.
+        table has explicit columns, and projected partitions from the first folder to the present: Athena lists each of
+        them in a query of its console that names no `arrival`.
+
+        Parameters
+        ----------
+        first_year
+            Have folders projected from the begin of this year on, where older ones than the first are still to come.
 
         Raises
         ------

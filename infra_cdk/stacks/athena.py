@@ -198,7 +198,13 @@ def name_queries(scope: Construct, config: Config, workgroup: athena.CfnWorkGrou
     queries = {
         name: (
             load_question(name).title,
-            named_query(name, database=config.database, table=config.log_name, layout=config.layout),
+            named_query(
+                name,
+                database=config.database,
+                table=config.log_name,
+                layout=config.layout,
+                crawled=config.catalog == "crawler",
+            ),
         )
         for name in questions()
     }

@@ -134,6 +134,7 @@ def explicit_table(scope: Construct, database: glue.CfnDatabase, config: Config,
         layout=config.layout,
         stored="parquet" if config.format == "parquet" else "json",
         first_year=config.first_year,
+        first=config.begin,
     )
     table = glue.CfnTable(scope, "Table", catalog_id=cdk.Aws.ACCOUNT_ID, database_name=config.database)
     table.add_property_override("TableInput", described)

@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.lakes import in_four_columns
 from tests.helpers.profiles import examples
 from workbench.aws.catalog import Catalog
 from workbench.aws.log_tables import LogTable
 from workbench.aws.partitions import Partitions, partitions_of
+from workbench.aws.projection import count_projected
+from workbench.aws.table_definitions import table_input
 from workbench.config import load_settings
 from workbench.errors import ConfigError
 from workbench.log.arrivals import ChangeTimes, Witness, Zone, infer_zone, named_zone
@@ -67,6 +70,7 @@ SCHEMES = {
     "dt and hour": Scheme({"dt": "%Y-%m-%d", "hour": "%H"}),
     "hour and dt": Scheme({"h": "%H", "dt": "%Y/%m/%d"}, "{h}/{dt}/"),
     "arrival": Scheme({"arrival": "%Y/%m/%d/%H"}, "{arrival}/"),
+    "named": Scheme({"arrival": "year=%Y/month=%m/day=%d/hour=%H"}, "{arrival}/"),
     "region first": Scheme({"region": "eu", **UNITS}),
     "other names": Scheme({"j": "%Y", "mo": "%m", "t": "%d", "st": "%H"}),
 }
@@ -362,3 +366,67 @@ def test_a_projection_tells_form_and_place():
         "\"arrival\" >= '2025/12/30/00' and \"arrival\" <= '2025/12/30/01'"
     )
     assert Partitions().within([()]) == "true"
+
+
+def test_a_new_table_has_one_column_of_hours_over_the_folders_there_are():
+    made = table_input("things", TOP, first=datetime(2021, 11, 18, 9))
+    columns = [(each["Name"], each["Type"]) for each in made["PartitionKeys"]]
+    scheme = partitions_of(columns, made["Parameters"], location=TOP)
+    assert columns == [("arrival", "string")]
+    assert scheme.sort
+    assert scheme.folder(datetime(2021, 11, 18, 9, 30)) == "year=2021/month=11/day=18/hour=09/"
+    assert scheme.values(f"{TOP}year=2021/month=11/day=18/hour=09/x.gz", TOP) == ("year=2021/month=11/day=18/hour=09",)
+    for beyond in (
+        "year=2021/month=11/day=18/hour=08",
+        "year=2021/month=11/day=18/hour=9",
+        "year=9999/month=01/day=01/hour=00",
+    ):
+        assert scheme.values(f"{TOP}{beyond}/x.gz", TOP) is None
+    assert scheme.within([("year=2021/month=11/day=18/hour=09",), ("year=2021/month=11/day=18/hour=10",)]) == (
+        "\"arrival\" >= 'year=2021/month=11/day=18/hour=09' and \"arrival\" <= 'year=2021/month=11/day=18/hour=10'"
+    )
+
+
+@examples(50)
+@given(st.sets(st.integers(0, 24 * 30), min_size=1, max_size=40))
+def test_no_hour_without_objects_is_looked_into(hours):
+    made = table_input("things", TOP, first=FIRST.replace(tzinfo=None))
+    scheme = partitions_of([("arrival", "string")], made["Parameters"], location=TOP)
+    every = [
+        scheme.folder(FIRST.replace(tzinfo=None) + timedelta(hours=hour)).rstrip("/") for hour in range(24 * 30 + 1)
+    ]
+    there = pa.table({"arrival": every})  # noqa: F841
+    found = duckdb.sql(
+        f"select arrival from there where {scheme.within([(every[hour],) for hour in hours])}"
+    ).fetchall()
+    assert [arrival for (arrival,) in found] == [every[hour] for hour in sorted(hours)]
+
+
+def test_very_many_separate_hours_are_one_span():
+    made = table_input("things", TOP, first_year=2012)
+    scheme = partitions_of([("arrival", "string")], made["Parameters"], location=TOP)
+    days = [
+        (f"year={2012 + number // 372}/month={number // 31 % 12 + 1:02}/day={number % 31 + 1:02}/hour=00",)
+        for number in range(900)
+    ]
+    assert scheme.within([each for each in days if scheme.interval(each)]) == (
+        "\"arrival\" >= 'year=2012/month=01/day=01/hour=00' and \"arrival\" <= 'year=2014/month=06/day=01/hour=00'"
+    )
+
+
+def test_folders_to_look_into_are_the_hours_there_were_not_ten_years_of_them():
+    new = table_input("things", TOP, first=datetime(2026, 11, 18))
+    old = in_four_columns(new, 2026)
+    counts = [
+        count_projected([each["Name"] for each in table["PartitionKeys"]], table["Parameters"], datetime(*at))
+        for table in (old, new)
+        for at in ((2026, 11, 25, 12, 59), (2027, 11, 18))
+    ]
+    assert counts == [89_280, 89_280, 7 * 24 + 13, 365 * 24 + 1]
+    ahead = table_input("things", TOP, first=datetime(2026, 11, 18), until="NOW+14HOURS")
+    assert count_projected(["arrival"], ahead["Parameters"], datetime(2026, 11, 18, 0, 5)) == 15
+    days = table_input("things", TOP, form="yyyy-MM-dd", first_year=2026)
+    assert count_projected(["arrival"], days["Parameters"], datetime(2026, 1, 31, 23)) == 31
+    monthly = days["Parameters"] | {"projection.arrival.interval.unit": "MONTHS"}
+    with pytest.raises(ValueError, match="the partitions of arrival cannot be counted"):
+        count_projected(["arrival"], monthly, datetime(2026, 1, 31))

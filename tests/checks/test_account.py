@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from tests.helpers.aws.clients import overhear
+from tests.helpers.lakes import in_four_columns
 from workbench.aws.session import Session, open_session
 from workbench.aws.table_definitions import table_input
 from workbench.checks import account as checks_aws
@@ -170,7 +171,7 @@ def test_an_account_where_all_is_well_is_ok_line_by_line(account):
         "delivery by to-lake",
         "errors of to-lake",
     ]
-    assert "envelope, json, partitions year, month, day, hour, projected" in found.loc["table persons", "detail"]
+    assert "envelope, json, partitions arrival, projected" in found.loc["table persons", "detail"]
     assert "their times in microseconds" in found.loc["stream of persons", "detail"]
 
 
@@ -451,7 +452,7 @@ def test_records_joined_on_a_line_are_told(account, text, status, told):
 
 
 def test_the_newest_partition_must_be_registered_where_none_is_projected(account):
-    made = table_input("plain", "s3://lake/data/persons/")
+    made = in_four_columns(table_input("plain", "s3://lake/data/persons/"), 2024)
     made["Parameters"] = {key: value for key, value in made["Parameters"].items() if "projection" not in key}
     glue = account.session.client("glue")
     glue.create_table(DatabaseName="logs", TableInput=made)
@@ -468,9 +469,17 @@ def test_the_newest_partition_must_be_registered_where_none_is_projected(account
 
 
 def test_a_projection_that_ends_before_the_present_is_told(account):
-    made = table_input("older", "s3://lake/data/persons/", first_year=2010)
-    account.session.client("glue").create_table(DatabaseName="logs", TableInput=made)
+    glue = account.session.client("glue")
+    older = in_four_columns(table_input("older", "s3://lake/data/persons/"), 2010)
+    ended = table_input("ended", "s3://lake/data/persons/", first_year=2010, until="year=2019/month=12/day=31/hour=23")
+    for made in (older, ended):
+        glue.create_table(DatabaseName="logs", TableInput=made)
     found = account.check()
+    assert "arrival is projected from year=2010/" in found.loc["partitions of ended", "detail"]
+    assert (
+        "'projection.arrival.range' = 'year=2010/month=01/day=01/hour=00,NOW'"
+        in found.loc["partitions of ended", "remedy"]
+    )
     assert "year is projected from 2010 to 2019" in found.loc["partitions of older", "detail"]
     assert found.loc["partitions of persons", "status"] == "ok"
 

@@ -14,10 +14,11 @@ from workbench.aws.table_definitions import table_input
 
 START = datetime(2026, 11, 17, 20, tzinfo=UTC)
 LAYOUTS = ("envelope", "envelope, Hive JSON", "envelope, Parquet", "raw", "struct", "flat")
-SCHEMES = ("year=/month=/day=/hour=", "2026/11/18/09", "dt=", "crawled", "none")
+SCHEMES = ("year=/month=/day=/hour=", "four columns", "2026/11/18/09", "dt=", "crawled", "none")
 _NAMES = ["pk", "sk", "name", "age", "tags", "scores", "blobs", "blob", "alive", "nothing", "address", "phones", "note"]
 _FOLDERS = {
     "year=/month=/day=/hour=": "year=%Y/month=%m/day=%d/hour=%H",
+    "four columns": "year=%Y/month=%m/day=%d/hour=%H",
     "2026/11/18/09": "%Y/%m/%d/%H",
     "dt=": "dt=%Y-%m-%d",
     "crawled": "%Y/%m/%d/%H",
@@ -114,18 +115,36 @@ def write(folder: Path, made: Iterable[tuple[datetime, dict]], layout: str, sche
     return folder
 
 
+def in_four_columns(table: dict[str, Any], first_year: int) -> dict[str, Any]:
+    """Return a table over ``year=/month=/day=/hour=`` as version 0.2 declared it, ten years in four columns."""
+    parameters = {name: text for name, text in table["Parameters"].items() if "projection.arrival" not in name}
+    spans = {"year": f"{first_year},{first_year + 9}", "month": "1,12", "day": "1,31", "hour": "0,23"}
+    for unit, span in spans.items():
+        parameters |= {
+            f"projection.{unit}.type": "integer",
+            f"projection.{unit}.range": span,
+            f"projection.{unit}.digits": "4" if unit == "year" else "2",
+        }
+    template = table["StorageDescriptor"]["Location"] + "".join(f"{unit}=${{{unit}}}/" for unit in spans)
+    keys = [{"Name": unit, "Type": "int"} for unit in spans]
+    return table | {"PartitionKeys": keys, "Parameters": parameters | {"storage.location.template": template}}
+
+
 def glue_table(name: str, location: str, layout: str, made: Iterable[tuple[datetime, dict]], scheme: str) -> dict:
     """A Glue table over a layout: explicit for envelope and raw, as a crawler makes it for struct and flat."""
     parts: dict[str, Any] = {
         "year=/month=/day=/hour=": {"first_year": 2026},
-        "2026/11/18/09": {"partitions": "text", "form": "yyyy/MM/dd/HH", "first_year": 2026},
-        "dt=": {"partitions": "text", "form": "yyyy-MM-dd", "template": "dt=${arrival}/", "first_year": 2026},
+        "four columns": {"first_year": 2026},
+        "2026/11/18/09": {"form": "yyyy/MM/dd/HH", "first_year": 2026},
+        "dt=": {"form": "yyyy-MM-dd", "template": "dt=${arrival}/", "first_year": 2026},
     }.get(scheme, {"partitions": "none"})
     made = [change for _, change in made]
     stored = "parquet" if "Parquet" in layout else "json"
     table = table_input(
         name, location, layout="raw" if layout in ("raw", "struct", "flat") else "envelope", stored=stored, **parts
     )
+    if scheme == "four columns":
+        table = in_four_columns(table, 2026)
     descriptor = table["StorageDescriptor"]
     if layout == "envelope, Hive JSON":
         descriptor["SerdeInfo"] = {"SerializationLibrary": "org.apache.hive.hcatalog.data.JsonSerDe", "Parameters": {}}

@@ -151,6 +151,12 @@ def test_a_config_cannot_be_changed():
             {"undo": "true", "table_key": "arn:aws:kms:eu-central-1:123456789012:key/1"},
             "table_key is an existing table's, for undo: give table and undo, or leave it out",
         ),
+        ({"first_day": "26.11.2026"}, "first_day=26.11.2026: give something like 2026-11-26"),
+        ({"first_day": "2026-02-30"}, "first_day=2026-02-30: there is no such day"),
+        (
+            {"first_day": "2026-11-26", "first_year": "2026"},
+            "first_day and first_year say the same: leave out one of the two",
+        ),
         ({"alarms": "false", "alarm_email": "a@example.com"}, "alarm_email needs alarms=true"),
         (
             {"transform": "flat", "catalog": "crawler", "view": "pk:S"},
@@ -273,6 +279,7 @@ def test_a_bad_value_is_one_line_that_says_what_would_do(context, message):
         {"buffer_seconds": "60"},
         {"catalog": "both"},
         {"first_year": "2026"},
+        {"first_day": "2026-11-26"},
         {"scan_cutoff_gb": "5"},
         {"results_days": "1"},
         {"archive_days": "90"},

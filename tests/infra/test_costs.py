@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from infra_cdk import alternatives, costs
 from infra_cdk.config import Config
 from infra_cdk.stacks.reports import scheduled
 from infra_cdk.variants import VARIANTS
+from tests.helpers.lakes import in_four_columns
 from tests.infra.conftest import resources
+from workbench.aws.projection import count_projected
+from workbench.aws.table_definitions import table_input
 
 README = Path("infra_cdk/README.md")
 
@@ -288,3 +292,10 @@ def test_reports_are_estimated_as_they_are_scheduled():
     assert (told["report"], told["quality"]) == ("start=-7d", "--start=-8d")
     notebook = Path("notebooks/03_change_frequency.ipynb").read_text(encoding="utf-8")
     assert notebook.count("wb.change_frequency(") == costs.REPORT.queries - 1
+
+
+def test_folders_that_are_listed_are_those_that_tables_project():
+    new = table_input("items", "s3://lake/data/items/", first=datetime(2026, 1, 1))
+    for table, folders in ((in_four_columns(new, 2026), costs.COMBINED_FOLDERS), (new, costs.HOURLY_FOLDERS)):
+        names = [column["Name"] for column in table["PartitionKeys"]]
+        assert count_projected(names, table["Parameters"], datetime(2026, 12, 31, 23, 30)) == folders

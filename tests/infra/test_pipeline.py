@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 import sqlglot
+from aws_cdk import assertions
+from aws_cdk import aws_glue as glue
 
+from infra_cdk.config import Config
+from infra_cdk.named_query import is_windowed
+from infra_cdk.stacks.catalog import explicit_table
 from infra_cdk.stacks.generator import FILES as GENERATOR
 from infra_cdk.variants import VARIANTS
 from tests.infra.conftest import only, resources
 from tests.infra.test_rules import listed, rights, statements, written
+from workbench.aws.projection import count_projected
 from workbench.aws.table_definitions import table_input
 from workbench.sql.questions import questions
 
@@ -305,9 +313,21 @@ def test_the_table_is_the_one_that_workbench_table_create_makes(variants, varian
     assert (
         json.loads(json.dumps(made), object_hook=lambda each: written(each) if "Fn::Join" in each else each) == expected
     )
-    folders = re.sub(r"!\{timestamp:\w+\}", "", delivery(variants[variant])["Prefix"]).removeprefix("data/items/")
-    template = expected["Parameters"]["storage.location.template"].removeprefix(location)
-    assert folders == re.sub(r"\$\{\w+\}", "", template)
+    folders = delivery(variants[variant])["Prefix"].removeprefix("data/items/").rstrip("/")
+    parts = re.split(r"!\{timestamp:(\w+)\}", folders)  # texts, and letters between them
+    form = "".join(each if number % 2 else each and f"'{each}'" for number, each in enumerate(parts))
+    assert expected["Parameters"]["projection.arrival.format"] == form
+    assert expected["Parameters"]["storage.location.template"] == location + "${arrival}/"
+    assert expected["Parameters"]["projection.arrival.range"] == "year=2025/month=01/day=01/hour=00,NOW"
+
+
+def test_a_query_looks_into_the_folders_from_the_day_that_is_given_on(tmp_path):
+    database = glue.CfnDatabase(cdk.Stack(), "Database", catalog_id="1", database_input={})
+    made = explicit_table(database.stack, database, Config(first_day="2026-11-26"), "bucket")
+    (described,) = assertions.Template.from_stack(made.stack).find_resources("AWS::Glue::Table").values()
+    parameters = described["Properties"]["TableInput"]["Parameters"]
+    assert parameters["projection.arrival.range"] == "year=2026/month=11/day=26/hour=00,NOW"
+    assert count_projected(["arrival"], parameters, datetime(2026, 12, 3, 23, 59)) == 8 * 24
 
 
 def test_firehose_and_the_lake_of_two_accounts_have_one_table(variants):
@@ -372,6 +392,9 @@ def test_every_question_is_a_named_query_that_athena_can_parse(variants, variant
         assert tables.pop()[0] == query["Database"]
         assert "{" not in re.sub(r"'(?:[^']|'')*'|--.*", "", sql)
         assert query["Description"].endswith("?")
+        name = query["Name"].partition(": ")[2]
+        lately = is_windowed(name) if name in questions() else name == "heart rates over 120"
+        assert ("interval '7' day" in sql, "/* all of the log" in sql) == (lately, not lately)
 
 
 def test_the_other_account_may_write_this_log_by_firehoses_role_alone(variants):

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.helpers.lakes import in_four_columns
 from tests.helpers.logs import chain, flat
 from tests.properties.test_replay import shuffled, twice
 from workbench.aws.session import Session
@@ -271,8 +272,12 @@ LAYOUTS = {
     "envelope JSON (Hive)": Layout(
         canonical_change, _declared(_envelope_columns, hive=True, partitions=["year", "month", "day", "hour"])
     ),
-    "envelope Parquet": Layout(canonical_change, _registered(stored="parquet"), stored="parquet"),
-    "raw, images as texts": Layout(_same, _registered(layout="raw", partitions="text"), folder="%Y/%m/%d/%H/"),
+    "envelope Parquet": Layout(
+        canonical_change,
+        lambda name, location, records: in_four_columns(table_input(name, location, stored="parquet"), 2024),
+        stored="parquet",
+    ),
+    "raw, images as texts": Layout(_same, _registered(layout="raw", form="yyyy/MM/dd/HH"), folder="%Y/%m/%d/%H/"),
     "raw, one text": Layout(
         _same,
         _exact(

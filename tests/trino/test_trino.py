@@ -199,6 +199,35 @@ def test_a_question_over_a_layout_has_one_answer(lake, request, question: str, l
     matrix[question, layout] = "✓"
 
 
+def test_a_projection_in_quotes_lists_no_folder_that_a_query_leaves_out(lake, trino):
+    """Trino's projection is Athena's: its plan tells which folders it would list."""
+    on_trino, embedded = lake["envelope JSON (OpenX)"]
+    log = on_trino.catalog.table(TABLE)  # type: ignore[attr-defined]
+    assert log.partitions.columns == (("arrival", "string"),)
+
+    def planned(within: str) -> list[tuple[datetime, datetime]]:
+        sql = f"select distinct event_id from {log.deliveries(within=within)}"
+        (plan,) = trino.query(f"explain (type io, format json) {sql}").to_pylist()
+        (read,) = json.loads(plan["Query Plan"])["inputTableColumnInfos"]
+        spans = {each["columnName"]: each["domain"]["ranges"] for each in read["constraint"]["columnConstraints"]}
+        ends = [(each["low"], each["high"]) for each in spans["arrival"]]
+        assert {end["bound"] for span in ends for end in span} == {"EXACTLY"}
+        return [
+            tuple(datetime.strptime(end["value"], "year=%Y/month=%m/day=%d/hour=%H") for end in span)  # type: ignore[misc]
+            for span in ends
+        ]
+
+    hours = [datetime(2026, 1, 1, hour) for hour in (3, 4, 5, 9, 20)]
+    kept = log.partitions.within([(f"{hour:year=%Y/month=%m/day=%d/hour=%H}",) for hour in hours])
+    assert planned(kept) == [(hour, hour) for hour in hours]
+    lately = log.partitions.lately()
+    ((first, last),) = planned(lately)  # the last is the present hour, which begins while this is planned, or not
+    assert last - first in (timedelta(days=7), timedelta(days=7, hours=1))
+    moved = lately.replace("interval '7' day", "interval '9000' day")
+    found = trino.query(f"select distinct event_id from {log.deliveries(within=moved)}")
+    assert len(found) == len(embedded.ask("changes", TABLE, **ALL).rows)
+
+
 def test_every_question_is_asked():
     assert set(QUESTIONS) == set(questions())
 

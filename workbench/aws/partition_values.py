@@ -19,6 +19,7 @@ _RANGES = {"Y": (1970, 2999), "m": (1, 12), "d": (1, 31), "H": (0, 23)}
 _DATED = re.compile(
     r"(\d{4})([-/_.])(\d{1,2})(?:\2(\d{1,2})(?:[-/_.T: ](\d{1,2}))?)?|(\d{4})(\d\d)(?:(\d\d)(?:[-T_]?(\d\d))?)?"
 )
+_NAMED = re.compile(r"(?:^|(?<=/))[A-Za-z_]\w*=")  # a folder's name for what it tells
 
 
 def possible_units(columns: Sequence[tuple[str, str]], texts: Sequence[Collection[str]]) -> list[Values]:
@@ -68,7 +69,10 @@ def numbers_of(text: str) -> tuple[int, ...]:
 
     >>> numbers_of("2026-11-18"), numbers_of("2026111809"), numbers_of("09"), numbers_of("persons")
     ((2026, 11, 18), (2026, 11, 18, 9), (9,), ())
+    >>> numbers_of("year=2026/month=11/day=18/hour=09")
+    (2026, 11, 18, 9)
     """
+    text = _NAMED.sub("", text)
     if date := _DATED.fullmatch(text):
         return tuple(int(each) for each in date.groups() if each is not None and each.isdecimal())
     return (int(text),) if text.isascii() and text.isdecimal() and len(text) <= 4 else ()

@@ -9,14 +9,14 @@ which time zone that hour is, `workbench.log.arrivals` tells.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from workbench.aws.partition_literals import among, extremes
 from workbench.aws.partition_values import Values, ends_of, interval_of, is_natural, numbers_of, possible_units
-from workbench.aws.projection import is_padded, is_projected, projected_values, value_at
+from workbench.aws.projection import is_padded, is_projected, projected_values, strftime_form, value_at
 from workbench.log.arrivals import OFFSETS, ChangeTimes
 from workbench.sql.layouts import glue_type
 from workbench.sql.literals import identifier, literal
@@ -121,9 +121,10 @@ class Partitions:
                 self._is_between(values[number], [each[number] for each in kept], column) for values in unwanted
             )
         ):
-            low, high = extremes({each[number] for each in kept}, column)
-            name = identifier(column[0])
-            return f"{name} = {low}" if low == high else f"{name} >= {low} and {name} <= {high}"
+            runs = " or ".join(_between(column, run) for run in self._runs(kept, number))
+            if runs.count(" or ") == 0 or len(runs) > _LONGEST:
+                return _between(column, {each[number] for each in kept})
+            return f"({runs})"
         groups: dict[str, dict[Values, tuple[datetime, datetime]]] = {}
         for values, span in kept.items():
             groups.setdefault(values[number], {})[values] = span
@@ -145,6 +146,18 @@ class Partitions:
         if whole:
             parts.insert(0, among(column, whole))
         return parts[0] if len(parts) == 1 else "(" + " or ".join(parts) + ")"
+
+    def _runs(self, kept: Mapping[Values, tuple[datetime, datetime]], number: int) -> Iterator[set[str]]:
+        """Yield what one column has, split where there is a projected partition between: Athena would list it."""
+        run: set[str] = set()
+        last: datetime | None = None
+        for values, (begin, end) in sorted(kept.items(), key=lambda each: each[1]):
+            if self.template and last and begin > last:
+                yield run
+                run = set()
+            run.add(values[number])
+            last = end
+        yield run
 
     def _spans(self, values: Values, units: Collection[str], first: datetime, last: datetime) -> bool:
         """Return whether all of the year, month or day that values tell lies between two times."""
@@ -232,6 +245,22 @@ class Partitions:
 
     def arrival(self) -> str:
         """Write the time that the partition columns tell, without a zone, as SQL; null where they do not."""
+        return f"try(date_parse({digits}, '%Y%m%d%H'))" if (digits := self._digits()) else "null"
+
+    def lately(self) -> str:
+        """Write a condition that keeps the partitions of the last week, with a word to who moves it; UTC.
+
+        It is for people who ask in Athena's console: when they do is not known here.
+        """
+        if self.sort and self.template and len(self.columns) == 1:
+            (name, _), arrived = self.columns[0], identifier(self.columns[0][0])
+            form = strftime_form(self.projection.get(f"projection.{name}.format", ""))
+        else:
+            arrived, form = self._digits(), "%Y%m%d%H"
+        return part("arrived_lately", arrived=arrived, form=literal(form)) if arrived and form else "true"
+
+    def _digits(self) -> str:
+        """Write year, month, day and hour that the partition columns tell as one text of ten digits; '' for none."""
         written = []
         for unit in "YmdH":
             for (name, _), units in zip(self.columns, self.units, strict=False):
@@ -241,9 +270,7 @@ class Partitions:
                         text = part("dated", text=text, number=str(1 + units.index(unit)))
                     written.append(f"lpad({text}, {_DIGITS[unit]}, '0')")
         missing = "".join({"m": "01", "d": "01", "H": "00"}["YmdH"[number]] for number in range(len(written), 4))
-        if not written:
-            return "null"
-        return f"try(date_parse({' || '.join(written)} || {literal(missing)}, '%Y%m%d%H'))"
+        return " || ".join([*written, *([literal(missing)] if written and missing else [])])
 
     @cached_property
     def _place(self) -> re.Pattern[str]:
@@ -261,6 +288,12 @@ class Partitions:
         form, values = (self.projection.get(f"projection.{name}.{each}", "") for each in ("format", "values"))
         form = form or values.partition(",")[0]
         return "/".join(["[^/]+"] * (1 + form.count("/")))
+
+
+def _between(column: tuple[str, str], texts: Collection[str]) -> str:
+    """Write that a column has the least of some values, the greatest, or one between."""
+    (low, high), name = extremes(texts, column), identifier(column[0])
+    return f"{name} = {low}" if low == high else f"{name} >= {low} and {name} <= {high}"
 
 
 def partitions_of(

@@ -6,14 +6,22 @@ https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-type
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from workbench.aws.partition_values import interval_of, numbers_of
 
 _FORMS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "M": "%-m", "d": "%-d", "H": "%-H"}
 _NOW = re.compile(r"NOW\s*(?:([+-])\s*(\d+)\s*(YEAR|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?)?", re.IGNORECASE)
-_LENGTHS = {"YEAR": 366, "MONTH": 31, "WEEK": 7, "DAY": 1}
+_LENGTHS = {
+    "YEAR": timedelta(days=366),
+    "MONTH": timedelta(days=31),
+    "WEEK": timedelta(days=7),
+    "DAY": timedelta(days=1),
+    "HOUR": timedelta(hours=1),
+    "MINUTE": timedelta(minutes=1),
+    "SECOND": timedelta(seconds=1),
+}
 
 
 def projected_values(name: str, parameters: Mapping[str, str]) -> set[str]:
@@ -50,11 +58,10 @@ def value_at(moment: datetime, form: str, units: str) -> str:
     )
 
 
-def _range_end(text: str, form: str, *, latest: bool) -> datetime | None:
+def _range_end(text: str, present: datetime) -> datetime | None:
     """Read one end of a projection's range; None where it is not known."""
     if now := _NOW.fullmatch(text.strip()):
-        days = int(now[2] or 0) * _LENGTHS.get((now[3] or "").upper(), 1) * (-1 if now[1] == "-" else 1)
-        return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=days if latest else days - 1)
+        return present + int(now[2] or 0) * _LENGTHS[(now[3] or "DAY").upper()] * (-1 if now[1] == "-" else 1)
     span = interval_of(dict(zip("YmdH", numbers_of(text), strict=False)))
     return span and span[0]
 
@@ -78,14 +85,54 @@ def is_projected(name: str, parameters: Mapping[str, str], text: str) -> bool:
         return text == padded and int(low) <= int(text) <= int(high)
     if given["type"] == "date" and (form := strftime_form(given["format"])):
         at = interval_of(dict(zip("YmdH", numbers_of(text), strict=False)))
-        ends = _range_end(low, form, latest=False), _range_end(high, form, latest=True)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        first, last = _range_end(low, now), _range_end(high, now)
+        if first and _NOW.fullmatch(low):  # of a day that is half over, the folder
+            first -= timedelta(days=1)
         return (
             at is not None
             and at[0].strftime(form) == text
-            and (ends[0] is None or at[0] >= ends[0])
-            and (ends[1] is None or at[0] <= ends[1])
+            and (first is None or at[0] >= first)
+            and (last is None or at[0] <= last)
         )
     return True
+
+
+def count_projected(columns: Iterable[str], parameters: Mapping[str, str], at: datetime) -> int:
+    """Count the partitions of a table: the folders that Athena lists for a query which names none, in UTC at `at`.
+
+    https://docs.aws.amazon.com/athena/latest/ug/partition-projection.html (empty ones are listed as well)
+
+    Raises
+    ------
+    ValueError
+        Where a column's values are not those of a list, of numbers, or of times by weeks or less.
+
+    >>> hours = {f"projection.arrival.{name}": text for name, text in {
+    ...     "type": "date", "format": "yyyy/MM/dd/HH", "range": "2026/11/01/00,NOW", "interval.unit": "HOURS"
+    ... }.items()}
+    >>> count_projected(["arrival"], hours, datetime(2026, 11, 2, 1, 30))
+    26
+    """
+    count = 1
+    for name in columns:
+        given = {
+            each: parameters.get(f"projection.{name}.{each}", "")
+            for each in ("type", "values", "range", "interval", "interval.unit")
+        }
+        low, _, high = (each.strip() for each in given["range"].partition(","))
+        step = int(given["interval"] or 1)
+        if given["type"] == "enum":
+            count *= len(given["values"].split(","))
+        elif given["type"] == "integer":
+            count *= (int(high) - int(low)) // step + 1
+        else:
+            first, last = _range_end(low, at), _range_end(high, at)
+            unit = given["interval.unit"].upper().removesuffix("S") or "DAY"
+            if given["type"] != "date" or not first or not last or unit in ("YEAR", "MONTH"):
+                raise ValueError(f"the partitions of {name} cannot be counted: {given}")
+            count *= max(0, (last - first) // (step * _LENGTHS[unit]) + 1)
+    return count
 
 
 def is_padded(name: str, units: str, parameters: Mapping[str, str]) -> bool:

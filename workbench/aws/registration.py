@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from workbench.aws.files import S3Files
+from workbench.aws.partition_values import interval_of, numbers_of
 from workbench.aws.session import Session
 from workbench.aws.table_definitions import TableOptions
 from workbench.errors import ParameterError
@@ -16,6 +17,7 @@ from workbench.log.listing import list_objects
 from workbench.log.objects import Object
 from workbench.log.reader import layout_of
 
+_HOURS = re.compile(r"year=\d{4}/month=\d\d/day=\d\d/hour=\d\d/")
 _DATED = re.compile(r"(?P<name>\w+=)?\d{4}(?P<by>[-/]?)\d\d(?P=by)\d\d(?:(?P<last>[-/]?)\d\d)?/")
 
 
@@ -27,7 +29,7 @@ def options_of(session: Session, location: str, objects: Sequence[Object], first
     objects
         Those below the prefix; the newest is looked into.
     first_year
-        The first year that is projected; that of the oldest object where not given.
+        The first year whose folders Athena looks into; where it is not given, the first folder there is.
 
     Raises
     ------
@@ -49,12 +51,17 @@ def options_of(session: Session, location: str, objects: Sequence[Object], first
             "read the first only: let Firehose add one (AppendDelimiterToRecord)"
         )
     options: TableOptions = {"layout": layout, "stored": "parquet" if newest.format == "parquet" else "json"}
-    years = [item.arrival.year for item in objects if item.arrival]
-    options["first_year"] = first_year or min(years, default=datetime.now(UTC).year)
-    below = newest.path.removeprefix(location.rstrip("/") + "/")
-    if re.match(r"year=\d{4}/month=\d\d/day=\d\d/hour=\d\d/", below):
-        return options
-    if dated := _DATED.match(below):
-        form = "yyyy{0}MM{0}dd".format(dated["by"]) + (f"{dated['last']}HH" if dated["last"] else "")
-        return {**options, "partitions": "text", "form": form, "template": f"{dated['name'] or ''}${{arrival}}/"}
-    return {**options, "partitions": "none"}
+    below = [item.path.removeprefix(location.rstrip("/") + "/") for item in (newest, *objects)]
+    if _HOURS.match(below[0]):
+        timed = _HOURS
+    elif dated := _DATED.match(below[0]):
+        timed = _DATED
+        options["form"] = "yyyy{0}MM{0}dd".format(dated["by"]) + (f"{dated['last']}HH" if dated["last"] else "")
+        options["template"] = f"{dated['name'] or ''}${{arrival}}/"
+    else:
+        return {**options, "partitions": "none"}
+    told = (numbers_of(found[0].rstrip("/")) for path in below if (found := timed.match(path)))
+    spans = (interval_of(dict(zip("YmdH", numbers, strict=False))) for numbers in told)
+    first = datetime(first_year, 1, 1) if first_year else min((span[0] for span in spans if span), default=None)
+    # Firehose may name its folders in any time zone, of which the furthest is so far ahead of UTC.
+    return {**options, "first": first, "until": "NOW+14HOURS"}

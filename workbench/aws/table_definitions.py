@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from workbench.aws.projection import strftime_form
 from workbench.errors import ParameterError
 from workbench.model.records import COLUMN_TYPES
 from workbench.paths import split_s3_uri
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from types_boto3_glue.type_defs import ColumnOutputTypeDef, ColumnTypeDef, TableInputTypeDef, TableTypeDef
 
 Stored = Literal["json", "parquet"]
-PartitionBy = Literal["units", "text", "checkpoint", "none"]
+PartitionBy = Literal["arrival", "checkpoint", "none"]
 
 
 class TableOptions(TypedDict, total=False):
@@ -26,6 +28,8 @@ class TableOptions(TypedDict, total=False):
     form: str
     template: str
     first_year: int
+    first: datetime | None
+    until: str
 
 
 # In Hive's terms, and times as text: Athena reads a timestamp of JSON or Parquet with milliseconds only.
@@ -94,9 +98,16 @@ _WRITTEN_BY = {
     "json": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
     "parquet": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
 }
-_UNITS = {"year": (4, ""), "month": (2, "1,12"), "day": (2, "1,31"), "hour": (2, "0,23")}
-YEARS = 10
-"""How many years from the first on are projected: Athena looks into every hour of them when a query names no time."""
+ARRIVAL = "arrival"
+"""The column of the folders' times."""
+HOUR_FOLDERS = "'year='yyyy'/month='MM'/day='dd'/hour='HH"
+"""The folders ``year=2026/month=11/day=18/hour=09``, in Java's letters: what stands in quotes is itself.
+
+Folders of this form are dates of one column, as AWS has Firehose's own, so that Athena lists those from the first to
+the present and no other; four columns of numbers are each combined with each, ten years of which are 89,280 hours, most
+of them still to come: https://docs.aws.amazon.com/athena/latest/ug/partition-projection-kinesis-firehose-example.html.
+A form in quotes is in use at https://github.com/ds-horizon/logwise (its page on S3 and Athena).
+"""
 
 
 def table_input(
@@ -105,10 +116,12 @@ def table_input(
     *,
     layout: str = "envelope",
     stored: Stored = "json",
-    partitions: PartitionBy = "units",
-    form: str = "yyyy/MM/dd/HH",
-    template: str = "",
+    partitions: PartitionBy = "arrival",
+    form: str = HOUR_FOLDERS,
+    template: str = "${arrival}/",
     first_year: int = 2024,
+    first: datetime | None = None,
+    until: str = "NOW",
 ) -> TableInputTypeDef:
     """Describe a table over a prefix, as Glue takes it, with explicit columns and projected partitions.
 
@@ -119,14 +132,24 @@ def table_input(
     layout
         envelope, raw or checkpoint.
     partitions
-        ``units``: folders ``year=2026/month=11/day=18/hour=09/``; ``text``: one column ``arrival`` over folders whose
-        names are times, such as Firehose's own ``2026/11/18/09/``; ``checkpoint``: registered by that name; ``none``.
+        ``arrival``: one column of this name over folders whose names are times; ``checkpoint``: registered by that
+        name; ``none``.
     form
-        The folders' form with ``text``, in Java's letters.
+        The folders' form, in Java's letters: `HOUR_FOLDERS`, or such as Firehose's own, ``yyyy/MM/dd/HH``.
     template
-        Where a partition lies below `location`, such as ``dt=${arrival}/``, where it is not as above.
-    first_year
-        The first year projected; `YEARS` are.
+        Where a partition lies below `location`, such as ``dt=${arrival}/``.
+    first, first_year
+        From when on folders are looked into, in the time zone of their names; without it, from the begin of a year.
+        Athena lists each of them, in a query that names no time: the later, the cheaper, but none is seen before.
+    until
+        The last folder: ``NOW``, which is UTC; ``NOW+14HOURS`` where they are named in a zone that may be ahead of it:
+        https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
+
+    Examples
+    --------
+    >>> table = table_input("persons", "s3://bucket/data/persons/", first=datetime(2026, 11, 18, 9))
+    >>> table["Parameters"]["projection.arrival.range"]
+    'year=2026/month=11/day=18/hour=09,NOW'
     """
     if layout not in _COLUMNS:
         raise ParameterError(
@@ -141,32 +164,20 @@ def table_input(
     split_s3_uri(location, advice="write it like s3://bucket/data/persons/")
     keys: list[ColumnTypeDef] = []
     parameters = {"EXTERNAL": "TRUE", "classification": stored}
-    if partitions == "units":
-        keys = [{"Name": unit, "Type": "int"} for unit in _UNITS]
-        template = template or "".join(f"{unit}=${{{unit}}}/" for unit in _UNITS)
-        for unit, (digits, values) in _UNITS.items():
-            span = values or f"{first_year},{first_year + YEARS - 1}"
-            parameters |= {
-                f"projection.{unit}.type": "integer",
-                f"projection.{unit}.range": span,
-                f"projection.{unit}.digits": str(digits),
-            }
-    elif partitions == "text":
-        keys = [{"Name": "arrival", "Type": "string"}]
-        template = template or "${arrival}/"
-        first = {"yyyy": str(first_year), "MM": "01", "dd": "01", "HH": "00"}
-        unit = "HOURS" if "HH" in form else "DAYS"
+    if partitions == "arrival":
+        begin = (first or datetime(first_year, 1, 1)).strftime(strftime_form(form))
+        keys = [{"Name": ARRIVAL, "Type": "string"}]
         parameters |= {
-            "projection.arrival.type": "date",
-            "projection.arrival.format": form,
-            "projection.arrival.range": f"{re.sub('yyyy|MM|dd|HH', lambda m: first[m[0]], form)},NOW",
-            "projection.arrival.interval": "1",
-            "projection.arrival.interval.unit": unit,
+            "projection.enabled": "true",
+            f"projection.{ARRIVAL}.type": "date",
+            f"projection.{ARRIVAL}.format": form,
+            f"projection.{ARRIVAL}.range": f"{begin},{until}",
+            f"projection.{ARRIVAL}.interval": "1",
+            f"projection.{ARRIVAL}.interval.unit": "HOURS" if "HH" in form else "DAYS",
+            "storage.location.template": location + template,
         }
-    if partitions == "checkpoint":
+    elif partitions == "checkpoint":
         keys, parameters = [{"Name": "checkpoint", "Type": "string"}], parameters | {CHECKPOINTS: "true"}
-    elif keys:
-        parameters |= {"projection.enabled": "true", "storage.location.template": location + template}
     reader, serde, serde_parameters = _READ_BY[stored]
     if layout == "raw":
         serde_parameters = serde_parameters | _EXACT

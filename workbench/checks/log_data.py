@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from workbench.aws.errors import error_code
 from workbench.aws.log_tables import LogTable
+from workbench.aws.partition_values import numbers_of
 from workbench.checks.check import Check
 from workbench.checks.clients import Clients
 from workbench.checks.objects import ASKING_FAILED, bucket_and_prefix, bucket_refusal, check_key, encryption, halves
@@ -144,11 +145,11 @@ def _projection(check: str, parameters: Mapping[str, str], columns: Iterable[str
     for column in columns:
         first, _, last = parameters.get(f"projection.{column}.range", "").partition(",")
         kind = parameters.get(f"projection.{column}.type")
-        years = [text.strip()[:4] for text in (first, last)]
+        years = [number for text in (first, last) for number in numbers_of(text.strip())[:1]]
         if (
             (kind == "date" or (kind == "integer" and column == "year"))
-            and all(text.isdecimal() for text in years)
-            and not int(years[0]) <= year <= int(years[1])
+            and len(years) == 2
+            and not years[0] <= year <= years[1]
         ):
             return Check(
                 check,

@@ -314,7 +314,9 @@ def table() -> None:
 @table.command()
 @click.argument("name")
 @click.argument("location")
-@click.option("--first-year", type=int, help="The first year of the log; else that of its first object.")
+@click.option(
+    "--first-year", type=int, help="Have folders looked into from this year on; else from the first there is."
+)
 def create(name: str, location: str, first_year: int | None) -> None:
     """Register the change log under LOCATION, s3://…, as the table NAME; its layout is read off its objects.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -205,7 +206,7 @@ def test_a_question_over_the_budget_never_reaches_athena_and_names_what_would_fi
 
 def test_only_partitions_that_hold_objects_are_looked_for(wb, empty):
     wb.latest_state("things")
-    assert all('"year" =' in each["QueryString"] or "limit 1" in each["QueryString"] for each in empty.started)
+    assert all('"arrival" ' in each["QueryString"] or "limit 1" in each["QueryString"] for each in empty.started)
 
 
 # --- what goes wrong
@@ -353,10 +354,15 @@ def test_a_role_is_assumed_where_one_is_set(empty, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("layout", "scheme"),
-    [("envelope", lakes.SCHEMES[0]), ("raw", "2026/11/18/09"), ("envelope, Parquet", "dt="), ("envelope", "none")],
+    ("layout", "scheme", "first"),
+    [
+        ("envelope", lakes.SCHEMES[0], "year=2026/month=11/day=17/hour=20"),
+        ("raw", "2026/11/18/09", "2026/11/17/20"),
+        ("envelope, Parquet", "dt=", "2026-11-17"),
+        ("envelope", "none", ""),
+    ],
 )
-def test_a_bucket_without_a_catalog_entry_gets_one(empty, tmp_path, layout, scheme):
+def test_a_bucket_without_a_catalog_entry_gets_one(empty, tmp_path, layout, scheme, first):
     folder = lakes.write(tmp_path, lakes.records(1, changes=60), layout, scheme)
     location = place(empty, folder)
     session_of(empty).client("glue").create_database(DatabaseInput={"Name": DATABASE})
@@ -364,6 +370,7 @@ def test_a_bucket_without_a_catalog_entry_gets_one(empty, tmp_path, layout, sche
     made = wb.create_table("things", location)
     assert made == wb.table_ddl("things")
     assert f"`{DATABASE}`.`things`" in made
+    assert re.findall(r"'projection\.\w+\.range' = '(.*),NOW\+14HOURS'", made) == ([first] if first else [])
     same(wb.latest_state("things", as_of=LATER).df, on_files.latest_state("things", as_of=LATER).df)
     same(wb.changes("things", start=LATER).df, on_files.changes("things", start=LATER).df)
     assert "is there already" in refused(ParameterError, lambda: wb.create_table("things", location))
@@ -502,7 +509,7 @@ def test_the_command_line_asks_athena_as_its_options_say(empty, tmp_path, monkey
         return ran.stdout or ran.stderr
 
     assert run("table", "create", "things", location).startswith("CREATE EXTERNAL TABLE")
-    assert "projection.year.range" in run("table", "show", "things")
+    assert "projection.arrival.range" in run("table", "show", "things")
     assert json.loads(run("tables", "--json"))[0]["table"] == "things"
     assert run("sql", "latest_state", "things", "--estimate").startswith("at most ")
     assert empty.started == []

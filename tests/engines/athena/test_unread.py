@@ -78,11 +78,18 @@ def test_a_log_without_any_partition_says_so(crawled):
     wb.close()
 
 
-def test_a_folder_outside_of_the_projection_is_named(empty, tmp_path):
+@pytest.mark.parametrize(
+    ("scheme", "name", "span"),
+    [
+        (lakes.SCHEMES[0], "arrival", "year=2026/month=11/day=01/hour=00,year=2026/month=11/day=17/hour=23"),
+        ("four columns", "day", "1,17"),
+    ],
+)
+def test_a_folder_outside_of_the_projection_is_named(empty, tmp_path, scheme, name, span):
     made = lakes.records(1, changes=40)
     folder = lakes.write(tmp_path, made, "envelope")
-    table = lakes.glue_table("things", place(empty, folder), "envelope", made, lakes.SCHEMES[0])
-    table["Parameters"]["projection.day.range"] = "1,17"
+    table = lakes.glue_table("things", place(empty, folder), "envelope", made, scheme)
+    table["Parameters"][f"projection.{name}.range"] = span
     declare(empty, table)
     wb = athena(empty)
     found = wb.latest_state("things")
