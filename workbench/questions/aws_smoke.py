@@ -7,7 +7,9 @@ The report names no account, nobody who asked, no key and no value of an item.
 from __future__ import annotations
 
 import base64
+import errno
 import gzip
+import os
 import platform
 import re
 import secrets
@@ -38,6 +40,7 @@ from workbench.checks.refusal import refusal
 from workbench.engines import Estimate, open_engine
 from workbench.engines.athena import AthenaEngine
 from workbench.errors import ConfigError, ParameterError, ScanRefused, StoreError, TableNotFound, WorkbenchError
+from workbench.lock import locked
 from workbench.model import times
 from workbench.model.canonical import canonical_json, canonical_keys
 from workbench.model.times import END_OF_TIME, duration
@@ -214,12 +217,18 @@ class _Smoke:
             told = DynamoTarget(self.session, self.table).describe()
             types.update(told.key)
             self.note = _note_of(self.asking.settings, told.arn)
+            self._make_folder()
             self._log()  # which raises where no log of it is known
             return f"key {', '.join(f'{name} ({kind})' for name, kind in types.items())}"
 
-        step = self.report.step
-        if not step("table", self.resource, described):
+        if not self.report.step("table", self.resource, described):
             return
+        lock = self.note.with_name(f".{self.note.stem}.lock")  # or the other run's item would be deleted as a left one
+        with locked(lock, f"trying the table {self.table!r}", 1):
+            self._try(types, removal)
+
+    def _try(self, types: dict[str, str], removal: bool) -> None:
+        step = self.report.step
         if self.note.exists() and not step("item of before", self.resource, self._clean_up):
             return
         if not step("rights", self.resource, lambda: self._try_rights(types)):
@@ -286,17 +295,22 @@ class _Smoke:
             return f"an item is put, marked by the attribute {MARK}" + (", and expires in a day" if others else "")
         raise _NotSo(f"{_TRIES} keys that were made up are taken", "run it again")
 
-    def _keep(self, item: _Item) -> None:
-        text = orjson.dumps({"table": item.table, "key": item.key, "mark": item.mark})
+    def _make_folder(self) -> None:
+        """Make the folder in which an item is noted while it is there, or say why none can be."""
         try:
-            with paths.write_atomically(self.note) as part:
-                part.touch(0o600)
-                part.write_bytes(text)
+            self.note.parent.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.note.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
             raise _NotSo(
                 f"{self.note.parent} cannot be written, where the item is noted: {error.strerror}",
                 "set home= to a folder that can be written",
             ) from error
+
+    def _keep(self, item: _Item) -> None:
+        with paths.write_atomically(self.note) as part:
+            part.touch(0o600)
+            part.write_bytes(orjson.dumps({"table": item.table, "key": item.key, "mark": item.mark}))
 
     def _clean_up(self) -> str:
         """Delete the item that is noted, if it is there and has its mark; what cannot be deleted stays noted."""

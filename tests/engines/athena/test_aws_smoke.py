@@ -26,7 +26,7 @@ from workbench.aws.dynamodb_values import plain_image
 from workbench.aws.table_definitions import table_input
 from workbench.checks.check import Check
 from workbench.cli import main
-from workbench.errors import ConfigError, ParameterError
+from workbench.errors import ConfigError, ParameterError, StoreError
 from workbench.model.canonical import canonical_json
 from workbench.model.records import canonical_change
 from workbench.questions import aws_smoke
@@ -199,7 +199,7 @@ def test_an_item_of_each_kind_of_key_goes_in_and_comes_out_and_nothing_is_left(e
     assert row(report, "arrival")["seconds"] == 20.0  # two looks at the log
     assert pd.isna(row(report, "cost")["seconds"])
     assert items(pump.session) == []
-    assert list((tmp_path / "smoke").iterdir()) == []
+    assert list((tmp_path / "smoke").glob("*.json")) == []
     (written,) = [image for image in pump.items if image]
     values = [text for value in written.values() for text in value.values()]
     assert not [text for text in values if text in report.to_csv()]
@@ -339,7 +339,7 @@ def test_a_key_that_is_taken_is_left_alone_and_another_is_made_up(pump, wb, monk
     assert items(pump.session) == [taken]
 
 
-def test_it_is_refused_where_it_makes_no_sense_and_nothing_is_written(pump, wb, tmp_path):
+def test_it_is_refused_where_it_makes_no_sense_and_nothing_is_written(pump, wb, empty, tmp_path):
     with pytest.raises(ParameterError, match=r"puts one item into the table 'things' .*\(key pk \(S\)\).*yes=True"):
         wb.check("things", aws_smoke=True)
     with pytest.raises(ParameterError, match="needs a table; there are: things"):
@@ -348,6 +348,33 @@ def test_it_is_refused_where_it_makes_no_sense_and_nothing_is_written(pump, wb, 
         wb.check("things")
     with pytest.raises(ParameterError, match="no length of time"):
         wb.check("things", aws_smoke=True, yes=True, wait="long")
+    with pytest.raises(ParameterError, match="known_at=2026-01-01"):
+        athena(empty, known_at="2026-01-01").check("things", aws_smoke=True, yes=True)
     with pytest.raises(ConfigError, match="set engine=athena"):
         Workbench(tmp_path).check("things", aws_smoke=True, yes=True)
     assert (items(pump.session), pump.waits) == ([], 0)
+
+
+def test_two_runs_at_once_do_not_delete_each_others_items(pump, wb, monkeypatch):
+    refused: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        if not refused:  # another one, while this one waits
+            with pytest.raises(StoreError, match="another process is trying the table 'things'") as error:
+                wb.check("things", aws_smoke=True, yes=True)
+            refused.append(str(error.value))
+        pump.sleep(seconds)
+
+    monkeypatch.setattr(aws_smoke, "_sleep", sleep)
+    assert set(steps(wb.check("things", aws_smoke=True, yes=True)).values()) == {"ok"}
+    assert len(refused) == 1
+
+
+def test_where_the_item_cannot_be_noted_nothing_is_written(pump, empty, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    wb = athena(empty, home=tmp_path / "file" / "home", store="off")
+    report = wb.check("things", aws_smoke=True, yes=True)
+    assert steps(report) == {"report": "ok", "table": "failed", "cost": "ok"}
+    assert row(report, "table")["remedy"] == "set home= to a folder that can be written"
+    assert (items(pump.session), pump.waits) == ([], 0)
+    wb.close()
