@@ -37,6 +37,7 @@ _OF_LOG = (
     "timezone",
     "scan_alarm_gb",
     "lake_formation",
+    "lake_formation_admin",
     "replica_region",
     "iceberg",
     "view",
@@ -261,6 +262,12 @@ class Config:
         pattern=r"|arn:aws[\w-]*:iam::\d{12}:[^,\s]+(,\s*arn:[^,\s]+)*",
         example="arn:aws:iam::123456789012:role/Analyst",
     )
+    lake_formation_admin: str = option(
+        "",
+        "ARN of a role that is administrator of the data lake, and lets this account assume it: it opts the readers in",
+        pattern=r"|arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}",
+        example="arn:aws:iam::123456789012:role/DataLakeAdmin",
+    )
     replica_region: str = option(
         "", "A second Region the log is replicated to", pattern=r"|[a-z]{2}(-[a-z]+)+-\d", example="eu-west-1"
     )
@@ -277,7 +284,7 @@ class Config:
     undo: bool = option(False, "A policy to write the table's items back, for whoever applies undos; nobody has it")
     table_key: str = option(
         "",
-        "undo: ARN of the customer's own key that an existing table is encrypted with, where it is",
+        "undo, search=lambda: ARN of the customer's own key that an existing table is encrypted with, where it is",
         pattern=r"|arn:aws[\w-]*:kms:[\w-]+:\d{12}:key/[\w-]{1,128}",
         example="arn:aws:kms:eu-central-1:123456789012:key/1a2b3c4d-0000-0000-0000-000000000000",
     )
@@ -383,8 +390,33 @@ class Config:
                 "leave out one of the two",
             ),
             (
-                bool(self.table_key) and not (self.undo and (self.table or self.tables)),
-                "table_key is an existing table's, for undo: give table and undo, or leave it out",
+                bool(self.table_key)
+                and not ((self.undo and (self.table or self.tables)) or (self.search == "lambda" and self.table)),
+                "table_key is an existing table's, for undo and search=lambda: give table and one of them, or leave it "
+                "out",
+            ),
+            (
+                bool(self.lake_formation) != bool(self.lake_formation_admin),
+                "lake_formation and lake_formation_admin go together: Lake Formation decides for those alone whom an "
+                "administrator of the data lake opts in; give both, or neither",
+            ),
+            (
+                bool(self.replica_region) and len(self.replica_bucket("0" * 12)) > 63,
+                f"name={self.name}: the replica's bucket, {self.replica_bucket('ACCOUNT')}, would have more than the "
+                "63 characters that a bucket's name may have; give a shorter name",
+            ),
+            (
+                self.variant == "cross-account" and len(self.shared_bucket) > 63,
+                f"name={self.name}: the bucket {self.shared_bucket} would have more than the 63 characters a bucket's "
+                "name may have; give a shorter name",
+            ),
+            *(
+                (
+                    len(name) > self._longest_log_name,
+                    f"the log's name, {name}, has {len(name)} characters, and names of queries, tables and indexes are "
+                    f"made from it: give log=…, of {self._longest_log_name} at most",
+                )
+                for name in ([log_name(_table_name(each)) for each in self._named] or [self.log_name])
             ),
             (
                 self.search == "lambda" and bool(self.table) != bool(self.table_stream),
@@ -462,6 +494,11 @@ class Config:
                 "stream=each needs variant=single: the other account knows Firehose by one role's name",
             ),
             (
+                self.stream == "each" and self.format == "parquet" and bool(self.lake_formation),
+                "stream=each with format=parquet and lake_formation: nothing grants each Firehose the columns of its "
+                "table; leave out one of the three",
+            ),
+            (
                 len(self._named) > _MOST_TABLES,
                 f"tables: {len(self._named)} are too many for one deployment; give {_MOST_TABLES} at most",
             ),
@@ -518,6 +555,15 @@ class Config:
         """The name as names of buckets, workgroups and roles may be."""
         return self.name.lower()
 
+    def replica_bucket(self, account: str) -> str:
+        """Name of the bucket in `replica_region`, which is known before it is there."""
+        return f"{self.slug}-replica-{account}-{self.replica_region}"
+
+    @cached_property
+    def shared_bucket(self) -> str:
+        """Name of the bucket in the account of the lake, of two accounts."""
+        return f"{self.slug}-lake-{self.consumer_account}-{self.region}"
+
     @cached_property
     def database(self) -> str:
         """Name of the Glue database."""
@@ -564,6 +610,15 @@ class Config:
     @property
     def _named(self) -> list[str]:
         return [table.strip() for table in self.tables.split(",") if table.strip()]
+
+    @property
+    def _longest_log_name(self) -> int:
+        """How many characters names that are made from it leave: a named query's has 128, Firehose's index 80.
+
+        https://docs.aws.amazon.com/athena/latest/APIReference/API_CreateNamedQuery.html,
+        https://docs.aws.amazon.com/firehose/latest/APIReference/API_AmazonopensearchserviceDestinationConfiguration.html
+        """
+        return 80 - len("-changes") if self.search == "firehose" else 101
 
     @cached_property
     def table_place(self) -> tuple[str, str] | None:

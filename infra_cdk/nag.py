@@ -62,7 +62,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         r"AwsSolutions-IAM5\[Resource::\*\]",
-        r"(Transform|Generator|Search/(Setup|Function|Delivery))Role/DefaultPolicy/Resource",
+        r"(Transform|Generator|Search/(Setup|Function|Delivery|Wait))Role/DefaultPolicy/Resource",
         "Interfaces in a VPC are made by the role of who runs there, and described, as streams are, by actions "
         "that know no resource; each is named in tests/infra/test_rules.py.",
     ),
@@ -96,6 +96,17 @@ REASONS: tuple[Reason, ...] = (
         r"AwsSolutions-IAM5\[Resource::.*:log-group:/aws-glue/iceberg-[a-z-]+/logs:\*\]",
         r"Iceberg/OptimizerRole/DefaultPolicy/Resource",
         "The streams of the log groups that Glue has for its optimizers.",
+    ),
+    Reason(
+        r"AwsSolutions-IAM5\[Resource::\*\]",
+        r"(Athena/Console|Catalog/CrawlerRole/DefaultPolicy|Exporter|ExportReader)/Resource",
+        "What lists workgroups, catalogs and exports, and reads a crawler's security configuration, has no resource; "
+        "each is named in tests/infra/test_rules.py.",
+    ),
+    Reason(
+        "AwsSolutions-S1",
+        r"(Storage/(AccessLogs|Lake|Results)|Reports/Bucket|AccessLogs|Replica)/Resource",
+        "keep=false alone, where logs would fill again what is emptied; tests/infra/test_pipeline.py holds the others.",
     ),
     Reason("AwsSolutions-ECS2", r"Reports/Task/Resource", "Its variables are names of what is asked; no secret."),
     Reason("AwsSolutions-SQS3", r"(Reports|Search)/DeadLetters/Resource", "It is a dead-letter queue."),
@@ -134,7 +145,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         r"AwsSolutions-IAM5\[Resource::.*/exports?/\*\]",
-        r"Exporter/Resource",
+        r"(Exporter|ExportReader)/Resource",
         "DynamoDB names the exports of the one table, and their objects below one prefix.",
     ),
     Reason(

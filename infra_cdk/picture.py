@@ -36,6 +36,7 @@ WHOLE: dict[str, Any] = {
     "alarm_email": "data@example.com",
     "replica_region": "eu-west-1",
     "lake_formation": "arn:aws:iam::123456789012:role/Analyst",
+    "lake_formation_admin": "arn:aws:iam::123456789012:role/DataLakeAdmin",
 }
 BESIDE: dict[str, Any] = {"iceberg": "true"}
 """What cannot be had together with the rest."""
@@ -110,7 +111,13 @@ def part(name: str) -> str:
     found = re.match("|".join(sorted([*PLACES, *BELOW], key=len, reverse=True)), name)
     if found:
         return found[0]
-    for begins, other in (("Replication", "Replica"), ("AWS", "CDK"), ("Custom", "CDK")):
+    for begins, other in (
+        ("Replication", "Replica"),
+        ("AWS", "CDK"),
+        ("Custom", "CDK"),
+        ("CallsLog", "CDK"),
+        ("Export", "Exporter"),
+    ):
         if name.startswith(begins):
             return other
     raise ValueError(f"{name} is of no part that infra_cdk/picture.py knows: give its part a place there")

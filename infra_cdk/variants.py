@@ -21,6 +21,7 @@ _PRIVATE_FLAT = {
 }
 _TABLES = {"tables": "Orders.eu, arn:aws:dynamodb:eu-central-1:123456789012:table/customers"}
 _STREAM = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000"
+_KEY = "arn:aws:kms:eu-central-1:123456789012:key/1a2b3c4d-0000-0000-0000-000000000000"
 VARIANTS: dict[str, dict[str, Any]] = {
     "single": {},
     "parquet": {"format": "parquet", "archive_days": "90"},
@@ -41,7 +42,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "private-transform": {"network": "private"},
     "search-firehose": {"search": "firehose", "search_rotation": "OneMonth", "search_backup": "all"},
     "search-lambda": {"search": "lambda", "alarm_email": "data@example.com"},
-    "search-existing": {"search": "lambda", "table": "orders", "table_stream": _STREAM},
+    "search-existing": {"search": "lambda", "table": "orders", "table_stream": _STREAM, "table_key": _KEY},
     "private-flat": _PRIVATE_FLAT,
     "cross-account-private-flat": _ACCOUNTS | _PRIVATE_FLAT,
     "private-search": {
@@ -64,7 +65,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "undo-existing": {
         "undo": "true",
         "table": "arn:aws:dynamodb:eu-central-1:123456789012:table/orders",
-        "table_key": "arn:aws:kms:eu-central-1:123456789012:key/1a2b3c4d-0000-0000-0000-000000000000",
+        "table_key": _KEY,
     },
     "cross-account-undo": _ACCOUNTS | {"undo": "true"},
     "reports": {
@@ -79,6 +80,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "cross-account-reports": _ACCOUNTS | {"reports": "true", "network": "private"},
     "governed": {
         "lake_formation": "arn:aws:iam::123456789012:role/Analyst, arn:aws:iam::123456789012:user/ada",
+        "lake_formation_admin": "arn:aws:iam::123456789012:role/DataLakeAdmin",
         "replica_region": "eu-west-1",
         "view": "pk:S,person.age:N",
         "reports": "true",

@@ -338,6 +338,18 @@ def test_the_region_is_the_settings_then_aws_region_then_what_boto3_knows(
     assert open_session(load_settings(region=setting)).region_name == region
 
 
+def test_sessions_are_made_where_the_region_is_told_and_by_a_lambda_function_which_has_both_names():
+    made = {
+        str(path): re.findall(r"boto3\.(?:client|resource|Session)\(|[^\w.]Session\((?=[^b])", path.read_text())
+        for folder in ("workbench", "infra_cdk")
+        for path in Path(folder).rglob("*.py")
+    }
+    assert {path for path, found in made.items() if found} == {
+        "workbench/aws/session.py",
+        "workbench/sandbox/dynamodb_writer.py",
+    }
+
+
 @pytest.mark.parametrize("how", ["setting", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ATHENA"])
 def test_an_endpoint_without_a_scheme_is_one_line(monkeypatch, how):
     given = {"endpoint": "localhost:4566"} if how == "setting" else {}

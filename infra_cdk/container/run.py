@@ -19,8 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
+from workbench.aws.session import open_session
+from workbench.config import load_settings
+from workbench.errors import WorkbenchError
 
 NOT_KEPT = 3
 
@@ -34,7 +37,7 @@ def main(name: str, *told: str) -> int:
         prefix = f"reports/{name}/{began:%Y-%m-%d}/{began:%H%M%S}Z-{uuid.uuid4().hex[:8]}/"
         try:
             kept = keep(Path(folder), os.environ["REPORTS_BUCKET"], prefix)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, WorkbenchError) as error:
             said["error"], kept, code = str(error), [], code or NOT_KEPT
     print(json.dumps(said | {"exit_code": code, "kept": kept, "seconds": round(time.monotonic() - clock, 1)}))
     return code
@@ -50,7 +53,7 @@ def run(name: str, told: tuple[str, ...], folder: Path) -> int:
 
 def keep(folder: Path, bucket: str, prefix: str) -> list[str]:
     """Upload a folder's files; an object that is there is never replaced."""
-    s3, kept = boto3.client("s3"), []
+    s3, kept = open_session(load_settings()).client("s3"), []  # in the Region that ECS names as AWS_REGION
     for path in sorted(folder.iterdir()):
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         charset = "; charset=utf-8" if kind.startswith("text/") else ""

@@ -21,10 +21,11 @@ _MADE = ("checkpoints", "compacted")  # those whose contents are made of the log
 
 
 class Athena(Construct):
-    """`workgroup`, the named queries in it, and two policies that are attached to nobody.
+    """`workgroup`, the named queries in it, and three policies that are attached to nobody.
 
     `analyst` is that of people and programs who ask; `maintainer` is what those need beside who make checkpoints and
     compact days, by hand or on a machine of their own.
+    `console` is what Athena's console and BI tools need beside `analyst`, to show what there is.
     """
 
     def __init__(
@@ -63,6 +64,9 @@ class Athena(Construct):
             description=f"{config.name}: make checkpoints and compact days of the log",
             statements=self.maintenance_rights(),
         )
+        self.console = iam.ManagedPolicy(
+            self, "Console", description=f"{config.name}: see the log in tools", statements=self._console()
+        )
 
     def rights(self) -> list[iam.PolicyStatement]:
         """Return what who asks the log may do."""
@@ -88,6 +92,7 @@ class Athena(Construct):
             iam.PolicyStatement(
                 sid="ReadCatalog",
                 actions=[
+                    "glue:BatchGetPartition",  # what is registered, as a crawler's and checkpoints' partitions are
                     "glue:GetDatabase",
                     "glue:GetPartition",
                     "glue:GetPartitions",
@@ -146,6 +151,44 @@ class Athena(Construct):
                 iam.PolicyStatement(sid="AskLakeFormation", actions=["lakeformation:GetDataAccess"], resources=["*"])
             )
         return rights
+
+    def _console(self) -> list[iam.PolicyStatement]:
+        """Return what Athena's console, and tools that use its drivers, do beside asking.
+
+        https://docs.aws.amazon.com/athena/latest/ug/example-policies-workgroup.html,
+        https://docs.aws.amazon.com/athena/latest/ug/datacatalogs-example-policies.html, and for `default`, which every
+        connection looks at, https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        """
+        config, stack = self._given[0], cdk.Stack.of(self)
+        return [
+            iam.PolicyStatement(  # they have no resource
+                sid="Choose", actions=["athena:ListDataCatalogs", "athena:ListWorkGroups"], resources=["*"]
+            ),
+            iam.PolicyStatement(
+                sid="Show",
+                resources=[stack.format_arn(service="athena", resource="datacatalog", resource_name="AwsDataCatalog")],
+                actions=[
+                    "athena:GetDataCatalog",
+                    "athena:GetDatabase",
+                    "athena:GetTableMetadata",
+                    "athena:ListDatabases",
+                    "athena:ListTableMetadata",
+                ],
+            ),
+            iam.PolicyStatement(
+                sid="Databases",
+                actions=["glue:GetDatabase", "glue:GetDatabases"],
+                resources=[
+                    stack.format_arn(service="glue", resource=part)
+                    for part in ("catalog", "database/default", f"database/{config.database}")
+                ],
+            ),
+            iam.PolicyStatement(
+                sid="Watch",
+                resources=[stack.format_arn(service="athena", resource="workgroup", resource_name=config.slug)],
+                actions=["athena:GetQueryResultsStream", "athena:GetQueryRuntimeStatistics"],
+            ),
+        ]
 
     def maintenance_rights(self) -> list[iam.PolicyStatement]:
         """Return what who makes checkpoints and compacts days may do beside: write, register, and remove old ones.

@@ -27,7 +27,7 @@ _CRAWLED = {
 
 
 class Catalog(Construct):
-    """`database`, `table` (None where only a crawler makes one) and `crawler` (None where there is none).
+    """`database`, `table` (None where only a crawler makes one), `crawler` and its role (None where there is none).
 
     The tables of several logs are not here, but in a nested stack each: see `explicit_table`.
     """
@@ -42,6 +42,7 @@ class Catalog(Construct):
             database_input={"name": config.database, "description": f"{config.name}: logs of item changes"},
         )
         self.crawler: glue.CfnCrawler | None = None
+        self.crawler_role: iam.Role | None = None
         self.table: glue.CfnTable | None = None
         if config.catalog != "crawler" and not config.several:
             self.table = explicit_table(self, self.database, config, bucket_name)
@@ -98,6 +99,9 @@ class Catalog(Construct):
                     )
                 ],
             ),
+            # Its security configuration is read by the crawler's own role; the action has no resource:
+            # https://docs.aws.amazon.com/glue/latest/dg/console-security-configurations.html
+            iam.PolicyStatement(sid="Security", actions=["glue:GetSecurityConfiguration"], resources=["*"]),
         ):
             role.add_to_policy(statement)
         secure = glue.CfnSecurityConfiguration(
@@ -124,6 +128,7 @@ class Catalog(Construct):
             table_prefix="crawled_" if config.catalog == "both" else None,
         )
         self.crawler.node.add_dependency(self.database, secure, role)
+        self.crawler_role = role
 
 
 def explicit_table(scope: Construct, database: glue.CfnDatabase, config: Config, bucket_name: str) -> glue.CfnTable:

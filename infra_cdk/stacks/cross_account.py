@@ -18,7 +18,7 @@ class Names:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.role = f"{config.slug}-delivery-{config.region}"
-        self.bucket = f"{config.slug}-lake-{config.consumer_account}-{config.region}"
+        self.bucket = config.shared_bucket
         self.alias = f"{config.slug}/log"
 
     @property

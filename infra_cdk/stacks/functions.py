@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import custom_resources as custom
 from constructs import Construct
 
 from infra_cdk.bundling import ARCHITECTURE, RUNTIME
@@ -20,6 +21,19 @@ def log_group(scope: Construct, id: str, config: Config, key: kms.IKey) -> logs.
     """Make an encrypted log group that keeps its logs for `config.log_days`."""
     return logs.LogGroup(
         scope, id, encryption_key=key, retention=_retention(config.log_days), removal_policy=cdk.RemovalPolicy.DESTROY
+    )
+
+
+def sdk_calls(scope: Construct, id: str, *, config: Config, key: kms.IKey, **more: Any) -> custom.AwsCustomResource:
+    """Make calls of AWS's API when the stack is made, changed and deleted, for what CloudFormation has no resource of.
+
+    The CDK makes all of them by one function, which the first that is made describes: they describe it alike.
+    """
+    stack = cdk.Stack.of(scope)
+    made = stack.node.try_find_child("CallsLog")
+    log = made if isinstance(made, logs.LogGroup) else log_group(stack, "CallsLog", config, key)
+    return custom.AwsCustomResource(
+        scope, id, install_latest_aws_sdk=False, timeout=cdk.Duration.minutes(5), log_group=log, **more
     )
 
 

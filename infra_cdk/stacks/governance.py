@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lakeformation as lakeformation
 from aws_cdk import aws_s3 as s3
+from aws_cdk import custom_resources as custom
 from constructs import Construct
 
 from infra_cdk.config import Config
 from infra_cdk.stacks.catalog import Catalog
+from infra_cdk.stacks.delivery import Delivery
 from infra_cdk.stacks.encryption import bucket_key_use, encryption_key, table_key_use
+from infra_cdk.stacks.functions import sdk_calls
 from infra_cdk.stacks.source import Source
 from infra_cdk.stacks.storage import private_bucket, tidy
 
@@ -20,8 +26,9 @@ from infra_cdk.stacks.storage import private_bucket, tidy
 class LakeFormation(Construct):
     """The log, registered with Lake Formation, and who may read it there: `config.lake_formation`, and `also`.
 
-    The rights of IAM stay (hybrid access): who is not named here reads by them until `IAMAllowedPrincipals` is revoked.
-    https://docs.aws.amazon.com/lake-formation/latest/dg/hybrid-access-mode.html
+    Readers are opted in, so that Lake Formation decides for them. The rights of IAM stay for all others (hybrid
+    access), but for the making and altering of tables over the log; who writes the catalog is granted that, so that it
+    also goes on when `IAMAllowedPrincipals` is revoked. https://docs.aws.amazon.com/lake-formation/latest/dg/hybrid-access-mode.html
     """
 
     def __init__(
@@ -33,6 +40,7 @@ class LakeFormation(Construct):
         key: kms.IKey,
         lake: s3.IBucket,
         catalog: Catalog,
+        delivery: Delivery | None = None,
         also: iam.IRole | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -57,29 +65,89 @@ class LakeFormation(Construct):
             role_arn=role.role_arn,
         )
         location.node.add_dependency(role)
+        if catalog.table:  # who makes a table over a place that is registered needs a right to that place
+            location.node.add_dependency(catalog.table)
+        self._location = location
+        self._catalog = catalog
+        self._database = {"catalogId": cdk.Aws.ACCOUNT_ID, "name": config.database}
+        self._tables = {"catalogId": cdk.Aws.ACCOUNT_ID, "databaseName": config.database, "tableWildcard": {}}
         # Lake Formation has no say in what UNLOAD writes, nor in what is not registered, as checkpoints/ is not: who
         # makes them needs the right to make their table, which then is its own.
         # https://docs.aws.amazon.com/athena/latest/ug/security-athena-lake-formation.html
         readers = {f"Reader{number}": arn.strip() for number, arn in enumerate(config.lake_formation.split(","))}
         if also is not None:
             readers["Reports"] = also.role_arn
-        database = {"catalogId": cdk.Aws.ACCOUNT_ID, "name": config.database}
-        tables = {"catalogId": cdk.Aws.ACCOUNT_ID, "databaseName": config.database, "tableWildcard": {}}
+        opted = []
         for name, arn in readers.items():
             making = ["CREATE_TABLE"] if name == "Reports" else []
-            for what, resource, permissions in (
-                ("Database", {"database": database}, [*making, "DESCRIBE"]),
-                ("Tables", {"table": tables}, ["DESCRIBE", "SELECT"]),
-            ):
-                grant = lakeformation.CfnPrincipalPermissions(
-                    self,
-                    f"{name}{what}",
-                    principal={"dataLakePrincipalIdentifier": arn},
-                    resource=resource,
-                    permissions=permissions,
-                    permissions_with_grant_option=[],
-                )
-                grant.node.add_dependency(location, catalog.database)
+            self._grant(f"{name}Database", arn, {"database": self._database}, *making, "DESCRIBE")
+            self._grant(f"{name}Tables", arn, {"table": self._tables}, "DESCRIBE", "SELECT")
+            opted += [self._opt_in(f"{name}{what}In", arn, what, config, key) for what in ("Database", "Table")]
+        for before, after in itertools.pairwise(opted):  # two at once are a ConcurrentModificationException
+            after.node.add_dependency(before)
+        if catalog.crawler_role:  # what it makes is its own
+            arn, place = (
+                catalog.crawler_role.role_arn,
+                {"catalogId": cdk.Aws.ACCOUNT_ID, "resourceArn": location.resource_arn},
+            )
+            self._grant("CrawlerPlace", arn, {"dataLocation": place}, "DATA_LOCATION_ACCESS")
+            self._grant("CrawlerDatabase", arn, {"database": self._database}, "CREATE_TABLE", "DESCRIBE")
+            self._grant("CrawlerTables", arn, {"table": self._tables}, "ALTER", "DESCRIBE")
+        if delivery and config.format == "parquet":
+            # Firehose reads the columns when it is made, and is refused without this:
+            # https://github.com/aws-solutions-library-samples/guidance-for-claude-code-with-amazon-bedrock/issues/379
+            reads = self._grant("DeliveryTables", delivery.role.role_arn, {"table": self._tables}, "DESCRIBE", "SELECT")
+            delivery.stream.node.add_dependency(reads)
+
+    def _grant(self, id: str, principal: str, resource: dict[str, object], *permissions: str) -> Construct:
+        grant = lakeformation.CfnPrincipalPermissions(
+            self,
+            id,
+            principal={"dataLakePrincipalIdentifier": principal},
+            resource=resource,
+            permissions=list(permissions),
+            permissions_with_grant_option=[],
+        )
+        grant.node.add_dependency(self._location, self._catalog.database)
+        return grant
+
+    def _opt_in(self, id: str, principal: str, what: str, config: Config, key: kms.IKey) -> Construct:
+        """Have Lake Formation decide for a principal, which only an administrator of the data lake may say.
+
+        CloudFormation cannot say it:
+        https://docs.aws.amazon.com/lake-formation/latest/APIReference/API_CreateLakeFormationOptIn.html,
+        https://docs.aws.amazon.com/lake-formation/latest/dg/notes-hybrid.html
+        """
+        tables = {"CatalogId": cdk.Aws.ACCOUNT_ID, "DatabaseName": config.database, "TableWildcard": {}}
+        database = {"CatalogId": cdk.Aws.ACCOUNT_ID, "Name": config.database}
+
+        def call(action: str, ignored: str) -> custom.AwsSdkCall:
+            return custom.AwsSdkCall(
+                service="LakeFormation",
+                action=action,
+                parameters={
+                    "Principal": {"DataLakePrincipalIdentifier": principal},
+                    "Resource": {what: database if what == "Database" else tables},
+                },
+                assumed_role_arn=config.lake_formation_admin,
+                ignore_error_codes_matching=ignored,
+                physical_resource_id=custom.PhysicalResourceId.of(f"{principal} {config.database} {what}"),
+            )
+
+        opted = sdk_calls(
+            self,
+            id,
+            config=config,
+            key=key,
+            resource_type="Custom::LakeFormationOptIn",
+            on_update=call("createLakeFormationOptIn", "AlreadyExistsException"),
+            on_delete=call("deleteLakeFormationOptIn", "EntityNotFoundException"),
+            policy=custom.AwsCustomResourcePolicy.from_statements(
+                [iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[config.lake_formation_admin])]
+            ),
+        )
+        opted.node.add_dependency(self._location, self._catalog.database)
+        return opted
 
 
 class Replica(cdk.Stack):
@@ -99,7 +167,7 @@ class Replica(cdk.Stack):
             self,
             "Replica",
             config,
-            bucket_name=_replica_name(config, self.account),
+            bucket_name=config.replica_bucket(self.account),
             encryption=s3.BucketEncryption.KMS,
             encryption_key=key,
             bucket_key_enabled=True,
@@ -121,7 +189,7 @@ def replicate(scope: Construct, config: Config, key: kms.IKey, lake: s3.Bucket) 
         assumed_by=iam.ServicePrincipal("s3.amazonaws.com"),
         description=f"{config.name}: replicates the log",
     )
-    there = f"arn:{cdk.Aws.PARTITION}:s3:::{_replica_name(config, stack.account)}"
+    there = f"arn:{cdk.Aws.PARTITION}:s3:::{config.replica_bucket(stack.account)}"
     alias = stack.format_arn(
         service="kms", region=config.replica_region, resource="alias", resource_name=f"{config.slug}/replica"
     )
@@ -168,40 +236,60 @@ def replicate(scope: Construct, config: Config, key: kms.IKey, lake: s3.Bucket) 
     )
 
 
-def export_policy(
+def export_policies(
     scope: Construct, config: Config, key: kms.IKey, table: dynamodb.ITable, lake: s3.IBucket
-) -> iam.ManagedPolicy:
-    """Make the policy of who has the table exported to ``exports/`` of the lake, as a baseline, and reads exports."""
-    about = f"{config.name}: export the table as a baseline"
-    return iam.ManagedPolicy(
-        scope,
+) -> tuple[iam.ManagedPolicy, iam.ManagedPolicy]:
+    """Make the policies of who has the table exported to ``exports/`` of the lake, as a baseline, and of who reads it.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
+    """
+    objects = f"{lake.bucket_arn}/exports/*"
+
+    def policy(id: str, does: str, *more: iam.PolicyStatement, key_actions: Sequence[str]) -> iam.ManagedPolicy:
+        return iam.ManagedPolicy(
+            scope,
+            id,
+            description=f"{config.name}: {does}",
+            statements=[
+                iam.PolicyStatement(sid="List", actions=["dynamodb:ListExports"], resources=["*"]),  # has no resource
+                iam.PolicyStatement(
+                    sid="Follow", actions=["dynamodb:DescribeExport"], resources=[f"{table.table_arn}/export/*"]
+                ),
+                iam.PolicyStatement(
+                    sid="Find", actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[lake.bucket_arn]
+                ),
+                *more,
+                bucket_key_use(scope, key.key_arn, lake.bucket_arn, *key_actions),
+            ],
+        )
+
+    exporter = policy(
         "Exporter",
-        description=about,
-        statements=[
-            iam.PolicyStatement(
-                sid="Export",
-                resources=[table.table_arn],
-                actions=[
-                    "dynamodb:DescribeContinuousBackups",
-                    "dynamodb:DescribeTable",
-                    "dynamodb:ExportTableToPointInTime",
-                    "dynamodb:ListExports",
-                ],
-            ),
-            iam.PolicyStatement(
-                sid="Follow", actions=["dynamodb:DescribeExport"], resources=[f"{table.table_arn}/export/*"]
-            ),
-            iam.PolicyStatement(
-                sid="Store",
-                resources=[f"{lake.bucket_arn}/exports/*"],
-                actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-            ),
-            iam.PolicyStatement(
-                sid="Find", actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[lake.bucket_arn]
-            ),
-            bucket_key_use(scope, key.key_arn, lake.bucket_arn, "Decrypt", "GenerateDataKey"),
-        ],
+        "export the table as a baseline",
+        iam.PolicyStatement(
+            sid="Export",
+            resources=[table.table_arn],
+            actions=[
+                "dynamodb:DescribeContinuousBackups",
+                "dynamodb:DescribeTable",
+                "dynamodb:ExportTableToPointInTime",
+            ],
+        ),
+        iam.PolicyStatement(
+            sid="Store",
+            resources=[objects],
+            actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", "s3:PutObjectAcl"],
+        ),
+        key_actions=("Decrypt", "GenerateDataKey"),
     )
+    reader = policy(
+        "ExportReader",
+        "read baselines",
+        iam.PolicyStatement(sid="Describe", actions=["dynamodb:DescribeTable"], resources=[table.table_arn]),
+        iam.PolicyStatement(sid="Read", actions=["s3:GetObject"], resources=[objects]),
+        key_actions=("Decrypt",),
+    )
+    return exporter, reader
 
 
 def undo_policy(config: Config, key: kms.IKey, source: Source) -> iam.ManagedPolicy:
@@ -231,7 +319,3 @@ def undo_policy(config: Config, key: kms.IKey, source: Source) -> iam.ManagedPol
             *([table_key_use(source, table_key)] if table_key else []),
         ],
     )
-
-
-def _replica_name(config: Config, account: str) -> str:
-    return f"{config.slug}-replica-{account}-{config.replica_region}"

@@ -17,7 +17,7 @@ from infra_cdk.stacks.cross_account import Names, let_producer_write, shared_lak
 from infra_cdk.stacks.delivery import Delivery, Destination
 from infra_cdk.stacks.encryption import bucket_key_use, encryption_key
 from infra_cdk.stacks.generator import generator_function
-from infra_cdk.stacks.governance import LakeFormation, export_policy, replicate, undo_policy
+from infra_cdk.stacks.governance import LakeFormation, export_policies, replicate, undo_policy
 from infra_cdk.stacks.iceberg import Iceberg
 from infra_cdk.stacks.network import Network
 from infra_cdk.stacks.reports import Reports
@@ -54,6 +54,7 @@ class Pipeline(cdk.Stack):
             schema=schema_table(self, config, self.storage.lake.bucket_name, self.catalog),
             destination=lake,
         )
+        self.source.begin_after(self.delivery.stream)
         self.athena = Athena(self, "Athena", config=config, key=self.key, storage=self.storage, catalog=self.catalog)
         self.search = (
             None
@@ -67,10 +68,17 @@ class Pipeline(cdk.Stack):
             if config.iceberg
             else None
         )
+        if self.iceberg:
+            self.source.begin_after(self.iceberg.stream)
         if config.exports:
-            policy = export_policy(self, config, self.key, self.source.table, self.storage.lake)
-            cdk.CfnOutput(self, "ExportPolicy", value=policy.managed_policy_arn, description="Who exports baselines")
-        self.reports = govern(self, config, self.storage, self.catalog, self.athena, self.key, self.network)
+            exporter, reader = export_policies(self, config, self.key, self.source.table, self.storage.lake)
+            cdk.CfnOutput(self, "ExportPolicy", value=exporter.managed_policy_arn, description="Who exports baselines")
+            cdk.CfnOutput(
+                self, "ExportReaderPolicy", value=reader.managed_policy_arn, description="Who reads baselines"
+            )
+        self.reports = govern(
+            self, config, self.storage, self.catalog, self.athena, self.key, self.network, self.delivery
+        )
         self.watch = Watch(self, "Watch", config=config, key=self.key) if config.alarms else None
         if self.watch:
             watch_source(self.watch, self.source, self.delivery, self.transform, self.generator, self.storage)
@@ -114,7 +122,9 @@ class TablesPipeline(cdk.Stack):
                 destination=lake,
             )
         self.athena = Athena(self, "Athena", config=config, key=self.key, storage=self.storage, catalog=self.catalog)
-        self.reports = govern(self, config, self.storage, self.catalog, self.athena, self.key, self.network)
+        self.reports = govern(
+            self, config, self.storage, self.catalog, self.athena, self.key, self.network, self.delivery
+        )
         self.watch = Watch(self, "Watch", config=config, key=self.key) if config.alarms else None
         if self.watch:
             watch_tables(self.watch, self.source, self.delivery, self.transform)
@@ -208,6 +218,7 @@ class Producer(cdk.Stack):
             role_name=names.role,
             destination=shared_lake(self, names),
         )
+        self.source.begin_after(self.delivery.stream)
         self.watch = Watch(self, "Watch", config=config, key=self.key) if config.alarms else None
         if self.watch:
             watch_source(self.watch, self.source, self.delivery, self.transform, self.generator)
@@ -304,6 +315,7 @@ def govern(
     athena: Athena,
     key: kms.IKey,
     network: Network | None,
+    delivery: Delivery | None = None,
 ) -> Reports | None:
     """Add to a lake what is asked for: reports on a schedule, a replica, Lake Formation."""
     reports = None
@@ -321,6 +333,7 @@ def govern(
             key=key,
             lake=storage.lake,
             catalog=catalog,
+            delivery=delivery,
             also=reports.task.task_role if reports else None,
         )
     return reports
@@ -440,6 +453,12 @@ def tell_lake(stack: cdk.Stack, storage: Storage, athena: Athena, config: Config
         "MaintenancePolicy",
         value=athena.maintainer.managed_policy_arn,
         description="Attach beside it to those who make checkpoints and compact days",
+    )
+    cdk.CfnOutput(
+        stack,
+        "ConsolePolicy",
+        value=athena.console.managed_policy_arn,
+        description="AnalystPolicy too: attach to the roles of those who use Athena's console or BI tools",
     )
     cdk.CfnOutput(stack, "Checkpoints", value=storage.checkpoints, description="checkpoints = … in workbench.toml")
     cdk.CfnOutput(stack, "Compacted", value=storage.compacted, description="compacted = … in workbench.toml")

@@ -17,6 +17,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_opensearchservice as opensearch
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import custom_resources as custom
 from aws_cdk import triggers
 from constructs import Construct
 
@@ -24,7 +25,7 @@ from infra_cdk.bundling import modules, package
 from infra_cdk.config import Config
 from infra_cdk.stacks.delivery import Destination, calling, logging, processors, reading, writing
 from infra_cdk.stacks.encryption import removal, stream_key_use
-from infra_cdk.stacks.functions import function, log_group
+from infra_cdk.stacks.functions import function, log_group, sdk_calls
 from infra_cdk.stacks.network import Network
 from infra_cdk.stacks.source import Source
 
@@ -32,6 +33,8 @@ FILES = modules("workbench.model.records") | {
     f"search/{name}.py": f"infra_cdk/lambdas/search/{name}.py"
     for name in ("documents", "domain", "firehose", "setup", "streams")
 }
+
+_WAIT = cdk.Duration.minutes(3)
 
 
 class Search(Construct):
@@ -76,7 +79,8 @@ class Search(Construct):
         writers = {"WRITER_ROLE": _arn(self.function), "REPLICAS": "1" if config.search_nodes > 1 else "0"}
         if by_firehose:
             assert destination, "Firehose keeps what it cannot index in a bucket"
-            role = self._deliver(source.stream, destination)
+            role, self.stream = self._deliver(source.stream, destination)
+            source.begin_after(self.stream)
             writers["DELIVERY_ROLE"] = role.role_arn
         else:
             self._listen(source.table)
@@ -86,19 +90,20 @@ class Search(Construct):
         config, network = self._config, self._network
         many = config.search_nodes > 1
         slow = {name: log_group(self, f"{name}Log", config, self._key) for name in ("App", "SlowSearch", "SlowIndex")}
-        logs.ResourcePolicy(
+        allowed = logs.ResourcePolicy(
             self,
             "DomainLogs",
             policy_statements=[
                 iam.PolicyStatement(
                     principals=[iam.ServicePrincipal("es.amazonaws.com")],
-                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                    # https://docs.aws.amazon.com/opensearch-service/latest/developerguide/createdomain-configure-slow-logs.html
+                    actions=["logs:CreateLogStream", "logs:PutLogEvents", "logs:PutLogEventsBatch"],
                     resources=[group.log_group_arn for group in slow.values()],
                     conditions={"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
                 )
             ],
         )
-        return opensearch.Domain(
+        domain = opensearch.Domain(
             self,
             "Domain",
             version=opensearch.EngineVersion.OPENSEARCH_2_19,
@@ -131,6 +136,51 @@ class Search(Construct):
             if network
             else None,
         )
+        self._wait(allowed, domain)
+        return domain
+
+    def _wait(self, allowed: logs.ResourcePolicy, domain: opensearch.Domain) -> None:
+        """Make the domain some minutes after the policy of its logs, without which it is refused.
+
+        The policy is not known everywhere at once: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1769.
+        How long it takes is not told; AWS says to wait several minutes:
+        https://docs.aws.amazon.com/opensearch-service/latest/developerguide/handling-errors.html#troubleshooting-audit-logs-error
+        """
+        place = self._network.place(self._network.group("SearchWaitGroup", "Calls nobody")) if self._network else {}
+        waiting = function(
+            self,
+            "Wait",
+            config=self._config,
+            key=self._key,
+            code=lambda_.Code.from_inline(
+                f"import time\n\n\ndef handler(*_):\n    time.sleep({_WAIT.to_seconds():.0f})\n"
+            ),
+            handler="index.handler",
+            description="Waits until the policy of the domain's logs is known",
+            environment={},
+            memory=128,
+            timeout=_WAIT.plus(cdk.Duration.minutes(1)),
+            **place,
+        )
+        call = custom.AwsSdkCall(
+            service="Lambda",
+            action="invoke",
+            parameters={"FunctionName": waiting.function_name, "InvocationType": "RequestResponse"},
+            output_paths=["StatusCode"],
+            physical_resource_id=custom.PhysicalResourceId.of("waited"),
+        )
+        invoke = iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[waiting.function_arn])
+        waited = sdk_calls(
+            self,
+            "Waited",
+            config=self._config,
+            key=self._key,
+            resource_type="Custom::PolicyIsKnown",
+            on_create=call,
+            policy=custom.AwsCustomResourcePolicy.from_statements([invoke]),
+        )
+        waited.node.add_dependency(allowed)
+        domain.node.add_dependency(waited)
 
     def _function(
         self,
@@ -221,7 +271,9 @@ class Search(Construct):
             )
         )
 
-    def _deliver(self, source: kinesis.IStream, destination: Destination) -> iam.Role:
+    def _deliver(
+        self, source: kinesis.IStream, destination: Destination
+    ) -> tuple[iam.Role, firehose.CfnDeliveryStream]:
         config, stack, domain = self._config, cdk.Stack.of(self), self.domain.domain_arn
         log = config.log_name
         role = iam.Role(
@@ -278,7 +330,7 @@ class Search(Construct):
         ):
             role.add_to_policy(statement)
         to = firehose.CfnDeliveryStream
-        self.stream = to(
+        delivery = to(
             self,
             "Delivery",
             delivery_stream_type="KinesisStreamAsSource",
@@ -317,8 +369,8 @@ class Search(Construct):
                 vpc_configuration=ports(role) if ports else None,
             ),
         )
-        self.stream.node.add_dependency(role)
-        return role
+        delivery.node.add_dependency(role)
+        return role, delivery
 
     def _entering(self) -> tuple[Sequence[iam.PolicyStatement], Callable[[iam.Role], dict[str, object]] | None]:
         """Allow Firehose to have network interfaces in these subnets, and say where they are."""

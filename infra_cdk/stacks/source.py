@@ -6,13 +6,14 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import custom_resources as custom
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from infra_cdk.config import Config
 from infra_cdk.stacks.encryption import removal
-from infra_cdk.stacks.functions import log_group
+from infra_cdk.stacks.functions import sdk_calls
 from workbench.sandbox.datasets import DATASETS
 
 _TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER, "B": dynamodb.AttributeType.BINARY}
@@ -34,9 +35,9 @@ class Source(Construct):
         self._table: dynamodb.ITable | None = None
         if not config.several:
             self._table = self._existing(config) if config.table else self._new(config, key)
-        self.capture: custom.AwsCustomResource | None = None
+        self._begins: IConstruct | None = self._table
         if config.table and self._stream:
-            self.capture = self._captured(config, key, self._stream)
+            self._begins = self._capture(config, key, self._stream)
 
     @property
     def table(self) -> dynamodb.ITable:
@@ -49,6 +50,14 @@ class Source(Construct):
         """The Kinesis stream."""
         assert self._stream, "config.streams is false"
         return self._stream
+
+    def begin_after(self, delivery: firehose.CfnDeliveryStream) -> None:
+        """Send no change to the stream before Firehose reads it: of what is there by then it reads nothing (LATEST).
+
+        https://docs.aws.amazon.com/firehose/latest/dev/writing-with-kinesis-streams.html
+        """
+        assert self._begins, "config.several is true"
+        self._begins.node.add_dependency(delivery)
 
     def _kinesis(self, config: Config, key: kms.IKey) -> kinesis.Stream:
         on_demand = not config.stream_shards
@@ -93,10 +102,14 @@ class Source(Construct):
             else cdk.Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=config.table)
         )
         return dynamodb.Table.from_table_attributes(
-            self, "Table", table_arn=arn, table_stream_arn=config.table_stream or None
+            self,
+            "Table",
+            table_arn=arn,
+            table_stream_arn=config.table_stream or None,
+            encryption_key=kms.Key.from_key_arn(self, "TableKey", config.table_key) if config.table_key else None,
         )
 
-    def _captured(self, config: Config, key: kms.IKey, stream: kinesis.Stream) -> custom.AwsCustomResource:
+    def _capture(self, config: Config, key: kms.IKey, stream: kinesis.Stream) -> Construct:
         """Send the changes of a table that another stack, or nobody, manages to the stream.
 
         CloudFormation can say so of a table it makes only; for others there are two calls of DynamoDB's API.
@@ -142,9 +155,11 @@ class Source(Construct):
                 ),
             ]
         )
-        return custom.AwsCustomResource(
+        return sdk_calls(
             self,
             "Capture",
+            config=config,
+            key=key,
             resource_type="Custom::KinesisStreamingDestination",
             on_update=call,
             policy=policy,
@@ -154,8 +169,6 @@ class Source(Construct):
                 parameters={"TableName": table.table_name, "StreamArn": stream.stream_arn},
                 ignore_error_codes_matching="ResourceNotFoundException|ValidationException",
             ),
-            install_latest_aws_sdk=False,
-            log_group=log_group(self, "CaptureLog", config, key),
         )
 
 

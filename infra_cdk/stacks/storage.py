@@ -123,7 +123,15 @@ def _log_rules(config: Config) -> list[s3.LifecycleRule]:
 
 
 def private_bucket(scope: Construct, id: str, config: Config, **more: Any) -> s3.Bucket:
-    """Make a bucket that is versioned, closed to the public, and reached by TLS alone."""
+    """Make a bucket that is versioned, closed to the public, and reached by TLS alone.
+
+    Where buckets are emptied and deleted with the stack their accesses are not logged: logs come up to hours later, and
+    the bucket they fill again cannot be deleted (https://github.com/aws/aws-cdk/issues/16332,
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html#LogDeliveryBestEffort). The bucket they would
+    go to is there all the same, so that one that was filled before is deleted with the others.
+    """
+    if not config.keep:
+        more = {name: value for name, value in more.items() if not name.startswith("server_access_logs_")}
     return s3.Bucket(
         scope,
         id,

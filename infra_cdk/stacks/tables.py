@@ -20,7 +20,7 @@ from infra_cdk.config import Config
 from infra_cdk.stacks.athena import Athena, name_queries
 from infra_cdk.stacks.catalog import Catalog, explicit_table
 from infra_cdk.stacks.delivery import Delivery, Destination
-from infra_cdk.stacks.governance import export_policy, undo_policy
+from infra_cdk.stacks.governance import export_policies, undo_policy
 from infra_cdk.stacks.reports import Reports
 from infra_cdk.stacks.source import Source
 from infra_cdk.stacks.watch import Watch
@@ -62,7 +62,7 @@ class OneTable(cdk.NestedStack):
         """
         source = Source(self, "Source", config=self.config, key=key, stream=stream)
         if delivery is not None:
-            self._begin(source, delivery)
+            source.begin_after(delivery.stream)
         if self.config.undo:
             self._tell("UndoPolicy", undo_policy(self.config, key, source), "Who applies undos")
         if watch is not None:
@@ -96,23 +96,20 @@ class OneTable(cdk.NestedStack):
             schema=schema,
             destination=destination,
         )
-        self._begin(source, delivery)
+        source.begin_after(delivery.stream)
         if watch is not None:
             watch.delivery(delivery, self._alarms)
 
     def export(self, *, source: Source, key: kms.IKey, lake: s3.IBucket) -> None:
-        """Add the policy of who has the table exported."""
-        self._tell("ExportPolicy", export_policy(self, self.config, key, source.table, lake), "Who exports baselines")
+        """Add the policies of who has the table exported, and of who reads that."""
+        exporter, reader = export_policies(self, self.config, key, source.table, lake)
+        self._tell("ExportPolicy", exporter, "Who exports baselines")
+        self._tell("ExportReaderPolicy", reader, "Who reads baselines")
 
     @property
     def _alarms(self) -> Construct:
         self._watched = self._watched or Construct(self, "Watch")
         return self._watched
-
-    def _begin(self, source: Source, delivery: Delivery) -> None:
-        """Have changes come once they are read: Firehose begins with what comes after it is there."""
-        assert source.capture is not None
-        source.capture.node.add_dependency(delivery.stream)
 
     def _tell(self, id: str, policy: iam.ManagedPolicy, description: str) -> None:
         cdk.CfnOutput(self, id, value=policy.managed_policy_arn, description=description)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -613,6 +614,25 @@ def test_what_dynamodb_tells_of_exports_is_read(session):
     assert export_jobs.start_export(session, "things", "s3://exports", since=OLD, at=at) == arn
     assert asked[0]["IncrementalExportSpecification"]["ExportFromTime"] == OLD.timestamp()
     assert "S3Prefix" not in asked[0]
+
+
+def test_what_exporting_and_following_need_is_named_whole(session):
+    table(session)
+    for operation in ("ExportTableToPointInTime", "ListExports", "DescribeExport"):
+        intercept(session, operation, lambda **_: "AccessDeniedException")
+    with pytest.raises(StoreError) as refused:
+        export_jobs.start_export(session, "things", "s3://lake/exports/")
+    for needed in (
+        r"dynamodb:ExportTableToPointInTime on arn:aws:dynamodb:\S+:table/things;",
+        r"s3:AbortMultipartUpload, s3:PutObject and s3:PutObjectAcl on s3://lake/exports/\*;",
+        r"kms:Decrypt and kms:GenerateDataKey",
+    ):
+        assert re.search(needed, str(refused.value))
+    for export in (None, "arn:aws:dynamodb:eu-central-1:123456789012:table/things/export/0176-ab"):
+        with pytest.raises(StoreError) as refused:
+            export_jobs.export_status(session, "things", export)
+        assert "dynamodb:ListExports on *" in str(refused.value)
+        assert re.search(r"dynamodb:DescribeExport on arn:aws:dynamodb:\S+:table/things/export/\*$", str(refused.value))
 
 
 def test_a_table_without_exports_has_a_status_with_no_row(session):

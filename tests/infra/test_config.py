@@ -16,6 +16,8 @@ from infra_cdk.config import Config, read_config
 from workbench.errors import ConfigError
 
 README = Path("infra_cdk/README.md")
+ADMIN = "arn:aws:iam::123456789012:role/DataLakeAdmin"
+ACCOUNTS = {"variant": "cross-account", "producer_account": "123456789012", "consumer_account": "210987654321"}
 
 
 def test_settings_come_as_texts_from_the_command_line_and_as_values_from_cdk_json():
@@ -145,11 +147,37 @@ def test_a_config_cannot_be_changed():
         ),
         (
             {"table": "orders", "table_key": "arn:aws:kms:eu-central-1:123456789012:key/1"},
-            "table_key is an existing table's, for undo: give table and undo, or leave it out",
+            "table_key is an existing table's, for undo and search=lambda: give table and one of them, or leave it out",
         ),
         (
             {"undo": "true", "table_key": "arn:aws:kms:eu-central-1:123456789012:key/1"},
-            "table_key is an existing table's, for undo: give table and undo, or leave it out",
+            "table_key is an existing table's, for undo and search=lambda: give table and one of them, or leave it out",
+        ),
+        *(
+            (
+                {name: "arn:aws:iam::123456789012:role/Analyst"},
+                "lake_formation and lake_formation_admin go together: Lake Formation decides for those alone whom an "
+                "administrator of the data lake opts in; give both, or neither",
+            )
+            for name in ("lake_formation", "lake_formation_admin")
+        ),
+        (
+            {"name": "N" * 30, "replica_region": "ap-southeast-1"},
+            f"name={'N' * 30}: the replica's bucket, {'n' * 30}-replica-ACCOUNT-ap-southeast-1, would have more than "
+            "the 63 characters that a bucket's name may have; give a shorter name",
+        ),
+        (
+            ACCOUNTS | {"name": "N" * 30, "region": "us-isof-south-1"},
+            f"name={'N' * 30}: the bucket {'n' * 30}-lake-210987654321-us-isof-south-1 would have more than the 63 "
+            "characters a bucket's name may have; give a shorter name",
+        ),
+        *(
+            (
+                {"table": "t" * (longest + 1), "search": search},
+                f"the log's name, {'t' * (longest + 1)}, has {longest + 1} characters, and names of queries, tables and "
+                f"indexes are made from it: give log=…, of {longest} at most",
+            )
+            for longest, search in ((101, "none"), (72, "firehose"))
         ),
         ({"first_day": "26.11.2026"}, "first_day=26.11.2026: give something like 2026-11-26"),
         ({"first_day": "2026-02-30"}, "first_day=2026-02-30: there is no such day"),
@@ -291,7 +319,7 @@ def test_a_bad_value_is_one_line_that_says_what_would_do(context, message):
         {"scan_alarm_gb": "5"},
         {"replica_region": "eu-west-1"},
         {"view": "pk:S"},
-        {"lake_formation": "arn:aws:iam::123456789012:role/Analyst"},
+        {"lake_formation": "arn:aws:iam::123456789012:role/Analyst", "lake_formation_admin": ADMIN},
         {"exports": "true"},
         {"undo": "true"},
     ],
@@ -299,7 +327,7 @@ def test_a_bad_value_is_one_line_that_says_what_would_do(context, message):
 )
 @pytest.mark.parametrize("search", ["firehose", "lambda"])
 def test_what_needs_the_log_cannot_be_had_without_it(context, search):
-    ((name, _),) = context.items()
+    name = next(iter(context))
     assert read_config({"search": search} | context)
     with pytest.raises(ConfigError) as error:
         read_config({"search": search, "search_only": "true"} | context)

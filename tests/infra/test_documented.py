@@ -25,15 +25,15 @@ def actions(statements: list[dict[str, Any]]) -> dict[str, set[str]]:
     [
         ("undo.json", "AWS::IAM::ManagedPolicy", "SourceUndo", set()),
         ("analyst.json", "AWS::IAM::ManagedPolicy", "Analyst", set()),
+        ("console.json", "AWS::IAM::ManagedPolicy", "Console", set()),
+        ("export.json", "AWS::IAM::ManagedPolicy", "Exporter", set()),
+        ("read-exports.json", "AWS::IAM::ManagedPolicy", "ExportReader", set()),
         ("firehose.json", "AWS::IAM::Policy", "DeliveryRole", {"Log"}),  # to CloudWatch, which the page leaves out
     ],
 )
 def test_a_policy_that_is_shown_is_that_of_the_app(variants, file, kind, like, only_here):
-    (policy,) = [
-        each
-        for name, each in resources(variants["undo" if like == "SourceUndo" else "delimiter"], kind).items()
-        if like in name
-    ]
+    variant = {"SourceUndo": "undo", "Exporter": "reports", "ExportReader": "reports"}.get(like, "delimiter")
+    (policy,) = [each for name, each in resources(variants[variant], kind).items() if like in name]
     own = actions(policy["Properties"]["PolicyDocument"]["Statement"])
     assert actions(json.loads((POLICIES / file).read_text())["Statement"]) == {
         name: each for name, each in own.items() if name not in only_here

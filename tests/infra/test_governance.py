@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 import awswrangler as wr
 import boto3
 import pytest
+from botocore.validate import ParamValidator
 
 pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
 
@@ -21,7 +23,7 @@ from infra_cdk.views import extra_queries, flattened
 from tests.helpers.aws.server import AwsServer
 from tests.helpers.logs import chain, micros
 from tests.infra.conftest import only, resources
-from tests.infra.test_rules import rights, written
+from tests.infra.test_rules import listed, rights, written
 from workbench.aws.session import Session
 from workbench.aws.table_definitions import table_input
 
@@ -45,6 +47,62 @@ def test_the_log_is_registered_and_readers_may_describe_and_select_and_nothing_e
         assert grant["Permissions"] == (on_database if "Database" in grant["Resource"] else ["DESCRIBE", "SELECT"])
     role = {right.action for right in rights(made) if "LakeFormation" in right.resource}
     assert not role
+
+
+def test_lake_formation_decides_for_readers_which_an_administrator_says_one_after_the_other(variants):
+    made = variants["governed"]
+    opted = {name.partition("/")[2]: each for name, each in resources(made, "Custom::LakeFormationOptIn").items()}
+    told = []
+    for each in opted.values():
+        create, delete = (json.loads(written(each["Properties"][when])) for when in ("Create", "Delete"))
+        assert (create["service"], create["action"]) == ("LakeFormation", "createLakeFormationOptIn")
+        assert delete == create | {
+            "action": "deleteLakeFormationOptIn",
+            "ignoreErrorCodesMatching": "EntityNotFoundException",
+        } | {"physicalResourceId": delete["physicalResourceId"]}
+        assert create["assumedRoleArn"] == VARIANTS["governed"]["lake_formation_admin"]
+        shape = (
+            boto3.client("lakeformation", region_name="eu-central-1")
+            .meta.service_model.operation_model("CreateLakeFormationOptIn")
+            .input_shape
+        )
+        assert not ParamValidator().validate(create["parameters"], shape).has_errors()
+        told.append(
+            (create["parameters"]["Principal"]["DataLakePrincipalIdentifier"], *create["parameters"]["Resource"])
+        )
+    grants = [each["Properties"] for each in resources(made, "AWS::LakeFormation::PrincipalPermissions").values()]
+    readers = {written(each["Principal"]["DataLakePrincipalIdentifier"]) for each in grants}
+    assert sorted(told) == sorted((reader, what) for reader in readers for what in ("Database", "Table"))
+    before = [[name for name in each["DependsOn"] if name in opted] for each in opted.values()]
+    assert sorted(map(len, before)) == [0, *[1] * (len(opted) - 1)]
+    assumes = [right for right in rights(made) if right.action == "sts:AssumeRole"]
+    assert {right.resource for right in assumes} == {VARIANTS["governed"]["lake_formation_admin"]}
+
+
+def test_who_writes_the_catalog_and_who_reads_its_columns_have_grants_before_they_need_them(tmp_path):
+    given = {name: VARIANTS["governed"][name] for name in ("lake_formation", "lake_formation_admin")}
+    made = synthesise({"catalog": "both", "format": "parquet", **given}, tmp_path)
+    grants = {
+        name.partition("/")[2]: each
+        for name, each in resources(made, "AWS::LakeFormation::PrincipalPermissions").items()
+    }
+    by: dict[str, dict[str, list[str]]] = {}
+    for each in grants.values():
+        ((what, _),) = each["Properties"]["Resource"].items()
+        principal = written(each["Properties"]["Principal"]["DataLakePrincipalIdentifier"])
+        by.setdefault(re.sub(r"\W|[0-9A-F]{8}|Arn", "", principal), {})[what] = each["Properties"]["Permissions"]
+    assert by["CatalogCrawlerRole"] == {
+        "DataLocation": ["DATA_LOCATION_ACCESS"],
+        "Database": ["CREATE_TABLE", "DESCRIBE"],
+        "Table": ["ALTER", "DESCRIBE"],
+    }
+    assert by["DeliveryRole"] == {"Table": ["DESCRIBE", "SELECT"]}
+    ((_, stream),) = resources(made, "AWS::KinesisFirehose::DeliveryStream").items()
+    assert {name for name in stream["DependsOn"] if name in grants} == {
+        name for name, each in grants.items() if "DeliveryRole" in json.dumps(each)
+    }
+    (location,) = resources(made, "AWS::LakeFormation::Resource").values()
+    assert any(name.startswith("CatalogTable") for name in location["DependsOn"])
 
 
 def test_who_asks_what_lake_formation_governs_may_ask_it_for_the_data(variants):
@@ -87,10 +145,27 @@ def test_who_exports_may_export_the_table_below_one_prefix(variants):
         for each in policy
         for action in (each["Action"] if isinstance(each["Action"], list) else [each["Action"]])
     }
-    assert {"dynamodb:ExportTableToPointInTime", "s3:PutObject", "kms:GenerateDataKey"} <= actions
+    assert {"dynamodb:ExportTableToPointInTime", "s3:PutObject", "s3:PutObjectAcl", "kms:GenerateDataKey"} <= actions
+    (lists,) = [each for each in policy if each["Action"] == "dynamodb:ListExports"]
+    assert lists["Resource"] == "*"  # it has none
     (store,) = [each for each in policy if each["Sid"] == "Store"]
     assert written(store["Resource"]).endswith("/exports/*")
     assert not resources(variants["single"], "AWS::IAM::ManagedPolicy").keys() & {"Exporter"}
+
+
+def test_who_reads_exports_may_start_none_and_write_nothing(variants):
+    policy = only(variants["reports"], "AWS::IAM::ManagedPolicy", "ExportReader")["PolicyDocument"]["Statement"]
+    assert {action for each in policy for action in listed(each["Action"])} == {
+        "dynamodb:DescribeExport",
+        "dynamodb:DescribeTable",
+        "dynamodb:ListExports",
+        "kms:Decrypt",
+        "s3:GetBucketLocation",
+        "s3:GetObject",
+        "s3:ListBucket",
+    }
+    (read,) = [each for each in policy if each["Sid"] == "Read"]
+    assert written(read["Resource"]).endswith("/exports/*")
 
 
 @pytest.mark.parametrize("variant", ["undo", "undo-existing", "cross-account-undo"])
@@ -125,7 +200,7 @@ def test_who_applies_undos_may_read_and_write_items_of_the_one_table_and_is_nobo
 
 def test_nobody_may_write_items_where_it_is_not_asked_for(variants):
     for name, made in variants.items():
-        if "undo" not in name:
+        if "undo" not in VARIANTS[name]:
             assert not {right.action for right in rights(made)} & {
                 "dynamodb:DeleteItem",
                 "dynamodb:PutItem",

@@ -6,6 +6,7 @@ import copy
 import fnmatch
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 
 pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
 
@@ -175,7 +177,7 @@ def test_the_tasks_write_what_is_made_of_this_log_and_of_no_other_and_no_other_r
     registered = {
         right.resource.rpartition(":")[2]
         for right in may
-        if right.action.startswith("glue:") and not right.action.startswith("glue:Get")
+        if right.action.startswith("glue:") and not right.action.startswith(("glue:Get", "glue:BatchGet"))
     }
     tables = {f"table/{database}/{log}_{made_of}" for made_of in ("checkpoints", "compacted")}
     assert registered == {"catalog", f"database/{database}"} | tables
@@ -314,7 +316,7 @@ def ran(aws: AwsServer, variants: Any, tmp_path_factory: pytest.TempPathFactory)
             env=environment
             | {
                 "AWS_ENDPOINT_URL": aws.endpoint,
-                "AWS_DEFAULT_REGION": "eu-central-1",
+                "AWS_REGION": "eu-central-1",  # as ECS has it
                 "AWS_ACCESS_KEY_ID": "testing",
                 "AWS_SECRET_ACCESS_KEY": "testing",
                 "HOME": str(folder),
@@ -412,3 +414,17 @@ def test_who_pulls_the_image_may_pull_it_and_write_the_tasks_log(variants, varia
         "logs:PutLogEvents",
     }
     assert "container-assets" in written(found["ecr:BatchGetImage"])
+
+
+def test_reports_are_kept_in_the_region_that_ecs_names(monkeypatch, tmp_path):
+    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_REGION", "eu-west-2")
+    asked: list[str] = []
+    monkeypatch.setattr(BaseClient, "_make_api_call", lambda self, *_: asked.append(self.meta.region_name))
+    (tmp_path / "changes.txt").write_text("1")
+    assert runpy.run_path("infra_cdk/container/run.py")["keep"](tmp_path, "reports", "reports/") == [
+        "s3://reports/reports/changes.txt"
+    ]
+    assert asked == ["eu-west-2"]

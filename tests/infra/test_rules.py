@@ -38,6 +38,8 @@ WILDCARDS = {
     r"AWS::IAM::Policy ec2:((Create|Delete|Describe)NetworkInterfaces?|DescribeSubnets|(Una|A)ssignPrivateIpAddresses) on \*": "Lambda makes the interfaces of a function in a VPC by the function's role",
     r"AWS::IAM::Policy ec2:Describe\w+ on \*": "Firehose looks at the network it enters; what describes has no resource",
     r"AWS::IAM::Policy ec2:\w+ on .*:network-interface/\*": "interfaces are not known before Firehose makes them",
+    r"AWS::IAM::ManagedPolicy (athena:List(DataCatalogs|WorkGroups)|dynamodb:ListExports) on \*": "have no resource",
+    r"AWS::IAM::Policy glue:GetSecurityConfiguration on \*": "has no resource",
     r"AWS::IAM::Policy dynamodb:ListStreams on \*": "has no resource",
     r"AWS::IAM::(Managed)?Policy lakeformation:GetDataAccess on \*": "has no resource",
     r"AWS::IAM::Policy es:ESHttp\w+ on .*/(\w+-changes|_nodes/)\*(/stats)?": "indexes of a period, and nodes, which "
@@ -236,6 +238,53 @@ def flattened(value: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any
         yield above + name, each
         if isinstance(each, dict):
             yield from flattened(each, f"{above}{name}.")
+
+
+# How long they may be: the page of each in https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/.
+LIMITS = {
+    ("AWS::KMS::Alias", "AliasName"): 256,
+    ("AWS::Glue::Database", "DatabaseInput.Name"): 255,
+    ("AWS::Athena::WorkGroup", "Name"): 128,
+    ("AWS::Athena::WorkGroup", "Description"): 1024,
+    ("AWS::Athena::NamedQuery", "Name"): 128,
+    ("AWS::Athena::NamedQuery", "Description"): 1024,
+    ("AWS::Athena::NamedQuery", "QueryString"): 262_144,
+    ("AWS::Glue::SecurityConfiguration", "Name"): 255,
+    ("AWS::Glue::Table", "TableInput.Name"): 255 - len("_checkpoints"),
+    ("AWS::IAM::Role", "RoleName"): 64,
+    ("AWS::IAM::Role", "Description"): 1000,
+    ("AWS::IAM::ManagedPolicy", "Description"): 1000,
+    ("AWS::Lambda::Function", "Description"): 256,
+    ("AWS::S3::Bucket", "BucketName"): 63,
+    ("AWS::Scheduler::Schedule", "Description"): 512,
+    ("AWS::SNS::Topic", "DisplayName"): 100,
+}
+FARTHEST = "ap-southeast-1"  # no Region's name is longer, but us-isof-south-1
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"variant": "cross-account", "catalog": "both", "name": "N" * 30},
+        {"replica_region": FARTHEST, "search": "firehose", "reports": "true", "name": "N" * 27},
+    ],
+    ids=["cross-account", "replica"],
+)
+def test_what_is_called_after_the_longest_names_is_not_too_long(context, tmp_path):
+    accounts = {"producer_account": "123456789012", "consumer_account": "210987654321", "region": FARTHEST}
+    given = accounts if "variant" in context else {}
+    longest = 72 if context.get("search") == "firehose" else 101
+    made, seen = synthesise({"log": "l" * longest} | given | context, tmp_path), set()
+    for name, resource in resources(made).items():
+        for path, value in flattened(resource.get("Properties", {})):
+            if (kind := (resource["Type"], path)) in LIMITS:
+                text = written(value).replace("${AWS::AccountId}", "1" * 12).replace("${AWS::Region}", FARTHEST)
+                assert len(text) <= LIMITS[kind], f"{name} {path}: {text}"
+                seen.add(kind)
+    assert {kind for kind in NAMED if kind in LIMITS} - seen <= {
+        ("AWS::IAM::Role", "RoleName"),
+        ("AWS::Glue::SecurityConfiguration", "Name"),
+    }
 
 
 def test_accounts_and_regions_are_the_callers_unless_given(variants):

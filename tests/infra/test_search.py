@@ -436,3 +436,36 @@ def test_bulks_are_counted_in_bytes_as_they_are_sent():
     assert [place for bulk in bulks for place in bulk] == list(range(30))
     assert all(sum(map(len, bulk.values())) <= LARGEST_BULK for bulk in bulks)
     assert len(bulks) == 4
+
+
+@pytest.mark.parametrize("variant", [*FIREHOSE, *STREAMS])
+def test_the_domain_is_made_minutes_after_the_policy_of_its_logs(variants, variant, monkeypatch):
+    made = {name.partition("/")[2]: each for name, each in resources(variants[variant]).items()}
+    of = {each["Type"]: name for name, each in made.items()}
+    policy, waited = of["AWS::Logs::ResourcePolicy"], of["Custom::PolicyIsKnown"]
+    assert waited in made[of["AWS::OpenSearchService::Domain"]]["DependsOn"]
+    assert policy in made[waited]["DependsOn"]
+    (name,) = [name for name in made if name.startswith("SearchWait") and made[name]["Type"] == "AWS::Lambda::Function"]
+    assert f"${{{name}}}" in written(made[waited]["Properties"]["Create"])
+    function, slept, inside = made[name]["Properties"], [], {}
+    exec(function["Code"]["ZipFile"], inside)  # as Lambda runs it: index.handler
+    monkeypatch.setattr("time.sleep", slept.append)
+    inside["handler"]({}, None)
+    assert slept[0] >= 120
+    calls = made[made[waited]["Properties"]["ServiceToken"]["Fn::GetAtt"][0]]["Properties"]
+    assert min(function["Timeout"], calls["Timeout"]) > slept[0]
+
+
+def test_the_domain_may_write_batches_into_its_logs(variants):
+    policy = written(only(variants["search-lambda"], "AWS::Logs::ResourcePolicy")["PolicyDocument"])
+    (allowed,) = json.loads(policy)["Statement"]
+    assert allowed["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents", "logs:PutLogEventsBatch"]
+
+
+def test_the_stream_of_a_table_with_a_key_of_its_own_is_read_with_it(variants):
+    on_key = {
+        right.action
+        for right in rights(variants["search-existing"])
+        if right.resource == VARIANTS["search-existing"]["table_key"]
+    }
+    assert on_key == {"kms:Decrypt", "kms:DescribeKey"}

@@ -230,7 +230,7 @@ def test_who_undoes_or_exports_may_do_so_with_one_table(variants):
             )
             if ":table/" in written(resource)
         }
-        assert len(policies) == 2
+        assert len(policies) == 3  # who undoes, exports, and reads exports
         assert tables == {table}
 
 

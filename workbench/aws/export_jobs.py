@@ -117,11 +117,15 @@ def start_export(
         f"update-continuous-backups --table-name {table} --point-in-time-recovery-specification "
         "PointInTimeRecoveryEnabled=true`, and ask again"
     )
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
+    objects = f"{bucket}/{prefix}/*" if prefix else f"{bucket}/*"
+    needed = (
+        f"the permissions are dynamodb:ExportTableToPointInTime on {arn}; s3:AbortMultipartUpload, s3:PutObject and "
+        f"s3:PutObjectAcl on s3://{objects}; where a KMS key of your own encrypts there, kms:Decrypt and "
+        "kms:GenerateDataKey on it"
+    )
     with explained_table(
-        table,
-        "dynamodb:ExportTableToPointInTime",
-        f"s3:PutObject and s3:AbortMultipartUpload on {bucket}/{prefix}*",
-        when={"PointInTimeRecoveryUnavailableException": recovery_is_off},
+        table, when={"PointInTimeRecoveryUnavailableException": recovery_is_off, "AccessDeniedException": needed}
     ):
         return client.export_table_to_point_in_time(**request)["ExportDescription"]["ExportArn"]
 
@@ -145,8 +149,13 @@ def export_status(session: boto3.Session, table: str, export: str | None = None)
     import pandas as pd
 
     client = session.client("dynamodb")
-    with explained_table(table, "dynamodb:ListExports", "dynamodb:DescribeExport"):
-        arns = [export] if export else list(_arns(client, _arn(session, table)))
+    arn = export.rpartition("/export/")[0] if export else _arn(session, table)
+    needed = (
+        "the permissions are dynamodb:ListExports on * (it has no resource) and dynamodb:DescribeExport on "
+        f"{arn}/export/*"
+    )
+    with explained_table(table, when={"AccessDeniedException": needed}):
+        arns = [export] if export else list(_arns(client, arn))
         descriptions = [client.describe_export(ExportArn=arn)["ExportDescription"] for arn in arns]
     descriptions.sort(key=lambda description: description.get("StartTime") or START_OF_TIME, reverse=True)
     df = pd.DataFrame([_row(table, description) for description in descriptions], columns=list(_STATUS))
