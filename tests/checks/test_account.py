@@ -661,6 +661,10 @@ def test_a_firehose_that_is_not_there_not_active_or_delivers_elsewhere_is_told(a
     assert found.loc["Firehose to-lake", "status"] == "warning"
     assert "delivers to s3://lake/elsewhere/" in found.loc["Firehose to-lake", "detail"]
     assert "no error prefix" in found.loc["errors of to-lake", "detail"]
+    several = {"BucketARN": "arn:aws:s3:::lake", "Prefix": "data/!{partitionKeyFromLambda:log}/year=!{timestamp:yyyy}/"}
+    told = described(Destinations=[{"ExtendedS3DestinationDescription": several}])  # as infra_cdk shares a stream
+    found = account.check().loc["Firehose to-lake"]
+    assert (found["status"], found["detail"]) == ("ok", "is active, delivers to s3://lake/data/ every 300 s or sooner")
     told = described(DeliveryStreamStatus="CREATING_FAILED", FailureDescription={"Details": "no role"})
     assert "CREATING_FAILED: no role" in account.check().loc["Firehose to-lake", "detail"]
     told = described(Source={})
