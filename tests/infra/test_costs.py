@@ -13,7 +13,7 @@ from infra_cdk.config import Config
 from infra_cdk.stacks.reports import scheduled
 from infra_cdk.variants import VARIANTS
 from tests.helpers.lakes import in_four_columns
-from tests.infra.conftest import resources
+from tests.infra.conftest import only, resources
 from workbench.aws.projection import count_projected
 from workbench.aws.table_definitions import table_input
 
@@ -166,6 +166,19 @@ def test_before_and_after_are_what_the_arithmetic_gives_by_hand():
             (29.52, 10.964),
         )
     ]
+
+
+def test_the_folders_that_are_listed_are_those_that_a_table_declares_and_version_0_2_declared(variants):
+    table = only(variants["single"], "AWS::Glue::Table")["TableInput"]
+    columns = [each["Name"] for each in table["PartitionKeys"]]
+    after_a_year = datetime(
+        2025, 12, 31, 23, 59
+    )  # of a log that began with the year from which folders are looked into
+    assert count_projected(columns, table["Parameters"], after_a_year) == costs.HOURLY_FOLDERS == 8_760
+    spans = {"year": "2025,2034", "month": "1,12", "day": "1,31", "hour": "0,23"}
+    declared = {f"projection.{name}.range": span for name, span in spans.items()}
+    declared |= {f"projection.{name}.type": "integer" for name in spans}
+    assert count_projected(spans, declared, after_a_year) == costs.COMBINED_FOLDERS == 89_280
 
 
 def test_streams_are_what_the_arithmetic_gives_by_hand_and_shards_have_room():
