@@ -494,9 +494,9 @@ class Config:
                 "stream=each needs variant=single: the other account knows Firehose by one role's name",
             ),
             (
-                self.stream == "each" and self.format == "parquet" and bool(self.lake_formation),
-                "stream=each with format=parquet and lake_formation: nothing grants each Firehose the columns of its "
-                "table; leave out one of the three",
+                self.format == "parquet" and bool(self.lake_formation),
+                "tables with format=parquet and lake_formation: nothing grants Firehose the columns it converts to; "
+                "leave out one of the three",
             ),
             (
                 len(self._named) > _MOST_TABLES,

@@ -65,7 +65,10 @@ class LakeFormation(Construct):
             role_arn=role.role_arn,
         )
         location.node.add_dependency(role)
-        if catalog.table:  # who makes a table over a place that is registered needs a right to that place
+        # Who makes a table over a place that is registered needs a right to that place. Of several tables, which come
+        # later too, it is who deploys: an administrator of the data lake has it to every place.
+        # https://docs.aws.amazon.com/lake-formation/latest/dg/implicit-permissions.html
+        if catalog.table:
             location.node.add_dependency(catalog.table)
         self._location = location
         self._catalog = catalog

@@ -259,6 +259,20 @@ def test_a_config_cannot_be_changed():
             "transform=delimiter has nothing that tells tables apart in a shared stream: take transform=newline, which "
             "stores the same, or stream=each",
         ),
+        *(
+            (
+                {
+                    "tables": "orders,customers",
+                    "stream": stream,
+                    "format": "parquet",
+                    "lake_formation": "arn:aws:iam::123456789012:role/Analyst",
+                    "lake_formation_admin": "arn:aws:iam::123456789012:role/Admin",
+                },
+                "tables with format=parquet and lake_formation: nothing grants Firehose the columns it converts to; "
+                "leave out one of the three",
+            )
+            for stream in ("shared", "each")
+        ),
         ({"tables": "orders", "buffer_mb": "5"}, "a shared stream needs buffer_mb=64 or more"),
         ({"tables": "orders", "buffer_seconds": "0"}, "a shared stream needs buffer_seconds=60 or more"),
         (
