@@ -192,7 +192,7 @@ def _s3_operation(environ: dict[str, Any]) -> str:
         "",
     )
     if part:
-        return f"{method.title()}Bucket{part.title()}"
+        return f"{method.title()}{'Object' if key and part in ('tagging', 'acl') else 'Bucket'}{part.title()}"
     if "partNumber" in query and method == "PUT":
         return "UploadPart"
     if not key:
