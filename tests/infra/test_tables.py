@@ -17,6 +17,9 @@ from infra_cdk.config import Config
 from infra_cdk.stacks.reports import scheduled
 from infra_cdk.synth import Synthesised, synthesise
 from infra_cdk.variants import VARIANTS
+from tests.helpers.aws import fixtures
+from tests.helpers.aws.lake import BUCKET, athena, declare, place
+from tests.helpers.aws.server import AwsServer
 from tests.helpers.logs import chain, micros, write_log
 from tests.infra.conftest import Invoke, event, only, resources, store
 from tests.infra.test_pipeline import HOUR, deliveries, delivery
@@ -25,6 +28,7 @@ from tests.infra.test_transform import same
 from workbench import Workbench
 from workbench.sql.questions import questions
 
+server, credentials = fixtures.server, fixtures.credentials  # of the emulators; the latter for every test
 TABLES = [name for name in VARIANTS if "tables" in VARIANTS[name]]
 LOGS = ["customers", "orders_eu"]
 MODES = {"envelope": "tables", "newline": "cross-account-tables"}
@@ -271,6 +275,30 @@ def test_records_of_all_tables_go_to_the_folder_of_their_own_where_the_workbench
             [raw.latest_state(table).df, raw.changes(table).df],
         )
         assert set(wb.latest_state(table).df["of"]) == {table}
+
+
+def test_athena_reads_each_by_the_table_that_its_nested_stack_has(
+    invoke: Invoke, variants, tmp_path: Path, server: AwsServer
+):
+    """The newline variant's tables, of one account and of objects that the function made: each has its own answers."""
+    tables = {"customers": "customers", "Orders.eu": "orders_eu"}
+    made = {table: changes(table, "p-1") for table in tables}
+    ((response,), _) = invoke(
+        [event([each for pair in zip(*made.values(), strict=True) for each in pair])], MODES["newline"]
+    )
+    for log in tables.values():
+        answers = [each for each in response["records"] if each["metadata"]["partitionKeys"]["log"] == log]
+        store(tmp_path, log, b"".join(base64.b64decode(each["data"]) for each in answers))
+    place(server, tmp_path / "data", "data")
+    for log in LOGS:
+        (table,) = of(nested(variants[MODES["newline"]], log, "WorkbenchConsumer"), "AWS::Glue::Table")
+        told = json.dumps(table["TableInput"]).replace("workbench-lake-210987654321-eu-central-1", BUCKET)
+        declare(server, json.loads(told))
+    wb = athena(server, table_names=tables)
+    for table in tables:
+        write_log(tmp_path / "raw" / table, made[table])
+        raw = Workbench(tmp_path / "raw")
+        same([wb.latest_state(table).df, wb.changes(table).df], [raw.latest_state(table).df, raw.changes(table).df])
 
 
 def test_a_record_that_belongs_to_no_one_log_fails_alone_and_says_why(invoke: Invoke):
