@@ -2,8 +2,8 @@
 
 The file is the nearest ``workbench.toml`` upwards: from the working folder, and where there is none, from the folder
 of the notebook that asks. ``WORKBENCH_CONFIG``, or ``workbench --config FILE``, names another. What is relative in a
-file (`home`, `source`, `baseline`, `checkpoints`), and `home` where nobody sets it, is relative to the file's folder,
-so that a lake, a log and a mask are the same wherever below it the program is started.
+file (`home`, `source`, `baseline`, `checkpoints`, `compacted`), and `home` where nobody sets it, is relative to the
+file's folder, so that a lake, a log and a mask are the same wherever below it the program is started.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from workbench.paths import is_s3, local_path
 
 FILE = "workbench.toml"
 CONFIG = "WORKBENCH_CONFIG"
-_PLACES = ("home", "source", "baseline", "checkpoints")
+_PLACES = ("home", "source", "baseline", "checkpoints", "compacted")
 
 
 def _checked_length(text: str) -> str:
@@ -117,6 +117,8 @@ class Settings(BaseSettings):
     """Answer from what had arrived until then, such as ``2026-11-01T06:00Z``, whenever it was made."""
     checkpoints: Place = None
     """Where checkpoints are kept: a folder, ``s3://…/`` on Athena, or ``off``; else `home`/checkpoints, there off."""
+    compacted: Place = None
+    """Where compacted days are kept on Athena, ``s3://…/``, or ``off``; without it, none are."""
     mask: Annotated[tuple[str, ...], AfterValidator(_checked_mask)] = ()
     """Attributes whose values no answer shows, such as ``person.email``."""
     mask_with: Literal["hash", "redact"] = "hash"
@@ -307,7 +309,7 @@ def _read_file(file: Path | None) -> dict[str, Any]:
         raise ConfigError(f"{file} cannot be read: {error}") from error
     for name in _PLACES:
         text = values.get(name, ".workbench" if name == "home" else None)
-        if isinstance(text, str) and not is_s3(text) and (name, text) != ("checkpoints", "off"):
+        if isinstance(text, str) and not is_s3(text) and (text != "off" or name not in ("checkpoints", "compacted")):
             values[name] = str(file.parent / local_path(text, ConfigError))
     return values
 

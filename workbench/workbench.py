@@ -1449,6 +1449,44 @@ class Workbench:
         """
         return self._asking.checkpoint(table, keep)
 
+    def compact(self, table: str, *, again: bool = False, archive: bool = False) -> pd.DataFrame:
+        """Keep the days of a log on Athena as few sorted, columnar files, which questions read instead of its objects.
+
+        A day is one of arrival, and closed once it is over and the setting `late_arrival` has passed. Those that are
+        not compacted yet, or of which objects have come since, are made, each by a query of its own. The answers are
+        the same as without: objects that come later are read beside the day until it is made again. The setting
+        `compacted` is where days are kept. Nothing of the log is removed. The embedded engine needs none of it: see
+        `store`.
+
+        Parameters
+        ----------
+        again
+            Whether closed days that are as they were are made again, too.
+        archive
+            Whether the objects of compacted days are tagged ``workbench-archive=compacted``, so that a lifecycle rule
+            of the bucket may move them to a colder class: no question needs them any more.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a day that was made: `day` (in the zone of the log's folders), `status` (made, made again), `objects`,
+            their `bytes`, `compacted_bytes`, `changes` (as often as they were delivered), `unreadable` lines, and when
+            it was `made` (UTC). ``attrs["notes"]`` tells what was left out.
+
+        Raises
+        ------
+        ConfigError
+            Where no place is set, or the engine is the embedded one.
+        ScanRefused
+            Where a day would scan more than `max_scan_bytes`; all others are made.
+
+        Examples
+        --------
+        >>> wb.compact("persons")["compacted_bytes"].sum()  # doctest: +SKIP
+        18432010
+        """
+        return self._asking.compact(table, again=again, archive=archive)
+
     def store(self, *, verify: bool = False, clear: str | Path | bool = False) -> pd.DataFrame:
         """Show what is stored of each log in columns, so that no object is read twice; check it, or remove it.
 

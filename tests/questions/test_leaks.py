@@ -234,6 +234,7 @@ VERBS: dict[str, list[list[str]]] = {
     ],
     "ask": [[name, "things", *NEEDED.get(name, [])] for name in (*QUESTIONS, *questions())],
     "checkpoint": [["things"]],
+    "compact": [["things"], ["things", "--again", "--archive"]],
     "store verify": [[], ["--json"]],
     "store clear": [["nowhere"], []],
     "baseline start": [["things"]],

@@ -136,13 +136,13 @@ class Athena:
         names = [name for name in names if name and name != "*"]
         return pa.table({name: pa.nulls(0) for name in names})
 
-    def run(self, texts: Sequence[str], *, to: str | None = None) -> list[RunningQuery]:
+    def run(self, texts: Sequence[str], *, to: Sequence[str | None] = ()) -> list[RunningQuery]:
         """Run queries side by side until all have succeeded; whatever stops this stops them.
 
         Parameters
         ----------
         to
-            Where the first one's result goes, and stays; an empty prefix.
+            Where the results of the first ones go, and stay, each an empty prefix; None where it is temporary.
 
         Raises
         ------
@@ -151,8 +151,9 @@ class Athena:
         """
         output, enforced = self._result_location()
         running = [RunningQuery(text, f"{output}workbench/{uuid.uuid4()}/") for text in texts]
-        if to:
-            running[0] = RunningQuery(texts[0], to, stays=True)
+        for number, place in enumerate(to):
+            if place:
+                running[number] = RunningQuery(texts[number], place, stays=True)
         try:
             for query in running:
                 self._start(query, None if enforced else output)

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, cast
 
 import awswrangler as wr
 
-from workbench.aws.checkpoint_tables import CheckpointTables
 from workbench.aws.errors import error_code, explained
+from workbench.aws.kept_tables import KeptTables
 from workbench.aws.log_objects import LogObjects
 from workbench.aws.log_tables import LogTable
 from workbench.aws.partition_values import Values
 from workbench.aws.partitions import Partitions, partitions_of
 from workbench.aws.registration import options_of
 from workbench.aws.session import Session
-from workbench.aws.table_definitions import CHECKPOINTS, ICEBERG, VIEW, ddl, table_input
+from workbench.aws.table_definitions import CHECKPOINTS, COMPACTED, ICEBERG, VIEW, ddl, table_input
 from workbench.config import Settings
 from workbench.errors import ConfigError, ParameterError, QueryError, TableNotFound, WorkbenchError, did_you_mean
 from workbench.sql import layouts
@@ -40,8 +40,8 @@ class Catalog(LogObjects):
 
     Attributes
     ----------
-    checkpoints
-        The tables of their checkpoints.
+    checkpoints, compacted
+        The tables of their checkpoints, and of their compacted days.
     """
 
     def __init__(self, session: Session, settings: Settings) -> None:
@@ -49,7 +49,8 @@ class Catalog(LogObjects):
             raise ConfigError("no Glue database: set database=, --database or WORKBENCH_DATABASE")
         super().__init__(session, settings)
         self.database, self._names = settings.database, dict(settings.table_names)
-        self.checkpoints = CheckpointTables(session, settings.database)
+        self.checkpoints = KeptTables(session, settings.database, "checkpoint")
+        self.compacted = KeptTables(session, settings.database, "compacted")
 
     def tables(self) -> list[LogTable]:
         """List the change logs of the database, by the names of the DynamoDB tables where settings map these."""
@@ -120,7 +121,8 @@ class Catalog(LogObjects):
         parameters = table.get("Parameters", {})
         projected = parameters.get("projection.enabled", "").lower() == "true"
         location, layout = stored.get("Location", ""), layouts.layout_of_columns(columns)
-        layout = None if CHECKPOINTS in parameters or table.get("TableType") == VIEW or _is_iceberg(table) else layout
+        no_log = {CHECKPOINTS, COMPACTED} & set(parameters) or table.get("TableType") == VIEW or _is_iceberg(table)
+        layout = None if no_log else layout
         template = parameters.get("storage.location.template", "") if projected else ""
         if template and not template.startswith(location):
             location = template.partition("${")[0].rpartition("/")[0] + "/"
@@ -137,6 +139,7 @@ class Catalog(LogObjects):
             partitions,
             projected,
             only,
+            restored=parameters.get("read_restored_glacier_objects", "").lower() == "true",
         )
 
     def _registered(self, name: str) -> dict[str, Values]:

@@ -18,12 +18,17 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 
 from workbench.aws.errors import explained
 from workbench.errors import StoreError, WorkbenchError
 from workbench.paths import already_there, split_s3_object, split_s3_uri
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 
 class S3Files:
@@ -37,6 +42,11 @@ class S3Files:
 
     def __init__(self, session: boto3.Session, raises: type[WorkbenchError] = StoreError) -> None:
         self._session, self._raises = session, raises
+
+    @cached_property
+    def _client(self) -> S3Client:
+        """One client, which threads may share; a session is none of what they may."""
+        return self._session.client("s3")
 
     @cached_property
     def _s3(self) -> ModuleType:
@@ -68,7 +78,8 @@ class S3Files:
         """Bring an object here."""
         needed = ("s3:GetObject", "kms:Decrypt where a KMS key encrypts it")
         with explained(f"{uri} cannot be read", *needed, raises=self._raises):
-            self._s3.download(uri, str(path), use_threads=False, boto3_session=self._session)
+            bucket, key = split_s3_object(uri)
+            self._client.download_file(bucket, key, str(path), Config=TransferConfig(use_threads=False))
 
     def put(self, path: Path, name: str, *, overwrite: bool = True) -> None:
         """Upload a file, of 5 GB at most, whole; without `overwrite` only where there is no object yet.
@@ -81,16 +92,15 @@ class S3Files:
         bucket, key = split_s3_object(name)
         there = already_there(name)
         needed = ("s3:PutObject", "kms:GenerateDataKey where a KMS key encrypts it")
-        s3 = self._session.client("s3")
         # awswrangler's upload would hold the file in memory, and try a refused one again when it is forgotten.
         with (
             explained(f"{name} cannot be written", *needed, raises=self._raises, when={"PreconditionFailed": there}),
             path.open("rb") as body,
         ):
             if overwrite:
-                s3.put_object(Bucket=bucket, Key=key, Body=body)
+                self._client.put_object(Bucket=bucket, Key=key, Body=body)
             else:
-                s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
+                self._client.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
 
     def remove(self, place: str, *, first: str = "") -> None:
         """Remove all objects below a prefix, and before all else the one by which it is found."""

@@ -42,6 +42,11 @@ Change = dict[str, Any]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _PAGE = 1000  # objects that S3 lists at a time
 _NEWEST = 3  # objects that tell whether a crawler's columns hold what there is
+# Which Athena skips: https://docs.aws.amazon.com/athena/latest/ug/querying-glacier.html
+_ARCHIVED = (
+    "GLACIER",
+    "DEEP_ARCHIVE",
+)
 _HEAD = 1 << 20  # bytes of the objects that are looked into
 
 
@@ -64,20 +69,30 @@ class LogObjects:
         """List the objects of a table that arrived between two times, and those that no partition has."""
         zone = self._zone or Zone(early=timedelta(days=1))
         listed = self._listed(log, *log.partitions.between(log.location, *zone.local(start, end)))
-        some = list({item.path: item for item in (*self._first(log), *listed)}.values())
+        some = [*{item.path: item for item in (*self._first(log), *listed) if not item.archived}.values()]
         seen = sample_times(some, self._looked.setdefault(log.location, {}), self._look)
         settled = self._settled(log, seen, listed)
         if log.partitions.sort and not settled.partitions.units:
             listed = self._listed(log)
-        low, high = settled.zone.local(start, end)
+        covering = Listing(settled, [], span=settled.zone.local(start, end))
         objects: list[Object] = []
         unread: list[Object] = []
         for item in listed:
-            values, span = settled.values(item), settled.arrival_span(item)
-            if span is None or (span[1] > low and span[0] <= high):
-                dated = replace(item, arrival=settled.zone.utc(settled.local_arrival(item)))
-                (unread if values is None else objects).append(dated)
-        return Listing(self._sampled(settled, objects), objects, tuple(unread))
+            if dated := covering.dated(item):
+                (unread if settled.values(item) is None else objects).append(dated)
+        return replace(covering, log=self._sampled(settled, objects), objects=objects, unread=tuple(unread))
+
+    def below(self, place: str) -> list[Object]:
+        """List the objects below a place, but those with hidden names."""
+        return [*self._below(place)]
+
+    def look_for_names(self, log: LogTable, objects: Sequence[Object]) -> LogTable:
+        """Look into objects for names, and members, that a crawler's columns do not tell."""
+        if log.sample:
+            for item in objects:
+                if item.path not in log.sample.looked and not item.archived:
+                    log.sample.look(item.path, item.arrival, self._head(item))
+        return log
 
     def _sampled(self, log: LogTable, objects: Sequence[Object]) -> LogTable:
         """Compare the newest objects with the columns, each object once."""
@@ -175,9 +190,9 @@ def _object(bucket: str, item: ObjectTypeDef) -> Object:
     kind: Literal["json", "gzip", "parquet"] = (
         "parquet" if key.endswith(".parquet") else "gzip" if key.endswith(".gz") else "json"
     )
-    return Object(
-        f"s3://{bucket}/{key}", item["Size"], int(item["LastModified"].timestamp() * 1e9), kind, arrival_of(key)
-    )
+    modified = int(item["LastModified"].timestamp() * 1e9)
+    archived = item.get("StorageClass") in _ARCHIVED
+    return Object(f"s3://{bucket}/{key}", item["Size"], modified, kind, arrival_of(key), archived)
 
 
 def _part(change: Change) -> Part:

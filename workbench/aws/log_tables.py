@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
 
 from workbench.aws.crawled_columns import Sample
 from workbench.aws.partition_values import Values
@@ -16,6 +19,9 @@ from workbench.log.objects import Object, arrival_of
 from workbench.sql import layouts
 from workbench.sql.literals import identifier, literal
 from workbench.sql.questions import CHANGE
+
+KEPT = {"checkpoint": "_checkpoints", "compacted": "_compacted"}
+"""What the names of the tables beside a log's end in, by what is kept of it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class LogTable:
     """Whether the objects' names tell the same times as their folders, and more exactly."""
     sample: Sample | None = None
     """What the newest objects have beside the columns, where these may lack something."""
+    restored: bool = False
+    """Whether Athena reads objects that were restored from an archive; else it skips all that are in one."""
 
     @property
     def sql_name(self) -> str:
@@ -51,9 +59,47 @@ class LogTable:
 
     def checkpoint(self, id: str) -> str:
         """Write the subquery that reads a checkpoint of the log."""
-        name = f"{identifier(self.database)}.{identifier(f'{self.name}_checkpoints')}"
         columns = ("cast(ts as timestamp(6)) as ts" if each == "ts" else each for each in CHANGE)
-        return f"(select {', '.join(columns)} from {name} where checkpoint = {literal(id)})"
+        return f"(select {', '.join(columns)} from {self._beside('checkpoint')} where checkpoint = {literal(id)})"
+
+    def compacted(
+        self,
+        read: layouts.DaysRead,
+        *,
+        arrivals: Sequence[Object] | None = None,
+        written: bool = False,
+        origin: Mapping[str, str] | None = None,
+    ) -> str:
+        """Write the subquery that reads compacted days, with the arrivals of objects; see `sql.layouts.compacted`."""
+        pieces = None if arrivals is None else self._pieces(arrivals)
+        table = self._beside("compacted")
+        return layouts.compacted(table, read, pieces=pieces, written=written, only=self.only, origin=origin)
+
+    def _beside(self, kept: Literal["checkpoint", "compacted"]) -> str:
+        return f"{identifier(self.database)}.{identifier(self.name + KEPT[kept])}"
+
+    @property
+    def read_as(self) -> dict[str, Any]:
+        """How rows and arrivals are read: what is kept of the log was read so, or does not hold any more."""
+        spelled = self.sample.spelled if self.sample else {}
+        capitals = sorted([*path, name] for path, name in spelled.items() if name != path[-1])
+        columns = hashlib.sha256(json.dumps(dict(self.columns), sort_keys=True).encode()).hexdigest()[:16]
+        told = {"layout": self.layout, "named": self.named, "units": [*self.partitions.units]}
+        return {**told, "columns": columns, "spelled": capitals}
+
+    def is_read_as(self, before: Mapping[str, Any], *, whole: bool) -> bool:
+        """Return whether rows are read as they were before; `whole` where all of them could be, by the columns then.
+
+        A crawler's columns become more: that changes nothing of a row that they held. A name that is known to have
+        capitals now may have been read without.
+        """
+        now = self.read_as
+        same = all(before.get(name) == now[name] for name in ("layout", "named", "units"))
+        return (
+            same
+            and (whole or before.get("columns") == now["columns"])
+            and all(each in before.get("spelled", []) for each in now["spelled"])
+        )
 
     def values(self, item: Object) -> Values | None:
         """Return the values of the partition an object is read with; None where no partition has it."""
@@ -109,6 +155,7 @@ class LogTable:
         there: Sequence[Object] = (),
         readable: bool | None = True,
         origin: Mapping[str, str] | None = None,
+        delivered: bool = False,
     ) -> str:
         """Write the subquery that reads the table, with the arrivals of objects; see `sql.layouts.deliveries`.
 
@@ -116,9 +163,13 @@ class LogTable:
         ----------
         known_at, there
             Of the objects that are there, only what had arrived by then.
+        delivered
+            The column `arrival` is as compacted days keep it.
         """
         folder = self.location.rstrip("/").rpartition("/")[2]
         arrival = None if arrivals is None else self._arrival(arrivals)
+        if delivered:
+            arrival = layouts.delivered(self._local_arrival(), self.location)
         known = (self._arrival(there), known_at) if known_at else None
         return layouts.deliveries(
             self.sql_name,
@@ -134,11 +185,23 @@ class LogTable:
             origin=origin,
         )
 
+    def of_day(self, day: date) -> str:
+        """Write the condition on objects that they arrived on a local day."""
+        return layouts.of_day(self._local_arrival(), day)
+
+    def _local_arrival(self) -> str:
+        """Write when the objects of rows arrived, as their folders and names tell it."""
+        return layouts.arrival(self.partitions.arrival() if self.partitions.units else None, named=self.named)
+
     def _arrival(self, objects: Sequence[Object]) -> str:
         """Write when the objects of rows arrived, in UTC."""
-        times = [item.arrival.astimezone(self.zone.tz).replace(tzinfo=None) for item in objects if item.arrival]
-        pieces = list(self.zone.pieces(min(times), max(times))) if times else []
+        pieces = self._pieces(objects)
         return layouts.arrival(self.partitions.arrival() if self.partitions.units else None, pieces, named=self.named)
+
+    def _pieces(self, objects: Sequence[Object]) -> list[tuple[datetime | None, timedelta]]:
+        """Return until which local time the zone has which offset, as far as objects tell their arrival."""
+        times = [item.arrival.astimezone(self.zone.tz).replace(tzinfo=None) for item in objects if item.arrival]
+        return list(self.zone.pieces(min(times), max(times))) if times else []
 
 
 @dataclass(frozen=True)
@@ -154,6 +217,18 @@ class Listing:
     """Those that arrived after the instant as of which the log is to be known, or do not tell when."""
     known: tuple[str, ...] = ()
     """What to know about these."""
+    span: tuple[datetime, datetime] = (datetime.min, datetime.max)
+    """From when to when, in local time, the objects' folders tell their arrival."""
+    until: datetime | None = None
+    """The instant as of which the log is to be known, UTC."""
+
+    def dated(self, item: Object) -> Object | None:
+        """Return an object with its arrival, as one that is listed has; None where it would not be listed."""
+        span = self.log.arrival_span(item)
+        if span is not None and not (span[1] > self.span[0] and span[0] <= self.span[1]):
+            return None
+        item = replace(item, arrival=self.log.zone.utc(self.log.local_arrival(item)))
+        return None if self.until and not (item.arrival and item.arrival <= self.until) else item
 
     def known_at(self, moment: datetime) -> Listing:
         """Return the listing as it was known at an instant."""
@@ -164,6 +239,7 @@ class Listing:
             unread=tuple(each for each in unread if each.arrival and each.arrival <= moment),
             left_out=known.left_out,
             known=known.notes,
+            until=moment,
         )
 
     @property

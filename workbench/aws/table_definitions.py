@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types_boto3_glue.type_defs import ColumnOutputTypeDef, ColumnTypeDef, TableInputTypeDef, TableTypeDef
 
 Stored = Literal["json", "parquet"]
-PartitionBy = Literal["arrival", "checkpoint", "none"]
+PartitionBy = Literal["arrival", "checkpoint", "compacted", "none"]
 
 
 class TableOptions(TypedDict, total=False):
@@ -52,6 +52,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "streamviewtype:string>",
     },
     "checkpoint": {name: _CHANGE[name] for name in _CHECKPOINT},
+    "compacted": _CHANGE | {"deliveries": "array<string>"},
 }
 VIEW = "VIRTUAL_VIEW"
 """The type of a table of Glue's that is a view."""
@@ -59,6 +60,12 @@ ICEBERG = ("table_type", "iceberg")
 """Parameter of an Iceberg table, and its value in lower case: https://iceberg.apache.org/docs/latest/aws/#glue-catalog"""
 CHECKPOINTS = "workbench.log.checkpoints"
 """Parameter of a table that holds the checkpoints of a log, and no log."""
+COMPACTED = "workbench.log.compacted"
+"""Parameter of a table that holds the compacted days of a log, and no log."""
+_REGISTERED: dict[str, tuple[tuple[str, ...], str]] = {
+    "checkpoint": (("checkpoint",), CHECKPOINTS),
+    "compacted": (("day", "made"), COMPACTED),
+}
 _READ_BY: dict[Stored, tuple[str, str, dict[str, str]]] = {
     "json": (
         "org.apache.hadoop.mapred.TextInputFormat",
@@ -130,10 +137,10 @@ def table_input(
     location
         Where the objects are, ``s3://bucket/prefix/``.
     layout
-        envelope, raw or checkpoint.
+        envelope, raw, checkpoint or compacted.
     partitions
-        ``arrival``: one column of this name over folders whose names are times; ``checkpoint``: registered by that
-        name; ``none``.
+        ``arrival``: one column of this name over folders whose names are times; ``checkpoint``, and ``compacted``, by
+        day and made: registered; ``none``.
     form
         The folders' form, in Java's letters: `HOUR_FOLDERS`, or such as Firehose's own, ``yyyy/MM/dd/HH``.
     template
@@ -176,8 +183,9 @@ def table_input(
             f"projection.{ARRIVAL}.interval.unit": "HOURS" if "HH" in form else "DAYS",
             "storage.location.template": location + template,
         }
-    elif partitions == "checkpoint":
-        keys, parameters = [{"Name": "checkpoint", "Type": "string"}], parameters | {CHECKPOINTS: "true"}
+    elif partitions in _REGISTERED:
+        names, mark = _REGISTERED[partitions]
+        keys, parameters = [{"Name": each, "Type": "string"} for each in names], parameters | {mark: "true"}
     reader, serde, serde_parameters = _READ_BY[stored]
     if layout == "raw":
         serde_parameters = serde_parameters | _EXACT

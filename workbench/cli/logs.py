@@ -12,7 +12,7 @@ from workbench.cli.asking import open_workbench, print_json, print_table, say_ap
 from workbench.cli.options import as_json, log_options, mask_options, window_options
 from workbench.cli.program import LOGS, SETUP, main, say
 from workbench.exit_codes import DISAGREES, ERROR
-from workbench.text import size
+from workbench.text import count, size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,6 +143,27 @@ def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
         "unreadable": len(checkpoint.unreadable),
     }
     say(json.dumps(about) if as_json else str(checkpoint))
+
+
+@main.verb(LOGS)
+@click.argument("table")
+@click.option("--again", is_flag=True, help="Make closed days again, too.")
+@click.option("--archive", is_flag=True, help="Tag the objects of compacted days, for a colder class.")
+@log_options
+def compact(table: str, again: bool, archive: bool, as_json: bool, **where: Any) -> None:
+    """Keep closed days of the log of TABLE on Athena as few sorted files, which questions read instead.
+
+    \b
+    Example: workbench compact persons --engine athena --database logs
+    """
+    made = open_workbench(**where).compact(table, again=again, archive=archive)
+    if as_json or len(made):
+        print_table(made, as_json)
+    if not as_json:
+        before, after = made["bytes"].sum(), made["compacted_bytes"].sum()
+        say(f"{count(len(made), 'day')} compacted: {size(before)} in {size(after)}")
+    for note in made.attrs["notes"]:
+        say(note, err=True)
 
 
 @main.verb(LOGS)

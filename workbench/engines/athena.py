@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workbench.aws.athena import Athena, RunningQuery
@@ -26,7 +25,6 @@ from workbench.aws.errors import explained
 from workbench.aws.export_jobs import export_status, find_exports, start_export
 from workbench.aws.files import S3Files
 from workbench.aws.log_tables import Listing, LogTable
-from workbench.aws.partitions import Partitions
 from workbench.aws.result_order import in_order
 from workbench.aws.session import Session, open_session
 from workbench.aws.table_definitions import table_input
@@ -45,25 +43,28 @@ from workbench.engines.base import (
     matching,
     resumed_at,
 )
+from workbench.engines.census import census, contents_of, unreadable_of
+from workbench.engines.compacting import Compactor
 from workbench.engines.exported import stage
 from workbench.engines.ingest import register_functions
 from workbench.engines.kept_schemas import KeptSchemas, Seen, stamps
 from workbench.engines.reading import Reading
 from workbench.engines.scan import Window, refuse, window_of
-from workbench.engines.schemas import schema_of_rows, shapes_to_schema
+from workbench.engines.schemas import schema_of_rows, shapes_to_schema, unknown_in
 from workbench.engines.unload import answer_over_nothing, with_times_as_text, with_types
 from workbench.errors import ConfigError, ParameterError, QueryError, StoreError, TableNotFound
-from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
+from workbench.log.checkpoints import Checkpoint, Checkpoints
+from workbench.log.compaction import CompactedDay
 from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
 from workbench.log.exports import Baseline, Export
 from workbench.log.known import as_known
-from workbench.log.listing import list_objects
+from workbench.log.manifests import Log, unreadable_by_path
 from workbench.log.objects import SCHEMA, Object, Unreadable, arrival_of
-from workbench.log.reader import read_changes
 from workbench.model.attribute_schema import Held
 from workbench.model.stream_views import View
 from workbench.model.times import END_OF_TIME, duration
-from workbench.sql.filters import EVERYTHING, Filter, key_schema
+from workbench.sql.filters import EVERYTHING, Filter
+from workbench.sql.layouts import DELIVERY, both
 from workbench.sql.literals import literal
 from workbench.sql.query import Plan, Relation
 from workbench.sql.questions import CHANGE, Question, compose
@@ -73,9 +74,7 @@ from workbench.sql.typed_attributes import NO_MASKS, Masks
 if TYPE_CHECKING:
     from workbench.sandbox.dynamodb_writer import Written
 
-_KEPT = ", ".join(CHANGE)
 _BATCH = 50_000  # rows of a large answer handed over at a time
-_LOOKED_INTO = 20  # objects with unreadable lines that are fetched to name the lines
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _LONGEST_CONDITION = 100_000  # characters: Athena takes a text of 262,144 bytes
 _REUSED = 20  # results kept for `result_reuse`
@@ -118,12 +117,9 @@ class AthenaEngine(Engine):
         self._kept: dict[str, tuple[float, pa.Table]] = {}
         self._schemas = KeptSchemas(settings.home if settings.store else None)
         self._held: dict[tuple[str, Baseline], Held] = {}
-        place = settings.checkpoints or "off"
-        if place != "off" and not place.startswith("s3://"):
-            raise ConfigError(
-                f"checkpoints is {place!r}: with engine=athena it is a place in S3, s3://BUCKET/checkpoints/"
-            )
-        self._checkpoints = None if place == "off" else Checkpoints(place, S3Files(self.session))
+        place, compacted = (_place_in_s3(settings, name) for name in ("checkpoints", "compacted"))
+        self._checkpoints = Checkpoints(place, S3Files(self.session)) if place else None
+        self._compactor = Compactor(self._catalog, self._queries, compacted, settings) if compacted else None
         self._staged: tuple[str, Baseline, str, tuple[Unreadable, ...]] | None = None
         self._forget: Callable[[], object] = lambda: None
         self._left: list[str] = []
@@ -233,7 +229,7 @@ class AthenaEngine(Engine):
     def keys(self, table: str, *, whole: bool = False) -> list[Schema]:
         """Name the keys a table has had, the newest first: those seen so far, else in the newest hour."""
         log = self.catalog.table(table)
-        reading = Reading(self._listing(log, Window()), Window(), self._checkpoint(log, END_OF_TIME))
+        reading = self._reading(None, log, table, {}, self._checkpoint(log, END_OF_TIME))
         log = reading.log
         if not whole and (schemas := self._identity(log, table, reading).schemas):
             return schemas
@@ -242,7 +238,8 @@ class AthenaEngine(Engine):
         last_hour = [item for item in reading.objects if log.values(item) == latest]
         for objects in (reading.objects,) if whole else (last_hour, reading.objects):
             if new := self._new(table, objects, always=True):
-                counted = Reading(replace(reading.listing, objects=new))
+                counted = replace(reading, checkpoint=None, chosen=new)
+                counted.refuse_archived()
                 self._refuse([(counted, ())])
                 (query,) = self._queries.run([self._census(table, counted, new)])
                 try:
@@ -278,29 +275,42 @@ class AthenaEngine(Engine):
 
     def _schema_of_log(self, table: str) -> Seen:
         log = self.catalog.table(table)
-        reading = Reading(self._listing(log, Window()), Window(), self._checkpoint(log, END_OF_TIME))
-        log, checkpoint = reading.log, reading.checkpoint
-        if not reading.listed and not checkpoint:
+        whole = self._reading(None, log, table, {}, self._checkpoint(log, END_OF_TIME))
+        reading = replace(whole, checkpoint=None)
+        log, checkpoint = whole.log, whole.checkpoint
+        if not reading.listed and reading.nothing and not checkpoint:
             raise TableNotFound(f"{log.location} holds no objects of change records")
-        origin = self._identity(log, table, reading).origin
+        origin = self._identity(log, table, whole).origin
         seen = self._schemas.find(self._about(log, table, origin))
-        there = stamps(reading.listed)
+        there = stamps(reading.covered)
         if seen.objects.isdisjoint(there | (checkpoint.objects if checkpoint else frozenset())):
             seen = Seen(frozenset(), Held(), 0)  # another log, made anew in the same place
         if checkpoint and checkpoint.held and not checkpoint.objects <= seen.objects:
             seen = Seen(checkpoint.objects, checkpoint.held, 1)  # which a checkpoint does not tell
-        new = [item for item in reading.listed if (item.path, item.size, item.modified) not in seen.objects]
+        for day in reading.used_days if not origin else ():
+            alone = all(log.only in (None, each.table) for each in day.contents)
+            if day.held and alone and seen.objects.isdisjoint(day.objects) and day.objects <= there:
+                found = Held()
+                found.merge(seen.held)
+                found.merge(day.held)
+                seen = Seen(seen.objects | day.objects, found, seen.unknown + day.unknown)
+        new = [item for item in reading.covered if (item.path, item.size, item.modified) not in seen.objects]
         gone = checkpoint.objects - there - seen.objects if checkpoint else frozenset()
-        asked = Reading(replace(reading.listing, objects=new), Window(), checkpoint if gone else None)
+        asked = replace(reading, checkpoint=checkpoint if gone else None, chosen=new)
         texts = []
-        if new:
-            lines = self._deliveries(table, reading, new, readable=None, origin=origin)
-            texts.append(part("shapes", deliveries=lines, wanted=_only(log, new, reading.listed)))
+        if asked.objects:
+            lines = self._deliveries(table, asked, asked.objects, readable=None, origin=origin)
+            texts.append(part("shapes", deliveries=lines, wanted=_only(log, asked.objects, asked.listed)))
+        if asked.used_days:
+            rows = log.compacted(asked.days_read, written=True, origin=origin)
+            texts.append(part("shapes", deliveries=rows, wanted="true"))
         if checkpoint and gone:
             texts.append(part("shapes", deliveries=log.checkpoint(checkpoint.id), wanted="true"))
         if not texts:
+            self._schemas.keep(self._about(log, table, origin), seen)
             return seen
-        counted = self._new(table, new)
+        asked.refuse_archived()
+        counted = self._new(table, asked.objects)
         self._refuse([(asked, counted)])
         queries = self._queries.run(texts + ([self._census(table, asked, counted)] if counted else []))
         try:
@@ -314,9 +324,7 @@ class AthenaEngine(Engine):
             for query in queries[: len(texts)]:
                 rows = self._whole(query)
                 found.merge(shapes_to_schema(rows))
-                unknown += (
-                    pc.sum(pc.if_else(pc.equal(rows.column("position"), 1), rows.column("unknown"), 0)).as_py() or 0
-                )
+                unknown += unknown_in(rows)
         finally:
             self._clean(queries)
         seen = Seen(seen.objects | stamps(new) | gone, found, unknown)
@@ -332,8 +340,7 @@ class AthenaEngine(Engine):
         """Return the question's text in Athena's dialect, with its values filled in."""
         question = as_question(question)
         values = question.bind(values)
-        log, window = self.catalog.table(table), self._window(question, values)
-        reading = Reading(self._listing(log, window), window)
+        reading = self._reading(question, self.catalog.table(table), table, values, None)
         deliveries, _ = self._relation(question, reading.log, table, reading, "log", values)
         return question.compose(values, deliveries=deliveries, matching=matching(question, where))
 
@@ -396,10 +403,10 @@ class AthenaEngine(Engine):
             )
         log, late = self.catalog.table(table), duration(self._settings.late_arrival).to_pytimedelta()
         keys = self.keys(table, whole=True)[0].types
-        for before in (self._checkpoint(log, END_OF_TIME), None):
+        for before in (self._checkpoint(log, END_OF_TIME), None, None):  # the last, where a compacted day was removed
             reading = self._reading(None, log, table, {}, before)
             log = reading.log
-            checkpoint = self._checkpoints.begin(log.name, self._origin(log), reading.listed, keys, late, before)
+            checkpoint = self._checkpoints.begin(log.name, self._origin(log), reading.covered, keys, late, before)
             names = {name: name for name in ("new_image", "old_image")} | {
                 "deliveries": self._log_rows(log, table, reading)
             }
@@ -415,29 +422,46 @@ class AthenaEngine(Engine):
                 with suppress(StoreError):
                     self._checkpoints.remove(checkpoint)
                 raise
-        raise QueryError(f"the checkpoint of {table!r} failed")  # not reached: without one before, none is overtaken
+        raise QueryError(f"the checkpoint of {table!r} failed, for days were compacted meanwhile: make it again")
+
+    def compact(self, table: str, *, again: bool) -> pd.DataFrame:
+        """Compact the closed days of the log."""
+        return self._compacting().compact(self.catalog.table(table), again=again)
+
+    def archive(self, table: str) -> int:
+        """Tag the objects of compacted days."""
+        return self._compacting().archive(self.catalog.table(table))
+
+    def _compacting(self) -> Compactor:
+        if self._compactor is None:
+            raise ConfigError(
+                "no place for compacted days is set: compacted=s3://BUCKET/compacted/ or WORKBENCH_COMPACTED, outside "
+                "of the log's own prefix"
+            )
+        return self._compactor
 
     def _finished(self, checkpoint: Checkpoint, log: LogTable, table: str, reading: Reading, keep: int) -> Checkpoint:
         """Register a checkpoint whose changes are in their place, and remove old ones."""
         assert self._checkpoints is not None
         counted = self._counted.get(table, {})
-        unreadable = tuple(each for item in reading.listed for each in counted.get(item, ()))
+        unreadable = tuple(each for item in reading.covered for each in counted.get(item, ()))
         checkpoint = replace(
             checkpoint,
-            bytes=self._kept_bytes(log, checkpoint),
+            bytes=self._kept_bytes(checkpoint),
             unreadable=unreadable,
             contents=self._identity(log, table, reading).parts,
             held=self._held_of(log, table, reading),
         )
-        self.catalog.checkpoints.register(log, checkpoint.id, checkpoint.place)
+        self.catalog.checkpoints.register(log, (checkpoint.id,), checkpoint.place)
         self._checkpoints.add(checkpoint)
-        self.catalog.checkpoints.forget(log, self._checkpoints.discard(log.name, checkpoint.log, keep))
+        discarded = self._checkpoints.discard(log.name, checkpoint.log, keep)
+        self.catalog.checkpoints.forget(log, [(each,) for each in discarded])
         return checkpoint
 
     def _held_of(self, log: LogTable, table: str, reading: Reading) -> Held | None:
         """Return what the images hold that a checkpoint is made of, where that is known: finding it out is a scan."""
         seen = self._schemas.find(self._about(log, table, self._identity(log, table, reading).origin))
-        objects = stamps(reading.listed) | (reading.checkpoint.objects if reading.checkpoint else frozenset())
+        objects = stamps(reading.covered) | (reading.checkpoint.objects if reading.checkpoint else frozenset())
         return seen.held if objects <= seen.objects else None
 
     def _answers(
@@ -457,7 +481,7 @@ class AthenaEngine(Engine):
         reading = self._reading(question, log, table, values, checkpoint)
         log = reading.log
         identity = self._identity(log, table, reading)
-        if over != "log" and self._settings.baseline and reading.objects and not identity.place:
+        if over != "log" and self._settings.baseline and not reading.nothing and not identity.place:
             self.keys(table)  # which baseline applies, the table's Region and account tell
             identity = self._identity(log, table, reading)
         begins = self._from_baseline(table, over, values)
@@ -477,7 +501,7 @@ class AthenaEngine(Engine):
         if (reused := self._reused(text)) is not None:
             yield answer(reused)
             return
-        if not reading.objects and not reading.checkpoint and not begins:
+        if reading.nothing and not begins:
             if reading.window == Window(starts=reading.window.starts):
                 known = [as_known(self.known_at)] if self.known_at else []
                 raise TableNotFound(
@@ -513,14 +537,15 @@ class AthenaEngine(Engine):
     def _answer_of(self, read: _Read, unstaged: tuple[Unreadable, ...], seconds: float) -> Answer:
         """Tell what was read of a log; the rows and the text are whose asked."""
         table, log, reading = read.table, read.log, read.reading
-        arrivals = [item.arrival for item in reading.listed if item.arrival]
+        arrivals = [item.arrival for item in reading.covered if item.arrival]
         counted = self._counted.get(table, {})
-        unreadable = tuple(each for item in reading.listed for each in counted.get(item, ()))
+        unreadable = tuple(each for item in reading.covered for each in counted.get(item, ()))
         notes = (
             *self._identity(log, table, reading).notes,
             *reading.notes,
             *reading.window.notes(self._settings.late_arrival),
             *self._left,
+            *(self._compactor.left if self._compactor else ()),
         )
         return Answer(
             pa.table({}),
@@ -603,7 +628,7 @@ class AthenaEngine(Engine):
         log = self.catalog.table(table)
         at = resumed_at(over, None, values) if resume else None
         reading = self._reading(question, log, table, values, self._checkpoint(log, at) if at else None)
-        unplaced = over != "log" and self._settings.baseline and reading.objects
+        unplaced = over != "log" and self._settings.baseline and not reading.nothing
         if unplaced and not self._identity(reading.log, table, reading).place:
             self.keys(table)  # which baseline applies, the table's Region and account tell
         asked = _AskedFor(relation, _Read(table, reading.log, reading), values)
@@ -614,7 +639,7 @@ class AthenaEngine(Engine):
     def _is_empty(self, asked: _AskedFor) -> bool:
         reading, over = asked.read.reading, asked.relation.kind.over
         begins = self._from_baseline(asked.read.table, over, asked.values)
-        return not reading.objects and not reading.checkpoint and not begins
+        return reading.nothing and not begins
 
     def _again(self, asked: _AskedFor) -> _AskedFor:
         """Write the rows of a relation, by what is known of its log now."""
@@ -639,15 +664,15 @@ class AthenaEngine(Engine):
     ) -> Reading:
         """Find what a question has to read: the objects of its window, or a checkpoint and those after it."""
         window = self._window(question, values) if question else Window()
-        reading = Reading(self._listing(log, window), window, checkpoint)
-        if checkpoint:
-            unreadable: dict[str, list[Unreadable]] = {}
-            for each in checkpoint.unreadable:
-                unreadable.setdefault(each.object, []).append(each)
-            counted = self._counted.setdefault(table, {})
-            for item in reading.listed:
-                if item not in counted and checkpoint.holds(item):
-                    counted[item] = tuple(unreadable.get(item.path, ()))
+        listing = self._listing(log, window)
+        reading = Reading(listing, window, checkpoint, self._compactor.find(listing.log) if self._compactor else ())
+        counted = self._counted.setdefault(table, {})
+        beside: list[Checkpoint | CompactedDay] = [*filter(None, [checkpoint]), *reading.used_days]
+        for kept in beside:
+            unreadable = unreadable_by_path(kept.unreadable)
+            for item in reading.covered:
+                if item not in counted and kept.holds(item):
+                    counted[item] = unreadable.get(item.path, ())
         return reading
 
     def _run(
@@ -669,7 +694,8 @@ class AthenaEngine(Engine):
             before = counting[read.table][1] if read.table in counting else []
             if new := [item for item in new if item not in before]:
                 counting[read.table] = read, [*before, *new]
-            if read.reading.checkpoint and read.reading.objects:
+            read.reading.refuse_archived()
+            if read.reading.checkpoint and (read.reading.objects or read.reading.used_days):
                 overtaking.append(read)
         texts = [text, *(self._census(table, read.reading, new) for table, (read, new) in counting.items())]
         for read in overtaking:
@@ -681,13 +707,13 @@ class AthenaEngine(Engine):
             }
             texts.append(fill(load("parts/overtaken"), {"since": checkpoint.since}, names))
         self._refuse([(read.reading, counting.get(read.table, (read, []))[1]) for read in reads])
-        running, *others = self._queries.run(texts, to=to)
+        running, *others = self._queries.run(texts, to=(to,) if to else ())
         try:
             # One that was removed meanwhile has no rows, of which Athena says nothing.
             overtaken = any(
                 read.reading.checkpoint and self._checkpoints and not self._checkpoints.has(read.reading.checkpoint)
                 for read in reads
-            )
+            ) or any(self._compactor and self._compactor.missing(read.reading.used_days) for read in reads)
             for query in others[len(counting) :] if not overtaken else ():
                 overtaken = overtaken or self._whole(query).column("changes").to_pylist() != [0]
             for (read, new), query in zip(counting.values(), others, strict=False):
@@ -707,12 +733,12 @@ class AthenaEngine(Engine):
         return running
 
     def _census(self, table: str, reading: Reading, objects: Sequence[Object]) -> str:
-        lines = self._deliveries(table, reading, objects, readable=None)
-        return part("census", key_schema=key_schema(), deliveries=lines)
+        return census(self._deliveries(table, reading, objects, readable=None))
 
     def _identity(self, log: LogTable, table: str, reading: Reading) -> Table:
         """Tell which table a name stands for, as far as the log has been looked into."""
-        contents_before = reading.checkpoint.contents if reading.checkpoint else ()
+        kept: list[Checkpoint | CompactedDay] = [*filter(None, [reading.checkpoint]), *reading.used_days]
+        contents_before = [each for one in kept for each in one.contents if log.only in (None, each.table)]
         parts, counted = merged((*contents_before, *self._contents.get(table, ()))), self._counted.get(table, {})
         unknown = [item for item in reading.objects if item not in counted]
         given = table, self._settings.log_region, self._settings.log_account
@@ -745,7 +771,7 @@ class AthenaEngine(Engine):
     def _newest_change(self, log: LogTable, table: str, reading: Reading) -> datetime | None:
         """Tell when the last change that Athena can read was made, by what was counted; None where it may be later."""
         counted, window = self._counted.get(table, {}), reading.window
-        if window.last or not all(item in counted for item in reading.listed):
+        if window.last or not all(item in counted for item in reading.covered):
             return None
         newest = max((part.last for part in self._identity(log, table, reading).parts), default=None)
         newest = newest and newest.replace(tzinfo=UTC)
@@ -753,20 +779,24 @@ class AthenaEngine(Engine):
         return newest if newest and (window.first is None or newest >= window.first) else None
 
     def _log_rows(self, log: LogTable, table: str, reading: Reading, *, arrival: bool = False) -> str:
-        """Return the deliveries of the objects to read and, before them, of the checkpoint."""
+        """Return the deliveries of what is to be read and, before them, of the checkpoint."""
         if not reading.checkpoint:
             return self._later(log, table, reading, arrival=arrival)
         checkpoint = log.checkpoint(reading.checkpoint.id)
-        if not reading.objects:
+        if not reading.objects and not reading.used_days:
             return checkpoint
-        later = self._later(log, table, reading)
-        return f"(select {_KEPT} from {checkpoint} as kept union all select {_KEPT} from {later} as later)"
+        return both(CHANGE, [checkpoint, self._later(log, table, reading)])
 
     def _later(self, log: LogTable, table: str, reading: Reading, *, arrival: bool = False) -> str:
-        """Return the deliveries of the objects to read, of the one table that is meant."""
+        """Return the deliveries of the objects, and the compacted days, to read, of the one table that is meant."""
         origin = self._identity(log, table, reading).origin
-        arrivals = reading.objects if arrival else None
-        return self._deliveries(table, reading, reading.objects, arrivals=arrivals, origin=origin)
+        arrivals = reading.covered if arrival else None
+        texts = []
+        if reading.objects or not reading.used_days:
+            texts.append(self._deliveries(table, reading, reading.objects, arrivals=arrivals, origin=origin))
+        if reading.used_days:
+            texts.append(log.compacted(reading.days_read, arrivals=arrivals, origin=origin))
+        return both(DELIVERY, texts)
 
     def _relation(
         self, question: Question, log: LogTable, table: str, reading: Reading, over: Over, values: Mapping[str, object]
@@ -819,17 +849,16 @@ class AthenaEngine(Engine):
         """Look, once, whether all of a checkpoint is there: Athena says nothing of what is not."""
         if checkpoint.place in self._whole_ones:
             return True
-        if not self.catalog.checkpoints.holds(log, checkpoint.id, checkpoint.place):
+        if not self.catalog.checkpoints.holds(log, (checkpoint.id,), checkpoint.place):
             self._left = [f"{checkpoint.place} is not used, for it is no partition of {log.name}_checkpoints any more"]
-        elif self._kept_bytes(log, checkpoint) != checkpoint.bytes:
+        elif self._kept_bytes(checkpoint) != checkpoint.bytes:
             self._left = [f"{checkpoint.place} is not used, for some of its objects are gone"]
         else:
             self._whole_ones.add(checkpoint.place)
         return checkpoint.place in self._whole_ones
 
-    def _kept_bytes(self, log: LogTable, checkpoint: Checkpoint) -> int:
-        files = self.catalog.objects(replace(log, location=checkpoint.place, partitions=Partitions()))
-        return sum(item.size for item in files)
+    def _kept_bytes(self, checkpoint: Checkpoint) -> int:
+        return sum(item.size for item in self.catalog.below(checkpoint.place))
 
     def _exported(self, table: str, baseline: Baseline) -> tuple[str, tuple[Unreadable, ...]]:
         """Put the state that exports know into a table of its own, for as long as this engine is open."""
@@ -880,7 +909,8 @@ class AthenaEngine(Engine):
         """Read the partitions the objects are in: no others need be looked for."""
         log, everything = reading.log, [*reading.listed, *reading.listing.left_out]
         needed, there = ({log.values(item) or () for item in each} for each in (objects, everything))
-        within = log.partitions.within(needed, there)
+        within, apart = log.partitions.within(needed, there), reading.apart([*objects])
+        within += f" and {apart}" if apart else ""
         return log.deliveries(
             within=within, keys=self._settings.keys, known_at=self.known_at, there=everything, **options
         )
@@ -898,10 +928,9 @@ class AthenaEngine(Engine):
         refuse(total, self._settings.max_scan_bytes, until, readings[0][0].window)
 
     def _estimate(self, reading: Reading, counted: Sequence[Object] = ()) -> Estimate:
-        times = 1 + bool(reading.checkpoint and reading.objects)  # whether a checkpoint is overtaken is asked beside
-        scanned = times * (
-            sum(item.size for item in reading.scanned) + (reading.checkpoint.bytes if reading.checkpoint else 0)
-        )
+        # Whether a checkpoint is overtaken is asked beside.
+        times = 1 + bool(reading.checkpoint and (reading.objects or reading.used_days))
+        scanned = times * (sum(item.size for item in reading.scanned) + reading.kept_bytes)
         scanned += sum(item.size for item in counted)
         return Estimate(scanned, len(reading.objects), self._queries.cost(scanned, times + bool(counted)))
 
@@ -931,42 +960,9 @@ class AthenaEngine(Engine):
 
     def _note(self, log: LogTable, table: str, objects: Sequence[Object], counts: pa.Table) -> None:
         """Note the lines that are no change records, by object: a few objects are fetched to name the lines."""
-        rows = counts.to_pylist()
-        unreadable_lines = {row["path"]: row["changes"] for row in rows if row["path"] is not None}
-        parts = [
-            Part(
-                row["table_name"],
-                row["aws_region"],
-                row["account_id"],
-                row["key_schema"],
-                row["changes"],
-                *(datetime.fromisoformat(row[name]) for name in ("first_change", "last_change")),
-            )
-            for row in rows
-            if row["path"] is None
-        ]
-        self._contents[table] = merged((*self._contents.get(table, ()), *parts))
+        self._contents[table] = merged((*self._contents.get(table, ()), *contents_of(counts)))
         counted = self._counted.setdefault(table, {})
-        for item in objects:
-            counted[item] = ()
-        for number, item in enumerate(item for item in objects if item.path in unreadable_lines):
-            unreadable = self._lines(item) if number < _LOOKED_INTO else []
-            if (rest := unreadable_lines[item.path] - len(unreadable)) > 0:
-                why = f"{rest:,} {'more ' if len(unreadable) else ''}lines are no change record"
-                if log.layout == "struct":
-                    why += ", or have values of types that the table's columns do not hold: run the crawler again"
-                unreadable.append(Unreadable(item.path, 0, why))
-            counted[item] = tuple(unreadable)
-
-    def _lines(self, item: Object) -> list[Unreadable]:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, item.path.rpartition("/")[2])
-            try:
-                S3Files(self.session).download(item.path, path)
-            except StoreError:
-                return []
-            changes = (each for local in list_objects(path) for each in read_changes(local, self._settings.keys))
-            return [replace(each, object=item.path) for each in changes if isinstance(each, Unreadable)]
+        counted |= unreadable_of(counts, log, objects, self.session, self._settings.keys)
 
 
 def _only(log: LogTable, objects: Sequence[Object], there: Sequence[Object]) -> str:
@@ -978,6 +974,14 @@ def _only(log: LogTable, objects: Sequence[Object], there: Sequence[Object]) -> 
     operator, paths = min((("in", sorted(wanted)), ("not in", others)), key=lambda each: len(each[1]))
     condition = f"arrival {operator} {literal(paths)}"
     return f"readable and {condition}" if len(condition) < _LONGEST_CONDITION else "readable"
+
+
+def _place_in_s3(settings: Settings, name: str) -> str | None:
+    """Return the place that a setting names; None where it is off."""
+    place: str = getattr(settings, name) or "off"
+    if place != "off" and not place.startswith("s3://"):
+        raise ConfigError(f"{name} is {place!r}: with engine=athena it is a place in S3, s3://BUCKET/{name}/")
+    return None if place == "off" else place
 
 
 def _remove(session: Session, database: str, table: str, place: str) -> None:

@@ -366,6 +366,17 @@ class Engine(ABC):
         """Keep what a log has come to, for later questions over the state, and so many checkpoints of it."""
         raise ConfigError(f"the engine {self._settings.engine} keeps no checkpoints")
 
+    def compact(self, table: str, *, again: bool) -> pd.DataFrame:
+        """Compact the closed days of a log: a row a day that was made, with the columns of `compacting.COMPACTED`."""
+        raise ConfigError(
+            "nothing is to be compacted: the embedded engine keeps each log in columns by itself, see `workbench "
+            "store`; with engine=athena days are compacted"
+        )
+
+    def archive(self, table: str) -> int:
+        """Tag the objects of compacted days for the bucket's rules, and return how many had no tag."""
+        raise ConfigError("objects are tagged in S3: set engine=athena")
+
     def forget(self, table: str) -> None:  # noqa: B027 - most engines keep nothing
         """Drop what is kept of a table, which is made anew."""
 

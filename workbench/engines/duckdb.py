@@ -56,12 +56,13 @@ from workbench.errors import (
     without_values,
 )
 from workbench.log.arrivals import Zone, named_zone
-from workbench.log.checkpoints import Checkpoint, Checkpoints, Log
+from workbench.log.checkpoints import Checkpoint, Checkpoints
 from workbench.log.containers import FAILURE
 from workbench.log.contents import Schema, Table, alive_at, choice, one_table
 from workbench.log.exports import Baseline
 from workbench.log.known import as_known
 from workbench.log.listing import ADVICE, list_objects
+from workbench.log.manifests import Log
 from workbench.log.objects import Object, Unreadable, grouped
 from workbench.log.store import LogStore
 from workbench.log.store_upkeep import shrink

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workbench.errors import RecordRefused
 from workbench.model.attribute_schema import Held
@@ -108,6 +109,12 @@ def shapes_to_schema(rows: pa.Table) -> Held:
         times = 0 if of_keys else told[1]["images"]
         found.add_value({"M": orjson.loads(shape)}, times, extents)
     return found
+
+
+def unknown_in(shapes: pa.Table) -> int:
+    """Return how many changes do not say what they left, by what ``shapes.sql`` tells."""
+    first = pc.equal(shapes.column("position"), 1)
+    return int(pc.sum(pc.if_else(first, shapes.column("unknown"), 0)).as_py() or 0)
 
 
 def _held_by(con: duckdb.DuckDBPyConnection, images: str, leaves: Sequence[Leaf]) -> Held:

@@ -7,20 +7,14 @@ from. That one is written last: a folder without it is no checkpoint. One that i
 
 from __future__ import annotations
 
-import json
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from workbench.errors import StoreError
 from workbench.log.contents import Part
 from workbench.log.files import Files, LocalFiles
+from workbench.log.manifests import Log, Stamp, read_manifest, write_manifest
 from workbench.log.objects import Object, Unreadable
 from workbench.model.attribute_schema import Held
 from workbench.text import count, file_name, size
@@ -29,16 +23,6 @@ _MANIFEST = "_checkpoint.parquet"
 _TIME = "%Y%m%dT%H%M%S%f"
 _ID = re.compile(r"checkpoint=(?P<id>(?P<since>\d{8}T\d{12})Z-(?P<created>\d{8}T\d{12})Z)/")
 _UNFINISHED = timedelta(days=1)  # after which a checkpoint without its list of objects was left by one who failed
-
-
-@dataclass(frozen=True)
-class Log:
-    """Where a log is."""
-
-    source: str
-    """What it is told from others of the same name by; '' is the embedded lake's, wherever that is."""
-    root: str
-    """What its objects' paths begin with."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +41,7 @@ class Checkpoint:
     """Its folder or ``s3://`` prefix."""
     bytes: int
     """Size of the changes it keeps."""
-    objects: frozenset[tuple[str, int, int]] = field(repr=False)
+    objects: frozenset[Stamp] = field(repr=False)
     """The objects it was made from, by path, size and time of modification."""
     unreadable: tuple[Unreadable, ...] = field(default=(), repr=False)
     """Their lines that are no change record."""
@@ -156,30 +140,8 @@ class Checkpoints:
 
     def add(self, checkpoint: Checkpoint) -> None:
         """Write down what a checkpoint was made from, its changes being in their place: from now on it is found."""
-        root = checkpoint.log.root
-        metadata = {
-            "table": checkpoint.table,
-            "source": checkpoint.log.source,
-            "keys": dict(checkpoint.keys),
-            "bytes": checkpoint.bytes,
-            "contents": [
-                (*astuple(each)[:-2], each.first.isoformat(), each.last.isoformat()) for each in checkpoint.contents
-            ],
-            "unreadable": [(each.object.removeprefix(root), each.line, each.reason) for each in checkpoint.unreadable],
-            "held": checkpoint.held and checkpoint.held.to_json(),
-        }
-        rows_by_path = sorted((path.removeprefix(root), *rest) for path, *rest in checkpoint.objects)
-        columns = list(zip(*rows_by_path, strict=True))
-        schema = pa.schema(
-            {"path": pa.string(), "size": pa.int64(), "modified": pa.int64()}, {"checkpoint": json.dumps(metadata)}
-        )
-        manifest = pa.table(
-            [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)], schema=schema
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, _MANIFEST)
-            pq.write_table(manifest, path, compression="zstd")
-            self._files.put(path, checkpoint.place + _MANIFEST)
+        uri = checkpoint.place + _MANIFEST
+        write_manifest(self._files, uri, checkpoint, "checkpoint", {"keys": dict(checkpoint.keys)})
 
     def has(self, checkpoint: Checkpoint) -> bool:
         """Return whether a checkpoint that was found is still there."""
@@ -220,39 +182,21 @@ class Checkpoints:
         """Read a checkpoint; None where it is of another log, or was removed since it was found."""
         place = folder.place
         if (place, log) not in self._read:
-            try:
-                with self._files.opened(place + _MANIFEST) as path:
-                    manifest = pq.read_table(path, partitioning=None)
-                metadata = json.loads(manifest.schema.metadata[b"checkpoint"])
-            except (StoreError, OSError):
-                if _MANIFEST in self._files.list(place):
-                    raise
+            manifest = read_manifest(self._files, place, _MANIFEST, log, "checkpoint")
+            if manifest is None:
                 return None
-            except (pa.ArrowException, KeyError, ValueError) as error:
-                raise StoreError(
-                    f"the checkpoint {place} is damaged: {str(error).splitlines()[0]}; remove it, and "
-                    "make a new one by `workbench checkpoint`"
-                ) from error
-            columns = (column.to_pylist() for column in manifest.columns)
-            self._read[place, log] = (
-                None
-                if metadata.pop("source") != log.source or "contents" not in metadata
-                else Checkpoint(
-                    metadata["table"],
-                    folder.since,
-                    folder.created,
-                    metadata["keys"],
-                    log,
-                    place,
-                    metadata["bytes"],
-                    frozenset((log.root + path, *rest) for path, *rest in zip(*columns, strict=True)),
-                    tuple(Unreadable(log.root + path, line, why) for path, line, why in metadata["unreadable"]),
-                    tuple(
-                        Part(*rest, *map(datetime.fromisoformat, (first, last)))
-                        for *rest, first, last in metadata["contents"]
-                    ),
-                    Held.from_json(metadata["held"]) if metadata.get("held") else None,
-                )
+            self._read[place, log] = Checkpoint(
+                manifest.about["table"],
+                folder.since,
+                folder.created,
+                manifest.about["keys"],
+                log,
+                place,
+                manifest.about["bytes"],
+                manifest.objects,
+                manifest.unreadable,
+                manifest.contents,
+                manifest.held,
             )
         return self._read[place, log]
 

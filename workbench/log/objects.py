@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -43,6 +43,8 @@ class Object:
     format: Format
     arrival: datetime | None
     """When its oldest record arrived, in UTC: by its name, else the hour of its partition; None where neither tells."""
+    archived: bool = field(default=False, compare=False)
+    """Whether it is in a storage class of S3's that has to be restored before it can be read."""
 
 
 @dataclass(frozen=True)

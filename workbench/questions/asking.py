@@ -34,6 +34,7 @@ from workbench.questions.large import Frame, whole_of
 from workbench.questions.masking import REDACTED, hide, names_masked, unmatched
 from workbench.questions.result import Result, Stats
 from workbench.sql.filters import EVERYTHING, Filter, Keys
+from workbench.text import count
 from workbench.vocabulary import text_of
 
 if TYPE_CHECKING:
@@ -177,6 +178,15 @@ class Asking:
         if keep < 1:
             raise ParameterError(f"keep={keep}: at least the new checkpoint stays")
         return self.retrying(table, lambda: self.engine.checkpoint(table, keep))
+
+    def compact(self, table: str, *, again: bool, archive: bool) -> pd.DataFrame:
+        """Compact the closed days of a log; see `Workbench.compact`."""
+        self.refuse_known("a compacted day keeps all that arrived on it")
+        made = self.engine.compact(table, again=again)
+        if archive:
+            tagged = self.engine.archive(table)
+            made.attrs["notes"].append(f"tagged, for rules of the bucket: {count(tagged, 'object')} more")
+        return made
 
     def generate(self, dataset: str, options: Mapping[str, Any]) -> Generated | Written:
         """Make a realistic table and its log, in a span of time as people write it; see `Workbench.generate`."""

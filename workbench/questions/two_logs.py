@@ -29,7 +29,7 @@ from workbench.questions.state_comparison import compare
 from workbench.sql.filters import Filter, Keys
 from workbench.text import plain
 
-_OF_THIS_LOG = ("baseline", "log_region", "log_account", "checkpoints")
+_OF_THIS_LOG = ("baseline", "log_region", "log_account", "checkpoints", "compacted")
 """Settings that are about a log, and not about how it is read."""
 KeyMap = Mapping[str, str] | str
 """Key attributes of a table and what another one calls them; as text ``pk=id sk=range``."""

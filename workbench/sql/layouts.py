@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from workbench.errors import ParameterError
@@ -195,12 +195,16 @@ def arrival(
     named
         Whether names tell the arrival.
     """
-    if not pieces:
-        return "cast(null as timestamp(6))"
     path = '"$path"'
     sources = [part("arrival_named", path=path)] if named else []
     sources.append(folder or part("arrival_folder", path=path))
-    text = f"coalesce({', '.join(sources)})" if len(sources) > 1 else sources[0]
+    return _in_utc(f"coalesce({', '.join(sources)})" if len(sources) > 1 else sources[0], pieces)
+
+
+def _in_utc(text: str, pieces: Sequence[tuple[datetime | None, timedelta]]) -> str:
+    """Write a local time in UTC; see `arrival`."""
+    if not pieces:
+        return "cast(null as timestamp(6))"
     if not any(offset for _, offset in pieces):
         return f"cast({text} as timestamp(6))"
     *earlier, shift = [f"interval '{round(offset.total_seconds() / 60)}' minute" for _, offset in pieces]
@@ -208,6 +212,115 @@ def arrival(
         assert until
         shift = f"case when {text} < {literal(until.replace(tzinfo=UTC))} then {offset} else {shift} end"
     return f"cast({text} - {shift} as timestamp(6))"
+
+
+def of_paths(paths: Collection[str], others: Collection[str]) -> str:
+    """Write the condition on the objects of rows that tells those of some paths from others, as short as it can be."""
+    operator, listed = ("in", paths) if len(paths) <= len(others) else ("not in", others)
+    return f'"$path" {operator} {literal(sorted(listed))}' if listed else "true"
+
+
+def of_day(arrived: str, day: date) -> str:
+    """Write the condition on the objects of rows that they arrived on a day, by the local time of their arrival."""
+    return f"substr(cast({arrived} as varchar), 1, 10) = {literal(day.isoformat())}"
+
+
+def delivered(arrived: str, root: str) -> str:
+    """Write by which object a row was delivered, as compacted days keep it: when it arrived, and its path.
+
+    Parameters
+    ----------
+    arrived
+        The local time, as `arrival` of this module writes it.
+    root
+        What paths begin with, which is left out.
+
+    >>> delivered("cast(null as timestamp(6))", "s3://b/")[:61]
+    "substr(cast(cast(null as timestamp(6)) as varchar), 1, 19) ||"
+    """
+    path = f"""case when strpos("$path", {literal(root)}) = 1 then substr("$path", {len(root) + 1}) else "$path" end"""
+    return f"substr(cast({arrived} as varchar), 1, 19) || ' ' || {path}"
+
+
+DELIVERY = (*COLUMNS, "arrival")
+"""The columns of deliveries."""
+
+
+def both(columns: Sequence[str], texts: Sequence[str]) -> str:
+    """Write the subquery of the rows of several, in some of their columns."""
+    if len(texts) == 1:
+        return texts[0]
+    named = (f"select {', '.join(columns)} from {text} as part_{number}" for number, text in enumerate(texts, 1))
+    return f"({' union all '.join(named)})"
+
+
+def all_readable(deliveries: str) -> str:
+    """Write the subquery of deliveries as lines, all of which are changes."""
+    return f"(select *, true as readable from {deliveries} as kept)"
+
+
+@dataclass(frozen=True)
+class DaysRead:
+    """Which compacted days are read, and what of them."""
+
+    days: Sequence[tuple[date, str]]
+    """The days, and when each was made."""
+    whole: Collection[str] = ()
+    """Those of which everything is read, by when they were made."""
+    hours: Collection[str] = ()
+    """Of the others, what arrived in these hours, such as ``2026-11-18 09``, local time."""
+    paths: Collection[str] = ()
+    """And what these objects delivered, by their paths from the log's root on."""
+
+    @property
+    def delivered(self) -> str:
+        """The condition on deliveries."""
+        each = [
+            f"made in {literal(sorted(self.whole))}" if self.whole else "",
+            f"substr(delivery, 1, 13) in {literal(sorted(self.hours))}" if self.hours else "",
+            f"substr(delivery, 21) in {literal(sorted(self.paths))}" if self.paths else "",
+        ]
+        return f"({' or '.join(filter(None, each))})"
+
+
+def compacted(
+    table: str,
+    read: DaysRead,
+    *,
+    pieces: Sequence[tuple[datetime | None, timedelta]] | None = None,
+    written: bool = False,
+    only: str | None = None,
+    origin: Mapping[str, str] | None = None,
+) -> str:
+    """Write the subquery that reads compacted days of a log as deliveries.
+
+    Where days are read as a whole, and nothing is asked of deliveries, each distinct one is read once, as it is kept.
+
+    Parameters
+    ----------
+    table
+        The table of the log's compacted days, as SQL.
+    pieces
+        The zone, as `arrival` of this module takes it, where the column `arrival` is asked for.
+    written
+        Whether that column is asked for as `delivered` of this module writes it.
+    only, origin
+        As of `deliveries` of this module.
+    """
+    days = [day for day, _ in read.days]
+    within = [
+        f"day >= {literal(min(days).isoformat())} and day <= {literal(max(days).isoformat())}",
+        f"made in {literal(sorted(made for _, made in read.days))}",
+    ]
+    wanted = [f"table_name = {literal(only)}"] if only is not None else []
+    wanted += [of_origin(origin)] if origin else []
+    names = {"table": table, "within": " and ".join(within), "wanted": " and ".join(wanted) or "true"}
+    if pieces is None and not written and len(read.whole) == len(read.days):
+        return f"({part('compacted', **names)})"
+    arrived = "delivery" if written else "null"
+    if pieces is not None:
+        arrived = _in_utc("cast(substr(delivery, 1, 19) as timestamp(6))", pieces)
+    return f"({part('compacted_deliveries', arrival=arrived, delivered=read.delivered, **names)})"
 
 
 def known(table: str, arrived: str, known_at: datetime) -> str:
