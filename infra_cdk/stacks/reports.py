@@ -138,6 +138,7 @@ class Reports(Construct):
                 "WORKBENCH_DATABASE": config.database,
                 "WORKBENCH_WORKGROUP": config.slug,
                 "WORKBENCH_CHECKPOINTS": storage.checkpoints,
+                "WORKBENCH_COMPACTED": storage.compacted,
                 "REPORTS_BUCKET": self.bucket.bucket_name,
             },
         )

@@ -21,6 +21,7 @@ pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
 
 from infra_cdk.config import Config
 from infra_cdk.stacks.reports import Scheduled, scheduled
+from infra_cdk.stacks.storage import ARCHIVED
 from tests.helpers.aws.server import AwsServer
 from tests.helpers.logs import chain, micros
 from tests.infra.conftest import only, resources
@@ -157,7 +158,7 @@ def test_the_tasks_ask_athena_and_may_put_reports_but_neither_read_nor_replace_n
 
 
 @pytest.mark.parametrize("variant", REPORTS)
-@pytest.mark.parametrize("folder", ["checkpoints"])
+@pytest.mark.parametrize("folder", ["checkpoints", "compacted"])
 def test_the_tasks_write_what_is_made_of_this_log_and_of_no_other_and_no_other_role_does(variants, variant, folder):
     made = variants[variant]
     (container,) = only(made, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
@@ -301,6 +302,7 @@ def ran(aws: AwsServer, variants: Any, tmp_path_factory: pytest.TempPathFactory)
     environment = {each["Name"]: each["Value"] for each in container["Environment"]} | {
         "REPORTS_BUCKET": "reports",
         "WORKBENCH_CHECKPOINTS": "s3://lake/checkpoints/",
+        "WORKBENCH_COMPACTED": "s3://lake/compacted/",
     }
     tool = folder / "workbench"  # as the package installs it
     tool.write_text(f"#!{sys.executable}\nimport sys\nfrom workbench.cli import main\nsys.exit(main())\n")
@@ -376,6 +378,45 @@ def test_a_checkpoint_is_made_by_the_tasks_rights_and_an_answer_begins_with_it_b
     assert ran.s3.get_object(Bucket="reports", Key=name)["Body"].read().count(b'"p-') == 9
     assert any(f'"{table}"' in each["QueryString"] for each in aws.started[before:])
     analysts = {right.action for right in rights(variants["reports"]) if right.kind == "AWS::IAM::ManagedPolicy"}
+    assert asked(aws) - analysts == set()
+
+
+def test_days_are_compacted_and_their_objects_tagged_by_the_tasks_rights_and_answers_read_them_by_an_analysts(
+    aws, ran, variants
+):
+    (command,) = [each.command for each in scheduled(Config(archive="GLACIER_IR")) if each.name == "compact"]
+    aws.requests.clear()
+    done, made = ran("compact", *command)
+    assert done.returncode == 0, done.stderr
+    assert [name.rpartition("/")[2] for name in made] == ["compact.txt"]
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert (said["report"], said["exit_code"]) == ("compact", 0)  # what the alarm goes by
+    may = {right.action for right in task_rights(variants["reports"], "TaskRole")}
+    assert {"glue:CreateTable", "glue:CreatePartition", "s3:PutObjectTagging"} < asked(aws)
+    assert asked(aws) - may == set()
+    (table,) = {
+        right.resource.rpartition("/")[2]
+        for right in task_rights(variants["reports"], "TaskRole")
+        if right.action == "glue:CreateTable" and right.resource.endswith("_compacted")
+    }
+    assert ran.glue.get_partitions(DatabaseName="workbench", TableName=table)["Partitions"]
+    tags = [
+        ran.s3.get_object_tagging(Bucket="lake", Key=each["Key"])["TagSet"]
+        for each in ran.s3.list_objects_v2(Bucket="lake", Prefix="data/")["Contents"]
+    ]
+    assert tags == [[{"Key": name, "Value": value}] for name, value in ARCHIVED.items()]
+
+    aws.requests.clear()
+    before = len(aws.started)
+    done, _ = ran("frequency", "change_frequency", "items", "--json")
+    assert done.returncode == 0, done.stderr
+    assert any(f'"{table}"' in each["QueryString"] for each in aws.started[before:])
+    analysts = {
+        right.action
+        for name, each in resources(variants["reports"], "AWS::IAM::ManagedPolicy").items()
+        if "Analyst" in name
+        for right in rights(type(variants["reports"])(Path(), {"it": {"Resources": {name: each}}}, []))
+    }
     assert asked(aws) - analysts == set()
 
 
