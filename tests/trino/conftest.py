@@ -9,8 +9,9 @@ import pytest
 from moto.core.responses import ActionResult
 from moto.glue.models import FakePartition, FakeTable
 from moto.glue.responses import GlueResponse
-from moto.server import ThreadedMotoServer
 
+from tests.helpers.aws.fixtures import impatient  # noqa: F401
+from tests.helpers.aws.server import AwsServer
 from tests.trino import server
 
 MATRIX = pytest.StashKey[dict[tuple[str, str], str]]()
@@ -22,18 +23,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
-    """An address where moto answers for S3 and Glue."""
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    with pytest.MonkeyPatch.context() as environment:
+def aws_of_trino() -> Iterator[AwsServer]:
+    """S3, Glue and DynamoDB, which are moto's, and the test server's Athena beside Trino."""
+    with pytest.MonkeyPatch.context() as environment, AwsServer() as aws:
         for described in (FakeTable, FakePartition):
             environment.setattr(described, "as_dict", _as_glue(described.as_dict))
         environment.setattr(GlueResponse, "batch_get_partition", _with_unprocessed(GlueResponse.batch_get_partition))
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             environment.setenv(name, "testing")
-        moto.start()
-        yield "http://{}:{}".format(*moto.get_host_and_port())
-        moto.stop()
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def endpoint(aws_of_trino: AwsServer) -> str:
+    """Where they answer."""
+    return aws_of_trino.endpoint
 
 
 @pytest.fixture(scope="session")
