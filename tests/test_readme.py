@@ -22,7 +22,16 @@ from workbench.demo import run_demo
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parents[1]
 README = HERE / "README.md"
-ELSEWHERE = ("apply", "table", "view", "baseline status", "demo", "generate", "sql latest_state persons --estimate")
+ELSEWHERE = (
+    "apply",
+    "compact",
+    "table",
+    "view",
+    "baseline status",
+    "demo",
+    "generate",
+    "sql latest_state persons --estimate",
+)
 PYTHON = [block for _, block in blocks(README, "python")]
 
 

@@ -125,6 +125,7 @@ def test_the_tasks_ask_athena_and_may_put_reports_but_neither_read_nor_replace_n
     (container,) = only(made, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     environment = {each["Name"]: each["Value"] for each in container["Environment"]}
     assert environment["WORKBENCH_ENGINE"] == "athena"
+    assert "/compacted/" in json.dumps(environment["WORKBENCH_COMPACTED"])
     assert (
         environment["WORKBENCH_DATABASE"]
         == environment["WORKBENCH_WORKGROUP"]

@@ -154,7 +154,7 @@ def compact(table: str, again: bool, archive: bool, as_json: bool, **where: Any)
     """Keep closed days of the log of TABLE on Athena as few sorted files, which questions read instead.
 
     \b
-    Example: workbench compact persons --engine athena --database logs
+    Example: workbench compact persons
     """
     made = open_workbench(**where).compact(table, again=again, archive=archive)
     if as_json or len(made):

@@ -61,9 +61,11 @@ def test_every_layout_gives_the_same_answers_with_compacted_days(empty, tmp_path
     assert len(wb.compact("things")) >= 2
     put(empty, tmp_path, folder, files[-4:], 1)
     assert any("compacted days" in note for note in wb.latest_state("things").stats.notes)
+    without = athena(empty)  # which reckons sizes of records as it does with them
     for name in SOME:
-        same(QUESTIONS[name](wb), QUESTIONS[name](on_files))
+        same(QUESTIONS[name](wb), QUESTIONS[name](without if name == "quality" else on_files))
     wb.close()
+    without.close()
 
 
 def test_a_day_is_read_in_the_place_of_its_objects_and_said(compacted):
