@@ -13,9 +13,11 @@ from workbench.aws.crawled_columns import Sample
 from workbench.aws.partition_values import Values
 from workbench.aws.partitions import BEFORE, Partitions
 from workbench.aws.table_definitions import Stored
+from workbench.errors import ConfigError
 from workbench.log.arrivals import Zone, without_zone
 from workbench.log.known import known_until
 from workbench.log.objects import Object, arrival_of
+from workbench.paths import is_hidden
 from workbench.sql import layouts
 from workbench.sql.literals import identifier, literal
 from workbench.sql.questions import CHANGE
@@ -56,6 +58,21 @@ class LogTable:
     def sql_name(self) -> str:
         """The table's name as SQL."""
         return f"{identifier(self.database)}.{identifier(self.name)}"
+
+    def refuse_within(self, place: str, setting: str) -> None:
+        """Refuse to keep in the log's own prefix what would be read as objects of the log.
+
+        Raises
+        ------
+        ConfigError
+            Naming the setting, and the prefix.
+        """
+        top = self.location.rstrip("/") + "/"
+        if place.startswith(top) and not any(map(is_hidden, place.removeprefix(top).split("/"))):
+            raise ConfigError(
+                f"{setting}: {place} is within the log of {self.name}, {top}, whose objects it would be read as: "
+                "set a place outside of it"
+            )
 
     def checkpoint(self, id: str) -> str:
         """Write the subquery that reads a checkpoint of the log."""

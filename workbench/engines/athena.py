@@ -402,6 +402,7 @@ class AthenaEngine(Engine):
                 "WORKBENCH_CHECKPOINTS, outside of the log's own prefix"
             )
         log, late = self.catalog.table(table), duration(self._settings.late_arrival).to_pytimedelta()
+        log.refuse_within(self._checkpoints.top(log.name), "checkpoints")
         keys = self.keys(table, whole=True)[0].types
         for before in (self._checkpoint(log, END_OF_TIME), None, None):  # the last, where a compacted day was removed
             reading = self._reading(None, log, table, {}, before)

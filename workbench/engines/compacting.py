@@ -128,9 +128,12 @@ class Compactor:
 
         Raises
         ------
+        ConfigError
+            Where the place is within the log.
         ScanRefused
             Where a day would scan more than `max_scan_bytes`, once all others are compacted.
         """
+        log.refuse_within(self._days.top(log.name), "compacted")
         listing = self._catalog.listing(log)
         log = replace(listing.log, only=None)
         listing = replace(listing, log=log)

@@ -98,6 +98,10 @@ class Checkpoints:
         self._root, self._files = place.rstrip("/"), files or LocalFiles()
         self._read: dict[tuple[str, Log], Checkpoint | None] = {}
 
+    def top(self, table: str) -> str:
+        """Return the folder or prefix of a table's checkpoints."""
+        return f"{self._root}/{file_name(table)}/"
+
     def begin(
         self,
         table: str,
@@ -121,7 +125,7 @@ class Checkpoints:
         since = max(arrived - late, before.since) if before else arrived - late
         covered = frozenset((item.path, item.size, item.modified) for item in covered_objects)
         checkpoint = Checkpoint(table, since, datetime.now(UTC), keys, log, "", 0, covered)
-        return replace(checkpoint, place=f"{self._root}/{file_name(table)}/checkpoint={checkpoint.id}/")
+        return replace(checkpoint, place=f"{self.top(table)}checkpoint={checkpoint.id}/")
 
     def find(
         self, table: str, log: Log, at: datetime, whole: Callable[[Checkpoint], bool] = lambda checkpoint: True
@@ -168,7 +172,7 @@ class Checkpoints:
         return [each.id for each in old]
 
     def _folders(self, table: str) -> list[_Folder]:
-        top, folders = f"{self._root}/{file_name(table)}/", dict[str, _Folder]()
+        top, folders = self.top(table), dict[str, _Folder]()
         for name in self._files.list(top):
             if match := _ID.match(name):
                 since, created = (

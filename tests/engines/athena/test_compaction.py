@@ -179,6 +179,20 @@ def test_days_that_are_not_over_and_limits_leave_the_log_as_it_is(empty, tmp_pat
     assert [str(day) for day in made["day"]] == ["2026-11-17"]  # the 18th has a day for what is late
 
 
+def test_a_place_within_the_log_is_refused_before_anything_is_written(empty, tmp_path):
+    folder, files = halves(tmp_path)
+    location = put(empty, tmp_path, folder, files, 0)
+    declare(empty, lakes.glue_table("things", location, "envelope", lakes.records(1), lakes.SCHEMES[0]))
+    before = objects(empty, "")
+    for kept in (location, f"{location}kept", location.removesuffix("things/")):  # the last has the days of `things`
+        with pytest.raises(ConfigError, match=rf"compacted: .* is within the log of things, {location}, whose objects"):
+            athena(empty, compacted=kept).compact("things")
+        with pytest.raises(ConfigError, match="checkpoints: .* is within the log of things"):
+            athena(empty, checkpoints=kept).checkpoint("things")
+    assert objects(empty, "") == before
+    assert len(athena(empty, compacted=f"{location}_kept/").compact("things"))  # which nobody reads as the log
+
+
 def test_where_no_place_is_set_the_message_says_how(empty, tmp_path):
     with pytest.raises(ConfigError, match="no place for compacted days is set"):
         athena(empty).compact("things")
