@@ -115,7 +115,13 @@ class Compactor:
                 self._whole.add(day.place)
             return day.place in self._whole
 
-        return tuple(self._days.find(log.name, _origin(log), is_whole))
+        self._days.damaged.clear()
+        found = self._days.find(log.name, _origin(log), is_whole)
+        self.left += [
+            f"{place} is not used, for its list of objects is damaged: compact the day again"
+            for place in sorted(self._days.damaged)
+        ]
+        return tuple(found)
 
     def missing(self, days: Sequence[CompactedDay]) -> bool:
         """Return whether one of some days is not there any more: Athena says nothing of rows that are gone."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from workbench.log.contents import Part
 from workbench.log.files import Files
-from workbench.log.manifests import Log, Stamp, read_manifest, write_manifest
+from workbench.log.manifests import DamagedManifest, Log, Stamp, read_manifest, write_manifest
 from workbench.log.objects import Object, Unreadable
 from workbench.model.attribute_schema import Held
 from workbench.text import file_name
@@ -96,6 +96,8 @@ class CompactedDays:
         self._root, self._files = place.rstrip("/"), files
         self._read: dict[tuple[str, Log], CompactedDay | None] = {}
         self._numbers = counting()
+        self.damaged = set[str]()
+        """The places of days whose lists of objects cannot be understood, as far as was looked."""
 
     def top(self, table: str) -> str:
         """Return the prefix of a table's days."""
@@ -150,8 +152,11 @@ class CompactedDays:
         for each in self._folders(table):
             if not each.finished and each.created < now - _UNFINISHED:
                 old.append(CompactedDay(table, each.day, each.made, log, each.place, 0, frozenset()))
-            elif each.finished and each.made < newest.get(each.day, "") and (day := self._get(each, log)):
-                old += [day] if day.table == table else []
+            elif each.finished and each.made < newest.get(each.day, ""):
+                if (day := self._get(each, log)) and day.table == table:
+                    old.append(day)
+                elif each.place in self.damaged:
+                    old.append(CompactedDay(table, each.day, each.made, log, each.place, 0, frozenset()))
         return old
 
     def mark_archivable(self, day: CompactedDay) -> None:
@@ -182,9 +187,13 @@ class CompactedDays:
         return list(folders.values())
 
     def _get(self, folder: _Folder, log: Log) -> CompactedDay | None:
-        """Read a day; None where it is of another log, or was removed since it was found."""
+        """Read a day; None where it is of another log, is damaged, or was removed since it was found."""
         if (folder.place, log) not in self._read:
-            manifest = read_manifest(self._files, folder.place, _MANIFEST, log, "compact")
+            try:
+                manifest = read_manifest(self._files, folder.place, _MANIFEST, log, "compact")
+            except DamagedManifest:
+                self.damaged.add(folder.place)
+                return None
             if manifest is None:
                 return None
             about = manifest.about

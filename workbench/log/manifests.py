@@ -69,6 +69,10 @@ class Manifested(Protocol):
         """What all their images hold, where that is known."""
 
 
+class DamagedManifest(StoreError):
+    """A manifest that is there, and cannot be understood."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """A manifest that was read."""
@@ -116,8 +120,10 @@ def read_manifest(files: Files, place: str, name: str, log: Log, kind: str) -> M
 
     Raises
     ------
+    DamagedManifest
+        Where it is none, or not whole.
     StoreError
-        Where it is damaged, or cannot be read.
+        Where it cannot be read.
     """
     try:
         with files.opened(place + name) as path:
@@ -128,7 +134,7 @@ def read_manifest(files: Files, place: str, name: str, log: Log, kind: str) -> M
             raise
         return None
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise StoreError(
+        raise DamagedManifest(
             f"the {kind} {place} is damaged: {str(error).splitlines()[0]}; remove it, and make a new one by "
             f"`workbench {kind}`"
         ) from error

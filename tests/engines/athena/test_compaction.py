@@ -138,6 +138,22 @@ def test_one_that_is_not_whole_any_more_is_not_used_and_this_is_said(empty, comp
     assert set(wb.compact("things")["status"]) == {"made"}
 
 
+def test_one_whose_list_is_damaged_is_not_used_and_made_anew(empty, compacted):
+    wb, folder = compacted
+    wb.close()
+    listed = next(key for key in objects(empty, "compacted/") if "_compacted" in key)
+    session_of(empty).client("s3").put_object(Bucket=BUCKET, Key=listed, Body=b"PAR1 cut")
+    wb = athena(empty, compacted=KEPT)
+    result = wb.changes("things")
+    assert any("is not used, for its list of objects is damaged" in note for note in result.stats.notes)
+    same(result.df, Workbench(folder).changes("things").df)
+    assert "made" in set(wb.compact("things")["status"])
+    assert wb.changes("things").stats.objects == 0
+    wb.compact("things")  # which removes it
+    assert listed not in objects(empty, "compacted/")
+    assert not any("damaged" in note for note in wb.changes("things").stats.notes)
+
+
 def test_one_that_is_removed_while_it_is_asked_does_not_answer(empty, compacted, monkeypatch):
     wb, folder = compacted
     run = Athena.run
@@ -187,7 +203,7 @@ def test_a_place_within_the_log_is_refused_before_anything_is_written(empty, tmp
     for kept in (location, f"{location}kept", location.removesuffix("things/")):  # the last has the days of `things`
         with pytest.raises(ConfigError, match=rf"compacted: .* is within the log of things, {location}, whose objects"):
             athena(empty, compacted=kept).compact("things")
-        with pytest.raises(ConfigError, match="checkpoints: .* is within the log of things"):
+        with pytest.raises(ConfigError, match=r"checkpoints: .* is within the log of things"):
             athena(empty, checkpoints=kept).checkpoint("things")
     assert objects(empty, "") == before
     assert len(athena(empty, compacted=f"{location}_kept/").compact("things"))  # which nobody reads as the log
