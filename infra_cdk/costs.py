@@ -118,7 +118,7 @@ class Queries:
     log: int
     """Times that the objects of the window are read."""
     checkpoint: int = 0
-    """Times that the checkpoint is read, where there is one."""
+    """Times that the checkpoint, or the compacted day that is made, is read, where there is one."""
 
 
 QUESTION = Queries(2, 2)
@@ -131,7 +131,8 @@ REPORT = Queries(8, 8)
 QUALITY = Queries(8, 8, 6)
 """Of a window with a checkpoint before it: five questions, of which two begin with it."""
 CHECKPOINT = Queries(3, 4, 4)
-COMPACTION = Queries(2, 2)
+COMPACTION = Queries(4, 2, 2)
+"""Of a day: it is written and its lines are counted; what is in it, and what its images hold, is asked of what was."""
 # A compacted day to its objects in gzip JSON, with images: ZSTD Parquet, ordered by keys and time (benchmarks.sizes);
 # and how many objects UNLOAD makes of it, assumed.
 _COMPACTED_SHARE, _COMPACTED_OBJECTS = 0.65, 10
@@ -270,7 +271,10 @@ def added(use: Use) -> dict[str, float]:
         "reports=true: a checkpoint a day": DAYS
         * _asked(CHECKPOINT, use.day_gb, 1, use.objects / DAYS, checkpoint_gb=use.checkpoint_gb),
         "reports=true: compaction every day, and a year of it": DAYS
-        * (_asked(COMPACTION, use.day_gb, 1, use.objects / DAYS) + _COMPACTED_OBJECTS / 1000 * PRICE["S3 PUT, LIST"])
+        * (
+            _asked(COMPACTION, use.day_gb, 1, use.objects / DAYS, checkpoint_gb=use.day_gb * _COMPACTED_SHARE)
+            + _COMPACTED_OBJECTS / 1000 * PRICE["S3 PUT, LIST"]
+        )
         + use.log_gb * _COMPACTED_SHARE * PRICE["S3 Standard"],
         "reports=true: reports of 7 and 8 days": DAYS * daily + DAYS / 7 * weekly,
         "format=parquet": _delivered_gb(use) * PRICE["Firehose to Parquet"],

@@ -35,7 +35,7 @@ def test_the_outputs_that_are_named_are_there_and_so_are_the_names_in_workbench_
     (template,) = trial.templates.values()
     named = PAGE.partition("use `TableName`")[2].partition(".")[0]
     outputs = {"TableName", *re.findall(r"`(\w+)`", named)}
-    assert len(outputs) == 7
+    assert len(outputs) == 8
     assert outputs <= set(template["Outputs"])
     (block,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     told, config = tomllib.loads(block), read_config(context("deploy"))

@@ -311,7 +311,7 @@ class AthenaEngine(Engine):
             return seen
         asked.refuse_archived()
         counted = self._new(table, asked.objects)
-        self._refuse([(asked, counted)])
+        self._refuse([(asked, counted)], overtaking=False)
         queries = self._queries.run(texts + ([self._census(table, asked, counted)] if counted else []))
         try:
             if counted:
@@ -707,7 +707,8 @@ class AthenaEngine(Engine):
                 "checkpoint": read.log.checkpoint(checkpoint.id),
             }
             texts.append(fill(load("parts/overtaken"), {"since": checkpoint.since}, names))
-        self._refuse([(read.reading, counting.get(read.table, (read, []))[1]) for read in reads])
+        times = 2 if to else 1  # parts/checkpoint.sql names twice what is read
+        self._refuse([(read.reading, counting.get(read.table, (read, []))[1]) for read in reads], times=times)
         running, *others = self._queries.run(texts, to=(to,) if to else ())
         try:
             # One that was removed meanwhile has no rows, of which Athena says nothing.
@@ -921,19 +922,27 @@ class AthenaEngine(Engine):
         counted = self._counted.get(table, {})
         return [item for item in objects if item not in counted] * (always or self._settings.count_unreadable)
 
-    def _refuse(self, readings: Sequence[tuple[Reading, Sequence[Object]]]) -> None:
+    def _refuse(
+        self, readings: Sequence[tuple[Reading, Sequence[Object]]], *, times: int = 1, overtaking: bool = True
+    ) -> None:
         """Refuse to read more than `max_scan_bytes`: of each reading, the objects, and those in it that are counted."""
         until = [(each.log.needed_until(item), item.size) for each, _ in readings for item in each.objects]
-        estimates = [self._estimate(each, counted) for each, counted in readings]
+        estimates = [self._estimate(*each, times=times, overtaking=overtaking) for each in readings]
         total = Estimate(*(sum(parts) for parts in zip(*map(astuple, estimates), strict=True)))
         refuse(total, self._settings.max_scan_bytes, until, readings[0][0].window)
 
-    def _estimate(self, reading: Reading, counted: Sequence[Object] = ()) -> Estimate:
-        # Whether a checkpoint is overtaken is asked beside.
-        times = 1 + bool(reading.checkpoint and (reading.objects or reading.used_days))
-        scanned = times * (sum(item.size for item in reading.scanned) + reading.kept_bytes)
-        scanned += sum(item.size for item in counted)
-        return Estimate(scanned, len(reading.objects), self._queries.cost(scanned, times + bool(counted)))
+    def _estimate(
+        self, reading: Reading, counted: Sequence[Object] = (), *, times: int = 1, overtaking: bool = True
+    ) -> Estimate:
+        """Tell what a query that names what it reads so many `times` scans, with those that are run beside it.
+
+        Whether a checkpoint is overtaken is asked, `overtaking`, of what came since, with the checkpoint twice.
+        """
+        checkpoint = reading.checkpoint.bytes if reading.checkpoint else 0
+        later = sum(item.size for item in reading.scanned) + reading.kept_bytes - checkpoint
+        beside = overtaking and bool(reading.checkpoint and (reading.objects or reading.used_days))
+        scanned = (times + beside) * later + (times + 2 * beside) * checkpoint + sum(item.size for item in counted)
+        return Estimate(scanned, len(reading.objects), self._queries.cost(scanned, 1 + beside + bool(counted)))
 
     def _whole(self, query: RunningQuery) -> pa.Table:
         parts = list(self._queries.batches(query))

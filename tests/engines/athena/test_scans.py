@@ -16,6 +16,8 @@ from infra_cdk.costs import Queries
 from tests.helpers import lakes
 from tests.helpers.aws.lake import athena, declare, lake, place
 from workbench import Workbench
+from workbench.engines import athena as athena_engine
+from workbench.engines import compacting
 
 AFTER = timedelta(days=2)
 
@@ -35,6 +37,13 @@ def later(arrival: datetime, change: dict[str, Any]) -> tuple[datetime, dict[str
     told = {"ApproximateCreationDateTime": event_time(change) + AFTER // timedelta(microseconds=1)}
     precise = {"ApproximateCreationDateTimePrecision": "MICROSECOND"}
     return arrival + AFTER, change | {"dynamodb": change["dynamodb"] | told | precise}
+
+
+def told(monkeypatch) -> list[int]:
+    """What is held against `max_scan_bytes` from now on, in bytes."""
+    bytes_told: list[int] = []
+    monkeypatch.setattr(athena_engine, "refuse", lambda estimate, *_: bytes_told.append(estimate.bytes))
+    return bytes_told
 
 
 def scanned(wb: Workbench) -> list[int]:
@@ -79,7 +88,7 @@ def test_the_report_that_is_scheduled_reads_its_objects_so_often(empty, tmp_path
     wb.close()
 
 
-def test_a_call_that_begins_with_a_checkpoint_reads_that_and_what_came_since_so_often(empty, tmp_path):
+def test_a_call_that_begins_with_a_checkpoint_reads_that_and_what_came_since_so_often(empty, tmp_path, monkeypatch):
     made = lakes.records(1)
     times = sorted(event_time(change) for _, change in made)
     middle = times[len(times) // 2]
@@ -100,6 +109,7 @@ def test_a_call_that_begins_with_a_checkpoint_reads_that_and_what_came_since_so_
     wb.close()
     place(empty, tmp_path / "late")
     new, checkpoint = size_of(tmp_path / "late"), 0
+    estimates = told(monkeypatch)
     calls: list[tuple[Callable[[Workbench], object], Queries, Callable[[int, int], list[int]]]] = [
         (
             lambda wb: wb.latest_state("things"),
@@ -119,7 +129,9 @@ def test_a_call_that_begins_with_a_checkpoint_reads_that_and_what_came_since_so_
     ]
     for ask, call, expected in calls:
         wb = opened()
+        estimates.clear()
         ask(wb)
+        assert sum(estimates) == call.log * new + call.checkpoint * kept.bytes  # so that max_scan_bytes holds
         checkpoint = checkpoint or (sum(scanned(wb)) - call.log * new) // call.checkpoint
         assert 0 < checkpoint <= kept.bytes
         assert scanned(wb) == sorted(expected(new, checkpoint))
@@ -128,3 +140,21 @@ def test_a_call_that_begins_with_a_checkpoint_reads_that_and_what_came_since_so_
             call.log * new + call.checkpoint * checkpoint,
         )
         wb.close()
+
+
+def test_days_are_compacted_by_so_many_queries_and_then_a_question_reads_them_once(empty, tmp_path, monkeypatch):
+    monkeypatch.setattr(compacting, "_now", lambda: datetime(2026, 12, 24, tzinfo=UTC))
+    whole = size_of(lake(empty, tmp_path / "log"))
+    given = {"home": tmp_path / "home", "compacted": "s3://lake/compacted/"}
+    wb = athena(empty, **given)
+    made = wb.compact("things")
+    days, call = len(made), costs.COMPACTION
+    assert len(scanned(wb)) == days * call.queries
+    kept = sum(scanned(wb)) - call.log * whole
+    assert 0 < kept <= call.checkpoint * made["compacted_bytes"].sum()
+    wb.close()
+    wb = athena(empty, **given)
+    wb.change_frequency("things")
+    assert len(scanned(wb)) == costs.COMPACTED.queries
+    assert 0 < sum(scanned(wb)) <= costs.COMPACTED.log * made["compacted_bytes"].sum()
+    wb.close()

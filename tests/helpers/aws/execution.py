@@ -308,7 +308,7 @@ def _conjuncts(node: Any) -> Iterator[Any]:
 def _only(condition: Any, table: Table, alias: str, scope: Scope) -> bool:
     """Tell whether a condition names columns of the table's partitions, and nothing else."""
     columns = list(condition.find_all(exp.Column))
-    alone = len(scope.selected_sources) == 1
+    alone = sum(not isinstance(node, exp.Unnest) for node, _ in scope.selected_sources.values()) == 1
     return (
         bool(columns)
         and not condition.find(exp.Query)
