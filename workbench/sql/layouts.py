@@ -236,7 +236,7 @@ def delivered(arrived: str, root: str) -> str:
         What paths begin with, which is left out.
 
     >>> delivered("cast(null as timestamp(6))", "s3://b/")[:61]
-    "substr(cast(cast(null as timestamp(6)) as varchar), 1, 19) ||"
+    'substr(cast(cast(null as timestamp(6)) as varchar), 1, 19) ||'
     """
     path = f"""case when strpos("$path", {literal(root)}) = 1 then substr("$path", {len(root) + 1}) else "$path" end"""
     return f"substr(cast({arrived} as varchar), 1, 19) || ' ' || {path}"
