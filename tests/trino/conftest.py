@@ -29,6 +29,8 @@ def aws_of_trino() -> Iterator[AwsServer]:
         for described in (FakeTable, FakePartition):
             environment.setattr(described, "as_dict", _as_glue(described.as_dict))
         environment.setattr(GlueResponse, "batch_get_partition", _with_unprocessed(GlueResponse.batch_get_partition))
+        for name in ("get_column_statistics_for_table", "update_column_statistics_for_table"):  # which moto has not
+            environment.setattr(GlueResponse, name, _without_statistics, raising=False)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             environment.setenv(name, "testing")
         yield aws
@@ -64,6 +66,11 @@ def _as_glue(describe: Callable[..., dict[str, Any]]) -> Callable[..., dict[str,
 def _with_unprocessed(answer: Callable[[GlueResponse], ActionResult]) -> Callable[[GlueResponse], ActionResult]:
     """Answer with the list of keys that were left out, as the real Glue does."""
     return lambda response: ActionResult({"UnprocessedKeys": []} | answer(response).result)
+
+
+def _without_statistics(_: GlueResponse) -> ActionResult:
+    """Answer that a table has none, and that those of one were taken."""
+    return ActionResult({"ColumnStatisticsList": [], "Errors": []})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

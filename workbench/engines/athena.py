@@ -780,16 +780,20 @@ class AthenaEngine(Engine):
         # Objects that arrived before the window hold no change made since it began.
         return newest if newest and (window.first is None or newest >= window.first) else None
 
-    def _log_rows(self, log: LogTable, table: str, reading: Reading, *, arrival: bool = False) -> str:
+    def _log_rows(
+        self, log: LogTable, table: str, reading: Reading, *, arrival: bool = False, repeats: bool = False
+    ) -> str:
         """Return the deliveries of what is to be read and, before them, of the checkpoint."""
         if not reading.checkpoint:
-            return self._later(log, table, reading, arrival=arrival)
+            return self._later(log, table, reading, arrival=arrival, repeats=repeats)
         checkpoint = log.checkpoint(reading.checkpoint.id)
         if not reading.objects and not reading.used_days:
             return checkpoint
         return both(CHANGE, [checkpoint, self._later(log, table, reading)])
 
-    def _later(self, log: LogTable, table: str, reading: Reading, *, arrival: bool = False) -> str:
+    def _later(
+        self, log: LogTable, table: str, reading: Reading, *, arrival: bool = False, repeats: bool = False
+    ) -> str:
         """Return the deliveries of the objects, and the compacted days, to read, of the one table that is meant."""
         origin = self._identity(log, table, reading).origin
         arrivals = reading.covered if arrival else None
@@ -797,14 +801,14 @@ class AthenaEngine(Engine):
         if reading.objects or not reading.used_days:
             texts.append(self._deliveries(table, reading, reading.objects, arrivals=arrivals, origin=origin))
         if reading.used_days:
-            texts.append(log.compacted(reading.days_read, arrivals=arrivals, origin=origin))
+            texts.append(log.compacted(reading.days_read, arrivals=arrivals, written=repeats, origin=origin))
         return both(DELIVERY, texts)
 
     def _relation(
         self, question: Question, log: LogTable, table: str, reading: Reading, over: Over, values: Mapping[str, object]
     ) -> tuple[str, tuple[Unreadable, ...]]:
         """Return what a question is asked of, as SQL, and the lines of the export in it that cannot be read."""
-        log_rows = self._log_rows(log, table, reading, arrival=question.arrivals)
+        log_rows = self._log_rows(log, table, reading, arrival=question.arrivals, repeats=question.repeats)
         if over == "log":
             return log_rows, ()
         baseline = self._from_baseline(table, over, values)

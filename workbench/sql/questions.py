@@ -24,8 +24,9 @@ from workbench.model.times import END_OF_TIME, START_OF_TIME, instant
 from workbench.sql.filters import key_schema
 from workbench.sql.templates import files, fill, load, part, placeholders, words
 
-READS = ("keys", "images", "arrivals")
-"""What a question may read of deliveries: their keys, events and times; their images; when they arrived."""
+READS = ("keys", "images", "arrivals", "repeats")
+"""What a question may read of deliveries: their keys, events and times; their images; when they arrived; that a change
+was delivered more than once, where its answer depends on that."""
 STATE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "by_ttl")
 """The columns of a change that decide a state."""
 CHANGE = ("keys", "ts", "event_id", "event_name", "new_image", "old_image", "size_bytes", "by_ttl")
@@ -140,6 +141,11 @@ class Question:
     def arrivals(self) -> bool:
         """Whether it reads when deliveries arrived."""
         return "arrivals" in self.reads
+
+    @property
+    def repeats(self) -> bool:
+        """Whether its answer depends on how often a change was delivered."""
+        return self.arrivals or "repeats" in self.reads
 
     @property
     def about_states(self) -> bool:

@@ -6,7 +6,7 @@
 --   :start timestamp = beginning    from here on, UTC
 --   :end timestamp = end            before here, UTC
 -- Window: from :start, before :end
--- Reads: keys, images
+-- Reads: keys, images, repeats
 -- Rows: one an event and what of images its changes have.
 -- Columns:
 --   event_name varchar              INSERT, MODIFY or REMOVE
