@@ -16,7 +16,7 @@ from benchmarks.__main__ import changes_of, main
 from benchmarks.figures import FILE, PAGES, block, filled, in_text, write
 from benchmarks.logs import LAYOUTS, histories, made_log
 from benchmarks.measuring import measured
-from benchmarks.sizes import FORMS, shares
+from benchmarks.sizes import FORMS, GROUPS, compacted_day, shares, touched
 from benchmarks.subjects import SUBJECTS, Answer, Place, Subject
 from workbench import Workbench
 from workbench.model.canonical import canonical_json
@@ -59,6 +59,20 @@ def test_forms_of_a_log_are_told_by_their_bytes_with_and_without_images(folder):
     assert found["in order, ZSTD"] < found["in order, SNAPPY"] < found["Parquet, SNAPPY"]
     assert found["Parquet, GZIP"] < found["Parquet, SNAPPY"]
     assert all(few < every for every, few in list(found.values())[1:])
+    assert found["in order, ZSTD"] < found["compacted, ZSTD"] < found["Parquet, ZSTD"]
+
+
+def test_a_compacted_day_has_each_change_once_with_its_deliveries_and_an_item_is_in_few_of_its_groups(folder):
+    log, day = made_log(folder, 2_000, "parquet"), compacted_day(folder, 2_000)
+    deliveries = [each for row in day.column("deliveries").to_pylist() for each in row]
+    assert (len(day), len(deliveries)) == (log.changes, log.records)
+    assert {each[20:] for each in deliveries} == {path.relative_to(log.data).as_posix() for path in log.paths}
+    assert {each[20:].partition("-1-")[2][:19] for each in deliveries} == {
+        each[:19].replace(" ", "-").replace(":", "-") for each in deliveries
+    }
+    found = touched(folder, 2_000)
+    assert [*found] == [*GROUPS]
+    assert 0 < found[1_000] < 1 == found[10_000]
 
 
 def test_histories_have_ties_cycles_and_lives():
