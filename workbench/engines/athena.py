@@ -54,11 +54,10 @@ from workbench.engines.schemas import schema_of_rows, shapes_to_schema, unknown_
 from workbench.engines.unload import answer_over_nothing, with_times_as_text, with_types
 from workbench.errors import ConfigError, ParameterError, QueryError, StoreError, TableNotFound
 from workbench.log.checkpoints import Checkpoint, Checkpoints
-from workbench.log.compaction import CompactedDay
 from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged, one_table, placing
 from workbench.log.exports import Baseline, Export
 from workbench.log.known import as_known
-from workbench.log.manifests import Log, unreadable_by_path
+from workbench.log.manifests import Log
 from workbench.log.objects import SCHEMA, Object, Unreadable, arrival_of
 from workbench.model.attribute_schema import Held
 from workbench.model.stream_views import View
@@ -444,12 +443,10 @@ class AthenaEngine(Engine):
     def _finished(self, checkpoint: Checkpoint, log: LogTable, table: str, reading: Reading, keep: int) -> Checkpoint:
         """Register a checkpoint whose changes are in their place, and remove old ones."""
         assert self._checkpoints is not None
-        counted = self._counted.get(table, {})
-        unreadable = tuple(each for item in reading.covered for each in counted.get(item, ()))
         checkpoint = replace(
             checkpoint,
             bytes=self._kept_bytes(checkpoint),
-            unreadable=unreadable,
+            unreadable=self._unreadable(table, reading),
             contents=self._identity(log, table, reading).parts,
             held=self._held_of(log, table, reading),
         )
@@ -539,8 +536,6 @@ class AthenaEngine(Engine):
         """Tell what was read of a log; the rows and the text are whose asked."""
         table, log, reading = read.table, read.log, read.reading
         arrivals = [item.arrival for item in reading.covered if item.arrival]
-        counted = self._counted.get(table, {})
-        unreadable = tuple(each for item in reading.covered for each in counted.get(item, ()))
         notes = (
             *self._identity(log, table, reading).notes,
             *reading.notes,
@@ -554,7 +549,7 @@ class AthenaEngine(Engine):
             seconds,
             len(reading.objects),
             reading.bytes,
-            unreadable + unstaged,
+            self._unreadable(table, reading) + unstaged,
             min(arrivals, default=None),
             max(arrivals, default=None),
             notes=notes,
@@ -666,15 +661,7 @@ class AthenaEngine(Engine):
         """Find what a question has to read: the objects of its window, or a checkpoint and those after it."""
         window = self._window(question, values) if question else Window()
         listing = self._listing(log, window)
-        reading = Reading(listing, window, checkpoint, self._compactor.find(listing.log) if self._compactor else ())
-        counted = self._counted.setdefault(table, {})
-        beside: list[Checkpoint | CompactedDay] = [*filter(None, [checkpoint]), *reading.used_days]
-        for kept in beside:
-            unreadable = unreadable_by_path(kept.unreadable)
-            for item in reading.covered:
-                if item not in counted and kept.holds(item):
-                    counted[item] = unreadable.get(item.path, ())
-        return reading
+        return Reading(listing, window, checkpoint, self._compactor.find(listing.log) if self._compactor else ())
 
     def _run(
         self, text: str, log: LogTable, table: str, reading: Reading, *, to: str | None = None, count: bool = True
@@ -739,8 +726,7 @@ class AthenaEngine(Engine):
 
     def _identity(self, log: LogTable, table: str, reading: Reading) -> Table:
         """Tell which table a name stands for, as far as the log has been looked into."""
-        kept: list[Checkpoint | CompactedDay] = [*filter(None, [reading.checkpoint]), *reading.used_days]
-        contents_before = [each for one in kept for each in one.contents if log.only in (None, each.table)]
+        contents_before = [each for one in reading.kept for each in one.contents if log.only in (None, each.table)]
         parts, counted = merged((*contents_before, *self._contents.get(table, ()))), self._counted.get(table, {})
         unknown = [item for item in reading.objects if item not in counted]
         given = table, self._settings.log_region, self._settings.log_account
@@ -770,10 +756,15 @@ class AthenaEngine(Engine):
         self._places[table] = identity.place
         return identity
 
+    def _unreadable(self, table: str, reading: Reading) -> tuple[Unreadable, ...]:
+        """Return the lines of what an answer stands on that are no change records, as far as they were counted."""
+        known = {**reading.told, **self._counted.get(table, {})}
+        return tuple(each for item in reading.covered for each in known.get(item, ()))
+
     def _newest_change(self, log: LogTable, table: str, reading: Reading) -> datetime | None:
         """Tell when the last change that Athena can read was made, by what was counted; None where it may be later."""
         counted, window = self._counted.get(table, {}), reading.window
-        if window.last or not all(item in counted for item in reading.covered):
+        if window.last or not all(item in counted or item in reading.told for item in reading.covered):
             return None
         newest = max((part.last for part in self._identity(log, table, reading).parts), default=None)
         newest = newest and newest.replace(tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -12,8 +12,8 @@ from workbench.engines.scan import Window
 from workbench.errors import QueryError
 from workbench.log.checkpoints import Checkpoint
 from workbench.log.compaction import CompactedDay
-from workbench.log.manifests import Stamp
-from workbench.log.objects import Object, arrival_of
+from workbench.log.manifests import Stamp, unreadable_by_path
+from workbench.log.objects import Object, Unreadable, arrival_of
 from workbench.sql.layouts import DaysRead, of_paths
 from workbench.text import count
 
@@ -80,6 +80,20 @@ class Reading:
         """All objects an answer stands on, but those that a checkpoint alone knows."""
         taken = {stamp for day in self.used_days for stamp in day.objects}
         return [*self.listed, *(item for item in self.gone if _stamp(item) in taken)]
+
+    @property
+    def kept(self) -> list[Checkpoint | CompactedDay]:
+        """What is read in the place of objects."""
+        return [*filter(None, [self.checkpoint]), *self.used_days]
+
+    @cached_property
+    def told(self) -> Mapping[Object, tuple[Unreadable, ...]]:
+        """The objects in whose place something is read, with their lines that are no change records."""
+        found: dict[Object, tuple[Unreadable, ...]] = {}
+        for kept in self.kept:
+            unreadable = unreadable_by_path(kept.unreadable)
+            found |= {item: unreadable.get(item.path, ()) for item in self.covered if kept.holds(item)}
+        return found
 
     @cached_property
     def _split(self) -> tuple[list[Object], list[CompactedDay], DaysRead]:

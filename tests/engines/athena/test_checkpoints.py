@@ -239,3 +239,14 @@ def test_where_no_place_is_set_the_message_says_how(empty, tmp_path):
 def test_diff_of_two_instants_takes_two_checkpoints(grown):
     wb, folder = grown
     same(wb.diff("things", AT, LATER).df, Workbench(folder, checkpoints="off").diff("things", AT, LATER).df)
+
+
+def test_what_a_checkpoint_told_of_objects_counts_for_answers_that_begin_with_it_alone(empty, grown):
+    _, folder = grown
+    newest = Workbench(folder).changes("things").stats.newest_change
+    wb = athena(empty, checkpoints=KEPT, late_arrival="12h")  # which counts the objects after the checkpoint only
+    wb.latest_state("things", as_of=AT)
+    wb.latest_state("things")
+    assert wb.changes("things").stats.newest_change == newest
+    assert wb.latest_state("things").stats.newest_change == newest
+    wb.close()
