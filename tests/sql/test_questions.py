@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
@@ -88,6 +88,8 @@ def test_a_window_is_what_the_head_says():
     late = duration("1h").to_pytimedelta()
     assert window_of(load_question("hot_keys"), values, late).first < AT
     assert window_of(load_question("chain_gaps"), values, late) == Window(None, AT + late, False)
+    until = {"start": AT, "end": END_OF_TIME - timedelta(microseconds=1)}  # which no zone's clock could tell
+    assert window_of(load_question("chain_gaps"), until, timedelta(0)).last is None
     assert window_of(load_question("latest_state"), values, late) == Window(None, AT + late, False)
     assert window_of(load_question("hot_keys"), load_question("hot_keys").bind({}), late) == Window(None, None, True)
 

@@ -96,12 +96,12 @@ class Reading:
         return found
 
     @cached_property
-    def _split(self) -> tuple[list[Object], list[CompactedDay], DaysRead]:
-        """Tell what is read in the log, and what in compacted days."""
+    def _split(self) -> tuple[list[Object], list[CompactedDay], DaysRead, list[CompactedDay]]:
+        """Tell what is read in the log, what in compacted days, and which of these no condition is short enough for."""
         every = self.chosen if self.chosen is not None else (*self.listed, *self.gone)
         wanted = {_stamp(item): item for item in every if not (self.checkpoint and self.checkpoint.holds(item))}
         gone = {_stamp(item) for item in self.gone}
-        raw, used, whole = dict(wanted), list[CompactedDay](), list[str]()
+        raw, used, skipped, whole = dict(wanted), list[CompactedDay](), list[CompactedDay](), list[str]()
         hours, paths = set[str](), set[str]()
         for day in self.days:
             of_day = {stamp: wanted[stamp] for stamp in day.objects & wanted.keys()}
@@ -116,6 +116,7 @@ class Reading:
                 in_hours = self._hours(day, of_day.keys())
                 relative = {path.removeprefix(day.log.root) for path, *_ in of_day}
                 if in_hours is None and not only_there and sum(map(len, relative)) > _LONGEST_CONDITION:
+                    skipped.append(day)
                     continue
                 hours |= in_hours or set()
                 paths |= relative if in_hours is None else set()
@@ -125,8 +126,8 @@ class Reading:
         objects = [item for stamp, item in raw.items() if stamp not in gone]
         if self._others(objects) and self._apart(objects) is None:
             objects = [item for stamp, item in wanted.items() if stamp not in gone]
-            return objects, [], DaysRead(())
-        return objects, used, DaysRead([(day.day, day.made) for day in used], whole, hours, paths)
+            return objects, [], DaysRead(()), [*used, *skipped]
+        return objects, used, DaysRead([(day.day, day.made) for day in used], whole, hours, paths), skipped
 
     def _hours(self, day: CompactedDay, wanted: set[Stamp] | object) -> set[str] | None:
         """Return the hours in which what is wanted of a day arrived, and nothing else; None where there are none."""
@@ -215,15 +216,30 @@ class Reading:
 
     @property
     def _notes_on_days(self) -> tuple[str, ...]:
-        if not self.used_days:
-            return ()
-        days = sorted(day.day for day in self.used_days)
-        span = f"of {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
-        notes = [f"{count(len(days), 'compacted day')} {span}, and {count(len(self.objects), 'object')} beside"]
+        notes, skipped = list[str](), self._split[3]
+        if self.used_days:
+            beside = count(len(self.objects), "object")
+            notes.append(f"{_named(self.used_days)}, and {beside} beside")
+        if skipped:
+            notes.append(
+                f"{_named(skipped)} not used, for no query could name all the objects to be read of them, or beside "
+                "them: their objects are read in the log"
+            )
         taken = {stamp for day in self.used_days for stamp in day.objects}
+        lost = {stamp for day in skipped for stamp in day.objects} - taken
         if gone := sum(_stamp(item) in taken for item in self.gone):
             notes.append(f"gone from the log: {count(gone, 'object')} of compacted days, whose changes still count")
+        if gone := sum(_stamp(item) in lost for item in self.gone):
+            notes.append(
+                f"gone from the log: {count(gone, 'object')} of days that are not used: their changes are missing"
+            )
         return tuple(notes)
+
+
+def _named(some: Sequence[CompactedDay]) -> str:
+    days = sorted(day.day for day in some)
+    span = f"of {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
+    return f"{count(len(days), 'compacted day')} {span}"
 
 
 def _stamp(item: Object) -> Stamp:

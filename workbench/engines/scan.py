@@ -14,6 +14,8 @@ from workbench.model.times import END_OF_TIME, START_OF_TIME
 from workbench.sql.questions import Question
 from workbench.text import size
 
+_LAST = END_OF_TIME - timedelta(days=1)  # after which no time can be told in every zone
+
 
 @dataclass(frozen=True)
 class Window:
@@ -36,7 +38,7 @@ def window_of(question: Question, values: Mapping[str, object], late_arrival: ti
     start = values.get(question.window.first) if question.window.first else None
     end = values.get(question.window.last)
     first = start - BEFORE if isinstance(start, datetime) and start > START_OF_TIME + BEFORE else None
-    last = end + late_arrival if isinstance(end, datetime) and end < END_OF_TIME - late_arrival else None
+    last = end + late_arrival if isinstance(end, datetime) and end < _LAST - late_arrival else None
     return Window(first, last, question.window.first is not None)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from tests.engines.athena.test_checkpoints import KEPT as CHECKPOINTS
 from tests.engines.athena.test_checkpoints import halves, objects, put
 from tests.helpers import lakes
 from tests.helpers.aws.clients import session_of
@@ -13,7 +16,9 @@ from tests.helpers.aws.lake import BUCKET, DATABASE, athena, declare
 from tests.helpers.questions import QUESTIONS, same
 from workbench import Workbench
 from workbench.aws.athena import Athena
-from workbench.engines import compacting
+from workbench.aws.catalog import Catalog
+from workbench.engines import compacting, reading
+from workbench.engines.compacting import Compactor
 from workbench.errors import ConfigError, QueryError, ScanRefused
 from workbench.log.compaction import CompactedDays
 
@@ -207,6 +212,146 @@ def test_a_place_within_the_log_is_refused_before_anything_is_written(empty, tmp
             athena(empty, checkpoints=kept).checkpoint("things")
     assert objects(empty, "") == before
     assert len(athena(empty, compacted=f"{location}_kept/").compact("things"))  # which nobody reads as the log
+
+
+def test_days_that_no_condition_could_tell_from_the_objects_beside_are_not_used_and_this_is_said(
+    empty, tmp_path, monkeypatch
+):
+    folder = lakes.write(tmp_path / "whole", lakes.records(1), "envelope", "dt=")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    location = put(empty, tmp_path, folder, files[:-4], 0)
+    declare(empty, lakes.glue_table("things", location, "envelope", lakes.records(1), "dt="))
+    wb, on_files = athena(empty, compacted=KEPT), Workbench(folder)
+    wb.compact("things")
+    put(empty, tmp_path, folder, files[-4:], 1)  # of which one is in the folder of a day that is compacted
+    monkeypatch.setattr(reading, "_LONGEST_CONDITION", 20)
+    result = wb.changes("things")
+    assert result.stats.objects == len(files)
+    (said,) = (note for note in result.stats.notes if "not used" in note)
+    assert said.startswith("2 compacted days from 2026-11-17 to 2026-11-18 not used, for no query could name")
+    for name in SOME:
+        if name != "quality":
+            same(QUESTIONS[name](wb), QUESTIONS[name](on_files))
+    session_of(empty).client("s3").delete_object(Bucket=BUCKET, Key=objects(empty, "data/things/")[0])
+    assert any("1 object of days that are not used: their" in note for note in wb.changes("things").stats.notes)
+
+
+def test_days_before_within_and_after_a_checkpoint(empty, tmp_path):
+    folder, files = halves(tmp_path)
+    half = len(files) // 2
+    assert [sum("day=18" in path.as_posix() for path in part) > 0 for part in (files[:half], files[half:])] == [
+        True
+    ] * 2
+    location = put(empty, tmp_path, folder, files[:half], 0)
+    declare(empty, lakes.glue_table("things", location, "envelope", lakes.records(1), lakes.SCHEMES[0]))
+    wb, on_files = athena(empty, compacted=KEPT, checkpoints=CHECKPOINTS, late_arrival="12h"), Workbench(folder)
+    wb.checkpoint("things")
+    put(empty, tmp_path, folder, files[half:], 1)
+    wb.compact("things")
+    for made_after in (False, True):
+        if made_after:  # of days, and one made of it, too
+            wb.checkpoint("things")
+        result = wb.latest_state("things", include_deleted=True)
+        assert "from the checkpoint" in result.stats.notes[0]
+        assert made_after or "compacted day" in result.stats.notes[1]
+        same(result.df, on_files.latest_state("things", include_deleted=True).df)
+        for name in SOME:
+            if name != "quality":
+                same(QUESTIONS[name](wb), QUESTIONS[name](on_files))
+    wb.close()
+
+
+def test_a_log_as_it_was_known_is_told_from_days(empty, compacted):
+    wb, folder = compacted
+    wb.compact("things")
+    for known_at in ("2026-11-17T23:59:59Z", "2026-11-18T03:30:00Z", "2026-11-18T10:00:01Z"):
+        known, on_files = athena(empty, compacted=KEPT, known_at=known_at), Workbench(folder, known_at=known_at)
+        for name in ("latest", "changes", "changes of an item", "versions"):
+            same(QUESTIONS[name](known), QUESTIONS[name](on_files))
+        assert any("compacted day" in note for note in known.changes("things").stats.notes)
+
+
+def test_what_days_hold_is_answered_without_the_objects_that_are_archived(empty, compacted, monkeypatch):
+    wb, folder = compacted
+    wb.compact("things")
+    listed = Catalog.listing
+
+    def archived(self, *args, **options):  # by a lifecycle rule, which changes nothing else of them
+        found = listed(self, *args, **options)
+        return replace(found, objects=[replace(item, archived=True) for item in found.objects])
+
+    monkeypatch.setattr(Catalog, "listing", archived)
+    fresh = athena(empty, compacted=KEPT)
+    for name in (*SOME, "undo"):
+        if name != "quality":
+            same(QUESTIONS[name](fresh), QUESTIONS[name](Workbench(folder)))
+    assert not len(fresh.compact("things"))
+
+
+@pytest.mark.parametrize("step", ["run", "register", "census", "add"])
+def test_a_run_that_is_killed_at_any_step_leaves_nothing_that_is_read(empty, compacted, monkeypatch, step):
+    """Nothing is cleared up, as after SIGKILL."""
+    wb, folder = compacted
+    killed = {
+        "run": (Catalog, "listing", 2),  # when all is written, and it is looked whether objects changed
+        "register": (Compactor, "_looked_at", 1),
+        "census": (Compactor, "_described", 1),
+        "add": (CompactedDays, "add", 1),
+    }
+    where, name, time = killed[step]
+    called, unpatched = iter(range(1, 100)), getattr(where, name)
+
+    def stop(*args, **options):
+        if next(called) == time:
+            raise KeyboardInterrupt
+        return unpatched(*args, **options)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(where, name, stop)
+        stopped.setattr(Compactor, "_remove", lambda self, log, days: None)
+        with pytest.raises(KeyboardInterrupt):
+            wb.compact("things")
+    wb.close()
+    left, fresh = len(objects(empty, "compacted/")), athena(empty, compacted=KEPT)
+    for name in ("changes", "latest", "quality's lag"):
+        same(QUESTIONS[name](fresh), QUESTIONS[name](Workbench(folder)))
+    assert len(fresh.compact("things")) == 2
+    assert fresh.changes("things").stats.objects == 0
+    same(fresh.changes("things").df, Workbench(folder).changes("things").df)
+    monkeypatch.setattr(compacting, "_now", lambda: datetime(2036, 1, 1, tzinfo=UTC))
+    fresh.compact("things")  # a day later what was left is removed
+    assert len(objects(empty, "compacted/")) < left + 2
+
+
+def test_two_that_compact_at_once_leave_one_good_state(empty, compacted):
+    _, folder = compacted
+    one, other = athena(empty, compacted=KEPT), athena(empty, compacted=KEPT)
+    with ThreadPoolExecutor(2) as pool:
+        made = [each.result() for each in [pool.submit(each.compact, "things") for each in (one, other)]]
+    assert any(len(each) == 2 for each in made)
+    for each in (athena(empty, compacted=KEPT), one, other):
+        result = each.changes("things")
+        assert result.stats.objects == 0
+        same(result.df, Workbench(folder).changes("things").df)
+    one.compact("things")
+    same(other.changes("things").df, Workbench(folder).changes("things").df)
+
+
+def test_a_day_of_which_objects_are_gone_and_changed(empty, compacted):
+    wb, folder = compacted
+    s3, keys = session_of(empty).client("s3"), objects(empty, "data/things/")
+    same(wb.changes("things").df, Workbench(folder).changes("things").df)
+    gone, changed, source = keys[1], keys[2], folder / keys[2].removeprefix("data/things/")
+    s3.delete_object(Bucket=BUCKET, Key=gone)
+    source.write_bytes(source.read_bytes() * 2)  # all of it is delivered once more: gzip takes one after the other
+    s3.upload_file(str(source), BUCKET, changed)
+    expected = Workbench(folder)
+    for again in (False, True):
+        if again:
+            wb.compact("things")
+        for name in ("changes", "latest", "changes in a window", "quality's lag", "versions"):
+            same(QUESTIONS[name](wb), QUESTIONS[name](expected))
+    assert wb.changes("things").stats.objects == 0
 
 
 def test_where_no_place_is_set_the_message_says_how(empty, tmp_path):
