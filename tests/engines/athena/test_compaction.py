@@ -285,6 +285,8 @@ def test_what_days_hold_is_answered_without_the_objects_that_are_archived(empty,
     for name in (*SOME, "undo"):
         if name != "quality":
             same(QUESTIONS[name](fresh), QUESTIONS[name](Workbench(folder)))
+    then = {"known_at": "2026-11-18T03:30:00Z"}  # which a part of a day tells
+    same(athena(empty, compacted=KEPT, **then).changes("things").df, Workbench(folder, **then).changes("things").df)
     assert not len(fresh.compact("things"))
 
 
