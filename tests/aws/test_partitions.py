@@ -368,6 +368,25 @@ def test_a_projection_tells_form_and_place():
     assert Partitions().within([()]) == "true"
 
 
+@pytest.mark.parametrize("end", ["9999-12-31", "9999/12", "9999", "NOW+9000YEARS"])
+def test_a_projection_without_an_end_is_read(end):
+    parameters = {"projection.dt.type": "date", "projection.dt.format": "yyyy-MM-dd"}
+    parameters |= {"projection.dt.range": f"2020-01-01,{end}"}
+    scheme = partitions_of([("dt", "string")], parameters, location=TOP)
+    assert scheme.values(f"{TOP}dt=2026-11-18/x.gz", TOP) == ("2026-11-18",)
+    assert scheme.values(f"{TOP}dt=2019-11-18/x.gz", TOP) is None
+
+
+def test_a_partition_of_the_last_day_there_is_tells_no_time_and_is_read():
+    places = {f"{TOP}dt={day}/": (day,) for day in ("2026-11-18", "9999-12-31")}
+    scheme = partitions_of([("dt", "string")], {}, places, TOP)
+    assert [scheme.interval(values) is None for values in places.values()] == [False, True]
+    found = duckdb.sql(
+        f"select * from (values ('2026-11-18'), ('9999-12-31')) as there(dt) where {scheme.within(places.values())}"
+    )
+    assert len(found.fetchall()) == 2
+
+
 def test_a_new_table_has_one_column_of_hours_over_the_folders_there_are():
     made = table_input("things", TOP, first=datetime(2021, 11, 18, 9))
     columns = [(each["Name"], each["Type"]) for each in made["PartitionKeys"]]

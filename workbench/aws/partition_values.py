@@ -86,14 +86,12 @@ def interval_of(units: Mapping[str, int]) -> tuple[datetime, datetime] | None:
     """
     try:
         start = datetime(units["Y"], units.get("m", 1), units.get("d", 1), units.get("H", 0))
-    except (KeyError, ValueError):
+        if "d" in units:
+            return start, start + timedelta(hours=1 if "H" in units else 24)
+        within = start.replace(day=28) if "m" in units else start.replace(month=12, day=28)
+        return start, (within + timedelta(days=4)).replace(day=1)
+    except (KeyError, ValueError, OverflowError):  # such as 9999-12-31, which says that there is no end
         return None
-    if "d" in units:
-        return start, start + timedelta(hours=1 if "H" in units else 24)
-    later = (
-        start.replace(day=28) + timedelta(days=4) if "m" in units else start.replace(month=12, day=31) + timedelta(1)
-    )
-    return start, later.replace(day=1)
 
 
 def ends_of(spans: Iterable[tuple[datetime, datetime]]) -> tuple[datetime, datetime]:

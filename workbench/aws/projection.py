@@ -61,7 +61,10 @@ def value_at(moment: datetime, form: str, units: str) -> str:
 def _range_end(text: str, present: datetime) -> datetime | None:
     """Read one end of a projection's range; None where it is not known."""
     if now := _NOW.fullmatch(text.strip()):
-        return present + int(now[2] or 0) * _LENGTHS[(now[3] or "DAY").upper()] * (-1 if now[1] == "-" else 1)
+        try:
+            return present + int(now[2] or 0) * _LENGTHS[(now[3] or "DAY").upper()] * (-1 if now[1] == "-" else 1)
+        except OverflowError:  # before or after all times there are
+            return None
     span = interval_of(dict(zip("YmdH", numbers_of(text), strict=False)))
     return span and span[0]
 

@@ -29,7 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from workbench import paths
 from workbench.aws import dynamodb
 from workbench.aws.dynamodb_values import Image, native_image
-from workbench.aws.errors import error_code, is_aws_error
+from workbench.aws.errors import is_aws_error
 from workbench.aws.session import Session
 from workbench.checks.check import Check
 from workbench.checks.clients import make_clients
@@ -287,8 +287,8 @@ class _Smoke:
                 except self.client.exceptions.ConditionalCheckFailedException:
                     self.note.unlink()
                     continue
-                except Exception as error:
-                    if error_code(error):  # DynamoDB has answered: it is not there
+                except ClientError as error:
+                    if _is_refused(error):
                         self.note.unlink()
                     raise
             written.append(item)
@@ -467,8 +467,18 @@ def redacted(text: str) -> str:
     'arn:aws:sts::…:assumed-role/… in account …'
     """
     text = re.sub(r"(?<!\d)\d{12}(?!\d)", "…", text)
-    text = re.sub(r"(:(?:assumed-role|user|role|federated-user)/)[^\s,;\"']+", r"\1…", text)
+    # Names may have commas: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    text = re.sub(r"(:(?:assumed-role|user|role|federated-user)/)[^\s;\"']+", r"\1…", text)
     return text.replace(str(Path.home()), "~")
+
+
+def _is_refused(error: ClientError) -> bool:
+    """Return whether a write was refused at its first try: only then is it certain that nothing was written.
+
+    An earlier try may have been written though its answer was lost, and so may one that ended in a fault of AWS's own.
+    """
+    told = error.response["ResponseMetadata"]
+    return told["HTTPStatusCode"] < 500 and told["RetryAttempts"] == 0
 
 
 def _on_aws(session: object) -> Session:

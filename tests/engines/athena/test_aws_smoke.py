@@ -299,6 +299,27 @@ def test_an_item_that_could_not_be_deleted_is_deleted_by_the_next_run(pump, wb, 
     assert items(pump.session) == []
 
 
+def test_an_item_whose_answer_was_lost_before_a_later_try_was_refused_is_deleted(pump, wb, empty, monkeypatch):
+    keep = aws_smoke._Smoke._keep
+
+    def noted(smoke: Any, item: Any) -> None:  # what the first try writes, though it is answered by a fault
+        keep(smoke, item)
+        pump.session.client("dynamodb").put_item(TableName="things", Item=item.image)
+        empty.faults.refuse("PutItem", "InternalServerError", "no", status=500)
+        empty.faults.refuse("PutItem", "AccessDeniedException", "no", status=403)
+
+    monkeypatch.setattr(aws_smoke._Smoke, "_keep", noted)
+    report = wb.check("things", aws_smoke=True, yes=True)
+    assert (row(report, "write")["status"], row(report, "delete")["detail"]) == ("failed", "the item is deleted")
+    assert items(pump.session) == []
+    assert not any(Path(wb.settings.home, "smoke").glob("*.json"))
+
+
+def test_no_part_of_who_asked_is_left_where_a_name_has_a_comma():
+    asked = "User: arn:aws:sts::123456789012:assumed-role/Analyst/doe,ada@example.com is not authorized"
+    assert aws_smoke.redacted(asked) == "User: arn:aws:sts::…:assumed-role/… is not authorized"
+
+
 def test_ctrl_c_deletes_the_item_and_what_a_killed_process_left_is_deleted_by_the_next(pump, wb, monkeypatch):
     left: list[tuple[Path, bytes, dict[str, Any]]] = []
 
