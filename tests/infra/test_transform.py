@@ -226,6 +226,17 @@ def handler_module() -> Any:
     return handler
 
 
+@pytest.mark.parametrize("more", [{}, {"tableName": "orders"}], ids=str)
+def test_a_row_goes_to_the_folder_of_the_table_that_it_is_read_as(more, monkeypatch):
+    monkeypatch.setenv("FOLDERS", "log")
+    monkeypatch.setenv("MODE", "envelope")
+    raw = record("INSERT", KEY, NOON, new=KEY) | {"tableName": "Customers-EU"}
+    data = base64.b64encode(json.dumps(canonical_change(raw) | more).encode()).decode()
+    (answer,) = handler_module().handler({"records": [{"recordId": "1", "data": data}]}, None)["records"]
+    assert answer["result"] == "Ok"
+    assert answer["metadata"] == {"partitionKeys": {"log": "customers_eu"}}
+
+
 @given(st.lists(st.text(max_size=6), min_size=1, max_size=3))
 @examples(200)
 def test_flat_columns_are_named_as_the_workbench_names_them_but_for_names_of_metadata(path):

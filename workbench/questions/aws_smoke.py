@@ -469,7 +469,8 @@ def redacted(text: str) -> str:
     text = re.sub(r"(?<!\d)\d{12}(?!\d)", "…", text)
     # Names may have commas: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     text = re.sub(r"(:(?:assumed-role|user|role|federated-user)/)[^\s;\"']+", r"\1…", text)
-    return text.replace(str(Path.home()), "~")
+    home = str(Path.home())
+    return text if home == "/" else text.replace(home, "~")  # it is / for a user of a container that has none
 
 
 def _is_refused(error: ClientError) -> bool:

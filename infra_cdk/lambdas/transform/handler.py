@@ -29,7 +29,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workbench.errors import RecordRefused
-from workbench.model.records import METADATA, canonical_change, log_name, parse_objects, plain_name, table_name
+from workbench.model.records import (
+    METADATA,
+    canonical_change,
+    layout_of_record,
+    log_name,
+    parse_objects,
+    plain_name,
+    table_name,
+)
 
 LARGEST_RESPONSE = 6_000_000
 """Bytes; Lambda's limit is 6 MB, as 6 * 1024 * 1024."""
@@ -87,7 +95,8 @@ def transform(data: object, write: Any, tables: set[str] | None = None) -> bytes
             raise value
         lines.append(write(value, text))
         if tables is not None:
-            tables.add(table_name(value))
+            is_raw = layout_of_record(value) == "raw"  # else it is a row, whose table is the one it will be read as
+            tables.add(table_name(value) if is_raw else canonical_change(value)["table_name"])
     if not lines:
         raise RecordRefused("empty")
     if write is _newline:

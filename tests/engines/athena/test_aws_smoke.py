@@ -320,6 +320,11 @@ def test_no_part_of_who_asked_is_left_where_a_name_has_a_comma():
     assert aws_smoke.redacted(asked) == "User: arn:aws:sts::…:assumed-role/… is not authorized"
 
 
+def test_a_report_of_who_has_no_home_keeps_its_slashes(monkeypatch):
+    monkeypatch.setenv("HOME", "/")
+    assert aws_smoke.redacted("s3://lake/data/things") == "s3://lake/data/things"
+
+
 def test_ctrl_c_deletes_the_item_and_what_a_killed_process_left_is_deleted_by_the_next(pump, wb, monkeypatch):
     left: list[tuple[Path, bytes, dict[str, Any]]] = []
 
