@@ -174,6 +174,9 @@ def one_table(
         if chosen and (len(named) > 1 or not silent):
             origin[column] = chosen
             parts = [part for part in parts if getattr(part, column) == chosen]
+    # One stream of several tables has a folder for Orders-EU and orders_eu alike: `workbench.model.records.log_name`.
+    if len(tables := sorted({part.table for part in parts if part.table})) > 1:
+        notes.append(f"changes of {len(tables)} tables are in this log and read as those of one: {', '.join(tables)}")
     chosen_table = Table(origin, tuple(parts), tuple(notes), place)
     _refuse_interleaved(chosen_table.schemas, table)
     return chosen_table
