@@ -15,5 +15,5 @@ def part(table: str) -> Part:
 
 def test_changes_of_two_tables_in_one_log_are_said():
     (note,) = one_table([part("orders_eu"), part("Orders-EU")], "orders_eu", None, None).notes
-    assert note == "changes of 2 tables are in this log and read as those of one: Orders-EU, orders_eu"
+    assert note == "changes of 2 tables are read as those of one (Orders-EU, orders_eu): set table_names for each"
     assert one_table([part("orders_eu"), part("orders_eu")], "orders_eu", None, None).notes == ()

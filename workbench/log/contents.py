@@ -176,7 +176,8 @@ def one_table(
             parts = [part for part in parts if getattr(part, column) == chosen]
     # One stream of several tables has a folder for Orders-EU and orders_eu alike: `workbench.model.records.log_name`.
     if len(tables := sorted({part.table for part in parts if part.table})) > 1:
-        notes.append(f"changes of {len(tables)} tables are in this log and read as those of one: {', '.join(tables)}")
+        mixed = ", ".join(tables)
+        notes.append(f"changes of {len(tables)} tables are read as those of one ({mixed}): set table_names for each")
     chosen_table = Table(origin, tuple(parts), tuple(notes), place)
     _refuse_interleaved(chosen_table.schemas, table)
     return chosen_table
