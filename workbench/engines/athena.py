@@ -47,7 +47,7 @@ from workbench.engines.census import census, contents_of, unreadable_of
 from workbench.engines.compacting import Compactor
 from workbench.engines.exported import stage
 from workbench.engines.ingest import register_functions
-from workbench.engines.kept_schemas import KeptSchemas, Seen, stamps
+from workbench.engines.kept_schemas import KeptSchemas, Seen
 from workbench.engines.reading import Reading
 from workbench.engines.scan import Window, refuse, window_of
 from workbench.engines.schemas import schema_of_rows, shapes_to_schema, unknown_in
@@ -58,7 +58,7 @@ from workbench.log.contents import Part, Schema, Table, alive_at, choice, merged
 from workbench.log.exports import Baseline, Export
 from workbench.log.known import as_known
 from workbench.log.manifests import Log
-from workbench.log.objects import SCHEMA, Object, Unreadable, arrival_of
+from workbench.log.objects import SCHEMA, Object, Unreadable, arrival_of, stamps
 from workbench.model.attribute_schema import Held
 from workbench.model.stream_views import View
 from workbench.model.times import END_OF_TIME, duration
@@ -293,7 +293,7 @@ class AthenaEngine(Engine):
                 found.merge(seen.held)
                 found.merge(day.held)
                 seen = Seen(seen.objects | day.objects, found, seen.unknown + day.unknown)
-        new = [item for item in reading.covered if (item.path, item.size, item.modified) not in seen.objects]
+        new = [item for item in reading.covered if item.stamp not in seen.objects]
         gone = checkpoint.objects - there - seen.objects if checkpoint else frozenset()
         asked = replace(reading, checkpoint=checkpoint if gone else None, chosen=new)
         texts = []

@@ -25,8 +25,8 @@ from workbench.engines.schemas import shapes_to_schema, unknown_in
 from workbench.errors import ParameterError, QueryError, ScanRefused, WorkbenchError
 from workbench.log.compaction import CompactedDay, CompactedDays
 from workbench.log.contents import Part, merged
-from workbench.log.manifests import Log, Stamp
-from workbench.log.objects import Object, Unreadable
+from workbench.log.manifests import Log
+from workbench.log.objects import Object, Stamp, Unreadable, stamps
 from workbench.model.attribute_schema import Held
 from workbench.model.times import duration
 from workbench.paths import split_s3_object
@@ -222,20 +222,20 @@ class Compactor:
                 continue
             before, of_day = current.get(number), by_day[number]
             stood_on = before.objects if before else frozenset()
-            new = [item for item in of_day if _stamp(item) not in held]
+            new = [item for item in of_day if item.stamp not in held]
             if not new and not (again and before):
                 continue
-            raw = [item for item in of_day if _stamp(item) in stood_on and not item.archived] if again else []
+            raw = [item for item in of_day if item.stamp in stood_on and not item.archived] if again else []
             raw = [*raw, *new]
             if archived := sum(item.archived for item in new):
                 notes.append(f"{number} is not compacted: {count(archived, 'object')} of it are in an archive of S3")
                 continue
             if not raw:
                 continue
-            read = {_stamp(item) for item in raw}
+            read = stamps(raw)
             # What is gone, or in an archive, is taken from the day as it was made before; what was replaced is not.
             kept = frozenset(
-                stamp for stamp in stood_on - read if stamp[0] not in there or _stamp(there[stamp[0]]) == stamp
+                stamp for stamp in stood_on - read if stamp[0] not in there or there[stamp[0]].stamp == stamp
             )
             self._catalog.look_for_names(log, raw[:: max(1, len(raw) // _SPELLED_BY)])
             keys = {"keys": [*self._settings.keys] if log.layout == "flat" else []}
@@ -317,12 +317,10 @@ class Compactor:
         log, day = listing.log, due.day.day
         noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
         now = self._catalog.listing(log, noon - timedelta(days=2), noon + timedelta(days=2))
-        before = {_stamp(item) for item in listing.objects}
+        before = stamps(listing.objects)
         of_day = [item for item in now.objects if (at := log.local_arrival(item)) and at.date() == day]
-        there = {_stamp(item) for item in now.objects}
-        changed = any(_stamp(item) not in before for item in of_day) or any(
-            _stamp(item) not in there for item in due.raw
-        )
+        there = stamps(now.objects)
+        changed = any(item.stamp not in before for item in of_day) or any(item.stamp not in there for item in due.raw)
         if changed:
             notes.append(f"{day} is not compacted, for its objects changed meanwhile: the next run does it")
         return changed
@@ -393,10 +391,6 @@ def _row(due: _Due, day: CompactedDay) -> tuple[Any, ...]:
 def _origin(log: LogTable) -> Log:
     """Tell where a log is: what is compacted is all of it, whatever is chosen."""
     return Log(log.location, log.location)
-
-
-def _stamp(item: Object) -> Stamp:
-    return item.path, item.size, item.modified
 
 
 def _now() -> datetime:

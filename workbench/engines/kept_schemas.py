@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from workbench.log.objects import Object
+from workbench.log.objects import Stamp
 from workbench.model.attribute_schema import Held
 from workbench.paths import write_atomically
 from workbench.text import file_name
@@ -22,12 +22,6 @@ from workbench.text import file_name
 FOLDER = "schemas"
 """The folder of `home`."""
 _VERSION = 1
-Stamp = tuple[str, int, int]
-
-
-def stamps(objects: Iterable[Object]) -> frozenset[Stamp]:
-    """Return what tells objects from each other, and from themselves before they changed."""
-    return frozenset((item.path, item.size, item.modified) for item in objects)
 
 
 @dataclass(frozen=True)

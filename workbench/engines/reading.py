@@ -12,8 +12,8 @@ from workbench.engines.scan import Window
 from workbench.errors import QueryError
 from workbench.log.checkpoints import Checkpoint
 from workbench.log.compaction import CompactedDay
-from workbench.log.manifests import Stamp, unreadable_by_path
-from workbench.log.objects import Object, Unreadable, arrival_of
+from workbench.log.manifests import unreadable_by_path
+from workbench.log.objects import Object, Stamp, Unreadable, arrival_of, stamps
 from workbench.sql.layouts import DaysRead, of_paths
 from workbench.text import count
 
@@ -79,7 +79,7 @@ class Reading:
     def covered(self) -> list[Object]:
         """All objects an answer stands on, but those that a checkpoint alone knows."""
         taken = {stamp for day in self.used_days for stamp in day.objects}
-        return [*self.listed, *(item for item in self.gone if _stamp(item) in taken)]
+        return [*self.listed, *(item for item in self.gone if item.stamp in taken)]
 
     @property
     def kept(self) -> list[Checkpoint | CompactedDay]:
@@ -99,8 +99,8 @@ class Reading:
     def _split(self) -> tuple[list[Object], list[CompactedDay], DaysRead, list[CompactedDay]]:
         """Tell what is read in the log, what in compacted days, and which of these no condition is short enough for."""
         every = self.chosen if self.chosen is not None else (*self.listed, *self.gone)
-        wanted = {_stamp(item): item for item in every if not (self.checkpoint and self.checkpoint.holds(item))}
-        gone = {_stamp(item) for item in self.gone}
+        wanted = {item.stamp: item for item in every if not (self.checkpoint and self.checkpoint.holds(item))}
+        gone = stamps(self.gone)
         raw, used, skipped, whole = dict(wanted), list[CompactedDay](), list[CompactedDay](), list[str]()
         hours, paths = set[str](), set[str]()
         for day in self.days:
@@ -151,7 +151,7 @@ class Reading:
         return [
             item.path
             for item in self.listed
-            if item.path not in wanted and _stamp(item) in self._held and self.log.values(item) in kept
+            if item.path not in wanted and item.stamp in self._held and self.log.values(item) in kept
         ]
 
     def _apart(self, objects: Sequence[Object]) -> str | None:
@@ -227,9 +227,9 @@ class Reading:
             )
         taken = {stamp for day in self.used_days for stamp in day.objects}
         lost = {stamp for day in skipped for stamp in day.objects} - taken
-        if gone := sum(_stamp(item) in taken for item in self.gone):
+        if gone := sum(item.stamp in taken for item in self.gone):
             notes.append(f"gone from the log: {count(gone, 'object')} of compacted days, whose changes still count")
-        if gone := sum(_stamp(item) in lost for item in self.gone):
+        if gone := sum(item.stamp in lost for item in self.gone):
             notes.append(
                 f"gone from the log: {count(gone, 'object')} of days that are not used: their changes are missing"
             )
@@ -240,7 +240,3 @@ def _named(some: Sequence[CompactedDay]) -> str:
     days = sorted(day.day for day in some)
     span = f"of {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
     return f"{count(len(days), 'compacted day')} {span}"
-
-
-def _stamp(item: Object) -> Stamp:
-    return item.path, item.size, item.modified

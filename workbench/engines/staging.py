@@ -34,7 +34,7 @@ from workbench.log.containers import FAILURE
 from workbench.log.contents import Part, merged
 from workbench.log.known import known_until
 from workbench.log.listing import Listing, list_source
-from workbench.log.objects import SCHEMA, Object, Unreadable, arrival_of, time_in_path
+from workbench.log.objects import SCHEMA, Object, Stamp, Unreadable, arrival_of, stamps, time_in_path
 from workbench.log.reader import read_changes
 from workbench.log.segments import Segment, object_number
 from workbench.log.store import LogStore
@@ -45,9 +45,6 @@ from workbench.sql.filters import like_key
 from workbench.sql.literals import identifier, literal
 from workbench.sql.templates import fill, load, part
 from workbench.text import count
-
-Stamp = tuple[str, int, int]
-"""What tells an object from another, and from itself before it changed: path, size, time of modification."""
 
 _ATTEMPTS = 3  # to read objects that are renamed or removed meanwhile
 _LOOKED_AT = 200  # changes at the beginning of an object that tell the zone of its name
@@ -203,15 +200,15 @@ class StagedLog:
         )
 
     def _infer_zone(self, objects: Sequence[Object]) -> Zone:
-        by_number = {str(self._number(_stamp(item))): item.path for item in objects} if self.store else {}
+        by_number = {str(self._number(item.stamp)): item.path for item in objects} if self.store else {}
         for segment in self._all_stored():
             for number, times in segment.facts.get(_TIMES, {}).items():
                 if number in by_number:
                     self._seen.setdefault(by_number[number], ChangeTimes(*map(datetime.fromisoformat, times)))
         for item in objects:
-            if self._seen_of.get(item.path) not in (None, _stamp(item)):  # it was replaced
+            if self._seen_of.get(item.path) not in (None, item.stamp):  # it was replaced
                 self._seen.pop(item.path, None)
-            self._seen_of[item.path] = _stamp(item)
+            self._seen_of[item.path] = item.stamp
         seen = sample_times([item for item in objects if item.arrival], self._seen, self._look)
         arrivals = ((time_in_path(Path(item.path).as_posix()), times) for item, times in seen)
         witnesses = [Witness(without_zone(by[0]), by[1], times) for by, times in arrivals if by]
@@ -253,12 +250,12 @@ class StagedLog:
 
     def lacks(self, objects: Collection[Stamp]) -> bool:
         """Return whether some objects are not in the log any more."""
-        return not {_stamp(item) for item in list_source(self.source, self._undated).objects}.issuperset(objects)
+        return not stamps(list_source(self.source, self._undated).objects).issuperset(objects)
 
     def is_stored(self) -> bool:
         """Return whether every object of the log has been read into the store."""
         stored = {stamp for each in self._all_stored() for stamp in each.objects}
-        return stored.issuperset(_stamp(item) for item in list_source(self.source, self._undated).objects)
+        return stored.issuperset(item.stamp for item in list_source(self.source, self._undated).objects)
 
     def linked(self, folder: Path) -> str:
         """Return a query of the deliveries that needs nothing but a folder, and whose rows stay what they are now.
@@ -350,14 +347,14 @@ class StagedLog:
     def arrivals(self) -> str:
         """Return a relation of the objects: object, their number, and arrival (UTC, null where not known)."""
         arrivals = [item.arrival and item.arrival.replace(tzinfo=None) for item in self.objects]
-        numbers = pa.array([self._number(_stamp(item)) for item in self.objects], pa.int64())
+        numbers = pa.array([self._number(item.stamp) for item in self.objects], pa.int64())
         rows = pa.table({"object": numbers, "arrival": pa.array(arrivals, pa.timestamp("us"))})  # noqa: F841
         self._con.execute("create or replace temp table arrivals as select * from rows")
         return "arrivals"
 
     def by_number(self) -> dict[int, Object]:
         """Return the objects by the numbers that deliveries have in the column `object`."""
-        return {self._number(_stamp(item)): item for item in self.objects}
+        return {self._number(item.stamp): item for item in self.objects}
 
     def reread(self) -> None:
         """Read the whole log line by line, for what only the slow reader can tell."""
@@ -414,7 +411,7 @@ class StagedLog:
 
     def _missing(self) -> list[Object]:
         """Look what there is of the objects, and return those that are not read yet."""
-        self._wanted = frozenset(map(_stamp, self.objects))
+        self._wanted = stamps(self.objects)
         self._stored, stored = [], set[Stamp]()
         if self.store and not self._lost:
             if damaged := self.store.damaged():
@@ -423,7 +420,7 @@ class StagedLog:
             stored = {stamp for each in self._stored for stamp in each.objects}
         in_memory = {stamp for each in self._in_memory for stamp in each.objects}
         self._forget_memory((in_memory - self._wanted) | (in_memory & stored))
-        return [item for item in self.objects if _stamp(item) not in stored and _stamp(item) not in in_memory]
+        return [item for item in self.objects if item.stamp not in stored and item.stamp not in in_memory]
 
     def _look_into(self, relation: str) -> tuple[Part, ...]:
         """Tell what a relation holds; the types of keys by the patterns of those seen, which is fastest."""
@@ -479,7 +476,7 @@ class StagedLog:
         self, store: LogStore | None, objects: Sequence[Object], readers: Mapping[Object, Reader]
     ) -> tuple[int, list[Object]]:
         changes = 0
-        numbers = {item: self._number(_stamp(item)) for item in objects}
+        numbers = {item: self._number(item.stamp) for item in objects}
         with _Writing(self._con, store) as writing:
             batch = self._ingest.read({item: readers[item] for item in objects}, numbers, writing.write)
             changed = [item for item in batch.objects if not _is_as_listed(item)]
@@ -487,10 +484,10 @@ class StagedLog:
             stored = [item for item in read if item not in batch.failed] if store else []
             if in_memory := [item for item in read if item not in stored]:
                 changes += self._keep_in_memory(batch, in_memory)
-            self._failed |= set(map(_stamp, batch.failed))  # another time they may be read
+            self._failed |= stamps(batch.failed)  # another time they may be read
             if stored and store:
                 if len(stored) < len(objects):
-                    query = f"select {COLUMNS_READ} from {batch.relation} where {self._only(map(_stamp, stored))}"
+                    query = f"select {COLUMNS_READ} from {batch.relation} where {self._only(stamps(stored))}"
                     batch.relation = writing.write(query)
                 segment = self._segment(batch, stored)
                 store.add(writing.hand_over(), segment)
@@ -500,9 +497,9 @@ class StagedLog:
     def _segment(self, batch: Batch, objects: Sequence[Object]) -> Segment:
         """Describe what was read of objects."""
         paths = {item.path for item in objects}
-        relation = f"(select * from {batch.relation} where {self._only(map(_stamp, objects))})"
+        relation = f"(select * from {batch.relation} where {self._only(stamps(objects))})"
         return replace(
-            self._described(relation, frozenset(map(_stamp, objects))),
+            self._described(relation, stamps(objects)),
             unreadable=tuple(each for each in batch.unreadable if each.object in paths),
             wrapped={path: counts for path, counts in batch.wrapped.items() if path in paths},
             lines=self._line_by_line,
@@ -561,7 +558,7 @@ class StagedLog:
 
     def _merge(self, store: LogStore) -> None:
         """Make one segment of several small ones of about the same size, the oldest first, and drop what is gone."""
-        there = frozenset(map(_stamp, self._undated.objects))
+        there = stamps(self._undated.objects)
         by_size: dict[int, list[Segment]] = {}
         gone = []
         for each in store.segments():
@@ -693,10 +690,6 @@ def _size_class(size: int) -> int:
     while size < least:
         number, least = number + 1, least // _MERGED
     return number
-
-
-def _stamp(item: Object) -> Stamp:
-    return item.path, item.size, item.modified
 
 
 def _is_as_listed(item: Object) -> bool:

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 from workbench.log.contents import Part
 from workbench.log.files import Files, LocalFiles
-from workbench.log.manifests import Log, Stamp, read_manifest, write_manifest
-from workbench.log.objects import Object, Unreadable
+from workbench.log.manifests import Log, read_manifest, write_manifest
+from workbench.log.objects import Object, Stamp, Unreadable, stamps
 from workbench.model.attribute_schema import Held
 from workbench.text import count, file_name, size
 
@@ -64,7 +64,7 @@ class Checkpoint:
 
     def holds(self, item: Object) -> bool:
         """Return whether it was made from an object."""
-        return (item.path, item.size, item.modified) in self.objects
+        return item.stamp in self.objects
 
     def notes(self, listed: Iterable[Object] | None, read: int) -> tuple[str, ...]:
         """Return notes on what an answer that begins with it stands on.
@@ -78,9 +78,7 @@ class Checkpoint:
         """
         notes = [f"from the checkpoint of {self.created:%Y-%m-%d %H:%M:%S} UTC on, and {count(read, 'later object')}"]
         there = list(listed) if listed is not None else []
-        other = (
-            self.objects - {(item.path, item.size, item.modified) for item in there} if listed is not None else set()
-        )
+        other = self.objects - stamps(there) if listed is not None else set()
         changed = len({path for path, *_ in other} & {item.path for item in there})
         if len(other) > changed:
             gone = f"{count(len(other) - changed, 'object')} of the checkpoint"
@@ -123,7 +121,7 @@ class Checkpoints:
         covered_objects = list(objects)
         arrived = max(item.arrival or datetime.fromtimestamp(item.modified / 1e9, UTC) for item in covered_objects)
         since = max(arrived - late, before.since) if before else arrived - late
-        covered = frozenset((item.path, item.size, item.modified) for item in covered_objects)
+        covered = stamps(covered_objects)
         checkpoint = Checkpoint(table, since, datetime.now(UTC), keys, log, "", 0, covered)
         return replace(checkpoint, place=f"{self.top(table)}checkpoint={checkpoint.id}/")
 

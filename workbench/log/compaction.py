@@ -20,8 +20,8 @@ from typing import Any
 
 from workbench.log.contents import Part
 from workbench.log.files import Files
-from workbench.log.manifests import DamagedManifest, Log, Stamp, read_manifest, write_manifest
-from workbench.log.objects import Object, Unreadable
+from workbench.log.manifests import DamagedManifest, Log, read_manifest, write_manifest
+from workbench.log.objects import Object, Stamp, Unreadable
 from workbench.model.attribute_schema import Held
 from workbench.text import file_name
 
@@ -62,7 +62,7 @@ class CompactedDay:
 
     def holds(self, item: Object) -> bool:
         """Return whether it was made from an object, as that is now."""
-        return (item.path, item.size, item.modified) in self.objects
+        return item.stamp in self.objects
 
     @property
     def manifest(self) -> str:

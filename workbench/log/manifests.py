@@ -20,11 +20,8 @@ import pyarrow.parquet as pq
 from workbench.errors import StoreError
 from workbench.log.contents import Part
 from workbench.log.files import Files
-from workbench.log.objects import Unreadable
+from workbench.log.objects import Stamp, Unreadable
 from workbench.model.attribute_schema import Held
-
-Stamp = tuple[str, int, int]
-"""An object's path, size and time of modification."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,10 @@ _ARRIVAL = re.compile(r"(?:^|[/=])(\d{4})[/-](?:month=)?(\d\d)[/-](?:day=)?(\d\d
 _NAMED = re.compile(r"-(\d{4})-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-[^/]*\Z")
 
 
+Stamp = tuple[str, int, int]
+"""An object's path, size and time of modification."""
+
+
 @dataclass(frozen=True)
 class Object:
     """One stored object: a file of change records."""
@@ -45,6 +49,16 @@ class Object:
     """When its oldest record arrived, in UTC: by its name, else the hour of its partition; None where neither tells."""
     archived: bool = field(default=False, compare=False)
     """Whether it is in a storage class of S3's that has to be restored before it can be read."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """What tells it from other objects, and from itself before it changed."""
+        return self.path, self.size, self.modified
+
+
+def stamps(objects: Iterable[Object]) -> frozenset[Stamp]:
+    """Return what tells objects from each other, and from themselves before they changed."""
+    return frozenset(item.stamp for item in objects)
 
 
 @dataclass(frozen=True)
