@@ -8,13 +8,18 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from botocore.loaders import create_loader
 
 from tests.helpers import SHARED, profiles
+from tests.helpers.browser import started
 from workbench.engines.duckdb import DuckDBEngine
 from workbench.log.store import LogStore
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 profiles.register()
 NEEDS = {"aws_server": "server", "server": "server", "processes": "process", "public_history": "slow"}
@@ -102,3 +107,10 @@ def aws_server() -> Iterator[str]:
     moto.start()
     yield "http://{}:{}".format(*moto.get_host_and_port())
     moto.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(processes: None) -> Iterator[Browser]:
+    """A browser, one a module: make what runs a notebook before it is asked for, see `tests.helpers.browser`."""
+    with started() as browser:
+        yield browser
