@@ -41,18 +41,19 @@ def zone_of(name: str) -> ZoneInfo:
         raise ParameterError(f"{name!r} is no time zone: use a name like UTC or Europe/Berlin") from error
 
 
-def instant(value: Moment, timezone: str = "UTC") -> datetime:
+def instant(value: Moment, timezone: str = "UTC", at: datetime | None = None) -> datetime:
     """Read an instant, in `timezone` where it names no zone, and return it in UTC.
 
     It is a datetime, or text: ISO 8601, also with a zone's name after it, ``now``, ``today`` and ``yesterday`` (the
-    beginning of that day), or so long before now: ``-7d``, ``-1h30m``, ``-1mo``.
+    beginning of that day), or so long before now: ``-7d``, ``-1h30m``, ``-1mo``. What counts as now is `at`, where
+    several instants are to be told by one.
 
     >>> instant("2026-11-01T12:00+01:00"), instant("2026-11-01", "Europe/Berlin")
     (datetime.datetime(2026, 11, 1, 11, 0, tzinfo=datetime.timezone.utc),
      datetime.datetime(2026, 10, 31, 23, 0, tzinfo=datetime.timezone.utc))
     """
     zone = zone_of(timezone)
-    moment = _read_text(value.strip(), zone) if isinstance(value, str) else value
+    moment = _read_text(value.strip(), zone, at or now()) if isinstance(value, str) else value
     if isinstance(moment, pd.Timestamp):
         moment = moment.to_pydatetime(warn=False)
     if not isinstance(moment, datetime) or pd.isna(moment):
@@ -105,14 +106,14 @@ def _units(text: str) -> list[tuple[str, str]]:
     return [(unit, count) for count, unit in re.findall(_LENGTH, text)] if whole else []
 
 
-def _read_text(text: str, zone: ZoneInfo) -> datetime:
+def _read_text(text: str, zone: ZoneInfo, at: datetime) -> datetime:
     if text.lower() in _DAYS:
         ago = _DAYS[text.lower()]
-        wall = now().astimezone(zone).replace(tzinfo=None)
+        wall = at.astimezone(zone).replace(tzinfo=None)
         midnight = pd.Timestamp(wall).normalize().to_pydatetime()
-        return now() if ago is None else midnight - pd.Timedelta(days=ago).to_pytimedelta()
+        return at if ago is None else midnight - pd.Timedelta(days=ago).to_pytimedelta()
     if text.startswith("-") and (parts := _units(text[1:])):
-        return _before_now(parts, zone, text)
+        return _before(at, parts, zone, text)
     iso, name = text, ""
     if named := re.fullmatch(r"(.*\d)\s+([A-Za-z][\w+/-]*)", text):  # as this program prints times: … UTC
         iso, name = named.groups()
@@ -125,14 +126,14 @@ def _read_text(text: str, zone: ZoneInfo) -> datetime:
     return moment.replace(tzinfo=zone_of(name)) if name else moment
 
 
-def _before_now(parts: list[tuple[str, str]], zone: ZoneInfo, text: str) -> datetime:
-    """Go back from now: months by the calendar of the zone, the rest as time passes."""
+def _before(at: datetime, parts: list[tuple[str, str]], zone: ZoneInfo, text: str) -> datetime:
+    """Go back from an instant: months by the calendar of the zone, the rest as time passes."""
     months = [count for unit, count in parts if unit == "mo"]
     rest = "".join(count + unit for unit, count in parts if unit != "mo")
     if not all(count.isdigit() for count in months):
         raise ParameterError(f"{text!r} is not an instant: months are whole numbers, like -1mo")
     try:
-        moment = pd.Timestamp(now())
+        moment = pd.Timestamp(at)
         if months:
             moment = moment.tz_convert(zone) - pd.DateOffset(months=sum(map(int, months)))
         return (moment - (duration(rest) if rest else pd.Timedelta(0))).to_pydatetime()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -60,6 +60,8 @@ class Headline(_Part):
     """None where there is none: no share of nothing."""
     text: str
     """The number as it is shown."""
+    kind: Literal["number", "share", "seconds"] = "number"
+    """What the number is, by which two of them are compared: 0.05 of a share is 5 %, a length of time is in seconds."""
 
 
 class Alert(_Part):
