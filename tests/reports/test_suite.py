@@ -119,7 +119,8 @@ def test_parameters_take_the_times_and_lists_of_toml(tmp_path):
         ("[reports]", "reports is {}: "),
         ("[reports.a\n", "cannot be read: Expected ']' at the end of a table declaration (at line 1, column 11)"),
         ("[report.a]\nnotebook = '02_latest_state'", "there is no key report. Did you mean 'reports'?"),
-        ("[reports.a]\ntable = 'x'", "reports.a.notebook is missing"),
+        ("[reports.a]\ntables = ['x']", "reports.a.notebook is missing"),
+        ("[reports.a]\ntable = 'x'", "there is no key reports.a.table. Did you mean 'tables'?"),
         (
             "[reports.a]\nnotebook = '02_latest_state'\nwindows = 'x'",
             "there is no key reports.a.windows. Did you mean 'window'?",
