@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from workbench.text import plain
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
 
 _HERE = Path(__file__).with_name("templates")
 
@@ -27,3 +33,66 @@ def fragment(name: str, **values: object) -> str:
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
     page = template.render(css=(_HERE / "fragments.css").read_text(encoding="utf-8"), **values)
     return plain(page, keep="\n")
+
+
+def as_table(frame: pd.DataFrame) -> Styler:
+    """Show a frame in a notebook as answers are shown: values as on the command line, rows without numbers.
+
+    Times are in UTC (`Z`) or tell their zone, lengths of time are in words, everything is escaped. It is for the small
+    frames that a notebook makes of an answer; an answer shows itself.
+
+    Parameters
+    ----------
+    frame
+        Rows to show. An index with a name is shown, one that only counts rows is not.
+
+    Returns
+    -------
+    pandas.io.formats.style.Styler
+        What a notebook and a report show as a table.
+
+    Examples
+    --------
+    >>> waiting = pd.DataFrame({"order": ["<o-1>"], "since": [pd.Timestamp("2026-11-01T12:00Z")]}, index=[7])
+    >>> text = as_table(waiting).to_html()
+    >>> "&lt;o-1&gt;" in text, "2026-11-01 12:00:00Z" in text, ">7<" in text
+    (True, True, False)
+    """
+    frame = frame.reset_index(drop=True) if _counts_rows(frame.index) else frame
+    styled = frame.style.format(_written).format_index(_written, axis="columns").format_index(_written, axis="index")
+    return styled.hide(axis="index") if _counts_rows(frame.index) else styled
+
+
+def first_rows(frame: pd.DataFrame, most: int) -> str:
+    """Return a frame as an HTML table, its first and last rows where there are more than `most`, as `as_table` has it.
+
+    >>> ">0<" in first_rows(pd.DataFrame({"a": [1]}), 20)
+    False
+    """
+    shown = frame if len(frame) <= most else pd.concat([frame.head(most // 2), frame.tail(most // 2)])
+    shown = pd.DataFrame(
+        {at: list(map(_cell, shown.iloc[:, at].astype(object))) for at in range(len(frame.columns))},
+        index=shown.index,
+        columns=range(len(frame.columns)),
+        dtype=object,
+    ).set_axis([plain(str(name)) for name in frame.columns], axis="columns")
+    if len(frame) > most:
+        skipped = pd.DataFrame([["…"] * len(frame.columns)], index=["…"], columns=shown.columns)
+        shown = pd.concat([shown.head(most // 2), skipped, shown.tail(most // 2)])
+    with pd.option_context("display.html.use_mathjax", False, "display.max_colwidth", None):  # `$` begins no formula
+        text = shown.to_html(border=0, index=not _counts_rows(frame.index))
+    return plain(text, keep="\n")
+
+
+def _counts_rows(index: pd.Index[Any]) -> bool:
+    return index.name is None and pd.api.types.is_integer_dtype(index.dtype)
+
+
+def _cell(value: Any) -> str:
+    from workbench.terminal import cell  # rich, which only what is shown needs
+
+    return plain(cell(value))
+
+
+def _written(value: Any) -> str:
+    return escape(_cell(value))

@@ -16,7 +16,7 @@ from workbench.log.known import as_known
 from workbench.log.objects import Unreadable
 from workbench.progress import in_notebook
 from workbench.questions import writers
-from workbench.questions.html import small_print
+from workbench.questions.html import first_rows, small_print
 from workbench.questions.large import Frame, whole_of
 from workbench.questions.masking import REDACTED, How, hide, names_masked
 from workbench.text import count, plain, size
@@ -304,9 +304,7 @@ class Result:
         }
 
     def _repr_html_(self) -> str:
-        with pd.option_context("display.html.use_mathjax", False):  # else a text with two $ in it becomes a formula
-            table = self.df.to_html(max_rows=20, border=0)
-        return plain(table, keep="\n") + small_print(self.summary)
+        return first_rows(self.df, 20) + small_print(self.summary)
 
     def __repr__(self) -> str:
         """Say what was asked and what came, without a value of the data, and so that nothing acts on a terminal."""

@@ -367,8 +367,10 @@ class Binder(Expressions):
         raise self.error(node, f"there is no table {name!r}; {self._there_are()}.{did_you_mean(name, known)}")
 
     def _there_are(self) -> str:
+        if not (tables := self._catalog.tables()):
+            return "there are none at all: make some by `workbench generate persons`, or name a log (source=, --source)"
         kinds = ", ".join(f'"T{suffix}"' for suffix in KINDS if suffix)
-        return f"there are {', '.join(self._catalog.tables()) or 'no tables'}, and for each table T {kinds}"
+        return f"there are {', '.join(tables)}, and for each table T {kinds}"
 
     def _as_of(self, version: exp.Expr, relation: Relation) -> datetime:
         given = version.args.get("expression")
