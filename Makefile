@@ -1,11 +1,16 @@
-# Each target makes its virtual environment itself, and makes it again where the dependencies changed.
+# Each target makes its virtual environment itself, and makes it again where the dependencies changed: what runs notebooks
+# first, the tools of who works on the workbench when they are needed.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+LAB := $(VENV)/.lab
 READY := $(VENV)/.ready
 INFRA := $(VENV)/.infra
 DOCS := $(VENV)/.docs
 BENCH := $(VENV)/.bench
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+UV ?= $(or $(shell command -v uv),$(BIN)/uv)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test-fast test test-infra test-trino engines lab lint docs pictures bench synth constraints hooks wheel clean
@@ -13,31 +18,48 @@ BENCH := $(VENV)/.bench
 help:           ## what can be made
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(READY): pyproject.toml constraints.txt
+, := ,
+# Installs the extras $(1), and says what and how long: by uv, the one there is or else one brought along, which does it in a
+# tenth of pip's time and is told where pip looks. The stamp is there only where that went well: a pipe would not tell.
+define install
+	@rm -f $@; began=$$(date +%s); \
+	echo "Installing [$(1)] into $(VENV), at the versions of constraints.txt; this is done once"; \
+	test -x "$(UV)" || $(PIP) install --quiet --no-deps -c constraints.txt uv; \
+	mirror="$${PIP_INDEX_URL:-$$($(PIP) config get global.index-url 2>/dev/null)}"; test -z "$$mirror" || \
+		export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$mirror}"; \
+	export UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" UV_SYSTEM_CERTS="$${UV_SYSTEM_CERTS:-true}"; \
+	{ test -x "$(UV)" && "$(UV)" pip install --python $(BIN)/python -c constraints.txt -e '.[$(1)]' 2>&1 && touch $@; } \
+		| grep -v '^ [-+~] \|^ Downloaded'; \
+	test -e $@ || { echo "uv did not manage; pip tries, which takes some minutes"; \
+		$(PIP) install -c constraints.txt -e '.[$(1)]' && touch $@; } | grep -v '^Requirement already'; \
+	test -e $@ || { echo "Nothing is installed: see above; once a package index is reached, the same again goes on"; exit 1; }; \
+	echo "Installed in $$(( $$(date +%s) - began )) s"
+endef
+
+$(LAB): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; name it: make PYTHON=…"; exit 1; }
 	@test -x $(BIN)/python && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev]'
-	@touch $@
+	$(call install,lab)
+
+$(READY): $(LAB)
+	$(call install,lab$(,)dev)
 
 $(INFRA): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev,infra]'
-	@touch $@
+	$(call install,lab$(,)dev$(,)infra)
 
 $(DOCS): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev,docs]'
-	@touch $@
+	$(call install,lab$(,)dev$(,)docs)
 
 $(BENCH): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev,bench]'
-	@touch $@
+	$(call install,lab$(,)dev$(,)bench)
 
-demo: $(READY)  ## two generated tables, six reports: what this is, in two minutes
+demo: $(LAB)    ## two generated tables, six reports: what this is, in two minutes
 	@$(BIN)/workbench demo
 
 # Jupyter starts a notebook in its own folder, and the lake is here. It refuses to be run by root, as in a container,
 # unless it is told to, and would rather take another Python's kernel of that name than that of .venv.
 ROOT = $(shell test "$$(id -u)" != 0 || echo --allow-root)
-lab: $(READY)   ## JupyterLab on the notebooks
+lab: $(LAB)     ## JupyterLab on the notebooks
 	@WORKBENCH_HOME="$(CURDIR)/.workbench" JUPYTER_PATH= JUPYTER_PREFER_ENV_PATH=1 \
 		$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. $(ROOT) $(LABFLAGS) notebooks/02_latest_state.ipynb
 

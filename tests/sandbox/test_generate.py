@@ -238,6 +238,30 @@ def test_orders_move_on_through_their_states_with_totals_authors_and_versions(or
     assert len(stuck) > 10
 
 
+def test_in_a_bad_night_a_job_cancels_orders_beside_the_other_changes(tmp_path):
+    said = make(tmp_path, "orders", changes=3_000, bad_night=True, **CLEAN)
+    night = datetime(2026, 1, 11, 2, 10)
+    wb = Workbench(home=tmp_path, source=str(tmp_path / "lake/data"))
+    changes = wb.changes("orders").df
+    by_job = changes[(changes["new.updated_by"] == "job:clean-up") & (changes["new.version"] > changes["old.version"])]
+    assert len(by_job) == said.changes - 3_000 > 5
+    assert len(changes) == said.changes
+    assert set(by_job["old.status"]) == {"paid"}
+    assert set(by_job["new.status"]) == {"cancelled"}
+    assert set(by_job["new.paid_with"]) == {"invoice"}
+    made = by_job["ts"].dt.tz_localize(None)
+    assert night <= made.min() <= made.max() < night + timedelta(minutes=2)
+    undone = wb.undo(
+        "orders", start=str(night), end=str(night + timedelta(minutes=2)), actor_is="updated_by=job:clean-up"
+    )
+    assert len(undone.df) == len(by_job)
+    assert not wb.data_quality("orders").gaps.size  # who writes afterwards has found what the job left
+    assert make(tmp_path, "orders", changes=3_000, bad_night=True, **CLEAN).kept
+    with pytest.raises(StoreError, match="made with other arguments"):
+        make(tmp_path, "orders", changes=3_000, **CLEAN)
+    wb.close()
+
+
 def test_changes_follow_the_hours_of_the_day_and_rest_at_weekends(tmp_path):
     clean = made(tmp_path, "persons", changes=5_000, **CLEAN)
     times = [datetime.fromisoformat(change["ts"]) for change in clean.changes]
@@ -372,6 +396,8 @@ def test_the_layout_is_the_one_asked_for(tmp_path, layout):
         ({"items": 11, "changes": 10}, "items=11"),
         ({"start": END, "end": START}, "the span is empty"),
         ({"layout": "xml", "replace": True}, "no layout 'xml'"),
+        ({"bad_night": True}, "bad_night is told of orders, not of persons"),
+        ({"dataset": "orders", "bad_night": True, "start": END - timedelta(hours=20)}, "no night in the span"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused_before_anything_is_made(tmp_path, wrong, told):

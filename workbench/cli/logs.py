@@ -103,6 +103,7 @@ def tables(as_json: bool, **where: Any) -> None:
 @click.option("--late", type=float, default=0.01, show_default=True, help="Share delivered hours late.")
 @click.option("--reordered", type=float, default=0.02, show_default=True, help="Share delivered after newer ones.")
 @click.option("--same-instant", type=float, default=0.03, show_default=True, help="Share that carry one time.")
+@click.option("--bad-night", is_flag=True, help="Orders: a job cancels some by mistake, to be taken back.")
 @click.option(
     "--layout",
     type=click.Choice(["envelope", "parquet", "raw"]),

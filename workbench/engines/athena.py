@@ -146,6 +146,8 @@ class AthenaEngine(Engine):
 
         if options.pop("replace", False):
             raise ParameterError("replace is for the embedded lake: a table of DynamoDB is not removed by this")
+        if options.pop("bad_night", False):
+            raise ParameterError("bad_night is for the embedded lake: leave it out")
         faults = ("duplicates", "late", "reordered", "layout", "keep")
         return dynamodb_writer.write(
             self.session, dataset, **{name: given for name, given in options.items() if name not in faults}

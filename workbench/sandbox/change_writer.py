@@ -50,6 +50,9 @@ class Dataset(Protocol):
     def changed(self, item: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Make the item's next version, which differs."""
 
+    def spoilt(self, item: dict[str, Any], now: datetime) -> dict[str, Any] | None:
+        """Make what a job that is wrong leaves of the item; None where it leaves it alone."""
+
 
 def span_of(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
     """Return the span of the changes: by default, the seven days before the last full hour.
@@ -92,14 +95,46 @@ def times_within(rng: random.Random, span: tuple[datetime, datetime], changes: i
     return sorted(at if at < span[1] else span[0] + timedelta(microseconds=rng.randrange(micros)) for at in drawn)
 
 
-def write_changes(writer: Writer, times: list[datetime], same_instant: float, done: Callable[[int], object]) -> None:
-    """Make a change at each of the times, a share of them in bursts of one item at one instant."""
+def last_night(span: tuple[datetime, datetime]) -> datetime:
+    """Return the last ten past two, UTC, that has a day of the span before it and six hours after it.
+
+    Raises
+    ------
+    ParameterError
+        Where there is none.
+
+    >>> last_night((datetime(2026, 11, 11, tzinfo=UTC), datetime(2026, 11, 18, tzinfo=UTC))).isoformat()
+    '2026-11-17T02:10:00+00:00'
+    """
+    latest = span[1] - timedelta(hours=6)
+    night = latest.replace(hour=2, minute=10, second=0, microsecond=0)
+    night -= timedelta(days=night > latest)
+    if night - span[0] < timedelta(days=1):
+        raise ParameterError("there is no night in the span for bad_night: let it be two days and a half, or more")
+    return night
+
+
+def write_changes(
+    writer: Writer,
+    times: list[datetime],
+    same_instant: float,
+    done: Callable[[int], object],
+    bad_night: datetime | None = None,
+) -> None:
+    """Make a change at each of the times, a share of them in bursts of one item at one instant.
+
+    With `bad_night`, a job that is wrong writes then, beside these changes.
+    """
     bursts = same_instant / (2.25 - 1.25 * same_instant)  # a burst makes 2.25 changes on average
+    over: datetime | None = None
     while writer.left:
         before = writer.left
         with writer.store.bulk():
             while writer.left and before - writer.left < _BULK:
                 now = times[len(times) - writer.left]
+                if bad_night and now >= bad_night:
+                    over, bad_night = writer.spoil(bad_night), None
+                now = max(now, over or now)
                 if writer.rng.random() < bursts and writer.spare >= 3:
                     writer.burst(now)
                 else:
@@ -111,7 +146,7 @@ class Writer:
     """Makes changes of the items of one table, one by one or several at one instant."""
 
     def __init__(self, store: Store, table: str, data: Dataset, rng: random.Random, items: int, changes: int) -> None:
-        self.store, self.rng, self.left, self.inserted = store, rng, changes, 0
+        self.store, self.rng, self.left, self.inserted, self.spoilt = store, rng, changes, 0, 0
         self._table, self._data, self._items = table, data, items
         self._live: list[dict[str, Any]] = []
         self._gone: list[dict[str, Any]] = []
@@ -159,6 +194,16 @@ class Writer:
         else:
             self._remove(at, now)
             self._put(self._gone.pop(), now)
+
+    def spoil(self, night: datetime) -> datetime:
+        """Have a job change what it takes for something else, within two minutes; return when it was over."""
+        left = [(at, item) for at, item in enumerate(self._live) if self._data.spoilt(item, night)]
+        for number, (at, item) in enumerate(left):
+            now = night + number / len(left) * timedelta(minutes=2)
+            spoilt = self._data.spoilt(item, now) or item
+            self.store.put_item(self._table, spoilt, now=now)
+            self._live[at], self.spoilt = spoilt, self.spoilt + 1
+        return night + timedelta(minutes=2)
 
     def _pick(self) -> int:
         at = int(len(self._live) * self.rng.random() ** 3)  # a few items change much more often than most

@@ -98,6 +98,9 @@ class _Persons:
             new["loyalty"] = {"level": rng.choice(("bronze", "silver", "gold")), "points": rng.randrange(5_000)}
         return new
 
+    def spoilt(self, item: dict[str, Any], now: datetime) -> dict[str, Any] | None:
+        return None
+
     def _address(self) -> dict[str, Any]:
         city, postcode = self._rng.choice(self._cities)
         return {"street": self._rng.choice(self._streets), "city": city, "postcode": postcode}
@@ -139,6 +142,9 @@ class _Heartrate:
     def changed(self, item: dict[str, Any], now: datetime) -> dict[str, Any]:
         beat = item["HeartRate"]
         return item | {"HeartRate": beat + self._rng.choice((-3, -2, -1, 1, 2, 3)), "corrected": True}
+
+    def spoilt(self, item: dict[str, Any], now: datetime) -> dict[str, Any] | None:
+        return None
 
 
 class _Orders:
@@ -238,6 +244,13 @@ class _Orders:
                 order["note"] = rng.choice(("called", "wrote back", "address confirmed", "invoice sent again"))
                 return self._written(order, now, rng.choice(self._support))
         return self._written(order, now, "shop")
+
+    def spoilt(self, item: dict[str, Any], now: datetime) -> dict[str, Any] | None:
+        """Cancel what is paid by invoice and waits for six hours, as were it not paid at all."""
+        waits = item["updated_at"] < _iso(now - timedelta(hours=6))
+        if item["status"] != "paid" or item["paid_with"] != "invoice" or not waits:
+            return None
+        return self._written(item | {"status": "cancelled"}, now, "job:clean-up")
 
     def _line(self) -> dict[str, Any]:
         number = self._rng.randrange(len(self._goods))

@@ -20,7 +20,7 @@ from workbench.errors import ParameterError, StoreError, did_you_mean
 from workbench.lock import alone
 from workbench.progress import tqdm_options
 from workbench.sandbox import Faults, ItemStore, deliver
-from workbench.sandbox.change_writer import Writer, span_of, times_within, write_changes
+from workbench.sandbox.change_writer import Writer, last_night, span_of, times_within, write_changes
 from workbench.sandbox.database import note_of
 from workbench.sandbox.datasets import DATASETS, check
 from workbench.sandbox.delivery import DeliveryFormat
@@ -64,6 +64,7 @@ def generate(
     late: float = 0.01,
     reordered: float = 0.02,
     same_instant: float = 0.03,
+    bad_night: bool = False,
     layout: DeliveryFormat = "envelope",
     replace: bool = False,
     keep: bool = False,
@@ -88,6 +89,10 @@ def generate(
         Shares of the changes delivered twice, hours late, or minutes late, after newer ones.
     same_instant
         Share of the changes made in bursts that carry one time.
+    bad_night
+        Orders only: at ten past two of the last night, UTC, a job (``updated_by`` is ``job:clean-up``) cancels
+        orders that are paid by invoice, as were they not paid. These changes come beside the others, for an undo to
+        take them back.
     replace
         Make a table anew that is there already with other arguments.
     keep
@@ -109,13 +114,15 @@ def generate(
             f"{did_you_mean(layout, get_args(DeliveryFormat))}"
         )
     span = span_of(start, end)
+    if bad_night and dataset != "orders":
+        raise ParameterError(f"bad_night is told of orders, not of {dataset}: leave it out")
+    night = last_night(span) if bad_night else None
     shares = {"duplicates": duplicates, "late": late, "reordered": reordered, "same_instant": same_instant}
     for name, share in shares.items():
         if not 0 <= share <= 0.5:
             raise ParameterError(f"{name}={share} is no share: 0 to 0.5")
-    arguments = json.dumps(
-        [items, changes, seed, start, end, duplicates, late, reordered, same_instant, layout], default=str
-    )
+    drawn = [items, changes, seed, start, end, duplicates, late, reordered, same_instant, layout]
+    arguments = json.dumps(drawn + [bad_night] * bad_night, default=str)
     with alone(lake, f"{dataset}.generating", f"making the table {dataset!r} in {lake}"):
         folder, note = lake / "data" / dataset, json.loads(store.note(dataset) or "{}")
         whole = "generated" in note and folder.exists()
@@ -137,6 +144,7 @@ def generate(
             seed,
             span,
             same_instant,
+            night,
             Faults(duplicates, late, reordered),
             layout,
             progress,
@@ -160,6 +168,7 @@ def _make(
     seed: int,
     span: tuple[datetime, datetime],
     same_instant: float,
+    night: datetime | None,
     faults: Faults,
     layout: DeliveryFormat,
     progress: bool,
@@ -186,7 +195,7 @@ def _make(
     with bar:
         writer = Writer(store, table, data, rng, items or max(1, int(changes * data.items_a_change)), changes)
         with _drawn_ids(store, rng):
-            write_changes(writer, times_within(rng, span, changes), same_instant, bar.update)
+            write_changes(writer, times_within(rng, span, changes), same_instant, bar.update, night)
         bar.set_description(f"{table}: deliveries")
         delivered = deliver(
             store, lake, table, layout=layout, buffer_seconds=900, faults=faults, seed=seed, progress=bar.update
@@ -194,7 +203,7 @@ def _make(
     generated = Generated(
         table,
         writer.inserted,
-        changes,
+        changes + writer.spoilt,
         delivered.deliveries,
         delivered.objects,
         round(time.perf_counter() - started, 2),
