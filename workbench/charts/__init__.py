@@ -1,9 +1,10 @@
-"""Charts: a DataFrame in, an Axes out; the title says the finding.
+"""Charts: an answer or its DataFrame in, an Axes out; the title says the finding.
 
 Nothing here goes through pyplot, so no global state changes and nothing is drawn twice: each chart has a
 figure of its own, and its Axes shows that figure when it is the last line of a notebook cell. To keep one:
-``ax.figure.savefig("changes.png", dpi=200)``. Which chart shows the answer to which question is a table,
-`workbench.charts.of_questions`.
+``ax.figure.savefig("changes.png", dpi=200)``, or `as_svg` for a page: it may be narrow, and dark. Which chart shows the
+answer to which question is a table, `workbench.charts.of_questions`; an answer brings its frame and its table along:
+``change_frequency(wb.change_frequency("persons"))``.
 
 >>> import pandas as pd
 >>> hours = pd.date_range("2026-11-01", periods=3, freq="1h", tz="UTC")
@@ -19,8 +20,10 @@ from workbench.charts.lifetimes import cohorts, survival
 from workbench.charts.moves import transitions_flows, transitions_matrix, trend
 from workbench.charts.of_questions import charts_of
 from workbench.charts.profiles import profile
+from workbench.charts.svg import as_svg
 
 __all__ = [
+    "as_svg",
     "attribute_heatmap",
     "change_frequency",
     "charts_of",

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from workbench.charts._style import MUTED, percent, room, titled
+from workbench.charts._style import FAINT, MUTED, percent, room, titled
 from workbench.text import count
 
 UNITS = {  # seconds: what a bucket of that length is called, and pandas' name for it
@@ -32,7 +32,7 @@ UNITS = {  # seconds: what a bucket of that length is called, and pandas' name f
 
 def empty(ax: Axes, df: pd.DataFrame, title: str | None, subject: str, what: str) -> Axes:
     """Draw the statement that there is nothing to draw, and in which window."""
-    ax.set(xticks=[], yticks=[], facecolor="#f5f6f8")
+    ax.set(xticks=[], yticks=[], facecolor=FAINT)
     ax.spines[:].set_visible(False)
     ax.text(
         0.5, 0.5, f"No {what} in this window", transform=ax.transAxes, ha="center", va="center", size=12.5, color=MUTED
@@ -125,7 +125,6 @@ def bars(ax: Axes, names: Sequence[str], changes: pd.Series[Any], shares: pd.Ser
             va="center",
             size=9,
             color=MUTED,
-            in_layout=False,
         )
     ax.set_yticks(range(len(names)), names)
     ax.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, float(changes.max()) * (1 + 1.4 / room(ax)[0])))

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from workbench.charts._axes import bars, bucket_edges, bucket_name, empty, span, thinned, time_axis
-from workbench.charts._style import EVENTS, LEGEND, LINE, MUTED, labels, own_axes, percent, room, styled, titled
+from workbench.charts._style import BLUE, EVENTS, LEGEND, LINE, MUTED, labels, own_axes, percent, room, styled, titled
 from workbench.text import count
 
 MOST_KEYS = 25
@@ -90,7 +90,7 @@ def live_items(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = 
     edges, _ = bucket_edges(df["bucket"])
     net = (df["inserts"] - df["removes"]).cumsum().to_numpy(float)
     label = f"inserts {df['inserts'].sum():,} less removes {df['removes'].sum():,}"
-    ax.stairs(net, edges, fill=True, facecolor="#3f90da", alpha=0.16, linewidth=0)
+    ax.stairs(net, edges, fill=True, facecolor=BLUE, alpha=0.16, linewidth=0)
     ax.stairs(net, edges, baseline=None, edgecolor=LINE, linewidth=1.8, label=label)
     ax.axhline(0, color=MUTED, linewidth=0.8)
     ax.plot(edges[-1], net[-1], marker="o", color=LINE, markersize=6, clip_on=False)

@@ -10,16 +10,31 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from workbench.charts._axes import bars, bucket_edges, bucket_name, empty, thinned, time_axis
-from workbench.charts._style import INK, LEGEND, LINE, MUTED, own_axes, percent, styled, titled
+from workbench.charts._style import (
+    BLUE,
+    DEEP,
+    INK,
+    LEGEND,
+    LINE,
+    MUTED,
+    ORANGE,
+    PALE,
+    RED,
+    own_axes,
+    percent,
+    styled,
+    titled,
+)
 from workbench.text import count, words
 
-LAGS = {  # column: what the legend calls it, colour (petroff10), line style, marker
-    "longest": ("longest", "#c3cccb", "-", ""),  # broad and below: it shows beside what covers it
-    "p99": ("99% within", "#bd1f01", "-.", "^"),
-    "p90": ("90% within", "#ffa90e", "--", "s"),
-    "p50": ("half within", "#3f90da", "-", "o"),
-}
-LAG_TICKS = [1, 10, 60, 600, 3600, 21600, 86400, 7 * 86400, 30 * 86400, 365 * 86400]
+LAGS = ["p50", "p90", "p99", "longest"]
+LEAST_LAG = 1.0
+"""Seconds; what is less, or negative by a clock that is ahead, is drawn as this: a logarithm has no zero."""
+_LAG_TICKS = [1, 10, 60, 600, 3600, 21600, 86400, 7 * 86400, 30 * 86400, 365 * 86400]
+_LAG_STEPS = [s * unit for unit in (1, 60) for s in (1, 2, 5, 10, 15, 30)] + [
+    *(3600 * hours for hours in (1, 2, 3, 6, 12, 24, 48)),
+    *(86400 * days for days in (7, 14, 30, 90, 180, 365)),
+]
 
 
 @styled
@@ -58,7 +73,11 @@ def concentration(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None
     else:
         hottest = f"{names[hot]} make" if items >= 20 else f"1 of {items} items makes"
         finding = f"{hottest} {percent(shares[hot])} of the changes; half of the changes come from {names[half]}"
-    ax.fill_between(x, x, y, facecolor="#3f90da", alpha=0.16, linewidth=0)
+    if len(x) > 2000:  # more than a picture shows: those that are apart in it
+        steps = [np.searchsorted(side, np.linspace(0, 1, 1000)) for side in (x, y)]
+        seen = np.unique(np.minimum(np.concatenate([*steps, [len(x) - 1]]), len(x) - 1))
+        x, y = x[seen], y[seen]
+    ax.fill_between(x, x, y, facecolor=BLUE, alpha=0.16, linewidth=0)
     ax.plot(x, y, color=LINE, linewidth=2.2, label="the items, hottest first", clip_on=False)
     ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1.2, linestyle="--", zorder=3, label="if all changed equally often")
     if len(df) > 1:
@@ -112,8 +131,8 @@ def intervals(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = N
         names.append(f"> {words(longer)}" if pd.isna(end) else f"≤ {words(end)}" if end else "same instant")
     changes = df["changes"].to_numpy()
     median = int((changes.cumsum() * 2 >= changes.sum()).argmax())
-    ax.barh(range(len(df)), changes, 0.74, facecolor="#3f90da")
-    ax.barh(median, changes[median], 0.74, facecolor="#ffa90e", hatch="////", hatchcolor="white", label="the median")
+    ax.barh(range(len(df)), changes, 0.74, facecolor=BLUE)
+    ax.barh(median, changes[median], 0.74, facecolor=ORANGE, hatch="////", hatchcolor="white", label="the median")
     bars(ax, names, df["changes"], df["share"])
     ax.set(xlabel="Changes · share", ylabel="Time since the item's\nprevious change")
     ax.legend(**LEGEND)
@@ -133,14 +152,18 @@ def intervals(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = N
 
 @styled
 def delivery_lag(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = None, subject: str = "") -> Axes:
-    """Draw how long changes took from being made to arriving in the lake, hour by hour.
+    """Draw how long changes took from being made to arriving in the lake, hour by hour: a band that most are in.
+
+    The line is the median; of ten changes nine arrived within the dark band, of a hundred ninety-nine within the pale
+    one. An hour in which nothing arrived is left open. The worst hour is marked.
 
     Parameters
     ----------
     df
         The ``lag`` of ``Workbench.data_quality(table)``: arrival (UTC, the hour), changes, p50, p90, p99, longest.
-        What is less than a second, or negative by a clock that is ahead, is drawn as up to a second.
-        Lines join the hours in which something arrived; more than 1,500 are drawn as the worst of longer buckets.
+        What is less than a second, or negative by a clock that is ahead, is drawn as up to a second. More than
+        1,500 hours are drawn as the worst of longer buckets. The axis is logarithmic where the longest of what is drawn
+        is more than 20 times the shortest.
     ax, title, subject
         As in `change_frequency`.
 
@@ -157,40 +180,52 @@ def delivery_lag(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None 
         return empty(ax, df, title, subject, "known arrivals")
     by_lag = df.sort_values("p50")
     typical = by_lag["p50"].iloc[int((by_lag["changes"].cumsum() * 2 >= by_lag["changes"].sum()).to_numpy().argmax())]
-    df = df.rename(columns={"arrival": "bucket"})
-    shown = thinned(df, how="max").dropna()
+    hours = df.rename(columns={"arrival": "bucket"}).groupby("bucket")[LAGS].max()
+    # every hour between the first and the last has a place, so that those in which nothing arrived are seen
+    hours = hours.reindex(pd.date_range(hours.index[0], hours.index[-1], freq="1h", name="bucket")).reset_index()
+    shown = thinned(hours, how="max")
     edges, unit = bucket_edges(shown["bucket"])
-    # less than a second is no lag worth telling apart, and a logarithm has no zero
-    seconds = {name: shown[name].dt.total_seconds().clip(lower=LAG_TICKS[0]).to_numpy(float) for name in LAGS}
-    least, most = (float(reach([reach(each) for each in seconds.values()])) for reach in (np.min, np.max))
-    first = int(np.searchsorted(LAG_TICKS, least, "right")) - 1
-    ticks = LAG_TICKS[first : max(int(np.searchsorted(LAG_TICKS, most)), first + 1) + 1]
-    named = [words(pd.Timedelta(seconds=tick)) for tick in ticks]
-    if least == LAG_TICKS[0]:
-        named[0] = f"≤ {named[0]}"
-    ax.set_yscale("log")
-    at, width = edges[:-1] + 0.5 / 24, 1.8 if len(shown) <= 400 else 1.2
-    for name, (label, colour, line, marker) in LAGS.items():
-        ax.plot(
-            at,
-            seconds[name],
-            color=colour,
-            linestyle=line,
-            label=label,
-            linewidth=width if marker else 2.5 * width,
-            marker=(marker or "o") if len(shown) <= 60 else "",
-            markersize=5 if marker else 9,
-        )
-    time_axis(ax, shown["bucket"], edges, f"Lag, worst hour in {unit}" if len(shown) < len(df) else "Lag", "Arrival")
-    ax.minorticks_off()
-    ax.set_yticks(ticks, named)
-    ax.set_ylim(ticks[0] * 0.85, max(ticks[-1], most) * 1.18)
+    # less than a second is no lag worth telling apart
+    p50, p90, p99, longest = (shown[name].dt.total_seconds().clip(lower=LEAST_LAG).to_numpy(float) for name in LAGS)
+    worst = int(np.nanargmax(longest))
+    bands = ((p90, p99, PALE, "99% within"), (p50, p90, BLUE, "90% within"))
+    for lower, upper, colour, label in bands:
+        ax.stairs(upper, edges, baseline=lower, fill=True, facecolor=colour, linewidth=0, label=label)
+    width = 2 if len(shown) <= 400 else 1.2
+    ax.stairs(p99, edges, baseline=None, edgecolor=BLUE, linewidth=width / 2)
+    ax.stairs(p50, edges, baseline=None, edgecolor=DEEP, linewidth=width, label="half within")
+    at = float(edges[worst] + edges[worst + 1]) / 2
+    ax.plot(at, longest[worst], "v", color=RED, markersize=7, label="longest", clip_on=False, linestyle="none")
+    gaps = bool(np.isnan(p50).any())
+    time_axis(ax, shown["bucket"], edges, f"Lag, worst hour in {unit}" if len(shown) < len(hours) else "Lag", "Arrival")
+    if gaps:
+        ax.set_xlabel(f"{ax.get_xlabel()}; open: nothing arrived")
+    _lag_axis(ax, float(np.nanmin(p50)), float(longest[worst]))
     ax.legend(**LEGEND)
-    usual, worst = (
+    usual, most = (
         words(max(lag.round("1s") if lag > pd.Timedelta("10s") else lag, pd.Timedelta(0)))
         for lag in (typical, df["longest"].max())
     )
-    finding = f"{usual} from change to arrival typically, {worst} at worst"
+    finding = f"{usual} from change to arrival typically, {most} at worst"
     if len(shown) > 1:
-        finding += f" ({bucket_name(shown['bucket'].iloc[int(shown['longest'].argmax())], unit, edges[-1] - edges[0])})"
+        finding += f" ({bucket_name(shown['bucket'].iloc[worst], unit, edges[-1] - edges[0])})"
     return titled(ax, finding, title, subject)
+
+
+def _lag_axis(ax: Axes, least: float, most: float) -> None:
+    """Give an Axes a scale of seconds, minutes, hours and days: logarithmic where one part would hide the others."""
+    if most > 20 * least:
+        first = int(np.searchsorted(_LAG_TICKS, least, "right")) - 1
+        ticks = [float(tick) for tick in _LAG_TICKS[first : max(int(np.searchsorted(_LAG_TICKS, most)), first + 1) + 1]]
+        ax.set_yscale("log")
+        ax.minorticks_off()
+        limits = ticks[0] * 0.85, max(ticks[-1], most) * 1.18
+    else:
+        step = next((step for step in _LAG_STEPS if most <= 5 * step), _LAG_STEPS[-1])
+        ticks = [float(tick) for tick in np.arange(0, most + step, step)]
+        limits = 0.0, max(ticks[-1], most * 1.05)
+    names = [words(pd.Timedelta(seconds=tick)) for tick in ticks]
+    if least <= LEAST_LAG and LEAST_LAG in ticks:
+        names[ticks.index(LEAST_LAG)] = f"≤ {words(pd.Timedelta(seconds=LEAST_LAG))}"
+    ax.set_yticks(ticks, names)
+    ax.set_ylim(*limits)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,15 +13,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
 from workbench.charts._axes import bucket_edges, bucket_name, empty, span, thinned, time_axis
-from workbench.charts._style import labels, own_axes, room, styled, titled
+from workbench.charts._style import BLUE, DARKEST, EDGE, FAINT, ORANGE, PALE, labels, own_axes, room, styled, titled
 from workbench.errors import ParameterError
 from workbench.text import count
 
 WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 MOST_ATTRIBUTES = 25
-NONE = "#f1f2f4"
 # from a blue that is no grey on, so that a single change is told from none
-BLUES = LinearSegmentedColormap.from_list("blues", ["#b9d8f5", "#3f90da", "#0b2f5c"])
+BLUES = LinearSegmentedColormap.from_list("blues", [PALE, BLUE, DARKEST])
 
 
 @styled
@@ -53,10 +54,10 @@ def weekday_hour(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None 
     grid = hours.groupby([index.day_of_week, index.hour]).mean().unstack()
     grid = grid.reindex(index=range(7), columns=range(24))
     mean = np.ma.masked_invalid(grid.to_numpy(float, na_value=np.nan))
-    ax.patch.set(facecolor=NONE, hatch="////", hatchcolor="#cdd2d8")
+    ax.patch.set(facecolor=FAINT, hatch="////", hatchcolor=EDGE)
     mesh = ax.pcolormesh(mean, cmap="Blues", vmin=0, edgecolor="white", linewidth=1.2)
     day, at = divmod(int(mean.argmax(fill_value=-1)), 24)
-    ax.add_patch(Rectangle((at, day), 1, 1, fill=False, edgecolor="#ffa90e", linewidth=2.4, clip_on=False))
+    ax.add_patch(Rectangle((at, day), 1, 1, fill=False, edgecolor=ORANGE, linewidth=2.4, clip_on=False))
     unknown = "; hatched: not in the window" if mean.mask.any() else ""
     ax.set(ylim=(7, 0), xlabel=f"Hour of the day ({bucket.dt.tz}){unknown}")
     ax.set_yticks(np.arange(7) + 0.5, WEEKDAYS)
@@ -114,7 +115,7 @@ def attribute_heatmap(df: pd.DataFrame, *, ax: Axes | None = None, title: str | 
     time_axis(ax, wide["bucket"], edges, "")
     ax.set_xlabel(f"{ax.get_xlabel()}; grey: no changes")
     ax.set_yticks(np.arange(rows) + 0.5, names)
-    ax.set(ylim=(rows, 0), xlim=(edges[0], edges[-1]), facecolor=NONE)
+    ax.set(ylim=(rows, 0), xlim=(edges[0], edges[-1]), facecolor=FAINT)
     ax.grid(False)
     steps = LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)) if logarithmic else MaxNLocator(5, integer=True)
     scale(ax, mesh, f"Changes per {unit}" if unit else "Changes", steps, beyond=grid.max() > high)
@@ -128,12 +129,15 @@ def attribute_heatmap(df: pd.DataFrame, *, ax: Axes | None = None, title: str | 
 
 def scale(ax: Axes, mesh: QuadMesh, label: str, steps: Locator, spec: str = ",.0f", *, beyond: bool = False) -> None:
     """Draw what the colours of a heat map mean beside it."""
-    figure = ax.get_figure()
+    figure = ax.get_figure(root=True)
     assert figure is not None
     ax.spines[:].set_visible(False)
-    bar = figure.colorbar(
-        mesh, ax=ax, label=label, format=f"{{x:{spec}}}", extend="max" if beyond else "neither", pad=0.015, aspect=22
-    )
+    wide, high = figure.get_size_inches()
+    place: dict[str, Any] = {"location": "right", "aspect": max(22, 7 * high), "pad": 0.015}
+    if wide < 5:  # no room beside it
+        place = {"location": "bottom", "aspect": 30, "pad": 0.02}
+    extend = "max" if beyond else "neither"
+    bar = figure.colorbar(mesh, ax=ax, label=label, format=f"{{x:{spec}}}", extend=extend, **place)
     bar.outline.set_visible(False)
     bar.minorticks_off()
     bar.locator = steps

@@ -10,18 +10,33 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from workbench.charts._axes import empty
-from workbench.charts._style import EVENTS, LEGEND, MUTED, drawable, own_axes, percent, styled, titled
+from workbench.charts._style import (
+    BLUE,
+    BROWN,
+    EVENTS,
+    GREY,
+    LEGEND,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    RED,
+    drawable,
+    own_axes,
+    percent,
+    styled,
+    titled,
+)
 from workbench.text import count, words
 
 MOST_GROUPS = 6
 """Curves that can be told apart; of more groups, those with most items are drawn."""
-_LOOKS = (  # colour (petroff10), line style, marker
-    ("#3f90da", "-", "o"),
-    ("#ffa90e", "--", "s"),
-    ("#bd1f01", "-.", "^"),
-    ("#832db6", ":", "D"),
-    ("#a96b59", "-", "v"),
-    ("#717581", "--", "P"),
+_LOOKS = (  # colour, line style, marker
+    (BLUE, "-", "o"),
+    (ORANGE, "--", "s"),
+    (RED, "-.", "^"),
+    (PURPLE, ":", "D"),
+    (BROWN, "-", "v"),
+    (GREY, "--", "P"),
 )
 _UNITS = {"days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 
@@ -59,7 +74,8 @@ def survival(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = No
         look: dict[str, Any] = {"color": colour, "linestyle": line, "marker": marker, "markevery": every}
         ax.plot(age, left, drawstyle="steps-post", linewidth=1.8, markersize=4, label=label, **look)
         ttl = curve["by_ttl"].to_numpy() > 0
-        ax.plot(age[1:][ttl], left[1:][ttl], "x", color=colour, markersize=7)
+        some = max(1, int(ttl.sum()) // 25)
+        ax.plot(age[1:][ttl], left[1:][ttl], "x", color=colour, markersize=7, markevery=some)
     if (ended := int(df["by_ttl"].sum())) > 0:
         ax.plot([], [], "x", color=MUTED, label="ended by TTL")
     ax.set(xlabel=f"Age in {unit}", ylabel="Share that lives longer", ylim=(0, 1.02))
@@ -105,14 +121,14 @@ def cohorts(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = Non
     months = df.groupby("month")[["items", "living", "deleted", "by_ttl"]].sum()
     names = [f"{month:%b %Y}" for month in months.index]
     parts = {
-        "living": (months["living"], "#3f90da", ""),
+        "living": (months["living"], BLUE, ""),
         "deleted": (months["deleted"] - months["by_ttl"], EVENTS["removes"][1], EVENTS["removes"][2]),
-        "ended by TTL": (months["by_ttl"], "#ffa90e", "...."),
+        "ended by TTL": (months["by_ttl"], ORANGE, "----"),
     }
-    base = np.zeros(len(months))
+    base, wide = np.zeros(len(months)), 0.8 if len(months) <= 60 else 1
     for label, (values, colour, hatch) in parts.items():
         heights = values.to_numpy(float)
-        ax.bar(range(len(months)), heights, 0.8, base, facecolor=colour, hatch=hatch, hatchcolor="white", label=label)
+        ax.bar(range(len(months)), heights, wide, base, facecolor=colour, hatch=hatch, hatchcolor="white", label=label)
         base = base + heights
     step = max(1, -(-len(months) // 12))
     ax.set_xticks(range(0, len(months), step), names[::step])

@@ -13,14 +13,30 @@ from matplotlib.path import Path
 from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
 
 from workbench.charts._axes import bucket_edges, empty, time_axis
-from workbench.charts._style import INK, LINE, labels, own_axes, room, styled, titled
-from workbench.charts.heatmaps import BLUES, NONE, scale
+from workbench.charts._style import (
+    BROWN,
+    FAINT,
+    GREEN,
+    GREY,
+    INK,
+    LINE,
+    ORANGE,
+    PURPLE,
+    RED,
+    TEAL,
+    labels,
+    own_axes,
+    room,
+    styled,
+    titled,
+)
+from workbench.charts.heatmaps import BLUES, scale
 from workbench.text import count
 
 MOST_VALUES, MOST_LINES, MOST_GREY = 20, 7, 200
 NOWHERE = "(not there)"
 OTHERS = "… others"
-COLOURS = ("#1f6fb8", "#e08a00", "#bd1f01", "#5b8c2a", "#832db6", "#a96b59", "#0b8a8f")
+COLOURS = (LINE, ORANGE, RED, GREEN, PURPLE, BROWN, TEAL)
 MARKERS = "osD^vPX"
 
 
@@ -70,7 +86,7 @@ def transitions_matrix(
     names = labels(order, room(ax)[0] * 3)
     ax.set_yticks(np.arange(len(order)) + 0.5, names)
     ax.set_xticks(np.arange(len(order)) + 0.5, names, rotation=90 if len(order) > 7 else 0)
-    ax.set(ylim=(len(order), 0), xlim=(0, len(order)), facecolor=NONE, ylabel="From", xlabel="To; grey: never")
+    ax.set(ylim=(len(order), 0), xlim=(0, len(order)), facecolor=FAINT, ylabel="From", xlabel="To; grey: never")
     scale(ax, mesh, "Moves", LogLocator(subs=(1, 2, 5) if counts.max() < 1000 else (1,)))
     return titled(ax, _finding(moves), title, subject)
 
@@ -93,7 +109,7 @@ def transitions_flows(df: pd.DataFrame, *, ax: Axes | None = None, title: str | 
         return empty(ax, df, title, subject, "moves")
     total = float(moves["moves"].sum())
     gap = 0.9 / max(len(order), 6)
-    colours = {value: COLOURS[at % len(COLOURS)] for at, value in enumerate(order)} | {NOWHERE: "#94a4a2"}
+    colours = {value: COLOURS[at % len(COLOURS)] for at, value in enumerate(order)} | {NOWHERE: GREY}
     places_of: dict[str, dict[str, float]] = {}
     bottom = 0.0
     for side, x in (("from", 0.0), ("to", 1.0)):
@@ -167,7 +183,7 @@ def trend(
     edges, unit = bucket_edges(bucket)
     ends = edges[1:]
     for name in order[MOST_LINES:][:MOST_GREY]:
-        ax.plot(ends, wide[name].to_numpy(), color="#c3c8cf", linewidth=0.8, zorder=1)
+        ax.plot(ends, wide[name].to_numpy(), color=GREY, linewidth=0.6, zorder=1)
     named, last = order[:MOST_LINES], {}
     for at, name in enumerate(named):
         line = wide[name].to_numpy()

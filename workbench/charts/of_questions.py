@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import pandas as pd
 from matplotlib.axes import Axes
 
+from workbench.charts._style import Answer
 from workbench.charts.changes import change_frequency, hot_keys, live_items
 from workbench.charts.distributions import concentration, delivery_lag, intervals
 from workbench.charts.heatmaps import attribute_heatmap, weekday_hour
 from workbench.charts.lifetimes import cohorts, survival
 from workbench.charts.moves import transitions_flows, transitions_matrix, trend
 from workbench.charts.profiles import profile
+from workbench.errors import ParameterError
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class ChartOf:
     by
         The `by` it was asked with; empty where the question takes none.
     draw
-        The chart: ``draw(frame, subject="persons")``.
+        The chart: ``draw(result)``, or of its frame ``draw(frame, subject="persons")``.
     needs
         Columns that the frame must have: the same question may be answered with others, as without `every`.
     frame
@@ -76,3 +80,35 @@ def charts_of(question: str, by: str = "") -> dict[str, ChartOf]:
     {}
     """
     return {chart.draw.__name__: chart for chart in CHARTS if chart.question == question and chart.by in ("", by)}
+
+
+def shown_of(answer: Answer, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the frame of an answer that a chart draws, and what the chart is told beside it: of which table it is.
+
+    Raises
+    ------
+    ParameterError
+        When it is no answer, or one that the chart does not show, with what shows it and what to ask instead.
+    """
+    asked = getattr(answer, "asked", None)
+    mine = [chart for chart in CHARTS if chart.draw.__name__ == name]
+    wanted = " or ".join(
+        f"{chart.question}(…, by={chart.by!r})" if chart.by else f"{chart.question}(…)" for chart in mine
+    )
+    if not isinstance(asked, Mapping) or "question" not in asked:
+        kind = type(answer).__name__
+        raise ParameterError(f"{name} draws the answer of {wanted}, or its frame as a DataFrame, and not a {kind}")
+    question, by = str(asked["question"]), str(asked.get("by", ""))
+    of_it = charts_of(question, by)
+    if name not in of_it:
+        other = f", which {' and '.join(of_it)} can draw" if of_it else ", of which there is no chart"
+        was = f"{question}({asked.get('table', '')!r}{f', by={by!r}' if by else ''})"
+        raise ParameterError(f"{name} draws the answer of {wanted}, and this is that of {was}{other}")
+    chart = of_it[name]
+    frame = getattr(answer, chart.frame)
+    if not chart.needs <= set(frame.columns):
+        raise ParameterError("the chart of attributes is over time: ask with every=, such as every='1d'")
+    if chart.every and (every := str(asked.get("every") or "1h")) not in chart.every:
+        raise ParameterError(f"{name} needs every= of {', '.join(chart.every)}, and this answer is by {every}")
+    told = {each: asked[each] for each in chart.tells if each in asked}
+    return frame, {"subject": str(asked.get("table", ""))} | told

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from workbench.charts._axes import empty
-from workbench.charts._style import LEGEND, LINE, labels, own_axes, percent, room, styled, titled
+from workbench.charts._style import GREY, LEGEND, LINE, labels, own_axes, percent, room, styled, titled
 
 MOST_ATTRIBUTES, MOST_VALUES = 6, 4
 
@@ -47,7 +47,7 @@ def profile(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None = Non
             rows + thick / 2,
             drawn["share_before"],
             thick,
-            color="#b9c2cc",
+            color=GREY,
             hatch="////",
             hatchcolor="white",
             label="before",

@@ -178,13 +178,7 @@ class Result:
         if kind is not None and kind not in drawable:
             raise ParameterError(f"{kind!r} is no chart of {self._title}: use {', '.join(drawable)}")
         chart = drawable[kind] if kind else next(iter(drawable.values()))
-        frame = getattr(self, chart.frame)
-        if not chart.needs <= set(frame.columns):
-            raise ParameterError("the chart of attributes is over time: ask with every=, such as every='1d'")
-        if chart.every and (every := str(self.asked.get("every") or "1h")) not in chart.every:
-            raise ParameterError(f"{kind} needs every= of {', '.join(chart.every)}, and this answer is by {every}")
-        told = {name: self.asked[name] for name in chart.tells}
-        return chart.draw(frame, **{"subject": self.asked["table"], **told, **options})
+        return chart.draw(self, **options)
 
     @property
     def within(self) -> Sequence[str]:
