@@ -131,17 +131,18 @@ def test_a_wheel_generates_asks_and_reports_without_the_clone(installed, tmp_pat
     assert subprocess.check_output(where, cwd=tmp_path, text=True, env=clean).startswith(str(site))
     ask("generate", "persons", "--items", "20", "--changes", "200")
     assert len(json.loads(ask("latest", "persons", "--json"))) > 5
-    ask("report", "05_data_quality", "-p", "table=persons", "--out", "pages")
-    page = (tmp_path / "pages" / "05_data_quality.html").read_text(encoding="utf-8")
+    ask("report", "run", "05_data_quality", "-p", "table=persons", "--out", "pages")
+    (path,) = (tmp_path / "pages" / "05_data_quality").glob("*/report.html")
+    page = path.read_text(encoding="utf-8")
     assert "<h1" in page
     assert "persons" in page
 
 
 def test_a_wheel_finds_its_notebooks_and_names_those_there_are(installed, tmp_path):
-    told = run("report", "03_change_frequency", "--describe", cwd=tmp_path, PYTHONPATH=str(installed))
+    told = run("report", "describe", "03_change_frequency", cwd=tmp_path, PYTHONPATH=str(installed))
     assert (told.returncode, told.stderr) == (0, "")
     assert "timezone" in told.stdout
-    wrong = run("report", "03_change", cwd=tmp_path, PYTHONPATH=str(installed))
+    wrong = run("report", "run", "03_change", cwd=tmp_path, PYTHONPATH=str(installed))
     assert wrong.returncode == 1
     assert "Did you mean '03_change_frequency.ipynb'?" in wrong.stderr
     found = [
@@ -160,7 +161,7 @@ def test_a_notebook_of_ones_own_goes_before_that_of_the_package(tmp_path, monkey
     own = tmp_path / "notebooks"
     own.mkdir()
     shutil.copy(HERE / "notebooks" / "00_setup_check.ipynb", own / "02_latest_state.ipynb")
-    told = CliRunner().invoke(main, ["report", "02_latest_state", "--describe"])
+    told = CliRunner().invoke(main, ["report", "describe", "02_latest_state"])
     assert "as_of" not in told.output
 
 
@@ -198,7 +199,7 @@ def test_closed_and_broken_streams_end_without_a_traceback(home, verb):
         ("frequency persons --by key --limit -1", "limit=-1 is less than nothing"),
         ("reconcile persons --segments 0", "at least one segment"),
         ("reconcile persons --rate -1", "rate above nothing"),
-        ("report 02_latest_state --timeout -1", "timeout=-1"),
+        ("report run 02_latest_state --timeout -1", "timeout=-1"),
         ("checkpoint persons --keep -1", "keep=-1"),
         ("generate heartrate --items -1", "items=-1"),
         ("generate heartrate --late -1", "late=-1.0 is no share"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,18 @@ def test_make_targets_that_are_named_are_there():
 def test_the_demonstration_prints_what_is_shown(at_home, monkeypatch):
     """The notebooks that it runs have tests of their own."""
 
-    def run_report(notebook: Path, parameters: dict, out: Path, *, overwrite: bool) -> reports.Report:
-        return reports.Report(notebook, out / f"{notebook.stem}.html", notebook.stem, parameters, 1.0)
+    def run_report(notebook: Path, parameters: dict, out: Path) -> reports.Report:
+        began = datetime(2026, 11, 20, 6, tzinfo=UTC)
+        record = reports.RunRecord(
+            name=notebook.stem,
+            run="2026-11-20T06-00-00Z",
+            notebook=notebook.name,
+            title=notebook.stem,
+            status=reports.Status.COMPLETE,
+            started=began,
+            seconds=1.0,
+        )
+        return reports.Report(record, out / record.name / record.run)
 
     monkeypatch.setattr("workbench.demo.run_report", run_report)
     (at_home / ".venv" / "bin").mkdir(parents=True)

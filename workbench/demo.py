@@ -7,7 +7,8 @@ from pathlib import Path
 
 from workbench.errors import ReportError, StoreError
 from workbench.paths import local_path
-from workbench.reports import run_report, write_index
+from workbench.reports import run_report
+from workbench.reports.runs import INDEX
 from workbench.text import count
 from workbench.workbench import Workbench
 
@@ -49,15 +50,15 @@ def run_demo(wb: Workbench, notebooks: Path, out: str | Path, *, changes: int = 
     ]
     reports = []
     for name, parameters in runs:
-        reports.append(run_report(notebooks / f"{name}.ipynb", parameters, out, overwrite=True))
-        yield f"{reports[-1].html} ({reports[-1].seconds:.1f} s)"
-    index = write_index(out, reports)
+        reports.append(run_report(notebooks / f"{name}.ipynb", parameters, out))
+        yield f"{reports[-1].html} ({reports[-1].record.seconds:.1f} s)"
+    index = out / INDEX
     cloned = Path(".venv/bin/workbench").is_file()
     more = "`.venv/bin/workbench --help` or `make lab`" if cloned else "`workbench --help`"
     yield f"Look at {index}; ask more with {more}."
     for report in reports:
-        if report.failed_cell:
-            number, heading, why = report.failed_cell
+        if failed := report.record.failed_cell:
             raise ReportError(
-                f"{Path(report.notebook).name}: cell {number} ({heading}) failed: {why}; see {report.html}"
+                f"{report.record.notebook}: cell {failed.number} ({failed.heading}) failed: {failed.error}; "
+                f"see {report.html}"
             )

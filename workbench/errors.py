@@ -10,8 +10,9 @@ WorkbenchError
 ├── QueryError        the engine could not run a query
 │   ├── EngineLost    the embedded engine died of an error of its own, twice or in the middle of an answer
 │   └── ScanRefused   it would scan more than `max_scan_bytes`
-├── ExportError       a result could not be written
-└── ReportError       a notebook could not be run as a report
+├── ReportError       a notebook could not be run as a report
+│   └── NotPublished  what it made could not be written where it was to be
+└── ExportError       a result could not be written
 """
 
 from __future__ import annotations
@@ -87,6 +88,10 @@ class ExportError(WorkbenchError):
 
 class ReportError(WorkbenchError):
     """A notebook could not be run as a report."""
+
+
+class NotPublished(ReportError):
+    """A run of a report could not be written where it was to be: no part of it counts as a run."""
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -51,6 +51,22 @@ def locked(file: Path, what: str, patience: int | None = None) -> Iterator[None]
         raise StoreError(f"{file} cannot be locked: {error}") from error
 
 
+def is_free(file: Path) -> bool:
+    """Return whether nobody holds a lock, as after the process that held it has ended.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, locked(Path(folder, "held"), "running"):
+    ...     is_free(Path(folder, "held"))
+    False
+    """
+    try:
+        with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as lock:
+            lock.execute("begin exclusive")
+    except sqlite3.Error:  # it is held, or nobody can tell
+        return False
+    return True
+
+
 def _hold(lock: sqlite3.Connection, busy: str, patience: int) -> None:
     for _ in range(patience):  # a second each: Ctrl-C ends the waiting
         try:

@@ -14,6 +14,7 @@ _ACTING = re.compile(
     "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _BEYOND = re.compile("[^\x00-\x7f]")
+_RESERVED = re.compile(r"(?i)(?=(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(?:\.|\Z)).")  # by Windows
 _NAME_BYTES = 200  # of the 255 a file system takes, the rest being for endings
 
 
@@ -59,13 +60,15 @@ def plain_json(text: str, *, ascii_only: bool = False) -> str:
 def file_name(name: str) -> str:
     """Return one file or folder name for any name: never a path, never hidden, never too long, and none for two.
 
-    Letters, digits, ``_``, ``-``, dots within and blanks within stay; all else is written as in an address, and what is
-    too long ends in the hash of the whole.
+    Letters, digits, ``_``, ``-``, dots within and blanks within stay; all else is written as in an address, as is the
+    beginning of a name that Windows keeps for itself, and what is too long ends in the hash of the whole.
 
-    >>> file_name("orders-2026.v1"), file_name("../../escaped"), file_name("a:b/c")
-    ('orders-2026.v1', '%2E.%2F..%2Fescaped', 'a%3Ab%2Fc')
+    >>> file_name("orders-2026.v1"), file_name("../../escaped"), file_name("a:b/c"), file_name("con.log")
+    ('orders-2026.v1', '%2E.%2F..%2Fescaped', 'a%3Ab%2Fc', '%63on.log')
     """
     quoted = re.sub(r"[^\w. -]|\A[. ]|[. ]\Z", lambda match: _quoted(match[0]), name) or "%"
+    if _RESERVED.match(quoted):
+        quoted = f"%{ord(quoted[0]):02X}{quoted[1:]}"
     if len(quoted.encode()) <= _NAME_BYTES:
         return quoted
     start = quoted.encode()[: _NAME_BYTES - 40].decode(errors="ignore")

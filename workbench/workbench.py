@@ -33,6 +33,7 @@ from workbench.questions import profile as questions_profile
 from workbench.questions import transitions as questions_transitions
 from workbench.questions import trend as questions_trend
 from workbench.questions import undo as questions_undo
+from workbench.questions.answers_noted import NotedAnswer, note
 from workbench.questions.asking import Asking
 from workbench.questions.by_name import TEXTS, ask_by_method, ask_by_name, text_by_name
 from workbench.questions.history import Comparison, History
@@ -1581,6 +1582,7 @@ class Workbench:
             return smoke.aws_smoke(self._asking, table, wait=wait, removal=removal, yes=yes)
         if table is not None or removal or yes:
             raise ParameterError("table, removal and yes are of aws_smoke=True (--aws-smoke)")
+        note(NotedAnswer(question="check", engine=self.settings.engine, live=True))
         return run_checks(self.settings)
 
     def close(self) -> None:

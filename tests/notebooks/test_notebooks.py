@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from workbench.reports import describe, run_report, write_index
+from workbench.reports import describe, run_report
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 ALL = sorted(FOLDER.glob("*.ipynb"))
@@ -72,14 +72,15 @@ class TestHouseRules:
 
 def test_the_notebooks_run_in_order_and_again(elsewhere):
     reports = []
-    for again in (False, True):
+    for _again in (False, True):
         for path in ALL:
             given = SMALL if path.stem.startswith("01") else {}
-            report = run_report(path, given, elsewhere / "reports", overwrite=again)
-            assert report.failed_cell is None, (path.stem, report.failed_cell)
+            report = run_report(path, given, elsewhere / "reports")
+            assert report.record.failed_cell is None, (path.stem, report.record.failed_cell)
             reports.append(report)
-    assert write_index(elsewhere / "reports", reports[-len(ALL) :]).is_file()
-    frequency = next(report for report in reports if report.notebook.stem.startswith("03"))
+    index = (elsewhere / "reports" / "index.html").read_text()
+    assert all(f"{report.record.name}/{report.record.run}/report.html" in index for report in reports)
+    frequency = next(report for report in reports if report.record.name.startswith("03"))
     assert frequency.html.read_text().count('src="data:image/png') == 7  # each chart once, not twice
 
 
@@ -89,6 +90,6 @@ def test_the_notebooks_run_in_order_and_again(elsewhere):
 )
 def test_without_data_a_notebook_says_in_one_line_what_to_do(elsewhere, stem):
     report = run_report(FOLDER / f"{stem}.ipynb", {}, elsewhere / "reports")
-    assert report.failed_cell is not None
-    assert "workbench generate" in report.failed_cell[2]
+    assert report.record.failed_cell is not None
+    assert "workbench generate" in report.record.failed_cell.error
     assert "workbench generate" in report.html.read_text()

@@ -248,7 +248,9 @@ VERBS: dict[str, list[list[str]]] = {
     "table create": [["things", "s3://bucket/data/"]],
     "table show": [["things"]],
     "config": [[], ["--json"]],
-    "report": [["fails.ipynb", "-p", f"where=email = '{TEXTS[3]}'", "--overwrite"]],
+    "report run": [["fails.ipynb", "-p", f"where=email = '{TEXTS[3]}'"]],
+    "report describe": [["fails.ipynb"]],
+    "report index": [[]],
     "demo": [],  # counts only; its notebooks are tried below
 }
 PLURAL = set(QUESTIONS)
@@ -308,7 +310,7 @@ def written(path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "verb", [pytest.param(verb, marks=[pytest.mark.process] * (verb == "report")) for verb in VERBS if VERBS[verb]]
+    "verb", [pytest.param(verb, marks=[pytest.mark.process] * (verb == "report run")) for verb in VERBS if VERBS[verb]]
 )
 def test_no_verb_shows_a_masked_value(project, monkeypatch, verb):
     monkeypatch.chdir(project / "notebooks")
@@ -321,7 +323,7 @@ def test_no_verb_shows_a_masked_value(project, monkeypatch, verb):
     for path in (
         path
         for folder in ("reports", ".")
-        for path in Path(folder).glob("*.*")
+        for path in Path(folder).glob("**/*.*" if folder == "reports" else "*.*")
         if "ipynb" not in path.name or folder != "."
     ):
         clean(written(path), path)
@@ -350,11 +352,11 @@ def test_no_report_and_no_executed_notebook_shows_a_masked_value(project, monkey
         "own": ["-p", f"key=pk={TEXTS[0]} sk={NUMBERS[0]}", "-p", f"where={WHERE}"],
         "04_item_history": ["-p", "table=things", "-p", f"key=pk={TEXTS[0]} sk={NUMBERS[0]}"],
     }
-    output = ran("report", str(path), *given.get(name, ["-p", "table=things"]), "--out", str(tmp_path))
+    output = ran("report", "run", str(path), *given.get(name, ["-p", "table=things"]), "--out", str(tmp_path))
     clean(output, name)
-    (page,) = tmp_path.glob("*.html")
+    (page,) = tmp_path.glob("*/*/report.html")
     assert "This report is not complete" not in page.read_text(), output
-    for made in tmp_path.iterdir():
+    for made in tmp_path.rglob("*.*"):
         clean(re.sub(r'data:image/png;base64,[^"]*|"image/png": "[^"]*"', "", written(made)), made.name)
 
 

@@ -40,26 +40,31 @@ def test_it_is_repeated_to_the_digit_though_late_changes_came_since(grown, tmp_p
     notebook = shipped() / "03_change_frequency.ipynb"
     asked = {"table": "things", "every": "6h", "source": str(log)}
     first = run_report(notebook, asked, "out", name="first")
-    assert first.failed_cell is None
+    assert first.record.failed_cell is None
     newest = Workbench(log).changes("things").stats.last_arrival
-    assert first.known_at == newest
-    assert nbformat.read(first.notebook, as_version=4).metadata["workbench"]["known_at"] == newest.isoformat()
+    assert first.record.known_at == newest
+    assert nbformat.read(first.notebook, as_version=4).metadata["workbench"]["known_at"] == newest.isoformat().replace(
+        "+00:00", "Z"
+    )
     told = f"--known-at {newest:%Y-%m-%dT%H:%M:%S}Z"
     assert told in Path(first.html).read_text(encoding="utf-8")
     write(log, made[len(made) // 2 :], "envelope")  # older changes among them
     again = run_report(notebook, asked, "out", name="again")
-    assert again.known_at > first.known_at
+    assert again.record.known_at > first.record.known_at
     assert outputs(again.notebook) != outputs(first.notebook)
     options = [part for name, value in asked.items() for part in ("-p", f"{name}={value}")]
-    done = CliRunner().invoke(main, [*told.split(), "report", str(notebook), *options, "--name", "repeated", "--json"])
+    done = CliRunner().invoke(
+        main, [*told.split(), "report", "run", str(notebook), *options, "--name", "repeated", "--json"]
+    )
     assert done.exit_code == 0, done.output
-    repeated = json.loads(done.stdout)
+    (repeated,) = json.loads(done.stdout)
+    repeated_notebook = Path("reports", repeated["name"], repeated["run"], "notebook.ipynb")
     assert datetime.fromisoformat(repeated["known_at"]) == newest
     known = f"as it was known at {newest:%Y-%m-%d %H:%M:%S} UTC: what arrived later is not read"
-    shown = [text.replace(f" \\u00b7 {known}", "") for text in outputs(Path(repeated["notebook"]))]
+    shown = [text.replace(f" \\u00b7 {known}", "") for text in outputs(repeated_notebook)]
     assert [text.replace(f" · {known}", "") for text in shown] == outputs(first.notebook)
     by_parameter = run_report(notebook, asked | {"known_at": newest.isoformat()}, "out", name="by parameter")
-    assert outputs(by_parameter.notebook) == outputs(Path(repeated["notebook"]))
+    assert outputs(by_parameter.notebook) == outputs(repeated_notebook)
 
 
 def test_an_export_tells_it(grown, tmp_path):

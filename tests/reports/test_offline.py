@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, writes
 
-from workbench.reports import run_report
+from workbench.reports import RunRecord, Status, run_report
 from workbench.reports.offline import inert_css, offline
 from workbench.reports.page import render
-from workbench.reports.report import Report
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -216,16 +216,17 @@ def page_of(folder: Path, *cells, run: bool = False) -> str:
 
 
 def shown(data: dict) -> str:
-    from datetime import UTC, datetime
-
     cell = new_code_cell("x", outputs=[new_output("display_data", data)])
-    return render(
-        new_notebook(cells=[cell]),
-        Report("a.ipynb", "a.html", "t", {}, 1.0),
-        parameters=[],
-        started=datetime.now(UTC),
-        source="a.ipynb",
-    ).partition("<main>")[2]
+    record = RunRecord(
+        name="a",
+        run="2026-11-20T06-00-00Z",
+        notebook="a.ipynb",
+        title="t",
+        status=Status.COMPLETE,
+        started=datetime(2026, 11, 20, 6, tzinfo=UTC),
+        seconds=1.0,
+    )
+    return render(new_notebook(cells=[cell]), record, Path("nowhere")).partition("<main>")[2]
 
 
 @pytest.mark.process

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -17,7 +17,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import workbench
 from workbench.errors import ConfigError, ParameterError, ReportError
-from workbench.reports import Report, describe, run_report, shipped, write_index
+from workbench.reports import Report, RunRecord, Status, describe, run_report, shipped
+from workbench.reports.record import CellFailure
 
 PARAMETERS = """\
 from typing import Optional
@@ -43,6 +44,10 @@ display(Javascript("alert('no')"))
 display({"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "bar noise"}, raw=True)
 print(repr(key), table)"""
 REMOTE_MARKDOWN = "## What is it like?\nSee ![logo](https://x.example/logo.png) here."
+
+
+def cell(number: int, heading: str, error: str) -> CellFailure:
+    return CellFailure(number=number, heading=heading, error=error)
 
 
 def notebook(folder: Path, *cells: nbformat.NotebookNode, parameters: str | None = PARAMETERS) -> Path:
@@ -206,15 +211,17 @@ def test_a_file_that_is_no_notebook_is_refused_in_one_line(tmp_path):
 
 
 def test_a_report_is_the_executed_notebook_and_a_page(done, folder):
-    assert (done.notebook, done.html) == (folder / "out" / "sample.ipynb", folder / "out" / "sample.html")
-    assert done.failed_cell is None
-    assert done.title == "How are persons?"
-    assert done.parameters["key"] == "00123"
-    assert done.parameters["limit"] == 10
-    assert sorted(path.name for path in (folder / "out").iterdir() if "sample" in path.name) == [
-        "sample.html",
-        "sample.ipynb",
-    ]
+    assert done.folder.parent == folder / "out" / "sample"
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d-\d\d-\d\dZ", done.folder.name)
+    assert done.record.failed_cell is None
+    assert done.record.title == "How are persons?"
+    assert done.record.parameters["key"] == "00123"
+    assert done.record.parameters["limit"] == 10
+    assert {path.name for path in done.folder.iterdir()} >= {"report.html", "notebook.ipynb", "run.json"}
+    for file in done.record.files:
+        kept = (done.folder / file.path).read_bytes()
+        assert (len(kept), hashlib.sha256(kept).hexdigest()) == (file.bytes, file.sha256)
+    assert RunRecord.model_validate_json((done.folder / "run.json").read_text()) == done.record
     assert "'00123' persons" in nbformat.writes(nbformat.read(done.notebook, as_version=4))
 
 
@@ -245,7 +252,8 @@ def test_the_page_has_no_code_no_noise_and_what_the_reader_needs(done):
 
 
 def test_a_failing_cell_leaves_both_files_and_is_named(failed):
-    assert failed.failed_cell == (5, "Does it end?", "KeyError: 'gone\\nfor good'")
+    assert failed.record.status is Status.FAILED
+    assert failed.record.failed_cell == cell(5, "Does it end?", "KeyError: 'gone\\nfor good'")
     page = failed.html.read_text()
     assert "This report is not complete" in page
     assert "Does it end?" in page
@@ -263,60 +271,34 @@ def test_a_failing_cell_leaves_both_files_and_is_named(failed):
 @pytest.mark.process
 def test_a_cell_that_does_not_end_in_time_is_named(sample, folder):
     report = run_report(sample, {"wait": 3600}, folder / "out", name="slow", timeout=15)
-    assert report.failed_cell == (5, "Does it end?", "CellTimeout: no end within 15 s")
+    assert report.record.status is Status.TIMED_OUT
+    assert report.record.failed_cell == cell(5, "Does it end?", "CellTimeout: no end within 15 s")
     assert "no end within 15 s" in report.html.read_text()
 
 
 @pytest.mark.process
 def test_a_kernel_that_dies_is_a_failed_cell(tmp_path):
     path = notebook(tmp_path, new_code_cell("import os; os._exit(1)"), parameters=None)
-    number, _, error = run_report(path, {}, tmp_path / "out").failed_cell or (0, "", "")
-    assert number == 1
-    assert error.startswith("DeadKernel: ")
-
-
-def test_what_exists_is_kept_unless_told_otherwise(done, sample, folder):
-    before = done.html.read_bytes()
-    with pytest.raises(ReportError, match=r"sample.ipynb exists"):
-        run_report(sample, {}, folder / "out")
-    assert done.html.read_bytes() == before
-
-
-def test_a_notebook_is_never_its_own_report(sample):
-    with pytest.raises(ReportError, match="the notebook itself"):
-        run_report(sample, {}, sample.parent, overwrite=True)
-
-
-def test_the_index_links_reports_with_their_state_and_loads_nothing(done, failed, folder):
-    kept = folder / "kept"
-    kept.mkdir()
-    for path in (done.notebook, done.html, failed.notebook, failed.html):
-        shutil.copy(path, kept)
-    shutil.copy(done.notebook, kept / "without-a-page.ipynb")
-    (kept / "other.ipynb").write_text("no notebook")
-    page = write_index(kept).read_text()  # whoever made them, and when
-    assert "2 reports" in page
-    assert "without-a-page" not in page
-    assert 'href="sample.html"' in page
-    assert 'href="failed.html"' in page
-    assert "1 failed" in page
-    assert "Does it end?" in page
-    assert "<b>persons</b>" in page
-    assert all(link.startswith("data:") for link in Links(page).found)
+    record = run_report(path, {}, tmp_path / "out").record
+    assert record.status is Status.DIED
+    assert record.failed_cell
+    assert record.failed_cell.number == 1
+    assert record.failed_cell.error.startswith("DeadKernel: ")
 
 
 @pytest.mark.process
-def test_a_single_report_joins_the_index_of_its_folder_and_no_other_page(sample, tmp_path):
-    assert run_report(sample, {}, tmp_path / "a").failed_cell is None
-    assert not (tmp_path / "a" / "index.html").exists()  # nobody asked for one
-    write_index(tmp_path / "a")
-    run_report(sample, {}, tmp_path / "a", name="second")
-    assert {"sample.html", "second.html"} <= set(
-        re.findall('href="([^"]+)"', (tmp_path / "a" / "index.html").read_text())
-    )
-    (tmp_path / "a" / "index.html").write_text("my own page")
-    run_report(sample, {}, tmp_path / "a", name="third")
-    assert (tmp_path / "a" / "index.html").read_text() == "my own page"
+def test_a_run_replaces_no_other_and_the_index_links_all(done, failed, sample, folder):
+    before = {path: path.read_bytes() for path in done.folder.rglob("*") if path.is_file()}
+    again = run_report(sample, {}, folder / "out")
+    assert again.folder.parent == done.folder.parent
+    assert again.folder != done.folder
+    assert {path: path.read_bytes() for path in before} == before
+    page = (folder / "out" / "index.html").read_text()
+    for report in (done, failed, again):
+        assert f'href="{report.record.name}/{report.record.run}/report.html"' in page
+    assert "failed</b>" in page
+    assert "Does it end?" in page
+    assert all(link.startswith(("data:", "sample/", "failed/")) for link in Links(page).found)
 
 
 @pytest.mark.process
@@ -340,7 +322,7 @@ def test_a_report_is_run_by_this_python_whatever_kernels_are_installed(sample, t
     ]
     nbformat.write(new_notebook(cells=cells), notebook)
     done = run_report(notebook, {}, tmp_path / "out")
-    assert done.failed_cell is None
+    assert done.record.failed_cell is None
     assert nbformat.read(done.notebook, 4).cells[-1].outputs[0].text.strip() == sys.executable
 
 
@@ -366,7 +348,7 @@ def test_a_setting_is_a_parameter_of_every_notebook(tmp_path):
     given = {"table": "orders", "source": "logs", "log_region": "eu-central-1", "mask_salt": "secret"}
     report = run_report(path, given, tmp_path / "out", settings={"log_region": "us-east-1"})
     assert "duckdb logs eu-central-1" in report.html.read_text()
-    assert (report.parameters["table"], report.parameters["source"]) == ("orders", "logs")
+    assert (report.record.parameters["table"], report.record.parameters["source"]) == ("orders", "logs")
     assert "secret" not in report.notebook.read_text() + report.html.read_text()
     with pytest.raises(ConfigError, match="engine"):
         run_report(path, {"engine": "oracle"}, tmp_path / "never")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import builtins
 import glob
+import mimetypes
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +23,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
 
-from workbench.aws.errors import explained
+from workbench.aws.errors import error_code, explained
 from workbench.errors import StoreError, WorkbenchError
 from workbench.paths import already_there, split_s3_object, split_s3_uri
 
@@ -98,9 +100,43 @@ class S3Files:
             path.open("rb") as body,
         ):
             if overwrite:
-                self._client.put_object(Bucket=bucket, Key=key, Body=body)
+                self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=_kind_of(name))
             else:
-                self._client.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
+                self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=_kind_of(name), IfNoneMatch="*")
+
+    def version(self, uri: str) -> str | None:
+        """Return by what an object as it is now is told from itself as it is later, for `replace`; None without one."""
+        bucket, key = split_s3_object(uri)
+        with explained(f"{uri} cannot be looked for", "s3:GetObject", "s3:ListBucket", raises=self._raises):
+            try:
+                return self._client.head_object(Bucket=bucket, Key=key)["ETag"]
+            except ClientError as error:
+                if error_code(error) in ("404", "NoSuchKey", "NotFound"):
+                    return None
+                raise
+
+    def replace(self, uri: str, body: bytes, version: str | None) -> bool:
+        """Put an object in the place of one that is still of a `version`; return False where it has changed since."""
+        bucket, key = split_s3_object(uri)
+        kind = _kind_of(uri)
+        with explained(f"{uri} cannot be written", "s3:PutObject", raises=self._raises):
+            try:
+                if version:
+                    self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind, IfMatch=version)
+                else:
+                    self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind, IfNoneMatch="*")
+            except ClientError as error:
+                # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+                if error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"):
+                    return False
+                raise
+        return True
+
+    def read(self, uri: str) -> bytes:
+        """Return what an object holds."""
+        bucket, key = split_s3_object(uri)
+        with explained(f"{uri} cannot be read", "s3:GetObject", raises=self._raises):
+            return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def remove(self, place: str, *, first: str = "") -> None:
         """Remove all objects below a prefix, and before all else the one by which it is found."""
@@ -108,3 +144,9 @@ class S3Files:
             if first:
                 self._s3.delete_objects([place + first], boto3_session=self._session)
             self._s3.delete_objects(f"{glob.escape(place)}*", boto3_session=self._session)
+
+
+def _kind_of(name: str) -> str:
+    """Return what an object is, for a browser that opens it."""
+    kind, encoding = mimetypes.guess_type(name)
+    return kind if kind and not encoding else "application/octet-stream"

@@ -121,3 +121,18 @@ def open_session(settings: Settings) -> Session:
         core: Any = session._session  # botocore has no public way to give a session credentials of one's own
         core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     return session
+
+
+def account_of(session: Session) -> str | None:
+    """Return the account of a session's credentials, where these tell it; nobody is asked for it.
+
+    >>> from workbench.config import load_settings
+    >>> account_of(open_session(load_settings(region="eu-central-1"))) is None  # doctest: +SKIP
+    False
+    """
+    try:
+        credentials = session.get_credentials()
+        account: str | None = credentials.account_id if credentials else None  # type: ignore[attr-defined]  # stubs lag
+    except BotoCoreError:  # they have expired, and cannot be renewed
+        return None
+    return account or None

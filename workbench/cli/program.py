@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from workbench.errors import RecordRefused, WorkbenchError
-from workbench.exit_codes import STOPPED
+from workbench.errors import NotPublished, RecordRefused, WorkbenchError
+from workbench.exit_codes import NOT_PUBLISHED, STOPPED
 from workbench.text import plain
 from workbench.version import __version__
 from workbench.vocabulary import alias_of, question_name
@@ -72,7 +72,14 @@ class Program(click.Group):
             if ctx.params.get("debug"):
                 raise
             message = _refusal(error, ctx.obj or {}) if isinstance(error, OSError) else str(error)
-            raise click.ClickException(plain(" ".join(message.split()))) from error
+            kind = _NotPublished if isinstance(error, NotPublished) else click.ClickException
+            raise kind(plain(" ".join(message.split()))) from error
+
+
+class _NotPublished(click.ClickException):
+    """A report is not where it was to be."""
+
+    exit_code = NOT_PUBLISHED
 
 
 def _listed(name: str) -> str:

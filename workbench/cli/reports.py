@@ -3,48 +3,118 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.asking import open_workbench, pairs, print_table
+from workbench import exit_codes
+from workbench.cli.asking import open_workbench, pairs, print_json_text, print_table
 from workbench.cli.options import as_json, parameters
 from workbench.cli.program import REPORTS, main, say
+from workbench.text import plain
+
+if TYPE_CHECKING:
+    from workbench.reports import Report, RunRecord
 
 
-@main.verb(REPORTS)
-@click.argument("notebook")
-@parameters
-@click.option("--out", default="reports", show_default=True, metavar="FOLDER", help="Where the report goes.")
-@click.option("--name", help="Name of the two files; else the notebook's.")
-@click.option("--timeout", type=int, default=600, show_default=True, help="Seconds a cell may take.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier report.")
-@click.option("--describe", is_flag=True, help="List the notebook's parameters instead.")
-@as_json
-def report(notebook: str, parameters: tuple[str, ...], describe: bool, as_json: bool, **options: Any) -> None:
-    """Run NOTEBOOK (a path, or a name in notebooks/) as a report: the executed notebook and one HTML file.
+class _Reports(click.Group):
+    """What is done with reports; what was written ``workbench report NOTEBOOK`` is told its new spelling."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            named = shlex.quote(plain(args[0]))
+            verbs = ", ".join(self.commands)
+            raise click.UsageError(f"report has {verbs}: to run a notebook, `workbench report run {named}`")
+        return super().resolve_command(ctx, args)
+
+
+@main.group(cls=_Reports)
+def report() -> None:
+    """Run notebooks as reports, list their parameters, and write the index of all runs.
 
     \b
-    Example: workbench report 03_change_frequency -p table=persons -p every=1d --out reports
+    Example: workbench report run 03_change_frequency -p table=persons
+    """
+
+
+@report.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@parameters
+@click.option("--out", default="reports", show_default=True, metavar="PLACE", help="Folder, or s3://…, of all reports.")
+@click.option("--name", help="What the report is called; else as its notebook.")
+@click.option("--timeout", type=int, default=600, show_default=True, help="Seconds a cell may take.")
+@as_json
+def run(
+    names: tuple[str, ...], parameters: tuple[str, ...], out: str, name: str | None, timeout: int, as_json: bool
+) -> None:
+    """Run notebooks (paths, or names in notebooks/) as reports.
+
+    Each run is kept in a folder of its own, OUT/NAME/2026-11-20T06-00-00Z/: a page, the executed notebook, figures,
+    tables and run.json. OUT/index.html lists all.
+
+    \b
+    Example: workbench report run 03_change_frequency -p table=persons -p every=1d --out reports
+    """
+    from workbench import reports
+
+    if name and len(names) > 1:
+        raise click.BadParameter("give it to one notebook", param_hint="--name")
+    given = pairs(parameters)
+    planned = [reports.Planned(_notebook(each), given, name, timeout=timeout) for each in names]
+    made = []
+    try:
+        for each in reports.run_reports(planned, out, settings=click.get_current_context().obj):
+            made.append(each)
+            if not as_json:
+                say(f"{each.html} ({each.record.seconds:.1f} s)")
+            if told := told_of(each.record):
+                say(f"{'Note' if each.record.status.complete else 'Error'}: {told}; see {each.html}", err=True)
+            if each.index_problem:
+                say(f"Error: {each.index_problem}", err=True)
+    finally:
+        if as_json:
+            print_json_text(json.dumps([json.loads(each.record.model_dump_json()) for each in made], indent=1))
+    codes = {exit_code(each) for each in made} - {0}
+    if codes:
+        sys.exit(next(code for code in _GRAVEST if code in codes))
+
+
+@report.command("describe")
+@click.argument("notebook")
+@as_json
+def describe_notebook(notebook: str, as_json: bool) -> None:
+    """List the parameters of NOTEBOOK (a path, or a name in notebooks/).
+
+    \b
+    Example: workbench report describe 03_change_frequency
     """
     import pandas as pd
 
     from workbench import reports
 
-    path = _notebook(notebook)
-    if describe:
-        listed = [vars(parameter) | {"default": str(parameter.default)} for parameter in reports.describe(path)]
-        print_table(pd.DataFrame(listed), as_json)
-        return
-    made = reports.run_report(path, pairs(parameters), settings=click.get_current_context().obj, **options)
-    if as_json:
-        say(json.dumps(vars(made), default=str))
-    else:
-        say(f"{made.html} ({made.seconds:.1f} s)")
-    if made.failed_cell:
-        number, heading, why = made.failed_cell
-        raise click.ClickException(f"{path.name}: cell {number} ({heading}) failed: {why}; see {made.html}")
+    listed = [
+        vars(parameter) | {"default": str(parameter.default)} for parameter in reports.describe(_notebook(notebook))
+    ]
+    print_table(pd.DataFrame(listed), as_json)
+
+
+@report.command("index")
+@click.option("--out", default="reports", show_default=True, metavar="PLACE", help="Folder, or s3://…, of all reports.")
+def write_index(out: str) -> None:
+    """Write the index of all runs anew, as after some were removed.
+
+    \b
+    Example: workbench report index --out reports
+    """
+    from workbench import reports
+
+    say(reports.write_index(out, click.get_current_context().obj))
 
 
 @main.verb(REPORTS)
@@ -63,6 +133,49 @@ def demo(out: str, changes: int) -> None:
         say(line)
 
 
+def told_of(record: RunRecord) -> str:
+    """Return what is to be said of a run, in one line; nothing where it is complete and found changes."""
+    from workbench.reports import Status
+
+    if record.status is Status.EMPTY:
+        return f"{record.name}: no change is in its window"
+    if record.failed_cell is None:
+        return ""
+    failed = record.failed_cell
+    return f"{record.notebook}: cell {failed.number} ({failed.heading}) failed: {failed.error}"
+
+
+def exit_code(report: Report) -> int:
+    """Return with what the program ends after a run."""
+    from workbench.reports import Status
+
+    by_status = {
+        Status.FAILED: exit_codes.ERROR,
+        Status.REFUSED: exit_codes.REFUSED,
+        Status.TIMED_OUT: exit_codes.TIMED_OUT,
+        Status.DIED: exit_codes.DIED,
+        Status.EMPTY: exit_codes.EMPTY,
+        Status.STOPPED: exit_codes.STOPPED,
+    }
+    if report.index_problem:
+        return exit_codes.NOT_PUBLISHED
+    if report.record.status.complete and report.record.alerts:
+        return exit_codes.ALERT
+    return by_status.get(report.record.status, 0)
+
+
+_GRAVEST = (
+    exit_codes.NOT_PUBLISHED,
+    exit_codes.DIED,
+    exit_codes.TIMED_OUT,
+    exit_codes.REFUSED,
+    exit_codes.ERROR,
+    exit_codes.ALERT,
+    exit_codes.EMPTY,
+)
+"""Of several runs, with what the program ends: the first of these that one came to."""
+
+
 def _notebook(name: str) -> Path:
     path = Path(name)
     if path.suffix == ".ipynb" or path.exists():
@@ -71,3 +184,6 @@ def _notebook(name: str) -> Path:
 
     own = Path("notebooks") / f"{name}.ipynb"
     return own if own.exists() else shipped() / own.name
+
+
+main.sections[REPORTS].insert(0, "report")

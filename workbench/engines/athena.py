@@ -26,7 +26,7 @@ from workbench.aws.export_jobs import export_status, find_exports, start_export
 from workbench.aws.files import S3Files
 from workbench.aws.log_tables import Listing, LogTable
 from workbench.aws.result_order import in_order
-from workbench.aws.session import Session, open_session
+from workbench.aws.session import Session, account_of, open_session
 from workbench.aws.table_definitions import table_input
 from workbench.aws.views import Views
 from workbench.config import Settings
@@ -134,6 +134,11 @@ class AthenaEngine(Engine):
     def place_of_logs(self) -> str:
         """The database."""
         return f"database={self._settings.database!r}"
+
+    @property
+    def account(self) -> str | None:
+        """The account of the credentials, where they tell it."""
+        return account_of(self.session)
 
     @property
     def catalog(self) -> Catalog:

@@ -214,6 +214,11 @@ class Engine(ABC):
         return f"source={self._settings.source or str(self._settings.lake)!r}"
 
     @property
+    def account(self) -> str | None:
+        """The AWS account that is asked, where the session knows it; None of the embedded engine."""
+        return None
+
+    @property
     def finished(self) -> Sequence[FinishedQuery]:
         """Every paid query that has run."""
         return ()

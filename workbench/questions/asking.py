@@ -29,7 +29,7 @@ from workbench.model.conditions import CHANGES, LATEST, VERSIONS, Condition, par
 from workbench.model.keys import Key, read_keys
 from workbench.model.masked_values import UNMATCHED
 from workbench.model.times import END_OF_TIME, START_OF_TIME, instant
-from workbench.questions.arrivals_read import note_arrival
+from workbench.questions.answers_noted import NotedAnswer, note
 from workbench.questions.large import Frame, whole_of
 from workbench.questions.masking import REDACTED, hide, names_masked, unmatched
 from workbench.questions.result import Result, Stats
@@ -230,6 +230,7 @@ class Asking:
         notes: Iterable[str] = (),
         masked: bool = False,
         key_names: Sequence[str] | None = None,
+        live: bool = False,
         **more: Any,
     ) -> R:
         """Wrap a frame with what was asked, what it took and what to know about it; masked values are gone.
@@ -244,6 +245,8 @@ class Asking:
             Whether the frame shows masked values as they are to be shown, since they were hidden before it was made.
         key_names
             The key attributes, where they need not be as the log has them.
+        live
+            Whether it stands on what the table itself was, too.
         **more
             What `kind` has beside a `Result`.
         """
@@ -262,7 +265,7 @@ class Asking:
             newest_change=answer.newest_change,
             known_at=self.settings.known_at,
         )
-        note_arrival(answer.last_arrival)
+        self._note(question, table, stats, live)
         if self.settings.mask:
             asked = self._without_masked(asked)
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
@@ -283,6 +286,33 @@ class Asking:
         leading = self._leading_keys(table, df, key_names)
         hidden: Any = self._masked(df, leading, result.within, asked.get("actor"))
         return replace(result, df=hidden)
+
+    @property
+    def _source(self) -> str:
+        """Where the logs are, as a person names it."""
+        s = self.settings
+        return s.source or (f"Glue database {s.database}" if self.engine.session else f"the embedded lake, {s.lake}")
+
+    def _note(self, question: str, table: str, stats: Stats, live: bool) -> None:
+        """Note an answer where a report is made of it."""
+        note(
+            NotedAnswer(
+                question=question,
+                table=table,
+                rows=stats.rows,
+                source=self._source,
+                engine=self.settings.engine,
+                account=self.engine.account,
+                masks=self.settings.mask,
+                newest_change=stats.newest_change,
+                newest_arrival=stats.last_arrival,
+                live=live,
+                queries=len(stats.queries),
+                scanned=stats.scanned,
+                cost=stats.cost,
+                seconds=stats.seconds,
+            )
+        )
 
     def masked(
         self, table: str, df: pd.DataFrame, within: Sequence[str] = (), key_names: Sequence[str] | None = None

@@ -89,7 +89,7 @@ def reconcile(
         live = asking.retrying(table, lambda: against_live(session, table, scan, ask_about, slack, wait=wait))
         df, items = compare(live.logged, live.actual, keys, _SIDES, live.in_flight, threads=asking.settings.threads)
         return asking.result(
-            Comparison, df, live.answer, "reconcile", table, asked, items=items, notes=[*notes, *live.notes]
+            Comparison, df, live.answer, "reconcile", table, asked, items=items, notes=[*notes, *live.notes], live=True
         )
     at, actual, in_flight, notes = actual_state(
         asking.settings, table, against, slack, keys, place=engine.place(table), find=engine.exports
@@ -104,7 +104,8 @@ def reconcile(
 
     answer, df, items = asking.retrying(table, ask)
     asked["as_of"] = at
-    return asking.result(Comparison, df, answer, "reconcile", table, asked, items=items, notes=notes)
+    now = str(against) == "live"
+    return asking.result(Comparison, df, answer, "reconcile", table, asked, items=items, notes=notes, live=now)
 
 
 def actual_state(

@@ -649,6 +649,7 @@ class _Planning:
             ambiguous=outcome.ambiguous,
             notes=notes,
             key_names=self.names,
+            live=self.reads_live,
             hide=lambda df: asking.masked(self.table, df, key_names=self.names),
             about=about,
             planned=planned,

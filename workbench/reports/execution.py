@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import sysconfig
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +14,13 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from workbench.reports.notebook import last_heading, read_notebook
+from workbench.questions.answers_noted import REPORT
+from workbench.reports.notebook import last_heading
 from workbench.reports.parameters import Value
-from workbench.reports.report import FailedCell
+from workbench.reports.record import CellFailure, Status
+
+_CAPTURE = "workbench.reports.capture"
+_BY_ERROR = {"ScanRefused": Status.REFUSED}  # by its class, as the kernel names it
 
 
 @dataclass(frozen=True)
@@ -27,18 +31,20 @@ class Execution:
     ----------
     notebook
         With the outputs of its cells, and the parameters in a cell of their own.
+    status
+        How it ended.
     failed_cell
         The code cell that failed, did not end in time, or was running when the kernel died; None where none did.
-    stopped
-        Whether the run was ended from outside, by Ctrl-C or a signal.
     """
 
     notebook: NotebookNode
-    failed_cell: FailedCell | None
-    stopped: bool = False
+    status: Status
+    failed_cell: CellFailure | None
 
 
-def execute(notebook: NotebookNode, parameters: Mapping[str, Value], timeout: int, progress: bool) -> Execution:
+def execute(
+    notebook: NotebookNode, parameters: Mapping[str, Value], timeout: int, progress: bool, scratch: Path
+) -> Execution:
     """Execute a notebook in a kernel of this very Python, in the working folder.
 
     Parameters
@@ -47,48 +53,53 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, Value], timeout: in
         Seconds a cell may take.
     progress
         Whether a bar is drawn on stderr.
+    scratch
+        The folder into which the kernel puts what else the report is made of.
     """
     # heavy, and `describe` and the rest of the command line do without
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellTimeoutError
     from papermill import PapermillExecutionError, execute_notebook
 
     from workbench.reports import kernel
 
-    with tempfile.TemporaryDirectory(prefix="workbench-report-") as scratch, _kernel_environment():
-        output = Path(scratch, "executed.ipynb")  # papermill formats paths: one of ours, without braces in it
-        lost, stopped = "", False
+    status, lost = Status.COMPLETE, ""
+    with _kernel_environment(scratch):
+        engine = kernel.engine()
         try:
             execute_notebook(
                 notebook,
-                str(output),
+                None,
                 dict(parameters),
                 kernel_name="python3",
                 language="python",
-                engine_name=kernel.engine(),
+                engine_name=engine,
                 progress_bar=progress,
                 execution_timeout=timeout,
-                extra_arguments=["--log-level=CRITICAL"],
+                extra_arguments=["--log-level=CRITICAL", *_extensions()],
             )
         except PapermillExecutionError:
-            pass
+            status = Status.FAILED
         except CellTimeoutError:
-            lost = f"CellTimeout: no end within {timeout} s"
-        except DeadKernelError:
-            lost = "DeadKernel: the notebook's Python process died, perhaps of lack of memory"
+            status, lost = Status.TIMED_OUT, f"CellTimeout: no end within {timeout} s"
+        except RuntimeError:  # nbclient's DeadKernelError is one, and so is that of a kernel which does not start
+            status, lost = Status.DIED, "DeadKernel: the notebook's Python process died, perhaps of lack of memory"
         except KeyboardInterrupt:  # or a signal that is taken for it: what there is by now is a report too
-            lost, stopped = "Stopped: the run was ended before the notebook was", True
-        executed = read_notebook(output) if output.exists() else notebook
+            status, lost = Status.STOPPED, "Stopped: the run was ended before the notebook was"
+        executed = kernel.executed() or notebook
     # papermill marks a failure by cells of its own, red and large; ours say more
     executed.cells = [
         cell for cell in executed.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])
     ]
-    return Execution(executed, _failed_cell(executed, lost), stopped)
+    if status is Status.COMPLETE:
+        return Execution(executed, status, None)
+    failed, raised = _failed_cell(executed, lost)
+    return Execution(executed, _BY_ERROR.get(raised, status), failed)
 
 
-def _failed_cell(executed: NotebookNode, lost: str) -> FailedCell | None:
-    """Return which code cell failed; where the run was `lost`, its last cell gets that as its output."""
+def _failed_cell(executed: NotebookNode, lost: str) -> tuple[CellFailure | None, str]:
+    """Return which code cell failed, by an error of which class; a run that was `lost` tells so in its last cell."""
     last, number, heading = None, 0, "before the first heading"
-    running: FailedCell | None = None
+    running: CellFailure | None = None
     for cell in executed.cells:
         if cell.cell_type == "markdown":
             heading = last_heading(cell.source) or heading
@@ -96,21 +107,30 @@ def _failed_cell(executed: NotebookNode, lost: str) -> FailedCell | None:
             continue
         number += 1
         errors = [output for output in cell.outputs if output.output_type == "error"]
-        if errors and not lost:
+        if errors and not lost and "raises-exception" not in cell.metadata.get("tags", []):
             message = f"{errors[0].ename}: {errors[0].evalue}".strip()
-            return FailedCell(number, heading, message.splitlines()[0])
+            return _failure(number, heading, message.splitlines()[0]), str(errors[0].ename)
         if cell.metadata.get("papermill", {}).get("start_time"):
-            running, last = FailedCell(number, heading, lost), cell
+            running, last = _failure(number, heading, lost), cell
     if not lost:
-        return None
+        return None, ""
     if last is None:
-        return FailedCell(1, "before the first cell", lost)
+        return _failure(1, "before the first cell", lost), ""
     ename, evalue = lost.split(": ", 1)
     # without the KeyboardInterrupt that stopping the kernel left there
     last.outputs = [output for output in last.outputs if output.output_type != "error"]
     error = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": [lost]}
     last.outputs.append(nbformat.from_dict(error))  # type: ignore[no-untyped-call]
-    return running
+    return running, ""
+
+
+def _failure(number: int, heading: str, error: str) -> CellFailure:
+    return CellFailure(number=number, heading=heading, error=error)
+
+
+def _extensions() -> list[str]:
+    """Return the options by which a kernel takes down what its cells display."""
+    return [f"--ext={_CAPTURE}"] if importlib.util.find_spec(_CAPTURE) else []
 
 
 @contextmanager
@@ -133,15 +153,15 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _kernel_environment() -> Iterator[None]:
-    """Let the kernel find this very package, and keep progress bars out of what nobody watches."""
+def _kernel_environment(scratch: Path) -> Iterator[None]:
+    """Let the kernel find this very package and the scratch folder, and keep progress bars out of what none watches."""
     package = str(Path(__file__).resolve().parents[2])
     folders = [] if package == sysconfig.get_path("purelib") else [package]
     folders += [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     quiet = logging.NullHandler()  # else Python prints papermill's warnings where nobody set up logging
     logging.getLogger("papermill").addHandler(quiet)
     try:
-        with environment({"PYTHONPATH": os.pathsep.join(folders), "TQDM_DISABLE": "1"}):
+        with environment({"PYTHONPATH": os.pathsep.join(folders), "TQDM_DISABLE": "1", REPORT: str(scratch)}):
             yield
     finally:
         logging.getLogger("papermill").removeHandler(quiet)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyter_client.kernelspec import KernelSpecManager
+from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
@@ -23,7 +24,9 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
 
 
 class _Engine(NBClientEngine):  # type: ignore[misc]
-    """papermill's engine with that client."""
+    """papermill's engine with that client; it keeps the notebook as far as it was run, whatever ends it."""
+
+    executed: ClassVar[NotebookNode | None] = None
 
     @classmethod
     def execute_managed_notebook(
@@ -35,6 +38,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         **options: Any,
     ) -> Any:
         """Run the cells."""
+        _Engine.executed = nb_man.nb
         traits = {name: value for name, value in options.items() if name in _Client.class_trait_names()}
         client = _Client(
             nb_man,
@@ -54,4 +58,10 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
 def engine() -> str:
     """Return the name under which papermill knows the engine, from now on."""
     papermill_engines.register(_NAME, _Engine)
+    _Engine.executed = None
     return _NAME
+
+
+def executed() -> NotebookNode | None:
+    """Return the notebook that was run last, as far as it was; None where its kernel was not even started."""
+    return _Engine.executed

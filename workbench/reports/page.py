@@ -7,7 +7,6 @@ import platform
 import re
 import warnings
 from collections.abc import Sequence
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
 from workbench.reports.offline import offline
-from workbench.reports.parameters import Value
-from workbench.reports.report import Report
+from workbench.reports.record import RunRecord
+from workbench.reports.runs import NOTEBOOK
 from workbench.text import plain
 from workbench.version import __version__
 
@@ -29,28 +28,13 @@ _TEXT = 1_000  # characters of the text shown instead
 LIBRARIES = ("duckdb", "pandas", "matplotlib", "papermill")
 
 
-def render(
-    notebook: NotebookNode,
-    report: Report,
-    *,
-    parameters: Sequence[tuple[str, Value, bool]],
-    started: datetime,
-    source: str,
-    settings: str = "",
-    folders: Sequence[Path] = (),
-) -> str:
+def render(notebook: NotebookNode, record: RunRecord, folder: Path, *, folders: Sequence[Path] = ()) -> str:
     """Return an executed notebook as a page without code that refers to nothing outside itself.
 
     Parameters
     ----------
-    parameters
-        Name and value of each that is shown, and whether it was given.
-    started
-        When the run began, in UTC.
-    source
-        Name of the notebook that was run.
-    settings
-        What held while it ran, in a line.
+    folder
+        Where the run is made: with its figures and tables.
     folders
         Where the pictures are that its texts name.
     """
@@ -70,17 +54,17 @@ def render(
             del shown.cells[number + 1 :]  # no headings without answers
             break
     about = {
-        "title": report.title,
+        "title": record.title,
         "css": style(),
-        "started": f"{started:%Y-%m-%d %H:%M}",
-        "seconds": f"{report.seconds:.1f}",
-        "parameters": parameters,
-        "failed": report.failed_cell,
-        "versions": versions(),
-        "source": source,
-        "notebook": Path(report.notebook).name,
-        "settings": settings,
-        "known_at": report.known_at and report.known_at.isoformat().replace("+00:00", "Z"),
+        "started": f"{record.started:%Y-%m-%d %H:%M}",
+        "seconds": f"{record.seconds:.1f}",
+        "parameters": [(name, value, name in record.given) for name, value in record.parameters.items()],
+        "failed": record.failed_cell,
+        "versions": record.versions,
+        "source": record.notebook,
+        "notebook": NOTEBOOK,
+        "settings": record.settings,
+        "known_at": record.known_at and record.known_at.isoformat().replace("+00:00", "Z"),
     }
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="basic", raw_template=template("report"), exclude_anchor_links=True

@@ -2,64 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
-from workbench.reports.parameters import Value
-
-
-class FailedCell(NamedTuple):
-    """A code cell that failed.
-
-    Attributes
-    ----------
-    number
-        Which of the code cells it is, from 1 on.
-    heading
-        The heading above it.
-    error
-        The error, in one line.
-    """
-
-    number: int
-    heading: str
-    error: str
+from workbench.reports.record import RunRecord
+from workbench.reports.runs import NOTEBOOK, PAGE
 
 
 @dataclass(frozen=True)
 class Report:
-    """A notebook that was run.
+    """A notebook that was run, as it is published.
 
     Attributes
     ----------
-    notebook, html
-        The executed notebook, and the report made of it: files, or ``s3://`` addresses as text.
-    title
-        The notebook's first heading.
-    parameters
-        What it ran with, defaults included.
-    seconds
-        How long it ran.
-    failed_cell
-        The code cell that failed; None where none did.
-    known_at
-        What it was made of: what had arrived until then, UTC. By the setting of this name, else when the newest object
-        arrived that it read; None where it read none that tells. Run again with ``known_at=`` this, it says the same,
-        whatever arrived since.
+    record
+        What is known of the run.
+    folder
+        Where all that it left is: a folder, or a place in S3 as text.
+    index_problem
+        Why the index of all runs was not written; empty where it was.
 
     Examples
     --------
-    >>> Report("out/a.ipynb", "out/a.html", "How many?", {"table": "persons"}, 1.5).failed_cell is None
-    True
+    >>> from datetime import UTC, datetime
+    >>> from workbench.reports.record import Status
+    >>> began = datetime(2026, 11, 20, 6, tzinfo=UTC)
+    >>> record = RunRecord(name="daily", run="2026-11-20T06-00-00Z", notebook="a.ipynb", title="How many?",
+    ...                    status=Status.COMPLETE, started=began, seconds=1.5)
+    >>> Report(record, "s3://reports/daily/2026-11-20T06-00-00Z").html
+    's3://reports/daily/2026-11-20T06-00-00Z/report.html'
     """
 
-    notebook: Path | str
-    html: Path | str
-    title: str
-    parameters: Mapping[str, Value]
-    seconds: float
-    failed_cell: FailedCell | None = None
-    known_at: datetime | None = None
+    record: RunRecord
+    folder: Path | str
+    index_problem: str = ""
+
+    @property
+    def html(self) -> Path | str:
+        """The page."""
+        return self._file(PAGE)
+
+    @property
+    def notebook(self) -> Path | str:
+        """The executed notebook."""
+        return self._file(NOTEBOOK)
+
+    def _file(self, name: str) -> Path | str:
+        return self.folder / name if isinstance(self.folder, Path) else f"{self.folder}/{name}"

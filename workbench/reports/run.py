@@ -1,18 +1,24 @@
-"""Reports: run a notebook with strict parameters, keep it and one offline HTML file without code.
+"""Reports: run notebooks with strict parameters; each run is kept in a folder of its own, with one offline page.
 
-A cell that fails or does not end in time still leaves both, with the cell named in them and in the `Report`.
+A cell that fails or does not end in time, a kernel that dies, and a run that is stopped still leave a run, with the
+cell named in its page and in its record.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import signal
 import sys
+import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import nbformat
@@ -20,17 +26,61 @@ from nbformat import NotebookNode
 
 from workbench import paths
 from workbench.config import CONFIG, Settings, find_file, load_settings
-from workbench.errors import ParameterError, ReportError
-from workbench.questions.arrivals_read import arrivals_noted, newest_arrival
+from workbench.errors import NotPublished, ParameterError, ReportError
+from workbench.questions.answers_noted import NotedAnswer, newest, noted
 from workbench.questions.masking import REDACTED, names_masked
-from workbench.reports import page
-from workbench.reports.destination import Destination
+from workbench.reports import index, page
 from workbench.reports.execution import environment, execute
-from workbench.reports.index import is_index, write_index
 from workbench.reports.notebook import read_notebook, title_of
-from workbench.reports.parameters import Value, coerce_all, read_parameters
+from workbench.reports.parameters import Parameter, Value, coerce_all, read_parameters
+from workbench.reports.record import RunFile, RunRecord, Status, Window
 from workbench.reports.report import Report
-from workbench.text import file_name
+from workbench.reports.runs import NOTEBOOK, PAGE, RECORD, Runs, Scratch
+
+_OF_CHANGES = frozenset({"changes", "change_frequency", "hot_keys", "versions", "item_history", "transitions", "trend"})
+"""Questions whose answer has no row where there was no change."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A report that is to be run.
+
+    Attributes
+    ----------
+    notebook
+        The file.
+    parameters
+        Values by name, as text or already of the declared type; see `workbench.reports.parameters`. A setting that the
+        notebook does not declare is one of the settings that hold in it.
+    name
+        Of the report; the notebook's own by default.
+    window
+        Of time, of which it tells; the parameters have it too.
+    timeout
+        Seconds a cell may take.
+    alerts
+        Rules; one that is broken is told in the record.
+    max_age
+        How old the log may be when it begins, such as ``6h``.
+
+    Examples
+    --------
+    >>> Planned(Path("03_change_frequency.ipynb")).called
+    '03_change_frequency'
+    """
+
+    notebook: Path
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    name: str | None = None
+    window: Window | None = None
+    timeout: int = 600
+    alerts: Sequence[str] = ()
+    max_age: str | None = None
+
+    @property
+    def called(self) -> str:
+        """The name of the report."""
+        return self.name or self.notebook.stem
 
 
 def run_report(
@@ -40,11 +90,13 @@ def run_report(
     *,
     name: str | None = None,
     timeout: int = 600,
-    overwrite: bool = False,
     progress: bool | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Run a notebook and write ``out/NAME.ipynb`` and ``out/NAME.html``.
+    """Run a notebook, and keep what comes of it in a folder of its own: ``out/NAME/2026-11-20T06-00-00Z/``.
+
+    In it are the page (``report.html``), the executed notebook (``notebook.ipynb``), figures, tables, and what is known
+    of the run (``run.json``). ``out/index.html`` lists all runs.
 
     Parameters
     ----------
@@ -54,7 +106,7 @@ def run_report(
     out
         A folder, made when missing, or with ``engine="athena"`` a place in S3, ``s3://bucket/reports/``.
     name
-        Name of the two files, the notebook's own by default; it is never a path, see `workbench.text.file_name`.
+        Name of the report, the notebook's own by default; it is never a path, see `workbench.text.file_name`.
     timeout
         Seconds a cell may take.
     progress
@@ -66,8 +118,9 @@ def run_report(
     Raises
     ------
     ReportError
-        When the notebook is missing or malformed, or an output exists and `overwrite` is not set, or
-        cannot be written.
+        When the notebook is missing or malformed.
+    NotPublished
+        When `out` cannot be written to: before the notebook is run, if that can be told then.
     ParameterError
         When a parameter is unknown or not of its type. Nothing ran then.
 
@@ -75,54 +128,225 @@ def run_report(
     --------
     >>> run_report("notebooks/02_latest_state.ipynb", {"table": "persons"}, "reports")  # doctest: +SKIP
     """
-    if timeout < 1:
-        raise ParameterError(f"timeout={timeout}: a cell may take a second or more")
-    source = paths.local_path(notebook, ReportError)
-    node = read_notebook(source)
-    declared = read_parameters(node, source)
-    names = {parameter.name for parameter in declared}
-    chosen = {name: value for name, value in parameters.items() if name in Settings.model_fields and name not in names}
-    given = coerce_all({name: parameters[name] for name in parameters if name not in chosen}, declared, source)
-    with _holding({**(settings or {}), **chosen}, source.absolute().parent) as holding:
-        files = Destination.of(out, file_name(name or source.stem), holding)
-        files.refuse(source, overwrite=overwrite)
-        started, clock = datetime.now(UTC), time.perf_counter()
-        with arrivals_noted() as arrivals:
-            execution = execute(node, given, timeout, sys.stderr.isatty() if progress is None else progress)
-            known_at = holding.known_at or newest_arrival(arrivals)
+    planned = Planned(paths.local_path(notebook, ReportError), parameters, name, timeout=timeout)
+    return next(run_reports([planned], out, progress=progress, settings=settings))
+
+
+def run_reports(
+    planned: Iterable[Planned],
+    out: str | Path,
+    *,
+    progress: bool | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Iterator[Report]:
+    """Run reports one after another, once all of them are found fit to be run; see `run_report`.
+
+    Yields
+    ------
+    Report
+        Each as soon as it is published.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When it was stopped: that run is published, and those after it are not begun.
+    """
+    checked = [_Checked.of(each, settings or {}) for each in planned]
+    if checked:
+        with checked[0].holding() as first:
+            Runs.of(out, first).refuse()
+    bar = sys.stderr.isatty() if progress is None else progress
+    for each in checked:
+        with each.holding() as holding:
+            report = _run(each, Runs.of(out, holding), holding, bar)
+        yield report
+        if report.record.status is Status.STOPPED:
+            raise KeyboardInterrupt
+
+
+def write_index(out: str | Path, settings: Mapping[str, Any] | None = None) -> Path | str:
+    """Write ``out/index.html`` anew, of all runs in a folder or a place in S3, and return where it is.
+
+    Raises
+    ------
+    NotPublished
+        When it cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_index(folder).name
+    'index.html'
+    """
+    return Runs.of(out, load_settings(**(settings or {}))).write_index(index.render)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A report that was found fit to be run."""
+
+    planned: Planned
+    notebook: NotebookNode
+    declared: Sequence[Parameter]
+    given: Mapping[str, Value]
+    """Of the parameters that the notebook declares."""
+    chosen: Mapping[str, Value]
+    """Of the settings."""
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, planned: Planned, settings: Mapping[str, Any]) -> _Checked:
+        if planned.timeout < 1:
+            raise ParameterError(f"timeout={planned.timeout}: a cell may take a second or more")
+        source, parameters = planned.notebook, planned.parameters
+        node = read_notebook(source)
+        declared = read_parameters(node, source)
+        names = {parameter.name for parameter in declared}
+        chosen = {name: parameters[name] for name in parameters if name in Settings.model_fields and name not in names}
+        given = coerce_all({name: parameters[name] for name in parameters if name not in chosen}, declared, source)
+        checked = cls(planned, node, declared, given, chosen, settings)
+        with checked.holding():
+            return checked
+
+    @contextmanager
+    def holding(self) -> Iterator[Settings]:
+        """Let its settings hold, here and in the kernel."""
+        with _holding({**self.settings, **self.chosen}, self.planned.notebook.absolute().parent) as settings:
+            yield settings
+
+
+def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
+    """Run a notebook, and publish what comes of it."""
+    planned = checked.planned
+    started, clock = datetime.now(UTC), time.perf_counter()
+    with runs.begin(planned.called, started) as scratch:
+        execution = execute(checked.notebook, checked.given, planned.timeout, bar, scratch.folder)
         seconds = time.perf_counter() - clock
-        given |= chosen
-        used = {**{parameter.name: parameter.default for parameter in declared}, **given}
-        hidden = {key for key, value in used.items() if isinstance(value, str) and names_masked(value, holding.mask)}
-        hidden |= {"mask_salt"} & used.keys()
-        used |= dict.fromkeys(hidden, REDACTED)
-        _hide(execution.notebook, hidden)
-        report = Report(
-            files.notebook, files.html, title_of(node, source.stem), used, seconds, execution.failed_cell, known_at
-        )
-        shown = [(key, value, key in given) for key, value in used.items() if key in given or value is not None]
-        execution.notebook.metadata["workbench"] = {
-            "title": report.title,
-            "seconds": round(seconds, 1),
-            "failed_cell": report.failed_cell,
-            "parameters": {key: value for key, value, _ in shown},
-            "known_at": known_at and known_at.isoformat(),
-        }
-        html = page.render(
-            execution.notebook,
-            report,
-            parameters=shown,
-            started=started,
-            source=source.name,
-            settings=_summary(holding),
-            folders=[source.parent, Path.cwd()],
-        )
-        files.write(nbformat.writes(execution.notebook) + "\n", html)  # type: ignore[no-untyped-call]
-        if isinstance(report.html, Path) and is_index(report.html.with_name("index.html")):
-            write_index(report.html.parent)
-    if execution.stopped:
-        raise KeyboardInterrupt
-    return report
+        with _uninterrupted():
+            given = {**checked.given, **checked.chosen}
+            used: dict[str, Any] = {**{each.name: each.default for each in checked.declared}, **given}
+            masked = {
+                key for key, value in used.items() if isinstance(value, str) and names_masked(value, holding.mask)
+            }
+            hidden = masked | ({"mask_salt"} & used.keys())
+            used |= dict.fromkeys(hidden, REDACTED)
+            _hide(execution.notebook, hidden)
+            answers = noted(scratch.folder)
+            for notes in scratch.folder.glob("*.jsonl"):  # which the record holds now
+                notes.unlink()
+            known = {
+                "notebook": planned.notebook.name,
+                "title": title_of(checked.notebook, planned.notebook.stem),
+                "status": _status(execution.status, answers),
+                "started": started,
+                "seconds": round(seconds, 3),
+                "window": planned.window,
+                "parameters": {key: _recorded(used[key]) for key in used if key in given or used[key] is not None},
+                "given": list(given),
+                "settings": _summary(holding),
+                "failed_cell": execution.failed_cell,
+                "versions": page.versions(),
+                **_of_answers(answers, holding),
+            }
+            records: list[RunRecord] = []
+
+            def finish() -> None:
+                """Write the notebook, the page and the record, which name the run."""
+                record = RunRecord(name=scratch.name, run=scratch.run, **known)
+                records[:] = [_write(execution.notebook, record, scratch, [planned.notebook.parent, Path.cwd()])]
+
+            folder, problem = runs.publish(scratch, finish), ""
+            try:
+                runs.write_index(index.render)
+            except NotPublished as error:
+                problem = str(error)
+    return Report(records[0], folder, problem)
+
+
+def _write(notebook: NotebookNode, record: RunRecord, scratch: Scratch, folders: Sequence[Path]) -> RunRecord:
+    """Write what a run leaves, beside what its kernel wrote, and return the record with all files."""
+    notebook.metadata["workbench"] = json.loads(record.model_dump_json(exclude={"files"}))
+    executed = nbformat.writes(notebook) + "\n"  # type: ignore[no-untyped-call]
+    (scratch.folder / NOTEBOOK).write_text(executed, encoding="utf-8")
+    html = page.render(notebook, record, scratch.folder, folders=folders)
+    (scratch.folder / PAGE).write_text(html, encoding="utf-8")
+    files = [
+        RunFile(path=path.relative_to(scratch.folder).as_posix(), bytes=path.stat().st_size, sha256=_digest(path))
+        for path in sorted(scratch.folder.rglob("*"))
+        if path.is_file() and path.name != RECORD
+    ]
+    record = record.model_copy(update={"files": files})
+    (scratch.folder / RECORD).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return record
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _status(status: Status, answers: Sequence[NotedAnswer]) -> Status:
+    """Tell a run that is complete from one that is complete and found no change."""
+    of_changes = [answer for answer in answers if answer.question in _OF_CHANGES]
+    if status is Status.COMPLETE and of_changes and not any(answer.rows for answer in of_changes):
+        return Status.EMPTY
+    return status
+
+
+def _of_answers(answers: Sequence[NotedAnswer], holding: Settings) -> dict[str, Any]:
+    """Return what the answers tell of a run."""
+    arrived = newest(answer.newest_arrival for answer in answers)
+    live = any(answer.live for answer in answers)
+    accounts = {answer.account for answer in answers if answer.account}
+    return {
+        "seconds_in_questions": round(sum(answer.seconds for answer in answers), 3),
+        "tables": list(dict.fromkeys(answer.table for answer in answers if answer.table)),
+        "source": ", ".join(dict.fromkeys(answer.source for answer in answers if answer.source)),
+        "engine": holding.engine,
+        "account": ", ".join(sorted(accounts)) or None,
+        "masks": list(dict.fromkeys([*holding.mask, *(path for answer in answers for path in answer.masks)])),
+        "newest_change": newest(answer.newest_change for answer in answers),
+        "newest_arrival": arrived,
+        "known_at": None if live else holding.known_at or arrived,
+        "queries": sum(answer.queries for answer in answers),
+        "scanned": sum(answer.scanned for answer in answers),
+        "cost": sum(answer.cost for answer in answers),
+    }
+
+
+def _recorded(value: Any) -> Any:
+    """Return a value of a parameter as JSON has it."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let a Ctrl-C or SIGTERM wait until the block has ended; a second one does not."""
+    waiting: list[tuple[int, FrameType | None]] = []
+    if threading.current_thread() is not threading.main_thread():  # where no signal is taken anyway
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def act(number: int, frame: FrameType | None) -> None:
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        if waiting:
+            act(number, frame)
+        waiting.append((number, frame))
+
+    with ExitStack() as restored:
+        for number, handler in before.items():
+            if callable(handler):
+                signal.signal(number, hold)
+                restored.callback(signal.signal, number, handler)
+        yield
+    if waiting:
+        act(*waiting[0])
 
 
 @contextmanager

@@ -407,7 +407,7 @@ def settings(empty, tmp_path, monkeypatch):
 def test_notebooks_run_unchanged_on_athena(wb, empty, settings, name):
     settings |= {} if name == "00_setup_check" else {"table": "things"}
     made = run_report(ROOT / "notebooks" / f"{name}.ipynb", settings, out="reports")
-    assert made.failed_cell is None
+    assert made.record.failed_cell is None
     assert [key for key in results(empty) if "/workbench/" in key] == []
 
 
@@ -422,9 +422,9 @@ def test_the_notebook_that_generates_writes_to_dynamodb(empty, settings, tmp_pat
     made = run_report(
         ROOT / "notebooks" / "01_generate_data.ipynb", settings | {"items": 20, "changes": 60}, out="reports"
     )
-    assert made.failed_cell is None
+    assert made.record.failed_cell is None
     made = run_report(ROOT / "notebooks" / "06_time_travel.ipynb", settings, out="reports")
-    assert made.failed_cell is None, made.failed_cell
+    assert made.record.failed_cell is None, made.record.failed_cell
     scanned = session_of(empty).client("dynamodb").scan(TableName="persons", Select="COUNT")["Count"]
     assert scanned > 5
 
