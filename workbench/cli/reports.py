@@ -66,7 +66,8 @@ def run(
     if name and len(names) > 1:
         raise click.BadParameter("give it to one notebook", param_hint="--name")
     given = pairs(parameters)
-    planned = [reports.Planned(_notebook(each), given, name, timeout=timeout) for each in names]
+    notebooks = [_notebook(each) for each in names]
+    planned = [reports.Planned(name or each.stem, each, given, timeout=timeout) for each in notebooks]
     made = []
     try:
         for each in reports.run_reports(planned, out, settings=click.get_current_context().obj):

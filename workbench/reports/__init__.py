@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from workbench.reports.parameters import Parameter
     from workbench.reports.record import RunRecord, Status
     from workbench.reports.report import Report
-    from workbench.reports.run import Planned, run_report, run_reports, write_index
+    from workbench.reports.run import run_report, run_reports, write_index
+    from workbench.reports.suite import Planned
 
 __all__ = [
     "Parameter",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 _MODULES = {
     "Parameter": "parameters",
-    "Planned": "run",
+    "Planned": "suite",
     "Report": "report",
     "RunRecord": "record",
     "Status": "record",

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
@@ -26,61 +26,20 @@ from nbformat import NotebookNode
 
 from workbench import paths
 from workbench.config import CONFIG, Settings, find_file, load_settings
-from workbench.errors import NotPublished, ParameterError, ReportError
+from workbench.errors import NotPublished, ParameterError, ReportError, WorkbenchError
 from workbench.questions.answers_noted import NotedAnswer, newest, noted
 from workbench.questions.masking import REDACTED, names_masked
-from workbench.reports import index, page
+from workbench.reports import alerts, headline, index, page
 from workbench.reports.execution import environment, execute
 from workbench.reports.notebook import read_notebook, title_of
 from workbench.reports.parameters import Parameter, Value, coerce_all, read_parameters
-from workbench.reports.record import RunFile, RunRecord, Status, Window
+from workbench.reports.record import Alert, RunFile, RunRecord, Status
 from workbench.reports.report import Report
 from workbench.reports.runs import NOTEBOOK, PAGE, RECORD, Runs, Scratch
+from workbench.reports.suite import Planned
 
 _OF_CHANGES = frozenset({"changes", "change_frequency", "hot_keys", "versions", "item_history", "transitions", "trend"})
 """Questions whose answer has no row where there was no change."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A report that is to be run.
-
-    Attributes
-    ----------
-    notebook
-        The file.
-    parameters
-        Values by name, as text or already of the declared type; see `workbench.reports.parameters`. A setting that the
-        notebook does not declare is one of the settings that hold in it.
-    name
-        Of the report; the notebook's own by default.
-    window
-        Of time, of which it tells; the parameters have it too.
-    timeout
-        Seconds a cell may take.
-    alerts
-        Rules; one that is broken is told in the record.
-    max_age
-        How old the log may be when it begins, such as ``6h``.
-
-    Examples
-    --------
-    >>> Planned(Path("03_change_frequency.ipynb")).called
-    '03_change_frequency'
-    """
-
-    notebook: Path
-    parameters: Mapping[str, Value] = field(default_factory=dict)
-    name: str | None = None
-    window: Window | None = None
-    timeout: int = 600
-    alerts: Sequence[str] = ()
-    max_age: str | None = None
-
-    @property
-    def called(self) -> str:
-        """The name of the report."""
-        return self.name or self.notebook.stem
 
 
 def run_report(
@@ -128,7 +87,8 @@ def run_report(
     --------
     >>> run_report("notebooks/02_latest_state.ipynb", {"table": "persons"}, "reports")  # doctest: +SKIP
     """
-    planned = Planned(paths.local_path(notebook, ReportError), parameters, name, timeout=timeout)
+    path = paths.local_path(notebook, ReportError)
+    planned = Planned(name or path.stem, path, parameters, timeout=timeout)
     return next(run_reports([planned], out, progress=progress, settings=settings))
 
 
@@ -220,7 +180,7 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
     """Run a notebook, and publish what comes of it."""
     planned = checked.planned
     started, clock = datetime.now(UTC), time.perf_counter()
-    with runs.begin(planned.called, started) as scratch:
+    with runs.begin(planned.name, started) as scratch:
         execution = execute(checked.notebook, checked.given, planned.timeout, bar, scratch.folder)
         seconds = time.perf_counter() - clock
         with _uninterrupted():
@@ -232,7 +192,7 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
             hidden = masked | ({"mask_salt"} & used.keys())
             used |= dict.fromkeys(hidden, REDACTED)
             _hide(execution.notebook, hidden)
-            answers = noted(scratch.folder)
+            answers, headlines = noted(scratch.folder), headline.noted(scratch.folder)
             for notes in scratch.folder.glob("*.jsonl"):  # which the record holds now
                 notes.unlink()
             known = {
@@ -246,14 +206,16 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
                 "given": list(given),
                 "settings": _summary(holding),
                 "failed_cell": execution.failed_cell,
+                "headlines": headlines,
                 "versions": page.versions(),
                 **_of_answers(answers, holding),
             }
             records: list[RunRecord] = []
+            found = _broken(planned, RunRecord(name=scratch.name, run=scratch.run, **known), runs)
 
             def finish() -> None:
                 """Write the notebook, the page and the record, which name the run."""
-                record = RunRecord(name=scratch.name, run=scratch.run, **known)
+                record = RunRecord(name=scratch.name, run=scratch.run, alerts=found, **known)
                 records[:] = [_write(execution.notebook, record, scratch, [planned.notebook.parent, Path.cwd()])]
 
             folder, problem = runs.publish(scratch, finish), ""
@@ -262,6 +224,18 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
             except NotPublished as error:
                 problem = str(error)
     return Report(records[0], folder, problem)
+
+
+def _broken(planned: Planned, record: RunRecord, runs: Runs) -> list[Alert]:
+    """Return the rules that a run broke which is complete."""
+    if not record.status.complete:
+        return []
+    try:
+        earlier = [each for each in runs.records()[0] if each.name == record.name] if planned.rules else []
+    except WorkbenchError as error:
+        unread = Alert(rule=planned.rules[0].text, says=f"the runs before cannot be read: {error}")
+        return [unread, *alerts.broken(planned.rules, planned.max_age, record)]
+    return alerts.broken(planned.rules, planned.max_age, record, earlier)
 
 
 def _write(notebook: NotebookNode, record: RunRecord, scratch: Scratch, folders: Sequence[Path]) -> RunRecord:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from pydantic import ValidationError
 
@@ -147,7 +148,7 @@ class LocalRuns(Runs):
     @contextmanager
     def begin(self, name: str, started: datetime) -> Iterator[Scratch]:
         """Make it beside where it will be, hidden, and held as long as this process runs."""
-        folder = self.out / file_name(name)
+        folder = self.out / _folder_of(name)
         with ExitStack() as held:
             with _refusing(self.out), self._alone():
                 self._sweep()
@@ -233,7 +234,7 @@ class S3Runs(Runs):
         folder = paths.process_folder(Path(tempfile.gettempdir()), "workbench-report-")
         try:
             (folder / "run").mkdir()
-            yield Scratch(file_name(name), next(_names(started)), folder / "run")
+            yield Scratch(_folder_of(name), next(_names(started)), folder / "run")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -296,6 +297,15 @@ class S3Runs(Runs):
 
 
 _FORMAT = "%Y-%m-%dT%H-%M-%SZ"
+
+
+def _folder_of(name: str) -> str:
+    """Return the folder of a report; that of a name which is one already, as of a run that is made again, is itself.
+
+    >>> _folder_of("a/b"), _folder_of("a%2Fb")
+    ('a%2Fb', 'a%2Fb')
+    """
+    return name if file_name(unquote(name)) == name else file_name(name)
 
 
 def _names(started: datetime) -> Iterator[str]:
