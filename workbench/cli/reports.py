@@ -100,7 +100,7 @@ def describe_notebook(notebook: str, as_json: bool) -> None:
     from workbench import reports
 
     listed = [
-        vars(parameter) | {"default": str(parameter.default)} for parameter in reports.describe(_notebook(notebook))
+        vars(parameter) | {"default": parameter.default_text} for parameter in reports.describe(_notebook(notebook))
     ]
     print_table(pd.DataFrame(listed), as_json)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -12,7 +12,7 @@ from workbench.errors import ParameterError
 
 START_OF_TIME = datetime(1, 1, 1, tzinfo=UTC)
 END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-Moment = str | datetime | pd.Timestamp
+Moment = str | date | datetime | pd.Timestamp
 _DAYS = {"now": None, "today": 0, "yesterday": 1}
 _WRITE_IT_LIKE = "write it like 2026-11-01T12:00:00Z, -7d, -1h30m, now, today or yesterday"
 _LENGTH = r"(\d+(?:\.\d+)?)\s*(ms|mo|min|m|s|h|d|w)"
@@ -44,9 +44,9 @@ def zone_of(name: str) -> ZoneInfo:
 def instant(value: Moment, timezone: str = "UTC", at: datetime | None = None) -> datetime:
     """Read an instant, in `timezone` where it names no zone, and return it in UTC.
 
-    It is a datetime, or text: ISO 8601, also with a zone's name after it, ``now``, ``today`` and ``yesterday`` (the
-    beginning of that day), or so long before now: ``-7d``, ``-1h30m``, ``-1mo``. What counts as now is `at`, where
-    several instants are to be told by one.
+    It is a datetime, a date (its beginning), or text: ISO 8601, also with a zone's name after it, ``now``, ``today``
+    and ``yesterday`` (the beginning of that day), or so long before now: ``-7d``, ``-1h30m``, ``-1mo``. What counts as
+    now is `at`, where several instants are to be told by one.
 
     >>> instant("2026-11-01T12:00+01:00"), instant("2026-11-01", "Europe/Berlin")
     (datetime.datetime(2026, 11, 1, 11, 0, tzinfo=datetime.timezone.utc),
@@ -56,6 +56,8 @@ def instant(value: Moment, timezone: str = "UTC", at: datetime | None = None) ->
     moment = _read_text(value.strip(), zone, at or now()) if isinstance(value, str) else value
     if isinstance(moment, pd.Timestamp):
         moment = moment.to_pydatetime(warn=False)
+    elif isinstance(moment, date) and not isinstance(moment, datetime):
+        moment = datetime.combine(moment, time())
     if not isinstance(moment, datetime) or pd.isna(moment):
         raise ParameterError(f"{value!r} is not an instant: {_WRITE_IT_LIKE}")
     try:

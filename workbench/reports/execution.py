@@ -69,7 +69,7 @@ def execute(
             execute_notebook(
                 notebook,
                 None,
-                dict(parameters),
+                {name: kernel.injected(value) for name, value in parameters.items()},
                 kernel_name="python3",
                 language="python",
                 engine_name=engine,

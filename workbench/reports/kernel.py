@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar
 
 from jupyter_client.kernelspec import KernelSpecManager
@@ -9,7 +10,11 @@ from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
+from papermill.translators import PythonTranslator, papermill_translators
 
+from workbench.reports.parameters import Value
+
+_KERNEL = "python3"
 _NAME = "workbench"
 
 
@@ -55,9 +60,38 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
                 client._cleanup_kernel()
 
 
+class _Written(str):
+    """A date or an instant: text, as papermill keeps it in a notebook's metadata, that is another thing in Python."""
+
+    python: str
+
+
+class _Translator(PythonTranslator):  # type: ignore[misc]
+    """Writes parameters into a cell; dates by the names with which the notebook declares them."""
+
+    @classmethod
+    def translate(cls, val: Any) -> str:
+        """Write a value as Python."""
+        return val.python if isinstance(val, _Written) else str(super().translate(val))
+
+
+def injected(value: Value) -> Any:
+    """Return a parameter as papermill is to put it into a notebook.
+
+    >>> injected(date(2026, 11, 1)), injected(["a"])
+    ('2026-11-01', ['a'])
+    """
+    if isinstance(value, date):
+        written = _Written(value.isoformat())
+        written.python = f'{type(value).__name__}.fromisoformat("{written}")'
+        return written
+    return [injected(each) for each in value] if isinstance(value, list) else value
+
+
 def engine() -> str:
-    """Return the name under which papermill knows the engine, from now on."""
+    """Return the name under which papermill knows the engine, from now on; it knows how to write dates, too."""
     papermill_engines.register(_NAME, _Engine)
+    papermill_translators.register(_KERNEL, _Translator)
     _Engine.executed = None
     return _NAME
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import signal
 import sys
 import threading
@@ -32,7 +31,7 @@ from workbench.questions.masking import REDACTED, names_masked
 from workbench.reports import alerts, headline, index, page
 from workbench.reports.execution import environment, execute
 from workbench.reports.notebook import read_notebook, title_of
-from workbench.reports.parameters import Parameter, Value, coerce_all, read_parameters
+from workbench.reports.parameters import Parameter, Value, coerce_all, read_parameters, texts_of, without_values
 from workbench.reports.record import Alert, RunFile, RunRecord, Status
 from workbench.reports.report import Report
 from workbench.reports.runs import NOTEBOOK, PAGE, RECORD, Runs, Scratch
@@ -187,7 +186,7 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
             given = {**checked.given, **checked.chosen}
             used: dict[str, Any] = {**{each.name: each.default for each in checked.declared}, **given}
             masked = {
-                key for key, value in used.items() if isinstance(value, str) and names_masked(value, holding.mask)
+                key for key, value in used.items() if any(names_masked(text, holding.mask) for text in texts_of(value))
             }
             hidden = masked | ({"mask_salt"} & used.keys())
             used |= dict.fromkeys(hidden, REDACTED)
@@ -291,6 +290,8 @@ def _of_answers(answers: Sequence[NotedAnswer], holding: Settings) -> dict[str, 
 
 def _recorded(value: Any) -> Any:
     """Return a value of a parameter as JSON has it."""
+    if isinstance(value, list):
+        return [_recorded(each) for each in value]
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -348,8 +349,7 @@ def _summary(settings: Settings) -> str:
 
 def _hide(executed: NotebookNode, hidden: Collection[str]) -> None:
     """Take the values of parameters out of an executed notebook."""
-    for name in hidden:
-        executed.metadata.get("papermill", {}).get("parameters", {}).update({name: REDACTED})
-        for cell in executed.cells:
-            if {"injected-parameters", "parameters"} & set(cell.metadata.get("tags", [])):
-                cell.source = re.sub(rf"(?m)^({name}\b[^=\n]*=\s*).*$", rf'\1"{REDACTED}"', cell.source)
+    executed.metadata.get("papermill", {}).get("parameters", {}).update(dict.fromkeys(hidden, REDACTED))
+    for cell in executed.cells:
+        if {"injected-parameters", "parameters"} & set(cell.metadata.get("tags", [])):
+            cell.source = without_values(cell.source, hidden, REDACTED)
