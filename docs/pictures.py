@@ -10,12 +10,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import pandas as pd
 from PIL import Image, ImageChops
 
 from tests.docs.console import make_lake
 from workbench import Workbench, charts
 from workbench.demo import run_demo
+from workbench.questions.quality import Quality
 from workbench.reports import shipped
 
 HERE = Path(__file__).resolve().parent
@@ -37,27 +37,27 @@ def main() -> None:
         Path("history.html").write_text(PAGE.format(history._repr_html_()), encoding="utf-8")
         quality = wb.data_quality("persons", end="2025-11-21")
         Path("quality.html").write_text(PAGE.format(quality._repr_html_()), encoding="utf-8")
-        draw(wb, quality.lag)
+        draw(wb, quality)
         take("reports/index.html", "reports", 605)  # four of its six
         take("history.html", "history", 1_000)
         take("quality.html", "quality", 1_100)
 
 
-def draw(wb: Workbench, lag: pd.DataFrame) -> None:
+def draw(wb: Workbench, quality: Quality) -> None:
     """Draw each chart, of the generated persons."""
-    hourly = wb.change_frequency("persons", every="1h").df
-    frames = {
+    hourly = wb.change_frequency("persons", every="1h")
+    answers = {
         "change_frequency": hourly,
         "live_items": hourly,
         "weekday_hour": hourly,
-        "delivery_lag": lag,
-        "attribute_heatmap": wb.change_frequency("persons", by="attribute", every="3h").df,
-        "hot_keys": wb.change_frequency("persons", by="key", limit=10).df,
-        "concentration": wb.change_frequency("persons", by="concentration").df,
-        "intervals": wb.change_frequency("persons", by="interval").df,
+        "delivery_lag": quality,
+        "attribute_heatmap": wb.change_frequency("persons", by="attribute", every="3h"),
+        "hot_keys": wb.change_frequency("persons", by="key", limit=10),
+        "concentration": wb.change_frequency("persons", by="concentration"),
+        "intervals": wb.change_frequency("persons", by="interval"),
     }
-    for name, frame in frames.items():
-        getattr(charts, name)(frame, subject="persons").figure.savefig(f"{name}.png", dpi=130)
+    for name, answer in answers.items():
+        getattr(charts, name)(answer).figure.savefig(f"{name}.png", dpi=130)
         keep(Image.open(f"{name}.png").convert("RGB"), f"charts/{name}")
 
 

@@ -22,6 +22,7 @@ from workbench.charts._style import (
     RED,
     own_axes,
     percent,
+    room,
     styled,
     titled,
 )
@@ -191,7 +192,7 @@ def delivery_lag(df: pd.DataFrame, *, ax: Axes | None = None, title: str | None 
     bands = ((p90, p99, PALE, "99% within"), (p50, p90, BLUE, "90% within"))
     for lower, upper, colour, label in bands:
         ax.stairs(upper, edges, baseline=lower, fill=True, facecolor=colour, linewidth=0, label=label)
-    width = 2 if len(shown) <= 400 else 1.2
+    width = 2 if len(shown) <= 30 * room(ax)[0] else 1.2
     ax.stairs(p99, edges, baseline=None, edgecolor=BLUE, linewidth=width / 2)
     ax.stairs(p50, edges, baseline=None, edgecolor=DEEP, linewidth=width, label="half within")
     at = float(edges[worst] + edges[worst + 1]) / 2

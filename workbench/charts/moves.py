@@ -194,12 +194,10 @@ def trend(
         there = np.flatnonzero(~np.isnan(line))
         last[name] = float(line[there[-1]])
     time_axis(ax, bucket, edges, f"{aggregate}\nat the end of each {unit}" if unit else aggregate, "Time")
-    ax.yaxis.set_major_locator(MaxNLocator(6))
+    whole = bool((wide.fillna(0) % 1 == 0).all(axis=None))
+    ax.yaxis.set_major_locator(MaxNLocator(6, integer=whole))
     low, high = float(wide.min().min()), float(wide.max().max())
-    small = high - low < 10
-    ax.yaxis.set_major_formatter(
-        StrMethodFormatter("{x:,.2f}" if small and not float(high).is_integer() else "{x:,.0f}")
-    )
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.2f}" if high - low < 10 and not whole else "{x:,.0f}"))
     pad = (high - low or abs(high) or 1) * 0.08
     ax.set_ylim(min(low, 0) if low >= 0 and low < high / 2 else low - pad, high + pad)
     if len(order) > 1:

@@ -92,18 +92,17 @@ def shown_of(answer: Answer, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     """
     asked = getattr(answer, "asked", None)
     mine = [chart for chart in CHARTS if chart.draw.__name__ == name]
-    wanted = " or ".join(
-        f"{chart.question}(…, by={chart.by!r})" if chart.by else f"{chart.question}(…)" for chart in mine
-    )
+    answers = (f"{chart.question}(…, by={chart.by!r})" if chart.by else f"{chart.question}(…)" for chart in mine)
+    wanted = f"the answer of {' or '.join(answers)}" if mine else "no question's answer"
     if not isinstance(asked, Mapping) or "question" not in asked:
         kind = type(answer).__name__
-        raise ParameterError(f"{name} draws the answer of {wanted}, or its frame as a DataFrame, and not a {kind}")
+        raise ParameterError(f"{name} draws {wanted}, or its frame as a DataFrame, and not a {kind}")
     question, by = str(asked["question"]), str(asked.get("by", ""))
     of_it = charts_of(question, by)
     if name not in of_it:
         other = f", which {' and '.join(of_it)} can draw" if of_it else ", of which there is no chart"
         was = f"{question}({asked.get('table', '')!r}{f', by={by!r}' if by else ''})"
-        raise ParameterError(f"{name} draws the answer of {wanted}, and this is that of {was}{other}")
+        raise ParameterError(f"{name} draws {wanted}, and this is that of {was}{other}")
     chart = of_it[name]
     frame = getattr(answer, chart.frame)
     if not chart.needs <= set(frame.columns):
