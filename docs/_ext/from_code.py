@@ -16,6 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from workbench.config import Settings
 from workbench.model.times import END_OF_TIME, START_OF_TIME
+from workbench.reports.suite import Defaults, Entry
 from workbench.sql.query.expressions import called
 from workbench.sql.query.functions import AGGREGATES, NAMED, SCALARS, WINDOW_FUNCTIONS
 from workbench.sql.questions import Parameter, Question, load_question, questions
@@ -34,6 +35,19 @@ class SettingsList(SphinxDirective):
             purpose = " ".join((field.description or "").split()).replace("``", "`")
             default = "" if field.default in (None, "", (), {}) else f", default `{_written(field.default)}`"
             entries.append(f"`{name}`\n: {purpose}\n  (`WORKBENCH_{name.upper()}`{default})\n")
+        return self.parse_text_to_nodes("\n".join(entries), allow_section_headings=False)
+
+
+class SuiteKeys(SphinxDirective):
+    """``{suite}``: what each key of a report in ``reports.toml`` is for."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write a list of definitions in the page's own markup, Markdown."""
+        keys = {"notebook": Entry.model_fields["notebook"], **Defaults.model_fields}
+        entries = [
+            f"`{name}`\n: {' '.join((field.description or '').split()).replace('``', '`')}\n"
+            for name, field in keys.items()
+        ]
         return self.parse_text_to_nodes("\n".join(entries), allow_section_headings=False)
 
 
@@ -138,6 +152,7 @@ def _pictured(app: Sphinx, what: str, name: str, value: Any, options: Any, lines
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives, and what autodoc is told."""
     app.add_directive("settings", SettingsList)
+    app.add_directive("suite", SuiteKeys)
     app.add_directive("answers", Answers)
     app.add_directive("questions", QuestionHeads)
     app.add_directive("functions", FunctionsList)

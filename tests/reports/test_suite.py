@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from click.testing import CliRunner, Result
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from workbench.cli import main
 from workbench.errors import ConfigError, ParameterError, ReportError, WorkbenchError
 from workbench.questions.masking import REDACTED
 from workbench.reports import shipped
 from workbench.reports.record import RunRecord
-from workbench.reports.suite import find_suite, plan_again, plan_run, read_suite
+from workbench.reports.suite import Planned, find_suite, plan_failed, plan_named, plan_run, read_suite
 from workbench.reports.window import resolve
+from workbench.text import file_name
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 SUITE = """
@@ -234,25 +241,143 @@ def test_a_run_without_a_suite_takes_the_zone_of_its_buckets():
         plan_run("a", notebook.with_name("none.ipynb"), {}, NOW)
 
 
-def test_a_run_is_planned_again_by_its_record(tmp_path):
-    suite = read_suite(write(tmp_path))
-    (first,) = suite.plan(NOW, ["daily-orders"])
-    record = RunRecord(
-        name="daily-orders",
-        run="2026-11-20T06-00-00Z",
-        notebook="03_change_frequency.ipynb",
-        title="What?",
-        status="failed",
-        started=NOW,
-        seconds=1,
-        window=first.window,
-        given=sorted(first.parameters),
-        parameters={**first.parameters, "source": None},
+def failed(planned: Planned, status: str = "failed", **given: object) -> RunRecord:
+    """The record of a run as it was planned."""
+    return RunRecord.model_validate(
+        {
+            "name": file_name(planned.name),
+            "run": "2026-11-20T06-00-00Z",
+            "notebook": planned.notebook.name,
+            "title": "What?",
+            "status": status,
+            "started": NOW,
+            "seconds": 1,
+            "window": planned.window,
+            "given": sorted(planned.parameters),
+            "parameters": {**planned.parameters, "source": None},
+            **given,
+        }
     )
+
+
+def test_what_failed_is_planned_again_by_its_record(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    suite = read_suite(write(tmp_path))
+    runs = suite.plan(NOW)
+    records = [failed(run, "complete" if run.name == "state" else "timed_out") for run in runs]
     later = NOW + timedelta(days=3)
-    assert plan_again(record, later, suite, first.notebook) == first
-    without = plan_again(record, later, None, first.notebook)
-    assert (without.parameters, without.window, without.rules) == (first.parameters, first.window, ())
-    hidden = record.model_copy(update={"parameters": {**record.parameters, "table": REDACTED}})
-    with pytest.raises(ParameterError, match="in which table is hidden: run it by its name, and give -p table="):
-        plan_again(hidden, later, suite, first.notebook)
+    again = plan_failed(records, suite, later)
+    assert again == [run for name in ("daily-orders", "daily-persons", "ready") for run in runs if run.name == name]
+    assert [run.name for run in plan_failed(records, suite, later, ["daily"], timeout=5)] == [
+        "daily-orders",
+        "daily-persons",
+    ]
+    assert plan_failed(records, suite, later, ["daily"], timeout=5)[0].timeout == 5
+    assert plan_failed(records, suite, later, ["state"]) == []
+    (without,) = plan_failed(records, None, later, ["daily-orders"])
+    assert (without.parameters, without.window, without.rules) == (again[0].parameters, again[0].window, ())
+    with pytest.raises(ParameterError, match=r"no report 'dailly-orders' has run. Did you mean 'daily-orders'"):
+        plan_failed(records, None, later, ["dailly-orders"])
+
+
+def test_a_report_that_has_run_well_since_is_not_run_again(tmp_path):
+    run = plan_run("a: b", shipped() / "02_latest_state.ipynb", {"as_of": "-2d"}, NOW)
+    bad, good = failed(run), failed(run, "complete", started=NOW + timedelta(hours=1), run="2026-11-20T07-00-00Z")
+    assert plan_failed([good, bad], None, NOW) == []
+    (again,) = plan_failed([bad], None, NOW)
+    assert (again.name, again.parameters) == ("a: b", {"as_of": "-2d"})
+    hidden = bad.model_copy(update={"parameters": {**bad.parameters, "as_of": REDACTED}})
+    with pytest.raises(ParameterError, match="in which as_of is hidden: run it by its name"):
+        plan_failed([hidden], None, NOW)
+
+
+def test_names_are_reports_of_the_suite_then_notebooks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    suite = read_suite(write(tmp_path))
+    runs = plan_named(["04_item_history", "daily-orders"], suite, NOW, asked="2026-10-01", timeout=9)
+    assert [(run.name, run.timeout) for run in runs] == [("daily-orders", 9), ("04_item_history", 9)]
+    assert runs[1].parameters["before"] == runs[1].parameters["start"] == "2026-10-01T00:00:00Z"
+    assert [run.name for run in plan_named(["02_latest_state"], None, NOW, called="now")] == ["now"]
+    assert len(plan_named([], suite, NOW)) == 4
+    with pytest.raises(ConfigError, match=r"name a notebook, or write a file reports\.toml"):
+        plan_named([], None, NOW)
+    with pytest.raises(ConfigError, match=r"has no report 'dayly', and there is no notebook .*Did you mean 'daily'\?"):
+        plan_named(["dayly"], suite, NOW)
+    with pytest.raises(ParameterError, match="the name 'x' is for one notebook"):
+        plan_named(["daily"], suite, NOW, called="x")
+
+
+NOTEBOOK = """\
+from workbench.reports import headlines
+headlines(changes=int(limit), deletes=0.07)
+if fail: raise ValueError("gone")"""
+
+
+@pytest.mark.process
+def test_a_suite_runs_by_the_command_line_and_tells_what_it_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("workbench.model.times.now", lambda: NOW)
+    cells = [
+        new_code_cell(
+            "limit: int = 1\nfail: bool = False\nstart: str = ''\nend: str = ''", metadata={"tags": ["parameters"]}
+        ),
+        new_code_cell(NOTEBOOK),
+    ]
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# How many?"), *cells]), tmp_path / "own.ipynb")
+    write(
+        tmp_path,
+        """
+        [defaults]
+        notebook = "own.ipynb"
+        """,
+    )
+    assert "there is no key defaults.notebook" in ran(1, "report", "run").stderr
+    write(
+        tmp_path,
+        """
+        [defaults]
+        window = "yesterday"
+        alert = ["deletes > 5%", "changes drops 50%"]
+        [reports.good]
+        notebook = "own.ipynb"
+        alert = "changes > 100"
+        [reports.bad]
+        notebook = "own.ipynb"
+        parameters = {fail = true}
+        [reports.watched]
+        notebook = "own.ipynb"
+        parameters = {limit = 10}
+        """,
+    )
+    first = ran(1, "report", "run", "--json")
+    assert [(each["name"], each["status"], len(each["alerts"])) for each in json.loads(first.stdout)] == [
+        ("good", "complete", 0),
+        ("bad", "failed", 0),
+        ("watched", "complete", 1),
+    ]
+    assert (
+        "Alert: watched: deletes > 5%: deletes is 7 %; see reports/watched/2026-11-20T06-00-00Z/report.html"
+        in first.stderr
+    )
+    record = json.loads((tmp_path / "reports/watched/2026-11-20T06-00-00Z/run.json").read_text())
+    assert record["window"] == {"asked": "yesterday", "start": "2026-11-19T00:00:00Z", "end": "2026-11-20T00:00:00Z"}
+    assert [each["text"] for each in record["headlines"]] == ["10", "7 %"]
+    assert record["parameters"]["start"] == "2026-11-19T00:00:00Z"
+    index = BeautifulSoup((tmp_path / "reports/index.html").read_text(), "html.parser")
+    assert [each.a.get_text() for each in index.select("ul.latest h3")] == ["bad", "watched", "good"]
+
+    monkeypatch.setattr("workbench.model.times.now", lambda: NOW + timedelta(days=2))
+    again = ran(1, "report", "run", "--retry-failed", "--json")
+    (bad,) = json.loads(again.stdout)
+    assert (bad["name"], bad["run"], bad["window"]) == ("bad", "2026-11-22T06-00-00Z", record["window"])
+    assert "nothing to run again" in ran(0, "report", "run", "--retry-failed", "good").stderr
+    assert "give neither" in ran(2, "report", "run", "--retry-failed", "--for", "today").stderr
+    alerted = ran(10, "report", "run", "watched", "--for", "yesterday", "-p", "limit=5", "--json")
+    assert len(json.loads(alerted.stdout)[0]["alerts"]) == 1, "of other parameters, it is not compared"
+    assert "'yesterdy' is no window of time" in ran(1, "report", "run", "watched", "--for", "yesterdy").stderr
+
+
+def ran(code: int, *arguments: str) -> Result:
+    done = CliRunner().invoke(main, list(arguments))
+    assert done.exit_code == code, (done.exception, done.output)
+    return done

@@ -44,38 +44,73 @@ def report() -> None:
 
 
 @report.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@click.argument("names", nargs=-1, metavar="[NAME…]")
 @parameters
+@click.option(
+    "--for", "asked", metavar="WINDOW", help="Such as yesterday, last-week, -7d, 2026-11, 2026-11-01..2026-11-08."
+)
+@click.option("--timezone", metavar="ZONE", help="Whose days and weeks the window has; else the suite's, or UTC.")
+@click.option("--suite", "file", metavar="FILE", help="Of reports; else reports.toml, here or beside workbench.toml.")
+@click.option("--retry-failed", is_flag=True, help="Run again those whose latest run did not complete, as it was.")
 @click.option("--out", default="reports", show_default=True, metavar="PLACE", help="Folder, or s3://…, of all reports.")
 @click.option("--name", help="What the report is called; else as its notebook.")
-@click.option("--timeout", type=int, default=600, show_default=True, help="Seconds a cell may take.")
+@click.option("--timeout", type=int, help="Seconds a cell may take; else the suite's, or 600.")
 @as_json
 def run(
-    names: tuple[str, ...], parameters: tuple[str, ...], out: str, name: str | None, timeout: int, as_json: bool
+    names: tuple[str, ...],
+    parameters: tuple[str, ...],
+    asked: str | None,
+    timezone: str | None,
+    file: str | None,
+    retry_failed: bool,
+    out: str,
+    name: str | None,
+    timeout: int | None,
+    as_json: bool,
 ) -> None:
-    """Run notebooks (paths, or names in notebooks/) as reports.
+    """Run reports: those of the suite, reports.toml, or notebooks (paths, or names in notebooks/).
 
-    Each run is kept in a folder of its own, OUT/NAME/2026-11-20T06-00-00Z/: a page, the executed notebook, figures,
-    tables and run.json. OUT/index.html lists all.
+    Without a NAME the whole suite runs. Each run is kept in a folder of its own, OUT/NAME/2026-11-20T06-00-00Z/: a
+    page, the executed notebook, figures, tables and run.json. OUT/index.html shows all.
 
     \b
-    Example: workbench report run 03_change_frequency -p table=persons -p every=1d --out reports
+    Example: workbench report run 03_change_frequency -p table=persons --for yesterday
     """
     from workbench import reports
+    from workbench.model.times import now
 
-    if name and len(names) > 1:
-        raise click.BadParameter("give it to one notebook", param_hint="--name")
-    given = pairs(parameters)
-    notebooks = [_notebook(each) for each in names]
-    planned = [reports.Planned(name or each.stem, each, given, timeout=timeout) for each in notebooks]
+    settings = click.get_current_context().obj
+    found = file or reports.find_suite()
+    suite = reports.read_suite(found) if found else None
+    if retry_failed:
+        if parameters or asked or timezone or name:
+            raise click.UsageError(
+                "--retry-failed takes the parameters and the window of the run that failed: give neither"
+            )
+        planned = reports.plan_failed(reports.read_records(out, settings), suite, now(), names, timeout=timeout)
+        if not planned:
+            say(f"nothing to run again in {out}: the latest run of each report is complete", err=True)
+    else:
+        planned = reports.plan_named(
+            names,
+            suite,
+            now(),
+            asked=asked,
+            timezone=timezone,
+            parameters=pairs(parameters),
+            called=name,
+            timeout=timeout,
+        )
     made = []
     try:
-        for each in reports.run_reports(planned, out, settings=click.get_current_context().obj):
+        for each in reports.run_reports(planned, out, settings=settings):
             made.append(each)
             if not as_json:
                 say(f"{each.html} ({each.record.seconds:.1f} s)")
             if told := told_of(each.record):
                 say(f"{'Note' if each.record.status.complete else 'Error'}: {told}; see {each.html}", err=True)
+            for alert in each.record.alerts:
+                say(f"Alert: {each.record.name}: {alert.rule}: {alert.says}; see {each.html}", err=True)
             if each.index_problem:
                 say(f"Error: {each.index_problem}", err=True)
     finally:
@@ -99,9 +134,8 @@ def describe_notebook(notebook: str, as_json: bool) -> None:
 
     from workbench import reports
 
-    listed = [
-        vars(parameter) | {"default": parameter.default_text} for parameter in reports.describe(_notebook(notebook))
-    ]
+    declared = reports.describe(reports.notebook_of(notebook, Path()))
+    listed = [vars(parameter) | {"default": parameter.default_text} for parameter in declared]
     print_table(pd.DataFrame(listed), as_json)
 
 
@@ -175,16 +209,6 @@ _GRAVEST = (
     exit_codes.EMPTY,
 )
 """Of several runs, with what the program ends: the first of these that one came to."""
-
-
-def _notebook(name: str) -> Path:
-    path = Path(name)
-    if path.suffix == ".ipynb" or path.exists():
-        return path
-    from workbench.reports import shipped
-
-    own = Path("notebooks") / f"{name}.ipynb"
-    return own if own.exists() else shipped() / own.name
 
 
 main.sections[REPORTS].insert(0, "report")

@@ -298,5 +298,3 @@ def _rounded(age: timedelta) -> str:
 def _finalized(value: Any) -> Any:
     """Let no text act on the page: autoescape takes what is markup, this what turns its direction or cannot be seen."""
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-

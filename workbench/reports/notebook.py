@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from workbench import paths
 from workbench.errors import ReportError, did_you_mean
 from workbench.reports.parameters import Parameter, read_parameters
 
@@ -23,6 +24,21 @@ def shipped() -> Path:
     package = Path(__file__).parents[1]
     inside = package / "notebooks"
     return inside if inside.is_dir() else package.parent / "notebooks"
+
+
+def notebook_of(name: str, folder: Path) -> Path:
+    """Return the notebook of a name: a path from a folder, or one in ``notebooks/`` there, or one that is shipped.
+
+    Examples
+    --------
+    >>> notebook_of("02_latest_state", Path("nowhere")) == shipped() / "02_latest_state.ipynb"
+    True
+    """
+    path = folder / paths.local_path(name)
+    if path.suffix == ".ipynb" or path.is_file():
+        return path
+    own = folder / "notebooks" / f"{name}.ipynb"
+    return own if own.is_file() else shipped() / own.name
 
 
 def describe(notebook: str | Path) -> list[Parameter]:

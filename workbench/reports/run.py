@@ -15,7 +15,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,6 +26,7 @@ from nbformat import NotebookNode
 from workbench import paths
 from workbench.config import CONFIG, Settings, find_file, load_settings
 from workbench.errors import NotPublished, ParameterError, ReportError, WorkbenchError
+from workbench.model import times
 from workbench.questions.answers_noted import NotedAnswer, newest, noted
 from workbench.questions.masking import REDACTED, names_masked
 from workbench.reports import alerts, headline, index, page
@@ -123,6 +124,19 @@ def run_reports(
             raise KeyboardInterrupt
 
 
+def read_records(out: str | Path, settings: Mapping[str, Any] | None = None) -> list[RunRecord]:
+    """Return the records of all runs in a folder or a place in S3, the oldest first.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     read_records(folder)
+    []
+    """
+    return Runs.of(out, load_settings(**(settings or {}))).records()[0]
+
+
 def write_index(out: str | Path, settings: Mapping[str, Any] | None = None) -> Path | str:
     """Write ``out/index.html`` anew, of all runs in a folder or a place in S3, and return where it is.
 
@@ -178,7 +192,7 @@ class _Checked:
 def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
     """Run a notebook, and publish what comes of it."""
     planned = checked.planned
-    started, clock = datetime.now(UTC), time.perf_counter()
+    started, clock = times.now(), time.perf_counter()
     with runs.begin(planned.name, started) as scratch:
         execution = execute(checked.notebook, checked.given, planned.timeout, bar, scratch.folder)
         seconds = time.perf_counter() - clock

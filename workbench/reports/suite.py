@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 from pydantic import ValidationError as Invalid
@@ -22,10 +23,10 @@ from workbench.errors import ConfigError, ParameterError, WorkbenchError, did_yo
 from workbench.model.times import duration, zone_of
 from workbench.questions.masking import REDACTED
 from workbench.reports.alerts import Rule, parse
-from workbench.reports.notebook import read_notebook, shipped
+from workbench.reports.notebook import notebook_of, read_notebook
 from workbench.reports.parameters import coerce_all, read_parameters
 from workbench.reports.record import RunRecord, Window
-from workbench.reports.window import parameters_of, resolve, takes_window, without_window
+from workbench.reports.window import parameters_of, resolve, takes_window
 from workbench.text import file_name
 
 FILE = "reports.toml"
@@ -332,7 +333,8 @@ def plan_run(
     Examples
     --------
     >>> from datetime import UTC
-    >>> run = plan_run("a", shipped() / "02_latest_state.ipynb", {}, datetime(2026, 11, 20, tzinfo=UTC), "2026-11-01")
+    >>> notebook = notebook_of("02_latest_state", Path())
+    >>> run = plan_run("a", notebook, {}, datetime(2026, 11, 20, tzinfo=UTC), "2026-11-01")
     >>> run.parameters
     {'compare_to': '2026-11-01T00:00:00Z', 'as_of': '2026-11-02T00:00:00Z'}
     """
@@ -352,36 +354,112 @@ def plan_run(
     return Planned(name, notebook, parameters, window, tuple(map(parse, rules)), age, timeout)
 
 
-def plan_again(record: RunRecord, at: datetime, suite: Suite | None, notebook: Path) -> Planned:
-    """Plan a run anew, with the same parameters and the same window, held to what the suite says of its report now.
+def plan_named(
+    names: Sequence[str],
+    suite: Suite | None,
+    at: datetime,
+    *,
+    asked: str | None = None,
+    timezone: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    called: str | None = None,
+    timeout: int | None = None,
+) -> list[Planned]:
+    """Plan the reports of a suite that are named, and notebooks; without a name, the whole suite.
+
+    Parameters
+    ----------
+    names
+        Reports of the suite, runs of them, and notebooks: paths, or names of those in ``notebooks/`` or shipped.
+    asked, timezone, parameters, timeout
+        What takes the place of what the suite says: the window in words, whose days it has, parameters, seconds.
+    called
+        The name of the report, where it is one notebook.
+
+    Raises
+    ------
+    ConfigError, ParameterError, ReportError
+        Saying what does not fit; nothing was run then.
+    """
+    if not names and suite is None:
+        raise ConfigError(f"name a notebook, or write a file {FILE}, all of whose reports run: there is none here")
+    if called is not None and (len(names) != 1 or (suite and names[0] in suite)):
+        raise ParameterError(f"the name {called!r} is for one notebook that is run without a suite")
+    of_suite = [name for name in names if suite and name in suite]
+    planned = suite.plan(at, of_suite, asked=asked, timezone=timezone, parameters=parameters) if suite else []
+    if names and not of_suite:
+        planned = []
+    for name in names:
+        if name in of_suite:
+            continue
+        notebook = notebook_of(name, Path())
+        if suite and not notebook.is_file():
+            hint = did_you_mean(name, [*suite.names, *(each.stem for each in notebook.parent.glob("*.ipynb"))])
+            raise ConfigError(f"{suite.file} has no report {name!r}, and there is no notebook {notebook}.{hint}")
+        planned.append(plan_run(called or notebook.stem, notebook, parameters or {}, at, asked, timezone))
+    return _within(timeout, planned)
+
+
+def plan_failed(
+    records: Iterable[RunRecord],
+    suite: Suite | None,
+    at: datetime,
+    names: Sequence[str] = (),
+    *,
+    timeout: int | None = None,
+) -> list[Planned]:
+    """Plan anew the reports whose latest run did not complete, with the parameters and the window of that run.
+
+    Each is held to what the suite says of it now.
+
+    Parameters
+    ----------
+    names
+        Reports, and runs of a suite; all without any.
+    timeout
+        Seconds a cell may take, in the place of what the suite says.
 
     Raises
     ------
     ParameterError
-        Where a value is hidden in its record.
+        Where a name is of no report that has run, or a value is hidden in a record.
     """
+    latest = {record.name: record for record in sorted(records, key=lambda each: each.started)}
+    held = {file_name(each.name): each for each in suite.plan(at)} if suite else {}
+    chosen = {file_name(name) for name in names}
+    if suite:
+        for name in names:
+            chosen |= {file_name(each.name) for each in suite.plan(at, [name])} if name in suite else set()
+    for name in names:
+        if file_name(name) not in latest and not (suite and name in suite):
+            raise ParameterError(f"no report {name!r} has run.{did_you_mean(name, latest)}")
+    failed = [
+        record
+        for name, record in sorted(latest.items())
+        if not record.status.complete and (not names or name in chosen)
+    ]
+    return _within(timeout, [_again(record, held.get(record.name), at) for record in failed])
+
+
+def _within(timeout: int | None, planned: list[Planned]) -> list[Planned]:
+    return planned if timeout is None else [replace(each, timeout=timeout) for each in planned]
+
+
+def _again(record: RunRecord, held: Planned | None, at: datetime) -> Planned:
     given: dict[str, Any] = {name: record.parameters[name] for name in record.given}
     if hidden := [name for name, value in given.items() if value == REDACTED]:
         raise ParameterError(
-            f"{record.name} cannot be run again by its record, in which {hidden[0]} is hidden: run it by its name, and "
-            f"give -p {hidden[0]}=…"
+            f"{record.name} cannot be run again by its record, in which {hidden[0]} is hidden: run it by its name"
         )
     if record.window:
-        given = without_window(given)
-    planned = plan_run(record.name, notebook, given, at, record.window)
-    held = suite.plan(at, [record.name]) if suite and record.name in suite else []
-    if len(held) == 1:
-        return replace(planned, rules=held[0].rules, max_age=held[0].max_age, timeout=held[0].timeout)
-    return planned
-
-
-def notebook_of(name: str, folder: Path) -> Path:
-    """Return the notebook of a name: a path from a folder, or one in ``notebooks/`` there, or one that is shipped."""
-    path = folder / paths.local_path(name)
-    if path.suffix == ".ipynb" or path.is_file():
-        return path
-    own = folder / "notebooks" / f"{name}.ipynb"
-    return own if own.is_file() else shipped() / own.name
+        of_window = parameters_of(record.window, record.parameters, (), record.notebook)
+        given = {name: value for name, value in given.items() if name not in of_window}
+    notebook = held.notebook if held else notebook_of(record.notebook.removesuffix(".ipynb"), Path())
+    with _named(f"{record.name}, run again"):
+        planned = plan_run(unquote(record.name), notebook, given, at, record.window)  # its folder has the name quoted
+    if held is None:
+        return planned
+    return replace(planned, name=held.name, rules=held.rules, max_age=held.max_age, timeout=held.timeout)
 
 
 def _runs_of(name: str, entry: Entry) -> dict[str, str | None]:
