@@ -39,6 +39,12 @@ def processes() -> None:
     """Asked for by fixtures that start other processes: the tests that use them are marked `process`."""
 
 
+@pytest.fixture(autouse=True)
+def in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed is as wide as in a pipe, whatever terminal the tests are run in; pytest's workers set COLUMNS."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def asked_at() -> Iterator[datetime]:
     """When an examination asks how fresh a log is, whatever the machine's clock says."""

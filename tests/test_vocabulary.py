@@ -30,6 +30,8 @@ ARGUMENTS = {
 """What questions need beside the table."""
 NAMES = [*QUESTIONS, *ALIASES, *(name.replace("_", "-") for name in QUESTIONS if "_" in name)]
 OPTIONS_OF_RESULTS = {"out", "overwrite", "nested", "excel", "mask", "mask_with", "as_json"}
+OPTIONS_OF_ROWS = {"columns", "order", "limit", "vertical", "format"}
+"""Which of an answer's rows are shown and written, and how; a question may have a limit of its own."""
 OF_PLANS = {"form", "plan"} | set(inspect.signature(Workbench.apply).parameters) - {"self", "journal"}
 """What the verb `undo` takes to write and to apply plans."""
 OPTIONS_OF_LOGS = {"source", "keys", "baseline", "log_region", "log_account", "actor"}
@@ -69,7 +71,9 @@ def test_options_are_called_what_the_parameters_are(question):
     parameters = set(inspect.signature(getattr(Workbench, question)).parameters) - {"self"}
     options = {each.name for each in main.commands[question].params}
     of_plans = OF_PLANS if question == "undo" else set()
-    assert options - OPTIONS_OF_RESULTS - OPTIONS_OF_LOGS - of_plans == parameters
+    of_rows = OPTIONS_OF_ROWS - parameters if question != "undo" else set()
+    assert of_rows <= options
+    assert options - OPTIONS_OF_RESULTS - OPTIONS_OF_LOGS - of_rows - of_plans == parameters
     for each in main.commands[question].params:
         if each.param_type_name == "option" and each.name not in ("as_json", *of_plans & {"form", "plan"}):
             assert each.opts[0] == f"--{each.name}".replace("_", "-")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 # What a terminal would obey, what changes the direction of the text around it, and what cannot be seen; but not the
@@ -90,6 +90,15 @@ def size(number: float) -> str:
             return f"{number:,.0f} {unit}" if unit == "B" else f"{number:,.1f} {unit}"
         number /= 1000
     return f"{number:,.1f} TB"
+
+
+def moment(at: datetime) -> str:
+    """Write an instant for people, in the zone it is in, with its microseconds where it has any.
+
+    >>> moment(datetime(2026, 11, 1, 12)), moment(datetime(2026, 11, 1, 12, 0, 0, 250))
+    ('2026-11-01 12:00:00', '2026-11-01 12:00:00.000250')
+    """
+    return f"{at:%Y-%m-%d %H:%M:%S}{f'.{at.microsecond:06}' if at.microsecond else ''}"
 
 
 def words(length: timedelta) -> str:

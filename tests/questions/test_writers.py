@@ -378,7 +378,9 @@ def test_missing_folders_are_made_and_an_ending_in_capitals_is_understood(tmp_pa
 
 @pytest.mark.parametrize("name", ["o.txt", "o", "o.parquet.gz"])
 def test_an_unknown_ending_is_refused_with_those_there_are(tmp_path, name):
-    with pytest.raises(ExportError, match=r"cannot write .*use one of \.parquet, \.csv, \.xlsx, \.json"):
+    with pytest.raises(
+        ExportError, match=r"cannot write .*use one of \.parquet, \.xlsx, \.csv, \.tsv, \.json, \.jsonl, \.csv\.gz"
+    ):
         writers.write(texts("x"), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +17,7 @@ import click
 from workbench.cli.options import SETTINGS
 from workbench.cli.program import say
 from workbench.exit_codes import DISAGREES, LEFT, STOPPED, TERMINATED
-from workbench.text import plain_json
+from workbench.text import plain, plain_json
 from workbench.vocabulary import QUESTIONS
 
 if TYPE_CHECKING:
@@ -63,28 +66,62 @@ def show(ask: Callable[[Workbench], Result], options: Mapping[str, Any]) -> Resu
     """Ask, show or write the answer, say what to know about it, and return it."""
     from workbench.log.objects import grouped
     from workbench.questions import writers
+    from workbench.terminal import ROWS
 
     options = dict(options)
+    form, vertical = options.pop("format", None), options.pop("vertical", False)
+    chosen = {name: value for name in ("columns", "order", "limit") if (value := options.pop(name, None)) is not None}
+    rows = options.pop("rows", None) or chosen.get("limit")
     wb = open_workbench(**{name: options.pop(name) for name in SETTINGS if name in options})
     out, as_json = options.pop("out"), options.pop("as_json")
+    printed = (form or "csv") if out == "-" or (form and out is None) else None
+    if printed:
+        if as_json:
+            raise click.UsageError("--json prints, too: leave it or --out and --format out")
+        out = None
     if out is not None:  # refuse what could not be written before the question is asked, which may take long
-        writers.destination(out, overwrite=options["overwrite"], sidecar=True, session=wb.session)
-    result = ask(wb)
+        writers.destination(out, form, overwrite=options["overwrite"], sidecar=True, session=wb.session)
+    answered = ask(wb)
+    result = answered.select(**chosen) if chosen else answered
     if out is not None:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", UserWarning)
-            result.write(out, **options)
+            result.write(out, form, **options)
         for note in warned:
             say(f"note: {note.message}", err=True)
     if as_json:
         print_json_text(result.as_json)
+    elif printed:
+        print_as(result, printed, **options)
     elif not out:
-        result.show()
+        result.show(ROWS if rows is None else rows, vertical=vertical)
     say(with_age(result.summary, result.stats.newest_change) + (f" → {out}" if out else ""), err=True)
     kinds = grouped(result.stats.unreadable)
     for each in kinds[:5] + [f"and {len(kinds) - 5:,} more kinds"] * (len(kinds) > 5):
         say(f"unreadable: {each}", err=True)
-    return result
+    return answered
+
+
+def print_as(result: Result, kind: str, **options: Any) -> None:
+    """Print all rows of an answer as a file of that kind has them; on a terminal what would act is escaped."""
+    if kind in ("parquet", "xlsx") and sys.stdout.isatty():
+        raise click.UsageError(f"{kind} is not for a terminal: give --out FILE, or hand it on by a pipe")
+    with tempfile.TemporaryDirectory() as folder:
+        file = result.write(Path(folder, "answer"), kind, **{**options, "overwrite": True})
+        if kind in ("json", "jsonl"):
+            print_json_text(Path(file).read_text("utf-8").removesuffix("\n"))
+        elif sys.stdout.isatty():
+            say_rows(Path(file).read_text("utf-8"))
+        else:
+            sys.stdout.flush()
+            with Path(file).open("rb") as written:
+                shutil.copyfileobj(written, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+
+
+def say_rows(text: str) -> None:
+    """Print a text of rows and tabs; what stands in it from data is shown and does not act."""
+    click.echo(plain(text, keep="\n\t"), file=sys.stdout, nl=False)
 
 
 def say_applied(applied: Applied, as_json: bool) -> None:

@@ -10,6 +10,8 @@ import click
 Verb = Callable[..., Any]
 SETTINGS = ("source", "keys", "baseline", "log_region", "log_account", "mask", "mask_with", "actor")
 """Those of `result_options` that are settings; the others say how an answer is shown or written."""
+FORMATS = ("csv", "tsv", "json", "jsonl", "parquet", "xlsx")
+"""What an answer is printed as for programs, or written to a file whose ending does not tell."""
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 parameters = click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="May repeat.")
 
@@ -40,7 +42,11 @@ def log_options(command: Verb) -> Verb:
 def file_options(command: Verb) -> Verb:
     """Say where an answer is written."""
     for option in (
-        click.option("--out", metavar="FILE", help="Write all rows to FILE.(parquet|csv|xlsx|json)."),
+        click.option(
+            "--out",
+            metavar="FILE",
+            help="Write all rows to FILE.(parquet|csv|tsv|xlsx|json|jsonl), also .csv.gz; - prints them.",
+        ),
         click.option("--overwrite", is_flag=True, help="Replace FILE where it exists."),
         click.option("--nested", is_flag=True, help="Write maps as they are, not as a column an attribute."),
         click.option(
@@ -56,7 +62,24 @@ def file_options(command: Verb) -> Verb:
 
 
 def result_options(command: Verb) -> Verb:
-    """Say which log is asked, what is hidden in the answer, and where that is written."""
+    """Say which log is asked, what is hidden in the answer, how it is shown, and where it is written."""
+    limit = click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the first so many rows.")
+    return answer_options(limit(command))
+
+
+def answer_options(command: Verb) -> Verb:
+    """Say what `result_options` does, of a verb whose ``--limit`` is another one."""
+    for option in (
+        click.option("--columns", metavar="A,B", help="Only these; an attribute stands for what is below it, too."),
+        click.option("--order", type=click.Choice(["newest", "oldest"]), help="Which rows are first, by their time."),
+        click.option("--vertical", is_flag=True, help="Print rows one below the other, a line for each value."),
+        click.option(
+            "--format",
+            type=click.Choice(FORMATS),
+            help="Print all rows so; with --out, what FILE is, whatever it ends in.",
+        ),
+    ):
+        command = option(command)
     actor = click.option("--actor", metavar="PATH", help="Attribute that tells who wrote: shown beside every change.")
     return log_options(actor(mask_options(file_options(command))))
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 from click.shell_completion import CompletionItem
 
 from workbench.cli.asking import answer, items, open_workbench, pairs, parameters_of, show
-from workbench.cli.options import SETTINGS, item_options, parameters, result_options, window_options
+from workbench.cli.options import SETTINGS, answer_options, item_options, parameters, result_options, window_options
 from workbench.cli.program import QUESTIONS, main, say
 from workbench.errors import did_you_mean
 from workbench.model.records import EVENTS
 from workbench.vocabulary import ALIASES, COUNTED_BY, question_name
 from workbench.vocabulary import QUESTIONS as QUESTION_NAMES
+
+if TYPE_CHECKING:
+    from workbench.questions.result import Result
+    from workbench.workbench import Workbench
 
 
 class Instants(click.Command):
@@ -76,7 +80,7 @@ def stale(table: str, older_than: str, where: str | None, **options: Any) -> Non
 @click.option("--where", metavar="CONDITION", help="Only changes of which it holds, for either image.")
 @click.option("--limit", type=int, help="Only the newest so many.")
 @item_options
-@result_options
+@answer_options
 def changes(
     table: str,
     start: str | None,
@@ -93,8 +97,17 @@ def changes(
     \b
     Example: workbench changes heartrate --events MODIFY --where "HeartRate > 120 and old.HeartRate <= 120"
     """
-    asked = {"start": start, "end": end, "events": events, "where": where, "limit": limit}
-    answer("changes", table, asked | items(key, prefix), options)
+    asked = {"start": start, "end": end, "events": events, "where": where} | items(key, prefix)
+    printed = not (options["as_json"] or options["out"] or options["format"])
+
+    def ask(wb: Workbench) -> Result:
+        from workbench.terminal import ROWS
+
+        few = printed and not (options["columns"] or wb.settings.mask)  # which are matched with the columns of all
+        newest = limit if limit is not None else ROWS if few else None
+        return wb.changes(table, **asked, limit=None if options["order"] == "oldest" else newest)
+
+    show(ask, options | ({"limit": limit} if options["order"] == "oldest" else {"rows": limit}))
 
 
 @main.verb(QUESTIONS)
@@ -195,8 +208,8 @@ def diff(
     help="Over time, by attribute, the most changed items, how unequal, how long in between.",
 )
 @click.option("--timezone", default="UTC", show_default=True, help="Zone of buckets and window, like Europe/Berlin.")
-@click.option("--limit", type=int, default=20, show_default=True, help="Items, with --by key.")
-@result_options
+@click.option("--limit", type=int, help="With --by key, so many items (20 where not given); else rows.")
+@answer_options
 def change_frequency(
     table: str,
     every: str | None,
@@ -204,7 +217,7 @@ def change_frequency(
     end: str | None,
     by: str,
     timezone: str,
-    limit: int,
+    limit: int | None,
     **options: Any,
 ) -> None:
     """Count the changes of TABLE over time, by attribute or by item.
@@ -212,8 +225,10 @@ def change_frequency(
     \b
     Example: workbench change_frequency persons --every 1d --timezone Europe/Berlin
     """
-    asked = {"every": every, "start": start, "end": end, "by": by, "timezone": timezone, "limit": limit}
-    answer("change_frequency", table, asked, options)
+    asked = {"every": every, "start": start, "end": end, "by": by, "timezone": timezone}
+    by_key = {"limit": 20 if limit is None else limit} if by == "key" else {}
+    shown = {"rows": limit} if by == "key" else {"limit": limit}
+    answer("change_frequency", table, asked | by_key, options | shown)
 
 
 @main.verb(QUESTIONS)
@@ -227,7 +242,7 @@ def change_frequency(
     show_default=True,
     help="Of the items at each value, so many that are there longest.",
 )
-@result_options
+@answer_options
 def transitions(table: str, path: str, start: str | None, end: str | None, limit: int, **options: Any) -> None:
     """Tell between which values the attribute at PATH moves in TABLE, how long it stays, and which items are where.
 
@@ -289,7 +304,7 @@ def lifetimes(table: str, by: str | None, start: str | None, end: str | None, ti
 )
 @click.option("--against", metavar="TIME", help="Another instant, that it is compared with.")
 @click.option("--limit", type=int, default=5, show_default=True, help="Frequent values of each attribute.")
-@result_options
+@answer_options
 def profile(
     table: str, paths: tuple[str, ...], as_of: str | None, against: str | None, limit: int, **options: Any
 ) -> None:
@@ -438,7 +453,7 @@ def export(
     prefix: bool,
     **options: Any,
 ) -> None:
-    """Write the answer to a QUESTION about TABLE to FILE.(parquet|csv|xlsx|json), with FILE.meta.json beside it.
+    """Write the answer to a QUESTION about TABLE to FILE (.parquet .csv .tsv .xlsx .json .jsonl), its origin beside it.
 
     \b
     Example: workbench export latest_state persons persons.xlsx -p as_of=-2d --mask person.email --overwrite

@@ -17,6 +17,7 @@ from workbench.model import items, stream_views
 from workbench.questions.chain_gaps import Example
 from workbench.questions.delivery import Delivery, silent_hours, unusual_days
 from workbench.questions.frames import shown
+from workbench.text import moment
 
 EXAMPLES = 3
 """Examples that a finding names."""
@@ -144,7 +145,7 @@ class Evidence:
     def named(self, examples: Sequence[str] | Sequence[Example] | None) -> list[str]:
         """Name changes by their keys in short, as masked, and when they were made."""
         pairs = [text.rsplit(" ", 2) if isinstance(text, str) else text for text in (examples or ())[:EXAMPLES]]
-        return [_example(self.hide(pd.DataFrame({"keys": [key]}))["keys"][0], *moment) for key, *moment in pairs]
+        return [_example(self.hide(pd.DataFrame({"keys": [key]}))["keys"][0], *when) for key, *when in pairs]
 
     @property
     def types_held(self) -> list[str]:
@@ -157,13 +158,13 @@ def gap_examples(gaps: pd.DataFrame) -> list[str]:
     lines = []
     for row in gaps.head(EXAMPLES).to_dict("records"):
         key = ", ".join(f"{name}={shown(value)}" for name, value in list(row.items())[:-4])
-        since = "" if pd.isna(row["lost_after"]) else f"after {row['lost_after'].isoformat()} and "
+        since = "" if pd.isna(row["lost_after"]) else f"after {moment(row['lost_after'])} and "
         paths = ", ".join(row["paths"][:5]) + (", …" if len(row["paths"]) > 5 else "")
-        lines.append(f"{key} {since}before {row['lost_before'].isoformat()}: {paths or 'nothing but the key'}")
+        lines.append(f"{key} {since}before {moment(row['lost_before'])} UTC: {paths or 'nothing but the key'}")
     return lines
 
 
-def _example(key: str, *moment: Any) -> str:
+def _example(key: str, *when: Any) -> str:
     values = items.from_dynamodb(json.loads(key))
-    at = pd.Timestamp(" ".join(map(str, moment)), tz="UTC")
-    return f"{', '.join(f'{name}={shown(value)}' for name, value in values.items())} at {at.isoformat()}"
+    at = pd.Timestamp(" ".join(map(str, when)), tz="UTC")
+    return f"{', '.join(f'{name}={shown(value)}' for name, value in values.items())} at {moment(at)} UTC"

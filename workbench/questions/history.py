@@ -43,13 +43,18 @@ Row = Mapping[str, Any]
 class History(Result):
     """The lives of items; shows itself as a timeline."""
 
-    def _print(self) -> None:
+    def _print(self, rows: int, vertical: bool) -> None:
+        if self.chosen or vertical:
+            super()._print(rows, vertical)
+            return
         from workbench.questions import timeline
         from workbench.terminal import print_lines
 
         print_lines([timeline.to_text(self.df)])
 
     def _repr_html_(self) -> str:
+        if self.chosen:
+            return super()._repr_html_()
         from workbench.questions import timeline  # Jinja, which only notebooks need
 
         return f"{timeline.to_html(self.df, limit=40)}{small_print(self.summary)}"
@@ -84,12 +89,12 @@ class Comparison(Result):
     def _outcome(self) -> str:
         return self.verdict
 
-    def _print(self) -> None:
-        from workbench.terminal import print_frame, print_verdict
+    def _print(self, rows: int, vertical: bool) -> None:
+        from workbench.terminal import print_verdict
 
         print_verdict(self.verdict)
-        if len(self.df):
-            print_frame(self.df)
+        if len(self):
+            super()._print(rows, vertical)
 
     def _repr_html_(self) -> str:
         return f"<p><b>{html.escape(plain(self.verdict))}</b></p>{super()._repr_html_() if len(self.df) else ''}"

@@ -84,3 +84,19 @@ def whole_of(frame: Frame) -> pd.DataFrame:
 def none_of(frame: Frame) -> pd.DataFrame:
     """Return a frame's columns, without a row."""
     return frame.none if isinstance(frame, LargeFrame) else frame.iloc[:0]
+
+
+def first_of(frame: Frame, rows: int) -> Frame:
+    """Return the first rows of a frame; of one that is made part by part, no more parts are made than hold them.
+
+    >>> first_of(pd.DataFrame({"n": [1, 2, 3]}), 2)["n"].to_list()
+    [1, 2]
+    """
+    if not isinstance(frame, LargeFrame):
+        return frame.head(rows)
+    taken: list[pd.DataFrame] = []
+    for part in frame:
+        taken.append(part.head(rows - sum(map(len, taken))))
+        if sum(map(len, taken)) >= rows:
+            break
+    return pd.concat(taken, ignore_index=True) if taken else frame.none

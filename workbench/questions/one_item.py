@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, ClassVar
 
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +24,7 @@ from workbench.questions.nesting import nest
 from workbench.questions.result import Result
 from workbench.questions.state import state_at
 from workbench.sql.filters import Filter
+from workbench.text import moment
 
 _ROW = pa.schema({"keys": pa.string(), "image": pa.string(), "ts": pa.timestamp("us"), "by_ttl": pa.bool_()})
 
@@ -39,6 +40,7 @@ class Item(Result):
     """
 
     verdict: str
+    _always: ClassVar[frozenset[str]] = RESERVED
 
     @property
     def item(self) -> dict[str, Any] | None:
@@ -65,7 +67,7 @@ class Item(Result):
     def _attributes(self) -> pd.DataFrame:
         return nest(self.df.drop(columns=[*RESERVED & set(self.df.columns)]))
 
-    def _print(self) -> None:
+    def _print(self, rows: int, vertical: bool) -> None:
         from workbench.terminal import print_frame, print_verdict
 
         print_verdict(self.verdict)
@@ -133,5 +135,5 @@ def _told(last: Mapping[str, Any]) -> str:
     return f"gone since {since}{', by TTL' if last['ended_by'] == 'ttl' else ''} (it was {number})"
 
 
-def _written(moment: datetime) -> str:
-    return f"{moment.replace(tzinfo=UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
+def _written(at: datetime) -> str:
+    return f"{moment(at)} UTC"

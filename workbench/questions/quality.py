@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
 import pandas as pd
 
@@ -15,7 +17,7 @@ from workbench.questions.examination import examine
 from workbench.questions.findings import FINDINGS
 from workbench.questions.html import fragment
 from workbench.questions.masking import beside
-from workbench.questions.result import Result
+from workbench.questions.result import Order, Result
 
 VERDICTS = {
     "ok": "the log can be trusted",
@@ -50,12 +52,22 @@ class Quality(Result):
     gaps: pd.DataFrame
     lag: pd.DataFrame
     drift: pd.DataFrame
+    whole: pd.DataFrame | None = None
+    """All findings, where `select` left some of them or of their columns."""
+
+    def select(
+        self, columns: str | Sequence[str] | None = None, *, order: Order | None = None, limit: int | None = None
+    ) -> Self:
+        """Return the same answer with some of its columns and findings; its verdict stays."""
+        whole = self.df if self.whole is None else self.whole
+        return replace(super().select(columns, order=order, limit=limit), whole=whole)
 
     @property
     def verdict(self) -> str:
         """One line: the worst of the findings, by name."""
-        worst = max(self.df["status"], key=_SEVERITY.__getitem__)
-        names = self.df.loc[self.df["status"] == worst, "finding"]
+        findings = self.df if self.whole is None else self.whole
+        worst = max(findings["status"], key=_SEVERITY.__getitem__)
+        names = findings.loc[findings["status"] == worst, "finding"]
         verdict = VERDICTS[worst]
         if worst == "failed":
             by_name = {finding.name: finding.verdict for finding in FINDINGS}
@@ -67,13 +79,18 @@ class Quality(Result):
     def _outcome(self) -> str:
         return self.verdict
 
-    def _print(self) -> None:
+    def _print(self, rows: int, vertical: bool) -> None:
         from workbench.terminal import print_findings, print_verdict
 
         print_verdict(self.verdict)
-        print_findings(self.df)
+        if self.chosen or vertical:
+            super()._print(rows, vertical)
+        else:
+            print_findings(self.df)
 
     def _repr_html_(self) -> str:
+        if self.chosen:
+            return super()._repr_html_()
         rows = self.df.to_dict("records")
         listed = [row for row in rows if row["count"] or not row["of"]]  # what is measured is always shown
         listed.sort(key=lambda row: -_SEVERITY[row["status"]])

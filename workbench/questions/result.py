@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 
 import pandas as pd
 
@@ -14,17 +14,25 @@ from workbench.aws.costs import FinishedQuery, spent
 from workbench.errors import ParameterError, did_you_mean
 from workbench.log.known import as_known
 from workbench.log.objects import Unreadable
+from workbench.model.attribute_paths import column_name
+from workbench.model.conditions import CHANGES, COLUMN, LATEST, VERSIONS, parse
+from workbench.model.conditions import names as names_of
 from workbench.progress import in_notebook
 from workbench.questions import writers
 from workbench.questions.html import first_rows, small_print
-from workbench.questions.large import Frame, whole_of
+from workbench.questions.large import Frame, LargeFrame, first_of, none_of, whole_of
 from workbench.questions.masking import REDACTED, How, hide, names_masked
 from workbench.text import count, plain, size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Order = Literal["newest", "oldest"]
 _COLUMNS_NAMED = 8
+_SHOWN = 20  # rows
+_WHEN = ("_changed_at", "valid_from", "dbt_valid_from", "ts", "bucket", "last_change", "last_move")
+"""The columns that say when, of which an answer has one before others."""
+_HELD_FROM = frozenset({"valid_from", "valid_to", "dbt_valid_from", "dbt_valid_to"})
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,9 @@ class Result:
     session: Any = field(default=None, repr=False, compare=False, kw_only=True)
     keys: Sequence[str] = field(default=(), repr=False, compare=False, kw_only=True)
     """The key attributes where they are the first columns: rows are ordered by them."""
+    chosen: frozenset[str] = field(default=frozenset(), repr=False, compare=False, kw_only=True)
+    """What was chosen by `select`: columns, order, limit."""
+    _always: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def _frame(self) -> Frame:
@@ -140,14 +151,98 @@ class Result:
         """Return the first rows."""
         return self.df.head(n)
 
-    def show(self) -> None:
-        """Print the answer as the command line does; in a notebook, display it."""
+    def select(
+        self, columns: str | Sequence[str] | None = None, *, order: Order | None = None, limit: int | None = None
+    ) -> Self:
+        """Return the same answer with some of its columns and rows only, to be shown or written.
+
+        What is left out is said in `summary` and in the notes beside a file.
+
+        Parameters
+        ----------
+        columns
+            Their names, as a list or with commas between. The name of an attribute stands for what is below it too, and
+            in changes for its column of either image.
+        order
+            ``"newest"`` or ``"oldest"`` first; without it, as the answer has them.
+        limit
+            Only the first so many rows.
+
+        Raises
+        ------
+        ParameterError
+            Where there is no such column, no time to order by, or the limit is no number of rows.
+
+        Examples
+        --------
+        >>> wb.latest_state("persons").select("pk, visits", order="newest", limit=2).df
+                 pk  visits
+        0  p-000027      28
+        1  p-000044       7
+        """
+        frame: Frame = self._frame
+        notes: list[str] = []
+        kept = None if columns is None else [*self._columns_named(columns), *self._always.intersection(frame.columns)]
+        if order is not None:
+            frame = self._ordered(order)
+        if limit is not None:
+            if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+                raise ParameterError(f"limit={limit!r} is no number of rows")
+            if len(frame) > limit:
+                notes = [f"the {f'{order} ' if order else 'first '}{limit:,} of {len(frame):,} rows"]
+                frame = first_of(frame, limit)
+        if kept is not None:
+            frame = frame.map(lambda part: part[kept]) if isinstance(frame, LargeFrame) else frame[kept]
+        stats = replace(self.stats, rows=len(frame), notes=(*self.stats.notes, *notes))
+        held: Any = frame
+        keys = self.keys if kept is None or kept[: len(self.keys)] == list(frame.columns[: len(self.keys)]) else ()
+        given = {"columns": columns, "order": order, "limit": limit}
+        chosen = self.chosen | {name for name, value in given.items() if value is not None}
+        return replace(self, df=held, stats=stats, keys=keys, chosen=chosen)
+
+    def _columns_named(self, columns: str | Sequence[str]) -> list[str]:
+        """Return the columns that names stand for, in their order."""
+        given = [each.strip() for each in columns.split(",")] if isinstance(columns, str) else list(columns)
+        names = list(map(str, self._frame.columns))
+        chosen: dict[str, None] = {}
+        for name in filter(None, given):
+            sides = [f"new.{name}", f"old.{name}"] if "event_name" in names else []
+            below = tuple(f"{side}." for side in (name, *sides))
+            found = [name] if name in names else [each for each in names if each in sides]
+            found = found or [each for each in names if each.startswith(below)]
+            if not found:
+                raise ParameterError(f"{self._title} has no column {name!r}.{did_you_mean(name, names)}")
+            chosen |= dict.fromkeys(found)
+        if not chosen:
+            raise ParameterError(f"{self._title}: name a column, such as {names[0]}" if names else "there is no column")
+        return list(chosen)
+
+    def _ordered(self, order: Order) -> pd.DataFrame:
+        if order not in ("newest", "oldest"):
+            raise ParameterError(f"order={order!r}: use newest or oldest")
+        none = none_of(self._frame)
+        when = next((name for name in _WHEN if name in none and none[name].dtype.kind == "M"), None)
+        if when is None or self.asked.get("question") == "query":
+            raise ParameterError(f"{self._title} has no time of its own to order by: leave out order")
+        ordered = self.df.sort_values(when, ascending=order == "oldest", kind="stable", na_position="last")
+        return ordered.reset_index(drop=True)
+
+    def show(self, rows: int = _SHOWN, *, vertical: bool = False) -> None:
+        """Print the answer as the command line does; in a notebook, display it.
+
+        Parameters
+        ----------
+        rows
+            The most rows printed.
+        vertical
+            Whether rows are printed one below the other, a line for each value that is there.
+        """
         if in_notebook():
             from IPython.display import display
 
             display(self)  # type: ignore[no-untyped-call]
         else:
-            self._print()
+            self._print(rows, vertical)
 
     def plot(self, kind: str | None = None, **options: Any) -> Axes:
         """Draw the chart of the question: of `change_frequency` that of what it counts, of `data_quality` the delays.
@@ -227,7 +322,8 @@ class Result:
         Parameters
         ----------
         kind
-            parquet, csv, xlsx or json; by the file's ending where not given.
+            parquet, csv, tsv, xlsx, json or jsonl, of which those that are text may end in .gz; by the file's ending
+            where not given.
         nested
             Maps whole instead of flattened; see `workbench.questions.writers.write`, which also says how values are
             written.
@@ -266,6 +362,10 @@ class Result:
         """Write the answer as a JSON array of objects; `write` has the options."""
         return self.write(path, "json", **options)
 
+    def to_jsonl(self, path: str | Path, **options: Any) -> Path | str:
+        """Write the answer as JSON Lines, an object a row; `write` has the options."""
+        return self.write(path, "jsonl", **options)
+
     def _meta(self, hidden: Mapping[str, How]) -> dict[str, Any]:
         parameters = dict(self.asked)
         question, table, actor = (parameters.pop(name, None) for name in ("question", "table", "actor"))
@@ -298,7 +398,10 @@ class Result:
         }
 
     def _repr_html_(self) -> str:
-        return first_rows(self.df, 20) + small_print(self.summary)
+        shown = self._for_people(_SHOWN)
+        more = self._more(_SHOWN)
+        rest = small_print(f"… {count(more, 'more row')}") if more else ""
+        return first_rows(shown, _SHOWN) + rest + small_print(self.summary)
 
     def __repr__(self) -> str:
         """Say what was asked and what came, without a value of the data, and so that nothing acts on a terminal."""
@@ -323,10 +426,52 @@ class Result:
         columns = f"{count(len(names), 'column')}: {', '.join(names[:_COLUMNS_NAMED])}{more}"
         return f"{count(len(self), 'row')} × {columns}"
 
-    def _print(self) -> None:
+    def _for_people(self, rows: int) -> pd.DataFrame:
+        """Return what is shown of the first rows; a large answer is not made for it as a whole."""
+        return whole_of(first_of(self._frame, rows))
+
+    @property
+    def _asked_about(self) -> frozenset[str]:
+        """The columns that are shown whatever room there is: the time a state holds from, and what was asked about."""
+        names = list(map(str, self._frame.columns))
+        about = {each for each in names if any(is_about(each, name) for name in self._names_asked)}
+        return frozenset(about | _HELD_FROM.intersection(names))
+
+    @property
+    def _names_asked(self) -> list[str]:
+        """The attributes that a condition names."""
+        where = self.asked.get("where")
+        if not isinstance(where, str) or where == REDACTED:
+            return []
+        columns = {"versions": VERSIONS, "changes": CHANGES}.get(str(self.asked.get("question")), LATEST)
+        try:
+            condition = parse(where, columns)
+        except ParameterError:  # it is in SQL
+            return []
+        return list(dict.fromkeys(column_name(name.path) for name in names_of(condition) if name.image != COLUMN))
+
+    def _print(self, rows: int, vertical: bool) -> None:
         from workbench.terminal import print_frame
 
-        print_frame(self.df)
+        shown = self._for_people(rows)
+        print_frame(
+            shown,
+            rows,
+            keys=len(self.keys),
+            asked=self._asked_about,
+            all_columns=self._whole,
+            vertical=vertical,
+            more=self._more(rows),
+        )
+
+    @property
+    def _whole(self) -> bool:
+        """Whether all columns that are shown to people are there whatever room there is."""
+        return "columns" in self.chosen
+
+    def _more(self, rows: int) -> int:
+        """How many more rows there are than are shown."""
+        return max(len(self) - rows, 0)
 
 
 class _Held:
@@ -343,6 +488,16 @@ class _Held:
 
 Result.df = _Held()  # type: ignore[assignment] # within the class a dataclass would take it for a default
 _ASKED = ("question", "table")
+
+
+def is_about(column: str, name: str) -> bool:
+    """Return whether a column holds the attribute of a name, or a part of it, or what it is a part of.
+
+    >>> is_about("person.age", "person"), is_about("phones", "phones[0].number"), is_about("phone", "phones")
+    (True, True, False)
+    """
+    shorter, longer = sorted((column, name), key=len)
+    return longer == shorter or longer.startswith((f"{shorter}.", f"{shorter}["))
 
 
 def _written(value: Any) -> str:

@@ -30,6 +30,7 @@ from workbench.questions.gathering import Changes, Items
 from workbench.questions.hints import hints
 from workbench.questions.large import Frame, none_of
 from workbench.questions.result import Result
+from workbench.questions.what_changed import ChangeList
 from workbench.sql.filters import EVERYTHING, Filter
 from workbench.text import count
 
@@ -67,7 +68,7 @@ def changes(
     events: str | Sequence[str],
     where: str | None,
     limit: int | None,
-) -> Result:
+) -> ChangeList:
     """List the changes of a table in a window of time; see `Workbench.changes`."""
     begin, until = window(start, end)
     chosen = [events] if isinstance(events, str) else list(events)
@@ -108,7 +109,7 @@ def changes(
     notes += missing_images(views)
     notes += hints(asking, table, df, condition, CHANGES) if limit != 0 else []
     notes += actor.unknown(name.removeprefix("new.") for name in df.columns if name.startswith("new.")) if actor else []
-    return asking.result(Result, df, answer, "changes", table, asked, notes=notes)
+    return asking.result(ChangeList, df, answer, "changes", table, asked, notes=notes, found=found)
 
 
 def state_at(

@@ -16,9 +16,10 @@ from rich.text import Text
 
 from workbench.errors import ParameterError
 from workbench.model.attribute_paths import column_name
+from workbench.questions.cells import is_absent
 from workbench.questions.columns import ACTOR
 from workbench.questions.html import fragment
-from workbench.text import count, plain, words
+from workbench.text import count, moment, plain, words
 
 _COLOURS = {
     "added": "green",
@@ -32,6 +33,7 @@ _COLOURS = {
 }
 _FOLD = 8  # attributes of a change that a notebook shows, the others at a click
 _LONG = 100  # characters of a value shown
+_BRIEF = 40  # of one in a line beside others
 _CONTEXT = 20  # of them beside what differs
 _LONGEST = 2_000  # characters of a value in its tool tip
 _PATH = 24  # columns of a terminal that a path takes at least
@@ -165,7 +167,7 @@ def _parts(df: pd.DataFrame, limit: int) -> Iterator[tuple[str, Any]]:
             yield "missing", _missing(first)
         event = "TTL" if first["by_ttl"] else first["event_name"]
         attributes = [_attribute(row) for *_, row in change if isinstance(row["path"], str)]
-        yield "change", _Change(_moment(first["ts"]), event, _remark(first, attributes), attributes)
+        yield "change", _Change(moment(first["ts"]), event, _remark(first, attributes), attributes)
 
 
 def _numbered(df: pd.DataFrame) -> pd.Series:
@@ -185,7 +187,7 @@ def _key(row: Mapping[str, Any], names: Sequence[str]) -> str:
 
 
 def _summary(changes: int, first: pd.Timestamp, last: pd.Timestamp) -> str:
-    return f"{count(changes, 'change')} · {_moment(first)}{f' to {_moment(last)}' if changes > 1 else ''} UTC"
+    return f"{count(changes, 'change')} · {moment(first)}{f' to {moment(last)}' if changes > 1 else ''} UTC"
 
 
 def _life(row: Mapping[str, Any], life_before: float) -> str:
@@ -224,10 +226,6 @@ def _length(row: Mapping[str, Any]) -> str:
     return words(row["since_previous"].to_pytimedelta())
 
 
-def _moment(at: pd.Timestamp) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S" + (".%f" if at.microsecond else ""))
-
-
 def _attribute(row: Mapping[str, Any]) -> _Attribute:
     # A set that members join or leave stays: the sign of its line is ~, that of the members is + or −.
     sign, colour, members = _KINDS.get(row["change"], ("~", "changed", ""))
@@ -238,17 +236,50 @@ def _attribute(row: Mapping[str, Any]) -> _Attribute:
     )
 
 
-def _value(text: str, other: str) -> _Value | None:
+def change_text(path: str, before: Any, after: Any, *, long: int = _BRIEF) -> str:
+    """Write in a line how an attribute's value came, went or changed; of long ones where they differ.
+
+    >>> change_text("balance", 288, 672), change_text("note", pd.NA, "hi"), change_text("note", "hi", pd.NA)
+    ('balance 288 → 672', '+note "hi"', '−note "hi"')
+    >>> change_text("tags", frozenset({"a", "b"}), frozenset({"b", "c"}))
+    'tags −{"a"} +{"c"}'
+    """
+    if isinstance(before, frozenset) and isinstance(after, frozenset) and before and after:
+        members = [(sign, some) for sign, some in (("−", before - after), ("+", after - before)) if some]
+        return f"{_seen(path)} " + " ".join(f"{sign}{_brief(_text(some), '', long)}" for sign, some in members)
+    texts = ["" if is_absent(value) else _text(value) for value in (before, after)]
+    one, other = _brief(texts[0], texts[1], long), _brief(texts[1], texts[0], long)
+    if not texts[0] or not texts[1]:
+        return f"{'+' if not texts[0] else '−'}{_seen(path)} {one or other}"
+    return f"{_seen(path)} {one} → {other}"
+
+
+def value_text(value: Any, *, long: int = _BRIEF) -> str:
+    """Write a value in a line, shortened where it is long; nothing where it is absent.
+
+    >>> value_text(frozenset({2, 1})), value_text(pd.NA)
+    ('{1, 2}', '')
+    """
+    return "" if is_absent(value) else _brief(_text(value), "", long)
+
+
+def _brief(text: str, other: str, long: int) -> str:
+    shown = _value(text, other, long)
+    return shown.text if shown else ""
+
+
+def _value(text: str, other: str, long: int = _LONG) -> _Value | None:
     """Shorten a long text to where it differs from the other one."""
-    if len(text) <= _LONG:
+    if len(text) <= long:
         return _Value(text) if text else None
     length = min(len(text), len(other))
     head = bisect_left(range(length), True, key=lambda n: text[: n + 1] != other[: n + 1])
     tail = bisect_left(range(length - head), True, key=lambda n: text[-n - 1 :] != other[-n - 1 :])
-    begin, end = max(head - _CONTEXT, 0), min(len(text) - tail + _CONTEXT, len(text))
+    context = min(_CONTEXT, long // 4)
+    begin, end = max(head - context, 0), min(len(text) - tail + context, len(text))
     shown = text[begin:end]
-    if len(shown) > _LONG:
-        shown = f"{shown[: _LONG * 2 // 3]} … {shown[-_LONG // 4 :]}"
+    if len(shown) > long:
+        shown = f"{shown[: long * 2 // 3]} … {shown[-long // 4 :]}"
     whole = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text):,} characters)"
     return _Value("… " * (begin > 0) + shown + " …" * (end < len(text)), whole)
 

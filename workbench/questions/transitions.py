@@ -36,10 +36,10 @@ class Transitions(Result):
 
     longest: pd.DataFrame
 
-    def _print(self) -> None:
+    def _print(self, rows: int, vertical: bool) -> None:
         from workbench.terminal import print_frame
 
-        super()._print()
+        super()._print(rows, vertical)
         print_frame(self.longest)
 
 

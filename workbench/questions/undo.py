@@ -255,7 +255,7 @@ class Undo(Result):
             raise ExportError(f"{place} could not be written: {error.strerror or error}") from error
         return str(place)
 
-    def _print(self) -> None:
+    def _print(self, rows: int, vertical: bool) -> None:
         from workbench.questions import undo_page
         from workbench.terminal import print_lines, print_verdict
 

@@ -16,7 +16,7 @@ from workbench.questions.html import fragment
 from workbench.questions.timeline import shown_value
 from workbench.questions.undo_items import dollars
 from workbench.terminal import printable
-from workbench.text import count, plain
+from workbench.text import count, moment, plain
 
 if TYPE_CHECKING:
     from workbench.questions.undo import Undo
@@ -163,7 +163,7 @@ def _dim(note: str) -> list[tuple[str, str]]:
 def _asked(asked: Mapping[str, Any]) -> str:
     """Say what was asked for."""
     if asked.get("to"):
-        what = f"back to {asked['to']:%Y-%m-%d %H:%M:%S.%f} UTC"
+        what = f"back to {moment(asked['to'])} UTC"
     elif asked.get("journal"):
         what = f"take back the undo of {asked['journal']}"
     else:

@@ -1,19 +1,20 @@
-"""Writes a DataFrame as Parquet, CSV, Excel or JSON, exactly and atomically."""
+"""Writes a DataFrame as Parquet, CSV, TSV, Excel, JSON or JSON Lines, exactly and atomically."""
 
 from __future__ import annotations
 
 import base64
 import codecs
+import gzip
 import hashlib
 import json
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -57,7 +58,8 @@ def write(
     Parameters
     ----------
     kind
-        parquet, csv, xlsx or json; by the file's ending where not given.
+        parquet, csv, tsv, xlsx, json or jsonl, of which those that are text may end in .gz; by the file's ending where
+        not given.
     nested
         Put flattened columns together again, see `nesting.nest`: structs in Parquet, objects in JSON, JSON text in CSV
         and Excel. A field of a struct is null where it is absent or NULL, and JSON text where its values are of
@@ -100,14 +102,14 @@ def write(
         return place
     target = place
     df = nest_parts(df) if nested else df
-    if excel and kind != "csv":
+    if excel and kind not in ("csv", "csv.gz"):
         raise ExportError(f"{path}: excel is for CSV; write .xlsx as it is")
     notes = alike(df) if kind == "parquet" else []
     for note in notes:
         warnings.warn(note, UserWarning, stacklevel=2)
     if meta is not None:
         meta = {**meta, "notes": [*meta.get("notes", ()), *notes]}
-    writer = partial(_write_csv, excel=True) if excel else _WRITERS[kind]
+    writer = partial(_WRITERS[kind], excel=True) if excel else _WRITERS[kind]
     sidecar = nullcontext() if meta is None else paths.write_atomically(sidecar_of(target))
     try:
         # The file takes its place first: cut short in between, the old sidecar does not have the new file's hash.
@@ -137,7 +139,7 @@ def destination(
         The file, or the object's ``s3://`` address as text, and the kind.
     """
     place = paths.writable(path, session)
-    kind = kind or Path(str(place)).suffix.lstrip(".").lower()
+    kind = kind_of(str(place), kind)
     if kind not in _WRITERS:
         raise ExportError(
             f"{path}: cannot write {kind or 'a file without ending'!r}; use one of .{', .'.join(_WRITERS)}"
@@ -147,6 +149,18 @@ def destination(
         if not overwrite and (each.exists() if isinstance(each, Path) else _s3_files(session).exists(each)):
             raise paths.already_there(each)
     return place, kind
+
+
+def kind_of(path: str, kind: str | None = None) -> str:
+    """Return the kind of a file: as it ends, or the given one, which an ending in .gz compresses.
+
+    >>> kind_of("a.b.CSV.gz"), kind_of("persons.json"), kind_of("persons.gz", "csv"), kind_of("persons")
+    ('csv.gz', 'json', 'csv.gz', '')
+    """
+    last, *before = reversed([ending.lstrip(".").lower() for ending in Path(path).suffixes] or [""])
+    if kind is None:
+        return f"{before[0]}.gz" if last == "gz" and before else last
+    return f"{kind}.gz" if last == "gz" and f"{kind}.gz" in _WRITERS else kind
 
 
 def _s3_files(session: boto3.Session | None) -> S3Files:
@@ -217,14 +231,25 @@ def alike(df: Frame) -> list[str]:
     ]
 
 
-def _write_csv(df: Frame, path: Path, *, excel: bool = False) -> None:
+@contextmanager
+def _opened(path: Path, compressed: bool) -> Iterator[BinaryIO]:
+    """Open a file to be written; what is compressed tells neither its name nor when that was."""
+    with path.open("wb") as file:
+        if not compressed:
+            yield file
+            return
+        with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
+            yield packed  # type: ignore[misc] # a BinaryIO in all but name
+
+
+def _write_csv(df: Frame, path: Path, *, excel: bool = False, delimiter: str = ",", compressed: bool = False) -> None:
     def write(schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
         names = harmless(pa.array(schema.names, pa.string())).to_pylist() if excel else schema.names
         heading = pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
-        with path.open("wb") as file:
+        with _opened(path, compressed) as file:
             if excel:
                 file.write(codecs.BOM_UTF8)
-            with pacsv.CSVWriter(file, heading) as writer:
+            with pacsv.CSVWriter(file, heading, write_options=pacsv.WriteOptions(delimiter=delimiter)) as writer:
                 for table in tables:
                     columns = [_harmless(column) if excel else column for column in table.columns]
                     writer.write_table(pa.Table.from_arrays(columns, schema=heading))
@@ -244,26 +269,45 @@ def to_json(df: Frame) -> Iterator[str]:
     >>> "".join(to_json(pd.DataFrame({"pk": ["a"], "n": [pd.NA]})))
     '[{"pk":"a"}]'
     """
-    names = [json.dumps(str(name), ensure_ascii=False) for name in df.columns]
     before = "["
+    for text in to_json_lines(df):
+        yield before + text.removesuffix("\n")
+        before = ",\n "
+    yield "]" if before != "[" else "[]"
+
+
+def to_json_lines(df: Frame) -> Iterator[str]:
+    """Yield the rows as `to_json` writes them, each an object on a line of its own.
+
+    >>> import pandas as pd
+    >>> list(to_json_lines(pd.DataFrame({"pk": ["a", "b"]})))
+    ['{"pk":"a"}\\n', '{"pk":"b"}\\n']
+    """
+    names = [json.dumps(str(name), ensure_ascii=False) for name in df.columns]
     for part in parts(df):
         columns = [cells_of(part[name]) for name in part.columns]
         for row in zip(*columns, strict=True):
             cells = (f"{name}:{json_of(value)}" for name, value in zip(names, row, strict=True) if not is_absent(value))
-            yield before + "{" + ",".join(cells) + "}"
-            before = ",\n "
-    yield "]" if before != "[" else "[]"
+            yield "{" + ",".join(cells) + "}\n"
 
 
-def _write_json(df: Frame, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(to_json(df))
-        file.write("\n")
+def _write_json(df: Frame, path: Path, *, lines: bool = False, compressed: bool = False) -> None:
+    with _opened(path, compressed) as file:
+        file.writelines(text.encode() for text in (to_json_lines(df) if lines else to_json(df)))
+        file.write(b"" if lines else b"\n")
 
 
-_WRITERS: dict[str, Callable[[Frame, Path], None]] = {
-    "parquet": _write_parquet,
+_TEXTS: dict[str, Callable[..., None]] = {
     "csv": _write_csv,
-    "xlsx": write_excel,
+    "tsv": partial(_write_csv, delimiter="\t"),
     "json": _write_json,
+    "jsonl": partial(_write_json, lines=True),
 }
+_WRITERS: dict[str, Callable[..., None]] = {
+    "parquet": _write_parquet,
+    "xlsx": write_excel,
+    **_TEXTS,
+    **{f"{kind}.gz": partial(writer, compressed=True) for kind, writer in _TEXTS.items()},
+}
+KINDS = tuple(_WRITERS)
+"""The kinds of files, as their names end."""
