@@ -10,6 +10,7 @@ import shlex
 import shutil
 import tomllib
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from tests.docs.console import (
 from workbench.cli import main
 from workbench.config import Settings
 from workbench.engines.duckdb import DuckDBEngine
+from workbench.reports import read_suite
 
 PAGES = [page for page in pages() if DOCS in page.parents]
 FOLLOWED = {"architecture.md", "contributing.md"}  # by tests/project, in a copy of the tree
@@ -49,7 +51,16 @@ SHOWN = [
 ]
 ELSEWHERE = {"athena.md"}  # whose Python asks an account
 CHECKED = {"console", "python", "pycon", "toml", "sh", "sql"}  # by being run, or read
-MARKUP = {"{eval-rst}", "{toctree}", "{literalinclude}", "{include}", "{settings}", "{questions}", "{functions}"}
+MARKUP = {
+    "{eval-rst}",
+    "{toctree}",
+    "{literalinclude}",
+    "{include}",
+    "{settings}",
+    "{suite}",
+    "{questions}",
+    "{functions}",
+}
 
 
 def names(page: Path) -> str:
@@ -160,8 +171,12 @@ def test_what_is_left_out_may_be_anything_and_nothing_else(shown, printed, agree
 @pytest.mark.parametrize(
     ("page", "line", "block"), [(page, *block) for page in PAGES for block in blocks(page, "toml")]
 )
-def test_settings_that_are_shown_are_settings(page, line, block):
-    Settings(**tomllib.loads(block))
+def test_settings_that_are_shown_are_settings_and_suites_are_suites(page, line, block, tmp_path):
+    if "[reports." in block:
+        (tmp_path / "reports.toml").write_text(block, encoding="utf-8")
+        assert read_suite(tmp_path / "reports.toml").plan(datetime(2026, 11, 20, 6, tzinfo=UTC))
+    else:
+        Settings(**tomllib.loads(block))
 
 
 COMMANDS = [

@@ -16,6 +16,7 @@ from tests.docs.console import DOCS, ROOT
 from workbench import Workbench
 from workbench.cli import main
 from workbench.config import Settings
+from workbench.reports.suite import Entry
 
 LOADING = re.compile(
     r"<(?:script|img|iframe|source|video|audio|embed)\b[^>]*?\b(?:src|srcset)=[\"']((?:https?:)?//[^\"']+)"
@@ -66,6 +67,11 @@ def test_every_page_is_reached_from_the_first(site):
 def test_every_setting_is_explained_with_its_variable(site):
     text = (site / "settings.html").read_text(encoding="utf-8")
     assert [name for name in Settings.model_fields if f"WORKBENCH_{name.upper()}<" not in text] == []
+
+
+def test_every_key_of_a_suite_is_explained(site):
+    text = (site / "reports.html").read_text(encoding="utf-8")
+    assert [name for name in Entry.model_fields if f'<span class="pre">{name}</span></code></dt>' not in text] == []
 
 
 def test_every_verb_is_in_the_table_of_commands():
