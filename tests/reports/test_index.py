@@ -131,9 +131,18 @@ def test_how_old_the_log_was_and_that_nobody_runs_a_report_any_more_is_seen():
     page = page_of(record("a", BEGAN, **arrived), record("b", BEGAN, **made), record("c", BEGAN + 3 * DAY))
     a, b, c = map(text, cards(page))
     assert "newest change arrived 1 h 30 min before the run" in a
-    assert "3 d before the newest run" in a
+    assert "3 d before the newest run" in a, "which has run once"
     assert "newest change made 2 d before the run" in b
     assert "newest" not in c
+
+
+@pytest.mark.parametrize(("hours", "forgotten"), [(24, False), (36, False), (37, True), (240, True)])
+def test_a_report_that_is_late_by_its_own_measure_is_marked(hours, forgotten):
+    daily = [record("a", BEGAN + number * DAY) for number in range(4)]
+    weekly = [record("b", BEGAN - number * 7 * DAY) for number in range(3)]
+    page = page_of(*daily, *weekly, record("c", BEGAN + 3 * DAY + timedelta(hours=hours)))
+    late = [card.h3.get_text() for card in cards(page) if "before the newest run" in text(card)]
+    assert late == ["a"] * forgotten + ["b"] * (hours > 7.5 * 24)
 
 
 def test_all_that_a_run_left_is_linked():

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
@@ -25,7 +26,8 @@ LINKS = 4_000
 POINTS = 90
 """How many runs a line shows: a quarter of a year of days."""
 _FEW = 10  # runs of each report, however many reports there are
-_LONG_AGO = timedelta(days=1)
+_LONG_AGO = timedelta(days=1)  # for a report that has run once
+_MISSED = 1.5  # of the time that is usual between its runs, and it seems to have been forgotten
 _WIDTH, _HEIGHT, _MARGIN = 150, 34, 4
 _SAYS = {
     Status.COMPLETE: ("✓", "complete", "ok"),
@@ -133,7 +135,7 @@ class _Report:
     numbers_of: str
     """When the run began whose numbers these are, where it is not the latest one."""
     since: str
-    """How long before the newest run of all the latest one began, where that is long."""
+    """How long before the newest run of all the latest one began, where that is longer than between its own runs."""
     of: int
     """How many runs there are of it."""
     incomplete: int
@@ -210,13 +212,15 @@ def _report(name: str, records: list[RunRecord], listed: list[_Run], newest: dat
     before = comparable_before(shown, records)
     line = [record for record in records[:POINTS] if record.started <= shown.started or not record.status.complete]
     since = newest - latest.started if newest else timedelta(0)
+    gaps = sorted(later.started - run.started for later, run in pairwise(records[:POINTS]))
+    usual = gaps[len(gaps) // 2] if gaps else _LONG_AGO
     return _Report(
         name=name,
         runs=listed,
         headlines=list(dict.fromkeys(each.name for run in listed for each in run.record.headlines)),
         numbers=[_number(each, shown, before, line) for each in shown.headlines],
         numbers_of="" if shown is latest else _instant(shown.started),
-        since=words(since) if since >= _LONG_AGO else "",
+        since=words(since) if since > _MISSED * usual else "",
         of=len(records),
         incomplete=sum(not record.status.complete for record in records),
     )
