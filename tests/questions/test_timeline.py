@@ -227,7 +227,7 @@ def test_items_have_a_heading_each_with_their_own_counts(tmp_path):
     lines = [line.rstrip() for line in text(df).splitlines()]
     assert lines[lines.index('pk = "x"') + 1].startswith("2 changes · ")
     assert lines[lines.index('pk = "y"') + 1] == "1 change · 2026-01-01 12:00:00 UTC"
-    assert re.findall(r"<h4>(.*?) <small>", timeline.to_html(df)) == ["pk = &#34;x&#34;", "pk = &#34;y&#34;"]
+    assert re.findall(r"<h3>(.*?) <small>", timeline.to_html(df)) == ["pk = &#34;x&#34;", "pk = &#34;y&#34;"]
 
 
 def test_a_long_value_is_shortened_with_the_whole_in_its_tool_tip_and_many_attributes_fold(tmp_path):

@@ -2,100 +2,411 @@
 
 from __future__ import annotations
 
-import copy
+import base64
+import hashlib
+import html
 import platform
 import re
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-import nbformat
 from bs4 import BeautifulSoup
+from markupsafe import Markup
 from nbformat import NotebookNode
 
+from workbench.reports.capture import CHART, TABLE
 from workbench.reports.offline import offline
-from workbench.reports.record import RunRecord
-from workbench.reports.runs import NOTEBOOK
-from workbench.text import plain
+from workbench.reports.record import RunRecord, Status, Value
+from workbench.reports.tables import Column, ShownTable
+from workbench.text import count, plain, size, words
 from workbench.version import __version__
 
 HERE = Path(__file__).with_name("templates")
+INDEX, NOTEBOOK = "../../index.html", "notebook.ipynb"
+"""Where they are, seen from the page."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
+LIBRARIES = ("duckdb", "pandas", "matplotlib", "papermill")
 _SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain")
 _PROGRAMS = {"plotly": "a Plotly figure", "vega": "a Vega figure", "bokeh": "a Bokeh figure", "javascript": "a script"}
-_TEXT = 1_000  # characters of the text shown instead
-LIBRARIES = ("duckdb", "pandas", "matplotlib", "papermill")
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+_TEXT = 1_000
+"""Characters of the text shown instead."""
+_PRINTED_ROWS = 50
+_PRINTED_CHARACTERS = 105
+"""Of a row, as many as a page of paper is wide."""
+_NO_NAME = '<span class="no-name">row</span>'
+_PINNED = 24
+"""Characters of a first column that stays where the others are scrolled."""
 
 
-def render(notebook: NotebookNode, record: RunRecord, folder: Path, *, folders: Sequence[Path] = ()) -> str:
-    """Return an executed notebook as a page without code that refers to nothing outside itself.
+@dataclass(frozen=True)
+class Meaning:
+    """What the status of a run says to a reader."""
+
+    short: str
+    says: str = ""
+    advice: str = ""
+
+
+MEANINGS: Mapping[Status, Meaning] = {
+    Status.COMPLETE: Meaning("complete"),
+    Status.EMPTY: Meaning(
+        "empty",
+        "No change is in the window that was asked.",
+        "Ask for another window. If there should be changes, see whether the log still grows: workbench quality TABLE.",
+    ),
+    Status.FAILED: Meaning(
+        "failed",
+        "A cell failed; nothing after it ran.",
+        "Mend what the error says, then run it again; the executed notebook has the cell.",
+    ),
+    Status.REFUSED: Meaning(
+        "refused",
+        "A query was not made, since it would have scanned more than max_scan_bytes; nothing after it ran.",
+        "Ask for a shorter window, or set max_scan_bytes higher.",
+    ),
+    Status.TIMED_OUT: Meaning(
+        "timed out",
+        "A cell did not end in time; nothing after it ran.",
+        "Give cells longer with --timeout, or ask for a shorter window.",
+    ),
+    Status.DIED: Meaning(
+        "died",
+        "The notebook's Python process was killed, or ended by itself; nothing after that ran.",
+        "It may have lacked memory: ask for a shorter window, or run it where there is more.",
+    ),
+    Status.STOPPED: Meaning(
+        "stopped",
+        "The run was ended from outside before its notebook was done.",
+        "Run it again.",
+    ),
+}
+
+
+def render(
+    notebook: NotebookNode,
+    record: RunRecord,
+    folder: Path,
+    *,
+    tables: Mapping[str, ShownTable] = MappingProxyType({}),
+    folders: Sequence[Path] = (),
+) -> str:
+    """Return an executed notebook as a page without code that needs nothing outside itself.
+
+    Of scripts it runs one of its own alone, which sorts, searches and pages tables; the page's policy names it by its
+    hash. It leads, by links, to the files of its run.
 
     Parameters
     ----------
+    notebook
+        As it was executed.
+    record
+        What is known of the run.
     folder
-        Where the run is made: with its figures and tables.
+        That of the run, with the figures that its kernel kept; see `workbench.reports.capture`.
+    tables
+        Those that it kept, by their files.
     folders
-        Where the pictures are that its texts name.
+        Where the pictures are that the notebook's texts name.
     """
-    from nbconvert import HTMLExporter  # slow to import
+    from jinja2 import Environment
 
-    shown = copy.deepcopy(notebook)
-    for cell in shown.cells:  # the page has its title already
-        if cell.cell_type == "markdown" and re.search(r"^#\s", cell.source, re.MULTILINE):
-            cell.source = re.sub(r"^#\s+.+$", "", cell.source, count=1, flags=re.MULTILINE)
-            break
-    for number, cell in enumerate(shown.cells):
-        # progress bars: without a kernel nothing but their text would be left
-        cell.outputs = [output for output in cell.get("outputs", []) if WIDGET not in output.get("data", {})]
-        for output in cell.outputs:
-            _keep_what_shows(output)
-        if any(output.output_type == "error" for output in cell.outputs):
-            del shown.cells[number + 1 :]  # no headings without answers
-            break
-    about = {
-        "title": record.title,
-        "css": style(),
-        "started": f"{record.started:%Y-%m-%d %H:%M}",
-        "seconds": f"{record.seconds:.1f}",
-        "parameters": [(name, value, name in record.given) for name, value in record.parameters.items()],
-        "failed": record.failed_cell,
-        "versions": record.versions,
-        "source": record.notebook,
-        "notebook": NOTEBOOK,
-        "settings": record.settings,
-        "known_at": record.known_at and record.known_at.isoformat().replace("+00:00", "Z"),
-    }
-    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name="basic", raw_template=template("report"), exclude_anchor_links=True
+    contents = _Contents(folder, tables, folders)
+    sections = [parts for cell in _cells(notebook) if (parts := contents.of_cell(cell))]
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    script = (HERE / "report.js").read_text(encoding="utf-8") if contents.sortable else ""
+    page = environment.from_string(template("report")).render(
+        record=record,
+        meaning=MEANINGS[record.status],
+        facts=list(_facts(record)),
+        parameters=[(name, _given(value), name in record.given) for name, value in record.parameters.items()],
+        sections=sections,
+        headings=contents.headings,
+        css=style(),
+        script=script,
+        script_policy=f" script-src 'sha256-{_digest(script)}';" if script else "",
+        versions=record.versions or versions(),
+        index=INDEX,
+        executed=NOTEBOOK,
+        traceback=contents.traceback,
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nbconvert on missing alternative texts: the template has them
-        page, _ = exporter.from_notebook_node(shown, resources={"report": about})
-    return plain(offline(page, folders), keep="\n\t\xa0")
+    return plain(page, keep="\n\t\xa0")
 
 
-def _keep_what_shows(output: NotebookNode) -> None:
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _cells(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    """Yield the cells up to the one that failed: no headings without answers."""
+    for cell in notebook.cells:
+        yield cell
+        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+            return
+
+
+# --- the head
+
+
+def _facts(record: RunRecord) -> Iterator[tuple[str, str, str]]:
+    """Yield what a reader must know of a run: its name, what is known, and what else there is to say of it."""
+    many = "s" if len(record.tables) != 1 else ""
+    if record.tables:
+        yield f"Table{many}", ", ".join(record.tables), ""
+    yield "Source", record.source or "not known", " · ".join(filter(None, (record.engine, _account(record))))
+    if record.window:
+        yield "Window", f"{_instant(record.window.start)} to {_instant(record.window.end)} UTC", record.window.asked
+    yield "Run", f"{_instant(record.started)} UTC", f"took {record.seconds:.1f} s"
+    for name, time in (("Newest change", record.newest_change), ("Newest arrival", record.newest_arrival)):
+        yield name, f"{_instant(time)} UTC" if time else "not known", _age(time, record.started) if time else ""
+    if record.known_at:
+        known = record.known_at.isoformat().replace("+00:00", "Z")
+        yield "Known at", f"{_instant(record.known_at)} UTC", f"--known-at {known} repeats it, whatever arrived since"
+    yield "Masked", ", ".join(record.masks) or "nothing", ""
+    if record.queries:
+        yield "Cost", f"${record.cost:,.4f}", f"{count(record.queries, 'query')} scanned {size(record.scanned)}"
+    if record.settings:
+        yield "Settings", record.settings, ""
+
+
+def _given(value: Value) -> str:
+    """Write the value of a parameter.
+
+    >>> _given(None), _given(True), _given(["a", "b"]), _given(0.5)
+    ('none', 'true', 'a, b', '0.5')
+    """
+    if isinstance(value, list):
+        return ", ".join(map(_given, value))
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _account(record: RunRecord) -> str:
+    return f"account {record.account}" if record.account else ""
+
+
+def _instant(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+
+
+def _age(time: datetime, run: datetime) -> str:
+    return f"{words(run - time)} before the run" if time <= run else f"{words(time - run)} after the run began"
+
+
+# --- the cells
+
+
+@dataclass
+class _Contents:
+    """What is shown of a notebook's cells; what came from data or a notebook is made harmless where it comes in."""
+
+    folder: Path
+    tables: Mapping[str, ShownTable]
+    folders: Sequence[Path]
+    headings: list[tuple[str, str]] = field(default_factory=list)
+    """Where each is, and its text."""
+    sortable: bool = False
+    traceback: bool = False
+    _titled: bool = False
+
+    def of_cell(self, cell: NotebookNode) -> list[dict[str, Any]]:
+        """Return the parts of a cell, each with its kind and what the template needs for it."""
+        if cell.cell_type == "markdown":
+            text = self._markdown(cell.source)
+            return [{"kind": "text", "html": text}] if text else []
+        return [part for output in cell.get("outputs", []) for part in self._of_output(output)]
+
+    def _of_output(self, output: NotebookNode) -> Iterator[dict[str, Any]]:
+        if output.output_type == "error":
+            self.traceback = len(output.traceback) > 1
+            yield {"kind": "error", "name": output.ename, "says": _ESCAPES.sub("", output.evalue)}
+        elif output.output_type == "stream":
+            if output.name == "stdout":
+                yield {"kind": "printed", "html": _ansi(output.text)}
+        elif WIDGET not in output.data:  # a progress bar: without a kernel nothing but its text would be left
+            yield from self._of_data(output.data, output.get("metadata", {}))
+
+    def _of_data(self, data: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        chart, table = data.get(CHART), data.get(TABLE)
+        if chart and (drawn := self._chart(chart, about, data)):
+            yield drawn
+            return
+        if table and (kept := self._table(table, data)):
+            yield kept
+            return
+        data = _what_shows(data)
+        if "text/html" in data:
+            yield {"kind": "html", "html": self._harmless(data["text/html"])}
+        elif "text/markdown" in data:
+            yield {"kind": "html", "html": self._markdown(data["text/markdown"], own=False)}
+        elif kind := next((kind for kind in _SHOWN if kind.startswith("image/") and kind in data), None):
+            text = "".join(data[kind])
+            encoded = base64.b64encode(text.encode()).decode() if kind == "image/svg+xml" else re.sub(r"\s", "", text)
+            yield {"kind": "picture", "source": f"data:{kind};base64,{encoded}", **about.get(kind, {})}
+        elif "text/latex" in data or "text/plain" in data:
+            yield {"kind": "printed", "html": _ansi(data.get("text/latex") or data["text/plain"])}
+        for kept_as in (chart, table):
+            if kept_as and "failed" in kept_as:
+                yield {"kind": "note", "says": f"Its files could not be written: {kept_as['failed']}"}
+
+    def _harmless(self, text: str) -> Markup:
+        return Markup(offline(text, self.folders))
+
+    def _markdown(self, text: str, *, own: bool = True) -> Markup:
+        """Return markdown as HTML; of the notebook's own, headings are noted, and its title is the page's already."""
+        from nbconvert.filters.markdown_mistune import markdown2html_mistune
+
+        soup = BeautifulSoup(self._harmless(markdown2html_mistune(text)), "html.parser")
+        for link in soup.find_all("a", class_="anchor-link"):
+            link.decompose()
+        for heading in soup.find_all("h1" if own else []):
+            if self._titled:
+                heading.name = "h2"
+            else:
+                heading.decompose()
+            self._titled = True
+        for heading in soup.find_all("h2" if own else []):
+            heading["id"] = place = f"part-{len(self.headings) + 1}"
+            self.headings.append((place, heading.get_text()))
+        return Markup(str(soup).strip())
+
+    def _chart(self, chart: Mapping[str, Any], about: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a chart whose files were kept, one of ours for a page and for a phone; {} where none were."""
+        name = chart.get("file")
+        wide, narrow, picture = (
+            self._source(f"{name}{ending}") if name else "" for ending in (".svg", "-narrow.svg", ".png")
+        )
+        files = [("PNG", f"{name}.png"), ("SVG", f"{name}.svg")]
+        if wide and narrow:
+            alt = about.get("image/png", {}).get("alt") or data.get("text/plain", "chart")
+            return {"kind": "chart", "wide": wide, "narrow": narrow, "alt": alt, "files": files}
+        return {"kind": "picture", "source": picture, "files": files, **chart} if picture else {}
+
+    def _source(self, name: str) -> str:
+        """Return a picture of the run as an address that holds it; '' where its folder has none of that name."""
+        place = (self.folder / name).resolve()
+        if not (place.is_relative_to(self.folder.resolve()) and place.is_file()):
+            return ""
+        kind = "svg+xml" if name.endswith(".svg") else "png"
+        return f"data:image/{kind};base64,{base64.b64encode(place.read_bytes()).decode()}"
+
+    def _table(self, table: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a table of an output whose files were kept; {} where they were not."""
+        name = str(table.get("file", ""))
+        shown = self.tables.get(name)
+        if shown is None:
+            return {}
+        about = {
+            "total": shown.total,
+            "says": table.get("says", ""),
+            "files": [("Parquet", f"{name}.parquet"), ("CSV", f"{name}.csv")],
+        }
+        if table.get("own") and "text/html" in data:
+            return about | {"kind": "answer", "html": self._harmless(data["text/html"])}
+        self.sortable = True
+        printed = _printed(shown.columns)
+        styled = table.get("styled") and "text/html" in data
+        return about | {
+            "kind": "table",
+            "id": f"table-{name.rpartition('/')[2]}",
+            "shown": len(shown.rows),
+            "columns": shown.columns,
+            "printed": printed,
+            "left_out": [column.name or "the row's name" for column in shown.columns[printed:]],
+            "pinned": bool(shown.columns) and shown.columns[0].width <= _PINNED,
+            "printed_rows": _PRINTED_ROWS,
+            "html": self._styled(data["text/html"], shown) if styled else Markup(_rows(shown)),
+        }
+
+    def _styled(self, text: str, shown: ShownTable) -> Markup:
+        """Return a table with the style that the notebook gave it, and how each column is sorted."""
+        soup = BeautifulSoup(self._harmless(text), "html.parser")
+        if not any(column.heads for column in shown.columns):  # the index only numbers rows
+            for number in soup.select("th.row_heading, th.blank"):
+                number.decompose()
+        rows = [row.find_all("th") for row in soup.select("thead tr")]
+        for heads in rows if len(rows) == 1 and len(rows[0]) == len(shown.columns) else []:
+            for head, column in zip(heads, shown.columns, strict=True):
+                head["scope"] = "col"
+                if len(column.order) > 1:
+                    head["data-order"], head["data-absent"] = " ".join(map(str, column.order)), str(column.absent)
+        for head in soup.select("th"):
+            if not head.get_text(strip=True):
+                head.string = ""
+                head.append(BeautifulSoup(_NO_NAME, "html.parser"))
+        return Markup(str(soup))
+
+
+def _sortable(column: Column) -> str:
+    if len(column.order) < 2:
+        return ""
+    return f' data-order="{" ".join(map(str, column.order))}" data-absent="{column.absent}"'
+
+
+def _rows(table: ShownTable) -> str:
+    """Return a table's head and rows as HTML, every text escaped."""
+    head = "".join(
+        f'<th scope="col"{_sortable(column)}>{html.escape(column.name) or _NO_NAME}</th>' for column in table.columns
+    )
+    tags = ['th scope="row"' if column.heads else "td" for column in table.columns]
+    ends = ["th" if column.heads else "td" for column in table.columns]
+    body = "\n".join(
+        "<tr>"
+        + "".join(
+            f"<{tag}>{html.escape(text, quote=False) if text else ''}</{end}>"
+            for tag, text, end in zip(tags, row, ends, strict=True)
+        )
+        + "</tr>"
+        for row in table.rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+
+
+def _printed(columns: Sequence[Column]) -> int:
+    """Return how many of a table's columns there is room for on paper.
+
+    >>> narrow = Column("n", "number", [], 0, width=8)
+    >>> _printed([narrow] * 3), _printed([narrow] * 30)
+    (3, 10)
+    """
+    used = 0
+    for at, column in enumerate(columns):
+        used += column.width + 2
+        if used > _PRINTED_CHARACTERS and at:
+            return at
+    return len(columns)
+
+
+def _ansi(text: str) -> Markup:
+    """Return what was printed as HTML, in its colours."""
+    from nbconvert.filters.ansi import ansi2html
+
+    return Markup(ansi2html(text))  # type: ignore[no-untyped-call]
+
+
+def _what_shows(data: Mapping[str, Any]) -> dict[str, str]:
     """Leave of an output what a page can show, and say what it cannot: a figure that is drawn by a program."""
-    data = output.get("data")
-    if not data:
-        return
     scripted = "text/html" in data and not _shows(data["text/html"])
-    left_out = [kind for kind in data if kind not in _SHOWN] + ["text/html"] * scripted
-    shown = {kind: data[kind] for kind in _SHOWN if kind in data and not (scripted and kind == "text/html")}
+    ours = {CHART, TABLE}
+    left_out = [kind for kind in data if kind not in (*_SHOWN, *ours)] + ["text/html"] * scripted
+    shown = {kind: str(data[kind]) for kind in _SHOWN if kind in data and not (scripted and kind == "text/html")}
     if left_out and not shown.keys() - {"text/plain"}:
         about = " ".join([*left_out, str(data.get("text/html", ""))]).lower()
         what = next((words for word, words in _PROGRAMS.items() if word in about), "an output")
-        text = str(shown.get("text/plain", ""))
+        text = shown.get("text/plain", "")
         text = "" if re.fullmatch(r"<.*>|\s*", text, re.DOTALL) else f"\n{text[:_TEXT]}{'…' * (len(text) > _TEXT)}"
-        shown = {
+        return {
             "text/plain": f"[{what} is not in this file, since a program draws it: display a picture of it too]{text}"
         }
-    output["data"] = nbformat.from_dict(shown)  # type: ignore[no-untyped-call]
+    return shown
 
 
-def _shows(html: str) -> bool:
-    soup = BeautifulSoup(offline(html), "html.parser")
+def _shows(text: str) -> bool:
+    soup = BeautifulSoup(offline(text), "html.parser")
     for style in soup.find_all("style"):
         style.decompose()
     return bool(soup.get_text(strip=True) or soup.find("img"))
