@@ -81,7 +81,7 @@ def test_the_notebooks_run_in_order_and_again(elsewhere):
     index = (elsewhere / "reports" / "index.html").read_text()
     assert all(f"{report.record.name}/{report.record.run}/report.html" in index for report in reports)
     frequency = next(report for report in reports if report.record.name.startswith("03"))
-    assert frequency.html.read_text().count('src="data:image/png') == 7  # each chart once, not twice
+    assert frequency.html.read_text().count('<img src="data:image/svg+xml') == 7  # each chart once, not twice
 
 
 @pytest.mark.parametrize(

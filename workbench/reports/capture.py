@@ -1,6 +1,6 @@
 """What the kernel of a report keeps of what its cells show: tables and figures, whole, as files.
 
-An extension of IPython. It is loaded by the kernels of reports alone, whose variable `FOLDER` names the folder of the
+An extension of IPython. It is loaded by the kernels of reports alone, whose variable `REPORT` names the folder of the
 run; without it nothing is kept. What is shown stays as it is: beside it the output says which file it went to, by which
 the page finds it.
 """
@@ -17,6 +17,9 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from workbench import paths
+from workbench.questions.answers_noted import REPORT
+
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.core.interactiveshell import InteractiveShell
@@ -28,8 +31,6 @@ if TYPE_CHECKING:
     from workbench.questions.result import Result
     from workbench.reports.tables import ShownTable
 
-FOLDER = "_WORKBENCH_REPORT"
-"""The variable of the environment that names the folder in which a run is made."""
 TABLE = "application/vnd.workbench.table+json"
 CHART = "application/vnd.workbench.chart+json"
 TABLES, FIGURES, SHOWN = "tables", "figures", "shown"
@@ -42,9 +43,10 @@ Bundle: TypeAlias = dict[str, Any]
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Keep from now on what cells show, where the kernel is a report's."""
-    if not (folder := os.environ.get(FOLDER)):
+    if not (folder := os.environ.get(REPORT)):
         return
     keep = _Keeper(Path(folder))
+    assert shell.display_formatter
     bundles = shell.display_formatter.mimebundle_formatter
     for module, name, kept in (
         ("pandas", "DataFrame", keep.frame),
@@ -171,7 +173,7 @@ def _told(kind: str, write: Callable[[], Mapping[str, Any]]) -> Bundle:
 
 
 def taken(folder: Path) -> dict[str, ShownTable]:
-    """Take what is for the page only out of the folder of a run: its tables, by their files.
+    """Take out of the folder of a run what is for the page only, its tables by their files, and what is unfinished.
 
     >>> taken(Path("none"))
     {}
@@ -181,4 +183,6 @@ def taken(folder: Path) -> dict[str, ShownTable]:
     shown = sorted((folder / SHOWN).glob("*.json"))
     tables = {f"{TABLES}/{path.stem}": ShownTable.from_json(path.read_text(encoding="utf-8")) for path in shown}
     shutil.rmtree(folder / SHOWN, ignore_errors=True)
+    for part in folder.glob(f"{TABLES}/{paths.UNFINISHED}"):  # of a kernel that was killed
+        part.unlink()
     return tables

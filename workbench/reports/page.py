@@ -22,13 +22,12 @@ from nbformat import NotebookNode
 from workbench.reports.capture import CHART, TABLE
 from workbench.reports.offline import offline
 from workbench.reports.record import RunRecord, Status, Value
+from workbench.reports.runs import INDEX, NOTEBOOK
 from workbench.reports.tables import Column, ShownTable
 from workbench.text import count, plain, size, words
 from workbench.version import __version__
 
 HERE = Path(__file__).with_name("templates")
-INDEX, NOTEBOOK = "../../index.html", "notebook.ipynb"
-"""Where they are, seen from the page."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LIBRARIES = ("duckdb", "pandas", "matplotlib", "papermill")
 _SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain")
@@ -131,7 +130,7 @@ def render(
         script=script,
         script_policy=f" script-src 'sha256-{_digest(script)}';" if script else "",
         versions=record.versions or versions(),
-        index=INDEX,
+        index=f"../../{INDEX}",
         executed=NOTEBOOK,
         traceback=contents.traceback,
     )

@@ -12,10 +12,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,7 +30,7 @@ from workbench.errors import NotPublished, ParameterError, ReportError, Workbenc
 from workbench.model import times
 from workbench.questions.answers_noted import NotedAnswer, newest, noted
 from workbench.questions.masking import REDACTED, names_masked
-from workbench.reports import alerts, headline, index, page
+from workbench.reports import alerts, capture, headline, index, page
 from workbench.reports.execution import environment, execute
 from workbench.reports.notebook import read_notebook, title_of
 from workbench.reports.parameters import Parameter, Value, coerce_all, read_parameters, texts_of, without_values
@@ -224,12 +225,18 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
                 **_of_answers(answers, holding),
             }
             records: list[RunRecord] = []
+            show = partial(
+                page.render,
+                folder=scratch.folder,
+                tables=capture.taken(scratch.folder),
+                folders=[planned.notebook.parent, Path.cwd()],
+            )
             found = _broken(planned, RunRecord(name=scratch.name, run=scratch.run, **known), runs)
 
             def finish() -> None:
                 """Write the notebook, the page and the record, which name the run."""
                 record = RunRecord(name=scratch.name, run=scratch.run, alerts=found, **known)
-                records[:] = [_write(execution.notebook, record, scratch, [planned.notebook.parent, Path.cwd()])]
+                records[:] = [_write(execution.notebook, record, scratch, show)]
 
             folder, problem = runs.publish(scratch, finish), ""
             try:
@@ -251,13 +258,14 @@ def _broken(planned: Planned, record: RunRecord, runs: Runs) -> list[Alert]:
     return alerts.broken(planned.rules, planned.max_age, record, earlier)
 
 
-def _write(notebook: NotebookNode, record: RunRecord, scratch: Scratch, folders: Sequence[Path]) -> RunRecord:
+def _write(
+    notebook: NotebookNode, record: RunRecord, scratch: Scratch, show: Callable[[NotebookNode, RunRecord], str]
+) -> RunRecord:
     """Write what a run leaves, beside what its kernel wrote, and return the record with all files."""
     notebook.metadata["workbench"] = json.loads(record.model_dump_json(exclude={"files"}))
     executed = nbformat.writes(notebook) + "\n"  # type: ignore[no-untyped-call]
     (scratch.folder / NOTEBOOK).write_text(executed, encoding="utf-8")
-    html = page.render(notebook, record, scratch.folder, folders=folders)
-    (scratch.folder / PAGE).write_text(html, encoding="utf-8")
+    (scratch.folder / PAGE).write_text(show(notebook, record), encoding="utf-8")
     files = [
         RunFile(path=path.relative_to(scratch.folder).as_posix(), bytes=path.stat().st_size, sha256=_digest(path))
         for path in sorted(scratch.folder.rglob("*"))

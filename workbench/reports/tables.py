@@ -19,8 +19,9 @@ from workbench.terminal import cell
 
 MOST_ROWS = 5_000
 """Rows of a table that a page holds: a browser shows, sorts and searches as many at once. Files hold all."""
-MOST_CHARACTERS = 1_000_000
-"""Characters of a table that a page holds."""
+MOST_CHARACTERS = 2_000_000
+"""Characters of a table that a page holds, those counted that are around a cell's text."""
+_AROUND = 9
 _LONG = 40
 """Characters from which on a text goes over several lines."""
 Kind: TypeAlias = Literal["number", "time", "text"]
@@ -99,7 +100,7 @@ class ShownTable:
         """
         first = _first(frame, MOST_ROWS)
         texts = [_texts(first.iloc[:, at]) for at in range(len(first.columns))]
-        sizes = np.cumsum([sum(len(text or "") for text in row) for row in zip(*texts, strict=True)])
+        sizes = np.cumsum([sum(len(text or "") + _AROUND for text in row) for row in zip(*texts, strict=True)])
         fits = max(int(np.searchsorted(sizes, MOST_CHARACTERS, "right")), 1)
         columns = [
             _column(first.iloc[:fits, at], texts[at][:fits], at < heads, _heading(first, at))
@@ -131,7 +132,7 @@ def with_index(df: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         return df.reset_index(drop=True), 0
     levels = [df.index.get_level_values(level) for level in range(df.index.nlevels)]
     names = [_flat(name) if name is not None else "" for name in df.index.names]
-    index = pd.concat([level.to_series(index=range(len(df))) for level in levels], axis="columns")
+    index = pd.concat([level.to_series(index=pd.RangeIndex(len(df))) for level in levels], axis="columns")
     index.columns = pd.Index(names, dtype=object)
     return pd.concat([index, df.reset_index(drop=True)], axis="columns"), len(levels)
 
@@ -207,7 +208,7 @@ def _sort_key(value: Any, text: str | None) -> tuple[int, Any]:
 def _texts(column: pd.Series[Any]) -> list[str | None]:
     """Return what the cells of a column show; None where they hold nothing."""
     values = list(column.astype(object))
-    times = [value for value in values if isinstance(value, datetime) and value is not pd.NaT]
+    times = [value for value in values if isinstance(value, datetime) and not is_absent(value)]
     form = _form_of(times) + ("%z" if column.dtype == object else "")
     return [None if is_absent(value) else _text(value, form) for value in values]
 
