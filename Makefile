@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 UV ?= $(or $(shell command -v uv),$(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test-fast test test-infra test-trino engines lab lint docs pictures bench synth constraints hooks wheel clean
+.PHONY: help demo test-fast test test-deep test-infra test-trino engines lab lint docs pictures bench synth constraints hooks wheel clean
 
 help:           ## what can be made
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,7 +64,7 @@ lab: $(LAB)     ## JupyterLab on the notebooks
 		$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. $(ROOT) $(LABFLAGS) notebooks/02_latest_state.ipynb
 
 # Tests start the program some 200 times: let Python keep what it compiled, even where it is told not to.
-test-fast test test-infra test-trino engines: export PYTHONDONTWRITEBYTECODE =
+test-fast test test-deep test-infra test-trino engines: export PYTHONDONTWRITEBYTECODE =
 
 test-fast: $(READY) ## the tests that need this process only, each law tried less often: two minutes
 	@$(BIN)/python -m pytest workbench tests -m 'not slow and not server and not process' --hypothesis-profile=fast \
@@ -73,6 +73,9 @@ test-fast: $(READY) ## the tests that need this process only, each law tried les
 test: $(INFRA) $(DOCS) $(BENCH) ## every test
 	@$(BIN)/python -m pytest workbench tests --ignore=tests/trino -n auto --dist loadfile --no-loadscope-reorder
 
+test-deep: $(INFRA) $(DOCS) $(BENCH) ## every test, and every question on every layout of a log: an hour
+	@$(BIN)/python -m pytest workbench tests --deep --ignore=tests/trino -n auto --dist loadfile --no-loadscope-reorder
+
 test-infra: $(INFRA) ## the tests of infra_cdk
 	@$(BIN)/python -m pytest tests/infra
 
@@ -80,7 +83,7 @@ test-trino: $(READY) ## the SQL on a real Trino server, as Athena is: Java and M
 	@$(BIN)/python -m pytest tests/trino $(TRINOFLAGS)
 
 engines: $(READY) ## question by layout by engine: DuckDB, Athena's path, Trino
-	@$(BIN)/python -m pytest tests/engines/athena/test_questions.py tests/trino -q
+	@$(BIN)/python -m pytest --deep tests/engines/athena/test_questions.py tests/trino -q
 
 synth: $(INFRA) ## the CDK app in every variant
 	@$(BIN)/python -m infra_cdk.synth

@@ -26,12 +26,21 @@ NEEDS = {"aws_server": "server", "server": "server", "processes": "process", "pu
 """Which marker a test has by a fixture it asks for, itself or through another."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Have tests that repeat others on one more layout run where asked for."""
+    parser.addoption("--deep", action="store_true", help="also the tests marked deep: every question on every layout")
+
+
 @pytest.hookimpl(tryfirst=True)  # before those without a marker are left out
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs more than this process, which `make test-fast` leaves out."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs more than this process, which `make test-fast` leaves out; leave out what is deep."""
     for item in items:
         for fixture in NEEDS.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(NEEDS[fixture])
+    if not config.getoption("--deep"):
+        left = [item for item in items if item.get_closest_marker("deep")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
 
 
 @pytest.fixture(scope="session")

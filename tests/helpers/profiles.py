@@ -1,4 +1,4 @@
-"""How many examples a law is tried with: as many as it says, by ten fewer or ten times more with another profile.
+"""How many examples a law is tried with: as many as it says, or fewer or ten times more with another profile.
 
 ``pytest --hypothesis-profile=fast`` or ``thorough``; without, it is ``ci`` where `CI` is set, else ``tests``.
 """
@@ -16,7 +16,7 @@ def register() -> None:
     # No test fails because the machine is slow; and with CI, a submission is judged on its own change, not on luck.
     settings.register_profile("tests", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     tests = settings.get_profile("tests")
-    settings.register_profile("ci", tests, derandomize=True)
+    settings.register_profile("ci", tests, max_examples=50, derandomize=True)
     settings.register_profile("fast", tests, max_examples=10, derandomize=True)
     settings.register_profile("thorough", tests, max_examples=1_000)
     settings.load_profile("ci" if os.environ.get("CI") else "tests")

@@ -31,6 +31,7 @@ def test_linters_fast_tests_all_tests_trino_and_docs_are_run():
             "docs": "docs",
             "lint": "lint",
             "test": "test",
+            "test-deep": "test-deep",
             "test-fast": "test-fast",
             "trino": "test-trino",
         }.items()

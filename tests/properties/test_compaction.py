@@ -66,7 +66,9 @@ def windows(rng: random.Random) -> dict[str, Callable[[Workbench], pd.DataFrame]
     }
 
 
-@pytest.mark.parametrize("group", range(GROUPS))
+@pytest.mark.parametrize(
+    "group", [pytest.param(group, marks=[pytest.mark.deep] * (group >= 2)) for group in range(GROUPS)]
+)
 @given(seed=st.integers(0, 2**32 - 1))
 @examples(1)
 def test_answers_are_the_same_with_compacted_days_and_without(server: AwsServer, group: int, seed: int):  # noqa: F811

@@ -56,7 +56,13 @@ SOME = (
 )
 
 
-@pytest.mark.parametrize("layout", lakes.LAYOUTS)
+@pytest.mark.parametrize(
+    "layout",
+    [
+        pytest.param(layout, marks=[pytest.mark.deep] * (layout not in ("raw", "envelope, Parquet")))
+        for layout in lakes.LAYOUTS
+    ],
+)
 def test_every_layout_gives_the_same_answers_with_compacted_days(empty, tmp_path, layout):
     folder, files = halves(tmp_path, layout)
     location = put(empty, tmp_path, folder, files[:-4], 0)

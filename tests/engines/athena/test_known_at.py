@@ -19,8 +19,8 @@ from workbench.log.objects import arrival_of
 
 CASES = [
     ("envelope", "dt="),  # a day's objects in one partition
-    ("raw", "none"),
-    ("struct", "crawled"),
+    pytest.param("raw", "none", marks=pytest.mark.deep),
+    pytest.param("struct", "crawled", marks=pytest.mark.deep),
 ]
 
 

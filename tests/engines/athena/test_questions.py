@@ -9,8 +9,15 @@ from tests.helpers.aws.lake import athena, lake
 from tests.helpers.questions import QUESTIONS, same
 from workbench import Workbench
 
+# Each question on two layouts at least, and each layout with a third of the questions; the others are deep.
+PAIRS = [
+    pytest.param(layout, question, marks=[pytest.mark.deep] * ((row + column) % 3 != 0))
+    for row, layout in enumerate(lakes.LAYOUTS)
+    for column, question in enumerate(QUESTIONS)
+]
 
-@pytest.fixture(scope="module", params=lakes.LAYOUTS)
+
+@pytest.fixture(scope="module")
 def both(request, server, tmp_path_factory):
     """The same log on both engines."""
     server.reset()
@@ -21,7 +28,7 @@ def both(request, server, tmp_path_factory):
     on_athena.close()
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize(("both", "question"), PAIRS, indirect=["both"], scope="module")
 def test_the_answer_is_that_of_the_embedded_engine(both, question):
     on_files, on_athena = both
     expected, found = QUESTIONS[question](on_files), QUESTIONS[question](on_athena)

@@ -42,8 +42,8 @@ def answered(ask, wb: Workbench) -> pd.DataFrame | str:
 @pytest.mark.parametrize(
     ("kind", "layout"),
     [
-        *((kind, "raw") for kind in LACK),
-        ("KEYS_ONLY", "envelope"),
+        *(pytest.param(kind, "raw", marks=[pytest.mark.deep] * (kind != "KEYS_ONLY")) for kind in LACK),
+        pytest.param("KEYS_ONLY", "envelope", marks=pytest.mark.deep),
         ("NEW_IMAGE", "envelope, Parquet"),
         ("OLD_IMAGE", "struct"),
     ],
