@@ -23,6 +23,9 @@ def main() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, terminate)
+    # Where JupyterLab is installed, whatever reads notebooks imports this: a grammar of addresses that no notebook has,
+    # built for two seconds. jsonschema does without what cannot be imported.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     try:
         from workbench.cli import main as command
 

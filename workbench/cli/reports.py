@@ -111,8 +111,8 @@ def run(
                 say(f"{'Note' if each.record.status.complete else 'Error'}: {told}; see {each.html}", err=True)
             for alert in each.record.alerts:
                 say(f"Alert: {each.record.name}: {alert.rule}: {alert.says}; see {each.html}", err=True)
-            if each.index_problem:
-                say(f"Error: {each.index_problem}", err=True)
+            if each.problem and each.problem not in told:
+                say(f"Error: {each.problem}", err=True)
     finally:
         if as_json:
             print_json_text(json.dumps([json.loads(each.record.model_dump_json()) for each in made], indent=1))
@@ -192,7 +192,7 @@ def exit_code(report: Report) -> int:
         Status.EMPTY: exit_codes.EMPTY,
         Status.STOPPED: exit_codes.STOPPED,
     }
-    if report.index_problem:
+    if report.problem:
         return exit_codes.NOT_PUBLISHED
     if report.record.status.complete and report.record.alerts:
         return exit_codes.ALERT

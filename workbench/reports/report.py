@@ -19,8 +19,8 @@ class Report:
         What is known of the run.
     folder
         Where all that it left is: a folder, or a place in S3 as text.
-    index_problem
-        Why the index of all runs was not written; empty where it was.
+    problem
+        What could not be kept of it, or why the index of all runs was not written; empty where all was.
 
     Examples
     --------
@@ -35,7 +35,7 @@ class Report:
 
     record: RunRecord
     folder: Path | str
-    index_problem: str = ""
+    problem: str = ""
 
     @property
     def html(self) -> Path | str:

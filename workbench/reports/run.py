@@ -6,8 +6,10 @@ cell named in its page and in its record.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import shutil
 import signal
 import sys
 import threading
@@ -32,15 +34,16 @@ from workbench.questions.answers_noted import NotedAnswer, newest, noted
 from workbench.questions.masking import REDACTED, names_masked
 from workbench.reports import alerts, capture, headline, index, page
 from workbench.reports.execution import environment, execute
-from workbench.reports.notebook import read_notebook, title_of
+from workbench.reports.notebook import last_heading, read_notebook, title_of
 from workbench.reports.parameters import Parameter, Value, coerce_all, read_parameters, texts_of, without_values
-from workbench.reports.record import Alert, RunFile, RunRecord, Status
+from workbench.reports.record import Alert, CellFailure, RunFile, RunRecord, Status
 from workbench.reports.report import Report
 from workbench.reports.runs import NOTEBOOK, PAGE, RECORD, Runs, Scratch
 from workbench.reports.suite import Planned
 
 _OF_CHANGES = frozenset({"changes", "change_frequency", "hot_keys", "versions", "item_history", "transitions", "trend"})
 """Questions whose answer has no row where there was no change."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run_report(
@@ -83,6 +86,8 @@ def run_report(
         When `out` cannot be written to: before the notebook is run, if that can be told then.
     ParameterError
         When a parameter is unknown or not of its type. Nothing ran then.
+    KeyboardInterrupt
+        When it was stopped; the run is published.
 
     Examples
     --------
@@ -90,7 +95,8 @@ def run_report(
     """
     path = paths.local_path(notebook, ReportError)
     planned = Planned(name or path.stem, path, parameters, timeout=timeout)
-    return next(run_reports([planned], out, progress=progress, settings=settings))
+    (report,) = run_reports([planned], out, progress=progress, settings=settings)
+    return report
 
 
 def run_reports(
@@ -232,17 +238,26 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
                 folders=[planned.notebook.parent, Path.cwd()],
             )
             found = _broken(planned, RunRecord(name=scratch.name, run=scratch.run, **known), runs)
+            problem = ""
 
             def finish() -> None:
-                """Write the notebook, the page and the record, which name the run."""
+                """Write what names the run; on a full disk, as little as can be."""
+                nonlocal problem
                 record = RunRecord(name=scratch.name, run=scratch.run, alerts=found, **known)
-                records[:] = [_write(execution.notebook, record, scratch, show)]
+                try:
+                    records[:] = [_write(execution.notebook, record, scratch, show)]
+                except OSError as error:
+                    if error.errno not in _FULL:
+                        raise
+                    problem = f"{error.strerror}: what its cells showed is not kept"
+                    record = _without_outputs(execution.notebook, record, scratch, problem)
+                    records[:] = [_write(execution.notebook, record, scratch, show)]
 
-            folder, problem = runs.publish(scratch, finish), ""
+            folder = runs.publish(scratch, finish)
             try:
                 runs.write_index(index.render)
             except NotPublished as error:
-                problem = str(error)
+                problem = problem or str(error)
     return Report(records[0], folder, problem)
 
 
@@ -274,6 +289,22 @@ def _write(
     record = record.model_copy(update={"files": files})
     (scratch.folder / RECORD).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return record
+
+
+def _without_outputs(notebook: NotebookNode, record: RunRecord, scratch: Scratch, why: str) -> RunRecord:
+    """Take out of a run what takes room, and return a record that says so."""
+    for path in scratch.folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    number, heading = 0, "before the first heading"
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            heading = last_heading(cell.source) or heading
+        elif cell.cell_type == "code":
+            cell.outputs = []
+            number += 1
+    failed = record.failed_cell or CellFailure(number=number, heading=heading, error=why)
+    status = Status.FAILED if record.status.complete else record.status
+    return record.model_copy(update={"status": status, "failed_cell": failed})
 
 
 def _digest(path: Path) -> str:

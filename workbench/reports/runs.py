@@ -305,7 +305,7 @@ def _folder_of(name: str) -> str:
     >>> _folder_of("a/b"), _folder_of("a%2Fb")
     ('a%2Fb', 'a%2Fb')
     """
-    return name if file_name(unquote(name)) == name else file_name(name)
+    return name if name in (file_name(unquote(name)), file_name("")) else file_name(name)
 
 
 def _names(started: datetime) -> Iterator[str]:
