@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -64,7 +65,7 @@ def the_run(out: Path = Path("reports")) -> tuple[RunRecord, str]:
     """The one run that there is, and its page."""
     (path,) = out.glob("*/*/run.json")
     assert [each.name for each in out.glob("*/*") if each.name.startswith(".")] == []
-    return RunRecord.model_validate_json(path.read_text()), path.with_name("report.html").read_text()
+    return RunRecord.model_validate_json(path.read_text()), unescape(path.with_name("report.html").read_text())
 
 
 def ended(pid: Path = Path("pid")) -> bool:
