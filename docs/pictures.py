@@ -13,6 +13,8 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from tests.docs.console import make_lake
+from tests.helpers.browser import started
+from tests.helpers.lab import run_all, serving
 from workbench import Workbench, charts
 from workbench.demo import run_demo
 from workbench.questions.quality import Quality
@@ -41,6 +43,23 @@ def main() -> None:
         take("reports/index.html", "reports", 605)  # four of its six
         take("history.html", "history", 1_000)
         take("quality.html", "quality", 1_100)
+        explore(Path(folder, "lab"))
+
+
+def explore(root: Path) -> None:
+    """Take the explorer's picture in JupyterLab, of the orders that the demonstration made."""
+    root.mkdir()
+    with serving(root, Path(".workbench").absolute(), "00_explore.ipynb") as address, started() as browser:
+        page = browser.new_page(viewport={"width": 1_180, "height": 1_400}, device_scale_factor=SCALE)
+        page.goto(address)
+        run_all(page)
+        page.wait_for_selector(".wbx-table table")
+        slider = page.get_by_role("slider", name="Instant, UTC", exact=True)
+        slider.press("PageDown")
+        slider.press("PageDown")
+        page.wait_for_function("!document.querySelector('.wbx-waiting')")
+        page.locator(".wbx").screenshot(path="explorer.png")
+    keep(Image.open("explorer.png").convert("RGB"), "explorer")
 
 
 def draw(wb: Workbench, quality: Quality) -> None:

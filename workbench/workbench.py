@@ -52,6 +52,7 @@ from workbench.vocabulary import QUESTIONS, question_name
 if TYPE_CHECKING:
     import duckdb
 
+    from workbench.explorer import Explorer
     from workbench.log.checkpoints import Checkpoint
     from workbench.sandbox.dynamodb_writer import Written
     from workbench.undo.applying import Applied
@@ -458,6 +459,50 @@ class Workbench:
             where=where,
             names=names,
         )
+
+    def explore(
+        self, table: str, *, at: Moment | None = None, compare_to: Moment | None = None, where: str | None = None
+    ) -> Explorer:
+        """Move through a table's life in JupyterLab: a slider, the items at its instant, and how two instants differ.
+
+        The versions of all items are asked for once, as of `versions`; whatever is moved, sorted, filtered or clicked
+        then is answered from these by the kernel, without another query. Masks hold: what is masked is masked before
+        anything of it is kept. On Athena ``print(wb.estimate("versions", table))`` tells beforehand what will be read.
+
+        Parameters
+        ----------
+        at
+            Where the handle stands at first, UTC where it names no zone; without it, at the newest change.
+        compare_to
+            Where a second handle stands; without it, there is none at first.
+        where
+            The condition to filter by at first, such as ``person.age > 40``, on attributes that are not masked.
+
+        Returns
+        -------
+        workbench.explorer.Explorer
+            It shows itself. Its ``at``, ``compare_to`` and ``where`` tell where things stand, and set that; ``state``
+            and ``difference`` are frames of all there is, ``key`` the item clicked last, and ``sql`` gives the same. In
+            a report, where nobody is there to move anything, it is a picture and the first items.
+
+        Raises
+        ------
+        ConfigError
+            In a notebook without anywidget, which the extra ``lab`` brings along.
+        TableNotFound
+            Naming the tables there are.
+        ParameterError
+            Where a condition or an instant cannot be read, or a condition names a masked attribute.
+
+        Examples
+        --------
+        >>> explorer = wb.explore("persons", at="2025-11-19", where="active = true")
+        >>> len(explorer.state)
+        3
+        """
+        from workbench import explorer  # which few need
+
+        return explorer.explore(self._asking, table, at, compare_to, where)
 
     def item_history(
         self,

@@ -12,7 +12,8 @@ import pytest
 from workbench.reports import describe, run_report
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-ALL = sorted(FOLDER.glob("*.ipynb"))
+ALL = sorted(FOLDER.glob("*.ipynb"), key=lambda path: (path.stem == "00_explore", path.name))
+"""In their order, but for the one that people open first, and that needs a table."""
 SMALL = {"items": 60, "changes": 400}
 
 
@@ -86,7 +87,7 @@ def test_the_notebooks_run_in_order_and_again(elsewhere):
 
 @pytest.mark.parametrize(
     "stem",
-    ["02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality", "06_time_travel", "07_undo"],
+    [path.stem for path in ALL if path.stem not in ("00_setup_check", "01_generate_data")],
 )
 def test_without_data_a_notebook_says_in_one_line_what_to_do(elsewhere, stem):
     report = run_report(FOLDER / f"{stem}.ipynb", {}, elsewhere / "reports")
