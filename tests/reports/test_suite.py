@@ -104,6 +104,25 @@ def test_a_window_and_parameters_may_be_given_to_all_that_are_chosen(tmp_path):
         suite.plan(NOW, asked="2026-10-01")
 
 
+def test_the_zone_of_a_window_is_that_of_the_buckets(tmp_path):
+    text = SUITE.replace("limit = 5", 'timezone = "Asia/Kolkata"')
+    suite = read_suite(write(tmp_path, text))
+
+    def zones(**given: object) -> tuple[str, str]:
+        (run,) = suite.plan(NOW, ["daily-orders"], **given)
+        return run.window.asked.partition(", ")[2], run.parameters["timezone"]
+
+    assert zones() == ("Asia/Kolkata", "Asia/Kolkata")
+    assert zones(timezone="Europe/Paris") == ("Europe/Paris", "Europe/Paris")
+    assert zones(parameters={"timezone": "Asia/Tokyo"}) == ("Asia/Tokyo", "Asia/Tokyo")
+
+
+def test_tables_of_the_defaults_may_be_left_out(tmp_path):
+    text = "[defaults]\ntables = ['a', 'b']\n[reports.x]\nnotebook = '02_latest_state'\n"
+    suite = read_suite(write(tmp_path, text + "[reports.y]\nnotebook = '00_setup_check'\ntables = []"))
+    assert [run.name for run in suite.plan(NOW)] == ["x-a", "x-b", "y"]
+
+
 def test_a_report_may_be_kept_from_windows(tmp_path):
     suite = read_suite(write(tmp_path, SUITE + 'window = "none"\n'))
     planned = {run.name: run for run in suite.plan(NOW, asked="2026-10-01")}

@@ -211,7 +211,10 @@ class Suite:
             for run, table in runs.items():
                 if not chosen or {name, run} & set(chosen):
                     with _named(f"{self.file}, reports.{name}"):
-                        given = self._given(name, table) | dict(parameters or {})
+                        given = self._given(name, table)
+                        if timezone is not None:
+                            given.pop("timezone", None)
+                        given |= parameters or {}
                         planned.append(self._planned(run, name, given, at, asked, timezone))
         return planned
 
@@ -319,7 +322,7 @@ def plan_run(
     asked
         The window, in words or resolved.
     timezone
-        Whose days it has; without it, those of the parameter ``timezone`` where one is given, else of UTC.
+        Whose days it has, where no parameter ``timezone`` is given; a notebook that declares one gets it. Else UTC.
     where_taken
         Leave the window out where the notebook takes none, instead of refusing it.
 
@@ -342,7 +345,7 @@ def plan_run(
     parameters = dict(given)
     if timezone is not None and "timezone" in declared:
         parameters.setdefault("timezone", timezone)
-    zone = timezone or str(parameters.get("timezone") or "UTC")
+    zone = str(parameters.get("timezone") or timezone or "UTC")
     window = resolve(asked, at, zone) if isinstance(asked, str) else asked
     if window and where_taken and not takes_window(declared):
         window = None
