@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 from PIL import Image, ImageChops
 
@@ -16,12 +18,20 @@ from tests.docs.console import make_lake
 from tests.helpers.browser import started
 from tests.helpers.lab import run_all, serving
 from workbench import Workbench, charts
-from workbench.demo import run_demo
 from workbench.questions.quality import Quality
-from workbench.reports import shipped
+from workbench.reports import read_suite, run_reports
 
 HERE = Path(__file__).resolve().parent
 WIDTH, SCALE, COLOURS = 860, 2, 96
+SUITE = """
+[defaults]
+window = "yesterday"
+
+[reports.daily]
+notebook = "03_change_frequency"
+tables = ["persons", "orders"]
+alert = ["deletes > 10%", "changes drops 50%"]
+"""
 PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
 body {{ margin: 16px; background: #fff; color: #1f2328; font: 14px/1.45 system-ui, sans-serif; }}
 </style>{}"""
@@ -33,14 +43,13 @@ def main() -> None:
         os.chdir(folder)
         make_lake()
         wb = Workbench()
-        for line in run_demo(wb, shipped(), "reports"):
-            print(line)
+        run_suite()
         history = wb.item_history("persons", "pk=p-000075", start="2025-11-18T11:00", end="2025-11-20T11:00")
         Path("history.html").write_text(PAGE.format(history._repr_html_()), encoding="utf-8")
         quality = wb.data_quality("persons", end="2025-11-21")
         Path("quality.html").write_text(PAGE.format(quality._repr_html_()), encoding="utf-8")
         draw(wb, quality)
-        take("reports/index.html", "reports", 605)  # four of its six
+        take("reports/index.html", "reports", 860)
         take("history.html", "history", 1_000)
         take("quality.html", "quality", 1_100)
         explore(Path(folder, "lab"))
@@ -60,6 +69,20 @@ def explore(root: Path) -> None:
         page.wait_for_function("!document.querySelector('.wbx-waiting')")
         page.locator(".wbx").screenshot(path="explorer.png")
     keep(Image.open("explorer.png").convert("RGB"), "explorer")
+
+
+def run_suite() -> None:
+    """Run a suite as a schedule would, on each of ten days, so that its index has something to compare."""
+    wb = Workbench(home="suite")
+    for dataset in ("persons", "orders"):
+        wb.generate(dataset, changes=8_000, seed=7, start="2025-11-10", end="2025-11-21")
+    Path("reports.toml").write_text(SUITE, encoding="utf-8")
+    suite = read_suite("reports.toml")
+    for day in range(10):
+        at = datetime(2025, 11, 12, 6, tzinfo=UTC) + timedelta(days=day)
+        with patch("workbench.model.times.now", lambda at=at: at):
+            for report in run_reports(suite.plan(at), "reports", settings={"home": "suite", "known_at": at}):
+                print(report.html)
 
 
 def draw(wb: Workbench, quality: Quality) -> None:
