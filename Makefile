@@ -53,7 +53,7 @@ $(DOCS): $(READY)
 $(BENCH): $(READY)
 	$(call install,lab$(,)dev$(,)bench)
 
-demo: $(LAB)    ## two generated tables, six reports: what this is, in two minutes
+demo: $(LAB)    ## three generated tables, eight reports: what this is, in two minutes
 	@$(BIN)/workbench demo
 
 # Jupyter starts a notebook in its own folder, and the lake is here. It refuses to be run by root, as in a container,

@@ -156,7 +156,7 @@ def write_index(out: str) -> None:
 @click.option("--out", default="reports", show_default=True, metavar="FOLDER", help="Where the reports go.")
 @click.option("--changes", type=int, default=20_000, show_default=True, help="Changes of each table.")
 def demo(out: str, changes: int) -> None:
-    """Generate both tables, run the notebooks on them and say what was found.
+    """Generate three tables, run the notebooks on them and say what was found.
 
     \b
     Example: workbench demo
