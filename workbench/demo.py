@@ -50,7 +50,7 @@ def run_demo(wb: Workbench, notebooks: Path, out: str | Path, *, changes: int = 
         lab: "ask on, in notebooks",
     }
     yield "Three things to look at:"
-    yield from (f"  {look:<54}  {what}" for look, what in looks.items())
+    yield from (f"  {look:<58}  {what}" for look, what in looks.items())
     for report in reports:
         if failed := report.record.failed_cell:
             raise ReportError(
