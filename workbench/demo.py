@@ -62,7 +62,8 @@ def run_demo(wb: Workbench, notebooks: Path, out: str | Path, *, changes: int = 
 def _bad_night(wb: Workbench) -> pd.DataFrame:
     """Return the changes that the job made which is wrong, by time; none where `orders` was made without it."""
     by_job: pd.DataFrame = wb.changes("orders", where="new.updated_by = 'job:clean-up'").df
-    return by_job.loc[by_job["ts"] < by_job["ts"].min() + pd.Timedelta("2min")]
+    night: pd.DataFrame = by_job[by_job["ts"] < by_job["ts"].min() + pd.Timedelta("2min")]
+    return night
 
 
 def _found(wb: Workbench, night: pd.DataFrame) -> Iterator[str]:
