@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from workbench.errors import ParameterError
 from workbench.model.conditions import (
@@ -48,7 +49,6 @@ def as_of_text(
     Examples
     --------
     >>> from datetime import UTC
-    >>> from decimal import Decimal
     >>> from workbench.model.conditions import parse
     >>> noon = datetime(2026, 11, 19, 12, tzinfo=UTC)
     >>> print(as_of_text("persons", noon, parse("not age > 40"), [(("age",), True)], type_of=lambda path: Decimal))
@@ -81,9 +81,9 @@ def _where(condition: Condition, type_of: TypeOf) -> str | None:
         case IsNull(name) if not name.size:
             return f"coalesce(attribute_type({_path(name.path)}) = 'NULL', false)"
         case Equals(name, values) if not name.size and all(_comparable(value, type_of(name.path)) for value in values):
-            return f"{_path(name.path)} in ({', '.join(map(literal, values))})"
+            return f"{_path(name.path)} in ({', '.join(map(_value, values))})"
         case Compares(name, operator, value) if not name.size and _comparable(value, type_of(name.path)):
-            return f"{_path(name.path)} {operator} {literal(value)}"
+            return f"{_path(name.path)} {operator} {_value(value)}"
         case Like(name, pattern) if not name.size and type_of(name.path) is str:
             return f"{_path(name.path)} like {literal(pattern)} escape '!'"
     return None
@@ -97,6 +97,11 @@ def _comparable(value: object, kind: type | None) -> bool:
     except ParameterError:  # a number of more digits than SQL's have
         return False
     return True
+
+
+def _value(value: object) -> str:
+    """Write a value as people do, where that means the same."""
+    return f"{value:f}" if isinstance(value, Decimal) and value >= 0 else literal(value)
 
 
 def _path(path: AttributePath) -> str:
