@@ -120,6 +120,7 @@ def test_a_headline_that_is_not_there_is_an_alert_of_its_own():
     assert says("delets > 5%", run(changes=1, deletes=0.5)) == [
         "the run has no headline 'delets': it has changes, deletes. Did you mean 'deletes'?"
     ]
+    assert says("x > 5%", run(changes=1)) == ["the run has no headline 'x': it has changes"]
     assert says("deletes > 5%", run()) == ["the run has no headline 'deletes': it has none"]
 
 

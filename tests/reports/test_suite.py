@@ -320,7 +320,9 @@ def test_names_are_reports_of_the_suite_then_notebooks(tmp_path, monkeypatch):
     assert len(plan_named([], suite, NOW)) == 4
     with pytest.raises(ConfigError, match=r"name a notebook, or write a file reports\.toml"):
         plan_named([], None, NOW)
-    with pytest.raises(ConfigError, match=r"has no report 'dayly', and there is no notebook .*Did you mean 'daily'\?"):
+    with pytest.raises(
+        ConfigError, match=r"has no report 'dayly', and there is no notebook of this name. Did you mean 'daily'\?"
+    ):
         plan_named(["dayly"], suite, NOW)
     with pytest.raises(ParameterError, match="the name 'x' is for one notebook"):
         plan_named(["daily"], suite, NOW, called="x")

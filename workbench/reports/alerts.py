@@ -150,7 +150,8 @@ def _broken(rule: Rule, record: RunRecord, before: RunRecord | None) -> Alert | 
     now = _headline(rule.headline, record)
     if now is None:
         names = [each.name for each in record.headlines]
-        has = f"it has {', '.join(names)}.{did_you_mean(rule.headline, names)}" if names else "it has none"
+        meant = did_you_mean(rule.headline, names)
+        has = f"it has {', '.join(names) or 'none'}{'.' if meant else ''}{meant}"
         return Alert(rule=rule.text, says=f"the run has no headline {rule.headline!r}: {has}")
     if now.value is None:
         return None

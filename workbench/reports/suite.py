@@ -398,7 +398,7 @@ def plan_named(
         notebook = notebook_of(name, Path())
         if suite and not notebook.is_file():
             hint = did_you_mean(name, [*suite.names, *(each.stem for each in notebook.parent.glob("*.ipynb"))])
-            raise ConfigError(f"{suite.file} has no report {name!r}, and there is no notebook {notebook}.{hint}")
+            raise ConfigError(f"{suite.file} has no report {name!r}, and there is no notebook of this name.{hint}")
         planned.append(plan_run(called or notebook.stem, notebook, parameters or {}, at, asked, timezone))
     return _within(timeout, planned)
 
