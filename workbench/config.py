@@ -15,9 +15,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import pandas as pd
 from pydantic import AfterValidator, BeforeValidator, ByteSize, PrivateAttr, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -29,8 +28,11 @@ from pydantic_settings import (
 
 from workbench.errors import ConfigError, ParameterError, did_you_mean
 from workbench.model.attribute_paths import column_path
-from workbench.model.times import Moment, duration, instant
+from workbench.model.times import Moment, instant, units_of
 from workbench.paths import is_s3, local_path
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE = "workbench.toml"
 CONFIG = "WORKBENCH_CONFIG"
@@ -38,7 +40,7 @@ _PLACES = ("home", "source", "baseline", "checkpoints", "compacted")
 
 
 def _checked_length(text: str) -> str:
-    duration(text)
+    units_of(text)
     return text
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from workbench.cli import completing
 from workbench.cli.options import SETTINGS
 from workbench.cli.program import say
 from workbench.exit_codes import DISAGREES, LEFT, STOPPED, TERMINATED
@@ -82,6 +83,7 @@ def show(ask: Callable[[Workbench], Result], options: Mapping[str, Any]) -> Resu
     if out is not None:  # refuse what could not be written before the question is asked, which may take long
         writers.destination(out, form, overwrite=options["overwrite"], sidecar=True, session=wb.session)
     answered = ask(wb)
+    completing.note(wb.settings, answered)
     result = answered.select(**chosen) if chosen else answered
     if out is not None:
         with warnings.catch_warnings(record=True) as warned:

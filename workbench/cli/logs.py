@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from workbench.cli import completing
 from workbench.cli.asking import open_workbench, print_json, print_table, say_applied
 from workbench.cli.options import as_json, log_options, mask_options, window_options
 from workbench.cli.program import LOGS, SETUP, main, say
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @main.verb(SETUP)
-@click.argument("table", required=False)
+@click.argument("table", required=False, shell_complete=completing.tables)
 @click.option(
     "--aws-smoke", is_flag=True, help="Put an item into TABLE, wait until it is in the log, ask for it, delete it."
 )
@@ -85,7 +86,9 @@ def tables(as_json: bool, **where: Any) -> None:
     \b
     Example: workbench tables --source ~/synced-bucket/data
     """
-    df = open_workbench(**where).tables()
+    wb = open_workbench(**where)
+    df = wb.tables()
+    completing.note_tables(wb.settings, map(str, df["table"]))
     unknown = [] if as_json else [name for name in ("aws_region", "account_id") if df[name].isna().all()]
     print_table(df.drop(columns=unknown), as_json)
     for note in df.attrs.get("notes", []):
@@ -124,7 +127,7 @@ def generate(dataset: str, as_json: bool, **options: Any) -> None:
 
 
 @main.verb(LOGS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.option("--keep", type=int, default=14, show_default=True, help="So many checkpoints stay, the newest.")
 @log_options
 def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
@@ -147,7 +150,7 @@ def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
 
 
 @main.verb(LOGS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.option("--again", is_flag=True, help="Make closed days again, too.")
 @click.option("--archive", is_flag=True, help="Tag the objects of compacted days, for a colder class.")
 @log_options
@@ -168,7 +171,7 @@ def compact(table: str, again: bool, archive: bool, as_json: bool, **where: Any)
 
 
 @main.verb(LOGS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.option("--to-table", required=True, metavar="NAME", help="The other table.")
 @click.option("--as-of", metavar="TIME", help="The state at this instant; without it and a window, the state now.")
 @window_options
@@ -216,8 +219,14 @@ def replay(
 
 
 @main.verb(LOGS)
-@click.argument("path", metavar="FILE")
-@click.option("--tables", multiple=True, metavar="TABLE", help="This table; else all. May repeat.")
+@click.argument("path", metavar="FILE", shell_complete=completing.files)
+@click.option(
+    "--tables",
+    multiple=True,
+    metavar="TABLE",
+    shell_complete=completing.tables,
+    help="This table; else all. May repeat.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace FILE where it exists.")
 @mask_options
 @log_options
@@ -262,7 +271,7 @@ def verify(as_json: bool) -> None:
 
 
 @store.command()
-@click.argument("source", required=False)
+@click.argument("source", required=False, shell_complete=completing.files)
 @as_json
 def clear(source: str | None, as_json: bool) -> None:
     """Remove what is stored of the log SOURCE, or of all below it; without one, of every log. Only time is lost by it.
@@ -301,7 +310,7 @@ def baseline() -> None:
 
 
 @baseline.command()
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.option("--to", default="exports", show_default=True, metavar="FOLDER|s3://…", help="Where it goes.")
 def start(table: str, to: str) -> None:
     """Export TABLE as it is now: the embedded one in the form of DynamoDB's export to S3, or by DynamoDB itself.
@@ -313,7 +322,7 @@ def start(table: str, to: str) -> None:
 
 
 @baseline.command()
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @as_json
 def status(table: str, as_json: bool) -> None:
     """Tell how far DynamoDB is with the exports of TABLE.
@@ -369,7 +378,7 @@ def view() -> None:
 
 
 @view.command(name="create")
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.option("--replace", is_flag=True, help="Replace views of these names also where somebody else made them.")
 @mask_options
 @log_options
@@ -383,7 +392,7 @@ def create_view(table: str, replace: bool, as_json: bool, **where: Any) -> None:
 
 
 @view.command(name="list")
-@click.argument("table", required=False)
+@click.argument("table", required=False, shell_complete=completing.tables)
 @as_json
 def list_views(table: str | None, as_json: bool) -> None:
     """List the views that were made, of TABLE or of all.
@@ -395,7 +404,7 @@ def list_views(table: str | None, as_json: bool) -> None:
 
 
 @view.command(name="drop")
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @as_json
 def drop_view(table: str, as_json: bool) -> None:
     """Remove the views of TABLE that were made.
@@ -407,7 +416,7 @@ def drop_view(table: str, as_json: bool) -> None:
 
 
 @view.command(name="show")
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @mask_options
 @log_options
 def show_view(table: str, as_json: bool, **where: Any) -> None:

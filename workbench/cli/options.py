@@ -7,20 +7,39 @@ from typing import Any
 
 import click
 
+from workbench.cli import completing
+
 Verb = Callable[..., Any]
 SETTINGS = ("source", "keys", "baseline", "log_region", "log_account", "mask", "mask_with", "actor")
 """Those of `result_options` that are settings; the others say how an answer is shown or written."""
+OF_ANSWERS = (*SETTINGS, "out", "overwrite", "nested", "excel", "as_json", "columns", "order", "vertical", "format")
+"""What the verb of a question takes beside the question's own parameters."""
+ROWS = "ROWS"
+"""What tells the limit of an answer's rows from a limit of the question's own."""
 FORMATS = ("csv", "tsv", "json", "jsonl", "parquet", "xlsx")
 """What an answer is printed as for programs, or written to a file whose ending does not tell."""
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-parameters = click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="May repeat.")
+parameters = click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    shell_complete=completing.parameters,
+    help="May repeat.",
+)
 
 
 def log_options(command: Verb) -> Verb:
     """Say which log is asked."""
     for option in (
         click.option(
-            "--source", "--from", "source", metavar="PATH", help="Folder, file or glob of change logs; else the lake."
+            "--source",
+            "--from",
+            "source",
+            metavar="PATH",
+            shell_complete=completing.files,
+            help="Folder, file or glob of change logs; else the lake.",
         ),
         click.option(
             "--keys",
@@ -30,7 +49,9 @@ def log_options(command: Verb) -> Verb:
             metavar="NAME",
             help="Key attribute of a flat log or an export; may repeat.",
         ),
-        click.option("--baseline", metavar="FOLDER", help="Exports to S3: states to begin with."),
+        click.option(
+            "--baseline", metavar="FOLDER", shell_complete=completing.files, help="Exports to S3: states to begin with."
+        ),
         click.option("--log-region", metavar="REGION", help="Of tables of one name in a log: that of this Region."),
         click.option("--log-account", metavar="ID", help="Of tables of one name in a log: that of this account."),
         as_json,
@@ -45,6 +66,7 @@ def file_options(command: Verb) -> Verb:
         click.option(
             "--out",
             metavar="FILE",
+            shell_complete=completing.files,
             help="Write all rows to FILE.(parquet|csv|tsv|xlsx|json|jsonl), also .csv.gz; - prints them.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace FILE where it exists."),
@@ -63,14 +85,19 @@ def file_options(command: Verb) -> Verb:
 
 def result_options(command: Verb) -> Verb:
     """Say which log is asked, what is hidden in the answer, how it is shown, and where it is written."""
-    limit = click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the first so many rows.")
+    limit = click.option("--limit", type=click.IntRange(min=0), metavar=ROWS, help="Only the first so many rows.")
     return answer_options(limit(command))
 
 
 def answer_options(command: Verb) -> Verb:
     """Say what `result_options` does, of a verb whose ``--limit`` is another one."""
     for option in (
-        click.option("--columns", metavar="A,B", help="Only these; an attribute stands for what is below it, too."),
+        click.option(
+            "--columns",
+            metavar="A,B",
+            shell_complete=completing.columns,
+            help="Only these; an attribute stands for what is below it, too.",
+        ),
         click.option("--order", type=click.Choice(["newest", "oldest"]), help="Which rows are first, by their time."),
         click.option("--vertical", is_flag=True, help="Print rows one below the other, a line for each value."),
         click.option(
@@ -80,7 +107,12 @@ def answer_options(command: Verb) -> Verb:
         ),
     ):
         command = option(command)
-    actor = click.option("--actor", metavar="PATH", help="Attribute that tells who wrote: shown beside every change.")
+    actor = click.option(
+        "--actor",
+        metavar="PATH",
+        shell_complete=completing.attributes,
+        help="Attribute that tells who wrote: shown beside every change.",
+    )
     return log_options(actor(mask_options(file_options(command))))
 
 
@@ -91,6 +123,7 @@ def mask_options(command: Verb) -> Verb:
             "--mask",
             multiple=True,
             metavar="PATH",
+            shell_complete=completing.attributes,
             help="Hide this attribute's values, beside those of the setting; may repeat.",
         ),
         click.option("--mask-with", type=click.Choice(["hash", "redact"]), help="How; else by the setting."),
@@ -106,6 +139,7 @@ def item_options(command: Verb) -> Verb:
             "--key",
             multiple=True,
             metavar="NAME=VALUE",
+            shell_complete=completing.keys,
             help="An item's key; once for each attribute, and again for another item.",
         ),
         click.option("--prefix", is_flag=True, help="The last --key is what the items' begin with."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 from click.shell_completion import CompletionItem
 
+from workbench.cli import completing
 from workbench.cli.asking import answer, items, open_workbench, pairs, parameters_of, show
 from workbench.cli.options import SETTINGS, answer_options, item_options, parameters, result_options, window_options
 from workbench.cli.program import QUESTIONS, main, say
@@ -31,10 +32,15 @@ class Instants(click.Command):
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.option("--as-of", metavar="TIME", help="An instant: ISO 8601, UTC where it names no zone, -7d or yesterday.")
 @click.option("--include-deleted", is_flag=True, help="Show items that are gone too, with when.")
-@click.option("--where", metavar="CONDITION", help='Only items of which it holds: "person.age > 40".')
+@click.option(
+    "--where",
+    metavar="CONDITION",
+    shell_complete=completing.attributes,
+    help='Only items of which it holds: "person.age > 40".',
+)
 @result_options
 def latest_state(table: str, as_of: str | None, include_deleted: bool, where: str | None, **options: Any) -> None:
     """Show what is in TABLE, or what was in it at an instant.
@@ -46,8 +52,14 @@ def latest_state(table: str, as_of: str | None, include_deleted: bool, where: st
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
-@click.option("--key", multiple=True, metavar="NAME=VALUE", help="The item's key; once for each attribute of it.")
+@click.argument("table", shell_complete=completing.tables)
+@click.option(
+    "--key",
+    multiple=True,
+    metavar="NAME=VALUE",
+    shell_complete=completing.keys,
+    help="The item's key; once for each attribute of it.",
+)
 @click.option("--as-of", metavar="TIME", help="An instant: ISO 8601, UTC where it names no zone, -7d or yesterday.")
 @result_options
 def get(table: str, key: tuple[str, ...], as_of: str | None, **options: Any) -> None:
@@ -60,9 +72,11 @@ def get(table: str, key: tuple[str, ...], as_of: str | None, **options: Any) -> 
 
 
 @main.verb(QUESTIONS, cls=Instants)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.argument("older_than")
-@click.option("--where", metavar="CONDITION", help="Only items of which it holds.")
+@click.option(
+    "--where", metavar="CONDITION", shell_complete=completing.attributes, help="Only items of which it holds."
+)
 @result_options
 def stale(table: str, older_than: str, where: str | None, **options: Any) -> None:
     """Show the items of TABLE that have not changed since OLDER_THAN, an instant or a length of time such as 365d.
@@ -74,10 +88,15 @@ def stale(table: str, older_than: str, where: str | None, **options: Any) -> Non
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @window_options
 @click.option("--events", "--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only this; may repeat.")
-@click.option("--where", metavar="CONDITION", help="Only changes of which it holds, for either image.")
+@click.option(
+    "--where",
+    metavar="CONDITION",
+    shell_complete=completing.attributes,
+    help="Only changes of which it holds, for either image.",
+)
 @click.option("--limit", type=int, help="Only the newest so many.")
 @item_options
 @answer_options
@@ -111,11 +130,13 @@ def changes(
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @item_options
 @window_options
 @click.option("--as-of", metavar="TIME", help="From the changes until then: what held then has no end.")
-@click.option("--where", metavar="CONDITION", help="Only states of which it holds.")
+@click.option(
+    "--where", metavar="CONDITION", shell_complete=completing.attributes, help="Only states of which it holds."
+)
 @click.option(
     "--names",
     type=click.Choice(["workbench", "dbt"]),
@@ -145,7 +166,7 @@ def versions(
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @item_options
 @window_options
 @result_options
@@ -161,11 +182,16 @@ def item_history(
 
 
 @main.verb(QUESTIONS, cls=Instants)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.argument("before")
 @click.argument("after", required=False)
 @item_options
-@click.option("--against", metavar="TABLE", help="Another table, at AFTER or at the same instant; else TABLE itself.")
+@click.option(
+    "--against",
+    metavar="TABLE",
+    shell_complete=completing.tables,
+    help="Another table, at AFTER or at the same instant; else TABLE itself.",
+)
 @click.option("--against-source", metavar="PATH", help="The other table's log: a folder, or a workbench.toml.")
 @click.option(
     "--key-map",
@@ -197,7 +223,7 @@ def diff(
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.option("--every", help="1min 5min 15min 30min 1h 3h 6h 12h 1d 1w 1mo; by event 1h where not given.")
 @window_options
 @click.option(
@@ -232,8 +258,8 @@ def change_frequency(
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
-@click.argument("path")
+@click.argument("table", shell_complete=completing.tables)
+@click.argument("path", shell_complete=completing.attributes)
 @window_options
 @click.option(
     "--limit",
@@ -253,11 +279,21 @@ def transitions(table: str, path: str, start: str | None, end: str | None, limit
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.argument("aggregate")
 @click.option("--every", default="1d", show_default=True, help="1min 5min 15min 30min 1h 3h 6h 12h 1d 1w 1mo.")
-@click.option("--by", metavar="PATH", help="An attribute that items are grouped by, as it is at that time.")
-@click.option("--where", metavar="CONDITION", help="Only items of which it holds at that time, in SQL.")
+@click.option(
+    "--by",
+    metavar="PATH",
+    shell_complete=completing.attributes,
+    help="An attribute that items are grouped by, as it is at that time.",
+)
+@click.option(
+    "--where",
+    metavar="CONDITION",
+    shell_complete=completing.attributes,
+    help="Only items of which it holds at that time, in SQL.",
+)
 @window_options
 @click.option("--timezone", default="UTC", show_default=True, help="Zone of buckets and window, like Europe/Berlin.")
 @result_options
@@ -282,8 +318,13 @@ def trend(
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
-@click.option("--by", metavar="EXPRESSION", help="What groups lives, by their first state: an attribute.")
+@click.argument("table", shell_complete=completing.tables)
+@click.option(
+    "--by",
+    metavar="EXPRESSION",
+    shell_complete=completing.attributes,
+    help="What groups lives, by their first state: an attribute.",
+)
 @window_options
 @click.option("--timezone", default="UTC", show_default=True, help="Zone of months and window, like Europe/Berlin.")
 @result_options
@@ -297,8 +338,16 @@ def lifetimes(table: str, by: str | None, start: str | None, end: str | None, ti
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
-@click.option("--paths", "--path", "paths", multiple=True, metavar="PATH", help="Only this attribute; may repeat.")
+@click.argument("table", shell_complete=completing.tables)
+@click.option(
+    "--paths",
+    "--path",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    shell_complete=completing.attributes,
+    help="Only this attribute; may repeat.",
+)
 @click.option(
     "--as-of", metavar="TIME", help="An instant: ISO 8601, UTC where it names no zone, -7d or yesterday; else now."
 )
@@ -317,7 +366,7 @@ def profile(
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @window_options
 @click.option("--late-arrival", default="24h", show_default=True, help="How late changes may arrive.")
 @click.option("--max-age", metavar="LENGTH", help="How old the newest change may be, like 1h; an older log fails.")
@@ -335,7 +384,7 @@ def data_quality(
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.option(
     "--against",
     default="live",
@@ -416,13 +465,12 @@ class QuestionName(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Name the questions that begin so."""
-        names = sorted((*QUESTION_NAMES, *ALIASES))
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return completing.questions(ctx, param, incomplete)
 
 
 @main.verb(QUESTIONS)
 @click.argument("question", type=QuestionName())
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @parameters
 @item_options
 @result_options
@@ -439,8 +487,8 @@ def ask(
 
 @main.verb(QUESTIONS)
 @click.argument("question", type=QuestionName())
-@click.argument("table")
-@click.argument("file")
+@click.argument("table", shell_complete=completing.tables)
+@click.argument("file", shell_complete=completing.files)
 @parameters
 @item_options
 @result_options
@@ -477,8 +525,8 @@ def _asked(question: str, parameters: tuple[str, ...], key: tuple[str, ...], pre
 
 
 @main.verb(QUESTIONS)
-@click.argument("question")
-@click.argument("table")
+@click.argument("question", shell_complete=completing.questions)
+@click.argument("table", shell_complete=completing.tables)
 @parameters
 @click.option("--estimate", is_flag=True, help="Print what it would scan, and cost, instead.")
 def sql(question: str, table: str, parameters: tuple[str, ...], estimate: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench import exit_codes
+from workbench.cli import completing
 from workbench.cli.asking import open_workbench, pairs, print_json_text, print_table
 from workbench.cli.options import as_json, parameters
 from workbench.cli.program import REPORTS, main, say
@@ -44,7 +45,7 @@ def report() -> None:
 
 
 @report.command()
-@click.argument("names", nargs=-1, metavar="[NAME…]")
+@click.argument("names", nargs=-1, metavar="[NAME…]", shell_complete=completing.notebooks)
 @parameters
 @click.option(
     "--for", "asked", metavar="WINDOW", help="Such as yesterday, last-week, -7d, 2026-11, 2026-11-01..2026-11-08."
@@ -122,7 +123,7 @@ def run(
 
 
 @report.command("describe")
-@click.argument("notebook")
+@click.argument("notebook", shell_complete=completing.notebooks)
 @as_json
 def describe_notebook(notebook: str, as_json: bool) -> None:
     """List the parameters of NOTEBOOK (a path, or a name in notebooks/).

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from workbench.cli import completing
 from workbench.cli.asking import items, open_workbench, print_json_text, say_applied, show, with_age
 from workbench.cli.options import (
     SETTINGS,
@@ -50,10 +51,15 @@ def applying_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @main.verb(QUESTIONS)
-@click.argument("table")
+@click.argument("table", shell_complete=completing.tables)
 @click.option("--to", metavar="TIME", help="Back to this instant: ISO 8601, UTC where it names no zone, or -2h.")
 @window_options
-@click.option("--where", metavar="CONDITION", help="Only changes, or with --to items, of which it holds.")
+@click.option(
+    "--where",
+    metavar="CONDITION",
+    shell_complete=completing.attributes,
+    help="Only changes, or with --to items, of which it holds.",
+)
 @click.option("--events", "--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only this; may repeat.")
 @click.option(
     "--actor-is", "--actor", "actor_is", metavar="NAME", help="Only what this one wrote; ATTRIBUTE=NAME says where."
@@ -66,9 +72,27 @@ def applying_options(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Where a change that stays wrote after one taken back.",
 )
-@click.option("--kept", multiple=True, metavar="PATH", help="Attribute that stays as it is; may repeat.")
-@click.option("--bump", multiple=True, metavar="PATH", help="A version: becomes one more than now; may repeat.")
-@click.option("--delta", multiple=True, metavar="PATH", help="A counter: taken back by its difference; may repeat.")
+@click.option(
+    "--kept",
+    multiple=True,
+    metavar="PATH",
+    shell_complete=completing.attributes,
+    help="Attribute that stays as it is; may repeat.",
+)
+@click.option(
+    "--bump",
+    multiple=True,
+    metavar="PATH",
+    shell_complete=completing.attributes,
+    help="A version: becomes one more than now; may repeat.",
+)
+@click.option(
+    "--delta",
+    multiple=True,
+    metavar="PATH",
+    shell_complete=completing.attributes,
+    help="A counter: taken back by its difference; may repeat.",
+)
 @click.option("--ttl", metavar="HOW", help="Items that have expired: keep, drop, or +7d; ATTRIBUTE:HOW says where.")
 @click.option(
     "--lists",
@@ -90,7 +114,9 @@ def applying_options(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Of --out PLAN.jsonl; batch is unconditional.",
 )
-@click.option("--apply", "plan", metavar="PLAN", help="Apply this plan; see `workbench apply`.")
+@click.option(
+    "--apply", "plan", metavar="PLAN", shell_complete=completing.files, help="Apply this plan; see `workbench apply`."
+)
 @applying_options
 @file_options
 @mask_options
@@ -162,10 +188,17 @@ def _keep(planned: Undo, out: str, kind: str, form: Any, overwrite: bool) -> Non
 
 
 @main.verb(QUESTIONS)
-@click.argument("plan")
+@click.argument("plan", shell_complete=completing.files)
 @applying_options
 @click.option("--journal", metavar="FILE", help="Where it is written down; else PLAN.journal.")
-@click.option("--source", "--from", "source", metavar="PATH", help="The log that the plan is of; else the lake.")
+@click.option(
+    "--source",
+    "--from",
+    "source",
+    metavar="PATH",
+    shell_complete=completing.files,
+    help="The log that the plan is of; else the lake.",
+)
 @as_json
 def apply(plan: str, source: str | None, as_json: bool, **how: Any) -> None:
     """Make the writes of a PLAN, each on its condition; again, it goes on where it was stopped.

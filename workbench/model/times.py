@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-import pandas as pd
 
 from workbench.errors import ParameterError
 
+if TYPE_CHECKING:
+    import pandas as pd  # heavy: completion of the command line reads settings, and does without
+
 START_OF_TIME = datetime(1, 1, 1, tzinfo=UTC)
 END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-Moment = str | date | datetime | pd.Timestamp
+Moment = str | date | datetime
+"""An instant as people give it; pandas' Timestamp is a datetime."""
 _DAYS = {"now": None, "today": 0, "yesterday": 1}
 _WRITE_IT_LIKE = "write it like 2026-11-01T12:00:00Z, -7d, -1h30m, now, today or yesterday"
 _LENGTH = r"(\d+(?:\.\d+)?)\s*(ms|mo|min|m|s|h|d|w)"
@@ -54,11 +57,11 @@ def instant(value: Moment, timezone: str = "UTC", at: datetime | None = None) ->
     """
     zone = zone_of(timezone)
     moment = _read_text(value.strip(), zone, at or now()) if isinstance(value, str) else value
-    if isinstance(moment, pd.Timestamp):
+    if hasattr(moment, "to_pydatetime"):
         moment = moment.to_pydatetime(warn=False)
     elif isinstance(moment, date) and not isinstance(moment, datetime):
         moment = datetime.combine(moment, time())
-    if not isinstance(moment, datetime) or pd.isna(moment):
+    if not isinstance(moment, datetime) or moment != moment:  # NaT is a datetime
         raise ParameterError(f"{value!r} is not an instant: {_WRITE_IT_LIKE}")
     try:
         return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
@@ -96,10 +99,22 @@ def duration(text: str) -> pd.Timedelta:
     >>> duration("1h30m"), duration("2w")
     (Timedelta('0 days 01:30:00'), Timedelta('14 days 00:00:00'))
     """
+    import pandas as pd
+
+    parts = units_of(text)
+    return sum((pd.Timedelta(float(count), _UNITS.get(unit, unit)) for unit, count in parts), pd.Timedelta(0))  # type: ignore[arg-type]
+
+
+def units_of(text: str) -> list[tuple[str, str]]:
+    """Return the units of a length of time, with how many of each; it raises as `duration` does.
+
+    >>> units_of("1h30m")
+    [('h', '1'), ('m', '30')]
+    """
     parts = _units(text)
     if not parts or "mo" in dict(parts):
         raise ParameterError(f"{text!r} is no length of time: write it like 15min, 24h or 7d")
-    return sum((pd.Timedelta(float(count), _UNITS.get(unit, unit)) for unit, count in parts), pd.Timedelta(0))  # type: ignore[arg-type]
+    return parts
 
 
 def _units(text: str) -> list[tuple[str, str]]:
@@ -112,8 +127,8 @@ def _read_text(text: str, zone: ZoneInfo, at: datetime) -> datetime:
     if text.lower() in _DAYS:
         ago = _DAYS[text.lower()]
         wall = at.astimezone(zone).replace(tzinfo=None)
-        midnight = pd.Timestamp(wall).normalize().to_pydatetime()
-        return at if ago is None else midnight - pd.Timedelta(days=ago).to_pytimedelta()
+        midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0)
+        return at if ago is None else midnight - timedelta(days=ago)
     if text.startswith("-") and (parts := _units(text[1:])):
         return _before(at, parts, zone, text)
     iso, name = text, ""
@@ -130,6 +145,8 @@ def _read_text(text: str, zone: ZoneInfo, at: datetime) -> datetime:
 
 def _before(at: datetime, parts: list[tuple[str, str]], zone: ZoneInfo, text: str) -> datetime:
     """Go back from an instant: months by the calendar of the zone, the rest as time passes."""
+    import pandas as pd
+
     months = [count for unit, count in parts if unit == "mo"]
     rest = "".join(count + unit for unit, count in parts if unit != "mo")
     if not all(count.isdigit() for count in months):
