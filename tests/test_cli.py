@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -456,3 +457,40 @@ def test_a_query_may_begin_with_a_comment_which_is_no_option(log):
         assert "items\n    1" in run(*asked).stdout
     assert "line 2, column 8, at 'nope'" in failed("query", "-- what?\nselect nope from things", "--from", log)
     assert "No such option" in run("query", "--nope", "--from", log, code=2).stderr
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "verb", [["--help"], ["--version"], ["config"], ["changes", "things", "--format", "csv"]], ids=" ".join
+)
+def test_a_full_disk_behind_standard_output_is_one_line(log, verb):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    where = ["--source", log] if verb[0] == "changes" else []
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "workbench", *verb, *where],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+    assert ran.returncode == 1
+    (line,) = [line for line in ran.stderr.splitlines() if not re.match(r"\d+ rows? from", line)]
+    assert re.fullmatch("Error: .*could not be written: No space left on device", line)
+
+
+def test_an_instant_too_many_is_named_as_it_was_given(log):
+    ran = run("diff", "things", "-2d", "-1d", "-3d", code=2)
+    assert "(-3d)" in ran.stderr
+
+
+def test_what_costs_nothing_is_not_told_and_notes_are_told_once(elsewhere):
+    Workbench().generate("persons", items=20, changes=200, progress=False)
+    ran = run("undo", "persons", "--to", "-3d")
+    assert "write unit" in ran.stdout
+    assert not re.search(r"\$|cent\b", ran.output)
+    notes = [line.removeprefix("note: ") for line in ran.stdout.splitlines() if line.startswith("note: ")]
+    assert [note for note in notes if note in ran.stderr] == []
+    assert "$" not in run("changes", "persons").output
+    assert "$" not in run("sql", "latest_state", "persons", "--estimate").output

@@ -238,6 +238,8 @@ def explain(**given: Any) -> pd.DataFrame:
         setting, value (as text), source (``keyword``, the name of a variable, the path of ``workbench.toml`` or
         ``default``) and what it is for.
     """
+    import pandas as pd  # heavy, and settings are read without
+
     settings = load_settings(**given)
     in_file = _read_file(settings.file)
     environment = {name.upper(): name for name, value in os.environ.items() if value}

@@ -1225,7 +1225,7 @@ class Workbench:
         Examples
         --------
         >>> print(wb.spent)
-        0 queries, 0 B scanned, $0.0000
+        0 queries, 0 B scanned
         """
         return self._asking.spent
 

@@ -42,7 +42,8 @@ class Spent:
 
     def __str__(self) -> str:
         """Write it in a line."""
-        return f"{count(self.queries, 'query')}, {size(self.scanned)} scanned, ${self.cost:,.4f}"
+        price = f", ${self.cost:,.4f}" if self.cost else ""
+        return f"{count(self.queries, 'query')}, {size(self.scanned)} scanned{price}"
 
 
 def spent(queries: Iterable[FinishedQuery]) -> Spent:

@@ -97,7 +97,9 @@ def show(ask: Callable[[Workbench], Result], options: Mapping[str, Any]) -> Resu
         print_as(result, printed, **options)
     elif not out:
         result.show(ROWS if rows is None else rows, vertical=vertical)
-    say(with_age(result.summary, result.stats.newest_change) + (f" → {out}" if out else ""), err=True)
+    told = result.shows_notes and not (as_json or printed or out)
+    summary = with_age(result.read if told else result.summary, result.stats.newest_change)
+    say(summary + (f" → {out}" if out else ""), err=True)
     kinds = grouped(result.stats.unreadable)
     for each in kinds[:5] + [f"and {len(kinds) - 5:,} more kinds"] * (len(kinds) > 5):
         say(f"unreadable: {each}", err=True)

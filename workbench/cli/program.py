@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import click
 
 from workbench.errors import NotPublished, RecordRefused, WorkbenchError
-from workbench.exit_codes import NOT_PUBLISHED, STOPPED
+from workbench.exit_codes import ERROR, NOT_PUBLISHED, STOPPED
 from workbench.text import plain
 from workbench.version import __version__
 from workbench.vocabulary import alias_of, question_name
@@ -57,7 +58,17 @@ class Program(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        return super().main(*arguments, **more)
+        try:
+            try:
+                return super().main(*arguments, **more)
+            finally:
+                sys.stdout.flush()
+        except OSError as error:  # of what was printed itself, as on a full disk
+            if isinstance(error, BrokenPipeError):
+                raise
+            print(f"Error: {_refusal(error, {})}", file=sys.stderr)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where Python puts what is left when it ends
+            sys.exit(ERROR)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb; an error of ours, or of the system, is one line, unless ``--debug`` asks for its traceback."""
@@ -89,6 +100,8 @@ def _listed(name: str) -> str:
 
 def _refusal(error: OSError, settings_given: Mapping[str, Any]) -> str:
     """Say what the system refused, and by which setting the place is chosen."""
+    if error.errno == errno.ENOSPC and error.filename is None:
+        return f"what is printed, or a file, could not be written: {error.strerror}"
     if not isinstance(error.filename, str) or not error.strerror:
         return str(error)
     from workbench.config import load_settings

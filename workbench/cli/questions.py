@@ -28,7 +28,10 @@ class Instants(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments, those that begin with a minus and a digit as values."""
-        return super().parse_args(ctx, [f" {each}" if re.match(r"-\d", each) else each for each in args])
+        try:
+            return super().parse_args(ctx, [f" {each}" if re.match(r"-\d", each) else each for each in args])
+        except click.UsageError as error:
+            raise click.UsageError(re.sub(r"(?<=[(,']) (?=-\d)", "", error.message), error.ctx) from error
 
 
 @main.verb(QUESTIONS)

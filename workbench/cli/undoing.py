@@ -153,7 +153,8 @@ def undo(table: str, plan: str | None, form: str, key: tuple[str, ...], prefix: 
     else:
         planned.show()
     _keep(planned, out, kind, form, written["overwrite"])
-    say(with_age(planned.summary, planned.stats.newest_change) + f" → {out}", err=True)
+    summary = planned.summary if as_json else planned.read
+    say(with_age(summary, planned.stats.newest_change) + f" → {out}", err=True)
 
 
 def _refuse_choosing(plan: str, table: str) -> None:

@@ -107,6 +107,8 @@ class Result:
     """The key attributes where they are the first columns: rows are ordered by them."""
     chosen: frozenset[str] = field(default=frozenset(), repr=False, compare=False, kw_only=True)
     """What was chosen by `select`: columns, order, limit."""
+    shows_notes: ClassVar[bool] = False
+    """Whether `show` prints the notes itself."""
     _always: ClassVar[frozenset[str]] = frozenset()
 
     @property
@@ -288,17 +290,22 @@ class Result:
     @property
     def summary(self) -> str:
         """One line: how many rows, from how much, how long, and what to mind."""
+        return self.read + "".join(f" · {note}" for note in self.stats.notes)
+
+    @property
+    def read(self) -> str:
+        """One line: the same without notes, of what tells these itself."""
         s = self.stats
         return (
             f"{count(s.rows, 'row')} from {count(s.objects, 'object')} ({size(s.bytes)}) in {s.seconds:.2f} s"
-            + (f" · scanned {size(s.scanned)}, ${s.cost:,.4f} (${s.spent:,.4f} so far)" if s.queries else "")
+            + (f" · scanned {size(s.scanned)}" if s.queries else "")
+            + (f", ${s.cost:,.4f} (${s.spent:,.4f} so far)" if s.queries and s.spent else "")
             + (f" · {count(s.ambiguous_ties, 'ambiguous tie')}" if s.ambiguous_ties else "")
             + (f" · {count(len(s.unreadable), 'unreadable line')}" if s.unreadable else "")
             + " · newest change "
             + (f"{s.newest_change:%Y-%m-%d %H:%M:%S} UTC" if s.newest_change else "not known")
             + (f" · newest object of {s.last_arrival:%Y-%m-%d %H:%M:%S} UTC" if s.last_arrival else "")
             + (f" · {as_known(s.known_at)}" if s.known_at else "")
-            + "".join(f" · {note}" for note in s.notes)
         )
 
     def write(

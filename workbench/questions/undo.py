@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import orjson
@@ -97,6 +97,7 @@ class Undo(Result):
         What a file of the plan says beside the writes.
     """
 
+    shows_notes: ClassVar[bool] = True
     about: About
     planned: Sequence[PlannedItem] = field(repr=False)
     """With exact values, also of masked attributes."""
@@ -152,8 +153,13 @@ class Undo(Result):
         said = ", ".join(kinds) or "there is nothing to take back"
         conflicts = sum(each.count("conflict") for each in self.planned)
         apart = f"; {count(conflicts, 'conflict')}" if conflicts else ""
-        price = f"; {count(self.units, 'write unit')}, {dollars(self.about.cost)}" if self.units else ""
-        return f"{self.asked['table']}: {said}{apart}{price}"
+        takes = f"; {count(self.units, 'write unit')}{self.price}" if self.units else ""
+        return f"{self.asked['table']}: {said}{apart}{takes}"
+
+    @property
+    def price(self) -> str:
+        """What applying it costs, behind a comma; nothing where nothing is paid, as in the item store."""
+        return "" if self.session is None else f", {dollars(self.about.cost)}"
 
     @property
     def _outcome(self) -> str:

@@ -14,7 +14,6 @@ from rich.text import Text
 from workbench.errors import ParameterError
 from workbench.questions.html import fragment
 from workbench.questions.timeline import shown_value
-from workbench.questions.undo_items import dollars
 from workbench.terminal import printable
 from workbench.text import count, moment, plain
 
@@ -102,7 +101,7 @@ def to_html(undo: Undo, *, limit: int) -> str:
         "what": _asked(undo.asked),
         "planned": f"{about.made_at:%Y-%m-%d %H:%M:%S} UTC",
         "newest change of the log": f"{s.newest_change:%Y-%m-%d %H:%M:%S} UTC" if s.newest_change else "not known",
-        "write units": f"{undo.units:,}, {dollars(about.cost)} (indexes and replicas not counted)",
+        "write units": f"{undo.units:,}{undo.price} (indexes and replicas not counted)",
     }
     return fragment(
         "undo",
@@ -116,7 +115,7 @@ def to_html(undo: Undo, *, limit: int) -> str:
         items=[*_items(undo, limit)],
         fold=_FOLD,
         more=max(len(undo) - limit, 0),
-        summary=undo.summary,
+        summary=undo.read,
     )
 
 
