@@ -240,7 +240,7 @@ class Config:
     schedules: str = option(
         "compact: cron(0 4 * * ? *) compact {table}; "
         "checkpoint: cron(0 5 * * ? *) checkpoint {table}; "
-        "changes: cron(0 6 * * ? *) report 03_change_frequency -p table={table} -p every=1d -p start=-7d; "
+        "changes: cron(0 6 * * ? *) report run 03_change_frequency -p table={table} -p every=1d -p start=-7d; "
         "quality: cron(30 6 ? * MON *) quality {table} --start=-8d",
         "What runs when: name: cron(…) or rate(…), and what `workbench` is told; {table} is the log's name",
         pattern=r"(;?\s*[a-z][a-z0-9-]{0,30}:\s*(cron|rate)\([^)]+\)\s+[^;]+)+",

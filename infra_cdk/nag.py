@@ -77,8 +77,8 @@ REASONS: tuple[Reason, ...] = (
         "UNLOAD names the objects it writes; the tag of one is put on objects of this log alone.",
     ),
     Reason(
-        r"AwsSolutions-IAM5\[Resource::.*(/(data|data/(\w+|\*)|errors|checkpoints|compacted|results|reports)/\*"
-        r"|:glue:.*:table/\w+/\*(_checkpoints|_compacted)?)\]",
+        r"AwsSolutions-IAM5\[Resource::.*(/(data|data/(\w+|\*)|errors|checkpoints|compacted|results)/\*"
+        r"|/reports/\*/(\*|run\.json)|:glue:.*:table/\w+/\*(_checkpoints|_compacted)?)\]",
         r"Reports/TaskRole/DefaultPolicy/Resource",
         "Reports ask as analysts do, and write objects whose names have the time in them.",
     ),

@@ -28,7 +28,9 @@ from infra_cdk.stacks.storage import Storage, private_bucket, tidy
 
 _CPU, _MEMORY = 1024, 4096  # 1 vCPU, 4 GB: pandas holds answers, Athena does the work
 _CONTAINER = "workbench"
+_INDEX = "reports/index.html"
 _WINDOW = cdk.Duration.minutes(30)
+_TO_END = cdk.Duration.seconds(120)  # the most there is: a report that is stopped is published
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,16 @@ class Reports(Construct):
             *(right for right in athena.rights() if right.sid != "StageBaseline"),
             *athena.maintenance_rights(),
             iam.PolicyStatement(
-                sid="KeepReports", actions=["s3:PutObject"], resources=[self.bucket.arn_for_objects("reports/*")]
+                sid="KeepReports",
+                actions=["s3:PutObject"],
+                resources=[self.bucket.arn_for_objects(key) for key in ("reports/*/*", _INDEX)],
             ),
+            iam.PolicyStatement(  # of which the index is made, and to see whether another has written it
+                sid="ReadRecords",
+                actions=["s3:GetObject"],
+                resources=[self.bucket.arn_for_objects(key) for key in ("reports/*/run.json", _INDEX)],
+            ),
+            iam.PolicyStatement(sid="ListReports", actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]),
             bucket_key_use(self, key.key_arn, self.bucket.bucket_arn, "Decrypt", "GenerateDataKey", sid="KeyOfReports"),
         ]
         tasks = iam.ServicePrincipal("ecs-tasks.amazonaws.com")
@@ -133,6 +143,7 @@ class Reports(Construct):
             _CONTAINER,
             image=ecs.ContainerImage.from_docker_image_asset(image),
             logging=ecs.LogDriver.aws_logs(stream_prefix="reports", log_group=self.log),
+            stop_timeout=_TO_END,
             environment={
                 "WORKBENCH_ENGINE": "athena",
                 "WORKBENCH_DATABASE": config.database,
@@ -235,6 +246,7 @@ class Reports(Construct):
 def _bucket(scope: Construct, config: Config, storage: Storage) -> s3.Bucket:
     """Make a bucket in which reports are written once: who does not ask S3 to refuse what is there, is refused.
 
+    The index alone is replaced, by who says what it is to replace.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
     """
     bucket = private_bucket(
@@ -245,14 +257,22 @@ def _bucket(scope: Construct, config: Config, storage: Storage) -> s3.Bucket:
         **storage.encrypted,
         lifecycle_rules=[tidy(config)],
     )
+    index = [bucket.arn_for_objects(_INDEX)]
+    bucket.add_to_resource_policy(_refused("WrittenOnce", ["s3:if-none-match"], not_resources=index))
     bucket.add_to_resource_policy(
-        iam.PolicyStatement(
-            sid="WrittenOnce",
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
-            actions=["s3:PutObject"],
-            resources=[bucket.arn_for_objects("*")],
-            conditions={"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
-        )
+        _refused("IndexReplacedKnowingly", ["s3:if-none-match", "s3:if-match"], resources=index)
     )
     return bucket
+
+
+def _refused(sid: str, unless: Sequence[str], **places: Sequence[str]) -> iam.PolicyStatement:
+    """Refuse to put objects, but where one of some conditions is asked for."""
+    return iam.PolicyStatement(
+        sid=sid,
+        effect=iam.Effect.DENY,
+        principals=[iam.AnyPrincipal()],
+        actions=["s3:PutObject"],
+        conditions={"Null": dict.fromkeys(unless, "true"), "Bool": {"s3:ObjectCreationOperation": "true"}},
+        resources=places.get("resources"),
+        not_resources=places.get("not_resources"),
+    )

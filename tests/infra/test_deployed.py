@@ -350,16 +350,24 @@ def test_a_report_may_ask_the_log_and_put_what_it_made_and_nothing_else(aws, rep
             lambda: s3.put_object(Bucket=results, Key="results/x", Body=b"x"),
             lambda: s3.get_object(Bucket=results, Key="results/x"),
             lambda: s3.delete_object(Bucket=results, Key="results/x"),
-            lambda: s3.put_object(Bucket=reports, Key="reports/daily/2026-01-01/x.html", Body=b"x", IfNoneMatch="*"),
+            lambda: s3.put_object(Bucket=reports, Key="reports/daily/now/run.json", Body=b"x", IfNoneMatch="*"),
+            lambda: s3.get_object(Bucket=reports, Key="reports/daily/now/run.json"),
+            lambda: s3.list_objects_v2(Bucket=reports, Prefix="reports/"),
+            lambda: s3.put_object(Bucket=reports, Key="reports/index.html", Body=b"x", IfNoneMatch="*"),
+            lambda: s3.put_object(
+                Bucket=reports,
+                Key="reports/index.html",
+                Body=b"y",
+                IfMatch=s3.head_object(Bucket=reports, Key="reports/index.html")["ETag"],
+            ),
         )
-        == [True] * 10
+        == [True] * 14
     )
     assert (
         allowed(
             lambda: s3.get_object(Bucket=reports, Key="reports/other/there"),
             lambda: s3.delete_object(Bucket=reports, Key="reports/other/there"),
-            lambda: s3.list_objects_v2(Bucket=reports),
-            lambda: s3.put_object(Bucket=reports, Key="elsewhere", Body=b"x", IfNoneMatch="*"),
+            lambda: s3.put_object(Bucket=reports, Key="reports/elsewhere", Body=b"x", IfNoneMatch="*"),
             lambda: s3.put_object(Bucket=lake, Key="data/items/x", Body=b"x"),
             lambda: s3.delete_object(Bucket=lake, Key="data/items/there"),
             lambda: athena.start_query_execution(QueryString="select 1", WorkGroup="primary"),
@@ -368,7 +376,7 @@ def test_a_report_may_ask_the_log_and_put_what_it_made_and_nothing_else(aws, rep
             lambda: aws("kinesis", **me).describe_stream(StreamName=reporting["StreamName"]),
             lambda: aws("sqs", **me).list_queues(),
         )
-        == [False] * 11
+        == [False] * 10
     )
 
 

@@ -10,6 +10,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.helpers.aws.server import AwsServer
 from tests.helpers.logs import chain, micros
 from tests.infra.conftest import only, resources
 from tests.infra.test_rules import Right, rights, written
+from workbench import exit_codes
 from workbench.aws.table_definitions import table_input
 
 REPORTS = ["private", "reports", "cross-account-reports", "governed"]
@@ -76,7 +78,18 @@ def test_each_schedule_runs_the_workbench_in_its_time_zone_and_tries_again_befor
         ("cron(0 5 * * ? *)", ["checkpoint", "checkpoint", log]),
         (
             "cron(0 6 * * ? *)",
-            ["changes", "report", "03_change_frequency", "-p", f"table={log}", "-p", "every=1d", "-p", "start=-7d"],
+            [
+                "changes",
+                "report",
+                "run",
+                "03_change_frequency",
+                "-p",
+                f"table={log}",
+                "-p",
+                "every=1d",
+                "-p",
+                "start=-7d",
+            ],
         ),
         ("cron(30 6 ? * MON *)", ["quality", "quality", log, "--start=-8d"]),
     ]
@@ -120,7 +133,7 @@ def test_which_schedules_run_every_day_is_told(when, daily):
 
 
 @pytest.mark.parametrize("variant", REPORTS)
-def test_the_tasks_ask_athena_and_may_put_reports_but_neither_read_nor_replace_nor_delete_them(variants, variant):
+def test_the_tasks_ask_athena_and_may_put_reports_and_replace_the_index_but_delete_none_of_them(variants, variant):
     made = variants[variant]
     (container,) = only(made, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     environment = {each["Name"]: each["Value"] for each in container["Environment"]}
@@ -131,8 +144,18 @@ def test_the_tasks_ask_athena_and_may_put_reports_but_neither_read_nor_replace_n
         == environment["WORKBENCH_WORKGROUP"]
         == ("private" if variant == "private" else "workbench")
     )
-    on_reports = {right.action for right in task_rights(made, "TaskRole") if "ReportsBucket" in right.resource}
-    assert on_reports == {"s3:PutObject"}
+    on_reports = {
+        (right.action, right.resource.partition("}")[2])
+        for right in task_rights(made, "TaskRole")
+        if "ReportsBucket" in right.resource
+    }
+    assert on_reports == {
+        ("s3:PutObject", "/reports/*/*"),
+        ("s3:PutObject", "/reports/index.html"),
+        ("s3:GetObject", "/reports/*/run.json"),
+        ("s3:GetObject", "/reports/index.html"),
+        ("s3:ListBucket", ""),
+    }
     writes = {
         (right.action, right.resource.partition("}")[2])
         for right in task_rights(made, "TaskRole")
@@ -195,16 +218,50 @@ def test_who_starts_tasks_may_start_this_one_in_its_roles_and_nothing_else(varia
     assert "Task" in found["ecs:RunTask"]
 
 
+def refused(statement: dict[str, Any], key: str, *conditions: str) -> bool:
+    """Whether a statement that denies is about putting an object whole, under conditions that are asked of S3."""
+    places = [written(each).rpartition(":::")[2].partition("/")[2] for each in named(statement)]
+    at = any(fnmatch.fnmatchcase(key, place) for place in places)
+    asked = {"s3:ObjectCreationOperation"} | {f"s3:{each}" for each in conditions}
+    null = all((name not in asked) == (value == "true") for name, value in statement["Condition"]["Null"].items())
+    whole = all(name in asked and value == "true" for name, value in statement["Condition"]["Bool"].items())
+    return at == ("Resource" in statement) and null and whole
+
+
+def named(statement: dict[str, Any]) -> list[Any]:
+    places = statement.get("Resource", statement.get("NotResource"))
+    return places if isinstance(places, list) else [places]
+
+
+RUN, INDEX = "reports/changes/2026-11-20T06-00-00Z/run.json", "reports/index.html"
+
+
+@pytest.mark.parametrize(
+    ("key", "conditions", "is_refused"),
+    [
+        (RUN, [], True),
+        (RUN, ["if-match"], True),
+        (RUN, ["if-none-match"], False),
+        ("elsewhere/index.html", ["if-match"], True),
+        (INDEX, [], True),
+        (INDEX, ["if-match"], False),
+        (INDEX, ["if-none-match"], False),
+    ],
+)
 @pytest.mark.parametrize("variant", REPORTS)
-def test_the_bucket_of_reports_refuses_to_replace_what_is_there(variants, variant):
+def test_the_bucket_of_reports_refuses_to_replace_what_is_there_but_the_index_by_who_knows_which(
+    variants, variant, key, conditions, is_refused
+):
     policy = next(
         each["Properties"]["PolicyDocument"]
         for name, each in resources(variants[variant], "AWS::S3::BucketPolicy").items()
         if "ReportsBucket" in name
     )
-    (once,) = [each for each in policy["Statement"] if each.get("Sid") == "WrittenOnce"]
-    assert (once["Effect"], once["Action"], once["Principal"]) == ("Deny", "s3:PutObject", {"AWS": "*"})
-    assert once["Condition"] == {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+    statements = [each for each in policy["Statement"] if each.get("Sid") in ("WrittenOnce", "IndexReplacedKnowingly")]
+    for each in statements:
+        assert (each["Effect"], each["Action"], each["Principal"]) == ("Deny", "s3:PutObject", {"AWS": "*"})
+    assert len(statements) == 2
+    assert any(refused(each, key, *conditions) for each in statements) is is_refused
 
 
 def instructions() -> list[str]:
@@ -335,21 +392,30 @@ def ran(aws: AwsServer, variants: Any, tmp_path_factory: pytest.TempPathFactory)
     return run
 
 
-def test_a_report_asks_athena_and_stays_under_its_date_with_its_notebook(aws, ran, variants):
+def test_a_report_asks_athena_and_is_a_run_of_its_own_in_the_index(aws, ran, variants):
     aws.requests.clear()
-    done, made = ran("changes", "report", "03_change_frequency", "-p", "table=items", "-p", "every=1d")
+    told = ("changes", "report", "run", "03_change_frequency", "-p", "table=items", "-p", "every=1d")
+    done, made = ran(*told)
     assert done.returncode == 0, done.stderr
-    assert [name.rpartition("/")[2] for name in made] == ["changes.html", "changes.ipynb"]
-    assert all(fnmatch.fnmatch(name, "reports/changes/20??-??-??/??????Z-*/changes.*") for name in made)
-    stored = ran.s3.get_object(Bucket="reports", Key=made[0])
+    (page,) = [name for name in made if fnmatch.fnmatch(name, "reports/changes/20??-??-??T??-??-??Z/report.html")]
+    run = page.rpartition("/")[0]
+    assert {f"{run}/notebook.ipynb", f"{run}/run.json", "reports/index.html"} < {*made}
+    stored = ran.s3.get_object(Bucket="reports", Key=page)
     assert stored["ContentType"] == "text/html; charset=utf-8"
     assert b"<html" in stored["Body"].read()
     said = json.loads(done.stdout.splitlines()[-1])
     assert (said["report"], said["exit_code"]) == ("changes", 0)
-    assert said["kept"] == [f"s3://reports/{name}" for name in made]
+    assert said["kept"] == [f"s3://reports/{page}"]
     assert aws.started  # by Athena, not on this machine
     may = {right.action for right in task_rights(variants["reports"], "TaskRole")}
     assert asked(aws) - may == set()
+    done, made = ran(*told)  # into the index that there is
+    assert done.returncode == 0, done.stderr
+    assert "reports/index.html" not in made
+    index = ran.s3.get_object(Bucket="reports", Key="reports/index.html")["Body"].read().decode()
+    (again,) = {name.split("/")[2] for name in made}
+    assert f"changes/{again}/report.html" in index
+    assert f"{run.removeprefix('reports/')}/report.html" in index
 
 
 def test_a_checkpoint_is_made_by_the_tasks_rights_and_an_answer_begins_with_it_by_an_analysts(aws, ran, variants):
@@ -425,23 +491,31 @@ def test_what_a_verb_prints_is_kept_as_text(ran):
     done, made = ran("quality", "quality", "items")
     assert done.returncode == 0, done.stderr
     (name,) = made
-    assert name.endswith("/quality.txt")
-    assert "items" in ran.s3.get_object(Bucket="reports", Key=name)["Body"].read().decode()
+    assert fnmatch.fnmatch(name, "reports/quality/20??-??-??T??-??-??Z/quality.txt")
+    stored = ran.s3.get_object(Bucket="reports", Key=name)
+    assert "items" in stored["Body"].read().decode()
+    assert stored["ContentType"] == "text/plain; charset=utf-8"
 
 
 def test_a_report_whose_cell_fails_is_kept_too_and_the_exit_code_says_so(ran):
-    done, made = ran("broken", "report", "03_change_frequency", "-p", "table=nothere")
-    assert done.returncode == 1
-    assert [name.rpartition("/")[2] for name in made] == ["broken.html", "broken.ipynb"]
+    done, made = ran("broken", "report", "run", "03_change_frequency", "-p", "table=nothere")
+    assert done.returncode == exit_codes.ERROR
+    assert {"report.html", "notebook.ipynb", "run.json"} <= {name.rpartition("/")[2] for name in made}
+    assert "nothere" in done.stderr
+    (page,) = json.loads(done.stdout.splitlines()[-1])["kept"]
+    assert page.startswith("s3://reports/reports/broken/")
 
 
 def test_a_wrong_command_and_a_bucket_that_is_not_there_are_failures_too(ran):
-    done, made = ran("wrong", "report", "no_such_notebook")
+    done, made = ran("wrong", "report", "run", "no_such_notebook")
     assert done.returncode != 0
     assert made == []
+    done, made = ran("before", "report", "03_change_frequency", "-p", "table=items")
+    assert "workbench report run 03_change_frequency" in done.stderr
+    assert (done.returncode, made) == (2, [])
     done, _ = ran("quality", "quality", "items", REPORTS_BUCKET="not-there")
-    assert done.returncode == 3
-    assert "NoSuchBucket" in json.loads(done.stdout.splitlines()[-1])["error"]
+    assert done.returncode == exit_codes.NOT_PUBLISHED
+    assert "not-there" in json.loads(done.stdout.splitlines()[-1])["error"]
 
 
 @pytest.mark.parametrize("variant", REPORTS)
@@ -466,7 +540,52 @@ def test_reports_are_kept_in_the_region_that_ecs_names(monkeypatch, tmp_path):
     asked: list[str] = []
     monkeypatch.setattr(BaseClient, "_make_api_call", lambda self, *_: asked.append(self.meta.region_name))
     (tmp_path / "changes.txt").write_text("1")
-    assert runpy.run_path("infra_cdk/container/run.py")["keep"](tmp_path, "reports", "reports/") == [
-        "s3://reports/reports/changes.txt"
-    ]
+    kept = runpy.run_path("infra_cdk/container/run.py")["keep"]
+    began = datetime(2026, 11, 20, 6, tzinfo=UTC)
+    assert kept(b"1", "s3://reports/reports/changes", "changes", began) == (
+        "s3://reports/reports/changes/2026-11-20T06-00-00Z/changes.txt"
+    )
     assert asked == ["eu-west-2"]
+
+
+@pytest.mark.parametrize(
+    ("told", "more"),
+    [
+        (
+            ["report", "run", "03_change_frequency", "-p", "table=items"],
+            ["--out", "s3://r", "--name", "daily", "--json"],
+        ),
+        (["report", "run", "-p", "every=1d", "02_latest_state"], ["--out", "s3://r", "--name", "daily", "--json"]),
+        (["report", "run", "02_latest_state", "03_change_frequency"], ["--out", "s3://r", "--json"]),
+        (["report", "run", "02_latest_state", "--name", "state"], ["--out", "s3://r", "--json"]),
+        (["report", "index"], ["--out", "s3://r"]),
+        (["report", "describe", "02_latest_state"], []),
+        (["quality", "items"], []),
+    ],
+)
+def test_what_the_workbench_is_told_of_where_reports_go(told, more):
+    assert runpy.run_path("infra_cdk/container/run.py")["command"]("daily", told, "s3://r") == [
+        "workbench",
+        *told,
+        *more,
+    ]
+
+
+def test_a_task_that_is_stopped_lets_its_report_end_by_itself(tmp_path):
+    tool = tmp_path / "workbench"
+    tool.write_text("#!/bin/sh\ntrap 'echo ended; exit 143' TERM\necho begun >&2\nwhile :; do sleep 0.05; done\n")
+    tool.chmod(0o755)
+    source = Path("infra_cdk/container/run.py").resolve()
+    program = f"import runpy, sys; sys.exit(runpy.run_path({str(source)!r})['run'](['workbench'], sys.stdout.buffer))"
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": os.getcwd()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr
+        assert running.stderr.readline() == "begun\n"
+        running.terminate()
+        printed, _ = running.communicate(timeout=60)
+    assert (printed, running.returncode) == ("ended\n", 143)

@@ -28,6 +28,8 @@ WILDCARDS = {
     r"AWS::S3::BucketPolicy s3:(PutBucketPolicy|GetBucket\*|List\*|DeleteObject\*) on .*": "the CDK's emptying of buckets that are to be deleted: keep=false only",
     r"AWS::(IAM::Policy|IAM::ManagedPolicy|EC2::VPCEndpoint) s3:\w+ on .*/(data|errors|checkpoints|compacted|results|reports|search|exports|iceberg|iceberg-errors)/"
     r"(\w+/)?\*": "objects, whose names are not known before, below one prefix",
+    r"AWS::(IAM::Policy|EC2::VPCEndpoint) s3:\w+ on .*/reports/\*/(\*|run\.json)": "runs of reports, which have the "
+    "time in their names; the index is none of them",
     r"AWS::S3::BucketPolicy s3:\w+ on .*/(data/\w+/|errors/\w+/|lake/|results/|reports/|replica/)\*": "the same, by another account's Firehose, or by S3's access logs",
     r"AWS::(IAM::Policy|IAM::ManagedPolicy|S3::BucketPolicy|EC2::VPCEndpoint) s3:\w+ on .*/(data|errors)/\*/\*": "the "
     "folders of several tables, so that one more changes no policy",

@@ -149,4 +149,6 @@ class S3Files:
 def _kind_of(name: str) -> str:
     """Return what an object is, for a browser that opens it."""
     kind, encoding = mimetypes.guess_type(name)
-    return kind if kind and not encoding else "application/octet-stream"
+    if not kind or encoding:
+        return "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
