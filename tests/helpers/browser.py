@@ -29,7 +29,7 @@ _CUT = """() => {
   if (document.documentElement.scrollWidth > width) cut.push(`the page: ${document.documentElement.scrollWidth} px`)
   for (const node of document.body.querySelectorAll('*')) {
     const box = node.getBoundingClientRect()
-    if (box.width && (box.right > width + 1 || box.left < -1) && !scrolls(node))
+    if (box.width && node.checkVisibility() && (box.right > width + 1 || box.left < -1) && !scrolls(node))
       cut.push(`${node.tagName}.${node.className}: ${Math.round(box.left)} to ${Math.round(box.right)} px`)
   }
   return cut
