@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
-from workbench.reports import describe, run_report
+from tests.helpers.browser import PHONE, WIDE, printed, visiting
+from workbench.reports import Report, describe, run_report
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 ALL = sorted(FOLDER.glob("*.ipynb"), key=lambda path: (path.stem == "00_explore", path.name))
@@ -71,18 +74,70 @@ class TestHouseRules:
             assert not re.search(r"(?i)boto3|awswrangler|duckdb|\bselect\b.+\bfrom\b|plt\.", cell.source)
 
 
-def test_the_notebooks_run_in_order_and_again(elsewhere):
-    reports = []
-    for _again in (False, True):
-        for path in ALL:
-            given = SMALL if path.stem.startswith("01") else {}
-            report = run_report(path, given, elsewhere / "reports")
-            assert report.record.failed_cell is None, (path.stem, report.record.failed_cell)
-            reports.append(report)
-    index = (elsewhere / "reports" / "index.html").read_text()
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory, processes) -> list[Report]:
+    """Of all notebooks in their order, and again."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in ("WORKBENCH_HOME", "WORKBENCH_SOURCE"):
+            patch.delenv(name, raising=False)
+        return [
+            run_report(path, SMALL if path.stem.startswith("01") else {}, folder / "reports") for path in [*ALL, *ALL]
+        ]
+
+
+def test_the_notebooks_run_in_order_and_again(reports):
+    for report in reports:
+        assert report.record.failed_cell is None, (report.record.name, report.record.failed_cell)
+    index = reports[0].folder.parents[1].joinpath("index.html").read_text()
     assert all(f"{report.record.name}/{report.record.run}/report.html" in index for report in reports)
     frequency = next(report for report in reports if report.record.name.startswith("03"))
     assert frequency.html.read_text().count('<img src="data:image/svg+xml') == 7  # each chart once, not twice
+
+
+def test_what_a_report_shows_is_in_its_files(reports):
+    for report in reports:
+        page = BeautifulSoup(report.html.read_text(), "html.parser")
+        links = {link["href"] for link in page.select("main .taken a")}
+        kept = {file.path for file in report.record.files if file.path.startswith(("tables/", "figures/"))}
+        assert links == {path for path in kept if "-narrow" not in path}, report.record.name
+        assert "could not be written" not in page.get_text()
+        for table in page.select("div.table"):
+            file = table.select_one('a[href$=".parquet"]')["href"]
+            assert len(table.select("tbody tr")) == len(pd.read_parquet(report.folder / file)), file
+
+
+@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (PHONE, True)], ids=["wide light", "phone dark"])
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_in_a_browser_nothing_of_a_page_is_wrong_cut_or_barred(reports, browser, path, width, dark):
+    report = next(each for each in reversed(reports) if each.record.name == path.stem)
+    with visiting(browser, report.html, width=width, dark=dark) as visit:
+        assert not visit.problems
+        assert not visit.cut()
+        assert not visit.violations()
+        assert visit.page.locator("h1").inner_text() == report.record.title
+        broken = "images => images.filter(image => !image.complete || !image.naturalWidth).length"
+        assert visit.page.locator("img").evaluate_all(broken) == 0
+
+
+def test_on_paper_nothing_of_a_page_is_cut(reports, browser, tmp_path):
+    report = next(each for each in reversed(reports) if each.record.name == "02_latest_state")
+    with visiting(browser, report.html) as visit:
+        text = printed(visit.page, tmp_path / "page.pdf")
+        heads = visit.page.locator("main h2").all_inner_texts()
+        tables = visit.page.locator("div.table")
+        named = [
+            tables.nth(at).locator("tbody tr").first.locator("th, td").first.text_content()
+            for at in range(tables.count())
+        ]
+    assert len(heads) > 2
+    for heading in heads:
+        assert heading in text
+    assert all(name in text for name in named)
+    assert re.search(r"Not printed: \d+ of \d+ columns", text)
+    assert not re.search(r"(?m)^(\s*\S\s*\n){4}", text)  # a column of one letter
+    assert "Search" not in text
 
 
 @pytest.mark.parametrize(
