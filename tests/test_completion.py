@@ -72,8 +72,9 @@ def test_names_are_offered_that_are_there(line, names):
 
 def test_parameters_of_a_notebook_and_reports_of_a_suite_are_offered(home):
     assert "table=" in offered("report run 03_change_frequency -p ")
-    (home / "reports.toml").write_text('[report.nightly]\nnotebook = "03_change_frequency"\n')
-    assert offered("report run night") == ["nightly"]
+    (home / "reports.toml").write_text('[reports.nightly]\nnotebook = "03_change_frequency"\ntables = ["persons"]\n')
+    assert offered("report run night") == ["nightly", "nightly-persons"]
+    assert "every=" in offered("report run nightly-persons -p ")
 
 
 def test_every_table_and_file_that_a_verb_takes_is_completed():

@@ -104,7 +104,8 @@ def questions(ctx: click.Context, incomplete: str) -> Iterable[str]:
 def parameters(ctx: click.Context, incomplete: str) -> Iterable[str]:
     """Offer the parameters of the question, or of the notebook, for a value to be written behind."""
     if names := _given(ctx, "names"):
-        return [f"{name}=" for each in names for name in _declared(each)]
+        suite = _suite()
+        return [f"{name}=" for each in names for name in _declared(suite.get(each, each))]
     question = _question(ctx)
     command = ctx.find_root().command
     verb = command.commands.get(question) if isinstance(command, click.Group) else None
@@ -121,9 +122,7 @@ def parameters(ctx: click.Context, incomplete: str) -> Iterable[str]:
 def notebooks(ctx: click.Context, incomplete: str) -> Iterable[str]:
     """Offer the notebooks here and those that come with the package, and the reports of the suite."""
     named = {file.stem for folder in _notebook_folders() for file in folder.glob("*.ipynb")}
-    with suppress(OSError, ValueError, AttributeError):
-        named |= set(tomllib.loads(Path("reports.toml").read_text("utf-8")).get("report", {}))
-    return [*sorted(named), *(str(path) for path in Path().glob(f"{incomplete}*.ipynb"))]
+    return [*sorted(named | _suite().keys()), *(str(path) for path in Path().glob(f"{incomplete}*.ipynb"))]
 
 
 def note(settings: Settings, result: Result) -> None:
@@ -217,6 +216,19 @@ def _question(ctx: click.Context) -> str:
 def _notebook_folders() -> list[Path]:
     package = Path(__file__).parents[1]
     return [Path("notebooks"), package / "notebooks", package.parent / "notebooks"]
+
+
+def _suite() -> dict[str, str]:
+    """Return the notebooks of the suite here, by the names of its reports and of their runs."""
+    with suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
+        content = tomllib.loads(Path("reports.toml").read_text("utf-8"))
+        tables = content.get("defaults", {}).get("tables", [])
+        return {
+            run: each["notebook"]
+            for name, each in content["reports"].items()
+            for run in (name, *(f"{name}-{table}" for table in each.get("tables", tables)))
+        }
+    return {}
 
 
 def _declared(notebook: str) -> list[str]:
