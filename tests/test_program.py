@@ -183,6 +183,19 @@ def test_the_program_knows_the_signals_before_it_imports_what_takes_seconds():
 
 
 @pytest.mark.process
+def test_to_read_a_notebook_builds_no_grammar_of_addresses():
+    """Which takes two seconds where JupyterLab has installed it, and jsonschema imports it."""
+    show = (
+        "import sys; from workbench.__main__ import main\n"
+        "sys.argv = ['workbench', 'report', 'describe', '02_latest_state']\n"
+        "try: main()\n"
+        "finally: print({'jsonschema', 'lark'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", show], cwd=HERE, capture_output=True, text=True)
+    assert told.stdout.splitlines()[-1] == "{'jsonschema'}", told.stderr
+
+
+@pytest.mark.process
 @pytest.mark.parametrize("verb", ["tables", "latest persons", "latest persons --json", "config"])
 def test_closed_and_broken_streams_end_without_a_traceback(home, verb):
     for shell, code in ((">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), ("> /dev/full", 1), ("| true", 0)):
