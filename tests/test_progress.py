@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import pty
 import re
+import struct
+import subprocess
 import sys
+import termios
+import time
+from pathlib import Path
 
 import pytest
 
-from workbench.progress import reading
+from tests.helpers.logs import chain, micros, write_log
+from workbench.progress import reading, working
 
 
 class Terminal(io.StringIO):
@@ -79,3 +88,116 @@ def test_a_name_does_not_act_on_the_terminal(streams):
         bar.update(0, 0, 0)
     assert "\x1b" not in terminal.getvalue()
     assert "\\x1b[31mred" in terminal.getvalue()
+
+
+# --- whatever takes longer than a second
+
+
+def screen(written: str) -> list[str]:
+    """The lines that a terminal shows after what was written to it."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[\d;?]*[A-Za-z]|.", written, re.DOTALL):
+        if part == "\r":
+            column = 0
+        elif part == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row == len(lines))
+        elif part == "\x1b[A":
+            row -= 1
+        elif not part.startswith("\x1b"):
+            lines[row] = f"{lines[row][:column]:{column}}{part}{lines[row][column + 1 :]}"
+            column += 1
+    return [line.rstrip() for line in lines]
+
+
+def until(terminal: Terminal, text: str) -> None:
+    for _ in range(400):
+        if text in terminal.getvalue():
+            return
+        time.sleep(0.01)
+    pytest.fail(f"{text!r} is not shown: {terminal.getvalue()!r}")
+
+
+def test_what_is_being_done_is_shown_on_a_terminal_and_is_gone_afterwards(streams):
+    terminal, out = streams(terminal=True)
+    with working("latest_state \x1b[31m", after=0, every=0.01):
+        until(terminal, "latest_state \\x1b[31m · 00:0")
+    assert screen(terminal.getvalue()) == [""]
+    assert out.getvalue() == ""
+
+
+def test_a_bar_that_tells_how_far_it_is_is_shown_in_its_place(streams):
+    terminal, _ = streams(terminal=True)
+    with working("latest_state", after=0, every=0.01):
+        until(terminal, "latest_state")
+        with reading("persons", 1, 10, after=0) as bar:
+            bar.update(1, 5, 5)
+            for _ in range(400):
+                shown = "".join(screen(terminal.getvalue()))
+                if "reading persons" in shown and "latest_state" not in shown:
+                    break
+                time.sleep(0.01)
+            else:
+                pytest.fail(f"both are shown: {shown}")
+    assert "".join(screen(terminal.getvalue())) == ""
+
+
+def test_it_is_gone_after_an_error_too_and_nowhere_but_on_a_terminal(streams):
+    terminal, _ = streams(terminal=True)
+
+    def stopped():
+        until(terminal, "apply")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), working("apply", after=0, every=0.01):
+        stopped()
+    assert screen(terminal.getvalue()) == [""]
+    piped, out = streams(terminal=False)
+    with working("apply", after=0, every=0.01):
+        time.sleep(0.05)
+    assert piped.getvalue() + out.getvalue() == ""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("method", "verb", "said"),
+    [
+        ("ask", "latest_state things --source log", "latest_state things · 00:01"),
+        ("tables", "tables --source log", "tables · 00:01"),
+        ("check", "check", "check · 00:01"),
+        ("generate", "generate persons --items 5 --changes 20", "generate · 00:01"),
+    ],
+)
+def test_every_verb_that_takes_longer_than_a_second_says_so_on_stderr(tmp_path, method, verb, said):
+    key = {"pk": {"S": "x"}}
+    write_log(tmp_path / "log", chain(key, [(micros("2026-01-01T12:00:00"), key)]))
+    code = (
+        "import sys, time\nfrom workbench.workbench import Workbench\nfrom workbench.cli import main\n"
+        f"real = Workbench.{method}\n"
+        f"Workbench.{method} = lambda *a, **k: (time.sleep(2.2), real(*a, **k))[1]\n"
+        f"main({verb.split()!r}, prog_name='workbench')"
+    )
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    ran = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "COLUMNS": "120"},
+    )
+    os.close(theirs)
+    shown, answer = b"", b""
+    try:
+        while chunk := os.read(ours, 65_536):
+            shown += chunk
+    except OSError:  # the terminal's other end is closed
+        pass
+    finally:
+        os.close(ours)
+        answer = ran.communicate()[0]
+    assert ran.returncode == 0, shown
+    assert said in shown.decode()
+    assert answer
+    left = [line for line in screen(shown.decode().replace("\r\n", "\n")) if line]
+    assert [line for line in left if not re.match(r"1 row from|.*warn", line)] == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,13 +23,13 @@ def tqdm_options(*, show: bool = True) -> dict[str, Any]:
     """
     terminal = sys.stderr.isatty()
     watched = terminal or (in_notebook() and not os.environ.get("TQDM_DISABLE"))
-    return {"file": sys.stderr if terminal else sys.stdout, "disable": not (show and watched)}
+    return {"file": sys.stderr if terminal else sys.stdout, "disable": not (show and watched), "leave": False}
 
 
 @contextmanager
 def progress(name: str) -> Iterator[Callable[[str], None]]:
     """Show how far something is, with the time it has taken, while the block runs."""
-    with tqdm(desc=name, bar_format="{desc} · {elapsed}", leave=False, **tqdm_options()) as bar:
+    with tqdm(desc=name, bar_format="{desc} · {elapsed}", **tqdm_options()) as bar:
         yield lambda text: bar.set_description_str(f"{name}: {text}")
 
 
@@ -83,6 +85,54 @@ def reading(name: str, objects: int, size: int, *, after: float = 1.0) -> Iterat
     (10, 50000)
     """
     layout = "{desc}: {percentage:3.0f} %{postfix}, {remaining} left"
-    options = tqdm_options() | {"bar_format": layout, "leave": False, "delay": after, "dynamic_ncols": True}
+    options = tqdm_options() | {"bar_format": layout, "delay": after, "dynamic_ncols": True}
     with tqdm(desc=f"reading {plain(name)}", total=max(size, 1), **options) as bar:
         yield Reading(bar, objects)
+
+
+@contextmanager
+def working(name: str, *, after: float = 1.0, every: float = 0.25) -> Iterator[None]:
+    """Show on a terminal what is being done and for how long, while the block runs; then it is gone.
+
+    Where a bar of its own tells how far something is, that is shown instead.
+
+    Parameters
+    ----------
+    name
+        What is done.
+    after
+        Seconds until something is shown: what is over soon shows nothing.
+    every
+        Seconds from one look to the next.
+    """
+    options = tqdm_options()
+    if options["disable"] or not sys.stderr.isatty():
+        yield
+        return
+    began, done = time.time(), threading.Event()
+
+    def watch() -> None:
+        bar: tqdm[Any] | None = None
+        wait = after
+        while not done.wait(wait):
+            wait = every
+            others = any(each is not bar for each in list(getattr(tqdm, "_instances", ())))
+            if bar is not None and others:
+                bar.close()
+                bar = None
+            elif bar is not None:
+                bar.refresh()
+            elif not others:
+                bar = tqdm(desc=plain(name), bar_format="{desc} · {elapsed}", **options)
+                bar.start_t = began
+                bar.refresh()
+        if bar is not None:
+            bar.close()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()

@@ -8,7 +8,8 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,11 +83,12 @@ def show(ask: Callable[[Workbench], Result], options: Mapping[str, Any]) -> Resu
         out = None
     if out is not None:  # refuse what could not be written before the question is asked, which may take long
         writers.destination(out, form, overwrite=options["overwrite"], sidecar=True, session=wb.session)
-    answered = ask(wb)
-    completing.note(wb.settings, answered)
-    result = answered.select(**chosen) if chosen else answered
+    with busy():
+        answered = ask(wb)
+        completing.note(wb.settings, answered)
+        result = answered.select(**chosen) if chosen else answered
     if out is not None:
-        with warnings.catch_warnings(record=True) as warned:
+        with warnings.catch_warnings(record=True) as warned, busy(f"writing {out}"):
             warnings.simplefilter("always", UserWarning)
             result.write(out, form, **options)
         for note in warned:
@@ -106,12 +108,23 @@ def show(ask: Callable[[Workbench], Result], options: Mapping[str, Any]) -> Resu
     return answered
 
 
+@contextmanager
+def busy(name: str = "") -> Iterator[None]:
+    """Show on a terminal what a verb is doing, and for how long, while the block runs: nothing is printed in it."""
+    from workbench.progress import working  # tqdm, which completion does without
+
+    context = click.get_current_context()
+    with working(name or f"{context.info_name} {context.params.get('table') or ''}".strip()):
+        yield
+
+
 def print_as(result: Result, kind: str, **options: Any) -> None:
     """Print all rows of an answer as a file of that kind has them; on a terminal what would act is escaped."""
     if kind in ("parquet", "xlsx") and sys.stdout.isatty():
         raise click.UsageError(f"{kind} is not for a terminal: give --out FILE, or hand it on by a pipe")
     with tempfile.TemporaryDirectory() as folder:
-        file = result.write(Path(folder, "answer"), kind, **{**options, "overwrite": True})
+        with busy():
+            file = result.write(Path(folder, "answer"), kind, **{**options, "overwrite": True})
         if kind in ("json", "jsonl"):
             print_json_text(Path(file).read_text("utf-8").removesuffix("\n"))
         elif sys.stdout.isatty():

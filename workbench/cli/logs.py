@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.cli import completing
-from workbench.cli.asking import open_workbench, print_json, print_table, say_applied
+from workbench.cli.asking import busy, open_workbench, print_json, print_table, say_applied
 from workbench.cli.options import as_json, log_options, mask_options, window_options
 from workbench.cli.program import LOGS, SETUP, main, say
 from workbench.exit_codes import DISAGREES, ERROR
@@ -51,7 +51,8 @@ def check(table: str | None, out: str | None, overwrite: bool, as_json: bool, **
             raise click.UsageError(f"aws-smoke {said}: look at it, and say --yes")
         say(f"This {said}.", err=True)
         how["yes"] = click.confirm("Write it?", abort=True, err=True)
-    findings = wb.check(table, **how)
+    with busy():
+        findings = wb.check(table, **how)
     if out is not None:
         writers.write(findings, out, overwrite=overwrite, session=wb.session)
     print_table(findings, as_json)
@@ -87,7 +88,8 @@ def tables(as_json: bool, **where: Any) -> None:
     Example: workbench tables --source ~/synced-bucket/data
     """
     wb = open_workbench(**where)
-    df = wb.tables()
+    with busy():
+        df = wb.tables()
     completing.note_tables(wb.settings, map(str, df["table"]))
     unknown = [] if as_json else [name for name in ("aws_region", "account_id") if df[name].isna().all()]
     print_table(df.drop(columns=unknown), as_json)
@@ -122,7 +124,8 @@ def generate(dataset: str, as_json: bool, **options: Any) -> None:
     \b
     Example: workbench generate persons --items 2000 --changes 20000 --seed 7 --replace
     """
-    generated = open_workbench().generate(dataset, **options)
+    with busy():
+        generated = open_workbench().generate(dataset, **options)
     say(json.dumps(vars(generated)) if as_json else generated)
 
 
@@ -136,7 +139,8 @@ def checkpoint(table: str, keep: int, as_json: bool, **where: Any) -> None:
     \b
     Example: workbench checkpoint persons
     """
-    checkpoint = open_workbench(**where).checkpoint(table, keep=keep)
+    with busy():
+        checkpoint = open_workbench(**where).checkpoint(table, keep=keep)
     about = {
         "table": checkpoint.table,
         "since": checkpoint.since.isoformat(),
@@ -160,7 +164,8 @@ def compact(table: str, again: bool, archive: bool, as_json: bool, **where: Any)
     \b
     Example: workbench compact persons
     """
-    made = open_workbench(**where).compact(table, again=again, archive=archive)
+    with busy():
+        made = open_workbench(**where).compact(table, again=again, archive=archive)
     if as_json or len(made):
         print_table(made, as_json)
     if not as_json:
@@ -203,18 +208,19 @@ def replay(
     \b
     Example: workbench replay persons --to-table persons_then --as-of -2d
     """
-    applied = open_workbench(**where).replay(
-        table,
-        to_table,
-        as_of=as_of,
-        start=start,
-        end=end,
-        rate=rate,
-        limit=limit,
-        why=why,
-        out=out,
-        journal=journal,
-    )
+    with busy():
+        applied = open_workbench(**where).replay(
+            table,
+            to_table,
+            as_of=as_of,
+            start=start,
+            end=end,
+            rate=rate,
+            limit=limit,
+            why=why,
+            out=out,
+            journal=journal,
+        )
     say_applied(applied, as_json)
 
 
@@ -236,7 +242,8 @@ def export_db(path: str, tables: tuple[str, ...], overwrite: bool, as_json: bool
     \b
     Example: workbench export_db shop.duckdb --tables persons --overwrite
     """
-    written = open_workbench(**where).export_db(path, tables=tables or None, overwrite=overwrite)
+    with busy():
+        written = open_workbench(**where).export_db(path, tables=tables or None, overwrite=overwrite)
     if as_json:
         say(json.dumps({"file": str(written), "bytes": written.stat().st_size}))
     else:
@@ -253,7 +260,9 @@ def store(ctx: click.Context, /, as_json: bool) -> None:
     Example: workbench store
     """
     if ctx.invoked_subcommand is None:
-        _print_stored(open_workbench().store(), as_json)
+        with busy():
+            stored = open_workbench().store()
+        _print_stored(stored, as_json)
 
 
 @store.command()
@@ -264,7 +273,8 @@ def verify(as_json: bool) -> None:
     \b
     Example: workbench store verify
     """
-    stored = open_workbench().store(verify=True)
+    with busy():
+        stored = open_workbench().store(verify=True)
     _print_stored(stored, as_json)
     if stored["damaged"].any():
         sys.exit(DISAGREES)
@@ -279,7 +289,8 @@ def clear(source: str | None, as_json: bool) -> None:
     \b
     Example: workbench store clear
     """
-    cleared = open_workbench().store(clear=True if source is None else source)
+    with busy():
+        cleared = open_workbench().store(clear=True if source is None else source)
     if as_json:
         print_table(cleared, as_json)
         return
@@ -318,7 +329,9 @@ def start(table: str, to: str) -> None:
     \b
     Example: workbench baseline start persons --to exports
     """
-    say(open_workbench().export_baseline(table, to))
+    with busy():
+        made = open_workbench().export_baseline(table, to)
+    say(made)
 
 
 @baseline.command()
@@ -330,7 +343,9 @@ def status(table: str, as_json: bool) -> None:
     \b
     Example: workbench baseline status persons
     """
-    print_table(open_workbench().export_status(table), as_json)
+    with busy():
+        df = open_workbench().export_status(table)
+    print_table(df, as_json)
 
 
 @main.group()
@@ -354,7 +369,9 @@ def create(name: str, location: str, first_year: int | None) -> None:
     \b
     Example: workbench table create persons s3://my-bucket/data/persons/
     """
-    say(open_workbench().create_table(name, location, first_year=first_year))
+    with busy():
+        made = open_workbench().create_table(name, location, first_year=first_year)
+    say(made)
 
 
 @table.command()
@@ -365,7 +382,9 @@ def show(name: str) -> None:
     \b
     Example: workbench table show persons
     """
-    say(open_workbench().table_ddl(name))
+    with busy():
+        made = open_workbench().table_ddl(name)
+    say(made)
 
 
 @main.group()
@@ -388,7 +407,9 @@ def create_view(table: str, replace: bool, as_json: bool, **where: Any) -> None:
     \b
     Example: workbench view create persons
     """
-    print_table(open_workbench(**where).create_views(table, replace=replace), as_json)
+    with busy():
+        df = open_workbench(**where).create_views(table, replace=replace)
+    print_table(df, as_json)
 
 
 @view.command(name="list")
@@ -400,7 +421,9 @@ def list_views(table: str | None, as_json: bool) -> None:
     \b
     Example: workbench view list
     """
-    print_table(open_workbench().views(table), as_json)
+    with busy():
+        df = open_workbench().views(table)
+    print_table(df, as_json)
 
 
 @view.command(name="drop")
@@ -412,7 +435,9 @@ def drop_view(table: str, as_json: bool) -> None:
     \b
     Example: workbench view drop persons
     """
-    print_table(open_workbench().drop_views(table), as_json)
+    with busy():
+        df = open_workbench().drop_views(table)
+    print_table(df, as_json)
 
 
 @view.command(name="show")
@@ -425,7 +450,8 @@ def show_view(table: str, as_json: bool, **where: Any) -> None:
     \b
     Example: workbench view show persons
     """
-    statements = open_workbench(**where).view_ddl(table)
+    with busy():
+        statements = open_workbench(**where).view_ddl(table)
     say(json.dumps(statements) if as_json else statements)
 
 

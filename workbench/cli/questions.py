@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from workbench.cli import completing
-from workbench.cli.asking import answer, items, open_workbench, pairs, parameters_of, show
+from workbench.cli.asking import answer, busy, items, open_workbench, pairs, parameters_of, show
 from workbench.cli.options import SETTINGS, answer_options, item_options, parameters, result_options, window_options
 from workbench.cli.program import QUESTIONS, main, say
 from workbench.errors import did_you_mean
@@ -444,7 +444,9 @@ def query(
         raise click.BadParameter(f"it is no text in UTF-8 (at byte {error.start})", param_hint="--file") from None
     given = {name: Written(value) for name, value in pairs(parameters).items()}
     if estimate:
-        say(open_workbench(**{name: options[name] for name in SETTINGS}).estimate_query(text, **given))
+        with busy("estimate"):
+            estimated = open_workbench(**{name: options[name] for name in SETTINGS}).estimate_query(text, **given)
+        say(estimated)
     else:
         show(lambda wb: wb.query(text, **given), options)
 
@@ -539,4 +541,6 @@ def sql(question: str, table: str, parameters: tuple[str, ...], estimate: bool) 
     Example: workbench sql latest_state persons -p as_of=-2d
     """
     wb = open_workbench()
-    say((wb.estimate if estimate else wb.sql)(question, table, **pairs(parameters)))
+    with busy():
+        text = (wb.estimate if estimate else wb.sql)(question, table, **pairs(parameters))
+    say(text)

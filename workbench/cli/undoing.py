@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from workbench.cli import completing
-from workbench.cli.asking import items, open_workbench, print_json_text, say_applied, show, with_age
+from workbench.cli.asking import busy, items, open_workbench, print_json_text, say_applied, show, with_age
 from workbench.cli.options import (
     SETTINGS,
     as_json,
@@ -147,7 +147,8 @@ def undo(table: str, plan: str | None, form: str, key: tuple[str, ...], prefix: 
     if out is None or kind not in (".jsonl", *_PAGE):
         show(lambda wb: wb.undo(table, **asked), {**settings, **written, "out": out, "as_json": as_json})
         return
-    planned = open_workbench(**settings).undo(table, **asked)
+    with busy():
+        planned = open_workbench(**settings).undo(table, **asked)
     if as_json:
         print_json_text(planned.as_json)
     else:
@@ -227,7 +228,9 @@ def applied(opened: Callable[[], Workbench], plan: str, how: Mapping[str, Any], 
         say(said, err=True)
         click.confirm("Write it?", abort=True, err=True)
         how = {**how, "sha": how["sha"] or seen}  # it may have been written anew while they thought about it
-    say_applied(wb.apply(plan, **{**how, "max_changed": share(how["max_changed"]), "yes": True}), as_json)
+    with busy():
+        made = wb.apply(plan, **{**how, "max_changed": share(how["max_changed"]), "yes": True})
+    say_applied(made, as_json)
 
 
 def share(text: str | None) -> float | None:

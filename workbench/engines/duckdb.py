@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 import time
 import weakref
@@ -725,7 +724,7 @@ class DuckDBEngine(Engine):
             except duckdb.Error as error:
                 raise QueryError(f"DuckDB does not start: {str(error).splitlines()[0]}") from error
             con.execute("set TimeZone = 'UTC'")
-            show_bar(con, bool(sys.stdout and sys.stdout.isatty()))  # else drawn into a pipe too
+            show_bar(con, False)  # which is drawn among the answer, and stays
             register_functions(con)
             self._connection = con
             weakref.finalize(self, con.close)  # else DuckDB's binding complains at the end of the process
