@@ -11,15 +11,16 @@ import pandas as pd
 import pytest
 
 from workbench.errors import ParameterError, ReportError
+from workbench.questions.answers_noted import REPORT
 from workbench.reports import headlines
-from workbench.reports.headline import FOLDER, difference, noted
+from workbench.reports.headline import FILE, difference, noted
 from workbench.reports.record import Headline
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Of a run."""
-    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(REPORT, str(tmp_path))
     return tmp_path
 
 
@@ -93,8 +94,15 @@ def test_a_report_notes_them_in_their_order_and_refuses_a_name_twice(folder, cap
     assert capsys.readouterr().out.splitlines()[:2] == ["   5  late changes", "50 %  deletes"]
 
 
+def test_a_line_that_is_half_there_is_passed_over(folder):
+    headlines(changes=5, deletes=0.5)
+    with (folder / FILE).open("ab") as file:
+        file.write('{"name":"ä'.encode()[:-1])
+    assert [each.name for each in noted(folder)] == ["changes", "deletes"]
+
+
 def test_outside_of_a_report_they_are_shown_as_often_as_they_are_asked_for(monkeypatch, capsys):
-    monkeypatch.delenv(FOLDER, raising=False)
+    monkeypatch.delenv(REPORT, raising=False)
     headlines(n=1)
     headlines(n=1)
     assert capsys.readouterr().out == "1  n\n1  n\n"

@@ -172,6 +172,14 @@ def test_files_that_cannot_be_written_fail_no_cell_and_are_told(kernel, tmp_path
     assert str(BIG[0]) in soup.get_text()
 
 
+def test_a_table_that_is_half_there_is_left_out_and_the_others_are_taken(kernel, tmp_path):
+    kernel.format(VALUES)
+    kernel.format(VALUES[["pk"]])
+    half = tmp_path / "shown" / "01.json"
+    half.write_bytes(half.read_bytes()[:150])
+    assert list(capture.taken(tmp_path)) == ["tables/02"]
+
+
 def test_a_page_holds_a_part_of_a_large_table_and_says_where_the_rest_is(kernel, tmp_path):
     df = pd.DataFrame({"n": range(MOST_ROWS + 2)})
     soup = BeautifulSoup(shown(kernel, tmp_path, df), "html.parser")

@@ -9,12 +9,14 @@ import os
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 REPORT = "_WORKBENCH_REPORT"
 """Of the environment: the folder that a report is made in; no setting, so that nobody sets it."""
 _FILE = "answers.jsonl"
+Note = TypeVar("Note", bound=BaseModel)
 
 
 class NotedAnswer(BaseModel):
@@ -55,25 +57,39 @@ def note(answer: NotedAnswer) -> None:
     OSError
         Where it cannot be written, as on a full disk: a report must not tell of less than it was made of.
     """
-    if folder := os.environ.get(REPORT):
-        with open(Path(folder, _FILE), "a", encoding="utf-8") as notes:
-            notes.write(answer.model_dump_json(exclude_defaults=True) + "\n")  # one write: kernels may have threads
+    add_notes(_FILE, [answer])
 
 
 def noted(folder: Path) -> list[NotedAnswer]:
-    """Return what was noted in a report's folder; not the line in the writing of which its kernel was killed.
+    """Return what was noted in a report's folder.
 
     >>> noted(Path("no-such-folder"))
     []
     """
-    path = folder / _FILE
-    answers = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    return read_notes(folder / _FILE, NotedAnswer)
+
+
+def add_notes(name: str, notes: Iterable[BaseModel]) -> None:
+    """Add notes to a file in the folder of the report that is made, a line each; without a report, do nothing."""
+    if folder := os.environ.get(REPORT):
+        lines = "".join(each.model_dump_json(exclude_defaults=True) + "\n" for each in notes)
+        with open(Path(folder, name), "a", encoding="utf-8") as file:
+            file.write(lines)  # one write: kernels may have threads
+
+
+def read_notes(file: Path, kind: type[Note]) -> list[Note]:
+    """Return the notes of a kind in a file; not a line that is half there, for a full disk or the kernel's end.
+
+    >>> read_notes(Path("no-such-folder", "answers.jsonl"), NotedAnswer)
+    []
+    """
+    notes = []
+    for line in file.read_bytes().split(b"\n") if file.exists() else []:  # text may hold other ends of lines
         try:
-            answers.append(NotedAnswer.model_validate_json(line))
+            notes.append(kind.model_validate_json(line))
         except ValidationError:
             continue
-    return answers
+    return notes
 
 
 def newest(instants: Iterable[datetime | None]) -> datetime | None:

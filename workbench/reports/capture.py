@@ -13,6 +13,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -181,7 +182,10 @@ def taken(folder: Path) -> dict[str, ShownTable]:
     from workbench.reports.tables import ShownTable
 
     shown = sorted((folder / SHOWN).glob("*.json"))
-    tables = {f"{TABLES}/{path.stem}": ShownTable.from_json(path.read_text(encoding="utf-8")) for path in shown}
+    tables = {}
+    for path in shown:
+        with suppress(ValueError):  # of one that is half there, since the disk was full or the kernel was killed
+            tables[f"{TABLES}/{path.stem}"] = ShownTable.from_json(path.read_text(encoding="utf-8"))
     shutil.rmtree(folder / SHOWN, ignore_errors=True)
     for part in folder.glob(f"{TABLES}/{paths.UNFINISHED}"):  # of a kernel that was killed
         part.unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import sysconfig
@@ -75,7 +74,7 @@ def execute(
                 engine_name=engine,
                 progress_bar=progress,
                 execution_timeout=timeout,
-                extra_arguments=["--log-level=CRITICAL", *_extensions()],
+                extra_arguments=["--log-level=CRITICAL", f"--ext={_CAPTURE}"],  # which takes down what cells show
             )
         except PapermillExecutionError:
             status = Status.FAILED
@@ -126,11 +125,6 @@ def _failed_cell(executed: NotebookNode, lost: str) -> tuple[CellFailure | None,
 
 def _failure(number: int, heading: str, error: str) -> CellFailure:
     return CellFailure(number=number, heading=heading, error=error)
-
-
-def _extensions() -> list[str]:
-    """Return the options by which a kernel takes down what its cells display."""
-    return [f"--ext={_CAPTURE}"] if importlib.util.find_spec(_CAPTURE) else []
 
 
 @contextmanager

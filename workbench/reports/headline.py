@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from workbench.errors import ParameterError, ReportError
+from workbench.questions.answers_noted import REPORT, add_notes, read_notes
 from workbench.reports.record import Headline
 from workbench.text import plain, words
 
-FOLDER = "_WORKBENCH_REPORT"
-"""Variable of the environment that names the folder of the run, in the kernel of a report; absent elsewhere."""
 FILE = "headlines.jsonl"
 _NAME = re.compile(r"[^\W\d]\w{0,39}")
 _SPEC = re.compile(r"(\$?)(,?(?:\.\d{1,2})?[df%]?)")
@@ -76,17 +75,14 @@ def headlines(**numbers: Number | tuple[Number, str]) -> None:
     if not numbers:
         raise ParameterError("headlines() shows numbers by their names, such as headlines(changes=1234)")
     made = [_headline(name, given) for name, given in numbers.items()]
-    if folder := os.environ.get(FOLDER):
+    if folder := os.environ.get(REPORT):
         _note(made, Path(folder))
     _show(_Shown(made))
 
 
 def noted(folder: Path) -> list[Headline]:
     """Return the headlines that a report has noted in the folder of its run, in their order."""
-    file = folder / FILE
-    if not file.exists():
-        return []
-    return [Headline.model_validate_json(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return read_notes(folder / FILE, Headline)
 
 
 def label(name: str) -> str:
@@ -177,8 +173,7 @@ def _note(made: list[Headline], folder: Path) -> None:
     there = {each.name for each in noted(folder)}
     if twice := [each.name for each in made if each.name in there]:
         raise ReportError(f"the report has a headline {twice[0]} already: each has a name of its own")
-    with Path(folder, FILE).open("a", encoding="utf-8") as file:
-        file.writelines(each.model_dump_json() + "\n" for each in made)
+    add_notes(FILE, made)
 
 
 def _show(shown: _Shown) -> None:
