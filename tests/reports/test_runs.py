@@ -155,6 +155,18 @@ def test_what_a_killed_process_left_goes_with_the_next_run_and_what_one_makes_st
     assert sorted(path.parent.name for path in runs.out.glob("*/*/run.json")) == [RUN, f"{RUN}-2"]
 
 
+def test_what_others_write_beside_runs_stays_and_what_nobody_ended_goes(runs):
+    publish(runs)
+    theirs, written, left = runs.out / "daily" / ".theirs.part", runs.out / ".0123.part", runs.out / ".4567.part"
+    theirs.mkdir()
+    written.write_text("an answer that is being written")
+    left.write_text("an index that was to be written")
+    os.utime(left, (0, 0))
+    publish(runs)
+    assert [path.exists() for path in (theirs, written, left)] == [True, True, False]
+    assert not (theirs / "held").exists()
+
+
 def test_a_record_that_cannot_be_read_is_named_and_harms_no_other(runs):
     publish(runs)
     for name, text in (("cut", '{"name": "cut'), ("foreign", "[]"), ("more", '{"version": 1, "x\\u001b[31m": 2}')):

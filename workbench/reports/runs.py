@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -39,6 +39,7 @@ _PART = ".part"
 _LOCK = ".reports.lock"
 _AT_ONCE = 16  # records that are read from S3
 _TRIES = 50  # that others may have written the index before
+_STALE = timedelta(days=1)  # after which a file that was to become another is nobody's any more
 
 Index = Callable[[Sequence[RunRecord], Sequence[str]], str]
 """Makes a page of all runs, and of a line on each ``run.json`` that cannot be read."""
@@ -158,7 +159,7 @@ class LocalRuns(Runs):
                 )
                 part = _part_of(folder / run)
                 part.mkdir()
-                held.callback(_discard, folder)
+                held.callback(self._discard, folder)
                 held.callback(shutil.rmtree, part, ignore_errors=True)
                 held.enter_context(locked(part / "held", f"making {run}"))
                 (part / "run").mkdir()
@@ -208,12 +209,19 @@ class LocalRuns(Runs):
             yield
 
     def _sweep(self) -> None:
-        """Remove what processes left that were killed."""
-        for part in self.out.glob(f"*/.*{_PART}"):
+        """Remove what processes left that were killed: runs, and files like the index that were to become others."""
+        for part in self.out.glob(f"*/.????-??-??T??-??-??Z*{_PART}"):
             if is_free(part / "held"):
                 shutil.rmtree(part, ignore_errors=True)
-        for part in self.out.glob(paths.UNFINISHED):  # of an index: this process alone writes one now
-            part.unlink(missing_ok=True)
+        for part in self.out.glob(paths.UNFINISHED):  # answers may be written to this folder, too, at this moment
+            with suppress(OSError):
+                if datetime.now(UTC) - datetime.fromtimestamp(part.stat().st_mtime, UTC) > _STALE:
+                    part.unlink()
+
+    def _discard(self, folder: Path) -> None:
+        """Remove the folder of a report that has no run, and in which nobody begins one now."""
+        with suppress(OSError, StoreError), self._alone():
+            folder.rmdir()
 
 
 class S3Runs(Runs):
@@ -329,12 +337,6 @@ def _part_of(folder: Path) -> Path:
 
 def _there(path: Path) -> bool:
     return os.path.lexists(path)
-
-
-def _discard(folder: Path) -> None:
-    """Remove the folder of a report that has no run."""
-    with suppress(OSError):
-        folder.rmdir()
 
 
 def _read(text: bytes, name: str, records: list[RunRecord], problems: list[str]) -> None:
