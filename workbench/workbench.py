@@ -483,7 +483,7 @@ class Workbench:
         workbench.explorer.Explorer
             It shows itself. Its ``at``, ``compare_to`` and ``where`` tell where things stand, and set that; ``state``
             and ``difference`` are frames of all there is, ``key`` the item clicked last, and ``sql`` gives the same. In
-            a report, where nobody is there to move anything, it is a picture and the first items.
+            a report, where nobody is there to move anything, it is the chart of the changes and the table of the items.
 
         Raises
         ------

@@ -212,7 +212,7 @@ def test_a_table_without_items_and_one_of_one_change_have_an_explorer(noon, tmp_
     assert len(explorer.state) == len(view(explorer)["rows"]) == len(values)
     assert view(explorer, step=1)["kind"] == "view"
     assert view(explorer, compare=NOON - 1, mode="difference")["comparison"]["counts"]["added"] == len(values)
-    assert "things" in explorer._repr_mimebundle_()["text/html"]
+    assert "things" in explorer.still()["text/html"]
     assert "\n" not in repr(explorer)
 
 
@@ -269,7 +269,7 @@ def test_a_mask_holds_in_all_that_is_seen_and_in_its_order(noon, tmp_path, how, 
         columns = range(len(explorer.facts()["columns"]))
         answers = [view(explorer, sort=column, mode=mode) for column in columns for mode in ("state", "difference")]
         answers.append(explorer.answer({"kind": "item", "item": 0}))
-        told = [*answers, explorer.facts(), explorer._repr_mimebundle_(), explorer.key, explorer.state.to_dict()]
+        told = [*answers, explorer.facts(), explorer.still(), explorer.key, explorer.state.to_dict()]
         assert "GEHEIM" not in repr([told, explorer.sql, explorer.difference.to_dict()])
         refused = view(explorer, where=f"{masked} > 'GEHEIM-b'")
         assert refused["kind"] == "error"

@@ -70,8 +70,13 @@ class Column:
         """The names that lead to it."""
         return column_path(self.name)
 
+    def numbers_of(self, value: Any) -> tuple[int, int]:
+        """Return from which number on, and before which, values are of the kind of another one, as all texts are."""
+        kind = _kind(value)
+        return (self._ends[kind - 1] if kind else 0), self._ends[kind]
+
     @cached_property
-    def ends(self) -> Sequence[int]:
+    def _ends(self) -> Sequence[int]:
         """Where the numbers of each kind of value end, in the order of `values`."""
         if self.values.dtype != object:
             kind = _kind(self.values.iloc[0]) if len(self.values) else _NUMBER

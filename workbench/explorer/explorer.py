@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -21,13 +22,15 @@ from workbench.model.times import Moment, instant
 from workbench.progress import in_notebook
 from workbench.questions.answers_noted import REPORT
 from workbench.questions.asking import Asking
-from workbench.questions.html import fragment
+from workbench.questions.html import first_rows, small_print
 from workbench.questions.result import Result
 from workbench.questions.versions import versions
 from workbench.sql.as_of import as_of_text
 from workbench.text import count, plain
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from workbench.explorer.widget import Widget
 
 PAGE = 50
@@ -36,6 +39,8 @@ BARS = 120
 """Bars of the changes behind the slider, at most."""
 _STEPS = 1_000
 """Steps of a slider, at most."""
+_SAVED = 10
+"""Items in a notebook that was saved."""
 _SHOWN_VERSIONS = 200
 """Of an item: the others are counted."""
 _SHOWN_DIFFERENCES = 30
@@ -195,11 +200,49 @@ class Explorer:
         how = "" if in_notebook() else "; it shows itself in JupyterLab, and here .state, .difference and .sql tell"
         return plain(told + how)
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._still()}
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
         if _is_live():
-            bundle |= self._widget._repr_mimebundle_()[0] | {"text/plain": repr(self)}  # type: ignore[index]
-        return bundle
+            shown = self._widget._repr_mimebundle_() or ({},)
+            display(shown[0] | self.still(), raw=True)  # type: ignore[no-untyped-call]
+            return
+        for part in (self._chart(), self._items()):
+            display(part)  # type: ignore[no-untyped-call]
+        if self._compare_to is not None:
+            print(self._compared())
+
+    def still(self) -> dict[str, str]:
+        """Return what is shown where nothing can be moved, as in a notebook that was saved: the first items."""
+        text = self._sentence() + (f"; {self._compared()}" if self._compare_to is not None else "")
+        table = first_rows(self._states.frame(self._rows(self._at)[:_SAVED]), _SAVED)
+        told = small_print(f"{self.table}: {text}") + table + small_print(f"{self.python} · {self._answer.summary}")
+        return {"text/plain": repr(self), "text/html": told}
+
+    def _items(self) -> Result:
+        """Return the items at the handle as the answer that `Workbench.latest_state` gives, for a page to keep."""
+        df = self.state
+        asked = {"question": "latest_state", "table": self.table, "as_of": self.at, "where": self._where}
+        given = {name: value for name, value in asked.items() if value is not None}
+        return replace(self._answer, df=df, sql=self.sql, stats=replace(self._answer.stats, rows=len(df)), asked=given)
+
+    def _chart(self) -> Axes:
+        """Draw the changes, and where the handles stand."""
+        from matplotlib.dates import date2num
+
+        from workbench import charts
+
+        edges = self._edges
+        counts = pd.DataFrame(
+            {"bucket": pd.to_datetime(edges[:-1], unit="us", utc=True), **self._states.frequency(edges)}
+        )
+        counts["removes"] += counts["ttl_removes"]  # of which those are
+        counts["changes"] = counts[["inserts", "modifies", "removes"]].sum(axis="columns")
+        ax = charts.change_frequency(counts, subject=self.table)
+        for at, style in ((self._at, "-"), (self._compare_to, "--")):
+            if at is not None and ax.get_xlim()[0] <= (place := date2num(moment_of(at))) <= ax.get_xlim()[1]:  # type: ignore[no-untyped-call]
+                ax.axvline(place, color="#262b33", linestyle=style, linewidth=1.5)
+        return ax
 
     @cached_property
     def _widget(self) -> Widget:
@@ -210,21 +253,6 @@ class Explorer:
     def _moved(self) -> None:
         if "_widget" in self.__dict__:
             self._widget.send({"kind": "moved", **self._stand()})
-
-    def _still(self) -> str:
-        """Return what a page shows, on which nothing can be moved: the changes, and the first items at the handle."""
-        page = self._view({"limit": 10})
-        return fragment(
-            "explorer",
-            facts=self.facts(),
-            sentence=self._sentence(),
-            compared=self._compared() if self._compare_to is not None else None,
-            at=self._at,
-            compare=self._compare_to,
-            rows=page["rows"],
-            more=page["shown"] - len(page["rows"]),
-            python=self.python,
-        )
 
     def _sentence(self) -> str:
         if not len(self._states):
@@ -244,8 +272,6 @@ class Explorer:
         """Return what holds as long as the explorer is open: its columns, its span of time, the changes in it."""
         states, masked = self._states, self._masked
         first, last, step = self._span
-        width = next((each for each in _ROUND if (last - first) / each <= BARS), max(last - first, 1))
-        edges = np.arange(first, last + width, width, dtype=np.int64) if len(states) else np.empty(0, np.int64)
         names = [
             {"name": plain(each.name), "type": "masked" if each in masked else each.type, "key": at < states.keys}
             for at, each in enumerate(states.columns)
@@ -255,9 +281,9 @@ class Explorer:
             "columns": names,
             "span": [first, last],
             "step": step,
-            "bar": width,
-            "edges": edges.tolist(),
-            "changes": states.frequency(edges),
+            "bar": self._bar,
+            "edges": self._edges.tolist(),
+            "changes": states.frequency(self._edges),
             "items": states.number_of_items,
             "versions": len(states),
             "summary": plain(self._answer.summary),
@@ -421,6 +447,19 @@ class Explorer:
         first, last = int(instants[0]), int(instants[-1])
         step = next((each for each in _ROUND if (last - first) / each <= _STEPS), _ROUND[-1])
         return first - first % step, last + -last % step, step
+
+    @property
+    def _bar(self) -> int:
+        first, last, _ = self._span
+        return next((each for each in _ROUND if (last - first) / each <= BARS), max(last - first, 1))
+
+    @property
+    def _edges(self) -> Numbers:
+        """The instants between which changes are counted."""
+        first, last, _ = self._span
+        if not len(self._states):
+            return np.empty(0, np.int64)
+        return np.arange(first - first % self._bar, last + self._bar, self._bar, dtype=np.int64)
 
     def _type_of(self, path: Sequence[str | int]) -> type | None:
         found = [column for column in self._states.columns if column.path == tuple(path) and column not in self._masked]

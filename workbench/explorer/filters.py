@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import reduce
@@ -12,13 +13,13 @@ import numpy.typing as npt
 
 from workbench.errors import ParameterError
 from workbench.explorer.columns import ABSENT, Column, below, place
-from workbench.model.attribute_paths import column_name
 from workbench.model.conditions import (
     And,
     Compares,
     Condition,
     Equals,
     Leaf,
+    Like,
     Name,
     Not,
     Or,
@@ -26,6 +27,7 @@ from workbench.model.conditions import (
     holds,
     names_images,
     parse,
+    regex_of,
 )
 from workbench.model.items import typed_value
 from workbench.questions.masking import names_masked
@@ -80,6 +82,8 @@ def _leaf(leaf: Leaf, columns: Sequence[Column], rows: int) -> Holds:
         return np.full(rows, holds(leaf, {}, None))
     if len(read) == 1 and isinstance(leaf, Compares | Equals) and _is_of(leaf.name, read[0]):
         return _by_place(leaf, read[0])
+    if len(read) == 1 and isinstance(leaf, Like) and _is_of(leaf.name, read[0]):
+        return _of_texts(read[0], regex_of(leaf.pattern))
     numbers, different = _combinations(read, rows)
     held = [holds(leaf, _image(read, values), None) for values in different]
     return np.array(held, dtype=bool)[numbers]
@@ -100,14 +104,21 @@ def _by_place(leaf: Compares | Equals, column: Column) -> Holds:
     if isinstance(leaf, Equals):
         numbers = [at(value, bisect_left) for value in leaf.values if at(value, bisect_left) < at(value, bisect_right)]
         return np.isin(codes, numbers)
-    kind = place(leaf.value)[0]
-    first, last = column.ends[kind - 1] if kind else 0, column.ends[kind]
+    first, last = column.numbers_of(leaf.value)
     if "<" in leaf.operator:
         last = at(leaf.value, bisect_right if "=" in leaf.operator else bisect_left)
     else:
         first = at(leaf.value, bisect_left if "=" in leaf.operator else bisect_right)
     held: Holds = (codes >= first) & (codes < last)
     return held
+
+
+def _of_texts(column: Column, pattern: re.Pattern[str]) -> Holds:
+    first, last = column.numbers_of("")
+    held = np.zeros(len(column.values) + 1, bool)  # the last one is of ABSENT
+    held[first:last] = [pattern.fullmatch(text) is not None for text in column.values.iloc[first:last].tolist()]
+    found: Holds = held[column.codes]
+    return found
 
 
 def _combinations(columns: Sequence[Column], rows: int) -> tuple[npt.NDArray[np.intp], list[tuple[int, ...]]]:
@@ -133,18 +144,3 @@ def _image(columns: Sequence[Column], codes: Sequence[int]) -> dict[str, Any]:
             inner = inner.setdefault(name, {"M": {}})["M"]
         inner[column.path[-1]] = typed_value(column.values.iloc[code])
     return image
-
-
-def quoted(path: Sequence[str | int]) -> str:
-    """Write a path as conditions take it, whatever its names are.
-
-    >>> quoted(("first.name",)), quoted(("not",)), quoted(("phones", 0))
-    ('"first.name"', '"not"', 'phones[0]')
-    """
-    text = column_name(path)
-    try:
-        parse(f"{text} is absent")
-    except ParameterError:
-        text = "".join(f"[{step}]" if isinstance(step, int) else '."' + step.replace('"', '""') + '"' for step in path)
-        return text.removeprefix(".")
-    return text

@@ -38,6 +38,7 @@ texts such as ``'2026-11-20T12:00Z'`` or ``'-2d'``.
 from __future__ import annotations
 
 from workbench.model.conditions.evaluation import holds as holds
+from workbench.model.conditions.evaluation import regex_of as regex_of
 from workbench.model.conditions.grammar import parse as parse
 from workbench.model.conditions.tree import CHANGES as CHANGES
 from workbench.model.conditions.tree import COLUMN as COLUMN

@@ -73,7 +73,7 @@ def _holds(condition: Condition, images: Mapping[str, Image | None]) -> bool:
         case IsNull():
             return attribute is not None and "NULL" in attribute
         case Like(_, pattern):
-            return isinstance(text := _plain_value(attribute), str) and _regex(pattern).fullmatch(text) is not None
+            return isinstance(text := _plain_value(attribute), str) and regex_of(pattern).fullmatch(text) is not None
         case Equals(_, values):
             own = _plain_value(attribute)
             return any(type(own) is type(value) and own == value for value in values)
@@ -139,8 +139,12 @@ def _plain_value(attribute: Image | None) -> Value | None:
 
 
 @cache
-def _regex(pattern: str) -> re.Pattern[str]:
-    """Turn a pattern into a regular expression whose time grows with text times pattern, and no faster."""
+def regex_of(pattern: str) -> re.Pattern[str]:
+    """Turn a pattern of `Like` into a regular expression whose time grows with text times pattern, and no faster.
+
+    >>> bool(regex_of("A%_").fullmatch("Ann")), bool(regex_of("A!%").fullmatch("Ann"))
+    (True, False)
+    """
     pieces = [""]
     for escaped, plain in re.findall(r"!(.)|(.)", pattern, re.DOTALL):
         if plain == "%":
