@@ -222,8 +222,8 @@ class TestS3:
         assert s3.write_index(listed) == f"{s3.out}/index.html"
         kinds = {name: each["ContentType"] for name, each in self.keys(s3).items()}
         assert kinds == {
-            "index.html": "text/html",
-            f"daily/{RUN}/report.html": "text/html",
+            "index.html": "text/html; charset=utf-8",
+            f"daily/{RUN}/report.html": "text/html; charset=utf-8",
             f"daily/{RUN}/run.json": "application/json",
             f"daily/{RUN}/figures/01.png": "image/png",
             f"daily/{RUN}/notebook.ipynb": kinds[f"daily/{RUN}/notebook.ipynb"],
