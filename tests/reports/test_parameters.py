@@ -228,7 +228,7 @@ def test_a_report_runs_with_them_and_hides_what_a_mask_names(tmp_path):
     }
     report = run_report(tmp_path / "sample.ipynb", given, tmp_path / "reports", settings={"mask": ["email"]})
     assert report.record.failed_cell is None
-    assert report.record.parameters["since"] == "2026-11-01T12:00:00+00:00"
+    assert report.record.parameters["since"] == "2026-11-01T12:00:00Z"
     assert report.record.parameters["days"] == ["2026-11-05"]
     assert report.record.parameters["tables"] == "[masked]"
     written = nbformat.read(report.notebook, 4)

@@ -167,8 +167,8 @@ def as_text(value: Value) -> str:
         written = [as_text(each) for each in value]
         if all(each and each == each.strip() and not set(",[") & set(each) for each in written):
             return ",".join(written)
-        return json.dumps([each.isoformat() if isinstance(each, date) else each for each in value], ensure_ascii=False)
-    return value.isoformat() if isinstance(value, date) else str(value)
+        return json.dumps([as_text(each) if isinstance(each, date) else each for each in value], ensure_ascii=False)
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, date) else str(value)
 
 
 def texts_of(value: object) -> Iterator[str]:

@@ -35,7 +35,15 @@ from workbench.questions.masking import REDACTED, names_masked
 from workbench.reports import alerts, capture, headline, index, page
 from workbench.reports.execution import environment, execute
 from workbench.reports.notebook import last_heading, read_notebook, title_of
-from workbench.reports.parameters import Parameter, Value, coerce_all, read_parameters, texts_of, without_values
+from workbench.reports.parameters import (
+    Parameter,
+    Value,
+    as_text,
+    coerce_all,
+    read_parameters,
+    texts_of,
+    without_values,
+)
 from workbench.reports.record import Alert, CellFailure, RunFile, RunRecord, Status
 from workbench.reports.report import Report
 from workbench.reports.runs import NOTEBOOK, PAGE, RECORD, Runs, Scratch
@@ -345,7 +353,7 @@ def _recorded(value: Any) -> Any:
     """Return a value of a parameter as JSON has it."""
     if isinstance(value, list):
         return [_recorded(each) for each in value]
-    return value.isoformat() if isinstance(value, date) else value
+    return as_text(value) if isinstance(value, date) else value
 
 
 @contextmanager
