@@ -20,6 +20,7 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from workbench.reports.capture import CHART, TABLE
+from workbench.reports.headline import label
 from workbench.reports.offline import offline
 from workbench.reports.record import RunRecord, Status, Value
 from workbench.reports.runs import INDEX, NOTEBOOK
@@ -47,40 +48,33 @@ _PINNED = 24
 class Meaning:
     """What the status of a run says to a reader."""
 
-    short: str
     says: str = ""
     advice: str = ""
 
 
 MEANINGS: Mapping[Status, Meaning] = {
-    Status.COMPLETE: Meaning("complete"),
+    Status.COMPLETE: Meaning(),
     Status.EMPTY: Meaning(
-        "empty",
         "No change is in the window that was asked.",
         "Ask for another window. If there should be changes, see whether the log still grows: workbench quality TABLE.",
     ),
     Status.FAILED: Meaning(
-        "failed",
         "A cell failed; nothing after it ran.",
         "Mend what the error says, then run it again; the executed notebook has the cell.",
     ),
     Status.REFUSED: Meaning(
-        "refused",
         "A query was not made, since it would have scanned more than max_scan_bytes; nothing after it ran.",
         "Ask for a shorter window, or set max_scan_bytes higher.",
     ),
     Status.TIMED_OUT: Meaning(
-        "timed out",
         "A cell did not end in time; nothing after it ran.",
         "Give cells longer with --timeout, or ask for a shorter window.",
     ),
     Status.DIED: Meaning(
-        "died",
         "The notebook's Python process was killed, or ended by itself; nothing after that ran.",
         "It may have lacked memory: ask for a shorter window, or run it where there is more.",
     ),
     Status.STOPPED: Meaning(
-        "stopped",
         "The run was ended from outside before its notebook was done.",
         "Run it again.",
     ),
@@ -126,6 +120,7 @@ def render(
         parameters=[(name, _given(value), name in record.given) for name, value in record.parameters.items()],
         sections=sections,
         headings=contents.headings,
+        label=label,
         css=style(),
         script=script,
         script_policy=f" script-src 'sha256-{_digest(script)}';" if script else "",

@@ -402,10 +402,10 @@ def _as_text(value: Any) -> str:
 
 
 def _summary(settings: Settings) -> str:
-    """Return what a page says of the settings: their file, what is masked, and which attribute tells who wrote."""
-    masked = f"masked: {', '.join(settings.mask)} ({settings.mask_with})" if settings.mask else ""
+    """Return what a page says of the settings: their file, how values are masked, which attribute tells who wrote."""
+    masked = f"mask_with: {settings.mask_with}" if settings.mask else ""
     actor = f"actor: {settings.actor}" if settings.actor else ""
-    return " · ".join(filter(None, (f"settings of {settings.file}" if settings.file else "", masked, actor)))
+    return " · ".join(filter(None, (str(settings.file or ""), masked, actor)))
 
 
 def _hide(executed: NotebookNode, hidden: Collection[str]) -> None:
