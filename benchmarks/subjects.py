@@ -202,6 +202,24 @@ def undo_to(place: Place) -> Answer:
     return Answer(len(_workbench(place).undo(TABLE, to=_SINCE)))
 
 
+def _explore(place: Place) -> Any:
+    return _workbench(place).explore(TABLE)
+
+
+@_subject("`explore`, opened", layouts=("raw",))
+def explore(place: Place) -> Answer:
+    return Answer(_explore(place).facts()["versions"])
+
+
+@_subject("`explore`, opened and moved a hundred times, sorted and filtered", layouts=("raw",))
+def explore_moves(place: Place) -> Answer:
+    explorer, seen = _explore(place), 0
+    (first, last), asked = explorer.facts()["span"], {"sort": 2, "where": "balance > 500"}
+    for at in range(first, last, (last - first) // 99):
+        seen += explorer.answer({"kind": "view", "at": at, **asked})["shown"]
+    return Answer(seen)
+
+
 @_subject("`changes` with a condition, nine in ten, to Parquet", layouts=("raw",), aims={1_000_000: 2.0})
 def changes(place: Place) -> Answer:
     import pyarrow.parquet as pq

@@ -20,7 +20,7 @@ from tests.properties.test_checkpoint import when
 from tests.properties.test_replay import IMAGE, STEP, history
 from tests.properties.test_versions import write
 from workbench import Workbench
-from workbench.errors import ParameterError
+from workbench.errors import ConfigError, ParameterError
 from workbench.explorer.columns import column_of, place
 from workbench.explorer.explorer import PAGE, Explorer
 from workbench.explorer.states import micros as micros_of
@@ -247,6 +247,33 @@ def test_columns_keep_every_digit_and_every_type():
     taken = column.taken(pd.Series(range(len(values))).to_numpy())
     assert taken.tolist() == values
     assert [type(value) for value in taken] == [type(value) for value in values]
+
+
+@pytest.mark.parametrize("report", [False, True])
+def test_without_anywidget_a_notebook_says_what_to_install_and_a_report_needs_none(noon, tmp_path, monkeypatch, report):
+    wb, _ = opened(tmp_path, [{"N": "1"}])
+    monkeypatch.setattr("workbench.explorer.explorer.in_notebook", lambda: True)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    if report:
+        monkeypatch.setenv("_WORKBENCH_REPORT", str(tmp_path))
+        shown = []
+        monkeypatch.setattr("IPython.display.display", lambda part, **_: shown.append(part))
+        wb.explore("things", compare_to="2026-01-01T12:00Z")._ipython_display_()
+        chart, items = shown
+        assert chart.get_title("left").startswith("things: 1 change")
+        assert len(chart.lines) == 2, "a line for each handle that is in the chart"
+        assert items.asked["question"] == "latest_state"
+        assert len(items) == 1
+    else:
+        with pytest.raises(ConfigError, match=r"needs anywidget, which is not installed: pip install '.\[lab\]'"):
+            wb.explore("things")
+
+
+def test_outside_of_a_notebook_it_says_so_in_a_line_and_answers(noon, tmp_path):
+    _, explorer = opened(tmp_path, [{"N": "1"}])
+    told = "the explorer of things: 1 item at 2026-01-01 12:00:00 UTC; it shows itself in JupyterLab, and here .state"
+    assert repr(explorer).startswith(told)
 
 
 SECRETS = ["GEHEIM-a", "GEHEIM-b", "GEHEIM-c", "GEHEIM-d"]

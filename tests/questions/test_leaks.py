@@ -343,7 +343,7 @@ def test_no_file_holds_a_masked_value_nor_does_the_one_beside_it(project, monkey
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    "name", ["own", "02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality"]
+    "name", ["own", "00_explore", "02_latest_state", "03_change_frequency", "04_item_history", "05_data_quality"]
 )
 def test_no_report_and_no_executed_notebook_shows_a_masked_value(project, monkeypatch, tmp_path, name):
     monkeypatch.chdir(project)  # beside the notebooks' own folder

@@ -451,7 +451,9 @@ class Explorer:
     @property
     def _bar(self) -> int:
         first, last, _ = self._span
-        return next((each for each in _ROUND if (last - first) / each <= BARS), max(last - first, 1))
+        if first == last:
+            return _SECOND
+        return next((each for each in _ROUND if (last - first) / each <= BARS), last - first)
 
     @property
     def _edges(self) -> Numbers:
@@ -459,7 +461,8 @@ class Explorer:
         first, last, _ = self._span
         if not len(self._states):
             return np.empty(0, np.int64)
-        return np.arange(first - first % self._bar, last + self._bar, self._bar, dtype=np.int64)
+        begin = first - first % self._bar
+        return np.arange(begin, max(last, begin + 1) + self._bar, self._bar, dtype=np.int64)
 
     def _type_of(self, path: Sequence[str | int]) -> type | None:
         found = [column for column in self._states.columns if column.path == tuple(path) and column not in self._masked]
