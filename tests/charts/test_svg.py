@@ -69,6 +69,7 @@ def test_at_any_width_no_text_is_cut_and_none_is_too_small_and_all_is_dark_in_th
     assert round(figure.get_size_inches()[0] * 100) == width
     assert figure.axes[0].get_window_extent().width > 0.3 * width
     with as_text(width):
+        figure.draw_without_rendering()  # which puts the texts of a legend in their places
         for text in figure.findobj(mpl.text.Text):
             if not text.get_text() or not text.get_visible() or (of_tick(text, figure) and not in_limits(text, figure)):
                 continue
@@ -187,6 +188,20 @@ def test_a_chart_that_was_changed_by_hand_stays_so_at_any_width():
     assert box.x0 >= 0
     assert box.x1 <= figure.get_size_inches()[0]
     assert ax.figure.get_size_inches().tolist() == [8.4, 3.8]
+
+
+@pytest.mark.parametrize(
+    "case", ["attributes: few", "flows: few", "keys", "frequency: many", "weekday and hour", "lag: few"]
+)
+def test_a_chart_that_was_only_shown_is_not_taken_for_one_that_was_changed(case):
+    chart, df = CASES[case]
+    ax = chart(df)
+    assert _style.contents(ax) == ax.drawn
+    ax._repr_mimebundle_()
+    charts.as_svg(ax)
+    assert _style.contents(ax) == ax.drawn
+    ax.spines["bottom"].set_color("#832db6")
+    assert _style.contents(ax) != ax.drawn
 
 
 def test_a_frame_that_changes_later_does_not_change_the_chart():

@@ -138,6 +138,7 @@ def test_the_tasks_ask_athena_and_may_put_reports_and_replace_the_index_but_dele
     (container,) = only(made, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     environment = {each["Name"]: each["Value"] for each in container["Environment"]}
     assert environment["WORKBENCH_ENGINE"] == "athena"
+    assert container["StopTimeout"] == 120
     assert "/compacted/" in json.dumps(environment["WORKBENCH_COMPACTED"])
     assert (
         environment["WORKBENCH_DATABASE"]

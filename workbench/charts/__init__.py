@@ -6,6 +6,10 @@ figure of its own, and its Axes shows that figure when it is the last line of a 
 answer to which question is a table, `workbench.charts.of_questions`; an answer brings its frame and its table along:
 ``change_frequency(wb.change_frequency("persons"))``.
 
+Keys may be in any script. What no font of this machine has, as Chinese, Japanese and Korean where no font for them is
+installed (Debian's ``fonts-noto-cjk``), is text in an SVG, for its reader's fonts, and in a PNG an escape such as
+``\\\\u952e``.
+
 >>> import pandas as pd
 >>> hours = pd.date_range("2026-11-01", periods=3, freq="1h", tz="UTC")
 >>> hourly = pd.DataFrame({"bucket": hours, "inserts": [3, 0, 1], "modifies": [0, 4, 0], "removes": 0})

@@ -27,6 +27,7 @@ from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.spines import Spine
 from matplotlib.text import Text
 
 from workbench.errors import ParameterError
@@ -155,7 +156,8 @@ class ChartAxes(Axes):
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
         png, figure = io.BytesIO(), self.get_figure(root=True)
         assert figure is not None
-        figure.savefig(png, format="png", dpi=2 * figure.dpi)
+        with as_laid_out(self):
+            figure.savefig(png, format="png", dpi=2 * figure.dpi)
         width, height = (round(side * figure.dpi) for side in figure.get_size_inches())
         alt = self.get_title(loc="left").replace("\n", " ")
         data = {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": alt}
@@ -182,7 +184,6 @@ def styled(draw: Drawing[P]) -> Chart[P]:
         ax = _drawn(draw, df, *args, **kwargs)
         if isinstance(ax, ChartAxes) and kwargs.get("ax") is None:
             ax.redraw = functools.partial(_drawn, draw, df, *args, **kwargs)
-            ax.drawn = contents(ax)
         return ax
 
     return chart
@@ -200,9 +201,10 @@ def _drawn(draw: Drawing[P], df: pd.DataFrame, /, *args: P.args, **kwargs: P.kwa
                 f"{draw.__name__} draws a frame with a column {error.args[0]!r}, and this one has "
                 f"{', '.join(map(str, df.columns)) or 'none'}: give the answer to its question, as a Result"
             ) from error
+        fitted(ax)
         if isinstance(ax, ChartAxes):
-            ax.escaped = _ESCAPED.get()
-        return fitted(ax)
+            ax.escaped, ax.drawn = _ESCAPED.get(), contents(ax)
+        return ax
 
 
 @contextmanager
@@ -242,8 +244,8 @@ def _of_axes(ax: Axes) -> list[object]:
         elif isinstance(artist, Line2D):
             parts += [np.asarray(artist.get_xydata()).tobytes(), artist.get_color(), artist.get_linewidth()]
         elif isinstance(artist, Patch):
-            vertices = artist.get_path().vertices
-            parts += [np.asarray(vertices).tobytes(), artist.get_facecolor(), artist.get_edgecolor()]
+            outline = () if isinstance(artist, Spine) else artist.get_path().vertices  # drawing it moves a spine's
+            parts += [np.asarray(outline).tobytes(), artist.get_facecolor(), artist.get_edgecolor()]
         elif isinstance(artist, Collection):
             array = artist.get_array()
             parts += [np.asarray(artist.get_facecolor() if array is None else np.ma.getdata(array)).tobytes()]
@@ -283,7 +285,7 @@ def fitted(ax: Axes) -> Axes:
         legend.set_in_layout(False)  # a wide one would squeeze the Axes; the title makes room for it
     title = ax.set_title(ax.get_title(loc="left"))
     _wrap(title, ax.get_window_extent().width * 1.3)  # so would its middle, if it lay outside
-    figure.draw_without_rendering()
+    lay_out(figure)
     place, beside = ax.get_window_extent(), _beside(ax)
     if legend:
         room_for_it = place.width + beside
@@ -302,15 +304,38 @@ def fitted(ax: Axes) -> Axes:
         if text.get_transform() == ax.transAxes:
             _wrap(text, place.width)
     _grow(ax)
-    figure.draw_without_rendering()
+    lay_out(figure)
     hidden = [_thin(axis) for axis in (ax.xaxis, ax.yaxis)]
     if any(hidden):
-        figure.draw_without_rendering()
+        lay_out(figure)
     left = -_beside(ax) / ax.get_window_extent().width
     title.set_x(left)
     if legend:
         legend.set_bbox_to_anchor((left, 1))
     return ax
+
+
+def lay_out(figure: Figure) -> None:
+    """Give everything in a figure its place, as drawing it would."""
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+    else:
+        figure.draw_without_rendering()
+
+
+@contextmanager
+def as_laid_out(ax: Axes) -> Iterator[None]:
+    """Let the figure of an Axes be saved without laying it out again, where nothing was changed since it was."""
+    figure = ax.get_figure(root=True)
+    engine = figure.get_layout_engine() if figure else None
+    if figure is None or engine is None or not isinstance(ax, ChartAxes) or contents(ax) != ax.drawn:
+        yield
+        return
+    figure.set_layout_engine("none")
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)
 
 
 def _grow(ax: Axes) -> None:

@@ -11,6 +11,7 @@ import math
 import pickle
 import re
 import warnings
+from contextlib import ExitStack
 from functools import cache
 
 import matplotlib as mpl
@@ -39,6 +40,7 @@ from workbench.charts._style import (
     TEAL,
     ChartAxes,
     Medium,
+    as_laid_out,
     contents,
     drawn_for,
     fitted,
@@ -192,7 +194,9 @@ def _saved(figure: Figure) -> str:
     titles = [figure.get_suptitle(), *(ax.get_title(loc) for ax in figure.axes for loc in ("left", "center", "right"))]
     title = next(filter(None, titles), "chart")
     about = {"Title": title.replace("\n", " "), "Date": None, "Creator": None}
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "workbench"}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "workbench"}), ExitStack() as kept:
+        for ax in figure.axes[:1]:
+            kept.enter_context(as_laid_out(ax))
         figure.savefig(svg, format="svg", dpi=200, metadata=about)
     return svg.getvalue()
 
