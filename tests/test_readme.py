@@ -16,9 +16,10 @@ import pytest
 from click.testing import CliRunner
 
 from tests.docs.console import agrees, blocks, commands, is_something, pages, run_python
-from workbench import Workbench, reports
+from workbench import Workbench, WorkbenchError, reports
 from workbench.cli import main
 from workbench.demo import run_demo
+from workbench.errors import NotPublished
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parents[1]
@@ -143,3 +144,14 @@ def test_the_notebook_that_generates_keeps_tables_made_with_other_arguments(at_h
     made = {each.table: each.changes for each in scope["made"]}
     assert all(each.kept for each in scope["made"])
     assert {name: made[name] // 100 * 100 for name in made} == CHANGES  # and what the bad night added to orders
+
+
+def test_the_demonstration_that_cannot_write_says_so_before_it_makes_anything(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports").touch()
+    with pytest.raises(NotPublished, match="reports cannot be written"):
+        next(run_demo(Workbench(), HERE / "notebooks", "reports"))
+    assert [path.name for path in tmp_path.iterdir()] == ["reports"]
+    (tmp_path / ".workbench").touch()
+    with pytest.raises(WorkbenchError, match=r"\.workbench"):
+        next(run_demo(Workbench(), HERE / "notebooks", "elsewhere"))

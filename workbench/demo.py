@@ -10,7 +10,7 @@ import pandas as pd
 from workbench.errors import ReportError, StoreError
 from workbench.paths import local_path
 from workbench.reports import run_report
-from workbench.reports.runs import INDEX
+from workbench.reports.runs import INDEX, Runs
 from workbench.text import count
 from workbench.workbench import Workbench
 
@@ -24,16 +24,23 @@ def run_demo(wb: Workbench, notebooks: Path, out: str | Path, *, changes: int = 
 
     Raises
     ------
+    NotPublished
+        When reports cannot be written there; nothing was made then.
+    StoreError
+        When a table cannot be made, but for one that is there already and was not generated: that is kept.
     ReportError
         Naming the first cell that failed, once all reports and their index are written.
     """
     out = local_path(out, ReportError, "write the demonstration's reports to a folder")
+    Runs.of(out, wb.settings).refuse()  # before minutes are spent
     made = []
     for dataset in TABLES:
         try:
             yield str(wb.generate(dataset, changes=changes, keep=True, bad_night=dataset == "orders"))
             made.append(dataset)
         except StoreError:
+            if dataset not in set(wb.tables()["table"]):
+                raise
             yield f"{dataset}: a table that was not generated is there already, and kept"
     night = _bad_night(wb) if "orders" in made else pd.DataFrame()
     yield from _found(wb, night)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from workbench.text import plain
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
+_SHORT = re.compile(r"<td>([^<]{1,40})</td>")
+"""A cell of a short text, such as a key, which is not to be broken at its hyphen: JupyterLab breaks all it can."""
 _HERE = Path(__file__).with_name("templates")
 
 
@@ -81,7 +84,7 @@ def first_rows(frame: pd.DataFrame, most: int) -> str:
         shown = pd.concat([shown.head(most // 2), skipped, shown.tail(most // 2)])
     with pd.option_context("display.html.use_mathjax", False, "display.max_colwidth", None):  # `$` begins no formula
         text = shown.to_html(border=0, index=not _counts_rows(frame.index))
-    return plain(text, keep="\n")
+    return re.sub(_SHORT, r'<td style="white-space: nowrap">\1</td>', plain(text, keep="\n"))
 
 
 def _counts_rows(index: pd.Index[Any]) -> bool:
