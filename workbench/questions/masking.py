@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -12,19 +11,18 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import ParameterError, RecordRefused
-from workbench.model.attribute_paths import RESERVED, column_path
+from workbench.model.attribute_paths import RESERVED
 from workbench.model.items import from_dynamodb, to_dynamodb
 from workbench.model.masked_values import REDACTED as REDACTED
+from workbench.model.masked_values import AttributePath, hashed, masked_path
 from workbench.model.masked_values import How as How
-from workbench.model.masked_values import hashed
+from workbench.model.masked_values import masked_paths as masked_paths
+from workbench.model.masked_values import names_masked as names_masked
 from workbench.model.records import canonical_json
 from workbench.questions.cells import is_absent
 from workbench.questions.columns import ACTOR, ANSWERS, UNDO
 from workbench.questions.large import Frame, LargeFrame, parts
 
-AttributePath = tuple[str, ...]
-_UNQUOTED = re.compile(r"[\"'\\]")
-_INDEX = re.compile(r'("(?:[^"]|"")*")|\[\d*\](?=[.\[]|\Z)')
 _VALUES = frozenset({"before", "bad", "now", "after", "member"})  # columns of values of attributes that others name
 _IMAGES = frozenset({"keys", "image", "new_image", "old_image"})  # columns of DynamoDB JSON text
 
@@ -209,39 +207,10 @@ def beside(paths: Sequence[str], columns: Iterable[str]) -> list[str]:
     return [path for path in paths if not any(_below(place, masked_paths(path)) for place in attributes)]
 
 
-def names_masked(text: str, paths: str | Sequence[str]) -> bool:
-    """Return whether a text, such as SQL or a condition, names an attribute at one of some paths.
-
-    By the attribute's own name, whatever stands above it: rather too often than not often enough.
-
-    >>> names_masked("json_extract_scalar(image, '$.person.M.email.S') = 'x'", ["person.email"])
-    True
-    """
-    plain = _UNQUOTED.sub("", text)
-    return any(
-        re.search(rf"(?<!\w){re.escape(_UNQUOTED.sub('', path[-1]))}(?!\w)", plain, re.IGNORECASE)
-        for path in masked_paths(paths)
-    )
-
-
-def masked_paths(paths: str | Sequence[str]) -> list[AttributePath]:
-    """Return the paths of a mask as names, without the indexes of lists' elements, which are all masked.
-
-    >>> masked_paths(["people[0].email", 'a."b[0]"'])
-    [('people', 'email'), ('a', 'b[0]')]
-    """
-    return [_path(path) for path in ([paths] if isinstance(paths, str) else paths)]
-
-
-def _path(text: str) -> AttributePath:
-    """Split a path, without the indices of lists' elements; quoted, they belong to a name."""
-    return column_path(_INDEX.sub(lambda match: match[1] or "", text))
-
-
 def _places(name: str, *, prefixed: bool) -> list[AttributePath]:
     """Return the attribute paths a column may hold; none where its name is no path."""
     try:
-        path = _path(name)
+        path = masked_path(name)
     except ParameterError:
         return []
     return [path, path[1:]] if prefixed and path[0] in ("new", "old") else [path]

@@ -8,8 +8,6 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from workbench.errors import ParameterError, did_you_mean
 from workbench.model.times import duration
 from workbench.reports.record import Alert, Headline, RunRecord
@@ -191,7 +189,7 @@ def _grammar() -> ParserElement:
     name = pp.Regex(r"[^\W\d]\w*")
     relation = pp.one_of([*_COMPARES, *_MOVES])
     length = pp.Regex(r"(?:\d+(?:\.\d+)?\s*(?:ms|min|m|s|h|d|w)\s*)+").set_parse_action(
-        lambda found: duration(found[0]) / pd.Timedelta(seconds=1)
+        lambda found: duration(found[0]).total_seconds()
     )
     number = pp.Regex(r"[+-]?(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d+)?").set_parse_action(
         lambda found: float(found[0].replace(",", "").replace("_", ""))

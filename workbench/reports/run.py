@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,9 +31,9 @@ from workbench import paths
 from workbench.config import CONFIG, Settings, find_file, load_settings
 from workbench.errors import NotPublished, ParameterError, ReportError, WorkbenchError
 from workbench.model import times
+from workbench.model.masked_values import REDACTED, names_masked
 from workbench.questions.answers_noted import NotedAnswer, newest, noted
-from workbench.questions.masking import REDACTED, names_masked
-from workbench.reports import alerts, capture, headline, index, page
+from workbench.reports import alerts, capture, headline
 from workbench.reports.execution import environment, execute
 from workbench.reports.notebook import last_heading, read_notebook, title_of
 from workbench.reports.parameters import (
@@ -167,6 +168,8 @@ def write_index(out: str | Path, settings: Mapping[str, Any] | None = None) -> P
     ...     write_index(folder).name
     'index.html'
     """
+    from workbench.reports import index  # which imports what a page is made with
+
     return Runs.of(out, load_settings(**(settings or {}))).write_index(index.render)
 
 
@@ -209,8 +212,11 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
     planned = checked.planned
     started, clock = times.now(), time.perf_counter()
     with runs.begin(planned.name, started) as scratch:
-        execution = execute(checked.notebook, checked.given, planned.timeout, bar, scratch.folder)
-        seconds = time.perf_counter() - clock
+        with _imported_meanwhile("workbench.reports.index"):
+            execution = execute(checked.notebook, checked.given, planned.timeout, bar, scratch.folder)
+            seconds = time.perf_counter() - clock
+        from workbench.reports import index, page
+
         with _uninterrupted():
             given = {**checked.given, **checked.chosen}
             used: dict[str, Any] = {**{each.name: each.default for each in checked.declared}, **given}
@@ -354,6 +360,17 @@ def _recorded(value: Any) -> Any:
     if isinstance(value, list):
         return [_recorded(each) for each in value]
     return as_text(value) if isinstance(value, date) else value
+
+
+@contextmanager
+def _imported_meanwhile(module: str) -> Iterator[None]:
+    """Import a module while this process waits for a kernel, so that nobody waits for that too."""
+    thread = threading.Thread(target=import_module, args=(module,))
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from pydantic import ValidationError as Invalid
 from workbench import paths
 from workbench.config import Settings, find_file
 from workbench.errors import ConfigError, ParameterError, WorkbenchError, did_you_mean
+from workbench.model.masked_values import REDACTED
 from workbench.model.times import duration, zone_of
-from workbench.questions.masking import REDACTED
 from workbench.reports.alerts import Rule, parse
 from workbench.reports.notebook import notebook_of, read_notebook
 from workbench.reports.parameters import coerce_all, read_parameters
