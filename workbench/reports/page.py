@@ -9,7 +9,7 @@ import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -39,6 +39,8 @@ _TEXT = 1_000
 _PRINTED_ROWS = 50
 _PRINTED_CHARACTERS = 105
 """Of a row, as many as a page of paper is wide."""
+_FOLDED, _BEGINNING = 160, 100
+"""Characters from which on a text is folded, and how many of them are then seen."""
 _NO_NAME = '<span class="no-name">row</span>'
 _PINNED = 24
 """Characters of a first column that stays where the others are scrolled."""
@@ -188,7 +190,13 @@ def _instant(time: datetime) -> str:
 
 
 def _age(time: datetime, run: datetime) -> str:
-    return f"{words(run - time)} before the run" if time <= run else f"{words(time - run)} after the run began"
+    """Write how old something was.
+
+    >>> _age(datetime(2026, 11, 1, 5), datetime(2026, 11, 1, 6, 0, 0, 400_000))
+    '1 h before the run'
+    """
+    age = timedelta(seconds=round((run - time).total_seconds()))
+    return f"{words(age)} before the run" if age >= timedelta() else f"{words(-age)} after the run began"
 
 
 # --- the cells
@@ -351,13 +359,27 @@ def _rows(table: ShownTable) -> str:
     body = "\n".join(
         "<tr>"
         + "".join(
-            f"<{tag}>{html.escape(text, quote=False) if text else ''}</{end}>"
+            f"<{tag}>{_cell(text) if text else ''}</{end}>"
             for tag, text, end in zip(tags, row, ends, strict=True)
         )
         + "</tr>"
         for row in table.rows
     )
     return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+
+
+def _cell(text: str) -> str:
+    """Return the text of a cell as HTML; of a very long one the beginning, and the rest once it is opened.
+
+    >>> _cell("a < b")
+    'a &lt; b'
+    >>> _cell("x" * 500).count("x"), "<details>" in _cell("x" * 500)
+    (500, True)
+    """
+    if len(text) <= _FOLDED:
+        return html.escape(text, quote=False)
+    begin, rest = (html.escape(each, quote=False) for each in (text[:_BEGINNING], text[_BEGINNING:]))
+    return f"<details><summary>{begin}</summary>{rest}</details>"
 
 
 def _printed(columns: Sequence[Column]) -> int:

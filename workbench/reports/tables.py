@@ -235,11 +235,16 @@ def _form_of(times: Sequence[datetime]) -> str:
 
 
 def _number(value: float) -> str:
-    """Write a float to six digits, and all those before its point.
+    """Write a float: whole where it has few digits, else to six of them, and all those before its point.
 
-    >>> [_number(value) for value in (0.1, 2.0, 1 / 3, 1234567.891, 1e300, float("inf"))]
-    ['0.1', '2', '0.333333', '1234567.89', '1e+300', 'inf']
+    >>> [_number(value) for value in (0.1 + 0.2, 2.0, 10893.26, 1 / 3, 1234567.8912, 1e300, float("inf"))]
+    ['0.3', '2', '10893.26', '0.333333', '1234567.89', '1e+300', 'inf']
     """
-    if 1e5 <= abs(value) < 1e15:
-        return f"{value:.2f}".rstrip("0").rstrip(".")
-    return f"{value:.6g}"
+    whole = f"{value:.12g}"
+    if len(whole.lstrip("-").replace(".", "").lstrip("0")) <= _DIGITS or not 1e4 <= abs(value) < 1e12:
+        return whole if len(whole) <= _DIGITS + 3 else f"{value:.6g}"
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+_DIGITS = 8
+"""Of a float that is shown whole: most that has more comes of a division."""
