@@ -359,8 +359,7 @@ def _rows(table: ShownTable) -> str:
     body = "\n".join(
         "<tr>"
         + "".join(
-            f"<{tag}>{_cell(text) if text else ''}</{end}>"
-            for tag, text, end in zip(tags, row, ends, strict=True)
+            f"<{tag}>{_cell(text) if text else ''}</{end}>" for tag, text, end in zip(tags, row, ends, strict=True)
         )
         + "</tr>"
         for row in table.rows
