@@ -106,6 +106,6 @@ def _runs(made: list[str], changes: int, night: pd.DataFrame) -> Iterator[tuple[
         yield "07_undo", {"table": "orders"}
         return
     began = night["ts"].min().floor("min")
-    yield "06_time_travel", {"as_of": began.isoformat()}
-    window = {"start": began.isoformat(), "end": (began + pd.Timedelta("1h")).isoformat()}
-    yield "07_undo", {"table": "orders", **window, "actor_is": "updated_by=job:clean-up"}
+    start, end = (f"{at:%Y-%m-%dT%H:%MZ}" for at in (began, began + pd.Timedelta("1h")))
+    yield "06_time_travel", {"as_of": start}
+    yield "07_undo", {"table": "orders", "start": start, "end": end, "actor_is": "updated_by=job:clean-up"}
