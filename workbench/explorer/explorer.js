@@ -397,6 +397,7 @@ class View {
 
   showItems({ rows, shown, first }) {
     this.table.setAttribute("aria-label", "Items")
+    this.table.dataset.mode = "state"
     const head = this.facts.columns.map((column, at) => {
       const sorted = this.sort === at
       const sign = sorted ? (this.descending ? " ▼" : " ▲") : ""
@@ -418,6 +419,7 @@ class View {
 
   showDifference({ rows, total }, first) {
     this.table.setAttribute("aria-label", "Items that differ")
+    this.table.dataset.mode = "difference"
     const head = ["item", "", "what differs"].map(name => make("th", { scope: "col" }, name || make("span", { class: "wbx-hidden" }, "how")))
     const body = rows.map(row =>
       make("tr", { "data-item": row.item },
