@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -276,6 +277,13 @@ def test_of_several_the_gravest_tells_and_those_after_it_run(notebook):
     assert refused.exit_code == exit_codes.ERROR
     assert "there is no notebook gone.ipynb" in refused.stderr
     assert len([*Path("reports").glob("*/*/run.json")]) == 2  # all are checked before the first is run
+
+
+def test_the_documentation_has_each_exit_code():
+    text = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
+    told = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", text, re.MULTILINE) for code in row.split(",")}
+    elsewhere = {exit_codes.DISAGREES, exit_codes.LEFT}  # of questions, of undo
+    assert told == {0, 2, *(code for name, code in vars(exit_codes).items() if name.isupper())} - elsewhere
 
 
 def test_the_old_spelling_is_told_the_new_one(notebook):
