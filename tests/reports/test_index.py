@@ -169,6 +169,12 @@ def test_all_that_a_run_left_is_linked():
         assert "2 figures, 2 tables" in text(part)
 
 
+def test_the_files_of_a_run_stand_in_their_order():
+    files = [RunFile(path=f"tables/{number:02}.csv", bytes=1, sha256="") for number in range(1, 12)]
+    links = cards(page_of(record(files=files)))[0].select("details a")
+    assert [link["href"].rpartition("/")[2] for link in links] == [f"{number:02}.csv" for number in range(1, 12)]
+
+
 def test_what_comes_from_data_is_shown_and_never_acts():
     hostile = record(
         HOSTILE,

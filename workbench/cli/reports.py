@@ -81,8 +81,8 @@ def run(
     from workbench.model.times import now
 
     settings = click.get_current_context().obj
-    found = file or reports.find_suite()
-    suite = reports.read_suite(found) if found else None
+    suite_file = file or reports.find_suite()
+    suite = reports.read_suite(suite_file) if suite_file else None
     if retry_failed:
         if parameters or asked or timezone or name:
             raise click.UsageError(
@@ -102,22 +102,22 @@ def run(
             called=name,
             timeout=timeout,
         )
-    made = []
+    published: list[Report] = []
     try:
         for each in reports.run_reports(planned, out, settings=settings):
-            made.append(each)
+            published.append(each)
             if not as_json:
                 say(f"{each.html} ({each.record.seconds:.1f} s)")
-            if told := told_of(each.record):
-                say(f"{'Note' if each.record.status.complete else 'Error'}: {told}; see {each.html}", err=True)
+            if outcome := outcome_of(each.record):
+                say(f"{'Note' if each.record.status.complete else 'Error'}: {outcome}; see {each.html}", err=True)
             for alert in each.record.alerts:
                 say(f"Alert: {each.record.name}: {alert.rule}: {alert.says}; see {each.html}", err=True)
-            if each.problem and each.problem not in told:
+            if each.problem and each.problem not in outcome:
                 say(f"Error: {each.problem}", err=True)
     finally:
         if as_json:
-            print_json_text(json.dumps([json.loads(each.record.model_dump_json()) for each in made], indent=1))
-    codes = {exit_code(each) for each in made} - {0}
+            print_json_text(json.dumps([json.loads(each.record.model_dump_json()) for each in published], indent=1))
+    codes = {exit_code(each) for each in published} - {0}
     if codes:
         sys.exit(next(code for code in _GRAVEST if code in codes))
 
@@ -169,7 +169,7 @@ def demo(out: str, changes: int) -> None:
         say(line)
 
 
-def told_of(record: RunRecord) -> str:
+def outcome_of(record: RunRecord) -> str:
     """Return what is to be said of a run, in one line; nothing where it is complete and found changes."""
     from workbench.reports import Status
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 _EXAMPLES = "write it like 'deletes > 5%', 'changes < 100', 'lag >= 15min', 'changes drops 50%' or 'changes rises 200%'"
 _COMPARES = {
-    ">": lambda found, limit: found > limit,
-    ">=": lambda found, limit: found >= limit,
-    "<": lambda found, limit: found < limit,
-    "<=": lambda found, limit: found <= limit,
-    "=": lambda found, limit: found == limit,
-    "!=": lambda found, limit: found != limit,
+    ">": lambda value, limit: value > limit,
+    ">=": lambda value, limit: value >= limit,
+    "<": lambda value, limit: value < limit,
+    "<=": lambda value, limit: value <= limit,
+    "=": lambda value, limit: value == limit,
+    "!=": lambda value, limit: value != limit,
 }
 _MOVES = ("drops", "rises")
 _SAME_LENGTH = 0.25  # of a window: months, and days on which clocks are changed, differ by less
@@ -107,10 +107,10 @@ def broken(
     ['deletes is 7 %']
     """
     before = comparable_before(record, earlier)
-    found = [alert for rule in rules if (alert := _broken(rule, record, before))]
+    broken_rules = [alert for rule in rules if (alert := _broken(rule, record, before))]
     if max_age is not None and (alert := _too_old(max_age, record)):
-        found.append(alert)
-    return found
+        broken_rules.append(alert)
+    return broken_rules
 
 
 def comparable_before(record: RunRecord, earlier: Iterable[RunRecord]) -> RunRecord | None:
@@ -189,10 +189,10 @@ def _grammar() -> ParserElement:
     name = pp.Regex(r"[^\W\d]\w*")
     relation = pp.one_of([*_COMPARES, *_MOVES])
     length = pp.Regex(r"(?:\d+(?:\.\d+)?\s*(?:ms|min|m|s|h|d|w)\s*)+").set_parse_action(
-        lambda found: duration(found[0]).total_seconds()
+        lambda tokens: duration(tokens[0]).total_seconds()
     )
     number = pp.Regex(r"[+-]?(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d+)?").set_parse_action(
-        lambda found: float(found[0].replace(",", "").replace("_", ""))
+        lambda tokens: float(tokens[0].replace(",", "").replace("_", ""))
     )
-    share = (number + pp.Suppress("%")).set_parse_action(lambda found: found[0] / 100)
+    share = (number + pp.Suppress("%")).set_parse_action(lambda tokens: tokens[0] / 100)
     return name + relation + (share | length | number)

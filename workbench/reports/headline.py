@@ -74,10 +74,10 @@ def headlines(**numbers: Number | tuple[Number, str]) -> None:
     """
     if not numbers:
         raise ParameterError("headlines() shows numbers by their names, such as headlines(changes=1234)")
-    made = [_headline(name, given) for name, given in numbers.items()]
+    shown = [_headline(name, given) for name, given in numbers.items()]
     if folder := os.environ.get(REPORT):
-        _note(made, Path(folder))
-    _show(_Shown(made))
+        _note(shown, Path(folder))
+    _show(_Shown(shown))
 
 
 def noted(folder: Path) -> list[Headline]:
@@ -169,11 +169,11 @@ def _decimals(number: float) -> str:
     return f"{number:.1f}" if abs(number) >= 1 else f"{number:.2g}"
 
 
-def _note(made: list[Headline], folder: Path) -> None:
+def _note(new: list[Headline], folder: Path) -> None:
     there = {each.name for each in noted(folder)}
-    if twice := [each.name for each in made if each.name in there]:
+    if twice := [each.name for each in new if each.name in there]:
         raise ReportError(f"the report has a headline {twice[0]} already: each has a name of its own")
-    add_notes(FILE, made)
+    add_notes(FILE, new)
 
 
 def _show(shown: _Shown) -> None:

@@ -112,12 +112,13 @@ class _Run:
 
     def _files(self, folder: str, forms: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
         """Return the files of a kind: the number of each, with the addresses of its forms and what these are."""
-        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        by_number: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for file in self.record.files:
             stem, _, form = file.path.removeprefix(folder).partition(".")
             if file.path.startswith(folder) and form in forms and "-" not in stem:  # -narrow is for the page
-                found[stem.lstrip("0") or stem].append((quote(file.path), form))
-        return [(number, sorted(each, key=lambda one: forms.index(one[1]))) for number, each in sorted(found.items())]
+                by_number[stem.lstrip("0") or stem].append((quote(file.path), form))
+        in_order = sorted(by_number.items(), key=lambda item: (len(item[0]), item[0]))  # 2 before 10
+        return [(number, sorted(each, key=lambda one: forms.index(one[1]))) for number, each in in_order]
 
     def headline(self, name: str) -> str:
         return next((each.text for each in self.record.headlines if each.name == name), "")
@@ -237,32 +238,32 @@ def _line(name: str, shown: RunRecord, records: list[RunRecord]) -> Markup:
     points: list[tuple[datetime, Headline | None]] = []
     for record in sorted(records, key=lambda each: each.started):
         if record is shown or comparable(record, shown):
-            found = next((each for each in record.headlines if each.name == name and each.value is not None), None)
-            points.append((record.started, found))
+            headline = next((each for each in record.headlines if each.name == name and each.value is not None), None)
+            points.append((record.started, headline))
         elif not record.status.complete:
             points.append((record.started, None))
-    there = [(moment, found) for moment, found in points if found]
+    there = [(moment, headline) for moment, headline in points if headline]
     if len(there) < 2:
         return Markup("")
     first, last = points[0][0], points[-1][0]
-    low, high = (choose((found for _, found in there), key=_value) for choose in (min, max))
+    low, high = (choose((headline for _, headline in there), key=_value) for choose in (min, max))
     spread = _value(high) - _value(low)
 
     def across(moment: datetime) -> str:
         share = (moment - first) / (last - first) if last > first else 1.0
         return _number_text(_MARGIN + share * (_WIDTH - 2 * _MARGIN))
 
-    def up(found: Headline) -> str:
-        share = (_value(found) - _value(low)) / spread if spread else 0.5
+    def up(headline: Headline) -> str:
+        share = (_value(headline) - _value(low)) / spread if spread else 0.5
         return _number_text(_HEIGHT - _MARGIN - share * (_HEIGHT - 2 * _MARGIN))
 
     paths, ended, pen = [], [], "M"
-    for moment, found in points:
-        if found is None:
+    for moment, headline in points:
+        if headline is None:
             ended.append(f"M{across(moment)} {_HEIGHT}v-5")
             pen = "M"
         else:  # a line of no length is a dot, by its round ends
-            paths.append(f"{pen}{across(moment)} {up(found)}{'h0' if pen == 'M' else ''}")
+            paths.append(f"{pen}{across(moment)} {up(headline)}{'h0' if pen == 'M' else ''}")
             pen = "L"
     missing = len(points) - len(there)
     says = f"{label(name)} in {count(len(there), 'run')} since {_instant(first)}: {low.text} to {high.text}"

@@ -229,7 +229,7 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
             answers, headlines = noted(scratch.folder), headline.noted(scratch.folder)
             for notes in scratch.folder.glob("*.jsonl"):  # which the record holds now
                 notes.unlink()
-            known = {
+            fields = {
                 "notebook": planned.notebook.name,
                 "title": title_of(checked.notebook, planned.notebook.stem),
                 "status": _status(execution.status, answers),
@@ -251,13 +251,13 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
                 tables=capture.taken(scratch.folder),
                 folders=[planned.notebook.parent, Path.cwd()],
             )
-            found = _broken(planned, RunRecord(name=scratch.name, run=scratch.run, **known), runs)
+            broken = _broken(planned, RunRecord(name=scratch.name, run=scratch.run, **fields), runs)
             problem = ""
 
             def finish() -> None:
                 """Write what names the run; on a full disk, as little as can be."""
                 nonlocal problem
-                record = RunRecord(name=scratch.name, run=scratch.run, alerts=found, **known)
+                record = RunRecord(name=scratch.name, run=scratch.run, alerts=broken, **fields)
                 try:
                     records[:] = [_write(execution.notebook, record, scratch, show)]
                 except OSError as error:

@@ -478,8 +478,8 @@ def _in_words(error: Invalid) -> str:
     where = [str(part) for part in first["loc"] if isinstance(part, str)]
     at, key = ".".join(where), where[-1] if where else ""
     if first["type"] == "extra_forbidden":
-        known = _File if len(where) == 1 else Defaults if where[0] == "defaults" else Entry
-        return f"there is no key {at}.{did_you_mean(key, known.model_fields)}"
+        model = _File if len(where) == 1 else Defaults if where[0] == "defaults" else Entry
+        return f"there is no key {at}.{did_you_mean(key, model.model_fields)}"
     if first["type"] == "missing":
         return f"{at} is missing" + (": [reports.NAME] says what to run" if at == "reports" else "")
     message = first["msg"].removeprefix("Value error, ")
