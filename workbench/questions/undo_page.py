@@ -83,8 +83,13 @@ def _in_words(each: _Attribute) -> str:
     )
 
 
-def to_html(undo: Undo, *, limit: int) -> str:
+def to_html(undo: Undo, *, limit: int, level: int = 3) -> str:
     """Return the plan as HTML that needs nothing outside itself; of many items the first, conflicts before others.
+
+    Parameters
+    ----------
+    level
+        Of its headings: in a notebook they stand below that of a cell.
 
     Raises
     ------
@@ -105,6 +110,7 @@ def to_html(undo: Undo, *, limit: int) -> str:
     }
     return fragment(
         "undo",
+        level=level,
         verdict=undo.verdict,
         facts={name: plain(value) for name, value in facts.items()},
         counts=[
@@ -122,7 +128,7 @@ def to_html(undo: Undo, *, limit: int) -> str:
 def page(undo: Undo, limit: int) -> str:
     """Return a whole page of the plan."""
     title = f"Undo of {undo.about.table}, planned {undo.about.made_at:%Y-%m-%d %H:%M} UTC"
-    return fragment("undo_page", title=title, body=to_html(undo, limit=limit))
+    return fragment("undo_page", title=title, body=to_html(undo, limit=limit, level=2))
 
 
 def _items(undo: Undo, limit: int) -> Iterator[_Item]:
