@@ -1,45 +1,24 @@
-"""DuckDB's own bar of progress: shown, or not."""
+"""DuckDB's own bar of progress, which is drawn among an answer, and stays: it is never shown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import duckdb
 
 
-def show_bar(con: duckdb.DuckDBPyConnection, shown: bool) -> None:
-    """Have DuckDB draw a bar for each statement that takes long, or none.
+def hide_bar(con: duckdb.DuckDBPyConnection) -> None:
+    """Keep DuckDB from drawing a bar for statements that take long.
 
     >>> import duckdb
     >>> con = duckdb.connect()
-    >>> show_bar(con, False)
+    >>> hide_bar(con)
     >>> con.sql("select current_setting('enable_progress_bar')").fetchall()
     [(False,)]
     """
     import duckdb  # a tenth of a second, which who only imports this does not take
 
     with suppress(duckdb.InvalidInputException):  # in a kernel without ipywidgets, where there is no bar
-        con.execute(f"set enable_progress_bar = {shown}")
-
-
-@contextmanager
-def without_bar(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Keep DuckDB from drawing a bar while the block runs.
-
-    >>> import duckdb
-    >>> con = duckdb.connect()
-    >>> with without_bar(con):
-    ...     con.sql("select current_setting('enable_progress_bar')").fetchall()
-    [(False,)]
-    """
-    shown = con.execute("select current_setting('enable_progress_bar')").fetchall() == [(True,)]
-    if shown:
-        show_bar(con, False)
-    try:
-        yield
-    finally:
-        if shown:
-            show_bar(con, True)
+        con.execute("set enable_progress_bar = false")

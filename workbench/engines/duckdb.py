@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.config import Settings
-from workbench.engines.bars import show_bar
+from workbench.engines.bars import hide_bar
 from workbench.engines.base import (
     AFTER_BASELINE,
     Answer,
@@ -724,7 +724,7 @@ class DuckDBEngine(Engine):
             except duckdb.Error as error:
                 raise QueryError(f"DuckDB does not start: {str(error).splitlines()[0]}") from error
             con.execute("set TimeZone = 'UTC'")
-            show_bar(con, False)  # which is drawn among the answer, and stays
+            hide_bar(con)
             register_functions(con)
             self._connection = con
             weakref.finalize(self, con.close)  # else DuckDB's binding complains at the end of the process

@@ -19,7 +19,7 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
-from workbench.engines.bars import show_bar
+from workbench.engines.bars import hide_bar
 from workbench.errors import RecordRefused
 from workbench.model import attributes
 from workbench.model.attribute_paths import column_name
@@ -94,7 +94,7 @@ def connected(threads: int | None = None) -> duckdb.DuckDBPyConnection:
 
     connection = duckdb.connect(config={"threads": threads} if threads else {})
     connection.execute("set TimeZone = 'UTC'")
-    show_bar(connection, False)
+    hide_bar(connection)
     return connection
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from workbench.config import Settings
-from workbench.engines.bars import show_bar
+from workbench.engines.bars import hide_bar
 from workbench.engines.base import Answer, Over
 from workbench.engines.ingest import register_functions
 from workbench.sql.dialects import to_duckdb
@@ -70,7 +70,7 @@ def opened(settings: Settings, spill: Path, file: Path | None = None) -> duckdb.
         options["threads"] = settings.threads
     con = duckdb.connect(str(file) if file else ":memory:", read_only=file is not None, config=options)
     con.execute("set TimeZone = 'UTC'")
-    show_bar(con, False)
+    hide_bar(con)
     register_functions(con)
     return con
 

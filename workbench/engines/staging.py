@@ -24,7 +24,6 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 
-from workbench.engines.bars import without_bar
 from workbench.engines.ingest import COLUMNS_READ, Batch, Ingest, Reader, as_it_is, batches, let_interrupt
 from workbench.engines.schemas import schema_of
 from workbench.errors import QueryError, StoreUnavailable, without_values
@@ -449,7 +448,7 @@ class StagedLog:
                 self._refused, self._unstored = True, "other processes change the store all the time"
             readers = self._ingest.readers(missing, line_by_line=self._line_by_line)
             size = sum(item.size for item in missing)
-            with reading(Path(self.source).name, len(missing), size) as bar, without_bar(self._con):
+            with reading(Path(self.source).name, len(missing), size) as bar:
                 for some in batches(missing, _SEGMENT):
                     changes, gone = self._read(some, readers)
                     vanished += gone
