@@ -192,6 +192,7 @@ def exit_code(report: Report) -> int:
         Status.DIED: exit_codes.DIED,
         Status.EMPTY: exit_codes.EMPTY,
         Status.STOPPED: exit_codes.STOPPED,
+        Status.NOT_KEPT: exit_codes.NOT_PUBLISHED,
     }
     if report.problem:
         return exit_codes.NOT_PUBLISHED

@@ -37,6 +37,7 @@ _SAYS = {
     Status.TIMED_OUT: ("✗", "timed out", "bad"),
     Status.DIED: ("✗", "kernel died", "bad"),
     Status.STOPPED: ("✗", "stopped", "bad"),
+    Status.NOT_KEPT: ("✗", "disk full", "bad"),
 }
 """A sign, a word, and how it is coloured."""
 

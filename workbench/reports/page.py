@@ -80,6 +80,10 @@ MEANINGS: Mapping[Status, Meaning] = {
         "The run was ended from outside before its notebook was done.",
         "Run it again.",
     ),
+    Status.NOT_KEPT: Meaning(
+        "Every cell ran, but there was no room on the disk for what they showed.",
+        "Make room where reports are kept, then run it again.",
+    ),
 }
 
 

@@ -29,9 +29,12 @@ class Status(StrEnum):
     STOPPED = "stopped"
     """From outside, by Ctrl-C or SIGTERM."""
 
+    NOT_KEPT = "not_kept"
+    """Every cell ran, and what they showed could not be written, as on a full disk."""
+
     @property
     def complete(self) -> bool:
-        """Whether every cell ran."""
+        """Whether every cell ran, and what they showed is there."""
         return self in (Status.COMPLETE, Status.EMPTY)
 
 

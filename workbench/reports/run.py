@@ -35,7 +35,7 @@ from workbench.model.masked_values import REDACTED, names_masked
 from workbench.questions.answers_noted import NotedAnswer, newest, noted
 from workbench.reports import alerts, capture, headline
 from workbench.reports.execution import environment, execute
-from workbench.reports.notebook import last_heading, read_notebook, title_of
+from workbench.reports.notebook import read_notebook, title_of
 from workbench.reports.parameters import (
     Parameter,
     Value,
@@ -45,7 +45,7 @@ from workbench.reports.parameters import (
     texts_of,
     without_values,
 )
-from workbench.reports.record import Alert, CellFailure, RunFile, RunRecord, Status
+from workbench.reports.record import Alert, RunFile, RunRecord, Status
 from workbench.reports.report import Report
 from workbench.reports.runs import NOTEBOOK, PAGE, RECORD, Runs, Scratch
 from workbench.reports.suite import Planned
@@ -263,8 +263,8 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
                 except OSError as error:
                     if error.errno not in _FULL:
                         raise
-                    problem = f"{error.strerror}: what its cells showed is not kept"
-                    record = _without_outputs(execution.notebook, record, scratch, problem)
+                    problem = f"{scratch.name}: {error.strerror}: what its cells showed is not kept"
+                    record = _without_outputs(execution.notebook, record, scratch)
                     records[:] = [_write(execution.notebook, record, scratch, show)]
 
             folder = runs.publish(scratch, finish)
@@ -305,20 +305,14 @@ def _write(
     return record
 
 
-def _without_outputs(notebook: NotebookNode, record: RunRecord, scratch: Scratch, why: str) -> RunRecord:
+def _without_outputs(notebook: NotebookNode, record: RunRecord, scratch: Scratch) -> RunRecord:
     """Take out of a run what takes room, and return a record that says so."""
     for path in scratch.folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    number, heading = 0, "before the first heading"
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            heading = last_heading(cell.source) or heading
-        elif cell.cell_type == "code":
-            cell.outputs = []
-            number += 1
-    failed = record.failed_cell or CellFailure(number=number, heading=heading, error=why)
-    status = Status.FAILED if record.status.complete else record.status
-    return record.model_copy(update={"status": status, "failed_cell": failed})
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.output_type == "error"]
+    return record.model_copy(update={"status": Status.NOT_KEPT}) if record.status.complete else record
 
 
 def _digest(path: Path) -> str:
