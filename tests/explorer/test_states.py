@@ -19,6 +19,7 @@ from tests.helpers.profiles import examples
 from tests.properties.test_checkpoint import when
 from tests.properties.test_replay import IMAGE, STEP, history
 from tests.properties.test_versions import write
+from tests.questions.test_stream_views import changes as changes_of
 from workbench import Workbench
 from workbench.errors import ConfigError, ParameterError
 from workbench.explorer.columns import column_of, place
@@ -247,6 +248,26 @@ def test_columns_keep_every_digit_and_every_type():
     taken = column.taken(pd.Series(range(len(values))).to_numpy())
     assert taken.tolist() == values
     assert [type(value) for value in taken] == [type(value) for value in values]
+
+
+def test_a_table_that_was_made_again_with_another_key_has_the_keys_it_had(noon, tmp_path):
+    old, new = {"pk": {"S": "a"}}, {"id": {"N": "7"}}
+    records = chain(old, [(NOON, old | {"n": {"N": "1"}})]) + chain(new, [(NOON + 1_000_000, new | {"n": {"N": "2"}})])
+    write_log(tmp_path / "log", records)
+    explorer = Workbench(tmp_path / "log").explore("things", compare_to=when(NOON))
+    told = [explorer.answer({"kind": "item", "item": item}) for item in (0, 1)]
+    assert sorted(each["key"] for each in told) == ["id=7", "pk=a"]
+    assert explorer.key in ({"id": 7}, {"pk": "a"})
+    assert sorted(explorer.difference["item"]) == ["added", "removed"]
+    assert explorer.state["id"].tolist() == [7]
+
+
+def test_a_log_of_keys_alone_has_no_items_and_says_why(noon, tmp_path):
+    write_log(tmp_path / "log", changes_of("KEYS_ONLY"))
+    explorer = Workbench(tmp_path / "log").explore("things")
+    assert "no state of an item is known" in repr(explorer)
+    assert view(explorer)["rows"] == []
+    assert "the log holds" in explorer.facts()["summary"]
 
 
 @pytest.mark.parametrize("report", [False, True])

@@ -408,7 +408,7 @@ class View {
     const body = rows.map(row => {
       const cells = row.cells.map((cell, at) => {
         if (at) return this.cell(cell)
-        const key = make("button", { type: "button", class: "wbx-key", title: cell[2] || "Show its timeline", onclick: () => this.open(row.item) }, cell[0])
+        const key = make("button", { type: "button", class: "wbx-key", title: cell[2] || "Show its timeline", onclick: () => this.open(row.item) }, cell[1] === "absent" ? "(absent)" : cell[0])
         return make("th", { scope: "row" }, key)
       })
       return make("tr", { "aria-current": row.item === this.item ? "true" : undefined, "data-item": row.item },

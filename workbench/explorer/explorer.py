@@ -64,7 +64,8 @@ def explore(asking: Asking, table: str, at: Moment | None, compare_to: Moment | 
     )
     baseline = asking.engine.baseline(table)
     states = States(answer.df, len(asking.key_names(table)), baseline.time if baseline else None)
-    explorer = Explorer(asking, table, states, answer)
+    told = replace(answer, df=answer.df.iloc[:0])  # what it took: the rows are in columns now
+    explorer = Explorer(asking, table, states, told)
     explorer.where = where
     if at is not None:
         explorer.at = at
@@ -140,7 +141,7 @@ class Explorer:
             return None
         row = self._states.versions_of(self._item)[0]
         columns = self._states.columns[: self._states.keys]
-        return {column.path[-1]: column.values.iloc[column.codes[row]] for column in columns}
+        return {each.path[-1]: each.values.iloc[each.codes[row]] for each in columns if each.codes[row] != ABSENT}
 
     @property
     def state(self) -> pd.DataFrame:
@@ -165,7 +166,8 @@ class Explorer:
         for change, before, after in zip(
             differing.change.tolist(), differing.before.tolist(), differing.after.tolist(), strict=True
         ):
-            key = tuple(column.values.iloc[column.codes[max(before, after)]] for column in keys)
+            codes = [(column, int(column.codes[max(before, after)])) for column in keys]
+            key = tuple(column.values.iloc[code] if code != ABSENT else pd.NA for column, code in codes)
             if change != CHANGED:
                 rows.append((*key, change, pd.NA, pd.NA, pd.NA))
                 continue
@@ -426,7 +428,8 @@ class Explorer:
 
     def _key_text(self, row: int) -> str:
         columns = self._states.columns[: self._states.keys]
-        return ", ".join(f"{plain(each.name)}={each.cell(int(each.codes[row]))[0]}" for each in columns)
+        cells = [(plain(each.name), each.cell(int(each.codes[row]))) for each in columns]
+        return ", ".join(f"{name}={text}" for name, (text, kind, _) in cells if kind != "absent")
 
     # What else there is to know.
 
