@@ -72,14 +72,14 @@ def explore(root: Path) -> None:
 
 
 def run_suite() -> None:
-    """Run a suite as a schedule would, on each of ten days, so that its index has something to compare."""
+    """Run a suite as a schedule would, on each of six days, so that its index has something to compare."""
     wb = Workbench(home="suite")
     for dataset in ("persons", "orders"):
-        wb.generate(dataset, changes=8_000, seed=7, start="2025-11-10", end="2025-11-21")
+        wb.generate(dataset, changes=5_000, seed=7, start="2025-11-14", end="2025-11-21")
     Path("reports.toml").write_text(SUITE, encoding="utf-8")
     suite = read_suite("reports.toml")
-    for day in range(10):
-        at = datetime(2025, 11, 12, 6, tzinfo=UTC) + timedelta(days=day)
+    for day in range(6):
+        at = datetime(2025, 11, 16, 6, tzinfo=UTC) + timedelta(days=day)
         with patch("workbench.model.times.now", lambda at=at: at):
             for report in run_reports(suite.plan(at), "reports", settings={"home": "suite", "known_at": at}):
                 print(report.html)
