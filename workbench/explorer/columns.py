@@ -193,10 +193,10 @@ def _different(cells: list[Any]) -> tuple[Codes, list[Any]]:
         if value is not None and is_absent(value):
             of_object[at] = ABSENT
             continue
-        known = numbers.setdefault(place(value), len(values))
-        if known == len(values):
+        code = numbers.setdefault(place(value), len(values))
+        if code == len(values):
             values.append(value)
-        of_object[at] = known
+        of_object[at] = code
     return of_object[number], values
 
 

@@ -26,7 +26,7 @@ from workbench.questions.html import first_rows, small_print
 from workbench.questions.result import Result
 from workbench.questions.versions import versions
 from workbench.sql.as_of import as_of_text
-from workbench.text import count, plain
+from workbench.text import count, moment, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,8 +64,8 @@ def explore(asking: Asking, table: str, at: Moment | None, compare_to: Moment | 
     )
     baseline = asking.engine.baseline(table)
     states = States(answer.df, len(asking.key_names(table)), baseline.time if baseline else None)
-    told = replace(answer, df=answer.df.iloc[:0])  # what it took: the rows are in columns now
-    explorer = Explorer(asking, table, states, told)
+    took = replace(answer, df=answer.df.iloc[:0])  # the rows are in columns now
+    explorer = Explorer(asking, table, states, took)
     explorer.where = where
     if at is not None:
         explorer.at = at
@@ -198,9 +198,9 @@ class Explorer:
 
     def __repr__(self) -> str:
         """Say what it is of and where the handle stands, in one line."""
-        told = f"the explorer of {self.table}: {self._sentence()}"
+        line = f"the explorer of {self.table}: {self._sentence()}"
         how = "" if in_notebook() else "; it shows itself in JupyterLab, and here .state, .difference and .sql tell"
-        return plain(told + how)
+        return plain(line + how)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -218,8 +218,8 @@ class Explorer:
         """Return what is shown where nothing can be moved, as in a notebook that was saved: the first items."""
         text = self._sentence() + (f"; {self._compared()}" if self._compare_to is not None else "")
         table = first_rows(self._states.frame(self._rows(self._at)[:_SAVED]), _SAVED)
-        told = small_print(f"{self.table}: {text}") + table + small_print(f"{self.python} · {self._answer.summary}")
-        return {"text/plain": repr(self), "text/html": told}
+        page = small_print(f"{self.table}: {text}") + table + small_print(f"{self.python} · {self._answer.summary}")
+        return {"text/plain": repr(self), "text/html": page}
 
     def _items(self) -> Result:
         """Return the items at the handle as the answer that `Workbench.latest_state` gives, for a page to keep."""
@@ -265,8 +265,8 @@ class Explorer:
 
     def _compared(self) -> str:
         counts = self._difference().counts
-        told = ", ".join(f"{counts[each]:,} {each}" for each in (ADDED, REMOVED, CHANGED))
-        return f"{told}, against {written(self._compare_to or 0)} UTC"
+        changes = ", ".join(f"{counts[each]:,} {each}" for each in (ADDED, REMOVED, CHANGED))
+        return f"{changes}, against {written(self._compare_to or 0)} UTC"
 
     # What the widget asks.
 
@@ -299,11 +299,11 @@ class Explorer:
             "view": self._view,
             "item": self._timeline,
         }
-        told = {"id": request.get("id"), "view": request.get("view")}
+        reply = {"id": request.get("id"), "view": request.get("view")}
         try:
-            return told | {"kind": request["kind"]} | asked[str(request["kind"])](request)
+            return reply | {"kind": request["kind"]} | asked[str(request["kind"])](request)
         except WorkbenchError as error:
-            return told | {"kind": "error", "error": plain(str(error)), "of": request.get("of")}
+            return reply | {"kind": "error", "error": plain(str(error)), "of": request.get("of")}
 
     def _stand(self) -> dict[str, Any]:
         return {"at": self._at, "compare": self._compare_to, "where": self._where or ""}
@@ -316,15 +316,15 @@ class Explorer:
         comparing = self._compare_to is not None
         chosen = request.get("sort")
         column = self._states.columns[int(chosen)] if chosen is not None else None
-        told: dict[str, Any] = self._stand() | {"when": written(self._at), "python": plain(self.python, keep="\n")}
-        told |= {"sql": plain(self._sql(column, bool(request.get("descending"))), keep="\n"), "first": first}
+        reply: dict[str, Any] = self._stand() | {"when": written(self._at), "python": plain(self.python, keep="\n")}
+        reply |= {"sql": plain(self._sql(column, bool(request.get("descending"))), keep="\n"), "first": first}
         there = self._states.at(self._at)
         rows = there[self._holding(self._where)[there]] if self._where else there
-        told |= {"there": len(there), "shown": len(rows), "comparison": None}
+        reply |= {"there": len(there), "shown": len(rows), "comparison": None}
         if comparing:
             differing = self._difference()
             most = list(differing.attributes.items())[:_SHOWN_DIFFERENCES]
-            told["comparison"] = {
+            reply["comparison"] = {
                 "when": written(self._compare_to or 0),
                 "counts": differing.counts,
                 "attributes": [[plain(name), number] for name, number in most],
@@ -335,8 +335,8 @@ class Explorer:
             }
         if request.get("mode") != "difference":
             ordered = self._states.ordered(rows, column, bool(request.get("descending")), first, limit)
-            told["rows"] = [self._row(int(row)) for row in ordered]
-        return told
+            reply["rows"] = [self._row(int(row)) for row in ordered]
+        return reply
 
     def _move(self, request: Mapping[str, Any]) -> None:
         """Take over what is asked; all of it, or nothing where a part cannot be read."""
@@ -364,20 +364,20 @@ class Explorer:
         states = self._states
         self._item = item = min(max(int(request["item"]), 0), max(states.number_of_items - 1, 0))
         rows = states.versions_of(item)
-        told: list[dict[str, Any]] = []
+        events: list[dict[str, Any]] = []
         for row in reversed(rows):
-            if len(told) >= _SHOWN_VERSIONS:
+            if len(events) >= _SHOWN_VERSIONS:
                 break
             if (ended := states.ended_by[row]) in ("remove", "ttl"):
                 what = "removed by TTL" if ended == "ttl" else "removed"
-                told.append({"at": int(states.ends[row]), "when": written(int(states.ends[row])), "what": what})
+                events.append({"at": int(states.ends[row]), "when": written(int(states.ends[row])), "what": what})
             came = states.came(row)
             what = ("known from the export" if not states.known(row) else "inserted") if came else "changed"
             attributes = self._attributes(-1 if came else row - 1, row)
-            told.append(
+            events.append(
                 {"at": int(states.begins[row]), "when": written(int(states.begins[row])), "what": what, **attributes}
             )
-        return {"item": item, "key": self._key_text(rows[0]), "versions": len(rows), "told": told}
+        return {"item": item, "key": self._key_text(rows[0]), "versions": len(rows), "told": events}
 
     # Rows.
 
@@ -414,8 +414,8 @@ class Explorer:
     def _differing_row(self, differing: Differing, at: int) -> dict[str, Any]:
         change, before, after = str(differing.change[at]), int(differing.before[at]), int(differing.after[at])
         row = max(before, after)
-        told: dict[str, Any] = {"item": int(self._states.items[row]), "key": self._key_text(row), "change": change}
-        return told | (self._attributes(before, after) if change == CHANGED else {"attributes": [], "more": 0})
+        shown: dict[str, Any] = {"item": int(self._states.items[row]), "key": self._key_text(row), "change": change}
+        return shown | (self._attributes(before, after) if change == CHANGED else {"attributes": [], "more": 0})
 
     def _attributes(self, before: int, after: int) -> dict[str, Any]:
         """Tell what two versions differ in."""
@@ -468,8 +468,8 @@ class Explorer:
         return np.arange(begin, max(last, begin + 1) + self._bar, self._bar, dtype=np.int64)
 
     def _type_of(self, path: Sequence[str | int]) -> type | None:
-        found = [column for column in self._states.columns if column.path == tuple(path) and column not in self._masked]
-        return _TYPES.get(found[0].type) if found else None
+        columns = [each for each in self._states.columns if each.path == tuple(path) and each not in self._masked]
+        return _TYPES.get(columns[0].type) if columns else None
 
     def _sql(self, column: Column | None, descending: bool) -> str:
         condition = read_filter(self._where, self._settings.mask) if self._where else None
@@ -489,7 +489,7 @@ def written(at: int) -> str:
     >>> written(1_700_000_000_000_000), written(1_700_000_000_123_456)
     ('2023-11-14 22:13:20', '2023-11-14 22:13:20.123456')
     """
-    return moment_of(at).isoformat(" ").removesuffix("+00:00")
+    return moment(moment_of(at))
 
 
 def _iso(at: int) -> str:

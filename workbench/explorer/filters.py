@@ -98,8 +98,8 @@ def _by_place(leaf: Compares | Equals, column: Column) -> Holds:
     codes, values = column.codes, column.values
 
     def at(value: Any, bisect: Any) -> int:
-        found: int = bisect(range(len(values)), place(value), key=lambda number: place(values.iloc[number]))
-        return found
+        number: int = bisect(range(len(values)), place(value), key=lambda number: place(values.iloc[number]))
+        return number
 
     if isinstance(leaf, Equals):
         numbers = [at(value, bisect_left) for value in leaf.values if at(value, bisect_left) < at(value, bisect_right)]
@@ -117,8 +117,8 @@ def _of_texts(column: Column, pattern: re.Pattern[str]) -> Holds:
     first, last = column.numbers_of("")
     held = np.zeros(len(column.values) + 1, bool)  # the last one is of ABSENT
     held[first:last] = [pattern.fullmatch(text) is not None for text in column.values.iloc[first:last].tolist()]
-    found: Holds = held[column.codes]
-    return found
+    of_versions: Holds = held[column.codes]
+    return of_versions
 
 
 def _combinations(columns: Sequence[Column], rows: int) -> tuple[npt.NDArray[np.intp], list[tuple[int, ...]]]:
@@ -127,9 +127,8 @@ def _combinations(columns: Sequence[Column], rows: int) -> tuple[npt.NDArray[np.
     different: list[tuple[int, ...]] = [()]
     for column in columns:
         width = len(column.values) + 1
-        found, numbers = np.unique(numbers * width + (column.codes - ABSENT), return_inverse=True)
-        pairs = [divmod(each, width) for each in found.tolist()]
-        different = [(*different[before], code + ABSENT) for before, code in pairs]
+        pairs, numbers = np.unique(numbers * width + (column.codes - ABSENT), return_inverse=True)
+        different = [(*different[each // width], each % width + ABSENT) for each in pairs.tolist()]
     return numbers, different
 
 

@@ -145,13 +145,13 @@ class States:
         same, attributes = np.ones(len(both), bool), {}
         for column in self.columns[self.keys :]:
             changed = column.codes[before[both]] != column.codes[after[both]]
-            if found := int(changed.sum()):
-                attributes[column.name] = found
+            if number := int(changed.sum()):
+                attributes[column.name] = number
                 same &= ~changed
         change = np.where(before < 0, ADDED, np.where(after < 0, REMOVED, CHANGED))
-        kept = np.ones(len(differ), bool)
-        kept[both[same]] = False  # another version, and the same state: left and come to again
-        change, before, after = change[kept], before[kept], after[kept]
+        differs = np.ones(len(differ), bool)
+        differs[both[same]] = False  # another version, and the same state: left and come to again
+        change, before, after = change[differs], before[differs], after[differs]
         counts = {each: int((change == each).sum()) for each in (ADDED, REMOVED, CHANGED)}
         most = dict(sorted(attributes.items(), key=lambda pair: -pair[1]))
         return Differing(change, before, after, counts, most)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from workbench.reports.alerts import comparable, comparable_before
 from workbench.reports.headline import difference, label
-from workbench.reports.page import HERE, style, template
+from workbench.reports.page import HERE, minutes, style, template
 from workbench.reports.record import Headline, RunRecord, Status
 from workbench.text import count, plain, size, words
 
@@ -70,7 +70,7 @@ class _Run:
 
     @property
     def started(self) -> str:
-        return _instant(self.record.started)
+        return minutes(self.record.started)
 
     @property
     def took(self) -> str:
@@ -80,7 +80,7 @@ class _Run:
     def window(self) -> str:
         """The window as it was asked for, and its instants."""
         window = self.record.window
-        return f"{window.asked}: {_instant(window.start)} to {_instant(window.end)}" if window else ""
+        return f"{window.asked}: {minutes(window.start)} to {minutes(window.end)}" if window else ""
 
     @property
     def cost(self) -> str:
@@ -164,6 +164,7 @@ def render(records: Sequence[RunRecord], problems: Sequence[str] = ()) -> str:
 
     Examples
     --------
+    >>> from datetime import UTC
     >>> began = datetime(2026, 11, 20, 6, tzinfo=UTC)
     >>> record = RunRecord(name="daily", run="2026-11-20T06-00-00Z", notebook="03_change_frequency.ipynb",
     ...                    title="What changes?", status=Status.COMPLETE, started=began, seconds=12.5)
@@ -186,7 +187,7 @@ def render(records: Sequence[RunRecord], problems: Sequence[str] = ()) -> str:
         reports=reports,
         problems=problems,
         runs=len(records),
-        as_of=_instant(max(record.ended for record in records)) if records else "",
+        as_of=minutes(max(record.ended for record in records)) if records else "",
         incomplete=sum(not record.status.complete for record in latest),
         alerted=sum(record.status.complete and bool(record.alerts) for record in latest),
         fine=sum(record.status.complete and not record.alerts for record in latest),
@@ -221,7 +222,7 @@ def _report(name: str, records: list[RunRecord], listed: list[_Run], newest: dat
         runs=listed,
         headlines=list(dict.fromkeys(each.name for run in listed for each in run.record.headlines)),
         numbers=[_number(each, shown, before, line) for each in shown.headlines],
-        numbers_of="" if shown is latest else _instant(shown.started),
+        numbers_of="" if shown is latest else minutes(shown.started),
         since=words(since) if since > _MISSED * usual else "",
         of=len(records),
         incomplete=sum(not record.status.complete for record in records),
@@ -267,7 +268,7 @@ def _line(name: str, shown: RunRecord, records: list[RunRecord]) -> Markup:
             paths.append(f"{pen}{across(moment)} {up(headline)}{'h0' if pen == 'M' else ''}")
             pen = "L"
     missing = len(points) - len(there)
-    says = f"{label(name)} in {count(len(there), 'run')} since {_instant(first)}: {low.text} to {high.text}"
+    says = f"{label(name)} in {count(len(there), 'run')} since {minutes(first)}: {low.text} to {high.text}"
     says += f"; {count(missing, 'run')} without it" if missing else ""
     return Markup(
         '<svg class="line" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{says}">'
@@ -290,11 +291,6 @@ def _value(headline: Headline) -> float:
 
 def _number_text(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
-
-
-def _instant(moment: datetime) -> str:
-    moment = moment.astimezone(UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment.second else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _rounded(age: timedelta) -> str:

@@ -9,7 +9,7 @@ import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -160,13 +160,13 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str, str]]:
         yield f"Table{many}", ", ".join(record.tables), ""
     yield "Source", record.source or "not known", " · ".join(filter(None, (record.engine, _account(record))))
     if record.window:
-        yield "Window", f"{_instant(record.window.start)} to {_instant(record.window.end)} UTC", record.window.asked
-    yield "Run", f"{_instant(record.started)} UTC", f"took {record.seconds:.1f} s"
+        yield "Window", f"{minutes(record.window.start)} to {minutes(record.window.end)} UTC", record.window.asked
+    yield "Run", f"{minutes(record.started)} UTC", f"took {record.seconds:.1f} s"
     for name, time in (("Newest change", record.newest_change), ("Newest arrival", record.newest_arrival)):
-        yield name, f"{_instant(time)} UTC" if time else "not known", _age(time, record.started) if time else ""
+        yield name, f"{minutes(time)} UTC" if time else "not known", _age(time, record.started) if time else ""
     if record.known_at:
         known = record.known_at.isoformat().replace("+00:00", "Z")
-        yield "Known at", f"{_instant(record.known_at)} UTC", f"--known-at {known} repeats it, whatever arrived since"
+        yield "Known at", f"{minutes(record.known_at)} UTC", f"--known-at {known} repeats it, whatever arrived since"
     yield "Masked", ", ".join(record.masks) or "nothing", ""
     if record.queries:
         yield "Cost", f"${record.cost:,.4f}", f"{count(record.queries, 'query')} scanned {size(record.scanned)}"
@@ -189,8 +189,13 @@ def _account(record: RunRecord) -> str:
     return f"account {record.account}" if record.account else ""
 
 
-def _instant(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+def minutes(time: datetime) -> str:
+    """Write an instant as pages do, in UTC, without seconds where there are none.
+
+    >>> minutes(datetime(2026, 11, 1, 12, 30, tzinfo=UTC))
+    '2026-11-01 12:30'
+    """
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
 
 def _age(time: datetime, run: datetime) -> str:
