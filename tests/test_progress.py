@@ -111,7 +111,7 @@ def screen(written: str) -> list[str]:
 
 
 def until(terminal: Terminal, text: str) -> None:
-    for _ in range(400):
+    for _ in range(6_000):  # a minute, on a machine that is busy
         if text in terminal.getvalue():
             return
         time.sleep(0.01)
@@ -132,7 +132,7 @@ def test_a_bar_that_tells_how_far_it_is_is_shown_in_its_place(streams):
         until(terminal, "latest_state")
         with reading("persons", 1, 10, after=0) as bar:
             bar.update(1, 5, 5)
-            for _ in range(400):
+            for _ in range(6_000):  # a minute, on a machine that is busy
                 shown = "".join(screen(terminal.getvalue()))
                 if "reading persons" in shown and "latest_state" not in shown:
                     break
@@ -162,10 +162,10 @@ def test_it_is_gone_after_an_error_too_and_nowhere_but_on_a_terminal(streams):
 @pytest.mark.parametrize(
     ("method", "verb", "said"),
     [
-        ("ask", "latest_state things --source log", "latest_state things · 00:01"),
-        ("tables", "tables --source log", "tables · 00:01"),
-        ("check", "check", "check · 00:01"),
-        ("generate", "generate persons --items 5 --changes 20", "generate · 00:01"),
+        ("ask", "latest_state things --source log", "latest_state things"),
+        ("tables", "tables --source log", "tables"),
+        ("check", "check", "check"),
+        ("generate", "generate persons --items 5 --changes 20", "generate"),
     ],
 )
 def test_every_verb_that_takes_longer_than_a_second_says_so_on_stderr(tmp_path, method, verb, said):
@@ -197,7 +197,7 @@ def test_every_verb_that_takes_longer_than_a_second_says_so_on_stderr(tmp_path, 
         os.close(ours)
         answer = ran.communicate()[0]
     assert ran.returncode == 0, shown
-    assert said in shown.decode()
+    assert re.search(rf"{said} · 00:\d\d", shown.decode())
     assert answer
     left = [line for line in screen(shown.decode().replace("\r\n", "\n")) if line]
     assert [line for line in left if not re.match(r"1 row from|.*warn", line)] == []
