@@ -183,6 +183,21 @@ def test_the_program_knows_the_signals_before_it_imports_what_takes_seconds():
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_while_code_made_of_text_runs_ends_it_as_any_other(tmp_path, number, code):
+    """As of each dataclass while modules are imported: Python would then end itself by SIGINT."""
+    (tmp_path / "started.py").write_text(
+        "import workbench.cli, workbench.__main__\n"
+        f"made = 'import os, signal; os.kill(os.getpid(), signal.{number}); [0 for _ in range(1_000_000)]'\n"
+        "workbench.cli.main = lambda **_: exec(made)\n"
+        "workbench.__main__.main()\n"
+    )
+    paths = {"PYTHONPATH": f"{tmp_path}:{HERE}"}
+    told = subprocess.run([sys.executable, "-m", "started"], env=os.environ | paths, capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (code, "Stopped.\n")
+
+
+@pytest.mark.process
 def test_to_read_a_notebook_builds_no_grammar_of_addresses():
     """Which takes two seconds where JupyterLab has installed it, and jsonschema imports it."""
     show = (

@@ -31,10 +31,20 @@ def main() -> None:
 
         command(prog_name="workbench")
     except KeyboardInterrupt:  # before the command line was there to say it
+        _forget_interrupt()
         print("Stopped.", file=sys.stderr)
         sys.exit(code)
     except SystemExit as end:
+        _forget_interrupt()
         sys.exit(code if end.code == STOPPED else end.code)
+
+
+def _forget_interrupt() -> None:
+    """Let the exit code be ours: Python kills itself by SIGINT where one came while it ran code made of text.
+
+    Such code is what every dataclass has, while modules are imported. What is run now resets that.
+    """
+    eval("0")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,16 +139,65 @@ def test_whatever_shows_as_a_table_is_one(kernel, tmp_path, kind):
         "one name twice": df.set_axis(["n", "n"], axis="columns"),
     }[kind]
     soup = BeautifulSoup(shown(kernel, tmp_path, value), "html.parser")
-    if kind == "one name twice":  # no file can hold it
-        assert "could not be written" in soup.get_text()
-        assert "2026-11-01" in soup.get_text()
-        return
     names = {"series": ["count"], "index": ["pk", "n", "at (UTC)"], "columns of two": ["a · n", "a · at (UTC)"]}
+    names["one name twice"] = ["n", "n (UTC)"]
     heads = soup.select("div.table thead th")
     assert [head.get_text() for head in heads] == names.get(kind, ["n", "at"])
     assert "1 0" in [head["data-order"] for head in heads]
     assert ("2.0 €" in soup.get_text()) is (kind == "styler")
     assert len(pd.read_csv(tmp_path / "tables" / "01.csv")) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        (pd.period_range("2026-11", periods=2, freq="M"), ["2026-11", "2026-12"]),
+        (pd.interval_range(0, 2), ["(0, 1]", "(1, 2]"]),
+        ([1 + 2j, 1j], ["(1+2j)", "1j"]),
+        ([time(6), None], ["06:00:00", None]),
+        ([date(2026, 11, 1), None], ["2026-11-01", None]),
+        (pd.arrays.SparseArray([0, 7]), ["0", "7"]),
+        ([Decimal("1.5"), Decimal("NaN")], ["1.5", "NaN"]),
+        ([timedelta.max, int], ["999999999 d 23 h", "<class 'int'>"]),
+    ],
+)
+def test_what_files_have_no_type_for_is_text_in_them_and_the_table_is_one(kernel, tmp_path, values, written):
+    soup = BeautifulSoup(shown(kernel, tmp_path, pd.DataFrame({"x": values})), "html.parser")
+    assert "could not be written" not in soup.get_text()
+    assert len(soup.select("tbody tr")) == 2
+    for file in (
+        pd.read_csv(tmp_path / "tables" / "01.csv", dtype=str, keep_default_na=False, skip_blank_lines=False),
+        pd.read_parquet(tmp_path / "tables" / "01.parquet"),
+    ):
+        assert ["" if pd.isna(value) else value for value in file["x"]] == [value or "" for value in written]
+
+
+def test_an_order_of_its_own_is_what_a_category_is_sorted_by():
+    sizes = pd.Categorical(["low", "high", None, "middle"], ["low", "middle", "high"], ordered=True)
+    assert ShownTable.of(pd.DataFrame({"size": sizes})).columns[0].order == [0, 3, 1, 2]
+
+
+def test_a_style_whose_values_act_as_html_is_shown_as_its_values(kernel, tmp_path):
+    df = pd.DataFrame({"n": [2, 1], "text": [f"{ATTACK}</td></table>", "b"]})
+    soup = BeautifulSoup(shown(kernel, tmp_path, df.style.highlight_max(subset=["n"])), "html.parser")
+    assert [head["data-order"] for head in soup.select("thead th")] == ["1 0", "0 1"]
+    assert "<img src=x onerror=alert" in soup.select_one("tbody tr").get_text()
+
+
+def test_a_style_with_rows_of_its_own_is_not_sorted_since_they_would_go(kernel, tmp_path):
+    df = pd.DataFrame({"n": [2, 1]})
+    soup = BeautifulSoup(shown(kernel, tmp_path, df.style.concat(df.agg(["sum"]).style)), "html.parser")
+    assert len(soup.select("tbody tr")) == 3
+    assert not soup.select("[data-order]")
+
+
+def test_an_output_that_cannot_be_read_is_told_and_the_others_are_there(tmp_path):
+    datas = [{capture.TABLE: "text"}, {capture.CHART: ["x"]}, {capture.TABLE: {"file": ["x"]}, "text/plain": "a table"}]
+    outputs = [new_output("display_data", data=data) for data in [*datas, {"text/html": "<p>kept</p>"}]]
+    text = page.render(new_notebook(cells=[new_code_cell(outputs=outputs)]), record(), tmp_path)
+    assert text.count("An output is not here, but in the notebook: AttributeError") == 2
+    assert "a table" in text
+    assert "<p>kept</p>" in text
 
 
 def test_what_a_style_hides_is_in_no_file(kernel, tmp_path):

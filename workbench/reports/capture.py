@@ -71,10 +71,10 @@ class _Keeper:
         """Keep a frame."""
 
         def write() -> Bundle:
-            from workbench.reports.tables import ShownTable, with_index
+            from workbench.reports.tables import ShownTable, with_index, writable
 
             whole, heads = with_index(df)
-            return self._table(whole, ShownTable.of(whole, heads=heads))
+            return self._table(writable(whole), ShownTable.of(whole, heads=heads))
 
         return _told(TABLE, write)
 
@@ -86,7 +86,7 @@ class _Keeper:
         """Keep the rows and columns that a style shows; the page shows them with it."""
 
         def write() -> Bundle:
-            from workbench.reports.tables import ShownTable, with_index
+            from workbench.reports.tables import ShownTable, with_index, writable
 
             data: pd.DataFrame = styler.data  # type: ignore[attr-defined]
             hidden = (styler.hidden_rows, styler.hidden_columns)  # type: ignore[attr-defined]
@@ -95,7 +95,7 @@ class _Keeper:
             )
             whole, heads = with_index(data.iloc[rows, columns])
             styled = len(whole) <= _STYLED_ROWS
-            return self._table(whole, ShownTable.of(whole, heads=heads)) | {"styled": styled}
+            return self._table(writable(whole), ShownTable.of(whole, heads=heads)) | {"styled": styled}
 
         return _told(TABLE, write)
 
@@ -123,8 +123,14 @@ class _Keeper:
             (self._folder / folder).mkdir(exist_ok=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of columns that some readers take for one
-            for kind in ("parquet", "csv"):
-                writers.write(frame, self._folder / TABLES / f"{name}.{kind}", overwrite=True)
+            files = [self._folder / TABLES / f"{name}.{kind}" for kind in ("parquet", "csv")]
+            for file in files:
+                try:
+                    writers.write(frame, file, overwrite=True)
+                except OSError:  # a table is in both of its files, or in none
+                    for each in files:
+                        each.unlink(missing_ok=True)
+                    raise
         (self._folder / SHOWN / f"{name}.json").write_text(shown.to_json(), encoding="utf-8", errors="backslashreplace")
         return {"file": f"{TABLES}/{name}", "rows": len(frame)}
 

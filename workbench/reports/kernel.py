@@ -57,6 +57,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             return client.execute()
         finally:
             if client.km is not None and client.km.has_kernel:  # ended while the kernel was starting
+                client.shutdown_kernel = "immediate"  # or it is interrupted first, and prints where that met it
                 client._cleanup_kernel()
 
 

@@ -39,6 +39,8 @@ _TEXT = 1_000
 _PRINTED_ROWS = 50
 _PRINTED_CHARACTERS = 105
 """Of a row, as many as a page of paper is wide."""
+_PRINTED_TEXT = 200_000
+"""Characters of what a cell printed: half of them its beginning, half its end."""
 _FOLDED, _BEGINNING = 160, 100
 """Characters from which on a text is folded, and how many of them are then seen."""
 _NO_NAME = '<span class="no-name">row</span>'
@@ -229,7 +231,14 @@ class _Contents:
         if cell.cell_type == "markdown":
             text = self._markdown(cell.source)
             return [{"kind": "text", "html": text}] if text else []
-        return [part for output in cell.get("outputs", []) for part in self._of_output(output)]
+        return [part for output in cell.get("outputs", []) for part in self._read(output)]
+
+    def _read(self, output: NotebookNode) -> list[dict[str, Any]]:
+        """Return the parts of an output; of one that cannot be read, whatever a notebook made of it, that it cannot."""
+        try:
+            return list(self._of_output(output))
+        except Exception as error:  # whose text may hold data
+            return [{"kind": "note", "says": f"An output is not here, but in the notebook: {type(error).__name__}"}]
 
     def _of_output(self, output: NotebookNode) -> Iterator[dict[str, Any]]:
         if output.output_type == "error":
@@ -320,7 +329,7 @@ class _Contents:
             return about | {"kind": "answer", "html": self._harmless(data["text/html"])}
         self.sortable = True
         printed = _printed(shown.columns)
-        styled = table.get("styled") and "text/html" in data
+        styled = self._styled(data["text/html"], shown) if table.get("styled") and "text/html" in data else None
         return about | {
             "kind": "table",
             "id": f"table-{name.rpartition('/')[2]}",
@@ -330,17 +339,25 @@ class _Contents:
             "left_out": [column.name or "the row's name" for column in shown.columns[printed:]],
             "pinned": bool(shown.columns) and shown.columns[0].width <= _PINNED,
             "printed_rows": _PRINTED_ROWS,
-            "html": self._styled(data["text/html"], shown) if styled else Markup(_rows(shown)),
+            "html": styled or Markup(_rows(shown)),
         }
 
-    def _styled(self, text: str, shown: ShownTable) -> Markup:
-        """Return a table with the style that the notebook gave it, and how each column is sorted."""
+    def _styled(self, text: str, shown: ShownTable) -> Markup | None:
+        """Return a table with the style that the notebook gave it, and how each column is sorted.
+
+        None where its values act as HTML, as those of a style do that does not escape them: they are to be read.
+        """
         soup = BeautifulSoup(self._harmless(text), "html.parser")
+        texts = [column.name for column in shown.columns] + [text or "" for row in shown.rows for text in row]
+        said = plain(soup.get_text(), keep="\n\t")
+        if len(soup.find_all("table")) != 1 or any(text not in said for text in texts if "<" in text or "&" in text):
+            return None
         if not any(column.heads for column in shown.columns):  # the index only numbers rows
             for number in soup.select("th.row_heading, th.blank"):
                 number.decompose()
         rows = [row.find_all("th") for row in soup.select("thead tr")]
-        for heads in rows if len(rows) == 1 and len(rows[0]) == len(shown.columns) else []:
+        as_many = len(soup.select("tbody tr")) == len(shown.rows)  # or it has rows of its own, such as sums
+        for heads in rows if as_many and len(rows) == 1 and len(rows[0]) == len(shown.columns) else []:
             for head, column in zip(heads, shown.columns, strict=True):
                 head["scope"] = "col"
                 if len(column.order) > 1:
@@ -406,9 +423,16 @@ def _printed(columns: Sequence[Column]) -> int:
 
 
 def _ansi(text: str) -> Markup:
-    """Return what was printed as HTML, in its colours."""
+    """Return what was printed as HTML, in its colours; of very much the beginning and the end.
+
+    >>> len(_ansi("x" * 1_000_000)) < 210_000
+    True
+    """
     from nbconvert.filters.ansi import ansi2html
 
+    if (left_out := len(text) - _PRINTED_TEXT) > 0:
+        half = _PRINTED_TEXT // 2
+        text = f"{text[:half]}\n… {left_out:,} characters, which are in the notebook …\n{text[-half:]}"
     return Markup(ansi2html(text))  # type: ignore[no-untyped-call]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import count, islice
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -146,6 +146,50 @@ def numbers_rows(index: pd.Index) -> bool:
     return index.nlevels == 1 and index.name is None and pd.api.types.is_integer_dtype(index.dtype)
 
 
+def writable(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame as files of tables hold it: with names of their own, and as text what they have no type for.
+
+    >>> df = pd.DataFrame([[1, pd.Period("2026-11")]] * 2, columns=["n", "n"])
+    >>> writable(df).to_dict("records")
+    [{'n': 1, 'n (2)': '2026-11'}, {'n': 1, 'n (2)': '2026-11'}]
+    """
+    names: list[str] = []
+    for name in map(str, df.columns):
+        own = (f"{name} ({number})" if number > 1 else name for number in count(1))
+        names.append(next(each for each in own if each not in names))
+    columns = [df.iloc[:, at] for at in range(len(names))]
+    held = [column if _has_a_type(column) else _as_texts(column) for column in columns]
+    if names == [*df.columns] and all(new is old for new, old in zip(held, columns, strict=True)):
+        return df
+    return pd.concat(held, axis="columns", keys=names) if held else df
+
+
+def _as_texts(column: pd.Series[Any]) -> pd.Series[Any]:
+    texts = [None if value is None else text for value, text in zip(column, _texts(column), strict=True)]
+    return pd.Series(texts, column.index, dtype=object)
+
+
+def _has_a_type(column: pd.Series[Any]) -> bool:
+    """Return whether files of tables hold what a column does."""
+    dtype = column.dtype
+    if pd.api.types.is_object_dtype(dtype):
+        return all(value is None or is_absent(value) or _is_of_items(value) for value in column)
+    plain = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype)
+    kinds = (pd.SparseDtype, pd.PeriodDtype, pd.IntervalDtype)
+    return (plain or dtype.kind in "bmMOSUV") and not isinstance(dtype, kinds)
+
+
+def _is_of_items(value: Any) -> bool:
+    """Return whether a value is one that attributes of items have."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_of_items(each) for name, each in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_is_of_items, value))
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return value is None or isinstance(value, str | bytes | bool | int | float | np.bool_ | np.number)
+
+
 def _flat(name: Any) -> str:
     return " · ".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(name)
 
@@ -168,6 +212,11 @@ def _heading(df: pd.DataFrame, at: int) -> str:
 
 def _column(cells: pd.Series[Any], texts: Sequence[str | None], heads: bool, name: str) -> Column:
     keys = [_sort_key(value, text) for value, text in zip(cells.astype(object), texts, strict=True)]
+    if isinstance(cells.dtype, pd.CategoricalDtype) and cells.dtype.ordered:  # low before high, as their author says
+        keys = [
+            key if text is None else (key[0], code)
+            for key, text, code in zip(keys, texts, cells.cat.codes, strict=True)
+        ]
     kinds = {key[0] for key in keys} - {_NULL, _ABSENT}
     kind: Kind = "number" if kinds and kinds <= {_NUMBER, _DURATION} else "time" if kinds == {_TIME} else "text"
     longest = max((len(text) for text in texts if text), default=0)
@@ -194,10 +243,12 @@ def _sort_key(value: Any, text: str | None) -> tuple[int, Any]:
         value = value.item()
     if isinstance(value, bool):
         return _FLAG, value
+    if isinstance(value, Decimal) and value.is_nan():
+        return _NULL, 0
     if isinstance(value, int | float | Decimal):
         return _NUMBER, value
     if isinstance(value, timedelta | np.timedelta64):
-        return _DURATION, pd.Timedelta(value)
+        return _DURATION, value if isinstance(value, timedelta) else pd.Timedelta(value)
     if isinstance(value, datetime):
         return _TIME, value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):

@@ -7,7 +7,9 @@ const made = (tag, properties, ...inside) => {
   return node
 }
 for (const box of document.querySelectorAll("div.table[data-rows]")) {
-  const table = box.querySelector("table"), body = table.tBodies[0], all = [...body.rows]
+  const table = box.querySelector("table"), body = table?.tBodies[0]
+  if (!body) continue
+  const all = [...body.rows]
   const heads = [...table.querySelectorAll("th[data-order]")]
   const say = new Intl.NumberFormat("en").format
   let rows = all, texts, sorted, backwards = false, size = PAGES[0], page = 0
