@@ -11,6 +11,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import click
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -104,13 +105,21 @@ def test_every_option_says_what_it_is(verb):
 
 def test_every_question_of_the_workbench_has_a_verb():
     asked = {name for name, _ in inspect.getmembers(Workbench, inspect.isfunction) if not name.startswith("_")} - {
-        "close"
+        "close",
+        "explore",  # which is moved by hand, in a notebook
     }
     assert {QUESTIONS.get(name, name) for name in asked} <= set(VERBS)
 
 
 def test_the_example_of_every_verb_names_options_it_has():
-    for verb, command in main.commands.items():
+    verbs = [(verb, command) for verb, command in main.commands.items() if not isinstance(command, click.Group)]
+    verbs += [
+        (f"{verb} {name}", inner)
+        for verb, command in main.commands.items()
+        if isinstance(command, click.Group)
+        for name, inner in command.commands.items()
+    ]
+    for verb, command in verbs:
         known = {option for parameter in command.params for option in parameter.opts}
         line = next(line for line in command.help.splitlines() if "Example:" in line)
         assert {word for word in line.split() if word.startswith("-") and not word[1].isdigit()} <= known, verb

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -249,9 +250,14 @@ def test_a_report_holds_the_settings_of_who_starts_it_and_says_so(elsewhere, mon
     (root / "beside").mkdir()
     monkeypatch.chdir(elsewhere if start == "beside" else root / start)
     monkeypatch.setenv("WORKBENCH_THREADS", "2")
-    ran = CliRunner().invoke(main, ["--database", "of-the-option", "report", str(root / "notebooks" / "nb.ipynb")])
+    ran = CliRunner().invoke(
+        main, ["--database", "of-the-option", "report", "run", str(root / "notebooks" / "nb.ipynb")]
+    )
     assert ran.exit_code == 0, ran.output
-    page = Path("reports/nb.html").read_text(encoding="utf-8")
+    (found,) = Path("reports/nb").glob("*/report.html")
+    page = found.read_text(encoding="utf-8")
     assert "('email',) 2 of-the-option" in page.replace("&#39;", "'")
-    assert f"settings of {root / 'workbench.toml'} · masked: email (redact)" in page
+    assert f"{root / 'workbench.toml'} · mask_with: redact" in page
+    record = json.loads(found.with_name("run.json").read_text(encoding="utf-8"))
+    assert record["masks"] == ["email"]
     assert not [name for name in os.environ if name.startswith("WORKBENCH_") and name != "WORKBENCH_THREADS"]

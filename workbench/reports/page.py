@@ -163,6 +163,8 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str, str]]:
     yield "Source", record.source or "not known", " · ".join(filter(None, (record.engine, _account(record))))
     if record.window:
         yield "Window", f"{minutes(record.window.start)} to {minutes(record.window.end)} UTC", record.window.asked
+    elif record.tables:
+        yield "Window", _window(record.parameters), "no window was asked for"
     yield "Run", f"{minutes(record.started)} UTC", f"took {record.seconds:.1f} s"
     for name, time in (("Newest change", record.newest_change), ("Newest arrival", record.newest_arrival)):
         yield name, f"{minutes(time)} UTC" if time else "not known", _age(time, record.started) if time else ""
@@ -174,6 +176,20 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str, str]]:
         yield "Cost", f"${record.cost:,.4f}", f"{count(record.queries, 'query')} scanned {size(record.scanned)}"
     if record.settings:
         yield "Settings", record.settings, ""
+
+
+def _window(parameters: Mapping[str, Value]) -> str:
+    """Say of which time a report tells that was asked for no window.
+
+    >>> _window({"start": "-7d", "end": None}), _window({"as_of": None}), _window({})
+    ('-7d to the last change', 'now', 'the whole log')
+    """
+    if "as_of" in parameters:
+        return _given(parameters["as_of"] or "now")
+    start, end = (parameters.get(name) for name in ("start", "end"))
+    if start is None and end is None:
+        return "the whole log"
+    return f"{_given(start or 'the first change')} to {_given(end or 'the last change')}"
 
 
 def _given(value: Value) -> str:

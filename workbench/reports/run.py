@@ -236,7 +236,7 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
                 "started": started,
                 "seconds": round(seconds, 3),
                 "window": planned.window,
-                "parameters": {key: _recorded(used[key]) for key in used if key in given or used[key] is not None},
+                "parameters": {key: _recorded(value) for key, value in used.items()},
                 "given": list(given),
                 "settings": _summary(holding),
                 "failed_cell": execution.failed_cell,
