@@ -9,7 +9,8 @@ import pytest
 from tests.helpers.lakes import records, write
 from workbench import Workbench
 from workbench.questions.answers_noted import REPORT, NotedAnswer, note, noted
-from workbench.reports.run import _of_answers
+from workbench.reports import Status
+from workbench.reports.run import _of_answers, _status
 
 
 @pytest.fixture
@@ -51,6 +52,16 @@ def test_what_stands_on_more_than_the_log_cannot_be_repeated(scratch):
         told = _of_answers(answers, wb.settings)
         assert told["known_at"] is None
         assert told["newest_arrival"] is not None
+
+
+def test_buckets_in_which_nothing_changed_tell_of_nothing_and_states_are_no_changes(scratch):
+    wb = Workbench(write(scratch / "log", records(1), "envelope"))
+    assert len(wb.change_frequency("things", every="1h", start="1999-01-01", end="1999-01-02")) == 24
+    assert len(wb.versions("things"))
+    assert [answer.rows > 0 for answer in noted(scratch)] == [False, True]
+    assert _status(Status.COMPLETE, noted(scratch)) is Status.EMPTY
+    wb.change_frequency("things", every="1h")
+    assert _status(Status.COMPLETE, noted(scratch)) is Status.COMPLETE
 
 
 def test_nothing_is_noted_where_no_report_is_made(tmp_path, monkeypatch):

@@ -31,6 +31,7 @@ class NotedAnswer(BaseModel):
     question: str
     table: str = ""
     rows: int = 0
+    """Those that tell of something: buckets of time in which nothing changed are none."""
     source: str = ""
     """Where the log is, as a person names it."""
     engine: str = ""

@@ -265,7 +265,7 @@ class Asking:
             newest_change=answer.newest_change,
             known_at=self.settings.known_at,
         )
-        self._note(question, table, stats, live)
+        self._note(question, table, df, stats, live)
         if self.settings.mask:
             asked = self._without_masked(asked)
         given = {name: value for name, value in asked.items() if value not in (None, (), [], False)}
@@ -293,13 +293,16 @@ class Asking:
         s = self.settings
         return s.source or (f"Glue database {s.database}" if self.engine.session else f"the embedded lake, {s.lake}")
 
-    def _note(self, question: str, table: str, stats: Stats, live: bool) -> None:
-        """Note an answer where a report is made of it."""
+    def _note(self, question: str, table: str, df: Frame, stats: Stats, live: bool) -> None:
+        """Note an answer where a report is made of it; a bucket without a change is nothing to tell of."""
+        rows = stats.rows
+        if question == "change_frequency" and isinstance(df, pd.DataFrame) and "changes" in df:
+            rows = int((df["changes"] > 0).sum())
         note(
             NotedAnswer(
                 question=question,
                 table=table,
-                rows=stats.rows,
+                rows=rows,
                 source=self._source,
                 engine=self.settings.engine,
                 account=self.engine.account,

@@ -50,8 +50,8 @@ from workbench.reports.report import Report
 from workbench.reports.runs import NOTEBOOK, PAGE, RECORD, Runs, Scratch
 from workbench.reports.suite import Planned
 
-_OF_CHANGES = frozenset({"changes", "change_frequency", "hot_keys", "versions", "item_history", "transitions", "trend"})
-"""Questions whose answer has no row where there was no change."""
+_OF_CHANGES = frozenset({"changes", "change_frequency", "hot_keys", "item_history", "transitions"})
+"""Questions whose answer tells of nothing where there was no change."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
