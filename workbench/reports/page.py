@@ -22,6 +22,7 @@ from nbformat import NotebookNode
 from workbench.reports.capture import CHART, TABLE
 from workbench.reports.headline import label
 from workbench.reports.offline import offline
+from workbench.reports.parameters import as_text
 from workbench.reports.record import RunRecord, Status, Value
 from workbench.reports.runs import INDEX, NOTEBOOK
 from workbench.reports.tables import Column, ShownTable
@@ -169,8 +170,8 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str, str]]:
     for name, time in (("Newest change", record.newest_change), ("Newest arrival", record.newest_arrival)):
         yield name, f"{minutes(time)} UTC" if time else "not known", _age(time, record.started) if time else ""
     if record.known_at:
-        known = record.known_at.isoformat().replace("+00:00", "Z")
-        yield "Known at", f"{minutes(record.known_at)} UTC", f"--known-at {known} repeats it, whatever arrived since"
+        repeated = f"--known-at {as_text(record.known_at)} repeats it, whatever arrived since"
+        yield "Known at", f"{minutes(record.known_at)} UTC", repeated
     yield "Masked", ", ".join(record.masks) or "nothing", ""
     if record.queries:
         yield "Cost", f"${record.cost:,.4f}", f"{count(record.queries, 'query')} scanned {size(record.scanned)}"

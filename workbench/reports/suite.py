@@ -24,7 +24,7 @@ from workbench.model.masked_values import REDACTED
 from workbench.model.times import duration, zone_of
 from workbench.reports.alerts import Rule, parse
 from workbench.reports.notebook import notebook_of, read_notebook
-from workbench.reports.parameters import coerce_all, read_parameters
+from workbench.reports.parameters import as_text, coerce_all, read_parameters
 from workbench.reports.record import RunRecord, Window
 from workbench.reports.window import parameters_of, resolve, takes_window
 from workbench.text import file_name
@@ -61,7 +61,7 @@ def _window(text: str) -> str:
 
 def _as_text(given: object) -> object:
     """Write the dates and instants that TOML has as parameters take them."""
-    return given.isoformat().replace("+00:00", "Z") if isinstance(given, date) else given
+    return as_text(given) if isinstance(given, date) else given
 
 
 Words = Annotated[str, Field(strict=True)]

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from workbench.errors import ParameterError
 from workbench.model.times import instant, zone_of
+from workbench.reports.parameters import as_text
 from workbench.reports.record import Window
 
 _WRITE_IT_LIKE = (
@@ -165,4 +166,4 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return as_text(moment.astimezone(UTC))
