@@ -164,3 +164,8 @@ def test_a_log_may_be_too_old(update, expected):
     found = broken([], timedelta(hours=6), run().model_copy(update=update))
     assert [alert.says for alert in found] == expected
     assert {alert.rule for alert in found} <= {"max_age = 6 h"}
+
+
+def test_a_length_of_time_that_none_can_hold_is_refused():
+    with pytest.raises(ParameterError, match="'99999999999d' is longer than any log"):
+        parse("lag > 99999999999d")

@@ -235,7 +235,19 @@ def test_nothing_is_run_where_nothing_can_be_written(notebook):
     Path("reports").write_text("a file")
     done = ran(str(notebook))
     assert done.exit_code == exit_codes.NOT_PUBLISHED
+    assert "there is a file, or a link that leads nowhere, of that name" in done.stderr
     assert not Path("pid").exists()
+
+
+def test_nothing_is_added_to_a_run(notebook):
+    run = Path("reports/ends/2026-11-20T06-00-00Z")
+    run.mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    for out in (run, run / "tables", run / "tables" / "more"):
+        done = ran(str(notebook), "--out", str(out))
+        assert done.exit_code == exit_codes.NOT_PUBLISHED
+        assert f"{out} is in a run" in done.stderr
+    assert [path.name for path in run.iterdir()] == ["run.json"]
 
 
 def test_no_change_in_the_window_is_told(tmp_path, monkeypatch):

@@ -94,7 +94,7 @@ def duration(text: str) -> pd.Timedelta:
     Raises
     ------
     ParameterError
-        Where it is none; months have no length of their own.
+        Where it is none, or longer than can be told; months have no length of their own.
 
     >>> duration("1h30m"), duration("2w")
     (Timedelta('0 days 01:30:00'), Timedelta('14 days 00:00:00'))
@@ -102,7 +102,10 @@ def duration(text: str) -> pd.Timedelta:
     import pandas as pd
 
     parts = units_of(text)
-    return sum((pd.Timedelta(float(count), _UNITS.get(unit, unit)) for unit, count in parts), pd.Timedelta(0))  # type: ignore[arg-type]
+    try:
+        return sum((pd.Timedelta(float(count), _UNITS.get(unit, unit)) for unit, count in parts), pd.Timedelta(0))  # type: ignore[arg-type]
+    except (OverflowError, ValueError):  # the latter is pandas' own for it
+        raise ParameterError(f"{text!r} is longer than any log: write it like 15min, 24h or 7d") from None
 
 
 def units_of(text: str) -> list[tuple[str, str]]:

@@ -22,6 +22,8 @@ FILE = "headlines.jsonl"
 _NAME = re.compile(r"[^\W\d]\w{0,39}")
 _SPEC = re.compile(r"(\$?)(,?(?:\.\d{1,2})?[df%]?)")
 _NOTHING = "–"
+_LARGE = 1e18
+"""From here on a number is written by its power of ten."""
 Number: TypeAlias = "int | float | Decimal | timedelta | None"
 
 
@@ -129,13 +131,21 @@ def _headline(name: str, given: Any) -> Headline:
         raise ParameterError(
             f"the headline {name} has the format {spec!r}: write it like ',', '.1%', ',.2f' or '$,.2f'"
         )
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(value, np.timedelta64):
+        value = pd.Timedelta(value)
     if value is None or _is_no_number(value):
         return Headline(name=name, value=None, text=_NOTHING)
     if isinstance(value, timedelta):
         return Headline(name=name, value=value.total_seconds(), text=words(value), kind="seconds")
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         raise ParameterError(f"the headline {name} is {type(value).__name__}: it is a number, a share or a timedelta")
-    number = float(value)
+    try:
+        number = float(value) + 0.0  # which -0.0 is
+    except OverflowError:
+        raise ParameterError(f"the headline {name} is larger than any number that can be compared") from None
     if spec is None:
         share = not isinstance(value, Integral) and 0 <= number <= 1
         text = f"{_decimals(number * 100)} %" if share else _written(value)
@@ -149,15 +159,20 @@ def _headline(name: str, given: Any) -> Headline:
 
 def _is_no_number(value: Any) -> bool:
     """Return whether it is NaN, NaT, NA or infinite."""
+    import numpy as np
     import pandas as pd
 
-    if pd.api.types.is_scalar(value) and pd.isna(value):
-        return True
-    return isinstance(value, float | Decimal) and not Decimal(value).is_finite()
+    if isinstance(value, float | np.floating):
+        return not np.isfinite(value)
+    if isinstance(value, Decimal):
+        return not value.is_finite()
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
 def _written(value: Any) -> str:
     number = float(value)
+    if abs(number) >= _LARGE:
+        return f"{number:.3g}"
     return f"{int(value):,}" if number.is_integer() else f"{number:,.2f}" if abs(number) >= 1 else f"{number:.3g}"
 
 

@@ -140,7 +140,10 @@ class LocalRuns(Runs):
     out: Path
 
     def refuse(self) -> None:
-        """Write, and remove, a file."""
+        """Write, and remove, a file; where a run is, nothing may be added."""
+        place = self.out.absolute()
+        if run := next((folder for folder in (place, *place.parents) if (folder / RECORD).is_file()), None):
+            raise NotPublished(f"{self.out} is in a run, {run}, to which nothing is added: give a folder of its own")
         with _refusing(self.out), self._alone():
             self.out.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.out) as probe:
@@ -365,6 +368,8 @@ def _refusing(place: Path) -> Iterator[None]:
         yield
     except (OSError, StoreError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
+        if isinstance(error, FileExistsError):
+            why = "there is a file, or a link that leads nowhere, of that name"
         raise NotPublished(f"{place} cannot be written: {why or error}") from error
 
 
