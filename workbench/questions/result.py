@@ -179,8 +179,8 @@ class Result:
         --------
         >>> wb.latest_state("persons").select("pk, visits", order="newest", limit=2).df
                  pk  visits
-        0  p-000027      28
-        1  p-000044       7
+        0  p-000007       5
+        1  p-000011      11
         """
         frame: Frame = self._frame
         notes: list[str] = []
