@@ -242,12 +242,18 @@ def test_nothing_is_run_where_nothing_can_be_written(notebook):
 def test_nothing_is_added_to_a_run(notebook):
     run = Path("reports/ends/2026-11-20T06-00-00Z")
     run.mkdir(parents=True)
-    (run / "run.json").write_text("{}")
+    for name in ("run.json", "report.html"):
+        (run / name).write_text("{}")
     for out in (run, run / "tables", run / "tables" / "more"):
         done = ran(str(notebook), "--out", str(out))
         assert done.exit_code == exit_codes.NOT_PUBLISHED
         assert f"{out} is in a run" in done.stderr
-    assert [path.name for path in run.iterdir()] == ["run.json"]
+    assert {path.name for path in run.iterdir()} == {"run.json", "report.html"}
+
+
+def test_a_file_of_that_name_elsewhere_makes_no_run_of_a_folder(notebook):
+    Path("run.json").write_text("{}")
+    assert ran(str(notebook)).exit_code == 0
 
 
 def test_no_change_in_the_window_is_told(tmp_path, monkeypatch):

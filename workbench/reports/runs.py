@@ -142,7 +142,8 @@ class LocalRuns(Runs):
     def refuse(self) -> None:
         """Write, and remove, a file; where a run is, nothing may be added."""
         place = self.out.absolute()
-        if run := next((folder for folder in (place, *place.parents) if (folder / RECORD).is_file()), None):
+        above = (place, *place.parents)
+        if run := next((each for each in above if (each / RECORD).is_file() and (each / PAGE).is_file()), None):
             raise NotPublished(f"{self.out} is in a run, {run}, to which nothing is added: give a folder of its own")
         with _refusing(self.out), self._alone():
             self.out.mkdir(parents=True, exist_ok=True)
