@@ -202,6 +202,39 @@ def test_what_was_typed_is_read_or_refused_in_one_line_and_nothing_moves(noon, t
         _ = explorer.difference
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *({"kind": kind} for kind in ("nope", None, ["view"])),
+        *({"kind": "view", "at": at} for at in (1e300, float("nan"), -(10**18), [1], None, True)),
+        {"kind": "view", "at": 0, "compare": 1e300},
+        *({"kind": "view", name: "1; x"} for name in ("first", "limit", "sort", "step")),
+        {"kind": "item", "item": "x"},
+    ],
+)
+def test_a_message_that_cannot_be_read_is_refused_in_a_line_and_nothing_moves(noon, tmp_path, asked):
+    _, explorer = opened(tmp_path, [{"N": "1"}, {"N": "2"}])
+    before = repr(explorer)
+    answer = explorer.answer(asked)
+    assert (answer["kind"], answer["error"].count("\n")) == ("error", 0)
+    assert repr(explorer) == before
+
+
+def test_a_page_is_never_more_than_one_whatever_is_asked(noon, tmp_path):
+    _, explorer = opened(tmp_path, [{"N": str(number)} for number in range(60)])
+    for limit, rows in ((-1, 1), (0, 50), (10**30, 50)):
+        assert len(view(explorer, limit=limit)["rows"]) == rows
+    assert view(explorer, first=10**30)["rows"] == []
+    assert view(explorer, sort=999, step=10**30)["kind"] == "view"
+
+
+def test_an_attribute_that_no_item_ever_had_is_told_in_the_sql_of_the_question(noon, tmp_path):
+    wb, explorer = opened(tmp_path, [{"N": "1"}])
+    explorer.where = "nope is absent or v[3] is null"
+    assert len(explorer.state) == 1
+    assert explorer.sql == wb.sql("latest_state", "things", as_of=explorer.at, where=explorer.where)
+
+
 @pytest.mark.parametrize("values", [[], [None], [{"N": "1"}]])
 def test_a_table_without_items_and_one_of_one_change_have_an_explorer(noon, tmp_path, values):
     if not values:
@@ -214,6 +247,7 @@ def test_a_table_without_items_and_one_of_one_change_have_an_explorer(noon, tmp_
     assert view(explorer, step=1)["kind"] == "view"
     assert view(explorer, compare=NOON - 1, mode="difference")["comparison"]["counts"]["added"] == len(values)
     assert "things" in explorer.still()["text/html"]
+    assert explorer.answer({"kind": "item", "item": 0})["kind"] == ("item" if values else "error")
     assert "\n" not in repr(explorer)
 
 

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import ConfigError, ParameterError, WorkbenchError
-from workbench.explorer.columns import ABSENT, Column
+from workbench.explorer.columns import ABSENT, Column, below
 from workbench.explorer.filters import Holds, read_filter, where_it_holds
 from workbench.explorer.states import ADDED, CHANGED, REMOVED, Differing, Numbers, States, micros, moment_of
+from workbench.model.conditions import names
 from workbench.model.times import Moment, instant
 from workbench.progress import in_notebook
 from workbench.questions.answers_noted import REPORT
@@ -300,8 +301,11 @@ class Explorer:
             "item": self._timeline,
         }
         reply = {"id": request.get("id"), "view": request.get("view")}
+        kind = str(request.get("kind"))
         try:
-            return reply | {"kind": request["kind"]} | asked[str(request["kind"])](request)
+            if kind not in asked:
+                raise ParameterError(f"a message is view or item, and not {kind!r}")
+            return reply | {"kind": kind} | asked[kind](request)
         except WorkbenchError as error:
             return reply | {"kind": "error", "error": plain(str(error)), "of": request.get("of")}
 
@@ -311,11 +315,11 @@ class Explorer:
     def _view(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Move as asked, and tell what is there: a page of items, or of differences."""
         self._move(request)
-        first = max(int(request.get("first") or 0), 0)
-        limit = min(int(request.get("limit") or PAGE), PAGE)
+        first = _whole(request, "first", 0, len(self._states))
+        limit = _whole(request, "limit", 1, PAGE) if request.get("limit") else PAGE
         comparing = self._compare_to is not None
-        chosen = request.get("sort")
-        column = self._states.columns[int(chosen)] if chosen is not None else None
+        columns = self._states.columns
+        column = columns[_whole(request, "sort", 0, len(columns) - 1)] if request.get("sort") is not None else None
         reply: dict[str, Any] = self._stand() | {"when": written(self._at), "python": plain(self.python, keep="\n")}
         reply |= {"sql": plain(self._sql(column, bool(request.get("descending"))), keep="\n"), "first": first}
         there = self._states.at(self._at)
@@ -343,7 +347,7 @@ class Explorer:
         at, compare, where = self._at, self._compare_to, self._where
         if "at" in request:
             at = _instant(request["at"])
-        if step := int(request.get("step") or 0):
+        if step := _whole(request, "step", -len(self._states.instants), len(self._states.instants)):
             at = self._next_change(at, step)
         if "compare" in request:
             compare = None if request["compare"] is None else _instant(request["compare"])
@@ -362,7 +366,9 @@ class Explorer:
     def _timeline(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Tell an item's versions, the newest first, each by what it changed."""
         states = self._states
-        self._item = item = min(max(int(request["item"]), 0), max(states.number_of_items - 1, 0))
+        if not len(states):
+            raise ParameterError("no state of an item is known")
+        self._item = item = _whole(request, "item", 0, states.number_of_items - 1)
         rows = states.versions_of(item)
         events: list[dict[str, Any]] = []
         for row in reversed(rows):
@@ -477,9 +483,11 @@ class Explorer:
         if column is not None and column.type in _TYPES:
             order = [(column.path, descending)]
         order += [(each.path, False) for each in self._states.columns[: self._states.keys] if each is not column]
-        text = as_of_text(self.table, self.at, condition, order if column is not None else (), type_of=self._type_of)
-        if text is not None:
-            return text
+        read = [name.path for name in names(condition)] if condition else []
+        if all(below(self._states.columns, path) for path in read):  # a query names no attribute that no item ever had
+            by = order if column is not None else ()
+            if (text := as_of_text(self.table, self.at, condition, by, type_of=self._type_of)) is not None:
+                return text
         return self._asking.sql("latest_state", self.table, {"as_of": self.at, "where": self._where})
 
 
@@ -498,7 +506,11 @@ def _iso(at: int) -> str:
 
 def _instant(given: object) -> int:
     """Read an instant of the widget: microseconds, or what somebody typed."""
-    if isinstance(given, int | float):
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        try:
+            moment_of(int(given))
+        except (OverflowError, ValueError):  # the latter is of NaN
+            raise ParameterError(f"{given!r} is not an instant: it is before the year 1 or after 9999") from None
         return int(given)
     return micros(instant(str(given).strip()))
 
@@ -506,3 +518,11 @@ def _instant(given: object) -> int:
 def _is_live() -> bool:
     """Return whether somebody may be there to move something: in a notebook, and no report."""
     return in_notebook() and not (os.environ.get(REPORT) or os.environ.get("TQDM_DISABLE"))
+
+
+def _whole(request: Mapping[str, Any], name: str, least: int, most: int) -> int:
+    """Read a whole number of the widget, 0 where there is none, and bring it into what there is."""
+    given = request.get(name) or 0
+    if not isinstance(given, int):
+        raise ParameterError(f"{name}={given!r} of a message is no whole number")
+    return min(max(given, least), most)
