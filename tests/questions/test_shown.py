@@ -19,7 +19,7 @@ from workbench import Workbench
 from workbench.cli import main
 from workbench.errors import ParameterError
 from workbench.questions.large import LargeFrame, first_of
-from workbench.questions.what_changed import told
+from workbench.questions.what_changed import with_what_changed
 from workbench.terminal import print_frame
 from workbench.vocabulary import COUNTED_BY
 
@@ -202,14 +202,14 @@ def test_what_changed_is_told_by_its_values_and_their_types(old, new, text):
     columns = ["pk", "ts", "event_name", "by_ttl", "old.balance", "new.balance", "old.same", "new.same"]
     df = pd.DataFrame([["a", at, "MODIFY", False, None, None, 1, 1]], columns=columns).astype(object)
     df.at[0, "old.balance"], df.at[0, "new.balance"] = old, new
-    assert told(df, 1)["what changed"].item() == text
+    assert with_what_changed(df, 1)["what changed"].item() == text
 
 
 def test_of_long_values_that_is_shown_where_they_differ():
     at = pd.Timestamp("2026-11-01", tz="UTC")
     row = ["a", at, "MODIFY", False, "x" * 500 + "old" + "y" * 500, "x" * 500 + "new" + "y" * 500]
     df = pd.DataFrame([row], columns=["pk", "ts", "event_name", "by_ttl", "old.note", "new.note"])
-    text = told(df, 1)["what changed"].item()
+    text = with_what_changed(df, 1)["what changed"].item()
     assert re.fullmatch(r"note … x+oldy+ … → … x+newy+ …", text)
     assert len(text) < 150
 
@@ -217,7 +217,7 @@ def test_of_long_values_that_is_shown_where_they_differ():
 def test_without_old_images_values_are_told_and_no_change_is_made_up():
     at = pd.Timestamp("2026-11-01", tz="UTC")
     df = pd.DataFrame([["a", at, "MODIFY", False, 2]], columns=["pk", "ts", "event_name", "by_ttl", "new.n"])
-    assert told(df, 1)["what changed"].item() == "n = 2"
+    assert with_what_changed(df, 1)["what changed"].item() == "n = 2"
 
 
 def test_masked_values_are_masked_in_what_changed(log):

@@ -178,9 +178,9 @@ def styled(draw: Drawing[P]) -> Chart[P]:
     def chart(shown: pd.DataFrame | Answer, /, *args: P.args, **kwargs: P.kwargs) -> Axes:
         from workbench.charts.of_questions import shown_of  # it lists the charts, and these are made here
 
-        df, told = (shown, {}) if isinstance(shown, pd.DataFrame) else shown_of(shown, draw.__name__)
+        df, options = (shown, {}) if isinstance(shown, pd.DataFrame) else shown_of(shown, draw.__name__)
         df = df.copy(deep=False)  # what is done to the caller's later does not reach a second drawing
-        kwargs.update({name: value for name, value in told.items() if name not in kwargs})
+        kwargs.update({name: value for name, value in options.items() if name not in kwargs})
         ax = _drawn(draw, df, *args, **kwargs)
         if isinstance(ax, ChartAxes) and kwargs.get("ax") is None:
             ax.redraw = functools.partial(_drawn, draw, df, *args, **kwargs)

@@ -109,5 +109,5 @@ def shown_of(answer: Answer, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise ParameterError("the chart of attributes is over time: ask with every=, such as every='1d'")
     if chart.every and (every := str(asked.get("every") or "1h")) not in chart.every:
         raise ParameterError(f"{name} needs every= of {', '.join(chart.every)}, and this answer is by {every}")
-    told = {each: asked[each] for each in chart.tells if each in asked}
-    return frame, {"subject": str(asked.get("table", ""))} | told
+    options = {each: asked[each] for each in chart.tells if each in asked}
+    return frame, {"subject": str(asked.get("table", ""))} | options

@@ -184,7 +184,7 @@ class Result:
         """
         frame: Frame = self._frame
         notes: list[str] = []
-        kept = None if columns is None else [*self._columns_named(columns), *self._always.intersection(frame.columns)]
+        names = None if columns is None else [*self._columns_named(columns), *self._always.intersection(frame.columns)]
         if order is not None:
             frame = self._ordered(order)
         if limit is not None:
@@ -193,11 +193,11 @@ class Result:
             if len(frame) > limit:
                 notes = [f"the {f'{order} ' if order else 'first '}{limit:,} of {len(frame):,} rows"]
                 frame = first_of(frame, limit)
-        if kept is not None:
-            frame = frame.map(lambda part: part[kept]) if isinstance(frame, LargeFrame) else frame[kept]
+        if names is not None:
+            frame = frame.map(lambda part: part[names]) if isinstance(frame, LargeFrame) else frame[names]
         stats = replace(self.stats, rows=len(frame), notes=(*self.stats.notes, *notes))
         held: Any = frame
-        keys = self.keys if kept is None or kept[: len(self.keys)] == list(frame.columns[: len(self.keys)]) else ()
+        keys = self.keys if names is None or names[: len(self.keys)] == list(frame.columns[: len(self.keys)]) else ()
         given = {"columns": columns, "order": order, "limit": limit}
         chosen = self.chosen | {name for name, value in given.items() if value is not None}
         return replace(self, df=held, stats=stats, keys=keys, chosen=chosen)
@@ -210,11 +210,11 @@ class Result:
         for name in filter(None, given):
             sides = [f"new.{name}", f"old.{name}"] if "event_name" in names else []
             below = tuple(f"{side}." for side in (name, *sides))
-            found = [name] if name in names else [each for each in names if each in sides]
-            found = found or [each for each in names if each.startswith(below)]
-            if not found:
+            meant = [name] if name in names else [each for each in names if each in sides]
+            meant = meant or [each for each in names if each.startswith(below)]
+            if not meant:
                 raise ParameterError(f"{self._title} has no column {name!r}.{did_you_mean(name, names)}")
-            chosen |= dict.fromkeys(found)
+            chosen |= dict.fromkeys(meant)
         if not chosen:
             raise ParameterError(f"{self._title}: name a column, such as {names[0]}" if names else "there is no column")
         return list(chosen)

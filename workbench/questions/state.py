@@ -109,7 +109,7 @@ def changes(
     notes += missing_images(views)
     notes += hints(asking, table, df, condition, CHANGES) if limit != 0 else []
     notes += actor.unknown(name.removeprefix("new.") for name in df.columns if name.startswith("new.")) if actor else []
-    return asking.result(ChangeList, df, answer, "changes", table, asked, notes=notes, found=found)
+    return asking.result(ChangeList, df, answer, "changes", table, asked, notes=notes, total=found)
 
 
 def state_at(

@@ -27,15 +27,15 @@ class ChangeList(Result):
 
     Attributes
     ----------
-    found
+    total
         How many changes there are; `df` has the newest of them, where a limit was given.
     """
 
-    found: int = 0
+    total: int = 0
 
     def _for_people(self, rows: int) -> pd.DataFrame:
         shown = self._first(rows)
-        return shown if "columns" in self.chosen else told(shown, len(self.keys), self._names_asked)
+        return shown if "columns" in self.chosen else with_what_changed(shown, len(self.keys), self._names_asked)
 
     @property
     def _whole(self) -> bool:
@@ -58,10 +58,10 @@ class ChangeList(Result):
         super()._print(rows, vertical)
 
     def _more(self, rows: int) -> int:
-        return max(self.found, len(self)) - min(rows, len(self))
+        return max(self.total, len(self)) - min(rows, len(self))
 
 
-def told(df: pd.DataFrame, keys: int, asked: Sequence[str] = ()) -> pd.DataFrame:
+def with_what_changed(df: pd.DataFrame, keys: int, asked: Sequence[str] = ()) -> pd.DataFrame:
     """Return changes as people read them: the key, when, which event, who, and what changed.
 
     Parameters
@@ -77,11 +77,12 @@ def told(df: pd.DataFrame, keys: int, asked: Sequence[str] = ()) -> pd.DataFrame
     --------
     >>> columns = ["pk", "ts", "event_name", "by_ttl", "old.balance", "new.balance", "new.visits"]
     >>> at = pd.Timestamp("2026-11-01 12:00", tz="UTC")
-    >>> told(pd.DataFrame([["a", at, "MODIFY", False, 288, 672, 2]], columns=columns), 1)["what changed"].item()
+    >>> df = pd.DataFrame([["a", at, "MODIFY", False, 288, 672, 2]], columns=columns)
+    >>> with_what_changed(df, 1)["what changed"].item()
     'balance 288 → 672; +visits 2'
     """
-    kept = [*df.columns[:keys], "ts", "event_name", *([ACTOR] if ACTOR in df.columns[keys:] else [])]
-    shown = df[kept].copy()
+    columns = [*df.columns[:keys], "ts", "event_name", *([ACTOR] if ACTOR in df.columns[keys:] else [])]
+    shown = df[columns].copy()
     shown["event_name"] = df["event_name"].where(~df["by_ttl"].astype(bool), "TTL")
     shown[WHAT] = ["; ".join(_texts(event, values, asked)) for event, values in _attributes(df, keys)]
     return shown.astype({WHAT: "string"})
