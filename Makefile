@@ -38,7 +38,8 @@ endef
 
 $(LAB): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; name it: make PYTHON=…"; exit 1; }
-	@test -x $(BIN)/python && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@test -x $(BIN)/python && $(BIN)/python -c '' 2>/dev/null || \
+		{ echo "Making $(VENV), a Python of this folder's own"; $(PYTHON) -m venv --clear $(VENV); }
 	$(call install,lab)
 
 $(READY): $(LAB)
