@@ -133,6 +133,9 @@ def test_the_demonstration_prints_what_is_shown(at_home, monkeypatch):
     lines = list(run_demo(Workbench(), HERE / "notebooks", "reports", changes=CHANGES["heartrate"]))
     made = [line.replace("kept as it was, made before with", "made in 1.0 s:") for line in lines]  # here by `home`
     assert agrees(demo.output, "\n".join(made)), lines
+    (look,) = [line.split("  ")[1] for line in lines if " item_history " in line]
+    run = CliRunner().invoke(main, shlex.split(look)[1:])
+    assert run.exit_code == 0, run.output
 
 
 def test_the_notebook_that_generates_keeps_tables_made_with_other_arguments(at_home, monkeypatch):

@@ -50,14 +50,14 @@ def run_demo(wb: Workbench, notebooks: Path, out: str | Path, *, changes: int = 
         yield f"{reports[-1].html} ({reports[-1].record.seconds:.1f} s)"
     cloned = Path(".venv/bin/workbench").is_file()
     program, lab = (".venv/bin/workbench", "make lab") if cloned else ("workbench", "jupyter lab")
-    item = "persons" if night.empty else f"orders order_id={night['order_id'].iloc[0]}"
+    item = "persons" if night.empty else f"orders --key order_id={night['order_id'].iloc[0]}"
     looks = {
         str(out / INDEX): "all reports; 07_undo takes the night back",
         f"{program} item_history {item}": "what happened to one item",
         lab: "ask on, in notebooks",
     }
     yield "Three things to look at:"
-    yield from (f"  {look:<58}  {what}" for look, what in looks.items())
+    yield from (f"  {look:<64}  {what}" for look, what in looks.items())
     for report in reports:
         if failed := report.record.failed_cell:
             raise ReportError(
