@@ -58,9 +58,13 @@ demo: $(LAB)    ## three generated tables, eight reports: what this is, in two m
 	@$(BIN)/workbench demo
 
 # Jupyter starts a notebook in its own folder, and the lake is here. It refuses to be run by root, as in a container,
-# unless it is told to, and would rather take another Python's kernel of that name than that of .venv.
+# unless it is told to, and would rather take another Python's kernel of that name than that of .venv. Nobody is asked
+# whether they want news, and nothing is asked of the network.
 ROOT = $(shell test "$$(id -u)" != 0 || echo --allow-root)
+QUIET = "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}
 lab: $(LAB)     ## JupyterLab on the notebooks
+	@mkdir -p $(VENV)/share/jupyter/lab/settings; test -e $(VENV)/share/jupyter/lab/settings/overrides.json || \
+		echo '{$(QUIET)}' > $(VENV)/share/jupyter/lab/settings/overrides.json
 	@WORKBENCH_HOME="$(CURDIR)/.workbench" JUPYTER_PATH= JUPYTER_PREFER_ENV_PATH=1 \
 		$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=. $(ROOT) $(LABFLAGS) notebooks/02_latest_state.ipynb
 

@@ -28,6 +28,19 @@ def test_values_are_as_on_the_command_line_and_rows_without_numbers(shown):
         assert never not in shown, never
 
 
+def test_texts_are_to_the_left_numbers_to_the_right_and_long_texts_have_room():
+    shown = first_rows(pd.DataFrame({"text": ["o-1"], "number": [Decimal("1.5")], "long": ["x " * 30]}), 20)
+    for text, look in (("text", "left; white-space: nowrap"), ("number", "right; white-space: nowrap")):
+        assert f'<th style="text-align: {look}">{text}<' in shown
+    assert '<td style="text-align: left; white-space: nowrap">o-1<' in shown
+    assert '<td style="text-align: right; white-space: nowrap">1.5<' in shown
+    assert '<td style="text-align: left; min-width: 20em">x x' in shown
+    grouped = pd.DataFrame({"n": [1, 2]}, index=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")], names=["k", "l"]))
+    assert '<td style="text-align: right; white-space: nowrap">2<' in first_rows(grouped, 20)
+    styled = as_table(pd.DataFrame({"long": ["x " * 30]})).to_html()
+    assert "min-width: 20em" in styled
+
+
 def test_an_index_that_has_a_name_is_shown_and_escaped():
     counts = pd.DataFrame({"items": [3]}, index=pd.Index(["<i>gone"], name="status"))
     for shown in (as_table(counts).to_html(), first_rows(counts, 20)):

@@ -411,6 +411,7 @@ def test_paper_has_the_first_rows_and_the_columns_there_is_room_for_and_says_so(
         text = printed(visit.page, tmp_path / "page.pdf")
     assert len(re.findall(r"(?m)^\s*p-\d{4}\s", text)) == 50
     assert re.search(r"p-0000\s+0\s+text 0\s+text 1", text)
+    assert len(re.findall(r"(?m)^\s*pk\s+n\s+column 0", text)) == text.count("\f") == 2, "on each page"
     assert "at most 50 rows of 130; all are in tables/01.csv" in re.sub(r"\s+", " ", text)
     assert re.search(
         r"Not printed: \d of 14 columns \(column \d+, .*they are in tables/01\.csv", re.sub(r"\s+", " ", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,9 @@ from workbench.text import plain
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
-_SHORT = re.compile(r"<td>([^<]{1,40})</td>")
-"""A cell of a short text, such as a key, which is not to be broken at its hyphen: JupyterLab breaks all it can."""
+_ROW, _CELL = re.compile(r"<tr.*?</tr>", re.DOTALL), re.compile(r"<(t[dh])>([^<]*)</t[dh]>")
+_SHORT = 40
+"""Letters of a text, such as a key, which is not to be broken at its hyphen: JupyterLab breaks all it can."""
 _HERE = Path(__file__).with_name("templates")
 
 
@@ -63,6 +65,12 @@ def as_table(frame: pd.DataFrame) -> Styler:
     """
     frame = frame.reset_index(drop=True) if _counts_rows(frame.index) else frame
     styled = frame.style.format(_written).format_index(_written, axis="columns").format_index(_written, axis="index")
+    if frame.columns.is_unique:  # else pandas styles none
+        numbers = [_is_number(frame.iloc[:, at]) for at in range(len(frame.columns))]
+        looks = [partial(_look, number=each) for each in numbers]
+        for name, look in zip(frame.columns, looks, strict=True):
+            styled = styled.map(look, subset=[name])
+        styled = styled.apply_index(lambda names: [look(name) for name, look in zip(names, looks, strict=True)], axis=1)
     return styled.hide(axis="index") if _counts_rows(frame.index) else styled
 
 
@@ -84,7 +92,32 @@ def first_rows(frame: pd.DataFrame, most: int) -> str:
         shown = pd.concat([shown.head(most // 2), skipped, shown.tail(most // 2)])
     with pd.option_context("display.html.use_mathjax", False, "display.max_colwidth", None):  # `$` begins no formula
         text = shown.to_html(border=0, index=not _counts_rows(frame.index))
-    return re.sub(_SHORT, r'<td style="white-space: nowrap">\1</td>', plain(text, keep="\n"))
+    numbers = [_is_number(frame.iloc[:, at]) for at in range(len(frame.columns))]
+    return _ROW.sub(lambda row: _laid_out(row[0], numbers), plain(text, keep="\n"))
+
+
+def _laid_out(row: str, numbers: list[bool]) -> str:
+    """Put texts to the left and numbers to the right, in a row that pandas wrote: the last cells are those of columns."""
+    at = len(numbers) - len(_CELL.findall(row)) - 1
+
+    def cell(found: re.Match[str]) -> str:
+        nonlocal at
+        at += 1
+        kind, text = found.groups()
+        return f'<{kind} style="{_look(text, number=at >= 0 and numbers[at])}">{text}</{kind}>'
+
+    return _CELL.sub(cell, row)
+
+
+def _look(value: Any, *, number: bool) -> str:
+    """Return the style of a cell: JupyterLab puts all to the right, and makes columns of long texts very narrow."""
+    letters = len(_cell(value))
+    room = "white-space: nowrap" if letters <= _SHORT else f"min-width: {20 if letters <= 4 * _SHORT else 40}em"
+    return f"text-align: {'right' if number else 'left'}; {room}"
+
+
+def _is_number(column: pd.Series[Any]) -> bool:
+    return pd.api.types.infer_dtype(column, skipna=True) in ("integer", "floating", "decimal", "mixed-integer-float")
 
 
 def _counts_rows(index: pd.Index[Any]) -> bool:

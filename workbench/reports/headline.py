@@ -39,7 +39,7 @@ class _Shown:
 
     def _repr_html_(self) -> str:
         numbers = "".join(
-            '<div style="display:flex;flex-direction:column-reverse;justify-content:flex-end">'
+            '<div style="display:flex;flex-direction:column-reverse;justify-content:flex-end;white-space:nowrap">'
             f'<dt style="font-weight:400;font-size:.9em;opacity:.8">{escape(label(each.name))}</dt>'
             '<dd style="margin:0;font-size:1.9em;line-height:1.2;font-weight:600;font-variant-numeric:tabular-nums">'
             f"{escape(each.text)}</dd></div>"
