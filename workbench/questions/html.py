@@ -97,7 +97,7 @@ def first_rows(frame: pd.DataFrame, most: int) -> str:
 
 
 def _laid_out(row: str, numbers: list[bool]) -> str:
-    """Put texts to the left and numbers to the right, in a row that pandas wrote: the last cells are those of columns."""
+    """Put texts to the left and numbers to the right in a row that pandas wrote: its last cells are the columns."""
     at = len(numbers) - len(_CELL.findall(row)) - 1
 
     def cell(found: re.Match[str]) -> str:
