@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -18,6 +19,8 @@ ROWS = "ROWS"
 """What tells the limit of an answer's rows from a limit of the question's own."""
 FORMATS = ("csv", "tsv", "json", "jsonl", "parquet", "xlsx")
 """What an answer is printed as for programs, or written to a file whose ending does not tell."""
+attribute_option = partial(click.option, shell_complete=completing.attributes)
+"""An option whose value is an attribute, or begins with one."""
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 parameters = click.option(
     "-p",
@@ -107,11 +110,8 @@ def answer_options(command: Verb) -> Verb:
         ),
     ):
         command = option(command)
-    actor = click.option(
-        "--actor",
-        metavar="PATH",
-        shell_complete=completing.attributes,
-        help="Attribute that tells who wrote: shown beside every change.",
+    actor = attribute_option(
+        "--actor", metavar="PATH", help="Attribute that tells who wrote: shown beside every change."
     )
     return log_options(actor(mask_options(file_options(command))))
 
@@ -119,11 +119,10 @@ def answer_options(command: Verb) -> Verb:
 def mask_options(command: Verb) -> Verb:
     """Say what is hidden."""
     for option in (
-        click.option(
+        attribute_option(
             "--mask",
             multiple=True,
             metavar="PATH",
-            shell_complete=completing.attributes,
             help="Hide this attribute's values, beside those of the setting; may repeat.",
         ),
         click.option("--mask-with", type=click.Choice(["hash", "redact"]), help="How; else by the setting."),

@@ -11,7 +11,15 @@ from click.shell_completion import CompletionItem
 
 from workbench.cli import completing
 from workbench.cli.asking import answer, busy, items, open_workbench, pairs, parameters_of, show
-from workbench.cli.options import SETTINGS, answer_options, item_options, parameters, result_options, window_options
+from workbench.cli.options import (
+    SETTINGS,
+    answer_options,
+    attribute_option,
+    item_options,
+    parameters,
+    result_options,
+    window_options,
+)
 from workbench.cli.program import QUESTIONS, main, say
 from workbench.errors import did_you_mean
 from workbench.model.records import EVENTS
@@ -38,12 +46,7 @@ class Instants(click.Command):
 @click.argument("table", shell_complete=completing.tables)
 @click.option("--as-of", metavar="TIME", help="An instant: ISO 8601, UTC where it names no zone, -7d or yesterday.")
 @click.option("--include-deleted", is_flag=True, help="Show items that are gone too, with when.")
-@click.option(
-    "--where",
-    metavar="CONDITION",
-    shell_complete=completing.attributes,
-    help='Only items of which it holds: "person.age > 40".',
-)
+@attribute_option("--where", metavar="CONDITION", help='Only items of which it holds: "person.age > 40".')
 @result_options
 def latest_state(table: str, as_of: str | None, include_deleted: bool, where: str | None, **options: Any) -> None:
     """Show what is in TABLE, or what was in it at an instant.
@@ -77,9 +80,7 @@ def get(table: str, key: tuple[str, ...], as_of: str | None, **options: Any) -> 
 @main.verb(QUESTIONS, cls=Instants)
 @click.argument("table", shell_complete=completing.tables)
 @click.argument("older_than")
-@click.option(
-    "--where", metavar="CONDITION", shell_complete=completing.attributes, help="Only items of which it holds."
-)
+@attribute_option("--where", metavar="CONDITION", help="Only items of which it holds.")
 @result_options
 def stale(table: str, older_than: str, where: str | None, **options: Any) -> None:
     """Show the items of TABLE that have not changed since OLDER_THAN, an instant or a length of time such as 365d.
@@ -94,12 +95,7 @@ def stale(table: str, older_than: str, where: str | None, **options: Any) -> Non
 @click.argument("table", shell_complete=completing.tables)
 @window_options
 @click.option("--events", "--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only this; may repeat.")
-@click.option(
-    "--where",
-    metavar="CONDITION",
-    shell_complete=completing.attributes,
-    help="Only changes of which it holds, for either image.",
-)
+@attribute_option("--where", metavar="CONDITION", help="Only changes of which it holds, for either image.")
 @click.option("--limit", type=int, help="Only the newest so many.")
 @item_options
 @answer_options
@@ -137,9 +133,7 @@ def changes(
 @item_options
 @window_options
 @click.option("--as-of", metavar="TIME", help="From the changes until then: what held then has no end.")
-@click.option(
-    "--where", metavar="CONDITION", shell_complete=completing.attributes, help="Only states of which it holds."
-)
+@attribute_option("--where", metavar="CONDITION", help="Only states of which it holds.")
 @click.option(
     "--names",
     type=click.Choice(["workbench", "dbt"]),
@@ -285,18 +279,8 @@ def transitions(table: str, path: str, start: str | None, end: str | None, limit
 @click.argument("table", shell_complete=completing.tables)
 @click.argument("aggregate")
 @click.option("--every", default="1d", show_default=True, help="1min 5min 15min 30min 1h 3h 6h 12h 1d 1w 1mo.")
-@click.option(
-    "--by",
-    metavar="PATH",
-    shell_complete=completing.attributes,
-    help="An attribute that items are grouped by, as it is at that time.",
-)
-@click.option(
-    "--where",
-    metavar="CONDITION",
-    shell_complete=completing.attributes,
-    help="Only items of which it holds at that time, in SQL.",
-)
+@attribute_option("--by", metavar="PATH", help="An attribute that items are grouped by, as it is at that time.")
+@attribute_option("--where", metavar="CONDITION", help="Only items of which it holds at that time, in SQL.")
 @window_options
 @click.option("--timezone", default="UTC", show_default=True, help="Zone of buckets and window, like Europe/Berlin.")
 @result_options
@@ -322,12 +306,7 @@ def trend(
 
 @main.verb(QUESTIONS)
 @click.argument("table", shell_complete=completing.tables)
-@click.option(
-    "--by",
-    metavar="EXPRESSION",
-    shell_complete=completing.attributes,
-    help="What groups lives, by their first state: an attribute.",
-)
+@attribute_option("--by", metavar="EXPRESSION", help="What groups lives, by their first state: an attribute.")
 @window_options
 @click.option("--timezone", default="UTC", show_default=True, help="Zone of months and window, like Europe/Berlin.")
 @result_options
@@ -342,15 +321,7 @@ def lifetimes(table: str, by: str | None, start: str | None, end: str | None, ti
 
 @main.verb(QUESTIONS)
 @click.argument("table", shell_complete=completing.tables)
-@click.option(
-    "--paths",
-    "--path",
-    "paths",
-    multiple=True,
-    metavar="PATH",
-    shell_complete=completing.attributes,
-    help="Only this attribute; may repeat.",
-)
+@attribute_option("--paths", "--path", "paths", multiple=True, metavar="PATH", help="Only this attribute; may repeat.")
 @click.option(
     "--as-of", metavar="TIME", help="An instant: ISO 8601, UTC where it names no zone, -7d or yesterday; else now."
 )

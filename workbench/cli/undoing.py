@@ -15,6 +15,7 @@ from workbench.cli.asking import busy, items, open_workbench, print_json_text, s
 from workbench.cli.options import (
     SETTINGS,
     as_json,
+    attribute_option,
     file_options,
     item_options,
     log_options,
@@ -54,12 +55,7 @@ def applying_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("table", shell_complete=completing.tables)
 @click.option("--to", metavar="TIME", help="Back to this instant: ISO 8601, UTC where it names no zone, or -2h.")
 @window_options
-@click.option(
-    "--where",
-    metavar="CONDITION",
-    shell_complete=completing.attributes,
-    help="Only changes, or with --to items, of which it holds.",
-)
+@attribute_option("--where", metavar="CONDITION", help="Only changes, or with --to items, of which it holds.")
 @click.option("--events", "--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only this; may repeat.")
 @click.option(
     "--actor-is", "--actor", "actor_is", metavar="NAME", help="Only what this one wrote; ATTRIBUTE=NAME says where."
@@ -72,27 +68,9 @@ def applying_options(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Where a change that stays wrote after one taken back.",
 )
-@click.option(
-    "--kept",
-    multiple=True,
-    metavar="PATH",
-    shell_complete=completing.attributes,
-    help="Attribute that stays as it is; may repeat.",
-)
-@click.option(
-    "--bump",
-    multiple=True,
-    metavar="PATH",
-    shell_complete=completing.attributes,
-    help="A version: becomes one more than now; may repeat.",
-)
-@click.option(
-    "--delta",
-    multiple=True,
-    metavar="PATH",
-    shell_complete=completing.attributes,
-    help="A counter: taken back by its difference; may repeat.",
-)
+@attribute_option("--kept", multiple=True, metavar="PATH", help="Attribute that stays as it is; may repeat.")
+@attribute_option("--bump", multiple=True, metavar="PATH", help="A version: becomes one more than now; may repeat.")
+@attribute_option("--delta", multiple=True, metavar="PATH", help="A counter: taken back by its difference; may repeat.")
 @click.option("--ttl", metavar="HOW", help="Items that have expired: keep, drop, or +7d; ATTRIBUTE:HOW says where.")
 @click.option(
     "--lists",
