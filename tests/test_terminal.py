@@ -9,10 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from tests.helpers.logs import chain, micros, record, write_log
+from workbench import terminal
 from workbench.cli import main
 from workbench.text import plain, plain_json
 from workbench.workbench import Workbench
@@ -168,3 +170,13 @@ def test_text_of_people_stays_as_it_is():
         assert plain_json(json.dumps(text, ensure_ascii=False)) == json.dumps(text, ensure_ascii=False)
     for text in HOSTILE:
         assert json.loads(plain_json(json.dumps(text, ensure_ascii=False), ascii_only=True)) == text
+
+
+@pytest.mark.parametrize(
+    ("said", "width"), [("100", 100), ("0", 160), ("-5", 160), ("", 160), ("wide", 160), ("²", 160)]
+)
+def test_a_width_that_says_nothing_is_none(monkeypatch, capsys, said, width):
+    monkeypatch.setenv("COLUMNS", said)
+    assert terminal.console().width == width
+    terminal.print_frame(pd.DataFrame({"pk": ["a"]}))
+    assert capsys.readouterr().out.split() == ["pk", "a"]

@@ -6,6 +6,7 @@ Imported when there is something to print, since `rich` and `pandas` take longer
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -25,6 +26,10 @@ ROWS = 20
 """Rows that are shown; files and JSON hold all."""
 _PIPE = 160
 """Characters of a line in a pipe, where ``COLUMNS`` does not say."""
+_TERMINAL = 80
+"""Characters of a line on a terminal that does not say."""
+_LINES = 25
+"""Of any console: nothing is fitted into it, and rich reads what the environment says only where this is not said."""
 _WIDE = 36
 """Characters that a column takes before others have their place."""
 _TIME, _LEAST = 20, 8
@@ -34,9 +39,15 @@ _STYLES = {"ok": "green", "note": "cyan", "warning": "yellow", "failed": "red"}
 
 
 def console() -> Console:
-    """Return a console as wide as the terminal; in a pipe as ``COLUMNS`` says, or 160 characters wide."""
-    piped = None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else _PIPE
-    return Console(width=piped, highlight=False, soft_wrap=False)
+    """Return a console as wide as ``COLUMNS`` says, else as the terminal, and in a pipe 160 characters wide.
+
+    There are terminals that say they are 0 wide, and so ``COLUMNS``: these say nothing.
+    """
+    said = os.environ.get("COLUMNS", "")
+    width = int(said) if said.isdecimal() else 0
+    if not width:
+        width = shutil.get_terminal_size((_TERMINAL, 0)).columns if sys.stdout.isatty() else _PIPE
+    return Console(width=width, height=_LINES, highlight=False, soft_wrap=False)
 
 
 def printable(text: str, style: str = "") -> Text:
