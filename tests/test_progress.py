@@ -14,7 +14,9 @@ import termios
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.helpers.logs import chain, micros, write_log
 from workbench.progress import reading, working
@@ -177,11 +179,31 @@ def test_every_verb_that_takes_longer_than_a_second_says_so_on_stderr(tmp_path, 
         f"Workbench.{method} = lambda *a, **k: (time.sleep(2.2), real(*a, **k))[1]\n"
         f"main({verb.split()!r}, prog_name='workbench')"
     )
+    shown, answer = on_terminal(code, tmp_path)
+    assert re.search(rf"{said} · 00:\d\d", shown)
+    assert answer
+    left = [line for line in screen(shown.replace("\r\n", "\n")) if line]
+    assert [line for line in left if not re.match(r"1 row from|.*warn", line)] == []
+
+
+@pytest.mark.process
+def test_a_report_tells_how_many_of_its_cells_are_done(tmp_path):
+    cells = [new_markdown_cell("# Slow"), new_code_cell("x = 1")]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "slow.ipynb")
+    code = "from workbench.cli import main\nmain(['report', 'run', 'slow.ipynb'], prog_name='workbench')"
+    shown, answer = on_terminal(code, tmp_path)
+    assert re.search(r"slow: 0 of 2 cells · 00:\d\d", shown)
+    assert "report.html" in answer
+    assert not any(screen(shown.replace("\r\n", "\n"))), "the bar is gone"
+
+
+def on_terminal(code: str, folder: Path) -> tuple[str, str]:
+    """Run Python whose stderr is a terminal; return what is shown there, and what it printed."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     ran = subprocess.Popen(
         [sys.executable, "-c", code],
-        cwd=tmp_path,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=theirs,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "COLUMNS": "120"},
@@ -197,7 +219,4 @@ def test_every_verb_that_takes_longer_than_a_second_says_so_on_stderr(tmp_path, 
         os.close(ours)
         answer = ran.communicate()[0]
     assert ran.returncode == 0, shown
-    assert re.search(rf"{said} · 00:\d\d", shown.decode())
-    assert answer
-    left = [line for line in screen(shown.decode().replace("\r\n", "\n")) if line]
-    assert [line for line in left if not re.match(r"1 row from|.*warn", line)] == []
+    return shown.decode(), answer.decode()

@@ -17,6 +17,7 @@ from workbench.questions.answers_noted import REPORT
 from workbench.reports.notebook import last_heading
 from workbench.reports.parameters import Value
 from workbench.reports.record import CellFailure, Status
+from workbench.text import plain
 
 _CAPTURE = "workbench.reports.capture"
 _BY_ERROR = {"ScanRefused": Status.REFUSED}  # by its class, as the kernel names it
@@ -42,7 +43,7 @@ class Execution:
 
 
 def execute(
-    notebook: NotebookNode, parameters: Mapping[str, Value], timeout: int, progress: bool, scratch: Path
+    notebook: NotebookNode, parameters: Mapping[str, Value], timeout: int, progress: str, scratch: Path
 ) -> Execution:
     """Execute a notebook in a kernel of this very Python, in the working folder.
 
@@ -51,7 +52,7 @@ def execute(
     timeout
         Seconds a cell may take.
     progress
-        Whether a bar is drawn on stderr.
+        What a bar on stderr is named that tells how many cells are done; none is drawn without a name.
     scratch
         The folder into which the kernel puts what else the report is made of.
     """
@@ -59,8 +60,10 @@ def execute(
     from nbclient.exceptions import CellTimeoutError
     from papermill import PapermillExecutionError, execute_notebook
 
+    from workbench.progress import tqdm_options  # before the environment forbids what tqdm reads once, when imported
     from workbench.reports import kernel
 
+    bar = {"desc": plain(progress), "bar_format": "{desc}: {n_fmt} of {total_fmt} cells · {elapsed}"}
     status, lost = Status.COMPLETE, ""
     with _kernel_environment(scratch):
         engine = kernel.engine()
@@ -72,7 +75,7 @@ def execute(
                 kernel_name="python3",
                 language="python",
                 engine_name=engine,
-                progress_bar=progress,
+                progress_bar={**tqdm_options(), **bar, "disable": False} if progress else False,
                 execution_timeout=timeout,
                 extra_arguments=["--log-level=CRITICAL", f"--ext={_CAPTURE}"],  # which takes down what cells show
             )

@@ -213,7 +213,9 @@ def _run(checked: _Checked, runs: Runs, holding: Settings, bar: bool) -> Report:
     started, clock = times.now(), time.perf_counter()
     with runs.begin(planned.name, started) as scratch:
         with _imported_meanwhile("workbench.reports.index"):
-            execution = execute(checked.notebook, checked.given, planned.timeout, bar, scratch.folder)
+            execution = execute(
+                checked.notebook, checked.given, planned.timeout, planned.name if bar else "", scratch.folder
+            )
             seconds = time.perf_counter() - clock
         from workbench.reports import index, page
 
