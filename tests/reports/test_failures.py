@@ -35,6 +35,10 @@ if how == "wait": time.sleep(600)
 if how == "kill": os.kill(os.getpid(), signal.SIGKILL)
 if how == "leave": os._exit(3)
 if how == "full": raise OSError(28, "No space left on device")
+if how == "magic":
+    from IPython.core.error import UsageError
+    raise UsageError("Line magic function `%%time` not found.")
+if how == "untold": raise ValueError("\\ud800")
 if how == "refuse":
     from workbench.errors import ScanRefused
     raise ScanRefused("it would scan 3.0 TB")"""
@@ -85,6 +89,8 @@ def ended(pid: Path = Path("pid")) -> bool:
     [
         ("", Status.COMPLETE, 0, ""),
         ("raise", Status.FAILED, exit_codes.ERROR, "ValueError: it is not so"),
+        ("magic", Status.FAILED, exit_codes.ERROR, "UsageError: Line magic function `%%time` not found."),
+        ("untold", Status.FAILED, exit_codes.ERROR, "the cell failed, and its error cannot be told"),
         ("full", Status.FAILED, exit_codes.ERROR, "No space left on device"),
         ("wait", Status.TIMED_OUT, exit_codes.TIMED_OUT, "no end within 3 s"),
         ("kill", Status.DIED, exit_codes.DIED, "the notebook's Python process died"),
@@ -105,6 +111,17 @@ def test_each_end_has_a_page_that_says_so_and_an_exit_code(notebook, how, status
         assert (record.failed_cell.number, record.failed_cell.heading) == (4, "What happens?")
         assert "run later on" not in html
     assert ended()
+
+
+def test_a_notebook_that_moves_to_another_folder_loses_nothing(notebook):
+    node = nbformat.read(notebook, 4)
+    moves = "import os, pandas as pd\nfrom workbench.reports import headlines\nos.chdir('/')\nheadlines(n=1)\ndisplay(pd.DataFrame({'n': [1]}))"
+    node.cells.insert(2, new_code_cell(moves))
+    nbformat.write(node, notebook)
+    assert ran(str(notebook), "-p", f"pid={notebook.parent / 'pid'}").exit_code == 0
+    record, _ = the_run()
+    assert [each.text for each in record.headlines] == ["1"]
+    assert "tables/01.csv" in [file.path for file in record.files]
 
 
 @pytest.fixture

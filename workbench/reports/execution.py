@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sysconfig
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -112,7 +113,12 @@ def _failed_cell(executed: NotebookNode, lost: str) -> tuple[CellFailure | None,
         if errors and not lost and "raises-exception" not in cell.metadata.get("tags", []):
             message = f"{errors[0].ename}: {errors[0].evalue}".strip()
             return _failure(number, heading, message.splitlines()[0]), str(errors[0].ename)
-        if cell.metadata.get("papermill", {}).get("start_time"):
+        about = cell.metadata.get("papermill", {})
+        if about.get("exception") and not errors and not lost:
+            ename, evalue = _said(cell)
+            cell.outputs.append(_error(ename, evalue))
+            return _failure(number, heading, f"{ename}: {evalue}"), ename
+        if about.get("start_time"):
             running, last = _failure(number, heading, lost), cell
     if not lost:
         return None, ""
@@ -121,9 +127,23 @@ def _failed_cell(executed: NotebookNode, lost: str) -> tuple[CellFailure | None,
     ename, evalue = lost.split(": ", 1)
     # without the KeyboardInterrupt that stopping the kernel left there
     last.outputs = [output for output in last.outputs if output.output_type != "error"]
-    error = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": [lost]}
-    last.outputs.append(nbformat.from_dict(error))  # type: ignore[no-untyped-call]
+    last.outputs.append(_error(ename, evalue))
     return running, ""
+
+
+def _said(cell: NotebookNode) -> tuple[str, str]:
+    """Return class and text of an error that a cell has no output for, as of a magic that is not there."""
+    printed = "".join(output.text for output in cell.outputs if output.get("name") == "stderr")
+    for line in reversed(printed.splitlines()):
+        if found := re.fullmatch(r"(\w+Error): (.+)", line):
+            return found[1], found[2]
+    return "CellError", "the cell failed, and its error cannot be told"
+
+
+def _error(ename: str, evalue: str) -> NotebookNode:
+    error = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": [f"{ename}: {evalue}"]}
+    made: NotebookNode = nbformat.from_dict(error)  # type: ignore[no-untyped-call]
+    return made
 
 
 def _failure(number: int, heading: str, error: str) -> CellFailure:
@@ -158,7 +178,9 @@ def _kernel_environment(scratch: Path) -> Iterator[None]:
     quiet = logging.NullHandler()  # else Python prints papermill's warnings where nobody set up logging
     logging.getLogger("papermill").addHandler(quiet)
     try:
-        with environment({"PYTHONPATH": os.pathsep.join(folders), "TQDM_DISABLE": "1", REPORT: str(scratch)}):
+        with environment(
+            {"PYTHONPATH": os.pathsep.join(folders), "TQDM_DISABLE": "1", REPORT: str(scratch.absolute())}
+        ):
             yield
     finally:
         logging.getLogger("papermill").removeHandler(quiet)
