@@ -17,8 +17,8 @@ import pytest
 
 from workbench.aws.session import open_session
 from workbench.config import load_settings
-from workbench.errors import ExportError, NotPublished
-from workbench.reports import RunRecord, Status
+from workbench.errors import ExportError, NotPublished, ReportError
+from workbench.reports import RunRecord, Status, write_index
 from workbench.reports.runs import RECORD, LocalRuns, Runs, S3Runs, Scratch
 
 BEGAN = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -285,3 +285,9 @@ class TestS3:
             publish(gone)
         with pytest.raises(NotPublished, match="gone-for-good"):
             gone.write_index(listed)
+
+
+def test_a_folder_that_is_not_there_has_no_index(tmp_path):
+    with pytest.raises(ReportError, match=r"there is no folder .*no run that an index could list"):
+        write_index(tmp_path / "reprots")
+    assert not any(tmp_path.iterdir())

@@ -84,6 +84,8 @@ def execute(
             status = Status.FAILED
         except CellTimeoutError:
             status, lost = Status.TIMED_OUT, f"CellTimeout: no end within {timeout} s"
+        except (RecursionError, NotImplementedError):  # of our own code
+            raise
         except RuntimeError:  # nbclient's DeadKernelError is one, and so is that of a kernel which does not start
             status, lost = Status.DIED, "DeadKernel: the notebook's Python process died, perhaps of lack of memory"
         except KeyboardInterrupt:  # or a signal that is taken for it: what there is by now is a report too

@@ -158,6 +158,8 @@ def write_index(out: str | Path, settings: Mapping[str, Any] | None = None) -> P
 
     Raises
     ------
+    ReportError
+        When there is no such folder.
     NotPublished
         When it cannot be written.
 
@@ -170,6 +172,8 @@ def write_index(out: str | Path, settings: Mapping[str, Any] | None = None) -> P
     """
     from workbench.reports import index  # which imports what a page is made with
 
+    if not paths.is_s3(out) and not paths.local_path(out, ReportError).is_dir():
+        raise ReportError(f"there is no folder {out}, and so no run that an index could list")
     return Runs.of(out, load_settings(**(settings or {}))).write_index(index.render)
 
 
