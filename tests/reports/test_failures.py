@@ -38,6 +38,7 @@ if how == "full": raise OSError(28, "No space left on device")
 if how == "magic":
     from IPython.core.error import UsageError
     raise UsageError("Line magic function `%%time` not found.")
+if how == "long": raise ValueError("x" * 100_000)
 if how == "untold": raise ValueError("\\ud800")
 if how == "refuse":
     from workbench.errors import ScanRefused
@@ -111,6 +112,15 @@ def test_each_end_has_a_page_that_says_so_and_an_exit_code(notebook, how, status
         assert (record.failed_cell.number, record.failed_cell.heading) == (4, "What happens?")
         assert "run later on" not in html
     assert ended()
+
+
+def test_of_a_very_long_error_the_beginning_is_told(notebook):
+    done = ran(str(notebook), "-p", "how=long")
+    record, _ = the_run()
+    assert record.failed_cell
+    assert len(record.failed_cell.error) < 1_100
+    assert len(done.stderr) < 2_000
+    assert len(Path("reports/index.html").read_text()) < 60_000
 
 
 def test_a_notebook_that_moves_to_another_folder_loses_nothing(notebook):

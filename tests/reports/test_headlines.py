@@ -125,6 +125,8 @@ def test_outside_of_a_report_they_are_shown_as_often_as_they_are_asked_for(monke
         ("share", 0.052, 0.07, "7 %", "+1.8 points"),
         ("seconds", 200, 140, "2 min 20 s", "−1 min"),
         ("number", None, 5, "5", ""),
+        ("number", -1e308, 1e308, "1e+308", ""),
+        ("seconds", -8.64e13, 8.64e13, "999999999 d", ""),
     ],
 )
 def test_two_runs_are_compared_as_their_numbers_are(kind, before, now, text, expected):

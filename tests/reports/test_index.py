@@ -99,6 +99,16 @@ def test_a_number_shows_how_it_moved_since_the_run_before_and_where_it_has_been(
     assert ended == "M39.5 34v-5"
 
 
+def test_a_line_over_the_largest_numbers_is_one():
+    runs = [
+        record(at=BEGAN + timedelta(days=day), headlines=[headline("n", value)])
+        for day, value in enumerate((1e308, 0, -1e308))
+    ]
+    rendered = index.render(runs)
+    assert "nan" not in rendered
+    assert "inf" not in re.findall(r'<path d="([^"]*)"', rendered)[0]
+
+
 def test_a_number_that_never_moves_is_a_line_in_the_middle_and_one_run_draws_none():
     (card,) = cards(page_of(*days(5, 5, 5)))
     assert text(card.select_one(".moved")) == "no change"

@@ -190,6 +190,11 @@ def test_a_line_that_declares_nothing_is_refused(line):
         read_parameters(sample(line), Path("a.ipynb"))
 
 
+def test_a_name_that_is_declared_twice_is_refused():
+    with pytest.raises(ReportError, match="line 2: a is declared twice"):
+        read_parameters(sample("a: int = 1\na: int = 2"), Path("a.ipynb"))
+
+
 def test_masks_look_into_lists():
     assert list(texts_of(["person.email = 'a'", "b"])) == ["person.email = 'a'", "b"]
     assert list(texts_of([1, 2])) == list(texts_of(NOON)) == []

@@ -21,6 +21,8 @@ from workbench.reports.record import CellFailure, Status
 from workbench.text import plain
 
 _CAPTURE = "workbench.reports.capture"
+_SAID = 1_000
+"""Characters of an error that a record, the index and a line on stderr tell."""
 _BY_ERROR = {"ScanRefused": Status.REFUSED}  # by its class, as the kernel names it
 
 
@@ -149,7 +151,8 @@ def _error(ename: str, evalue: str) -> NotebookNode:
 
 
 def _failure(number: int, heading: str, error: str) -> CellFailure:
-    return CellFailure(number=number, heading=heading, error=error)
+    """Name a cell, with the beginning of a very long error: the executed notebook has the whole."""
+    return CellFailure(number=number, heading=heading, error=error if len(error) <= _SAID else f"{error[:_SAID]} …")
 
 
 @contextmanager

@@ -24,6 +24,8 @@ _SPEC = re.compile(r"(\$?)(,?(?:\.\d{1,2})?[df%]?)")
 _NOTHING = "–"
 _LARGE = 1e18
 """From here on a number is written by its power of ten."""
+_LONGEST = 10**13
+"""Seconds of a difference that can be put in words: 300,000 years."""
 Number: TypeAlias = "int | float | Decimal | timedelta | None"
 
 
@@ -111,6 +113,8 @@ def difference(now: Headline, before: Headline) -> str:
     if not moved:
         return "no change"
     sign = "+" if moved > 0 else "−"
+    if abs(moved) > (_LONGEST if now.kind == "seconds" else sys.float_info.max):
+        return ""
     if now.kind == "seconds":
         return f"{sign}{words(timedelta(seconds=abs(moved)))}"
     if now.kind == "share":

@@ -249,14 +249,14 @@ def _line(name: str, shown: RunRecord, records: list[RunRecord]) -> Markup:
         return Markup("")
     first, last = points[0][0], points[-1][0]
     low, high = (choose((headline for _, headline in there), key=_value) for choose in (min, max))
-    spread = _value(high) - _value(low)
+    spread = _value(high) / 2 - _value(low) / 2  # halves, since the whole may be more than a float holds
 
     def across(moment: datetime) -> str:
         share = (moment - first) / (last - first) if last > first else 1.0
         return _number_text(_MARGIN + share * (_WIDTH - 2 * _MARGIN))
 
     def up(headline: Headline) -> str:
-        share = (_value(headline) - _value(low)) / spread if spread else 0.5
+        share = (_value(headline) / 2 - _value(low) / 2) / spread if spread else 0.5
         return _number_text(_HEIGHT - _MARGIN - share * (_HEIGHT - 2 * _MARGIN))
 
     paths, ended, pen = [], [], "M"

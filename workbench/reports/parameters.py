@@ -104,7 +104,7 @@ def read_parameters(notebook: NotebookNode, path: Path) -> list[Parameter]:
     Raises
     ------
     ReportError
-        When a line of the parameter cell is not ``name: type = literal  # help``.
+        When a line of the parameter cell is not ``name: type = literal  # help``, or a name is declared twice.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def read_parameters(notebook: NotebookNode, path: Path) -> list[Parameter]:
         raise ReportError(f"{path}, parameter cell, line {error.lineno}: {error.msg}") from None
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
-    parameters = []
+    parameters: list[Parameter] = []
     for statement in statements:
         if isinstance(statement, ast.Import | ast.ImportFrom):  # Optional and date have to come from somewhere
             continue
@@ -135,6 +135,8 @@ def read_parameters(notebook: NotebookNode, path: Path) -> list[Parameter]:
                 "Write name: type = literal  # help; types are str, int, float, bool, date and datetime, "
                 "list[] of them and Optional[] of any"
             )
+        if parameter.name in {each.name for each in parameters}:
+            raise ReportError(f"{path}, parameter cell, line {statement.lineno}: {parameter.name} is declared twice")
         parameters.append(parameter)
     return parameters
 
