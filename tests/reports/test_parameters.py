@@ -241,3 +241,14 @@ def test_a_report_runs_with_them_and_hides_what_a_mask_names(tmp_path):
     assert output.text == "UTC 2025 [datetime.date(2026, 11, 5)] new.email = 1\n"
     assert not [cell.source for cell in written.cells[:-1] if "new.email" in cell.source]
     assert "new.email" not in str(written.metadata)
+
+
+def test_a_default_that_names_a_masked_attribute_is_nowhere_in_what_a_run_leaves(tmp_path):
+    node = sample("""where: str = "email = 'ann@example.org'"\nmore: int = 1""")
+    node.cells.append(new_code_cell("print(more)"))
+    nbformat.write(node, tmp_path / "sample.ipynb")
+    report = run_report(tmp_path / "sample.ipynb", {}, tmp_path / "reports", settings={"mask": ["email"]})
+    assert report.record.parameters["where"] == "[masked]"
+    left = [path for path in (tmp_path / "reports").rglob("*") if path.is_file()]
+    assert {"report.html", "notebook.ipynb", "run.json", "index.html"} <= {path.name for path in left}
+    assert [path.name for path in left if b"ann@example" in path.read_bytes()] == []

@@ -427,7 +427,9 @@ def _summary(settings: Settings) -> str:
 
 def _hide(executed: NotebookNode, hidden: Collection[str]) -> None:
     """Take the values of parameters out of an executed notebook."""
-    executed.metadata.get("papermill", {}).get("parameters", {}).update(dict.fromkeys(hidden, REDACTED))
+    about = executed.metadata.get("papermill", {})
+    about.pop("input_path", None)  # which is the whole notebook once more, since papermill was given it and no path
+    about.get("parameters", {}).update(dict.fromkeys(hidden, REDACTED))
     for cell in executed.cells:
         if {"injected-parameters", "parameters"} & set(cell.metadata.get("tags", [])):
             cell.source = without_values(cell.source, hidden, REDACTED)
