@@ -22,7 +22,11 @@ from workbench.charts.of_questions import CHARTS
 from workbench.errors import ParameterError
 
 NAMES = ["键-顧客-一二三四五六七八九十", "鍵", "상품", "😀 $x$", "مفتاح", "x" * 300, "новый\nключ", "\x00 <b>&amp;"]
+WEEK = pd.DataFrame(
+    {"bucket": pd.date_range("2026-11-16", periods=7, tz="UTC"), "value": [None] * 4 + [292_272, 379_001, 450_282]}
+)
 CASES = {
+    "a week": (charts.trend, WEEK),  # whose last label has no room, so that it grows to the right
     **{case: DRAWN[case] for case in DRAWN if not case.endswith("none") or case.startswith("lag")},
     "frequency: one": (charts.change_frequency, frequency(1)),
     "frequency: many": (charts.change_frequency, frequency(1000)),

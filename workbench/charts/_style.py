@@ -298,8 +298,7 @@ def fitted(ax: Axes) -> Axes:
     ax.set_title(title.get_text(), pad=pad)
     own = isinstance(ax, ChartAxes) and ax.height is not None  # nothing is beside it, so that its title has all of it
     _wrap(title, figure.bbox.width - place.x0 + beside - 8 if own else place.width + beside)
-    middle = (place.x0 + place.x1) / 2
-    _wrap(ax.xaxis.label, max(place.width * 1.1, 2 * min(middle, figure.bbox.width - middle) - 12))
+    _wrap_beneath(ax, figure)
     for text in ax.texts:
         if text.get_transform() == ax.transAxes:
             _wrap(text, place.width)
@@ -308,11 +307,22 @@ def fitted(ax: Axes) -> Axes:
     hidden = [_thin(axis) for axis in (ax.xaxis, ax.yaxis)]
     if any(hidden):
         lay_out(figure)
+        if _wrap_beneath(ax, figure):  # without its last label an Axes is wider, and its middle farther to the right
+            _grow(ax)
+            lay_out(figure)
     left = -_beside(ax) / ax.get_window_extent().width
     title.set_x(left)
     if legend:
         legend.set_bbox_to_anchor((left, 1))
     return ax
+
+
+def _wrap_beneath(ax: Axes, figure: Figure) -> bool:
+    """Wrap what is written below the middle of an Axes, so that neither end is cut off; return whether it changed."""
+    before, place = ax.get_xlabel(), ax.get_window_extent()
+    middle = (place.x0 + place.x1) / 2
+    _wrap(ax.xaxis.label, 2 * min(middle, figure.bbox.width - middle) - 12)
+    return ax.get_xlabel() != before
 
 
 def lay_out(figure: Figure) -> None:

@@ -188,9 +188,8 @@ def trend(
     for at, name in enumerate(named):
         line = wide[name].to_numpy()
         colour = LINE if len(order) == 1 else COLOURS[at]
-        ax.plot(
-            ends, line, color=colour, linewidth=1.8, marker=MARKERS[at], markevery=max(1, len(ends) // 8), markersize=4
-        )
+        marks = {"marker": MARKERS[at], "markevery": max(1, len(ends) // 8), "markersize": 4}
+        ax.plot(ends, line, color=colour, linewidth=1.8, clip_on=False, **marks)  # the last mark is on the edge
         there = np.flatnonzero(~np.isnan(line))
         last[name] = float(line[there[-1]])
     time_axis(ax, bucket, edges, f"{aggregate}\nat the end of each {unit}" if unit else aggregate, "Time")
