@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -188,7 +189,7 @@ def trend(
     for at, name in enumerate(named):
         line = wide[name].to_numpy()
         colour = LINE if len(order) == 1 else COLOURS[at]
-        marks = {"marker": MARKERS[at], "markevery": max(1, len(ends) // 8), "markersize": 4}
+        marks: dict[str, Any] = {"marker": MARKERS[at], "markevery": max(1, len(ends) // 8), "markersize": 4}
         ax.plot(ends, line, color=colour, linewidth=1.8, clip_on=False, **marks)  # the last mark is on the edge
         there = np.flatnonzero(~np.isnan(line))
         last[name] = float(line[there[-1]])
