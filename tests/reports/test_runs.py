@@ -279,6 +279,20 @@ class TestS3:
         s3.write_index(index)
         assert len(self.keys(s3)["index.html"]["Body"].read().splitlines()) == 3
 
+    def test_a_run_that_is_removed_while_the_index_is_made_is_not_in_it(self, s3, monkeypatch):
+        publish(s3, "one")
+        publish(s3, "two")
+        read = type(s3._files).read
+
+        def removed(files, uri):
+            if "/two/" in uri:
+                files.remove(f"{s3.out}/two/")
+            return read(files, uri)
+
+        monkeypatch.setattr(type(s3._files), "read", removed)
+        assert [record.name for record in s3.records()[0]] == ["one"]
+        assert s3.records()[1] == []
+
     def test_a_bucket_that_is_not_there_is_named(self, s3):
         gone = S3Runs("s3://gone-for-good/all", s3._session)
         with pytest.raises(NotPublished, match="gone-for-good"):

@@ -283,11 +283,19 @@ class S3Runs(Runs):
             name for name in self._files.list(f"{self.out}/") if name.count("/") == 2 and name.endswith(f"/{RECORD}")
         ]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for name, text in zip(
-                names, pool.map(lambda name: self._files.read(f"{self.out}/{name}"), names), strict=True
-            ):
-                _read(text, name, records, problems)
+            for name, text in zip(names, pool.map(self._text, names), strict=True):
+                if text is not None:
+                    _read(text, name, records, problems)
         return sorted(records, key=lambda record: (record.started, record.name, record.run)), problems
+
+    def _text(self, name: str) -> bytes | None:
+        """Read an object; None where it was removed since it was listed."""
+        try:
+            return self._files.read(f"{self.out}/{name}")
+        except ExportError:
+            if self._files.version(f"{self.out}/{name}") is None:
+                return None
+            raise
 
     def write_index(self, index: Index) -> str:
         """Write it where nobody else has since its runs were listed, else list them again."""
