@@ -333,3 +333,6 @@ def test_the_old_spelling_is_told_the_new_one(notebook):
     done = CliRunner().invoke(main, ["report", "03_change_frequency", "-p", "table=persons"])
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1].endswith("to run a notebook, `workbench report run 03_change_frequency`")
+    done = CliRunner().invoke(main, ["report", "--out", "reports", "03_change_frequency"])
+    assert done.exit_code == 2
+    assert "--out stands after the verb: `workbench report run NOTEBOOK --out …`" in done.stderr

@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 class _Reports(click.Group):
     """What is done with reports; what was written ``workbench report NOTEBOOK`` is told its new spelling."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options before the verb, of which there are none but for help."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            option = plain(error.option_name)
+            raise click.UsageError(
+                f"{option} stands after the verb: `workbench report run NOTEBOOK {option} …`"
+            ) from None
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
