@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from workbench.errors import ParameterError
+from workbench.text import moment as written
 
 if TYPE_CHECKING:
     import pandas as pd  # heavy: completion of the command line reads settings, and does without
@@ -84,7 +85,9 @@ def window(start: Moment | None, end: Moment | None, timezone: str = "UTC") -> t
     begin = START_OF_TIME if start is None else instant(start, timezone)
     until = END_OF_TIME if end is None else instant(end, timezone)
     if begin >= until:
-        raise ParameterError(f"the window is empty: start {begin} is not before end {until}")
+        raise ParameterError(
+            f"the window is empty: its start, {written(begin)} UTC, is not before its end, {written(until)} UTC"
+        )
     return begin, until
 
 

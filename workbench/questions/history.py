@@ -33,7 +33,7 @@ from workbench.questions.result import Result
 from workbench.questions.state import images_by_key, missing_images, state_at
 from workbench.questions.state_comparison import compare, path_text
 from workbench.sql.filters import Filter
-from workbench.text import plain
+from workbench.text import moment, plain
 
 Row = Mapping[str, Any]
 """A change as `changes.sql` answers it."""
@@ -151,7 +151,9 @@ def diff(
     """Compare a table, or items of it, at two instants; see `Workbench.diff`."""
     instants = instant(before), END_OF_TIME if after is None else instant(after)
     if instants[0] > instants[1]:
-        raise ParameterError(f"the instants are the wrong way round: {instants[0]} is after {instants[1]}")
+        raise ParameterError(
+            f"the instants are the wrong way round: {moment(instants[0])} UTC is after {moment(instants[1])} UTC"
+        )
     matching = Filter(asking.read_keys(table, key, prefix))
 
     def ask() -> tuple[Answer, pd.DataFrame, dict[str, int]]:
