@@ -127,6 +127,14 @@ def test_runs_of_another_window_or_table_are_not_compared():
     assert not card.select("svg")
 
 
+def test_a_window_is_shown_in_its_time_zone():
+    day = Window(asked="yesterday", start=BEGAN, end=BEGAN + DAY, timezone="Asia/Kolkata")
+    page = page_of(*days(10, window=day))
+    shown = "yesterday: 2026-10-22 11:30 to 2026-10-23 11:30 Asia/Kolkata"
+    assert text(page.select_one("td.window")) == shown
+    assert text(cards(page)[0].select_one("dl.known")).count(shown) == 1
+
+
 def test_what_is_not_paid_for_has_no_cost_and_what_is_has():
     free = page_of(*days(1, 2))
     assert "cost" not in text(free)
@@ -253,3 +261,4 @@ def test_it_is_read_on_any_screen_and_on_paper(tmp_path):
             paper = printed(visit.page, tmp_path / "index.pdf")
     assert "What changes, how often, and when?" in paper
     assert "yesterday: 2026-10-24 00:00 to 2026-10-25 00:00 UTC" in paper
+    assert "All runs" not in paper, "what is closed is not printed"

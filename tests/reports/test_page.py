@@ -24,6 +24,7 @@ from workbench.questions.result import Result, Stats
 from workbench.reports import Status, capture, page
 from workbench.reports.record import Alert, CellFailure, Headline, RunRecord, Window
 from workbench.reports.tables import MOST_ROWS, ShownTable, with_index
+from workbench.reports.window import resolve
 
 BEGAN = datetime(2026, 11, 20, 6, tzinfo=UTC)
 ATTACK = "</script></td><script>alert(1)</script><img src=x onerror=alert(1)>\u202e&lt;"
@@ -305,6 +306,28 @@ def test_the_head_says_what_a_report_stands_on(kernel, tmp_path):
     assert "deletes are 5.0 %, which is more than 4 %" in soup.select_one(".failed").get_text()
     links = [link["href"] for link in soup.select("nav.ways a")]
     assert links == ["../../index.html", "notebook.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "at", "zone", "shown"),
+    [
+        ("yesterday", "2026-11-27T06:00Z", "Europe/Berlin", "2026-11-26 00:00 to 2026-11-27 00:00 Europe/Berlin"),
+        ("yesterday", "2026-11-27T06:00Z", "UTC", "2026-11-26 00:00 to 2026-11-27 00:00 UTC"),
+        (
+            "last-hour",
+            "2026-10-25T01:20Z",
+            "Europe/Berlin",
+            "2026-10-25 02:00+02:00 to 2026-10-25 02:00+01:00 Europe/Berlin",
+        ),
+    ],
+)
+def test_a_window_is_shown_in_the_time_zone_it_was_asked_in(asked, at, zone, shown):
+    assert page.ends(resolve(asked, datetime.fromisoformat(at), zone)) == shown
+
+
+def test_a_window_of_a_time_zone_that_is_unknown_here_is_shown_in_utc():
+    window = Window(asked="yesterday", start=BEGAN - timedelta(days=1), end=BEGAN, timezone="Mars/<b>Olympus</b>")
+    assert page.ends(window) == "2026-11-19 06:00 to 2026-11-20 06:00 UTC"
 
 
 def test_a_page_says_nothing_is_masked_and_what_it_does_not_know(kernel, tmp_path):

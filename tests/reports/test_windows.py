@@ -74,7 +74,8 @@ def test_a_window_is_asked_for_in_words(asked, start, end):
 )
 def test_days_weeks_and_months_are_those_of_a_time_zone(asked, at, zone, start, end):
     assert ends(asked, datetime.fromisoformat(at), zone) == (start, end)
-    assert resolve(asked, datetime.fromisoformat(at), zone).asked == f"{asked}, {zone}"
+    window = resolve(asked, datetime.fromisoformat(at), zone)
+    assert (window.asked, window.timezone) == (asked, zone)
 
 
 @pytest.mark.parametrize(

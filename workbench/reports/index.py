@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from workbench.reports.alerts import comparable, comparable_before
 from workbench.reports.headline import difference, label
-from workbench.reports.page import HERE, minutes, style, template
+from workbench.reports.page import HERE, ends, minutes, style, template
 from workbench.reports.record import Headline, RunRecord, Status
 from workbench.text import count, plain, size, words
 
@@ -78,9 +78,9 @@ class _Run:
 
     @property
     def window(self) -> str:
-        """The window as it was asked for, and its instants."""
+        """The window as it was asked for, and its ends in its time zone."""
         window = self.record.window
-        return f"{window.asked}: {minutes(window.start)} to {minutes(window.end)}" if window else ""
+        return f"{window.asked}: {ends(window)}" if window else ""
 
     @property
     def cost(self) -> str:

@@ -9,7 +9,7 @@ import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -19,11 +19,13 @@ from bs4 import BeautifulSoup
 from markupsafe import Markup
 from nbformat import NotebookNode
 
+from workbench.errors import ParameterError
+from workbench.model.times import zone_of
 from workbench.reports.capture import CHART, TABLE
 from workbench.reports.headline import label
 from workbench.reports.offline import offline
 from workbench.reports.parameters import as_text
-from workbench.reports.record import RunRecord, Status, Value
+from workbench.reports.record import RunRecord, Status, Value, Window
 from workbench.reports.runs import INDEX, NOTEBOOK
 from workbench.reports.tables import Column, ShownTable
 from workbench.text import count, plain, size, words
@@ -163,7 +165,7 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str, str]]:
         yield f"Table{many}", ", ".join(record.tables), ""
     yield "Source", record.source or "not known", " · ".join(filter(None, (record.engine, _account(record))))
     if record.window:
-        yield "Window", f"{minutes(record.window.start)} to {minutes(record.window.end)} UTC", record.window.asked
+        yield "Window", ends(record.window), record.window.asked
     elif record.tables:
         yield "Window", _window(record.parameters), "no window was asked for"
     yield "Run", f"{minutes(record.started)} UTC", f"took {record.seconds:.1f} s"
@@ -208,13 +210,34 @@ def _account(record: RunRecord) -> str:
     return f"account {record.account}" if record.account else ""
 
 
-def minutes(time: datetime) -> str:
-    """Write an instant as pages do, in UTC, without seconds where there are none.
+def minutes(time: datetime, zone: tzinfo = UTC) -> str:
+    """Write an instant as pages do, without seconds where there are none.
+
+    Where clocks are put back, its distance from UTC tells which of two it is.
 
     >>> minutes(datetime(2026, 11, 1, 12, 30, tzinfo=UTC))
     '2026-11-01 12:30'
+    >>> minutes(datetime(2026, 10, 25, 1, tzinfo=UTC), zone_of("Europe/Berlin"))
+    '2026-10-25 02:00+01:00'
     """
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    local = time.astimezone(zone)
+    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    distance = local.isoformat(timespec="seconds")[19:] if twice else ""
+    return f"{local:%Y-%m-%d %H:%M:%S}".removesuffix(":00") + distance
+
+
+def ends(window: Window) -> str:
+    """Write the ends of a window in its time zone; in UTC where that zone is not known here.
+
+    >>> ends(Window(asked="yesterday", start="2026-11-18T23:00Z", end="2026-11-19T23:00Z", timezone="Europe/Berlin"))
+    '2026-11-19 00:00 to 2026-11-20 00:00 Europe/Berlin'
+    """
+    try:
+        zone: tzinfo = zone_of(window.timezone)
+        start, end = minutes(window.start, zone), minutes(window.end, zone)
+    except (ParameterError, OverflowError):
+        return f"{minutes(window.start)} to {minutes(window.end)} UTC"
+    return f"{start} to {end} {window.timezone}"
 
 
 def _age(time: datetime, run: datetime) -> str:

@@ -53,6 +53,8 @@ class Window(_Part):
     """Its first instant."""
     end: AwareDatetime
     """The first instant after it."""
+    timezone: str = "UTC"
+    """Whose days, weeks and months were meant, and in which its ends are shown."""
 
 
 class Headline(_Part):

@@ -53,7 +53,7 @@ def resolve(asked: str, at: datetime, timezone: str = "UTC") -> Window:
         raise ParameterError(
             f"the window {asked!r} is empty: it would begin at {_iso(start)} and end before {_iso(end)}{only}"
         )
-    return Window(asked=text if timezone == "UTC" else f"{text}, {timezone}", start=start, end=end)
+    return Window(asked=text, start=start, end=end, timezone=zone.key)
 
 
 def parameters_of(window: Window, declared: Collection[str], given: Collection[str], notebook: str) -> dict[str, str]:
