@@ -21,6 +21,7 @@ from tests.helpers.browser import PHONE, printed, visiting
 from workbench import charts
 from workbench.questions.answers_noted import REPORT
 from workbench.questions.result import Result, Stats
+from workbench.questions.what_changed import ChangeList
 from workbench.reports import Status, capture, page
 from workbench.reports.record import Alert, CellFailure, Headline, RunRecord, Window
 from workbench.reports.tables import MOST_ROWS, ShownTable, with_index
@@ -213,6 +214,28 @@ def test_an_answer_is_a_table_with_what_it_says_of_itself(kernel, tmp_path):
     soup = BeautifulSoup(shown(kernel, tmp_path, answer), "html.parser")
     assert answer.summary in soup.get_text()
     assert [head.get_text() for head in soup.select('tbody th[scope="row"]')][:3] == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "heads", "first", "says"),
+    [
+        ({}, ["pk", "ts (UTC)", "event_name", "what changed"], "b", "all columns, the oldest change first"),
+        ({"order": "oldest"}, ["pk", "ts (UTC)", "event_name", "what changed"], "a", "all columns"),
+        ({"columns": "pk, ts"}, ["pk", "ts (UTC)"], "b", "the oldest change first"),
+        ({"columns": "pk, ts", "order": "newest"}, ["pk", "ts (UTC)"], "b", ""),
+    ],
+)
+def test_changes_are_shown_as_in_a_notebook_and_are_whole_in_the_files(kernel, tmp_path, chosen, heads, first, says):
+    times = pd.to_datetime(["2026-11-01T12:00Z", "2026-11-02T12:00Z"])
+    df = pd.DataFrame({"pk": ["a", "b"], "ts": times, "event_name": "MODIFY", "by_ttl": False, "new.n": [1, 2]})
+    stats = Stats(rows=2, seconds=0.5, objects=2, bytes=10)
+    answer = ChangeList(df, "select", stats, {"question": "changes"}, keys=("pk",), total=2)
+    answer = answer.select(**chosen) if chosen else answer
+    soup = BeautifulSoup(shown(kernel, tmp_path, answer), "html.parser")
+    assert [head.get_text(strip=True) for head in soup.select("thead th")] == heads
+    assert soup.select_one("tbody th").get_text() == first
+    assert soup.get_text().count(f"in the files: {says}") == bool(says)
+    assert pd.read_parquet(tmp_path / "tables" / "01.parquet")["pk"].to_list() == answer.df["pk"].to_list()
 
 
 def test_files_that_cannot_be_written_fail_no_cell_and_are_told(kernel, tmp_path):

@@ -288,6 +288,11 @@ class Result:
         return ("changes",) if by_key else ()
 
     @property
+    def unlike_shown(self) -> str:
+        """How `df`, and files of it, differ from the table that the answer shows; empty where they do not."""
+        return ""
+
+    @property
     def summary(self) -> str:
         """One line: how many rows, from how much, how long, and what to mind."""
         return self.read + "".join(f" · {note}" for note in self.stats.notes)

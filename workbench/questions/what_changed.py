@@ -38,6 +38,12 @@ class ChangeList(Result):
         return shown if "columns" in self.chosen else with_what_changed(shown, len(self.keys), self._names_asked)
 
     @property
+    def unlike_shown(self) -> str:
+        """How `df`, and files of it, differ from the table that is shown: in columns, and in the order of rows."""
+        columns = [] if "columns" in self.chosen else ["all columns"]
+        return ", ".join(columns if "order" in self.chosen else [*columns, "the oldest change first"])
+
+    @property
     def _whole(self) -> bool:
         return True
 

@@ -100,18 +100,17 @@ class _Keeper:
         return _told(TABLE, write)
 
     def result(self, result: Result) -> Bundle:
-        """Keep the frame of an answer; one that shows itself otherwise than as a table stays so in the page."""
+        """Keep the frame of an answer; the page shows it as it shows itself, a table with all its rows."""
 
         def write() -> Bundle:
             from workbench.questions.result import Result
-            from workbench.reports.tables import ShownTable
+            from workbench.reports.tables import MOST_ROWS, ShownTable
 
             frame = result._frame
             shows_itself = type(result)._repr_html_ is not Result._repr_html_
-            return self._table(frame, ShownTable.of(frame, heads=len(result.keys))) | {
-                "own": shows_itself,
-                "says": result.summary,
-            }
+            shown = ShownTable.of(result._for_people(MOST_ROWS), heads=len(result.keys), total=len(frame))
+            files = f" · in the files: {result.unlike_shown}" if result.unlike_shown else ""
+            return self._table(frame, shown) | {"own": shows_itself, "says": result.summary + files}
 
         return _told(TABLE, write)
 

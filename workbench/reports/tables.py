@@ -90,13 +90,15 @@ class ShownTable:
     total: int
 
     @classmethod
-    def of(cls, frame: Frame, *, heads: int = 0) -> ShownTable:
+    def of(cls, frame: Frame, *, heads: int = 0, total: int | None = None) -> ShownTable:
         """Make one of the first rows of a frame, as many as a page holds.
 
         Parameters
         ----------
         heads
             How many of the first columns are what rows are called by.
+        total
+            How many rows there are, where the frame has not all of them.
         """
         first = _first(frame, MOST_ROWS)
         texts = [_texts(first.iloc[:, at]) for at in range(len(first.columns))]
@@ -106,7 +108,8 @@ class ShownTable:
             _column(first.iloc[:fits, at], texts[at][:fits], at < heads, _heading(first, at))
             for at in range(len(first.columns))
         ]
-        return cls(columns, [list(row) for row in islice(zip(*texts, strict=True), fits)], len(frame))
+        rows = [list(row) for row in islice(zip(*texts, strict=True), fits)]
+        return cls(columns, rows, len(frame) if total is None else total)
 
     def to_json(self) -> str:
         """Write it, for a process that makes pages."""
