@@ -70,7 +70,7 @@ def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(home)
     yield home
-    for path in home.glob("*.*"):  # what an example wrote
+    for path in [*home.glob("*.*"), *home.glob("exports/*.*")]:  # what an example wrote
         if path.suffix in (".parquet", ".xlsx", ".json", ".jsonl"):
             path.unlink()
 
@@ -99,6 +99,14 @@ def test_examples_name_no_date_on_which_there_may_be_no_data():
 def test_something_is_shown():
     assert len(EXAMPLES) > 15
     assert PYTHON
+
+
+def test_what_readme_writes_is_ignored_by_git():
+    words = [shlex.split(each, comments=True) for each in SHOWN]
+    written = [each[at + 1] for each in words for at, word in enumerate(each) if word == "--out"]
+    ignored = {f"/{path.partition('/')[0]}/" for path in written}
+    assert written
+    assert ignored <= set((HERE / ".gitignore").read_text(encoding="utf-8").split())
 
 
 def test_make_targets_that_are_named_are_there():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -85,6 +86,16 @@ def test_a_mask_holds_in_values_keys_and_texts(log):
     assert profile.df.set_index("path").loc["status", "there"] == 1
     with pytest.raises(ParameterError, match="masked"):
         wb.sql("transitions", "things", path="case when status = 'sent!' then 1 end")
+
+
+def test_the_items_that_stay_are_a_table_with_a_heading(log, capsys):
+    moved = Workbench(log).transitions("things", "status")
+    moved.show()
+    shown = capsys.readouterr().out
+    assert shown.count("At each value, the items that have been there longest:\n") == 1
+    assert shown.index("last_move") < shown.index("At each value") < shown.index("since")
+    replace(moved, longest=moved.longest.iloc[:0]).show()
+    assert "At each value" not in capsys.readouterr().out
 
 
 def test_the_text_of_a_question_is_a_query_that_anybody_can_ask(log):

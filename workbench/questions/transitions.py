@@ -37,10 +37,12 @@ class Transitions(Result):
     longest: pd.DataFrame
 
     def _print(self, rows: int, vertical: bool) -> None:
-        from workbench.terminal import print_frame
+        from workbench.terminal import print_frame, print_verdict
 
         super()._print(rows, vertical)
-        print_frame(self.longest)
+        if len(self.longest):
+            print_verdict("At each value, the items that have been there longest:")
+            print_frame(self.longest)
 
 
 def transitions(
