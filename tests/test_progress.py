@@ -41,11 +41,11 @@ def streams(monkeypatch):
 def test_it_tells_objects_changes_how_many_a_second_and_the_time_left(streams):
     streams(terminal=True)
     with reading("persons", 40, 1_000, after=0) as bar:
-        assert str(bar) == "reading persons:   0 %, ? left"
+        assert str(bar) == "reading persons:   0%, ? left"
         bar.update(10, 50_000, 250)
         bar.update(9, 50_000, 250)
         line = str(bar)
-    assert line.startswith("reading persons:  50 %, 19 of 40 objects, 100,000 changes, ")
+    assert line.startswith("reading persons:  50%, 19 of 40 objects, 100,000 changes, ")
     assert re.search(r", [\d,]+ a second, [\d:]+ left$", line)
     assert (bar.objects, bar.changes) == (19, 100_000)
 

@@ -84,7 +84,7 @@ def reading(name: str, objects: int, size: int, *, after: float = 1.0) -> Iterat
     ...     bar.objects, bar.changes
     (10, 50000)
     """
-    layout = "{desc}: {percentage:3.0f} %{postfix}, {remaining} left"
+    layout = "{desc}: {percentage:3.0f}%{postfix}, {remaining} left"
     options = tqdm_options() | {"bar_format": layout, "delay": after, "dynamic_ncols": True}
     with tqdm(desc=f"reading {plain(name)}", total=max(size, 1), **options) as bar:
         yield Reading(bar, objects)

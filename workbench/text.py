@@ -28,6 +28,29 @@ def count(number: float, noun: str, spec: str = ",.0f") -> str:
     return f"{number:{spec}} {noun if abs(number) == 1 else many}"
 
 
+def percent(share: float) -> str:
+    """Write a share for people: the smaller, the more exactly, and never as none or all where it is neither.
+
+    >>> [percent(share) for share in (0, 0.0004, 0.052, 0.125, 0.5, 0.9999, 1)]
+    ['0%', '0.04%', '5.2%', '12.5%', '50%', '>99.9%', '100%']
+    """
+    if 0 < share < 0.0001 or 0.999 < share < 1:
+        return "<0.01%" if share < 0.5 else ">99.9%"
+    return f"{hundredths(share)}%"
+
+
+def hundredths(share: float) -> str:
+    """Write how many hundredths a share is, also one of more than all.
+
+    >>> hundredths(0.018), hundredths(12.5)
+    ('1.8', '1,250')
+    """
+    number = round(100.0 * share, 9)  # 0.07 is 7, whatever a float makes of it
+    if abs(number) >= 100 or number.is_integer():
+        return f"{number:,.0f}"
+    return f"{number:.1f}".removesuffix(".0") if abs(number) >= 1 else f"{number:.2g}"
+
+
 def plain(text: str, *, keep: str = "") -> str:
     r"""Write every character that would act on a terminal or a page instead of being seen as its escape.
 

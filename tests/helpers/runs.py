@@ -42,7 +42,7 @@ def record(name: str = "daily-persons", at: datetime = BEGAN, **given: object) -
 
 def headline(name: str, value: float, *, share: bool = False) -> Headline:
     """Make a headline as `workbench.reports.headlines` notes it."""
-    text = f"{value * 100:.1f} %" if share else f"{value:,.0f}"
+    text = f"{value * 100:.1f}%" if share else f"{value:,.0f}"
     return Headline(name=name, value=value, text=text, kind="share" if share else "number")
 
 
@@ -61,7 +61,7 @@ def month(reports: int = 5, days: int = 30, seed: int = 0) -> Iterator[RunRecord
                 0.05 if name == "quality-persons" and day == days - 1 else 0
             )
             failed = random.random() < 0.06 or (name == "daily-orders" and day == days - 1)
-            rule = Alert(rule="deletes > 5%", says=f"deletes is {deletes * 100:.1f} %")
+            rule = Alert(rule="deletes > 5%", says=f"deletes is {deletes * 100:.1f}%")
             yield record(
                 name,
                 at,

@@ -32,25 +32,25 @@ def folder(tmp_path, monkeypatch):
         (1, 1, "1", "number"),
         (-3, -3, "-3", "number"),
         (np.int64(1234), 1234, "1,234", "number"),
-        (0.052, 0.052, "5.2 %", "share"),
-        (0.07, 0.07, "7 %", "share"),
-        (np.float64(0.0004), 0.0004, "0.04 %", "share"),
-        (np.float32(0.5), 0.5, "50 %", "share"),
-        (Decimal("0.125"), 0.125, "12.5 %", "share"),
-        (1.0, 1, "100 %", "share"),
-        (0.0, 0, "0 %", "share"),
+        (0.052, 0.052, "5.2%", "share"),
+        (0.07, 0.07, "7%", "share"),
+        (np.float64(0.0004), 0.0004, "0.04%", "share"),
+        (np.float32(0.5), 0.5, "50%", "share"),
+        (Decimal("0.125"), 0.125, "12.5%", "share"),
+        (1.0, 1, "100%", "share"),
+        (0.0, 0, "0%", "share"),
         (1234.567, 1234.567, "1,234.57", "number"),
         (1250.0, 1250, "1,250", "number"),
         (-0.5, -0.5, "-0.5", "number"),
         (timedelta(minutes=3, seconds=20), 200, "3 min 20 s", "seconds"),
         (pd.Timedelta("1.5s"), 1.5, "1.5 s", "seconds"),
         ((0.25, ".2f"), 0.25, "0.25", "number"),
-        ((0.25, ".1%"), 0.25, "25.0 %", "share"),
+        ((0.25, ".1%"), 0.25, "25.0%", "share"),
         ((1250.5, "$,.2f"), 1250.5, "$1,250.50", "number"),
         ((-1250.5, "$,.2f"), -1250.5, "-$1,250.50", "number"),
         ((1250.7, ",d"), 1250.7, "1,251", "number"),
         (np.timedelta64(90, "s"), 90, "1 min 30 s", "seconds"),
-        (-0.0, 0, "0 %", "share"),
+        (-0.0, 0, "0%", "share"),
         (1e300, 1e300, "1e+300", "number"),
         (Decimal("sNaN"), None, "–", "number"),
         (np.float32("inf"), None, "–", "number"),
@@ -97,7 +97,7 @@ def test_a_report_notes_them_in_their_order_and_refuses_a_name_twice(folder, cap
     with pytest.raises(ReportError, match="has a headline deletes already"):
         headlines(items=1, deletes=0.1)
     assert [each.name for each in noted(folder)] == ["late_changes", "deletes", "lag"]
-    assert capsys.readouterr().out.splitlines()[:2] == ["   5  late changes", "50 %  deletes"]
+    assert capsys.readouterr().out.splitlines()[:2] == ["  5  late changes", "50%  deletes"]
 
 
 def test_a_line_that_is_half_there_is_passed_over(folder):
@@ -117,12 +117,12 @@ def test_outside_of_a_report_they_are_shown_as_often_as_they_are_asked_for(monke
 @pytest.mark.parametrize(
     ("kind", "before", "now", "text", "expected"),
     [
-        ("number", 1000, 1200, "1,200", "+200 (+20 %)"),
-        ("number", 1200, 1000, "1,000", "−200 (−16.7 %)"),
+        ("number", 1000, 1200, "1,200", "+200 (+20%)"),
+        ("number", 1200, 1000, "1,000", "−200 (−16.7%)"),
         ("number", 0, 5, "5", "+5"),
         ("number", 5, 5, "5", "no change"),
-        ("number", 10, 12.5, "$12.50", "+$2.50 (+25 %)"),
-        ("share", 0.052, 0.07, "7 %", "+1.8 points"),
+        ("number", 10, 12.5, "$12.50", "+$2.50 (+25%)"),
+        ("share", 0.052, 0.07, "7%", "+1.8 points"),
         ("seconds", 200, 140, "2 min 20 s", "−1 min"),
         ("number", None, 5, "5", ""),
         ("number", -1e308, 1e308, "1e+308", ""),
@@ -137,5 +137,5 @@ def test_two_runs_are_compared_as_their_numbers_are(kind, before, now, text, exp
 
 
 def test_what_is_of_another_kind_is_not_compared():
-    share = Headline(name="n", value=0.5, text="50 %", kind="share")
+    share = Headline(name="n", value=0.5, text="50%", kind="share")
     assert difference(share, Headline(name="n", value=5, text="5")) == ""

@@ -85,13 +85,13 @@ def test_a_run_that_failed_shows_its_cell_and_error_and_the_numbers_of_the_last_
     (card,) = cards(page)
     assert "Cell 3 (How often?): QueryError: it is gone" in text(card)
     assert "Numbers of the last complete run, 2026-10-23 06:00 UTC" in text(card)
-    assert text(card.select_one("dl.numbers")) == "changes 20 +10 (+100 %)"
+    assert text(card.select_one("dl.numbers")) == "changes 20 +10 (+100%)"
     assert "cell 3 (How often?): QueryError: it is gone" in text(page.select_one("table.runs tbody tr"))
 
 
 def test_a_number_shows_how_it_moved_since_the_run_before_and_where_it_has_been():
     (card,) = cards(page_of(*days(10, None, 30, 20, 40)))
-    assert text(card.select_one(".moved")) == "+20 (+100 %)"
+    assert text(card.select_one(".moved")) == "+20 (+100%)"
     line = card.select_one("svg.line")
     assert line["aria-label"] == "changes in 4 runs since 2026-10-22 06:00: 10 to 40; 1 run without it"
     drawn, ended = (each["d"] for each in line.select("path"))

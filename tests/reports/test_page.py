@@ -307,8 +307,8 @@ def test_the_head_says_what_a_report_stands_on(kernel, tmp_path):
         cost=0.01,
         parameters={"table": "persons", "every": None, "tags": ["a", "b"]},
         given=["table"],
-        headlines=[Headline(name="deletes", value=0.05, text="5.0 %")],
-        alerts=[Alert(rule="deletes > 4%", says="deletes are 5.0 %, which is more than 4 %")],
+        headlines=[Headline(name="deletes", value=0.05, text="5.0%")],
+        alerts=[Alert(rule="deletes > 4%", says="deletes are 5.0%, which is more than 4%")],
     )
     soup = BeautifulSoup(text, "html.parser")
     facts = {each.dt.get_text(): each.dd.get_text(" ") for each in soup.select("dl.about div")}
@@ -325,8 +325,8 @@ def test_the_head_says_what_a_report_stands_on(kernel, tmp_path):
     }
     chips = {each.dt.get_text(): (each.dd.get_text(), each["class"]) for each in soup.select("dl.parameters div")}
     assert chips == {"table": ("persons", ["given"]), "every": ("none", ["default"]), "tags": ("a, b", ["default"])}
-    assert soup.select_one("dl.headlines div").get_text(" ", strip=True) == "deletes 5.0 %"
-    assert "deletes are 5.0 %, which is more than 4 %" in soup.select_one(".failed").get_text()
+    assert soup.select_one("dl.headlines div").get_text(" ", strip=True) == "deletes 5.0%"
+    assert "deletes are 5.0%, which is more than 4%" in soup.select_one(".failed").get_text()
     links = [link["href"] for link in soup.select("nav.ways a")]
     assert links == ["../../index.html", "notebook.ipynb"]
 

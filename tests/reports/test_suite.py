@@ -378,13 +378,13 @@ def test_a_suite_runs_by_the_command_line_and_tells_what_it_found(tmp_path, monk
         ("watched", "complete", 1),
     ]
     assert (
-        "Alert: watched: deletes > 5%: deletes is 7 %; see reports/watched/2026-11-20T06-00-00Z/report.html"
+        "Alert: watched: deletes > 5%: deletes is 7%; see reports/watched/2026-11-20T06-00-00Z/report.html"
         in first.stderr
     )
     record = json.loads((tmp_path / "reports/watched/2026-11-20T06-00-00Z/run.json").read_text())
     day = {"start": "2026-11-19T00:00:00Z", "end": "2026-11-20T00:00:00Z"}
     assert record["window"] == {"asked": "yesterday", **day, "timezone": "UTC"}
-    assert [each["text"] for each in record["headlines"]] == ["10", "7 %"]
+    assert [each["text"] for each in record["headlines"]] == ["10", "7%"]
     assert record["parameters"]["start"] == "2026-11-19T00:00:00Z"
     index = BeautifulSoup((tmp_path / "reports/index.html").read_text(), "html.parser")
     assert [each.a.get_text() for each in index.select("ul.latest h3")] == ["bad", "watched", "good"]

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from workbench.charts._style import FAINT, MUTED, percent, room, titled
-from workbench.text import count
+from workbench.charts._style import FAINT, MUTED, room, titled
+from workbench.text import count, percent
 
 UNITS = {  # seconds: what a bucket of that length is called, and pandas' name for it
     60: ("minute", "1min"),

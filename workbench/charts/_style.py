@@ -421,17 +421,6 @@ def _wrap(text: Text, width: float) -> None:
     text._before_wrapping = (whole, text.get_text())  # type: ignore[attr-defined]
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage that is never rounded to none or all.
-
-    >>> [percent(share) for share in (0, 0.0004, 0.125, 0.5, 0.9999, 1)]
-    ['0%', '<0.1%', '12.5%', '50%', '>99.9%', '100%']
-    """
-    if 0 < share < 0.001 or 0.999 < share < 1:
-        return "<0.1%" if share < 0.5 else ">99.9%"
-    return f"{share * 100:.1f}".removesuffix(".0") + "%"
-
-
 def labels(texts: Iterable[str], longest: float) -> list[str]:
     """Return texts as labels, the middle of a long one left out: less of it where they would look the same."""
     whole = [drawable(text) for text in texts]

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from workbench.charts._axes import bars, bucket_edges, bucket_name, empty, span, thinned, time_axis
-from workbench.charts._style import BLUE, EVENTS, LEGEND, LINE, MUTED, labels, own_axes, percent, room, styled, titled
-from workbench.text import count
+from workbench.charts._style import BLUE, EVENTS, LEGEND, LINE, MUTED, labels, own_axes, room, styled, titled
+from workbench.text import count, percent
 
 MOST_KEYS = 25
 

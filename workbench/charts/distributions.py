@@ -21,12 +21,11 @@ from workbench.charts._style import (
     PALE,
     RED,
     own_axes,
-    percent,
     room,
     styled,
     titled,
 )
-from workbench.text import count, words
+from workbench.text import count, percent, words
 
 LAGS = ["p50", "p90", "p99", "longest"]
 LEAST_LAG = 1.0

@@ -22,11 +22,10 @@ from workbench.charts._style import (
     RED,
     drawable,
     own_axes,
-    percent,
     styled,
     titled,
 )
-from workbench.text import count, words
+from workbench.text import count, percent, words
 
 MOST_GROUPS = 6
 """Curves that can be told apart; of more groups, those with most items are drawn."""

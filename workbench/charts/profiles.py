@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from workbench.charts._axes import empty
-from workbench.charts._style import GREY, LEGEND, LINE, labels, own_axes, percent, room, styled, titled
+from workbench.charts._style import GREY, LEGEND, LINE, labels, own_axes, room, styled, titled
+from workbench.text import percent
 
 MOST_ATTRIBUTES, MOST_VALUES = 6, 4
 

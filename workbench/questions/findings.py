@@ -33,7 +33,7 @@ def _lag(evidence: Evidence) -> str:
         return "the objects' names and folders do not tell when they arrived"
     most, longest = (words(timedelta(milliseconds=int(evidence.delivery.total[name]))) for name in ("p99", "longest"))
     return (
-        f"from change to arrival 99 % took at most {most}, the longest {longest} (lower bounds: an object is dated by "
+        f"from change to arrival 99% took at most {most}, the longest {longest} (lower bounds: an object is dated by "
         "its oldest change)"
     )
 

@@ -102,9 +102,9 @@ def broken(
     >>> from datetime import UTC, datetime
     >>> began = datetime(2026, 11, 20, 6, tzinfo=UTC)
     >>> record = RunRecord(name="daily", run="2026-11-20T06-00-00Z", notebook="a.ipynb", title="What changes?",
-    ...     status="complete", started=began, seconds=9, headlines=[Headline(name="deletes", value=0.07, text="7 %")])
+    ...     status="complete", started=began, seconds=9, headlines=[Headline(name="deletes", value=0.07, text="7%")])
     >>> [alert.says for alert in broken([parse("deletes > 5%")], None, record)]
-    ['deletes is 7 %']
+    ['deletes is 7%']
     """
     before = comparable_before(record, earlier)
     broken_rules = [alert for rule in rules if (alert := _broken(rule, record, before))]

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from workbench.errors import ParameterError, ReportError
 from workbench.questions.answers_noted import REPORT, add_notes, read_notes
 from workbench.reports.record import Headline
-from workbench.text import plain, words
+from workbench.text import hundredths, percent, plain, words
 
 FILE = "headlines.jsonl"
 _NAME = re.compile(r"[^\W\d]\w{0,39}")
@@ -73,7 +73,7 @@ def headlines(**numbers: Number | tuple[Number, str]) -> None:
     --------
     >>> headlines(changes=12_345, deletes=0.052, lag=timedelta(minutes=3, seconds=20))
         12,345  changes
-         5.2 %  deletes
+          5.2%  deletes
     3 min 20 s  lag
     """
     if not numbers:
@@ -101,11 +101,11 @@ def label(name: str) -> str:
 def difference(now: Headline, before: Headline) -> str:
     """Write by how much a headline moved since another run; empty where that cannot be told.
 
-    >>> share = Headline(name="deletes", value=0.07, text="7 %", kind="share")
-    >>> difference(share, Headline(name="deletes", value=0.052, text="5.2 %", kind="share"))
+    >>> share = Headline(name="deletes", value=0.07, text="7%", kind="share")
+    >>> difference(share, Headline(name="deletes", value=0.052, text="5.2%", kind="share"))
     '+1.8 points'
     >>> difference(Headline(name="n", value=1200, text="1,200"), Headline(name="n", value=1000, text="1,000"))
-    '+200 (+20 %)'
+    '+200 (+20%)'
     """
     if now.value is None or before.value is None or now.kind != before.kind:
         return ""
@@ -118,10 +118,10 @@ def difference(now: Headline, before: Headline) -> str:
     if now.kind == "seconds":
         return f"{sign}{words(timedelta(seconds=abs(moved)))}"
     if now.kind == "share":
-        return f"{sign}{_decimals(abs(moved) * 100)} points"
+        return f"{sign}{hundredths(abs(moved))} points"
     decimals = len(now.text.partition(".")[2])
     size = f"{'$' * now.text.lstrip('-').startswith('$')}{abs(moved):,.{decimals}f}"
-    share = f" ({sign}{_decimals(abs(moved / before.value) * 100)} %)" if before.value else ""
+    share = f" ({sign}{hundredths(abs(moved / before.value))}%)" if before.value else ""
     return f"{sign}{size}{share}"
 
 
@@ -152,11 +152,11 @@ def _headline(name: str, given: Any) -> Headline:
         raise ParameterError(f"the headline {name} is larger than any number that can be compared") from None
     if spec is None:
         share = not isinstance(value, Integral) and 0 <= number <= 1
-        text = f"{_decimals(number * 100)} %" if share else _written(value)
+        text = percent(number) if share else _written(value)
         return Headline(name=name, value=number, text=text, kind="share" if share else "number")
     dollar, pattern = _SPEC.fullmatch(spec).groups()  # type: ignore[union-attr]
     if pattern.endswith("%"):
-        return Headline(name=name, value=number, text=f"{number:{pattern}}"[:-1] + " %", kind="share")
+        return Headline(name=name, value=number, text=f"{number:{pattern}}", kind="share")
     size = format(round(abs(number)) if pattern.endswith("d") else abs(number), pattern or ",")
     return Headline(name=name, value=number, text=f"{'-' * (number < 0)}{dollar}{size}")
 
@@ -178,14 +178,6 @@ def _written(value: Any) -> str:
     if abs(number) >= _LARGE:
         return f"{number:.3g}"
     return f"{int(value):,}" if number.is_integer() else f"{number:,.2f}" if abs(number) >= 1 else f"{number:.3g}"
-
-
-def _decimals(number: float) -> str:
-    """Write a percentage: the smaller, the more exactly, and never as 0 where it is not."""
-    number = round(number, 9)  # 0.07 of a share is 7 %, whatever a float makes of it
-    if abs(number) >= 100 or number.is_integer():
-        return f"{number:,.0f}"
-    return f"{number:.1f}" if abs(number) >= 1 else f"{number:.2g}"
 
 
 def _note(new: list[Headline], folder: Path) -> None:

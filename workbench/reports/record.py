@@ -66,7 +66,7 @@ class Headline(_Part):
     text: str
     """The number as it is shown."""
     kind: Literal["number", "share", "seconds"] = "number"
-    """What the number is, by which two of them are compared: 0.05 of a share is 5 %, a length of time is in seconds."""
+    """What the number is, by which two of them are compared: 0.05 of a share is 5%, a length of time is in seconds."""
 
 
 class Alert(_Part):
