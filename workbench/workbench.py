@@ -465,9 +465,10 @@ class Workbench:
     ) -> Explorer:
         """Move through a table's life in JupyterLab: a slider, the items at its instant, and how two instants differ.
 
-        The versions of all items are asked for once, as of `versions`; whatever is moved, sorted, filtered or clicked
-        then is answered from these by the kernel, without another query. Masks hold: what is masked is masked before
-        anything of it is kept. On Athena ``print(wb.estimate("versions", table))`` tells beforehand what will be read.
+        The versions of all items are asked for once, as of `versions`, and the changes behind the slider, as of
+        `change_frequency`; whatever is moved, sorted, filtered or clicked then is answered from these by the kernel,
+        without another query. Masks hold: what is masked is masked before anything of it is kept. On Athena these are
+        two queries; `estimate` of "versions" and of "change_frequency" tells beforehand what they will read.
 
         Parameters
         ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 from datetime import timedelta
 from decimal import Decimal
@@ -21,6 +22,8 @@ from tests.properties.test_replay import IMAGE, STEP, history
 from tests.properties.test_versions import write
 from tests.questions.test_stream_views import changes as changes_of
 from workbench import Workbench
+from workbench import explorer as explorer_room
+from workbench.charts._style import EVENTS
 from workbench.errors import ConfigError, ParameterError
 from workbench.explorer.columns import column_of, place
 from workbench.explorer.explorer import PAGE, Explorer
@@ -90,6 +93,133 @@ def test_at_any_instant_the_items_are_those_of_latest_state(steps, pool, seed, c
         if one < other:
             assert differences(explorer.difference) == differences(wb.diff("things", one, other).df)
         wb.close()
+
+
+@given(
+    steps=st.lists(STEP, min_size=1, max_size=14),
+    pool=st.lists(IMAGE, min_size=3, max_size=3, unique_by=str),
+    seed=st.integers(0, 2**32 - 1),
+)
+@examples(8)
+def test_the_changes_behind_the_slider_are_those_of_change_frequency(steps, pool, seed):
+    rng = random.Random(seed)
+    records, _ = history(steps, pool, rng, apart=False)
+    if not records:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder, "log"), records, "mixed", rng)
+        wb = Workbench(Path(folder, "log"), home=Path(folder, "home"))
+        counted_alike(wb, wb.explore("things"))
+        wb.close()
+
+
+def counted_alike(wb: Workbench, explorer: Explorer) -> dict[str, int]:
+    """Hold the bars to what `change_frequency` tells of each, and return the sums of all."""
+    facts = explorer.facts()
+    begins, ends = facts["edges"][:-1], facts["edges"][1:]
+    names = ["inserts", "modifies", "removes", "ttl_removes"]
+    for at, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+        assert end - begin == facts["bar"]
+        counts = [facts["changes"][name][at] for name in names]
+        if any(counts):
+            df = wb.change_frequency("things", start=when(begin), end=when(end)).df[names].sum()
+            assert counts == [df["inserts"], df["modifies"], df["removes"] - df["ttl_removes"], df["ttl_removes"]]
+    low, high = facts["span"]
+    assert begins[0] <= low <= high <= ends[-1]
+    sums = {name: sum(facts["changes"][name]) for name in names}
+    assert sum(sums.values()) == wb.change_frequency("things").df["changes"].sum()
+    return sums
+
+
+def test_changes_of_one_instant_are_all_counted_and_deliveries_once(noon, tmp_path):
+    a, b = (KEY | {"n": {"N": number}} for number in "12")
+    states = [(NOON, a), (NOON, b), (NOON, a)]  # A to B to A, at one instant
+    states += [(NOON + 60_000_000, b), (NOON + 60_000_000, None), (NOON + 60_000_000, a), (NOON + 7_200_000_000, None)]
+    records = chain(KEY, states)
+    records[-1]["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+    gone = {"pk": {"S": "unknown"}}  # before and after all that has a state
+    records += [
+        record("REMOVE", gone, NOON + by, event_id=f"gone {by}") for by in (-86_400_000_000, 86_400_000_000 - 1)
+    ]
+    write_log(tmp_path / "log", [*records, *records[1:4]])
+    wb = Workbench(tmp_path / "log")
+    explorer = wb.explore("things")
+    assert len(explorer._states) < 4
+    assert counted_alike(wb, explorer) == {"inserts": 2, "modifies": 3, "removes": 3, "ttl_removes": 1}
+    assert explorer._chart().get_title("left").startswith("things: 9 changes")
+    steps = [view(explorer, step=-1)["at"] for _ in range(4)]
+    assert steps == [NOON] * 4, "from state to state: what takes itself back at one instant is no step"
+    for years in (3, 30):  # bars of whole weeks
+        write_log(tmp_path / f"{years}", [*records, record("REMOVE", gone, NOON - years * 365 * 86_400_000_000)])
+        long = Workbench(tmp_path / f"{years}")
+        bars = long.explore("things").facts()
+        assert counted_alike(long, long.explore("things"))["removes"] == 4
+        assert 60 < len(bars["edges"]) <= 123
+        assert bars["bar"] % (7 * 86_400_000_000) == 0
+
+
+def test_the_legend_has_the_words_of_charts_in_their_order():
+    code = Path(explorer_room.__file__).with_name("explorer.js").read_text(encoding="utf-8")
+    kinds = code.partition("const KINDS = [")[2].partition("\n]")[0]
+    assert re.findall(r'\["(\w+)", "([^"]+)"\]', kinds) == [(name, label) for name, (label, *_) in EVENTS.items()]
+
+
+def test_changes_are_counted_as_the_log_was_known_at(tmp_path):
+    for hour, name in (("12", "a"), ("13", "b")):
+        key = {"pk": {"S": name}}
+        records = chain(key, [(micros(f"2026-01-01T{hour}:00:00") + by, key | {"n": {"N": f"{by}"}}) for by in (0, 1)])
+        write_log(tmp_path / f"log/2026/01/01/{hour}", records, name=f"things-1-2026-01-01-{hour}-30-00-4f1c")
+    for known_at, inserts in ((None, 2), ("2026-01-01T13:00Z", 1)):
+        wb = Workbench(tmp_path / "log", known_at=known_at)
+        assert counted_alike(wb, wb.explore("things"))["inserts"] == inserts
+
+
+def test_a_log_of_keys_alone_shows_its_changes(noon, tmp_path):
+    write_log(tmp_path / "log", changes_of("KEYS_ONLY"))
+    wb = Workbench(tmp_path / "log")
+    assert sum(counted_alike(wb, wb.explore("things")).values()) > 0
+
+
+@pytest.mark.parametrize("where", [None, "v >= 2", "size(v) = 1", "nope = 1"])
+def test_the_sql_of_a_difference_is_of_the_items_it_is_between(noon, tmp_path, where):
+    numbers = [
+        ("a", 0, 1),
+        ("b", 0, 2),
+        ("c", 0, 3),
+        ("d", 0, 1),
+        ("a", 1, 2),
+        ("b", 1, 1),
+        ("c", 1, None),
+        ("e", 1, 5),
+    ]
+    records, held = [], {}
+    for name, later, number in numbers:
+        key = {"pk": {"S": name}}
+        new = number and key | {"v": {"N": str(number)}}
+        event = "REMOVE" if new is None else "MODIFY" if name in held else "INSERT"
+        records.append(record(event, key, NOON + later * 1_000_000, new=new, old=held.get(name)))
+        held[name] = new
+    write_log(tmp_path / "log", records)
+    wb = Workbench(tmp_path / "log")
+    explorer = wb.explore("things", compare_to=when(NOON), where=where)
+    difference, items = view(explorer, mode="difference"), view(explorer)
+    assert difference["sql"] == explorer.sql
+    assert difference["python"] == explorer.python
+    one, other = difference["sql"].split("\n\n")
+    assert one.startswith("-- The items at 2026-01-01 12:00:00 UTC,\nselect *\n")
+    assert other.startswith("-- and those at 2026-01-01 12:00:01 UTC: the difference is what differs between the two")
+    before, after = (dict(wb.query(text).df[["pk", "v"]].to_numpy().tolist()) for text in (one, other))
+    kind = {name: "added" if name not in before else "removed" if name not in after else "changed"
+            for name in before.keys() | after.keys() if before.get(name) != after.get(name)}  # fmt: skip
+    if where in ("size(v) = 1", "nope = 1"):  # for which queries have no words: told beside the SELECTs of all
+        assert f", of items for which {where} at either\n" in other
+    else:
+        assert kind == {row["pk"]: row["item"] for row in explorer.difference.to_dict("records")} != {}
+    assert set(before) | set(after) == set("abcde" if where is None or where in other else "abce")
+    assert items["sql"].startswith(("select *", "-- What is in the table"))
+    assert items["python"].startswith("wb.latest_state('things', as_of='2026-01-01T12:00:01Z'")
+    explorer.compare_to = None
+    assert (items["python"], explorer.sql) == (explorer.python, view(explorer)["sql"])
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 // The page's side of the explorer: it draws what the kernel answers, and asks for one page at a time. All text is set as
 // text, never as markup. One question is on its way at a time; of what is asked meanwhile, the last one is kept.
 
+// As charts call them, and in their order, from below.
 const KINDS = [
+  ["modifies", "modifies"],
   ["inserts", "inserts"],
-  ["modifies", "changes"],
   ["removes", "removes"],
   ["ttl_removes", "removes by TTL"],
 ]
@@ -224,7 +225,10 @@ class View {
     const { changes, bar } = this.facts
     const there = KINDS.filter(([name]) => changes[name].some(Boolean))
     return make("p", { class: "wbx-legend" },
-      ...there.map(([name, label]) => make("span", {}, make("i", { class: `wbx-${name}` }), label)),
+      ...there.map(([name, label]) => {
+        const all = changes[name].reduce((sum, each) => sum + each, 0)
+        return make("span", {}, make("i", { class: `wbx-${name}` }), `${label} ${number(all)}`)
+      }),
       there.length ? make("span", {}, `a bar is ${lasting(bar)}`) : "Nothing has changed.")
   }
 

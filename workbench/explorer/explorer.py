@@ -15,18 +15,19 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import ConfigError, ParameterError, WorkbenchError
+from workbench.explorer.changes import UNITS, Changes, changes_of, unit_of
 from workbench.explorer.columns import ABSENT, Column, below
 from workbench.explorer.filters import Holds, read_filter, where_it_holds
 from workbench.explorer.states import ADDED, CHANGED, REMOVED, Differing, Numbers, States, micros, moment_of
 from workbench.model.conditions import names
-from workbench.model.times import Moment, instant
+from workbench.model.times import END_OF_TIME, START_OF_TIME, Moment, instant
 from workbench.progress import in_notebook
 from workbench.questions.answers_noted import REPORT
 from workbench.questions.asking import Asking
 from workbench.questions.html import first_rows, small_print
 from workbench.questions.result import Result
 from workbench.questions.versions import versions
-from workbench.sql.as_of import as_of_text
+from workbench.sql.as_of import as_of_text, at_two_text
 from workbench.text import count, moment, plain
 
 if TYPE_CHECKING:
@@ -65,13 +66,27 @@ def explore(asking: Asking, table: str, at: Moment | None, compare_to: Moment | 
     )
     baseline = asking.engine.baseline(table)
     states = States(answer.df, len(asking.key_names(table)), baseline.time if baseline else None)
-    took = replace(answer, df=answer.df.iloc[:0])  # the rows are in columns now
-    explorer = Explorer(asking, table, states, took)
+    counted, changes = _changes(asking, table, states)
+    queries = answer.stats.queries + counted.stats.queries
+    seconds = answer.stats.seconds + counted.stats.seconds
+    stats = replace(answer.stats, queries=queries, seconds=seconds, spent=counted.stats.spent)
+    took = replace(answer, df=answer.df.iloc[:0], stats=stats)  # the rows are in columns now
+    explorer = Explorer(asking, table, states, changes, took)
     explorer.where = where
     if at is not None:
         explorer.at = at
     explorer.compare_to = compare_to
     return explorer
+
+
+def _changes(asking: Asking, table: str, states: States) -> tuple[Result, Changes]:
+    """Ask how often the table changed: versions do not tell, since changes of one instant make one or none."""
+    instants = states.instants
+    unit = unit_of(_bar_of(int(instants[-1] - instants[0]), UNITS["millisecond"])) if len(instants) else "hour"
+    answer = asking.engine.ask("change_frequency", table, start=START_OF_TIME, end=END_OF_TIME, unit=unit)
+    df = answer.rows.to_pandas()
+    counted = asking.result(Result, df, answer, "change_frequency", table, {"by": "event"})
+    return counted, changes_of(df, unit)
 
 
 class Explorer:
@@ -90,11 +105,12 @@ class Explorer:
     {'added': 4, 'removed': 1}
     """
 
-    def __init__(self, asking: Asking, table: str, states: States, answer: Result) -> None:
-        self.table, self._asking, self._states, self._answer = table, asking, states, answer
+    def __init__(self, asking: Asking, table: str, states: States, changes: Changes, answer: Result) -> None:
+        self.table, self._asking, self._answer = table, asking, answer
+        self._states, self._changes = states, changes
         self._settings = asking.settings
         instants = states.instants
-        self._at = int(instants[-1]) if len(instants) else 0
+        self._at = int(instants[-1]) if len(instants) else self._bounds[1] if self._bounds else 0
         self._compare_to: int | None = None
         self._where: str | None = None
         self._item: int | None = None
@@ -180,20 +196,27 @@ class Explorer:
 
     @property
     def sql(self) -> str:
-        """The SQL that gives the same: for `Workbench.query`, or, where that has no words for `where`, of its own."""
-        return self._sql(None, False)
+        """The SQL that gives the same: for `Workbench.query`, or, where that has no words for `where`, of its own.
+
+        Where there is a second handle, these are two SELECTs, of what the difference is between.
+        """
+        return self._sql(None, False) if self._compare_to is None else self._difference_sql()
 
     @property
     def python(self) -> str:
-        """The line of Python that gives the same."""
+        """The line of Python that gives the same: the state, or the difference where there is a second handle."""
         where = f", where={self._where!r}" if self._where else ""
         if self._compare_to is None:
-            return f"wb.latest_state({self.table!r}, as_of={_iso(self._at)!r}{where})"
+            return self._state_python()
         if where:  # which `diff` does not take
             both = f"at={_iso(self._at)!r}, compare_to={_iso(self._compare_to)!r}"
             return f"wb.explore({self.table!r}, {both}{where}).difference"
         first, last = map(_iso, sorted((self._at, self._compare_to)))
         return f"wb.diff({self.table!r}, {first!r}, {last!r})"
+
+    def _state_python(self) -> str:
+        where = f", where={self._where!r}" if self._where else ""
+        return f"wb.latest_state({self.table!r}, as_of={_iso(self._at)!r}{where})"
 
     # What it shows itself as.
 
@@ -227,7 +250,13 @@ class Explorer:
         df = self.state
         asked = {"question": "latest_state", "table": self.table, "as_of": self.at, "where": self._where}
         given = {name: value for name, value in asked.items() if value is not None}
-        return replace(self._answer, df=df, sql=self.sql, stats=replace(self._answer.stats, rows=len(df)), asked=given)
+        return replace(
+            self._answer,
+            df=df,
+            sql=self._sql(None, False),
+            stats=replace(self._answer.stats, rows=len(df)),
+            asked=given,
+        )
 
     def _chart(self) -> Axes:
         """Draw the changes, and where the handles stand."""
@@ -237,7 +266,7 @@ class Explorer:
 
         edges = self._edges
         counts = pd.DataFrame(
-            {"bucket": pd.to_datetime(edges[:-1], unit="us", utc=True), **self._states.frequency(edges)}
+            {"bucket": pd.to_datetime(edges[:-1], unit="us", utc=True), **self._changes.frequency(edges)}
         )
         counts["removes"] += counts["ttl_removes"]  # of which those are
         counts["changes"] = counts[["inserts", "modifies", "removes"]].sum(axis="columns")
@@ -286,7 +315,7 @@ class Explorer:
             "step": step,
             "bar": self._bar,
             "edges": self._edges.tolist(),
-            "changes": states.frequency(self._edges),
+            "changes": self._changes.frequency(self._edges),
             "items": states.number_of_items,
             "versions": len(states),
             "summary": plain(self._answer.summary),
@@ -320,8 +349,12 @@ class Explorer:
         comparing = self._compare_to is not None
         columns = self._states.columns
         column = columns[_whole(request, "sort", 0, len(columns) - 1)] if request.get("sort") is not None else None
-        reply: dict[str, Any] = self._stand() | {"when": written(self._at), "python": plain(self.python, keep="\n")}
-        reply |= {"sql": plain(self._sql(column, bool(request.get("descending"))), keep="\n"), "first": first}
+        if comparing and request.get("mode") == "difference":
+            sql, python = self._difference_sql(), self.python
+        else:
+            sql, python = self._sql(column, bool(request.get("descending"))), self._state_python()
+        reply: dict[str, Any] = self._stand() | {"when": written(self._at), "first": first}
+        reply |= {"sql": plain(sql, keep="\n"), "python": plain(python, keep="\n")}
         there = self._states.at(self._at)
         rows = there[self._holding(self._where)[there]] if self._where else there
         reply |= {"there": len(there), "shown": len(rows), "comparison": None}
@@ -448,30 +481,41 @@ class Explorer:
         return frozenset(each for each in self._states.columns if any(not beside([path], [each.name]) for path in mask))
 
     @cached_property
+    def _bounds(self) -> tuple[int, int] | None:
+        """The first and the last instant at which anything is known to have changed; None where nothing has.
+
+        A change that makes no version, as of an item whose state is not known, is in a unit of time; else it is exact.
+        """
+        instants, begins = self._states.instants, self._changes.begins
+        bounds = [int(each) for each in instants[[0, -1]]] if len(instants) else []
+        if len(begins) and (not bounds or begins[0] + self._changes.unit <= bounds[0]):
+            bounds.append(int(begins[0]))
+        if len(begins) and begins[-1] > bounds[-1]:
+            bounds.append(int(begins[-1]))
+        return (min(bounds), max(bounds)) if bounds else None
+
+    @cached_property
     def _span(self) -> tuple[int, int, int]:
         """The first and the last instant of the slider, and its step, in microseconds: round ones."""
-        instants = self._states.instants
-        if not len(instants):
-            return 0, 0, 1
-        first, last = int(instants[0]), int(instants[-1])
+        first, last = self._bounds or (0, 0)
+        if first == last:
+            return first, last, 1
         step = next((each for each in _ROUND if (last - first) / each <= _STEPS), _ROUND[-1])
-        return first - first % step, last + -last % step, step
+        return first - first % step, last - last % step + step, step
 
     @property
     def _bar(self) -> int:
-        first, last, _ = self._span
-        if first == last:
-            return _SECOND
-        return next((each for each in _ROUND if (last - first) / each <= BARS), last - first)
+        first, last = self._bounds or (0, 0)
+        return _bar_of(last - first, self._changes.unit)
 
     @property
     def _edges(self) -> Numbers:
         """The instants between which changes are counted."""
-        first, last, _ = self._span
-        if not len(self._states):
+        if self._bounds is None:
             return np.empty(0, np.int64)
+        first, last = self._bounds
         begin = first - first % self._bar
-        return np.arange(begin, max(last, begin + 1) + self._bar, self._bar, dtype=np.int64)
+        return np.arange(begin, last + 1 + self._bar, self._bar, dtype=np.int64)
 
     def _type_of(self, path: Sequence[str | int]) -> type | None:
         columns = [each for each in self._states.columns if each.path == tuple(path) and each not in self._masked]
@@ -490,6 +534,29 @@ class Explorer:
                 return text
         return self._asking.sql("latest_state", self.table, {"as_of": self.at, "where": self._where})
 
+    def _difference_sql(self) -> str:
+        """Write the two SELECTs that the difference is between, of the items that it is of, each with a line before."""
+        condition = read_filter(self._where, self._settings.mask) if self._where else None
+        first, last = sorted((self._at, self._compare_to or 0))
+        instants = moment_of(first), moment_of(last)
+        keys = self._states.columns[: self._states.keys]
+        texts, rest = None, ""
+        if condition is not None:
+            read = [name.path for name in names(condition)]
+            known = all(below(self._states.columns, path) for path in read)
+            if known and not any(each in self._masked or ABSENT in each.codes for each in keys):
+                paths = [each.path for each in keys]
+                texts = at_two_text(self.table, instants, condition, paths, type_of=self._type_of)
+        if texts is None:
+            texts = at_two_text(self.table, instants, type_of=self._type_of)
+            rest = f", of items for which {' '.join((self._where or '').split())} at either" if condition else ""
+        assert texts is not None  # without a condition there are words for it
+        heads = (
+            f"-- The items at {written(first)} UTC,",
+            f"-- and those at {written(last)} UTC: the difference is what differs between the two{rest}",
+        )
+        return "\n\n".join(f"{head}\n{text};" for head, text in zip(heads, texts, strict=True))
+
 
 def written(at: int) -> str:
     """Write an instant for people, UTC, with as many decimals as it has.
@@ -498,6 +565,19 @@ def written(at: int) -> str:
     ('2023-11-14 22:13:20', '2023-11-14 22:13:20.123456')
     """
     return moment(moment_of(at))
+
+
+def _bar_of(length: int, unit: int) -> int:
+    """Return how long bars are over a length of time, in microseconds: whole units.
+
+    >>> _bar_of(4 * 86_400_000_000, 60_000_000) // 60_000_000
+    60
+    """
+    if not length:
+        return max(_SECOND, unit)
+    week = _ROUND[-1]
+    found = (each for each in _ROUND if each >= unit and length / each <= BARS)
+    return next(found, -(-length // (BARS * week)) * week)
 
 
 def _iso(at: int) -> str:

@@ -176,18 +176,6 @@ class States:
         """Return whether a change made a version, and not a baseline told it."""
         return bool(self._known[row])
 
-    def frequency(self, edges: Numbers) -> Mapping[str, Sequence[int]]:
-        """Count between each two edges, the last one inclusive, how many items came, changed, and went."""
-        went = np.array([each in ("remove", "ttl") for each in self.ended_by], bool)
-        by_ttl = np.array([each == "ttl" for each in self.ended_by], bool)
-        times = {
-            "inserts": self.begins[self._known & self._came],
-            "modifies": self.begins[self._known & ~self._came],
-            "removes": self.ends[went & ~by_ttl],
-            "ttl_removes": self.ends[by_ttl],
-        }
-        return {name: np.histogram(each, edges)[0].tolist() if len(edges) > 1 else [] for name, each in times.items()}
-
 
 def micros(moment: datetime) -> int:
     """Return an instant in microseconds since 1970.

@@ -67,6 +67,55 @@ def as_of_text(
     return text + (f"\norder by {', '.join(by)}" if by else "")
 
 
+def at_two_text(
+    table: str,
+    instants: tuple[datetime, datetime],
+    condition: Condition | None = None,
+    keys: Sequence[AttributePath] = (),
+    *,
+    type_of: TypeOf,
+) -> tuple[str, str] | None:
+    """Write the SELECTs of the states at two instants, of the items for which a condition holds at either.
+
+    Parameters
+    ----------
+    instants
+        With a time zone.
+    condition
+        As `as_of_text` takes it; None where there are no words for it.
+    keys
+        The key's attributes, which all items have.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> from workbench.model.conditions import parse
+    >>> days = datetime(2026, 11, 18, tzinfo=UTC), datetime(2026, 11, 19, tzinfo=UTC)
+    >>> print(at_two_text("persons", days, parse("age > 40"), [("pk",)], type_of=lambda path: Decimal)[0])
+    select *
+    from "persons" for timestamp as of timestamp '2026-11-18 00:00:00.000000'
+    join (
+        select "pk"
+        from "persons" for timestamp as of timestamp '2026-11-18 00:00:00.000000'
+        where "age" > 40
+        union
+        select "pk"
+        from "persons" for timestamp as of timestamp '2026-11-19 00:00:00.000000'
+        where "age" > 40
+    ) using ("pk")
+    """
+    one, other = (f"from {identifier(table)} for timestamp as of {literal(at)}" for at in instants)
+    join = ""
+    if condition is not None:
+        where = _where(condition, type_of)
+        if where is None:
+            return None
+        names = ", ".join(map(_path, keys))
+        union = "\n    union\n".join(f"    select {names}\n    {each}\n    where {where}" for each in (one, other))
+        join = f"\njoin (\n{union}\n) using ({names})"
+    return f"select *\n{one}{join}", f"select *\n{other}{join}"
+
+
 def _where(condition: Condition, type_of: TypeOf) -> str | None:
     match condition:
         case And(parts) | Or(parts):

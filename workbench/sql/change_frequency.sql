@@ -3,7 +3,7 @@
 -- Parameters:
 --   :start timestamp = beginning    from here on, UTC
 --   :end timestamp = end            before here, UTC
---   :unit varchar = 'hour'          minute, hour or day, of UTC
+--   :unit varchar = 'hour'          millisecond, second, minute, hour or day, of UTC
 -- Window: from :start, before :end
 -- Reads: keys
 -- Rows: one a unit of time that saw a change. A change that was delivered twice counts once.

@@ -1,4 +1,4 @@
-"""The explorer on Athena: its versions are one query, within `max_scan_bytes`, and no move is another."""
+"""The explorer on Athena: versions and changes are a query each, within `max_scan_bytes`, and no move is another."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from workbench import Workbench
 from workbench.errors import ScanRefused
 
 
-def test_versions_are_asked_for_once_and_moves_are_local(empty, tmp_path: Path):
+def test_versions_and_changes_are_asked_for_once_and_moves_are_local(empty, tmp_path: Path):
     files = Workbench(lake(empty, tmp_path / "log", "envelope", "dt="))
     wb = athena(empty)
     explorer, expected = wb.explore("things"), files.explore("things")
     asked = len(wb._engine.finished)
     assert asked
-    assert "scanned" in explorer.facts()["summary"]
+    facts, of_files = explorer.facts(), expected.facts()
+    assert {name: facts[name] for name in ("edges", "changes", "span")} == {
+        name: of_files[name] for name in ("edges", "changes", "span")
+    }
+    assert sum(map(sum, facts["changes"].values())) == files.change_frequency("things").df["changes"].sum()
+    assert explorer._answer.stats.queries == tuple(wb._engine.finished), "both, and no other, are told"
+    assert "scanned" in facts["summary"]
     for instant in explorer._states.instants.tolist()[::7]:
         answers = [view(each, at=instant, sort=2, step=0) for each in (explorer, expected)]
         assert answers[0] == answers[1]
