@@ -56,8 +56,9 @@ def main() -> None:
 
 
 def explore(root: Path) -> None:
-    """Take the explorer's picture in JupyterLab, of the orders that the demonstration made."""
+    """Take the explorer's picture in JupyterLab, of generated orders."""
     root.mkdir()
+    Workbench().generate("orders", changes=2_800, seed=7, start="2025-11-17", end="2025-11-21", progress=False)
     with serving(root, Path(".workbench").absolute(), "00_explore.ipynb") as address, started() as browser:
         page = browser.new_page(viewport={"width": 1_180, "height": 1_400}, device_scale_factor=SCALE)
         page.goto(address)
