@@ -62,6 +62,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / place).mkdir()
         (folder / place / "data").symlink_to(folder / ".workbench" / "lake" / "data")
     (folder / "notebooks").symlink_to(HERE / "notebooks")
+    (folder / "reports").mkdir()  # where the demonstration's are
     return folder
 
 
