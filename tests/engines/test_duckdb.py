@@ -268,7 +268,7 @@ def test_a_signal_on_a_report_leaves_a_page_that_says_so_and_nothing_else(tmp_pa
     scratch.mkdir()
     start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from workbench.__main__ import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", start, "report", "long.ipynb"],
+        [sys.executable, "-c", start, "report", "run", "long.ipynb"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         text=True,
@@ -280,10 +280,14 @@ def test_a_signal_on_a_report_leaves_a_page_that_says_so_and_nothing_else(tmp_pa
         time.sleep(0.05)
     process.send_signal(number)
     out, err = process.communicate()
-    assert (out, err, process.returncode) == ("", "Stopped.\n", code)
+    *said, last = err.splitlines()
+    assert (len(said), last, process.returncode) == (1, "Stopped.", code)
+    assert "the run was ended before the notebook was; see" in said[0]
     assert not list(scratch.iterdir())
-    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == ["long.html", "long.ipynb"]
-    page = (tmp_path / "reports" / "long.html").read_text()
+    (run,) = (tmp_path / "reports" / "long").iterdir()
+    assert sorted(path.name for path in run.iterdir()) == ["notebook.ipynb", "report.html", "run.json"]
+    assert out.startswith(f"{(run / 'report.html').relative_to(tmp_path)} (")
+    page = (run / "report.html").read_text()
     assert "as far as this" in page
     assert "Stopped: the run was ended before the notebook was" in page
     assert "Will it end?" in page
