@@ -167,7 +167,7 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str, str]]:
     if record.window:
         yield "Window", ends(record.window), record.window.asked
     elif record.tables:
-        yield "Window", _window(record.parameters), "no window was asked for"
+        yield "Window", _window(record.parameters), ""
     yield "Run", f"{minutes(record.started)} UTC", f"took {record.seconds:.1f} s"
     for name, time in (("Newest change", record.newest_change), ("Newest arrival", record.newest_arrival)):
         yield name, f"{minutes(time)} UTC" if time else "not known", _age(time, record.started) if time else ""
