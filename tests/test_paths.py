@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def test_only_one_place_in_the_package_replaces_files():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.replace", "os.rename", "shutil.move"}
     }
-    assert replacing == {"paths.py"}
+    assert replacing == {"paths.py", "reports/runs.py"}  # a run is a folder, which replaces nothing
 
 
 @pytest.mark.parametrize(
@@ -165,8 +164,8 @@ def test_a_home_or_checkpoints_in_s3_is_refused_by_the_embedded_engine(here):
 @pytest.mark.parametrize(
     "verb",
     [
-        ("report", "nb.ipynb", "--out", "s3://bucket/reports"),
-        ("report", "nb.ipynb", "--out", "http://x/reports"),
+        ("report", "run", "nb.ipynb", "--out", "s3://bucket/reports"),
+        ("report", "run", "nb.ipynb", "--out", "http://x/reports"),
         ("baseline", "start", "persons", "--to", "s3://bucket/exports"),
         ("demo", "--out", "s3://bucket/reports"),
         ("latest", "persons", "--out", "s3://bucket/x.csv"),
@@ -187,8 +186,10 @@ def test_an_output_the_embedded_engine_cannot_write_is_refused_and_nothing_is_wr
 @pytest.mark.process
 def test_reports_go_to_the_home_folder_and_a_reports_name_stays_one_file_name(here):
     Path("nb.ipynb").write_text(writes(new_notebook(cells=[new_code_cell("1")])))
-    ran("report", "nb.ipynb", "--out", "~/reports", "--name", "../a:b/c", code=0)
-    assert below(here / "home" / "reports") == ["%2E.%2Fa%3Ab%2Fc.html", "%2E.%2Fa%3Ab%2Fc.ipynb"]
+    ran("report", "run", "nb.ipynb", "--out", "~/reports", "--name", "../a:b/c", code=0)
+    (run,) = (here / "home" / "reports").glob("*/*/")
+    assert run.parent.name == "%2E.%2Fa%3Ab%2Fc"
+    assert below(run) == ["notebook.ipynb", "report.html", "run.json"]
     assert below(here / "work") == ["nb.ipynb"]
 
 
@@ -207,12 +208,13 @@ def test_a_report_is_uploaded_when_it_is_whole(here, aws_server, monkeypatch):
     s3 = boto3.client("s3", endpoint_url=aws_server, region_name="eu-central-1")
     s3.create_bucket(Bucket="of-reports", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     Path("nb.ipynb").write_text(writes(new_notebook(cells=[new_code_cell("print('found')")])))
-    output = ran("report", "nb.ipynb", "--out", "s3://of-reports/daily/", "--json", code=0)
-    assert json.loads(output.splitlines()[-1])["html"] == "s3://of-reports/daily/nb.html"
-    names = [each["Key"] for each in s3.list_objects_v2(Bucket="of-reports")["Contents"]]
-    assert names == ["daily/nb.html", "daily/nb.ipynb"]
-    assert b"found" in s3.get_object(Bucket="of-reports", Key="daily/nb.html")["Body"].read()
-    assert "exists" in ran("report", "nb.ipynb", "--out", "s3://of-reports/daily")
+    ran("report", "run", "nb.ipynb", "--out", "s3://of-reports/daily/", code=0)
+    index, *names = [each["Key"] for each in s3.list_objects_v2(Bucket="of-reports")["Contents"]]
+    run = names[0].rpartition("/")[0]
+    assert index == "daily/index.html"
+    assert re.fullmatch(r"daily/nb/[0-9T-]{19}Z", run)
+    assert names == [f"{run}/{name}" for name in ("notebook.ipynb", "report.html", "run.json")]
+    assert b"found" in s3.get_object(Bucket="of-reports", Key=f"{run}/report.html")["Body"].read()
     assert below(here / "work") == ["nb.ipynb"]
 
 

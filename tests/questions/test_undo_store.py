@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -214,7 +215,8 @@ def test_who_says_yes_says_it_to_the_plan_that_was_shown(tmp_path, monkeypatch):
     monkeypatch.setattr(undoing.sys, "stderr", SimpleNamespace(isatty=lambda: True, write=len, flush=lambda: None))
     monkeypatch.setattr(undoing.click, "confirm", meanwhile)
     how = dict.fromkeys(("rate", "limit", "max_changed", "sha", "why", "journal"))
-    with pytest.raises(ParameterError, match="is not the plan that was reviewed"):
+    verb = click.Context(click.Command("apply"), info_name="apply")
+    with verb, pytest.raises(ParameterError, match="is not the plan that was reviewed"):
         undoing.applied(table.workbench, str(plan), {**how, "yes": False}, as_json=True)
     assert table.items() == before
 
