@@ -20,7 +20,8 @@ help:           ## what can be made
 
 , := ,
 # Installs the extras $(1), and says what and how long: by uv, the one there is or else one brought along, which does it in a
-# tenth of pip's time and is told where pip looks. The stamp is there only where that went well: a pipe would not tell.
+# tenth of pip's time and is told where pip looks. As pip does, it compiles: else each start would, where Python may not
+# keep what it compiled. The stamp is there only where all went well: a pipe would not tell.
 define install
 	@rm -f $@; began=$$(date +%s); \
 	echo "Installing [$(1)] into $(VENV), at the versions of constraints.txt; this is done once"; \
@@ -28,7 +29,7 @@ define install
 	mirror="$${PIP_INDEX_URL:-$$($(PIP) config get global.index-url 2>/dev/null)}"; test -z "$$mirror" || \
 		export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$mirror}"; \
 	export UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" UV_SYSTEM_CERTS="$${UV_SYSTEM_CERTS:-true}"; \
-	{ test -x "$(UV)" && "$(UV)" pip install --python $(BIN)/python -c constraints.txt -e '.[$(1)]' 2>&1 && touch $@; } \
+	{ test -x "$(UV)" && "$(UV)" pip install --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[$(1)]' 2>&1 && touch $@; } \
 		| grep -v '^ [-+~] \|^ Downloaded'; \
 	test -e $@ || { echo "uv did not manage; pip tries, which takes some minutes"; \
 		$(PIP) install -c constraints.txt -e '.[$(1)]' && touch $@; } | grep -v '^Requirement already'; \
