@@ -205,12 +205,11 @@ class Explorer:
     @property
     def python(self) -> str:
         """The line of Python that gives the same: the state, or the difference where there is a second handle."""
-        where = f", where={self._where!r}" if self._where else ""
         if self._compare_to is None:
             return self._state_python()
-        if where:  # which `diff` does not take
+        if self._where:  # which `diff` does not take
             both = f"at={_iso(self._at)!r}, compare_to={_iso(self._compare_to)!r}"
-            return f"wb.explore({self.table!r}, {both}{where}).difference"
+            return f"wb.explore({self.table!r}, {both}, where={self._where!r}).difference"
         first, last = map(_iso, sorted((self._at, self._compare_to)))
         return f"wb.diff({self.table!r}, {first!r}, {last!r})"
 

@@ -145,10 +145,8 @@ class LocalRuns(Runs):
         above = (place, *place.parents)
         if run := next((each for each in above if (each / RECORD).is_file() and (each / PAGE).is_file()), None):
             raise NotPublished(f"{self.out} is in a run, {run}, to which nothing is added: give a folder of its own")
-        with _refusing(self.out), self._alone():
-            self.out.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.out) as probe:
-                probe.write(b"\n")
+        with _refusing(self.out), self._alone(), tempfile.TemporaryFile(dir=self.out) as probe:
+            probe.write(b"\n")
 
     @contextmanager
     def begin(self, name: str, started: datetime) -> Iterator[Scratch]:
@@ -193,17 +191,15 @@ class LocalRuns(Runs):
                 problems.append(_problem(path.relative_to(self.out).as_posix(), error.strerror or str(error)))
                 continue
             _read(text, path.relative_to(self.out).as_posix(), records, problems)
-        return sorted(records, key=lambda record: (record.started, record.name, record.run)), problems
+        return sorted(records, key=_place), problems
 
     def write_index(self, index: Index) -> Path:
         """Write it while nobody else does."""
         path = self.out / INDEX
-        with _refusing(path):
-            self.out.mkdir(parents=True, exist_ok=True)
-            with self._alone():
-                text = index(*self.records())
-                with paths.write_atomically(path) as part:
-                    part.write_text(text, encoding="utf-8")
+        with _refusing(path), self._alone():
+            text = index(*self.records())
+            with paths.write_atomically(path) as part:
+                part.write_text(text, encoding="utf-8")
         return path
 
     @contextmanager
@@ -286,7 +282,7 @@ class S3Runs(Runs):
             for name, text in zip(names, pool.map(self._text, names), strict=True):
                 if text is not None:
                     _read(text, name, records, problems)
-        return sorted(records, key=lambda record: (record.started, record.name, record.run)), problems
+        return sorted(records, key=_place), problems
 
     def _text(self, name: str) -> bytes | None:
         """Read an object; None where it was removed since it was listed."""
@@ -349,6 +345,11 @@ def _part_of(folder: Path) -> Path:
 
 def _there(path: Path) -> bool:
     return os.path.lexists(path)
+
+
+def _place(record: RunRecord) -> tuple[datetime, str, str]:
+    """Tell the place of a run among all, the oldest first."""
+    return record.started, record.name, record.run
 
 
 def _read(text: bytes, name: str, records: list[RunRecord], problems: list[str]) -> None:
